@@ -1,0 +1,50 @@
+# factsweep_module(NAME [USES module ...] [LINK target ...] [TORCH])
+#   One static library from src/NAME/*.cpp; its public headers are include/factsweep/NAME.
+# factsweep_test(NAME SOURCES file ... USES module ... [RANKS n ...])
+#   One Catch2 program; with RANKS, one ctest entry a rank count, run under mpirun.
+set(factsweep_warnings -Wall -Wextra -Wpedantic -Wshadow -Werror)
+
+function(factsweep_module name)
+  cmake_parse_arguments(ARG "TORCH" "" "USES;LINK" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/src/${name}/*.cpp")
+  set(library factsweep_${name})
+  list(TRANSFORM ARG_USES PREPEND factsweep::)
+  if(sources)
+    add_library(${library} STATIC ${sources})
+    target_include_directories(${library} PUBLIC "${CMAKE_SOURCE_DIR}/include")
+    target_compile_options(${library} PRIVATE ${factsweep_warnings})
+    target_compile_definitions(${library} PUBLIC OMPI_SKIP_MPICXX MPICH_SKIP_MPICXX)
+    target_link_libraries(${library} PUBLIC ${ARG_USES} ${ARG_LINK})
+    if(ARG_TORCH)
+      factsweep_use_torch(${library})
+    endif()
+  else()
+    add_library(${library} INTERFACE)
+    target_include_directories(${library} INTERFACE "${CMAKE_SOURCE_DIR}/include")
+    target_link_libraries(${library} INTERFACE ${ARG_USES} ${ARG_LINK})
+  endif()
+  add_library(factsweep::${name} ALIAS ${library})
+endfunction()
+
+# <torch/torch.h> costs ~25 s a file: one precompiled header, made once and shared by all modules.
+function(factsweep_use_torch target)
+  target_include_directories(${target} SYSTEM PUBLIC ${TORCH_INCLUDE_DIRS})
+  target_link_libraries(${target} PUBLIC ${TORCH_LIBRARIES})
+  if(NOT TARGET factsweep_torch_pch)
+    file(WRITE "${CMAKE_BINARY_DIR}/torch_pch.cpp" "")
+    add_library(factsweep_torch_pch STATIC "${CMAKE_BINARY_DIR}/torch_pch.cpp")
+    target_include_directories(factsweep_torch_pch PUBLIC "${CMAKE_SOURCE_DIR}/include")
+    target_include_directories(factsweep_torch_pch SYSTEM PUBLIC ${TORCH_INCLUDE_DIRS})
+    target_compile_options(factsweep_torch_pch PRIVATE ${factsweep_warnings})
+    target_compile_definitions(factsweep_torch_pch PUBLIC OMPI_SKIP_MPICXX MPICH_SKIP_MPICXX)
+    target_link_libraries(factsweep_torch_pch PUBLIC fmt::fmt-header-only ${TORCH_LIBRARIES})
+    target_precompile_headers(factsweep_torch_pch PRIVATE <torch/torch.h>)
+  endif()
+  target_precompile_headers(${target} REUSE_FROM factsweep_torch_pch)
+endfunction()
+
+# factsweep_version.hpp, looked at anew in every build.
+set(factsweep_version_header "${CMAKE_BINARY_DIR}/generated/factsweep_version.hpp")
+add_custom_target(factsweep_version BYPRODUCTS "${factsweep_version_header}"
+  COMMAND "${CMAKE_COMMAND}" -DSOURCE=${CMAKE_SOURCE_DIR} -DOUTPUT=${factsweep_version_header}
+          -DVERSION=${PROJECT_VERSION} -P "${CMAKE_SOURCE_DIR}/cmake/version.cmake")

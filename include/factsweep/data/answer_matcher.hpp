@@ -1,0 +1,34 @@
+// Is a decoded answer the gold answer? (SliCK: exact match; the paper states no normalisation, so it is a deck key.)
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace factsweep {
+
+/// What is known of an answer that may still grow.
+enum class Verdict : std::uint8_t {
+  dead,      // no continuation can match
+  possible,  // does not match yet, a continuation may
+  matched,   // would match if it ended here; a continuation may match too
+};
+
+class AnswerMatcher {
+ public:
+  /// `rule`: "strict": equal after stripping white space at both ends. "squad": equal after the SQuAD normalisation
+  /// (lower case, no ASCII punctuation, no articles, single spaces; Rajpurkar et al. 2016).
+  /// "contains": the lower-cased gold answer occurs in the lower-cased text.
+  static std::unique_ptr<AnswerMatcher> make(std::string_view rule, std::string_view gold);
+  virtual ~AnswerMatcher() = default;
+
+  /// Verdict on the bytes decoded so far; they may end inside a UTF-8 character. The answer ends at its first
+  /// newline: what follows is ignored, and a text with a newline is matched or dead, never possible.
+  virtual Verdict judge(std::string_view text) const = 0;
+
+  /// judge() of a finished answer.
+  bool matches(std::string_view text) const;
+};
+
+}  // namespace factsweep

@@ -1,0 +1,60 @@
+// Typed calls on an MPI communicator. Every call is checked; a failure is an EnvironmentError.
+#pragma once
+
+#include <mpi.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace factsweep {
+
+class Communicator {
+ public:
+  static Communicator world();            // borrows MPI_COMM_WORLD
+  Communicator duplicate() const;         // owns; collective
+  /// Ranks that share this rank's node (for device and thread binding); owns; collective.
+  Communicator node() const;
+  Communicator(Communicator&& other) noexcept;
+  Communicator& operator=(Communicator&& other) noexcept;
+  ~Communicator();
+
+  MPI_Comm handle() const { return comm_; }
+  int rank() const;
+  int size() const;
+
+  void barrier() const;                                            // collective
+  void broadcast(std::string& text, int root) const;               // collective
+  bool all_agree(bool mine) const;                                 // collective: logical and
+  std::int64_t sum(std::int64_t mine) const;                       // collective
+
+  void send(std::span<const std::byte> message, int to, int tag) const;
+  /// Blocks until a message with `tag` arrives; returns its bytes and sender.
+  std::vector<std::byte> receive(int from, int tag, int* sender = nullptr) const;
+  /// True when a message with `tag` waits; never blocks.
+  bool probe(int tag) const;
+
+ private:
+  Communicator(MPI_Comm comm, bool owned) : comm_(comm), owned_(owned) {}
+  MPI_Comm comm_ = MPI_COMM_NULL;
+  bool owned_ = false;
+};
+
+/// MPI up on construction (MPI_THREAD_MULTIPLE, EnvironmentError when not provided), down on destruction;
+/// never finalizes while an exception unwinds, because MPI_Finalize would wait for ranks that wait for us.
+class MpiEnvironment {
+ public:
+  MpiEnvironment(int& argc, char**& argv);
+  ~MpiEnvironment();
+  MpiEnvironment(const MpiEnvironment&) = delete;
+  MpiEnvironment& operator=(const MpiEnvironment&) = delete;
+};
+
+/// Runs `work` on rank 0 only; if it throws, every rank throws the same error with the same message. Collective.
+/// Use it for whatever one rank must do first (read a file, create a folder) so that nobody waits for the dead.
+void on_root(const Communicator& comm, const std::function<void()>& work);
+
+}  // namespace factsweep

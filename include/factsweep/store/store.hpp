@@ -1,0 +1,80 @@
+// The result files of one sweep: NAME.h5 and NAME.weights.h5, parallel HDF5 on the job's communicator.
+// The whole layout is created collectively under a temporary name, flushed, closed and renamed; from then on
+// every rank only writes raw data, independently, and a stage's status byte last. So the file opens and is right
+// after kill -9 of anything at any time, and a rerun goes on from it. (docs/layout.md)
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "factsweep/mpi/communicator.hpp"
+#include "factsweep/plan/plan.hpp"
+
+namespace factsweep {
+
+/// One byte in /stages/status and /points/status.
+enum class Status : std::uint8_t { waiting = 0, running = 1, done = 2, failed = 3, blocked = 4 };
+
+inline constexpr int kLayoutVersion = 1;
+
+/// What a run says of itself in the file's root attributes (beside filetype and layout_version).
+struct RunDescription {
+  std::string deck_text;                        // the effective deck
+  std::map<std::string, std::string> science;   // Deck::science(): must be equal for a rerun to go on
+  std::string command_line;
+  std::map<std::string, std::string> versions;  // library -> version
+  int ranks = 1;
+};
+
+struct StageRecord {
+  Status status = Status::waiting;
+  double seconds = 0;
+  int rank = -1;
+  std::string reason;                           // of a failure, cut to 256 bytes
+};
+
+class Store {
+ public:
+  /// Creates both files, or reopens them when they exist. Collective; every rank passes the same plan.
+  /// The weights file is made only when the plan has datasets in it.
+  /// InputError: the file was written with another deck (names the keys that differ, at most five, old and new value) or
+  /// is no factsweep file or has another layout version. EnvironmentError: folder unwritable, no space.
+  Store(const Communicator& comm, const std::filesystem::path& path, const Plan& plan,
+        const RunDescription& run);
+  ~Store();   // closes without throwing; not collective-safe after a failure, so then it leaves the files open
+
+  /// Collective close; EnvironmentError when the last writes fail.
+  void close();
+
+  /// Independent. `array.size()` must equal the slab's volume. EnvironmentError (path, HDF5's deepest reason).
+  void write(const Slab& slab, const Array& array);
+  /// Independent. Only of slabs that were complete when the file was opened (see `record`), or that this rank wrote.
+  Array read(const Slab& slab) const;
+
+  /// The journal row of a stage as it was when the file was opened, or as this rank recorded it.
+  StageRecord record(std::size_t stage) const;
+  /// Independent. Writes seconds, rank and reason, then the status byte; also of the points whose leaf it is.
+  void set_record(std::size_t stage, const StageRecord& record);
+
+ private:
+  struct Files;
+  std::unique_ptr<Files> files_;
+};
+
+/// What `factsweep status` shows; reads the results file alone, serially, also while a job writes it.
+struct SweepStatus {
+  std::string study;
+  std::int64_t points = 0, points_done = 0, points_failed = 0;
+  std::int64_t stages = 0, stages_done = 0, stages_failed = 0, stages_running = 0, stages_blocked = 0;
+  double cost_done = 0, cost_total = 0;   // FLOP, estimated
+  double seconds_done = 0;                // summed over finished stages
+  std::vector<std::string> failures;      // "stage title: reason"
+  int ranks = 1;
+};
+SweepStatus read_status(const std::filesystem::path& path);
+
+}  // namespace factsweep

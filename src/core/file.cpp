@@ -1,0 +1,108 @@
+#include "factsweep/core/file.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "factsweep/core/error.hpp"
+
+namespace factsweep {
+namespace fs = std::filesystem;
+
+fs::path find_file(const fs::path& path) {
+  std::error_code ignored;
+  if (fs::exists(path, ignored)) return path;
+  const fs::path packed = path.string() + ".gz";
+  if (fs::exists(packed, ignored)) return packed;
+  throw InputError(fmt::format("{}: no such file (nor {}).", path.string(), packed.filename().string()));
+}
+
+std::string read_file(const fs::path& path) {
+  const fs::path found = find_file(path);
+  if (fs::is_directory(found)) {
+    throw InputError(fmt::format("{}: is a folder, a file is needed.", found.string()));
+  }
+  // gzread passes plain files through unchanged
+  gzFile file = gzopen(found.c_str(), "rb");
+  if (file == nullptr) {
+    throw InputError(fmt::format("{}: cannot be read: {}.", found.string(), std::strerror(errno)));
+  }
+  std::string content;
+  std::array<char, 1 << 16> buffer;
+  int count = 0;
+  while ((count = gzread(file, buffer.data(), buffer.size())) > 0) content.append(buffer.data(), count);
+  int code = Z_OK;
+  const std::string reason = gzerror(file, &code);
+  const int closed = gzclose(file);
+  if (count < 0 || closed != Z_OK) {
+    throw InputError(fmt::format("{}: damaged or truncated gzip ({}). Copy the file again.", found.string(),
+                                 reason.empty() ? "unexpected end" : reason));
+  }
+  return content;
+}
+
+nlohmann::json read_json(const fs::path& path) {
+  const fs::path found = find_file(path);
+  const std::string text = read_file(found);
+  try {
+    return nlohmann::json::parse(text);
+  } catch (const nlohmann::json::parse_error& error) {
+    const std::size_t end = std::min<std::size_t>(error.byte, text.size());
+    const auto line = 1 + std::count(text.begin(), text.begin() + end, '\n');
+    const std::size_t start = text.rfind('\n', end == 0 ? 0 : end - 1);
+    const std::size_t column = end - (start == std::string::npos ? 0 : start);
+    throw InputError(fmt::format("{}:{}:{}: not valid JSON: {}", found.string(), line, column, error.what()));
+  }
+}
+
+void for_each_json_line(std::string_view text, std::string_view name,
+                        const std::function<void(const nlohmann::json&, std::int64_t)>& visit) {
+  std::int64_t number = 0;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    const std::string_view line = text.substr(begin, end - begin);
+    begin = end + 1;
+    ++number;
+    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    nlohmann::json record;
+    try {
+      record = nlohmann::json::parse(line);
+    } catch (const nlohmann::json::parse_error& error) {
+      throw InputError(fmt::format("{}:{}: not valid JSON: {}", name, number, error.what()));
+    }
+    visit(record, number);
+  }
+}
+
+void write_file(const fs::path& path, std::string_view content) {
+  const fs::path partial = path.string() + ".partial";
+  const auto fail = [&](const char* what) {
+    const int reason = errno;
+    std::error_code ignored;
+    fs::remove(partial, ignored);
+    throw EnvironmentError(fmt::format("{}: cannot {}: {}.", path.string(), what, std::strerror(reason)));
+  };
+  const int file = ::open(partial.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
+  if (file < 0) fail("create the file");
+  for (std::size_t done = 0; done < content.size();) {
+    const ssize_t count = ::write(file, content.data() + done, content.size() - done);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) {
+      const int reason = errno;
+      ::close(file);
+      errno = reason;
+      fail("write the file");
+    }
+    done += static_cast<std::size_t>(count);
+  }
+  if (::fsync(file) != 0 || ::close(file) != 0) fail("finish the file");
+  if (::rename(partial.c_str(), path.c_str()) != 0) fail("rename the finished file");
+}
+
+}  // namespace factsweep
