@@ -2,14 +2,14 @@
 # Torch_DIR (a module or an unpacked libtorch), else the Python package of the first python3 on PATH.
 find_package(MPI REQUIRED COMPONENTS C)
 set(HDF5_PREFER_PARALLEL TRUE)
-find_package(HDF5 REQUIRED COMPONENTS C)
+find_package(HDF5 REQUIRED COMPONENTS C HL)   # HL: dimension scales
 if(NOT HDF5_IS_PARALLEL)
   message(FATAL_ERROR "HDF5 at ${HDF5_INCLUDE_DIRS} is not parallel. Install libhdf5-openmpi-dev, or load your site's parallel HDF5 module.")
 endif()
 add_library(factsweep_hdf5 INTERFACE)
 add_library(factsweep::hdf5 ALIAS factsweep_hdf5)
 target_include_directories(factsweep_hdf5 SYSTEM INTERFACE ${HDF5_INCLUDE_DIRS})
-target_link_libraries(factsweep_hdf5 INTERFACE ${HDF5_C_LIBRARIES} MPI::MPI_C)
+target_link_libraries(factsweep_hdf5 INTERFACE ${HDF5_C_HL_LIBRARIES} ${HDF5_C_LIBRARIES} MPI::MPI_C)
 
 find_package(Boost REQUIRED COMPONENTS program_options)
 find_package(fmt REQUIRED)

@@ -1,1 +1,23 @@
-int main() { return 0; }
+// factsweep: how does fine-tuning change what a language model knows?
+#include <cstdlib>
+#include <string>
+
+#include "factsweep/cli/commands.hpp"
+#include "factsweep/cli/guard.hpp"
+
+int main(int argc, char** argv) {
+  using namespace factsweep;
+  return cli::guarded([&] {
+    const std::string command = argc > 1 ? argv[1] : "--help";
+    const cli::Words words(argv + std::min(argc, 2), argv + argc);
+    if (command == "run") return cli::run(argc, argv, words);
+    if (command == "plan") return cli::plan(words);
+    if (command == "status") return cli::status(words);
+    //WORLD
+    if (command == "tokenize") return cli::tokenize(words);
+    if (command == "generate") return cli::generate(words);
+    if (command == "score") return cli::score(words);
+    //EXPORT
+    return cli::usage(command);
+  });
+}

@@ -54,6 +54,7 @@ void set_rank(int rank, int ranks) {
 void write_info(std::string_view line) {
   if (state().rank == 0) print("", line);
 }
+void write_line_of_rank(std::string_view line) { print(speaker(), line); }
 void write_warning(std::string_view line) {
   print(state().rank == 0 ? "warning: " : speaker() + "warning: ", line);
 }

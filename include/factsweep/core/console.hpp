@@ -14,6 +14,8 @@ namespace factsweep::console {
 void set_rank(int rank, int ranks);
 
 void write_info(std::string_view line);
+/// From any rank, with its number in front.
+void write_line_of_rank(std::string_view line);
 void write_warning(std::string_view line);
 void write_error(std::string_view line);
 

@@ -17,9 +17,11 @@ enum class Verdict : std::uint8_t {
 
 class AnswerMatcher {
  public:
-  /// `rule`: "strict": equal after stripping white space at both ends. "squad": equal after the SQuAD normalisation
-  /// (lower case, no ASCII punctuation, no articles, single spaces; Rajpurkar et al. 2016).
-  /// "contains": the lower-cased gold answer occurs in the lower-cased text.
+  /// `rule`: "strict": equal after stripping ASCII white space at both ends. "squad": equal after the SQuAD
+  /// normalisation (lower case, no ASCII punctuation, no articles, single spaces; Rajpurkar et al. 2016); a gold
+  /// answer of which that leaves nothing ("The", "!!!") is compared strictly.
+  /// "contains": the lower-cased gold answer, stripped, occurs in the lower-cased text.
+  /// InputError: unknown rule, or a gold answer of white space only.
   static std::unique_ptr<AnswerMatcher> make(std::string_view rule, std::string_view gold);
   virtual ~AnswerMatcher() = default;
 

@@ -17,6 +17,7 @@ struct Question {
   std::string question;   // "Which country is Painblanc located in?"
   std::string answer;     // the gold answer; the first when the file lists several
   std::string subject;    // "Painblanc"
+  std::int32_t exposures = -1;  // times the fact stands in the training corpus; -1 unless exposures.json says so
 };
 
 }  // namespace factsweep

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,7 +24,9 @@ class Deck {
   static Deck parse(const OptionTable& table, std::string_view text, std::string_view name,
                     std::span<const std::string> overrides);
 
-  std::string text(std::string_view key) const;           // text, path, choice
+  /// text, path or choice. In a path a leading "~/", $NAME and ${NAME} are replaced here, not earlier, so that a
+  /// stored deck can be parsed on a machine without these variables. InputError: a variable that is not set.
+  std::string text(std::string_view key) const;
   std::int64_t integer(std::string_view key) const;
   double real(std::string_view key) const;
   bool flag(std::string_view key) const;
@@ -51,7 +54,7 @@ class Deck {
     std::string where;
   };
   const Value& value(std::string_view key, std::span<const Kind> kinds) const;
-  const OptionTable* table_ = nullptr;
+  std::shared_ptr<const OptionTable> table_;
   std::map<std::string, Value, std::less<>> values_;
 };
 

@@ -30,7 +30,7 @@ class OptionTable {
  public:
   void add(Option option);   // require()s that the key is new and that the fallback obeys its own rule
   const Option* find(std::string_view key) const;
-  /// The known key with the smallest edit distance, for "Did you mean".
+  /// The known key with the smallest edit distance, for "Did you mean"; one of the same name in another section wins.
   std::string nearest(std::string_view key) const;
   const std::vector<Option>& options() const { return options_; }
 

@@ -31,8 +31,10 @@ class Communicator {
   bool all_agree(bool mine) const;                                 // collective: logical and
   std::int64_t sum(std::int64_t mine) const;                       // collective
 
+  /// Any length. One thread at a time may send to, or receive from, one rank on one tag.
   void send(std::span<const std::byte> message, int to, int tag) const;
-  /// Blocks until a message with `tag` arrives; returns its bytes and sender.
+  /// Waits, without burning a core, until a message with `tag` arrives; returns its bytes and sender.
+  /// `from` may be MPI_ANY_SOURCE.
   std::vector<std::byte> receive(int from, int tag, int* sender = nullptr) const;
   /// True when a message with `tag` waits; never blocks.
   bool probe(int tag) const;
@@ -52,6 +54,10 @@ class MpiEnvironment {
   MpiEnvironment(const MpiEnvironment&) = delete;
   MpiEnvironment& operator=(const MpiEnvironment&) = delete;
 };
+
+/// Runs `work` on every rank; if it throws on any, every rank throws the error of the lowest such rank, with the same type
+/// (InputError, EnvironmentError, BugError, else std::runtime_error) and message. Collective.
+void on_all(const Communicator& comm, const std::function<void()>& work);
 
 /// Runs `work` on rank 0 only; if it throws, every rank throws the same error with the same message. Collective.
 /// Use it for whatever one rank must do first (read a file, create a folder) so that nobody waits for the dead.

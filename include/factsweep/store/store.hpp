@@ -1,6 +1,6 @@
 // The result files of one sweep: NAME.h5 and NAME.weights.h5, parallel HDF5 on the job's communicator.
-// The whole layout is created collectively under a temporary name, flushed, closed and renamed; from then on
-// every rank only writes raw data, independently, and a stage's status byte last. So the file opens and is right
+// Rank 0 makes the whole layout under a temporary name and renames it, all ranks open it together, and from then on
+// each only writes raw data, independently, and a stage's status byte last. So the file opens and is right
 // after kill -9 of anything at any time, and a rerun goes on from it. (docs/layout.md)
 #pragma once
 
@@ -37,12 +37,16 @@ struct StageRecord {
   std::string reason;                           // of a failure, cut to 256 bytes
 };
 
+/// The weights file beside a results file: NAME.h5 -> NAME.weights.h5.
+std::filesystem::path weights_path(const std::filesystem::path& results);
+
 class Store {
  public:
   /// Creates both files, or reopens them when they exist. Collective; every rank passes the same plan.
   /// The weights file is made only when the plan has datasets in it.
   /// InputError: the file was written with another deck (names the keys that differ, at most five, old and new value) or
-  /// is no factsweep file or has another layout version. EnvironmentError: folder unwritable, no space.
+  /// is no factsweep file or has another layout version. EnvironmentError: folder unwritable, no space, another job has it.
+  /// Stages that were not done (running, failed, blocked) count as waiting again.
   Store(const Communicator& comm, const std::filesystem::path& path, const Plan& plan,
         const RunDescription& run);
   ~Store();   // closes without throwing; not collective-safe after a failure, so then it leaves the files open
@@ -68,11 +72,11 @@ class Store {
 /// What `factsweep status` shows; reads the results file alone, serially, also while a job writes it.
 struct SweepStatus {
   std::string study;
-  std::int64_t points = 0, points_done = 0, points_failed = 0;
+  std::int64_t points = 0, points_done = 0, points_failed = 0;   // failed: or blocked
   std::int64_t stages = 0, stages_done = 0, stages_failed = 0, stages_running = 0, stages_blocked = 0;
   double cost_done = 0, cost_total = 0;   // FLOP, estimated
   double seconds_done = 0;                // summed over finished stages
-  std::vector<std::string> failures;      // "stage title: reason"
+  std::vector<std::string> failures;      // "stage title: reason", the first thousand
   int ranks = 1;
 };
 SweepStatus read_status(const std::filesystem::path& path);

@@ -1,6 +1,8 @@
 // A study: expands a deck into a plan, and says how each stage of it is computed. It never sees MPI or HDF5.
 #pragma once
 
+#include <torch/types.h>
+
 #include <memory>
 #include <string>
 #include <string_view>
@@ -21,7 +23,7 @@ class Workbench {
   virtual ~Workbench() = default;
   /// The shared output `name` of stage `upstream` (an index into Plan::stages).
   virtual const Array& input(std::size_t upstream, std::string_view name) = 0;
-  /// Stores one output of the running stage. Each name of Stage::outputs exactly once.
+  /// Stores one output of the running stage; each name of Stage::outputs at least once, the last call counts.
   virtual void emit(std::string_view name, const Array& array) = 0;
   /// Call often (each batch): shows progress, and throws StopRequested when the job must end.
   /// `fraction` of this stage done, `tokens` processed since the last call.
@@ -39,7 +41,9 @@ class Study {
   /// Reads the input files that decide the plan's shape. InputError. Deterministic: every rank calls it.
   virtual Plan expand(const Deck& deck) = 0;
   /// Called once before the first run(), on each rank: load the model. Not called by `plan`.
-  virtual void prepare(const Deck& deck) = 0;
+  virtual void prepare(const Deck& deck, torch::Device device) = 0;
+  /// Columns of /points that a run's closing table shows.
+  virtual std::vector<std::string> headline() const = 0;
   virtual void run(const Plan& plan, std::size_t stage, Workbench& bench) = 0;
 };
 

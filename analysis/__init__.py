@@ -1,0 +1,1 @@
+"""Figures, tables and comparisons from factsweep result files (layout: docs/layout.md)."""

@@ -1,0 +1,211 @@
+"""`compare A B`: are all results bit-identical, and by how much does every metric differ?
+
+Points are joined by the values of their axes. Left out of the verdict: what depends on the run and
+not on the deck (/points and /stages seconds and rank, and the root attributes).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+
+from .statistics import mean
+from .store import RESULTS, WEIGHTS, Results, StoreError, open_file, read, text
+from .tables import Table
+
+NOT_RESULTS = {"points/seconds", "points/rank", "stages/seconds", "stages/rank"}
+_SLICE_BYTES = 1 << 26
+
+
+def compare(a: Path, b: Path, figure: Path | None) -> bool:
+    """Prints the comparison, draws it when the files differ; True when they are identical."""
+    with open_file(a, (RESULTS, WEIGHTS)) as first, open_file(b, (RESULTS, WEIGHTS)) as second:
+        kinds = [text(f.attrs["filetype"]) for f in (first, second)]
+        if kinds[0] != kinds[1]:
+            raise StoreError(
+                f"{a} holds {kinds[0]}, {b} {kinds[1]}: two files of one kind are needed."
+            )
+        names = [text(f.attrs.get("study", "")) for f in (first, second)]
+        if names[0] != names[1]:
+            raise StoreError(f"{a} holds study '{names[0]}', {b} '{names[1]}': nothing to compare.")
+        science = science_differences(first, second)
+        differing = differing_datasets(first, second)
+        count = len(_datasets(first))
+    for line in science:
+        print(f"deck differs: {line}")
+    if not differing:
+        print(f"identical: all {count} datasets that hold results are equal to the last bit")
+        return True
+    print(f"different: {len(differing)} datasets, the first {differing[0]}")
+    if kinds[0] == RESULTS:
+        _differences(read(a), read(b), figure)
+    return False
+
+
+def science_differences(first: h5py.File, second: h5py.File) -> list[str]:
+    """Keys of the `science` attribute (the deck's keys that decide results) with unequal values."""
+    found = []
+    a, b = (json.loads(text(f.attrs.get("science", "{}"))) for f in (first, second))
+    for key in sorted(a.keys() | b.keys()):
+        if a.get(key) != b.get(key):
+            found.append(f"{key} = {a.get(key, 'absent')} in A, {b.get(key, 'absent')} in B")
+    return found
+
+
+def _datasets(file: h5py.File) -> list[str]:
+    found: list[str] = []
+    file.visititems(
+        lambda name, item: found.append(name) if isinstance(item, h5py.Dataset) else None
+    )
+    return [name for name in sorted(found) if name not in NOT_RESULTS]
+
+
+def differing_datasets(first: h5py.File, second: h5py.File) -> list[str]:
+    """One line a dataset that only one file has, or that differs in shape, type or any bit."""
+    a, b = set(_datasets(first)), set(_datasets(second))
+    found = []
+    for name in sorted(a | b):
+        if name not in b:
+            found.append(f"/{name} (only in A)")
+        elif name not in a:
+            found.append(f"/{name} (only in B)")
+        elif reason := _difference(first[name], second[name]):
+            found.append(f"/{name} ({reason})")
+    return found
+
+
+def _difference(a: h5py.Dataset, b: h5py.Dataset) -> str:
+    """Why two datasets differ; empty when equal to the bit. In slices: weights are large."""
+    if a.shape != b.shape:
+        return f"shape {a.shape} against {b.shape}"
+    texts = [h5py.check_string_dtype(d.dtype) is not None for d in (a, b)]
+    if texts[0] != texts[1] or (not texts[0] and a.dtype != b.dtype):
+        return f"type {a.dtype} against {b.dtype}"
+    row = a.dtype.itemsize * int(np.prod(a.shape[1:])) if a.shape else 1
+    step = max(1, _SLICE_BYTES // max(1, row))
+    for start in range(0, a.shape[0] if a.shape else 1, step):
+        part = slice(start, start + step) if a.shape else ()
+        left, right = a[part], b[part]
+        if texts[0]:
+            unequal = np.atleast_1d(left != right)
+        else:
+            raw = [
+                np.ascontiguousarray(v).view(np.uint8).reshape(np.shape(v) + (-1,))
+                for v in (left, right)
+            ]
+            unequal = np.atleast_1d((raw[0] != raw[1]).any(axis=-1))
+        if unequal.any():
+            place = np.argwhere(unequal)[0]
+            if a.shape:
+                place[0] += start
+            return f"{int(unequal.sum())} values, the first at {place.tolist()}"
+    return ""
+
+
+# --- Differences of the metrics ----------------------------------------------------------------
+
+
+def joined(a: Results, b: Results) -> pd.DataFrame:
+    """Points finished in both files, joined by their axes; columns `NAME_a`, `NAME_b`."""
+    axes = [axis for axis in a.axes if axis in b.axes]
+    sides = []
+    for results in (a, b):
+        done = results.done.assign(row=results.done.index)
+        # NaN does not equal itself; as text the axes join, and -0.0 does not come from a deck.
+        done["key"] = [repr(tuple(values)) for values in done[axes].astype(object).to_numpy()]
+        if done["key"].duplicated().any():
+            raise StoreError(f"{results.path}: two points have equal values on {', '.join(axes)}.")
+        sides.append(done)
+    return sides[0].merge(sides[1], on="key", suffixes=("_a", "_b"))
+
+
+def metric_table(a: Results, b: Results, points: pd.DataFrame) -> Table:
+    """Difference B - A of every metric over the joined points."""
+    rows = []
+    for name in [m for m in a.metrics if m in b.metrics]:
+        first, second = (points[f"{name}_{s}"] for s in "ab")
+        if not all(pd.api.types.is_numeric_dtype(v) for v in (first, second)):
+            continue
+        rows.append(_row(name, first.to_numpy(float), second.to_numpy(float), points["id_a"]))
+    for name in sorted(a.curves.keys() & b.curves.keys()):
+        width = min(a.curves[name].shape[1], b.curves[name].shape[1])
+        first = a.curves[name][points["row_a"], :width]
+        second = b.curves[name][points["row_b"], :width]
+        where = [f"{p} epoch {e}" for p in points["id_a"] for e in a.epochs[:width]]
+        rows.append(_row(f"curve {name}", first.ravel(), second.ravel(), pd.Series(where)))
+    return Table(
+        "compare",
+        f"{len(points)} points finished in both (A: {len(a.done)}, B: {len(b.done)})",
+        ["metric", "values", "mean A", "mean B", "mean B - A", "largest |B - A|", "at"],
+        rows,
+    )
+
+
+def _row(name: str, a: np.ndarray, b: np.ndarray, where: pd.Series) -> list[str]:
+    difference = np.abs(b - a)
+    both = np.isfinite(difference)
+    if not both.any():
+        return [name, "0", "-", "-", "-", "-", ""]
+    largest = int(np.nanargmax(difference))
+    place = str(where.iloc[largest]) if difference[largest] > 0 else ""
+    values = [a[both].mean(), b[both].mean(), (b - a)[both].mean(), difference[largest]]
+    return [name, str(int(both.sum())), *(f"{value:.6g}" for value in values), place]
+
+
+def _differences(a: Results, b: Results, figure: Path | None) -> None:
+    points = joined(a, b)
+    if points.empty:
+        print("no point is finished in both files with equal values on its axes")
+        return
+    print(metric_table(a, b, points).text())
+    if figure is not None:
+        print(
+            f"figure: {_draw(a, b, points, figure)}" if _fractions(a, b) else "no accuracy to draw"
+        )
+
+
+def _fractions(a: Results, b: Results) -> list[str]:
+    """Metrics that are shares of questions, for the figure; the others have no common scale."""
+    return [m for m in a.metrics if m in b.metrics and m.startswith(("accuracy_", "answered_"))]
+
+
+def _draw(a: Results, b: Results, points: pd.DataFrame, path: Path) -> Path:
+    from .figures import style
+
+    names = _fractions(a, b)
+    values = {n: 100 * points[[f"{n}_a", f"{n}_b"]].to_numpy(float) for n in names}
+    values = {n: v for n, v in values.items() if np.isfinite(v).all(axis=1).any()}
+    figure, (left, right) = style.panels(2, width=4.2, height=max(3.2, 0.17 * len(values) + 1))
+    everything = np.concatenate(list(values.values()))
+    low, high = np.nanmin(everything), np.nanmax(everything)
+    left.plot([low, high], [low, high], color=style.GREY, linewidth=0.8)
+    for when, colour, marker in (
+        ("early_stop", style.VERMILLION, "o"),
+        ("final", style.BLACK, "s"),
+    ):
+        chosen = [v for n, v in values.items() if n.endswith(when)]
+        if chosen:
+            x, y = np.concatenate(chosen).T
+            left.plot(x, y, marker, color=colour, markersize=3, alpha=0.6, linewidth=0, label=when)
+    left.set_xlabel(f"A: {a.path.name} (%)")
+    left.set_ylabel(f"B: {b.path.name} (%)")
+    left.legend(loc="upper left")
+    style.panel_title(left, "a", f"every accuracy of {len(points)} joined points")
+    for y, v in enumerate(values.values()):
+        m = mean(v[:, 1] - v[:, 0])
+        half = 0.0 if math.isnan(m.half) else m.half
+        right.errorbar(
+            m.value, y, xerr=half, color=style.BLUE, marker="o", markersize=3, elinewidth=0.8
+        )
+    right.axvline(0, color=style.GREY, linewidth=0.8)
+    right.set_yticks(range(len(values)), list(values), fontsize=6.5)
+    right.invert_yaxis()
+    right.set_xlabel("B minus A (percent points)")
+    style.panel_title(right, "b", "mean, 95 % interval over points")
+    figure.savefig(path)
+    return path

@@ -1,0 +1,160 @@
+"""Figures 3a, 3b and 8 (OOD): accuracy against the share of Unknown examples in D."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+
+from .. import published
+from ..slick import WHEN, Missing, Setting, by_seed, known_only_ratio
+from ..statistics import mean_columns
+from . import style
+
+TEST_NAME = {"test": "Test accuracy (%)", "ood": "OOD test accuracy (%)"}
+
+
+def durations(setting: Setting, test: str) -> Figure:
+    """Figure 3a (test), 8 (ood): EARLY_STOP, fixed numbers of epochs, and CONVERGENCE."""
+    what = "figure 3a" if test == "test" else "the OOD figure"
+    points = setting.ratios()
+    ratio = points["unknown_ratio"].to_numpy()
+    series = {
+        when: by_seed(points, ratio, 100 * setting.column(f"accuracy_{test}_{when}", points, what))
+        for when in WHEN
+    }
+    curve = 100 * setting.curve(f"accuracy_{test}", points, what)
+    fixed = _fixed_epochs(setting.epochs)
+
+    figure, (left, right) = style.panels(2, width=3.6, height=2.9)
+    _draw(
+        left, series["early_stop"], color=style.COLOUR["early_stop"], marker="o", label="EARLY_STOP"
+    )
+    colours = colormaps["cividis"](np.linspace(0.85, 0.25, len(fixed)))
+    for epoch, colour in zip(fixed, colours, strict=True):
+        values = by_seed(points, ratio, curve[:, setting.epochs == epoch][:, 0])
+        x, mean, _ = _means(values)
+        left.plot(
+            x, mean, color=colour, marker=".", markersize=4, linewidth=1, label=f"{epoch} epochs"
+        )
+    last = f"CONVERGENCE ({setting.epochs[-1]})"
+    _draw(left, series["final"], color=style.COLOUR["final"], marker="s", label=last)
+    left.set_ylabel(TEST_NAME[test])
+    style.ratio_axis(left, np.unique(ratio))
+    style.panel_title(left, "a", "training duration")
+    style.legend(left, loc="best")
+
+    _change(right, series, test)
+    style.ratio_axis(right, np.unique(ratio))
+    style.panel_title(right, "b", "change against 0 % Unknown")
+    return figure
+
+
+def _fixed_epochs(epochs: np.ndarray) -> list[int]:
+    """About five epochs spread over the run, the last one (CONVERGENCE) left out."""
+    last = int(epochs[-1])
+    return sorted({round(last * k / 5) for k in range(1, 5)} - {0, last})
+
+
+def _means(values: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    mean, half = mean_columns(values.to_numpy())
+    return 100 * values.columns.to_numpy(dtype=float), mean, half
+
+
+def _draw(axes, values: pd.DataFrame, **keywords) -> None:
+    x, mean, half = _means(values)
+    style.error_bars(axes, x, mean, half, markersize=4, **keywords)
+
+
+def _change(axes, series: dict[str, pd.DataFrame], test: str) -> None:
+    """Differences to X = 0 % of the same seed, beside the published ones."""
+    if not all(0.0 in values.columns for values in series.values()):
+        axes.text(
+            0.5, 0.5, "needs the point\nwith 0 % Unknown", ha="center", transform=axes.transAxes
+        )
+        return
+    for when, marker in (("early_stop", "o"), ("final", "s")):
+        values = series[when]
+        colour = style.COLOUR[when]
+        _draw(axes, values.sub(values[0.0], axis=0), color=colour, marker=marker, label=WHEN[when])
+        if test == "test":
+            paper = np.array(published.FIG3A[when])
+            axes.plot(
+                100 * np.array(published.RATIOS),
+                paper - paper[0],
+                color=colour,
+                label=f"{WHEN[when]}, published",
+                **style.PUBLISHED,
+            )
+    if test == "ood":
+        axes.axhline(
+            -published.OOD_MAXIMAL_DROP,
+            color=style.GREY,
+            label="largest drop, published",
+            **style.PUBLISHED,
+        )
+    axes.axhline(0, color=style.GREY, linewidth=0.6)
+    axes.set_ylabel("Change in accuracy (points)")
+    style.legend(axes, loc="best")
+
+
+def known_only(setting: Setting, test: str) -> Figure:
+    """Figure 3b: D against D_Known, the same D with its Unknown examples removed."""
+    what = "figure 3b"
+    points = setting.ratios()
+    ratio = points["unknown_ratio"].to_numpy()
+    removed = setting.variant("known_only", what)
+    removed_ratio = known_only_ratio(setting, removed)
+
+    figure, (left, right) = style.panels(2, width=3.6, height=2.9)
+    shared = False
+    for when, marker in (("early_stop", "o"), ("final", "s")):
+        column = f"accuracy_{test}_{when}"
+        whole = by_seed(points, ratio, 100 * setting.column(column, points, what))
+        part = by_seed(removed, removed_ratio, 100 * setting.column(column, removed, what))
+        if 0.0 in whole and 0.0 not in part:
+            part = part.join(whole[[0.0]], how="left").sort_index(axis=1)  # X = 0: D_Known is D
+        colour = style.COLOUR[when]
+        _draw(left, whole, color=colour, marker=marker, label=f"$D$, {WHEN[when]}")
+        _draw(
+            left,
+            part,
+            color=colour,
+            marker=marker,
+            linestyle=":",
+            markerfacecolor="white",
+            label=f"$D_\\mathrm{{Known}}$, {WHEN[when]}",
+        )
+        effect = (whole - part).drop(columns=0.0, errors="ignore").dropna(axis=1, how="all")
+        if effect.empty:
+            continue
+        shared = True
+        _draw(right, effect, color=colour, marker=marker, label=WHEN[when])
+        if test == "test":
+            _published_effect(right, when)
+    if not shared:
+        raise Missing(f"{what} needs the same unknown ratios and seeds in D and D_Known")
+    left.set_ylabel(TEST_NAME[test])
+    style.legend(left, loc="best")
+    style.panel_title(left, "a", "with and without the Unknown examples")
+    right.axhline(0, color=style.GREY, linewidth=0.6)
+    right.set_ylabel("$D$ minus $D_\\mathrm{Known}$ (points)")
+    style.legend(right, loc="best")
+    style.panel_title(right, "b", "effect of the Unknown examples")
+    for axes in (left, right):
+        style.ratio_axis(axes, np.unique(ratio))
+    right.set_xlim(left.get_xlim())
+    return figure
+
+
+def _published_effect(axes, when: str) -> None:
+    whole = dict(zip(published.RATIOS, published.FIG3A[when], strict=True))
+    part = published.FIG3B_KNOWN_ONLY[when]
+    axes.plot(
+        [100 * x for x in part],
+        [whole[x] - part[x] for x in part],
+        color=style.COLOUR[when],
+        label=f"{WHEN[when]}, published",
+        **style.PUBLISHED,
+    )

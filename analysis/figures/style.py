@@ -1,0 +1,101 @@
+"""What all figures share: size, type, colours told apart by the colour-blind
+(Okabe and Ito's, and Tol's purple), legends, saving."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt  # noqa: E402  (the backend comes first)
+import numpy as np  # noqa: E402
+from matplotlib.axes import Axes  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
+from matplotlib.ticker import FixedLocator, NullLocator  # noqa: E402
+
+BLUE, SKY, GREEN, VERMILLION = "#0072B2", "#56B4E9", "#009E73", "#D55E00"
+ORANGE, PURPLE, BLACK, GREY = "#E69F00", "#AA3377", "#222222", "#8A8A8A"
+
+COLOUR = {
+    "known": BLUE,
+    "highly_known": BLUE,
+    "maybe_known": SKY,
+    "weakly_known": GREEN,
+    "unknown": VERMILLION,
+    "early_stop": PURPLE,
+    "final": BLACK,
+}
+PUBLISHED = {"linestyle": (0, (4, 2)), "linewidth": 1.0, "alpha": 0.55}
+
+matplotlib.rcParams.update(
+    {
+        "font.size": 8,
+        "axes.titlesize": 8.5,
+        "axes.labelsize": 8.5,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.linewidth": 0.7,
+        "xtick.major.width": 0.7,
+        "ytick.major.width": 0.7,
+        "lines.linewidth": 1.5,
+        "legend.frameon": False,
+        "legend.fontsize": 7.5,
+        "legend.handlelength": 2.2,
+        "figure.constrained_layout.use": True,
+        "pdf.fonttype": 42,
+        "savefig.dpi": 200,
+    }
+)
+
+
+def panels(columns: int = 1, rows: int = 1, width: float = 3.5, height: float = 2.7, **keywords):
+    """A figure of panels of this size in inches, and its axes."""
+    return plt.subplots(rows, columns, figsize=(width * columns, height * rows), **keywords)
+
+
+def band(axes: Axes, x: np.ndarray, y: np.ndarray, half: np.ndarray, colour: str) -> None:
+    """The interval around a curve; nothing where it is unknown (one seed)."""
+    if np.isfinite(half).any():
+        axes.fill_between(x, y - half, y + half, color=colour, alpha=0.16, linewidth=0)
+
+
+def error_bars(axes: Axes, x: np.ndarray, y: np.ndarray, half: np.ndarray, **keywords) -> None:
+    """A curve with markers, and interval bars where they are known."""
+    if np.isfinite(half).any():
+        keywords["yerr"] = np.where(np.isfinite(half), half, 0)
+    axes.errorbar(x, y, capsize=2, elinewidth=0.8, **keywords)
+
+
+def ratio_axis(axes: Axes, ratios: np.ndarray) -> None:
+    """x axis of unknown ratios in percent, one tick a ratio of the sweep."""
+    axes.xaxis.set_major_locator(FixedLocator(100 * np.asarray(ratios)))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.set_xlabel("Unknown examples in $D$ (%)")
+
+
+def panel_title(axes: Axes, letter: str, words: str) -> None:
+    axes.set_title(f"$\\bf{{{letter}}}$  {words}", loc="left")
+
+
+def legend(axes: Axes, **keywords) -> None:
+    """A legend in drawing order, but the published references last."""
+    handles, labels = axes.get_legend_handles_labels()
+    order = sorted(range(len(labels)), key=lambda k: "published" in labels[k])
+    axes.legend([handles[k] for k in order], [labels[k] for k in order], **keywords)
+
+
+def legend_right(axes: Axes, **keywords) -> None:
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), **keywords)
+
+
+def save(figure: Figure, folder: Path, name: str) -> Path:
+    """Writes NAME.png and NAME.pdf; returns the PNG."""
+    png = folder / f"{name}.png"
+    figure.savefig(png)
+    # No date in the PDF: equal results give equal files.
+    figure.savefig(png.with_suffix(".pdf"), metadata={"CreationDate": None})
+    plt.close(figure)
+    return png

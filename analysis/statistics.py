@@ -1,0 +1,194 @@
+"""Statistics of the report: Student intervals, least squares, cluster bootstrap, paired t-tests.
+
+numpy only; Student's t comes from the regularised incomplete beta function.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+CONFIDENCE = 0.95
+
+
+# --- Student's t -------------------------------------------------------------------------------
+
+
+def _beta_fraction(a: float, b: float, x: float) -> float:
+    """Continued fraction of the incomplete beta function, by Lentz's method."""
+    tiny = 1e-300
+    c, d = 1.0, 1.0 - (a + b) * x / (a + 1.0)
+    d = 1.0 / (d if abs(d) > tiny else tiny)
+    result = d
+    for m in range(1, 500):
+        even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
+        odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
+        for term in (even, odd):
+            d = 1.0 + term * d
+            c = 1.0 + term / c
+            d = 1.0 / (d if abs(d) > tiny else tiny)
+            c = c if abs(c) > tiny else tiny
+            result *= d * c
+        if abs(d * c - 1.0) < 1e-15:
+            break
+    return result
+
+
+def incomplete_beta(a: float, b: float, x: float) -> float:
+    """Regularised incomplete beta function I_x(a, b)."""
+    if x <= 0.0:
+        return 0.0
+    if x >= 1.0:
+        return 1.0
+    log_front = (
+        math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
+    )
+    front = math.exp(log_front)
+    if x < (a + 1.0) / (a + b + 2.0):
+        return front * _beta_fraction(a, b, x) / a
+    return 1.0 - front * _beta_fraction(b, a, 1.0 - x) / b
+
+
+def student_p_value(t: float, degrees: int) -> float:
+    """Two-sided p-value of Student's t."""
+    return incomplete_beta(degrees / 2.0, 0.5, degrees / (degrees + t * t))
+
+
+def student_quantile(degrees: int, confidence: float = CONFIDENCE) -> float:
+    """The t that a two-sided interval of this confidence uses, by bisection."""
+    low, high = 0.0, 1.0
+    while student_p_value(high, degrees) > 1.0 - confidence:
+        high *= 2.0
+    for _ in range(200):
+        middle = (low + high) / 2.0
+        if student_p_value(middle, degrees) > 1.0 - confidence:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2.0
+
+
+# --- Means over seeds --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean with the half width of its 95 % Student interval (NaN from fewer than two values)."""
+
+    value: float
+    half: float
+    n: int
+
+
+def mean(values: Sequence[float] | np.ndarray) -> Mean:
+    finite = np.asarray(values, dtype=float)
+    finite = finite[np.isfinite(finite)]
+    n = len(finite)
+    if n == 0:
+        return Mean(math.nan, math.nan, 0)
+    if n == 1:
+        return Mean(float(finite[0]), math.nan, 1)
+    half = student_quantile(n - 1) * float(np.std(finite, ddof=1)) / math.sqrt(n)
+    return Mean(float(finite.mean()), half, n)
+
+
+def mean_columns(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`mean` of each column of [seed, x]: values and half widths."""
+    means = [mean(column) for column in np.asarray(values, dtype=float).T]
+    return np.array([m.value for m in means]), np.array([m.half for m in means])
+
+
+# --- Least squares -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Ordinary least squares y = X b: coefficients, R^2, and bootstrap limits of both."""
+
+    coefficients: np.ndarray
+    r2: float
+    low: np.ndarray  # lower limits of the coefficients
+    high: np.ndarray
+    r2_low: float
+    r2_high: float
+    observations: int
+    clusters: int
+
+
+def least_squares(design: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, float]:
+    """Coefficients and R^2. ValueError when the columns are not independent."""
+    coefficients, _, rank, _ = np.linalg.lstsq(design, y, rcond=None)
+    if rank < design.shape[1]:
+        raise ValueError("the regressors are not independent")
+    residual = y - design @ coefficients
+    total = float(np.sum((y - y.mean()) ** 2))
+    return coefficients, 1.0 - float(residual @ residual) / total if total > 0 else math.nan
+
+
+def cluster_bootstrap(
+    design: np.ndarray, y: np.ndarray, cluster: np.ndarray, resamples: int = 2000, seed: int = 0
+) -> Fit:
+    """Least squares with 95 % percentile limits from resampling whole clusters with replacement.
+
+    The epochs of one training run are no independent observations, so the run is the cluster.
+    Resamples whose regressors are not independent are left out.
+    """
+    coefficients, r2 = least_squares(design, y)
+    names, index = np.unique(cluster, return_inverse=True)
+    groups = [index == k for k in range(len(names))]
+    moments = np.stack([design[g].T @ design[g] for g in groups])
+    products = np.stack([design[g].T @ y[g] for g in groups])
+    sums = np.array([[g.sum(), y[g].sum(), y[g] @ y[g]] for g in groups])
+
+    generator = np.random.default_rng(seed)
+    draws = generator.multinomial(len(names), np.full(len(names), 1 / len(names)), size=resamples)
+    moment = np.einsum("rk,kij->rij", draws, moments)
+    usable = np.linalg.cond(moment) < 1e12
+    moment, product = moment[usable], (draws @ products)[usable]
+    count, total, square = (draws @ sums)[usable].T
+    solutions = np.linalg.solve(moment, product[..., None])[..., 0]
+    explained = np.einsum("ri,ri->r", solutions, product) - total**2 / count
+    r2s = explained / (square - total**2 / count)
+
+    limits = [50 * (1 - CONFIDENCE), 50 * (1 + CONFIDENCE)]
+    if len(names) < 2 or len(solutions) < resamples // 2:
+        unknown = np.full(design.shape[1], math.nan)
+        return Fit(coefficients, r2, unknown, unknown, math.nan, math.nan, len(y), len(names))
+    low, high = np.percentile(solutions, limits, axis=0)
+    r2_low, r2_high = np.percentile(r2s, limits)
+    return Fit(coefficients, r2, low, high, float(r2_low), float(r2_high), len(y), len(names))
+
+
+# --- Significance ------------------------------------------------------------------------------
+
+
+def paired_t(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
+    """t and two-sided p of the paired t-test; (0, 1) when the samples are equal."""
+    difference = np.asarray(a, dtype=float) - np.asarray(b, dtype=float)
+    n = len(difference)
+    spread = float(np.std(difference, ddof=1)) if n > 1 else 0.0
+    if spread == 0.0:
+        return (0.0, 1.0) if n < 2 or difference[0] == 0 else (math.inf, 0.0)
+    t = float(difference.mean()) / (spread / math.sqrt(n))
+    return t, student_p_value(t, n - 1)
+
+
+def chunk_test(a: np.ndarray, b: np.ndarray, chunks: int = 100, seed: int = 0) -> float:
+    """p-value of the paper's significance test (appendix I).
+
+    The test questions are shuffled and split into `chunks` near-equal parts (fewer when there are
+    fewer questions); the accuracies of two models a part are compared by a paired t-test.
+    """
+    order = np.random.default_rng(seed).permutation(len(a))
+    parts = np.array_split(order, min(chunks, len(a)))
+    first = np.array([a[part].mean() for part in parts])
+    second = np.array([b[part].mean() for part in parts])
+    return paired_t(first, second)[1]
+
+
+def stars(p: float) -> str:
+    """The paper's marks: * p < 0.05, ** p < 0.01."""
+    return "**" if p < 0.01 else "*" if p < 0.05 else ""

@@ -1,0 +1,24 @@
+// The commands of the program, one function each. They return the exit code or throw (errors.hpp).
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "factsweep/core/error.hpp"
+
+namespace factsweep::cli {
+
+/// What stands on the command line behind the command's name.
+using Words = std::vector<std::string>;
+
+ExitCode run(int& argc, char**& argv, const Words& words);   // the sweep, under MPI
+ExitCode plan(const Words& words);
+ExitCode status(const Words& words);
+ExitCode world(const Words& words);
+ExitCode tokenize(const Words& words);
+ExitCode generate(const Words& words);
+ExitCode score(const Words& words);
+ExitCode export_point(const Words& words);
+
+}  // namespace factsweep::cli

@@ -1,0 +1,17 @@
+// Exceptions to one message and an exit code; the only catch of a program that ends.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "factsweep/core/error.hpp"
+
+namespace factsweep::cli {
+
+/// Runs `work`; the process's exit status.
+int guarded(const std::function<ExitCode()>& work);
+
+/// The help text: on --help or help with exit code 0, else an InputError that names `command`.
+ExitCode usage(const std::string& command);
+
+}  // namespace factsweep::cli

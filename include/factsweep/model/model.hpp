@@ -1,0 +1,40 @@
+// A model at work: weights, tokenizer, and where they live.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "factsweep/model/transformer.hpp"
+#include "factsweep/text/tokenizer.hpp"
+
+namespace factsweep {
+
+struct Model {
+  Weights weights;
+  std::shared_ptr<const Tokenizer> tokenizer;
+  std::vector<TokenId> eos;   // config.json's and the tokenizer's
+
+  /// InputError: see Weights::load and Tokenizer::load; also when the tokenizer has more ids than the embedding has rows.
+  static Model load(const std::filesystem::path& directory, torch::Dtype dtype, torch::Device device);
+  /// The same tokenizer over other weights.
+  Model with(Weights other) const;
+
+  torch::Device device() const { return weights.embedding.device(); }
+  bool is_eos(TokenId id) const;
+  /// EOS, or a token that holds a newline: an answer ends here.
+  bool ends_answer(TokenId id) const;
+};
+
+/// Keys and values of tokens that many texts begin with.
+struct SharedPrefix {
+  std::vector<LayerCache> layers;   // [1, G, P, E]; empty when P = 0
+  std::int64_t length = 0;
+  static SharedPrefix compute(const Weights& weights, const std::vector<TokenId>& tokens);
+};
+
+/// Length of the longest common prefix of all `texts` that leaves at least one token of each.
+std::size_t common_prefix(const std::vector<std::vector<TokenId>>& texts);
+
+}  // namespace factsweep

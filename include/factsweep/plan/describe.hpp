@@ -1,0 +1,16 @@
+// What `factsweep plan` prints: the work, the memory, the files and the time of a sweep, before any
+// of it is spent.
+#pragma once
+
+#include <string>
+
+#include "factsweep/plan/plan.hpp"
+
+namespace factsweep {
+
+/// Aligned tables: stages by kind, points by axis value, memory per rank, file sizes, and the
+/// predicted makespan on `ranks` equal ranks of `flop_per_second`. Precondition: ranks > 0,
+/// flop_per_second > 0.
+std::string describe(const Plan& plan, int ranks, double flop_per_second);
+
+}  // namespace factsweep

@@ -1,0 +1,45 @@
+// The messages between the coordinator (a thread of rank 0's process) and the ranks that compute.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "factsweep/core/array.hpp"
+
+namespace factsweep {
+
+enum class Request : std::uint8_t {
+  work,        // I am idle
+  finished,    // `stage` is done; its shared outputs follow
+  failed,      // `stage` failed
+  stopped,     // `stage` was interrupted by a stop; it stays to be done
+  fetch,       // send me the shared outputs of `stage`
+  tokens,      // progress: `tokens` more were processed
+};
+
+enum class Reply : std::uint8_t { run, wait, end, artifact };
+
+/// One shared output of a stage on its way between ranks.
+struct SharedOutput {
+  std::string name;
+  Array array;
+};
+
+struct Message {
+  std::uint8_t kind = 0;      // Request or Reply
+  std::int64_t stage = -1;
+  std::int64_t tokens = 0;
+  double seconds = 0;
+  bool user_error = false;    // failed: by an InputError
+  std::string text;           // reason of a failure
+  std::vector<SharedOutput> outputs;
+
+  std::vector<std::byte> pack() const;
+  static Message unpack(const std::vector<std::byte>& bytes);
+};
+
+inline constexpr int kRequestTag = 1, kReplyTag = 2;
+
+}  // namespace factsweep

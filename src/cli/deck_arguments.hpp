@@ -1,0 +1,30 @@
+// DECK and --section.key=value of `run` and `plan`.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "factsweep/deck/deck.hpp"
+#include "factsweep/studies/study.hpp"
+
+namespace factsweep::cli {
+
+struct DeckArguments {
+  std::string path;
+  std::vector<std::string> overrides;   // --section.key=value
+  bool print_deck = false;
+  int ranks = 1;                        // --ranks of `plan`
+  /// InputError: no deck, two decks, an unknown flag.
+  static DeckArguments parse(const std::vector<std::string>& words, bool for_plan);
+};
+
+struct Task {
+  std::unique_ptr<Study> study;
+  Deck deck;
+};
+
+/// The study that the deck names, and the deck parsed with its keys. Keys of other studies are unknown keys.
+Task read_task(const DeckArguments& arguments, const std::string& text);
+
+}  // namespace factsweep::cli

@@ -1,0 +1,56 @@
+#include "factsweep/cli/guard.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <new>
+
+#include "factsweep/core/console.hpp"
+
+namespace factsweep::cli {
+namespace {
+
+constexpr const char* kUsage = R"(factsweep: how does fine-tuning change what a language model knows?
+
+  mpirun -n R factsweep run DECK [--section.key=value ...]   the whole sweep; run again to go on
+  factsweep run DECK --print-deck                            the effective deck, with comments
+  factsweep plan DECK [--ranks R] [--section.key=value ...]  what a sweep would cost
+  factsweep status FILE [--follow]                           how far a sweep is
+  factsweep world --output DIR [--help]                      an invented world and a small model trained on it
+  factsweep tokenize | generate | score --model DIR [--help] one model at a desk, JSON lines in and out
+  factsweep export FILE --point ID --output DIR [--help]     a fine-tuned model as a Hugging Face directory
+
+Exit codes: 0 done, 1 bug, 2 bad deck or flag, 3 environment, 4 some points failed, 5 stopped with work left.
+)";
+
+int report(const std::exception& error, ExitCode code) {
+  console::end_progress();
+  console::write_error(error.what());
+  return static_cast<int>(code);
+}
+
+}  // namespace
+
+int guarded(const std::function<ExitCode()>& work) {
+  try {
+    return static_cast<int>(work());
+  } catch (const InputError& error) {
+    return report(error, ExitCode::input);
+  } catch (const EnvironmentError& error) {
+    return report(error, ExitCode::environment);
+  } catch (const std::bad_alloc&) {
+    return report(EnvironmentError("out of memory."), ExitCode::environment);
+  } catch (const std::exception& error) {
+    return report(error, ExitCode::bug);
+  }
+}
+
+ExitCode usage(const std::string& command) {
+  if (command != "--help" && command != "-h" && command != "help") {
+    throw InputError(fmt::format("'{}' is no command of factsweep. Known: run, plan, status, world, tokenize, generate, score, export, --help.", command));
+  }
+  std::fputs(kUsage, stdout);
+  return ExitCode::done;
+}
+
+}  // namespace factsweep::cli

@@ -1,0 +1,128 @@
+#include "factsweep/deck/deck.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "reader.hpp"
+#include "value.hpp"
+
+namespace factsweep {
+namespace {
+
+InputError broken_rule(std::string_view where, std::string_view key, std::string_view raw,
+                       std::string_view rule) {
+  const bool stop = rule.ends_with('.') || rule.ends_with('?');
+  const std::string what = raw.empty() ? std::string(key) : fmt::format("{} = {}", key, raw);
+  return InputError(fmt::format("{}: {} {}{}", where, what, rule, stop ? "" : "."));
+}
+
+InputError missing_key(std::string_view name, const Option& option) {
+  const std::size_t dot = option.key.rfind('.');
+  return InputError(fmt::format("{}: required key '{}' is missing ({}). Add '{} = ...' under [{}].",
+                                name, option.key, option.help, option.key.substr(dot + 1),
+                                option.key.substr(0, dot)));
+}
+
+}  // namespace
+
+Deck Deck::parse(const OptionTable& table, std::string_view text, std::string_view name,
+                 std::span<const std::string> overrides) {
+  Deck deck;
+  deck.table_ = std::make_shared<const OptionTable>(table);
+  auto assignments = read_deck_text(table, text, name);
+  // A line that the command line replaces must still be right: the next run may come without the
+  // override.
+  for (Assignment& override : read_overrides(table, overrides))
+    assignments.push_back(std::move(override));
+  for (Assignment& assignment : assignments) {
+    try {
+      value::check(*table.find(assignment.key), assignment.raw);
+    } catch (const value::Broken& broken) {
+      throw broken_rule(assignment.where, assignment.key, assignment.raw, broken.rule);
+    }
+    deck.values_[assignment.key] = {std::move(assignment.raw), std::move(assignment.where)};
+  }
+  for (const Option& option : table.options()) {
+    const bool fresh =
+        deck.values_.try_emplace(option.key, Value{option.fallback, "default"}).second;
+    if (fresh && option.required) throw missing_key(name, option);
+  }
+  return deck;
+}
+
+const Deck::Value& Deck::value(std::string_view key, std::span<const Kind> kinds) const {
+  const auto found = values_.find(key);
+  require(found != values_.end(), "Deck: '" + std::string(key) + "' is not in the option table");
+  const bool fits = kinds.empty() ||
+                    std::find(kinds.begin(), kinds.end(), table_->find(key)->kind) != kinds.end();
+  require(fits, "Deck: '" + std::string(key) + "' is read as another kind than it was declared");
+  return found->second;
+}
+
+std::string Deck::text(std::string_view key) const {
+  const std::string& raw = value(key, std::array{Kind::text, Kind::path, Kind::choice}).raw;
+  if (table_->find(key)->kind != Kind::path) return raw;
+  try {
+    return value::expanded_path(raw);
+  } catch (const value::Broken& broken) {
+    throw error(key, broken.rule);
+  }
+}
+
+std::int64_t Deck::integer(std::string_view key) const {
+  return value::integer(value(key, std::array{Kind::integer}).raw);
+}
+
+double Deck::real(std::string_view key) const {
+  return value::real(value(key, std::array{Kind::real}).raw);
+}
+
+bool Deck::flag(std::string_view key) const {
+  return value::flag(value(key, std::array{Kind::flag}).raw);
+}
+
+double Deck::seconds(std::string_view key) const {
+  return value::duration(value(key, std::array{Kind::duration}).raw);
+}
+
+std::vector<std::string> Deck::text_list(std::string_view key) const {
+  return value::text_list(value(key, std::array{Kind::text_list}).raw);
+}
+
+std::vector<std::int64_t> Deck::integer_list(std::string_view key) const {
+  return value::integer_list(value(key, std::array{Kind::integer_list}).raw);
+}
+
+std::vector<double> Deck::real_list(std::string_view key) const {
+  return value::real_list(value(key, std::array{Kind::real_list}).raw);
+}
+
+std::string Deck::raw(std::string_view key) const {
+  return value(key, {}).raw;
+}
+
+bool Deck::is_set(std::string_view key) const {
+  return value(key, {}).where != "default";
+}
+
+std::string Deck::where(std::string_view key) const {
+  return value(key, {}).where;
+}
+
+InputError Deck::error(std::string_view key, std::string_view rule) const {
+  const Value& found = value(key, {});
+  return broken_rule(found.where, key, found.raw, rule);
+}
+
+std::map<std::string, std::string> Deck::science() const {
+  std::map<std::string, std::string> normal;
+  for (const Option& option : table_->options()) {
+    if (option.scope == Scope::science)
+      normal[option.key] = value::normal(option, values_.find(option.key)->second.raw);
+  }
+  return normal;
+}
+
+}  // namespace factsweep

@@ -1,0 +1,79 @@
+#include "factsweep/deck/option.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "factsweep/core/error.hpp"
+#include "value.hpp"
+
+namespace factsweep {
+namespace {
+
+/// Levenshtein distance, one row at a time.
+std::size_t edit_distance(std::string_view from, std::string_view to) {
+  std::vector<std::size_t> row(to.size() + 1);
+  std::iota(row.begin(), row.end(), 0);
+  for (std::size_t i = 1; i <= from.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= to.size(); ++j) {
+      const std::size_t replaced = diagonal + (from[i - 1] == to[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+std::string_view last_part(std::string_view key) {
+  return key.substr(key.rfind('.') + 1);
+}
+
+bool is_well_formed(std::string_view key) {
+  const bool characters =
+      key.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_.") == key.npos;
+  return characters && key.find('.') != key.npos && !key.starts_with('.') && !key.ends_with('.');
+}
+
+}  // namespace
+
+void OptionTable::add(Option option) {
+  require(is_well_formed(option.key),
+          "OptionTable::add: '" + option.key + "' is not section.snake_case");
+  require(find(option.key) == nullptr, "OptionTable::add: '" + option.key + "' is there already");
+  require(!option.required || option.fallback.empty(),
+          "OptionTable::add: '" + option.key + "' is required, so it has no default");
+  if (!option.required) {
+    try {
+      value::check(option, option.fallback);
+    } catch (const value::Broken& broken) {
+      const std::string what = fmt::format("OptionTable::add: default of {} = {} {}", option.key,
+                                           option.fallback, broken.rule);
+      require(false, what);
+    }
+  }
+  options_.push_back(std::move(option));
+}
+
+const Option* OptionTable::find(std::string_view key) const {
+  const auto found = std::find_if(options_.begin(), options_.end(),
+                                  [&](const Option& option) { return option.key == key; });
+  return found == options_.end() ? nullptr : &*found;
+}
+
+std::string OptionTable::nearest(std::string_view key) const {
+  std::string best;
+  std::size_t best_distance = std::numeric_limits<std::size_t>::max();
+  for (const Option& option : options_) {
+    const bool moved = last_part(option.key) == last_part(key);
+    const std::size_t distance = moved ? 0 : edit_distance(key, option.key);
+    if (distance >= best_distance) continue;
+    best = option.key;
+    best_distance = distance;
+  }
+  return best;
+}
+
+}  // namespace factsweep

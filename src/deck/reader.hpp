@@ -1,0 +1,27 @@
+// From deck text and command line to assignments: key, value as written, and where it stands.
+// Boost.Program_options parses both; what it cannot say (lines, duplicates, the nearest key) is
+// added here. Private to the deck module.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "factsweep/deck/option.hpp"
+
+namespace factsweep {
+
+struct Assignment {
+  std::string key;
+  std::string raw;
+  std::string where;  // "inputs/a.ini:14" or "command line"
+};
+
+/// InputError: malformed line, unknown key, key set twice.
+std::vector<Assignment> read_deck_text(const OptionTable& table, std::string_view text,
+                                       std::string_view name);
+std::vector<Assignment> read_overrides(const OptionTable& table,
+                                       std::span<const std::string> overrides);
+
+}  // namespace factsweep

@@ -1,0 +1,204 @@
+#include "factsweep/label/probe.hpp"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+
+#include "factsweep/core/error.hpp"
+#include "factsweep/model/candidates.hpp"
+#include "factsweep/model/decoding.hpp"
+
+namespace factsweep {
+namespace {
+
+/// A beginning of an answer that may still match: `tokens` drawn so far, then `guess`, which is likely to follow.
+struct Path {
+  std::size_t item = 0;
+  double p = 1;
+  bool greedy = true;               // every token so far was the argmax
+  std::vector<TokenId> tokens;
+  std::string text;
+  std::vector<TokenId> guess;       // teacher-forced in the same pass; only saves passes, never changes results
+};
+
+std::string_view without_leading_space(std::string_view text) {
+  const std::size_t start = text.find_first_not_of(" \t\r\n\f\v");
+  return start == std::string_view::npos ? std::string_view() : text.substr(start);
+}
+
+class Prober {
+ public:
+  Prober(const Model& model, const std::vector<ProbeItem>& items, const ProbeSettings& settings,
+         const std::function<void(std::int64_t)>& step)
+      : model_(model), items_(items), settings_(settings), step_(step), results_(items.size()) {}
+
+  std::vector<ProbeResult> run() {
+    encode_prefix();
+    std::vector<Path> paths(items_.size());
+    for (std::size_t i = 0; i < items_.size(); ++i) paths[i] = {.item = i, .tokens = {}, .text = {}, .guess = items_[i].gold};
+    while (!paths.empty()) {
+      frontier_.clear();
+      for (std::size_t begin = 0; begin < paths.size();) begin = advance(paths, begin);
+      paths = std::move(frontier_);
+    }
+    decode_near_ties();
+    return std::move(results_);
+  }
+
+ private:
+  void encode_prefix() {
+    std::vector<std::vector<TokenId>> prompts;
+    for (const ProbeItem& item : items_) prompts.push_back(item.prompt);
+    prefix_length_ = common_prefix(prompts);
+    const auto& first = items_.front().prompt;
+    prefix_ = SharedPrefix::compute(model_.weights, {first.begin(), first.begin() + static_cast<std::ptrdiff_t>(prefix_length_)});
+  }
+
+  /// One forward pass over as many paths as fit; returns the first path not taken.
+  std::size_t advance(std::vector<Path>& paths, std::size_t begin) {
+    std::vector<std::vector<TokenId>> sequences;
+    std::vector<std::int64_t> rows;          // rows whose next token matters
+    std::vector<std::int64_t> first_row;     // of each path, in `rows`
+    std::int64_t tokens = 0;
+    std::size_t end = begin;
+    for (; end < paths.size() && (end == begin || tokens < settings_.batch_tokens); ++end) {
+      Path& path = paths[end];
+      const auto room = static_cast<std::size_t>(settings_.max_new_tokens) - path.tokens.size();
+      path.guess.resize(std::min(path.guess.size(), room - 1));
+      const ProbeItem& item = items_[path.item];
+      std::vector<TokenId> sequence(item.prompt.begin() + static_cast<std::ptrdiff_t>(prefix_length_), item.prompt.end());
+      sequence.insert(sequence.end(), path.tokens.begin(), path.tokens.end());
+      const std::int64_t start = tokens + static_cast<std::int64_t>(sequence.size()) - 1;
+      sequence.insert(sequence.end(), path.guess.begin(), path.guess.end());
+      tokens += static_cast<std::int64_t>(sequence.size());
+      first_row.push_back(static_cast<std::int64_t>(rows.size()));
+      for (std::int64_t row = start; row < tokens; ++row) rows.push_back(row);
+      sequences.push_back(std::move(sequence));
+    }
+    const std::int64_t position = prefix_.length;
+    const PackedTokens packed = PackedTokens::pack(sequences, {&position, 1}, model_.device());
+    const torch::Tensor rows_R = torch::tensor(rows, torch::kInt64).to(model_.device());
+    const torch::Tensor hidden = hidden_states(model_.weights, packed, {.context = {.prefix = &prefix_.layers}, .rows_R = rows_R});
+    const Candidates candidates = find_candidates(model_.weights, hidden, settings_.top_k, settings_.temperature);
+    for (std::size_t i = begin; i < end; ++i) walk(std::move(paths[i]), candidates, first_row[i - begin]);
+    step_(tokens);
+    return end;
+  }
+
+  /// Settles every token that may follow the path, then goes on along its guess.
+  void walk(Path path, const Candidates& candidates, std::int64_t row) {
+    for (std::size_t g = 0;; ++g, ++row) {
+      const TokenId guessed = g < path.guess.size() ? path.guess[g] : TokenId{-1};
+      double p_guessed = 0;
+      bool greedy_guessed = false;
+      if (path.greedy && candidates.gap(row) < settings_.tie_epsilon) results_[path.item].near_tie = true;
+      const auto ids = candidates.row_ids(row);
+      const auto probabilities = candidates.row_probabilities(row);
+      for (std::size_t rank = 0; rank < ids.size(); ++rank) {
+        const double p = path.p * probabilities[rank];
+        const bool greedy = path.greedy && rank == 0;
+        if (ids[rank] == guessed) {
+          p_guessed = p;
+          greedy_guessed = greedy;
+        } else {
+          settle(path, ids[rank], p, greedy);
+        }
+      }
+      if (guessed < 0 || (p_guessed < settings_.branch_floor && !greedy_guessed)) {
+        if (guessed >= 0) results_[path.item].pruned += p_guessed;
+        return;
+      }
+      path.p = p_guessed;
+      path.greedy = greedy_guessed;
+      path.tokens.push_back(guessed);
+      path.text += model_.tokenizer->piece(guessed);
+    }
+  }
+
+  void settle(const Path& path, TokenId token, double p, bool greedy) {
+    const AnswerMatcher& matcher = *items_[path.item].matcher;
+    const bool is_eos = model_.is_eos(token);
+    const std::string text = path.text + std::string(is_eos ? std::string_view() : model_.tokenizer->piece(token));
+    const bool ended = is_eos || model_.ends_answer(token) ||
+                       static_cast<std::int64_t>(path.tokens.size()) + 1 >= settings_.max_new_tokens;
+    if (ended) {
+      if (!matcher.matches(text)) return;
+      results_[path.item].p += p;
+      if (greedy) results_[path.item].greedy = true;
+      return;
+    }
+    if (matcher.judge(text) == Verdict::dead) return;
+    if (p < settings_.branch_floor && !greedy) {
+      results_[path.item].pruned += p;
+      return;
+    }
+    Path next{.item = path.item, .p = p, .greedy = greedy, .tokens = path.tokens, .text = text, .guess = {}};
+    next.tokens.push_back(token);
+    next.guess = continuation(path.item, text);
+    frontier_.push_back(std::move(next));
+  }
+
+  /// The gold answer's remaining tokens, when `text` is a beginning of it and the tokenizer spells the rest exactly.
+  std::vector<TokenId> continuation(std::size_t item, std::string_view text) const {
+    const std::string_view gold = without_leading_space(items_[item].gold_text);
+    const std::string_view begun = without_leading_space(text);
+    if (!gold.starts_with(begun)) return {};
+    const std::string_view rest = gold.substr(begun.size());
+    const std::vector<TokenId> tokens = model_.tokenizer->encode(rest);
+    std::string spelled;
+    for (const TokenId token : tokens) spelled += model_.tokenizer->piece(token);
+    return spelled == rest ? tokens : std::vector<TokenId>{};
+  }
+
+  /// Greedy verdicts that hang on a rounding error come from decoding the whole prompt token by token.
+  void decode_near_ties() {
+    std::vector<std::size_t> doubtful;
+    std::vector<DecodeRequest> requests;
+    for (std::size_t i = 0; i < items_.size(); ++i) {
+      if (!results_[i].near_tie) continue;
+      doubtful.push_back(i);
+      requests.push_back({.prompt = items_[i].prompt, .greedy = true});
+    }
+    if (requests.empty()) return;
+    const auto alive = [&](std::size_t request, std::string_view text) {
+      return items_[doubtful[request]].matcher->judge(text) != Verdict::dead;
+    };
+    const auto decoded = decode(model_, requests, {.max_new_tokens = settings_.max_new_tokens}, alive, step_);
+    for (std::size_t j = 0; j < doubtful.size(); ++j) {
+      results_[doubtful[j]].greedy = items_[doubtful[j]].matcher->matches(decoded[j].front().text);
+    }
+  }
+
+  const Model& model_;
+  const std::vector<ProbeItem>& items_;
+  const ProbeSettings settings_;
+  const std::function<void(std::int64_t)>& step_;
+  std::vector<ProbeResult> results_;
+  std::vector<Path> frontier_;
+  SharedPrefix prefix_;
+  std::size_t prefix_length_ = 0;
+};
+
+}  // namespace
+
+std::vector<ProbeResult> probe(const Model& model, const std::vector<ProbeItem>& items, const ProbeSettings& settings,
+                               const std::function<void(std::int64_t)>& step) {
+  if (items.empty()) return {};
+  require(settings.max_new_tokens >= 1, "probe: max_new_tokens >= 1");
+  torch::NoGradGuard no_grad;
+  return Prober(model, items, settings, step).run();
+}
+
+ProbeItem make_item(const Model& model, const std::string& prompt, const std::string& lead, const std::string& answer,
+                    std::shared_ptr<const AnswerMatcher> matcher) {
+  ProbeItem item{model.tokenizer->encode(prompt, true), {}, lead + answer, std::move(matcher)};
+  std::vector<TokenId> whole = model.tokenizer->encode(prompt + item.gold_text, true);
+  if (whole.size() > item.prompt.size() && std::equal(item.prompt.begin(), item.prompt.end(), whole.begin())) {
+    item.gold.assign(whole.begin() + static_cast<std::ptrdiff_t>(item.prompt.size()), whole.end());
+  } else {
+    item.gold = model.tokenizer->encode(item.gold_text);
+  }
+  return item;
+}
+
+}  // namespace factsweep

@@ -1,0 +1,170 @@
+#include "factsweep/model/candidates.hpp"
+
+#include <ATen/Parallel.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <numeric>
+
+#include "factsweep/core/error.hpp"
+#include "factsweep/model/transformer.hpp"
+
+namespace factsweep {
+namespace {
+
+constexpr std::int64_t kBlock = 64;       // logits a block maximum stands for
+constexpr std::int64_t kMargin = 8;       // bf16 candidates beyond k, so that rescoring can change their order
+
+/// bfloat16 bits as an integer of the same order.
+std::int16_t ordered(std::int16_t bits) { return static_cast<std::int16_t>(bits ^ ((bits >> 15) & 0x7fff)); }
+float ordered(float value) { return value; }
+
+/// Ids of the `k` largest of `values[0..count)`, unsorted and possibly a few more (ties). One pass of block maxima
+/// bounds the k-th largest from below; only blocks that reach the bound are read again.
+template <typename T>
+void select_largest(const T* values, std::int64_t count, std::int64_t k, std::vector<T>& maxima, std::vector<T>& sorted,
+                    std::vector<TokenId>& chosen) {
+  const std::int64_t blocks = (count + kBlock - 1) / kBlock;
+  maxima.resize(static_cast<std::size_t>(blocks));
+  for (std::int64_t b = 0; b < blocks; ++b) {
+    const std::int64_t end = std::min(count, (b + 1) * kBlock);
+    T best = ordered(values[b * kBlock]);
+    for (std::int64_t i = b * kBlock + 1; i < end; ++i) best = std::max(best, ordered(values[i]));
+    maxima[b] = best;
+  }
+  sorted = maxima;
+  const std::int64_t rank = std::min(k, blocks) - 1;
+  std::nth_element(sorted.begin(), sorted.begin() + rank, sorted.end(), std::greater<>());
+  // with fewer blocks than k the bound says nothing: take all
+  const bool bounded = blocks >= k;
+  const T bound = sorted[rank];
+  chosen.clear();
+  for (std::int64_t b = 0; b < blocks; ++b) {
+    if (bounded && maxima[b] < bound) continue;
+    const std::int64_t end = std::min(count, (b + 1) * kBlock);
+    for (std::int64_t i = b * kBlock; i < end; ++i) {
+      if (!bounded || ordered(values[i]) >= bound) chosen.push_back(static_cast<TokenId>(i));
+    }
+  }
+}
+
+float to_float(std::uint16_t bits) {
+  const std::uint32_t wide = static_cast<std::uint32_t>(bits) << 16;
+  float value = 0;
+  std::memcpy(&value, &wide, sizeof value);
+  return value;
+}
+
+/// Dot product of two bfloat16 rows, in float32 with 16 partial sums (a fixed order, so it vectorises and repeats).
+float dot(const std::uint16_t* a, const std::uint16_t* b, std::int64_t n) {
+  std::array<float, 16> sums{};
+  std::int64_t i = 0;
+  for (; i + 16 <= n; i += 16) {
+    for (int lane = 0; lane < 16; ++lane) sums[lane] += to_float(a[i + lane]) * to_float(b[i + lane]);
+  }
+  float total = 0;
+  for (; i < n; ++i) total += to_float(a[i]) * to_float(b[i]);
+  return std::accumulate(sums.begin(), sums.end(), total);
+}
+
+struct Scored {
+  float score;
+  TokenId id;
+  bool operator<(const Scored& other) const { return score != other.score ? score > other.score : id < other.id; }
+};
+
+void write_row(Candidates& out, std::int64_t row, std::vector<Scored>& found, double temperature) {
+  std::partial_sort(found.begin(), found.begin() + out.width, found.end());
+  double total = 0;
+  for (std::int64_t j = 0; j < out.width; ++j) total += std::exp((found[j].score - found[0].score) / temperature);
+  for (std::int64_t j = 0; j < out.width; ++j) {
+    out.ids[row * out.width + j] = found[j].id;
+    out.scores[row * out.width + j] = found[j].score;
+    out.probabilities[row * out.width + j] = static_cast<float>(std::exp((found[j].score - found[0].score) / temperature) / total);
+  }
+}
+
+void search_cpu_float32(Candidates& out, const torch::Tensor& scores_RV, double temperature) {
+  const std::int64_t V = scores_RV.size(1);
+  const float* scores = scores_RV.data_ptr<float>();
+  at::parallel_for(0, scores_RV.size(0), 1, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<float> maxima, sorted;
+    std::vector<TokenId> chosen;
+    std::vector<Scored> found;
+    for (std::int64_t row = begin; row < end; ++row) {
+      const float* values = scores + row * V;
+      select_largest(values, V, out.width, maxima, sorted, chosen);
+      found.clear();
+      for (const TokenId id : chosen) found.push_back({values[id], id});
+      write_row(out, row, found, temperature);
+    }
+  });
+}
+
+void search_cpu_bfloat16(Candidates& out, const torch::Tensor& scores_RV, const torch::Tensor& hidden_RD, const torch::Tensor& head_VD,
+                         double temperature) {
+  const std::int64_t V = scores_RV.size(1), D = hidden_RD.size(1);
+  const auto* scores = reinterpret_cast<const std::int16_t*>(scores_RV.data_ptr<at::BFloat16>());
+  const auto* hidden = reinterpret_cast<const std::uint16_t*>(hidden_RD.data_ptr<at::BFloat16>());
+  const auto* head = reinterpret_cast<const std::uint16_t*>(head_VD.data_ptr<at::BFloat16>());
+  at::parallel_for(0, scores_RV.size(0), 1, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<std::int16_t> maxima, sorted;
+    std::vector<TokenId> chosen;
+    std::vector<Scored> found;
+    for (std::int64_t row = begin; row < end; ++row) {
+      select_largest(scores + row * V, V, std::min(V, out.width + kMargin), maxima, sorted, chosen);
+      found.clear();
+      for (const TokenId id : chosen) found.push_back({dot(hidden + row * D, head + id * D, D), id});
+      write_row(out, row, found, temperature);
+    }
+  });
+}
+
+void search_device(Candidates& out, const torch::Tensor& scores_RV, const torch::Tensor& hidden_RD, const torch::Tensor& head_VD,
+                   double temperature) {
+  const std::int64_t kept = std::min(scores_RV.size(1), out.width + kMargin);
+  torch::Tensor ids = std::get<1>(scores_RV.topk(kept, 1));
+  const torch::Tensor rows = head_VD.index_select(0, ids.flatten()).view({ids.size(0), kept, -1}).to(torch::kFloat32);
+  const torch::Tensor exact = torch::bmm(rows, hidden_RD.to(torch::kFloat32).unsqueeze(2)).squeeze(2).to(torch::kCPU).contiguous();
+  ids = ids.to(torch::kCPU).contiguous();
+  std::vector<Scored> found;
+  for (std::int64_t row = 0; row < ids.size(0); ++row) {
+    found.clear();
+    for (std::int64_t j = 0; j < kept; ++j) {
+      found.push_back({exact.data_ptr<float>()[row * kept + j], static_cast<TokenId>(ids.data_ptr<std::int64_t>()[row * kept + j])});
+    }
+    write_row(out, row, found, temperature);
+  }
+}
+
+}  // namespace
+
+Candidates find_candidates(const Weights& weights, const torch::Tensor& hidden_RD, std::int64_t top_k, double temperature) {
+  torch::NoGradGuard no_grad;
+  require(top_k >= 2 && temperature > 0, "find_candidates: top_k >= 2 and temperature > 0");
+  Candidates out;
+  out.width = std::min(top_k, weights.head.size(0));
+  const auto total = static_cast<std::size_t>(hidden_RD.size(0) * out.width);
+  out.ids.resize(total);
+  out.scores.resize(total);
+  out.probabilities.resize(total);
+  if (total == 0) return out;
+  const torch::Tensor hidden = hidden_RD.contiguous();
+  const torch::Tensor scores_RV = logits(weights, hidden).contiguous();
+  if (!hidden.is_cpu()) {
+    search_device(out, scores_RV, hidden, weights.head, temperature);
+  } else if (hidden.scalar_type() == torch::kBFloat16) {
+    search_cpu_bfloat16(out, scores_RV, hidden, weights.head, temperature);
+  } else {
+    search_cpu_float32(out, scores_RV, temperature);
+  }
+  if (!std::all_of(out.scores.begin(), out.scores.end(), [](float score) { return std::isfinite(score); })) {
+    throw InputError("the model's logits are not finite: its weights hold nan or infinity, or training diverged.");
+  }
+  return out;
+}
+
+}  // namespace factsweep

@@ -1,0 +1,186 @@
+#include "factsweep/model/decoding.hpp"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <map>
+
+#include "factsweep/core/error.hpp"
+#include "factsweep/core/random.hpp"
+#include "factsweep/model/candidates.hpp"
+
+namespace factsweep {
+namespace {
+
+constexpr std::int64_t kGreedy = -1;
+
+/// One answer in the making: its place in the request's list, and its own stream of draws.
+struct Draw {
+  std::int64_t sample = kGreedy;
+  CounterRandom random{0};
+};
+
+/// Answers of one request that share all tokens so far, and one row of the cache.
+struct State {
+  std::size_t request = 0;
+  std::int64_t row = 0;
+  std::int64_t position = 0;   // of the next new token
+  std::vector<Draw> draws;
+  Decoded answer;
+};
+
+class Decoding {
+ public:
+  Decoding(const Model& model, const std::vector<DecodeRequest>& requests, const DecodeSettings& settings,
+           const std::function<bool(std::size_t, std::string_view)>& alive, const std::function<void(std::int64_t)>& step)
+      : model_(model), requests_(requests), settings_(settings), alive_(alive), step_(step), answers_(requests.size()) {}
+
+  std::vector<std::vector<Decoded>> run() {
+    for (std::size_t begin = 0; begin < requests_.size();) {
+      const std::size_t end = group_end(begin);
+      encode(begin, end);
+      while (choose()) advance();
+      begin = end;
+    }
+    return std::move(answers_);
+  }
+
+ private:
+  std::size_t group_end(std::size_t begin) const {
+    std::int64_t rows = 0;
+    std::size_t end = begin;
+    for (; end < requests_.size(); ++end) {
+      rows += requests_[end].samples + (requests_[end].greedy ? 1 : 0);
+      if (end > begin && rows > settings_.batch_rows) break;
+    }
+    return end;
+  }
+
+  /// Encodes the prompts [begin, end): what they share once, the rest as one batch.
+  void encode(std::size_t begin, std::size_t end) {
+    std::vector<std::vector<TokenId>> prompts;
+    for (std::size_t i = begin; i < end; ++i) prompts.push_back(requests_[i].prompt);
+    require(!prompts.front().empty(), "decode: an empty prompt");
+    const auto shared = static_cast<std::ptrdiff_t>(common_prefix(prompts));
+    prefix_ = SharedPrefix::compute(model_.weights, {prompts.front().begin(), prompts.front().begin() + shared});
+    for (auto& prompt : prompts) prompt.erase(prompt.begin(), prompt.begin() + shared);
+    const PackedTokens packed = PackedTokens::pack(prompts, {&prefix_.length, 1}, model_.device());
+    std::vector<std::int64_t> last;
+    states_.clear();
+    for (std::size_t i = begin; i < end; ++i) {
+      const std::size_t b = i - begin;
+      last.push_back(packed.starts[b + 1] - 1);
+      State state{.request = i, .row = static_cast<std::int64_t>(b), .position = static_cast<std::int64_t>(requests_[i].prompt.size()), .draws = {}, .answer = {}};
+      if (requests_[i].greedy) state.draws.push_back({});
+      for (std::int64_t s = 0; s < requests_[i].samples; ++s) {
+        state.draws.push_back({s, CounterRandom(hash_words({requests_[i].key, static_cast<std::uint64_t>(s)}))});
+      }
+      answers_[i].resize(state.draws.size());
+      states_.push_back(std::move(state));
+    }
+    past_.clear();
+    hidden_ = hidden_states(model_.weights, packed, {.context = {.prefix = &prefix_.layers}, .rows_R = torch::tensor(last).to(model_.device()), .keep = &past_});
+    valid_BL_ = torch::zeros({packed.sequences * packed.longest}, torch::kBool).to(model_.device()).index_fill_(0, packed.slots_N, true)
+                    .view({packed.sequences, packed.longest});
+    step_(packed.tokens());
+  }
+
+  /// Draws the next token of every answer; false when all have ended.
+  bool choose() {
+    if (states_.empty()) return false;
+    const std::int64_t top_k = settings_.top_k > 0 ? std::max<std::int64_t>(settings_.top_k, 2) : model_.weights.config.vocabulary;
+    const Candidates candidates = find_candidates(model_.weights, hidden_, top_k, settings_.temperature);
+    std::vector<State> next;
+    for (std::size_t i = 0; i < states_.size(); ++i) branch(states_[i], candidates, static_cast<std::int64_t>(i), next);
+    states_ = std::move(next);
+    return !states_.empty();
+  }
+
+  void branch(const State& state, const Candidates& candidates, std::int64_t row, std::vector<State>& next) {
+    std::map<TokenId, std::vector<Draw>> children;
+    const auto ids = candidates.row_ids(row);
+    for (Draw draw : state.draws) {
+      const TokenId token = draw.sample == kGreedy ? ids.front() : pick(ids, candidates.row_probabilities(row), draw.random);
+      children[token].push_back(draw);
+    }
+    for (auto& [token, draws] : children) {
+      State child{state.request, state.row, state.position + 1, std::move(draws), state.answer};
+      if (model_.is_eos(token)) {
+        finish(child);
+        continue;
+      }
+      child.answer.ids.push_back(token);
+      child.answer.text += model_.tokenizer->piece(token);
+      const bool ended = (settings_.stop_at_newline && model_.ends_answer(token)) ||
+                         static_cast<std::int64_t>(child.answer.ids.size()) >= settings_.max_new_tokens ||
+                         (alive_ && !alive_(state.request, child.answer.text));
+      if (ended) {
+        finish(child);
+      } else {
+        next.push_back(std::move(child));
+      }
+    }
+  }
+
+  /// Inverse of the cumulative distribution: the same uniform number always picks the same token.
+  static TokenId pick(std::span<const TokenId> ids, std::span<const float> probabilities, CounterRandom& random) {
+    double rest = random.uniform();
+    for (std::size_t j = 0; j < ids.size(); ++j) {
+      rest -= probabilities[j];
+      if (rest < 0) return ids[j];
+    }
+    return ids.back();
+  }
+
+  void finish(const State& state) {
+    const std::int64_t first = requests_[state.request].greedy ? 1 : 0;
+    for (const Draw& draw : state.draws) answers_[state.request][static_cast<std::size_t>(draw.sample + first)] = state.answer;
+  }
+
+  /// Feeds the token that each state drew last.
+  void advance() {
+    std::vector<std::vector<TokenId>> sequences;
+    std::vector<std::int64_t> positions, rows;
+    for (State& state : states_) {
+      sequences.push_back({state.answer.ids.back()});
+      positions.push_back(state.position - 1);
+      rows.push_back(state.row);
+      state.row = static_cast<std::int64_t>(rows.size()) - 1;
+    }
+    const torch::Tensor rows_B = torch::tensor(rows, torch::kInt64).to(model_.device());
+    for (LayerCache& layer : past_) layer = {layer.keys.index_select(0, rows_B), layer.values.index_select(0, rows_B)};
+    valid_BL_ = valid_BL_.index_select(0, rows_B);
+    std::vector<LayerCache> fresh;
+    const PackedTokens packed = PackedTokens::pack(sequences, positions, model_.device());
+    hidden_ = hidden_states(model_.weights, packed,
+                            {.context = {.prefix = &prefix_.layers, .past = &past_, .past_valid_BL = valid_BL_}, .rows_R = {}, .keep = &fresh});
+    for (std::size_t i = 0; i < past_.size(); ++i) {
+      past_[i] = {torch::cat({past_[i].keys, fresh[i].keys}, 2), torch::cat({past_[i].values, fresh[i].values}, 2)};
+    }
+    valid_BL_ = torch::cat({valid_BL_, torch::ones({valid_BL_.size(0), 1}, valid_BL_.options())}, 1);
+    step_(packed.tokens());
+  }
+
+  const Model& model_;
+  const std::vector<DecodeRequest>& requests_;
+  const DecodeSettings settings_;
+  const std::function<bool(std::size_t, std::string_view)>& alive_;
+  const std::function<void(std::int64_t)>& step_;
+  std::vector<std::vector<Decoded>> answers_;
+  std::vector<State> states_;
+  SharedPrefix prefix_;
+  std::vector<LayerCache> past_;
+  torch::Tensor valid_BL_, hidden_;
+};
+
+}  // namespace
+
+std::vector<std::vector<Decoded>> decode(const Model& model, const std::vector<DecodeRequest>& requests, const DecodeSettings& settings,
+                                         const std::function<bool(std::size_t, std::string_view)>& alive,
+                                         const std::function<void(std::int64_t)>& step) {
+  if (requests.empty()) return {};
+  torch::NoGradGuard no_grad;
+  return Decoding(model, requests, settings, alive, step).run();
+}
+
+}  // namespace factsweep

@@ -1,0 +1,185 @@
+#include "factsweep/model/transformer.hpp"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "factsweep/core/error.hpp"
+
+namespace factsweep {
+namespace {
+
+namespace nn = torch::nn::functional;
+using torch::Tensor;
+
+struct Rotation {
+  Tensor cos_N1E, sin_N1E;
+};
+
+/// Inverse wavelengths [E/2] with the length extension of the config.
+/// llama3: low frequencies divided by `factor`, high ones kept, a linear blend between (Llama 3.1 model card).
+Tensor inverse_frequencies(const ModelConfig& config) {
+  const RopeConfig& rope = config.rope;
+  std::vector<float> frequencies;
+  for (std::int64_t i = 0; i < config.head_size; i += 2) {
+    double frequency = 1.0 / std::pow(rope.theta, static_cast<double>(i) / static_cast<double>(config.head_size));
+    if (rope.scaling == "linear") frequency /= rope.factor;
+    if (rope.scaling == "llama3") {
+      const double wavelength = 2 * std::numbers::pi / frequency;
+      const double blend = (rope.original_positions / wavelength - rope.low_frequency_factor) /
+                           (rope.high_frequency_factor - rope.low_frequency_factor);
+      const double kept = std::clamp(blend, 0.0, 1.0);
+      frequency = kept * frequency + (1 - kept) * frequency / rope.factor;
+    }
+    frequencies.push_back(static_cast<float>(frequency));
+  }
+  return torch::tensor(frequencies);
+}
+
+Rotation rotation(const ModelConfig& config, const Tensor& positions_N, torch::Dtype dtype) {
+  const Tensor angles = torch::outer(positions_N.to(torch::kFloat32), inverse_frequencies(config).to(positions_N.device()));
+  const Tensor both = torch::cat({angles, angles}, 1).unsqueeze(1);
+  return {both.cos().to(dtype), both.sin().to(dtype)};
+}
+
+/// Rotary embedding of x [N, heads, E]: pairs (e, e + E/2) turn by position * frequency.
+Tensor rotate(const Tensor& x, const Rotation& r) {
+  const std::vector<Tensor> halves = x.chunk(2, -1);
+  return x * r.cos_N1E + torch::cat({-halves[1], halves[0]}, -1) * r.sin_N1E;
+}
+
+/// RMSNorm (Zhang and Sennrich, arXiv 1910.07467) in float32, rounded back before the gain as transformers does.
+Tensor rms_norm(const Tensor& x, const Tensor& gain, double epsilon) {
+  if (x.scalar_type() == torch::kFloat32) return at::rms_norm(x, {x.size(-1)}, gain, epsilon);
+  const Tensor wide = x.to(torch::kFloat32);
+  return (wide * torch::rsqrt(wide.square().mean(-1, true) + epsilon)).to(x.scalar_type()) * gain;
+}
+
+/// Packed rows [N, heads * E] -> [B, heads, T, E], zero where a sequence has no token.
+Tensor unpack(const Tensor& rows, const PackedTokens& tokens, std::int64_t heads) {
+  const std::int64_t slots = tokens.sequences * tokens.longest;
+  const Tensor padded = tokens.tokens() == slots ? rows : rows.new_zeros({slots, rows.size(1)}).index_copy(0, tokens.slots_N, rows);
+  return padded.view({tokens.sequences, tokens.longest, heads, -1}).transpose(1, 2);
+}
+
+/// [B, H, T, E] -> packed rows [N, H * E].
+Tensor repack(const Tensor& x, const PackedTokens& tokens) {
+  const Tensor padded = x.transpose(1, 2).reshape({tokens.sequences * tokens.longest, -1});
+  return tokens.tokens() == padded.size(0) ? padded : padded.index_select(0, tokens.slots_N);
+}
+
+/// Which of (prefix, past, new) keys each new token sees: [B or 1, 1, T, P + L + T]. Undefined when plain causal.
+/// Padding needs no mask: it stands behind every real token of its sequence.
+Tensor visibility(const Context& context, const PackedTokens& tokens) {
+  const bool has_prefix = context.prefix != nullptr && !context.prefix->empty();
+  const bool has_past = context.past != nullptr && !context.past->empty();
+  if (!has_prefix && !has_past) return {};
+  const std::int64_t T = tokens.longest;
+  const auto options = torch::TensorOptions().dtype(torch::kBool).device(tokens.ids_N.device());
+  const std::int64_t B = has_past && context.past_valid_BL.defined() ? tokens.sequences : 1;
+  std::vector<Tensor> parts;
+  if (has_prefix) parts.push_back(torch::ones({B, 1, T, context.prefix->front().keys.size(2)}, options));
+  if (has_past && context.past_valid_BL.defined()) {
+    parts.push_back(context.past_valid_BL.view({B, 1, 1, -1}).expand({B, 1, T, context.past_valid_BL.size(1)}));
+  } else if (has_past) {
+    parts.push_back(torch::ones({B, 1, T, context.past->front().keys.size(2)}, options));
+  }
+  parts.push_back(torch::ones({T, T}, options).tril().view({1, 1, T, T}).expand({B, 1, T, T}));
+  return torch::cat(parts, 3);
+}
+
+Tensor with_context(const Tensor& own, const std::vector<LayerCache>* prefix, const std::vector<LayerCache>* past,
+                    std::size_t layer, Tensor LayerCache::*part) {
+  std::vector<Tensor> parts;
+  if (prefix != nullptr && !prefix->empty()) {
+    const Tensor& shared = (*prefix)[layer].*part;
+    parts.push_back(shared.expand({own.size(0), -1, -1, -1}));
+  }
+  if (past != nullptr && !past->empty()) parts.push_back((*past)[layer].*part);
+  if (parts.empty()) return own;
+  parts.push_back(own);
+  return torch::cat(parts, 2);
+}
+
+/// Attention of one layer over packed rows: softmax(q k^T / sqrt(E)) v, G key-value heads shared by H/G query heads.
+Tensor attention(const Weights& weights, std::size_t layer_index, const Tensor& x_ND, const PackedTokens& tokens,
+                 const Rotation& turn, const Tensor& visible, const ForwardOptions& options) {
+  const ModelConfig& c = weights.config;
+  const Tensor qkv = nn::linear(x_ND, weights.layers[layer_index].qkv);
+  const std::vector<Tensor> parts = qkv.split_with_sizes({c.heads * c.head_size, c.kv_heads * c.head_size, c.kv_heads * c.head_size}, 1);
+  const Tensor q = rotate(parts[0].view({-1, c.heads, c.head_size}), turn).flatten(1);
+  const Tensor k = rotate(parts[1].view({-1, c.kv_heads, c.head_size}), turn).flatten(1);
+  Tensor keys = unpack(k, tokens, c.kv_heads), values = unpack(parts[2].contiguous(), tokens, c.kv_heads);
+  if (options.keep != nullptr) options.keep->push_back({keys, values});
+  keys = with_context(keys, options.context.prefix, options.context.past, layer_index, &LayerCache::keys);
+  values = with_context(values, options.context.prefix, options.context.past, layer_index, &LayerCache::values);
+  const Tensor mixed = at::scaled_dot_product_attention(
+      unpack(q, tokens, c.heads), keys, values, visible.defined() ? std::optional<Tensor>(visible) : std::nullopt,
+      /*dropout_p=*/0.0, /*is_causal=*/!visible.defined(), /*scale=*/std::nullopt, /*enable_gqa=*/c.heads != c.kv_heads);
+  return repack(mixed, tokens);
+}
+
+Tensor mlp(const LayerWeights& layer, const Tensor& x_ND) {
+  const std::vector<Tensor> parts = nn::linear(x_ND, layer.gate_up).chunk(2, 1);
+  return nn::linear(torch::silu(parts[0]) * parts[1], layer.down);
+}
+
+Tensor drop(const Tensor& x, double p) { return p > 0 ? torch::dropout(x, p, /*train=*/true) : x; }
+
+}  // namespace
+
+PackedTokens PackedTokens::pack(std::span<const std::vector<std::int32_t>> sequences, std::span<const std::int64_t> first,
+                                torch::Device device) {
+  require(!sequences.empty() && !first.empty(), "PackedTokens::pack: no sequences");
+  PackedTokens packed;
+  packed.sequences = static_cast<std::int64_t>(sequences.size());
+  packed.starts = {0};
+  for (const auto& sequence : sequences) {
+    require(!sequence.empty(), "PackedTokens::pack: an empty sequence");
+    packed.longest = std::max(packed.longest, static_cast<std::int64_t>(sequence.size()));
+    packed.starts.push_back(packed.starts.back() + static_cast<std::int64_t>(sequence.size()));
+  }
+  packed.ids_N = torch::empty({packed.tokens()}, torch::kInt64);
+  packed.positions_N = torch::empty_like(packed.ids_N);
+  packed.slots_N = torch::empty_like(packed.ids_N);
+  auto* ids = packed.ids_N.data_ptr<std::int64_t>();
+  auto* positions = packed.positions_N.data_ptr<std::int64_t>();
+  auto* slots = packed.slots_N.data_ptr<std::int64_t>();
+  for (std::size_t b = 0; b < sequences.size(); ++b) {
+    const std::int64_t offset = first.size() == 1 ? first[0] : first[b];
+    for (std::size_t t = 0; t < sequences[b].size(); ++t) {
+      *ids++ = sequences[b][t];
+      *positions++ = offset + static_cast<std::int64_t>(t);
+      *slots++ = static_cast<std::int64_t>(b) * packed.longest + static_cast<std::int64_t>(t);
+    }
+  }
+  packed.ids_N = packed.ids_N.to(device);
+  packed.positions_N = packed.positions_N.to(device);
+  packed.slots_N = packed.slots_N.to(device);
+  return packed;
+}
+
+Tensor hidden_states(const Weights& weights, const PackedTokens& tokens, const ForwardOptions& options) {
+  const ModelConfig& c = weights.config;
+  const Rotation turn = rotation(c, tokens.positions_N, weights.embedding.scalar_type());
+  const Tensor visible = visibility(options.context, tokens);
+  Tensor x = drop(torch::embedding(weights.embedding, tokens.ids_N), options.dropout);
+  for (std::size_t i = 0; i < weights.layers.size(); ++i) {
+    const LayerWeights& layer = weights.layers[i];
+    Tensor mixed = attention(weights, i, rms_norm(x, layer.norm_attention, c.norm_epsilon), tokens, turn, visible, options);
+    // behind the last attention only the wanted rows go on
+    if (i + 1 == weights.layers.size() && options.rows_R.defined()) {
+      mixed = mixed.index_select(0, options.rows_R);
+      x = x.index_select(0, options.rows_R);
+    }
+    x = x + drop(nn::linear(mixed, layer.output), options.dropout);
+    x = x + drop(mlp(layer, rms_norm(x, layer.norm_mlp, c.norm_epsilon)), options.dropout);
+  }
+  return rms_norm(x, weights.norm, c.norm_epsilon);
+}
+
+Tensor logits(const Weights& weights, const Tensor& hidden_RD) { return nn::linear(hidden_RD, weights.head); }
+
+}  // namespace factsweep

@@ -1,0 +1,280 @@
+// Checked MPI calls. Nothing here spins for long: ranks wait for minutes while others compute on
+// the same cores, so every blocking operation is a nonblocking one, polled with growing pauses.
+#include "factsweep/mpi/communicator.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <exception>
+#include <string_view>
+#include <thread>
+#include <utility>
+
+#include "factsweep/core/error.hpp"
+
+namespace factsweep {
+namespace {
+
+// MPI counts are ints. A message travels as full chunks followed by one shorter (perhaps empty)
+// chunk, which tells the receiver where it ends; MPI keeps the order between two ranks on one tag.
+constexpr std::size_t kChunkBytes = std::size_t{64} << 20;
+
+void check(int code, std::string_view attempted) {
+  if (code == MPI_SUCCESS) return;
+  char text[MPI_MAX_ERROR_STRING] = {};
+  int length = 0;
+  if (MPI_Error_string(code, text, &length) != MPI_SUCCESS) length = 0;
+  throw EnvironmentError(
+      fmt::format("MPI: cannot {}: {}.", attempted,
+                  length > 0 ? std::string_view(text, length) : "unknown error"));
+}
+
+/// The pause between two polls: none at first (answers within microseconds), then up to a
+/// millisecond.
+class Pause {
+ public:
+  void take() {
+    if (polls_++ < kEagerPolls) {
+      std::this_thread::yield();
+      return;
+    }
+    std::this_thread::sleep_for(length_);
+    length_ = std::min(2 * length_, std::chrono::microseconds(1000));
+  }
+
+ private:
+  static constexpr int kEagerPolls = 200;
+  int polls_ = 0;
+  std::chrono::microseconds length_{1};
+};
+
+void wait(MPI_Request& request, std::string_view attempted) {
+  Pause pause;
+  for (int done = 0;; pause.take()) {
+    check(MPI_Test(&request, &done, MPI_STATUS_IGNORE), attempted);
+    if (done != 0) return;
+  }
+}
+
+template <typename T>
+T all_reduce(MPI_Comm comm, T mine, MPI_Datatype type, MPI_Op operation) {
+  T all{};
+  MPI_Request request = MPI_REQUEST_NULL;
+  check(MPI_Iallreduce(&mine, &all, 1, type, operation, comm, &request), "reduce a value");
+  wait(request, "reduce a value");
+  return all;
+}
+
+void broadcast_bytes(MPI_Comm comm, void* data, std::size_t size, int root) {
+  for (std::size_t done = 0; done < size;) {
+    const std::size_t count = std::min(kChunkBytes, size - done);
+    MPI_Request request = MPI_REQUEST_NULL;
+    check(MPI_Ibcast(static_cast<std::byte*>(data) + done, static_cast<int>(count), MPI_BYTE, root,
+                     comm, &request),
+          "broadcast");
+    wait(request, "broadcast");
+    done += count;
+  }
+}
+
+/// Receives one chunk and says in `from` who sent it.
+void receive_chunk(MPI_Comm comm, int& from, int tag, std::vector<std::byte>& bytes, bool& last) {
+  MPI_Message message = MPI_MESSAGE_NULL;
+  MPI_Status status;
+  Pause pause;
+  for (int found = 0;; pause.take()) {
+    check(MPI_Improbe(from, tag, comm, &found, &message, &status), "look for a message");
+    if (found != 0) break;
+  }
+  int count = 0;
+  check(MPI_Get_count(&status, MPI_BYTE, &count), "read a message's length");
+  const std::size_t start = bytes.size();
+  bytes.resize(start + static_cast<std::size_t>(count));
+  check(MPI_Mrecv(bytes.data() + start, count, MPI_BYTE, &message, MPI_STATUS_IGNORE),
+        "receive a message");
+  from = status.MPI_SOURCE;
+  last = static_cast<std::size_t>(count) < kChunkBytes;
+}
+
+/// An error as it travels: one letter for its kind, then its message.
+std::string pack_error(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const InputError& caught) {
+    return std::string("i") + caught.what();
+  } catch (const EnvironmentError& caught) {
+    return std::string("e") + caught.what();
+  } catch (const BugError& caught) {
+    return std::string("b") + caught.what();
+  } catch (const std::exception& caught) {
+    return std::string("o") + caught.what();
+  } catch (...) {
+    return "oan error of unknown kind";
+  }
+}
+
+[[noreturn]] void throw_packed(const std::string& packed) {
+  const std::string message = packed.substr(1);
+  switch (packed.front()) {
+    case 'i':
+      throw InputError(message);
+    case 'e':
+      throw EnvironmentError(message);
+    case 'b':
+      throw BugError(message);
+    default:
+      throw std::runtime_error(message);
+  }
+}
+
+}  // namespace
+
+Communicator Communicator::world() {
+  int initialized = 0;
+  MPI_Initialized(&initialized);
+  require(initialized != 0, "Communicator::world before MpiEnvironment");
+  check(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "set the error handler");
+  return {MPI_COMM_WORLD, false};
+}
+
+Communicator Communicator::duplicate() const {
+  MPI_Comm copy = MPI_COMM_NULL;
+  check(MPI_Comm_dup(comm_, &copy), "duplicate a communicator");
+  Communicator owner(copy, true);
+  check(MPI_Comm_set_errhandler(copy, MPI_ERRORS_RETURN), "set the error handler");
+  return owner;
+}
+
+Communicator Communicator::node() const {
+  MPI_Comm part = MPI_COMM_NULL;
+  check(MPI_Comm_split_type(comm_, MPI_COMM_TYPE_SHARED, rank(), MPI_INFO_NULL, &part),
+        "split a communicator by node");
+  Communicator owner(part, true);
+  check(MPI_Comm_set_errhandler(part, MPI_ERRORS_RETURN), "set the error handler");
+  return owner;
+}
+
+Communicator::Communicator(Communicator&& other) noexcept
+    : comm_(std::exchange(other.comm_, MPI_COMM_NULL)),
+      owned_(std::exchange(other.owned_, false)) {}
+
+Communicator& Communicator::operator=(Communicator&& other) noexcept {
+  std::swap(comm_, other.comm_);
+  std::swap(owned_, other.owned_);
+  return *this;
+}
+
+Communicator::~Communicator() {
+  int finalized = 0;
+  MPI_Finalized(&finalized);
+  // freeing is collective by the standard: while an exception unwinds, the other ranks may never
+  // come
+  if (owned_ && comm_ != MPI_COMM_NULL && finalized == 0 && std::uncaught_exceptions() == 0) {
+    MPI_Comm_free(&comm_);
+  }
+}
+
+int Communicator::rank() const {
+  int value = 0;
+  check(MPI_Comm_rank(comm_, &value), "ask for the rank");
+  return value;
+}
+
+int Communicator::size() const {
+  int value = 0;
+  check(MPI_Comm_size(comm_, &value), "ask for the number of ranks");
+  return value;
+}
+
+void Communicator::barrier() const {
+  MPI_Request request = MPI_REQUEST_NULL;
+  check(MPI_Ibarrier(comm_, &request), "wait for all ranks");
+  wait(request, "wait for all ranks");
+}
+
+void Communicator::broadcast(std::string& text, int root) const {
+  auto length = static_cast<std::int64_t>(text.size());
+  broadcast_bytes(comm_, &length, sizeof length, root);
+  text.resize(static_cast<std::size_t>(length));
+  broadcast_bytes(comm_, text.data(), text.size(), root);
+}
+
+bool Communicator::all_agree(bool mine) const {
+  return all_reduce(comm_, mine ? 1 : 0, MPI_INT, MPI_LAND) != 0;
+}
+
+std::int64_t Communicator::sum(std::int64_t mine) const {
+  return all_reduce(comm_, mine, MPI_INT64_T, MPI_SUM);
+}
+
+void Communicator::send(std::span<const std::byte> message, int to, int tag) const {
+  for (bool last = false; !last;) {
+    const std::span<const std::byte> chunk = message.first(std::min(kChunkBytes, message.size()));
+    MPI_Request request = MPI_REQUEST_NULL;
+    check(
+        MPI_Isend(chunk.data(), static_cast<int>(chunk.size()), MPI_BYTE, to, tag, comm_, &request),
+        "send a message");
+    wait(request, "send a message");
+    message = message.subspan(chunk.size());
+    last = chunk.size() < kChunkBytes;
+  }
+}
+
+std::vector<std::byte> Communicator::receive(int from, int tag, int* sender) const {
+  std::vector<std::byte> bytes;
+  for (bool last = false; !last;) receive_chunk(comm_, from, tag, bytes, last);
+  if (sender != nullptr) *sender = from;
+  return bytes;
+}
+
+bool Communicator::probe(int tag) const {
+  int found = 0;
+  check(MPI_Iprobe(MPI_ANY_SOURCE, tag, comm_, &found, MPI_STATUS_IGNORE), "look for a message");
+  return found != 0;
+}
+
+MpiEnvironment::MpiEnvironment(int& argc, char**& argv) {
+  int provided = MPI_THREAD_SINGLE;
+  check(MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &provided), "start");
+  if (provided < MPI_THREAD_MULTIPLE) {
+    MPI_Finalize();
+    throw EnvironmentError(
+        fmt::format("MPI: this library offers thread level {} where MPI_THREAD_MULTIPLE ({}) is "
+                    "needed. Load an MPI "
+                    "that was built with thread support.",
+                    provided, MPI_THREAD_MULTIPLE));
+  }
+}
+
+MpiEnvironment::~MpiEnvironment() {
+  int finalized = 0;
+  MPI_Finalized(&finalized);
+  if (std::uncaught_exceptions() == 0 && finalized == 0) MPI_Finalize();
+}
+
+void on_all(const Communicator& comm, const std::function<void()>& work) {
+  std::exception_ptr mine;
+  try {
+    work();
+  } catch (...) {
+    mine = std::current_exception();
+  }
+  const int rank = comm.rank();
+  const int size = comm.size();
+  const int failed = all_reduce(comm.handle(), mine ? rank : size, MPI_INT, MPI_MIN);
+  if (failed == size) return;
+  std::string packed = failed == rank ? pack_error(mine) : std::string();
+  comm.broadcast(packed, failed);
+  if (failed == rank) std::rethrow_exception(mine);
+  throw_packed(packed);
+}
+
+void on_root(const Communicator& comm, const std::function<void()>& work) {
+  const bool root = comm.rank() == 0;
+  on_all(comm, [&] {
+    if (root) work();
+  });
+}
+
+}  // namespace factsweep

@@ -1,0 +1,250 @@
+// Looking into files of an earlier run: are they ours, and how far did it come?
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "files.hpp"
+
+namespace factsweep {
+namespace fs = std::filesystem;
+namespace {
+
+using h5::check;
+using h5::Where;
+
+constexpr std::size_t kNamedDifferences = 5;
+
+void check_kind(const h5::File& file, const std::string& name, const std::string& filetype) {
+  const std::string found = h5::text_attribute(file.id(), {name}, "filetype");
+  if (found != filetype) {
+    throw InputError(fmt::format("{}: is a '{}' file, '{}' is needed.", name, found, filetype));
+  }
+  const std::int64_t version = h5::integer_attribute(file.id(), {name}, "layout_version");
+  if (version != kLayoutVersion) {
+    throw InputError(fmt::format(
+        "{}: has layout version {}, this factsweep writes {}. Finish it with the factsweep that "
+        "began it ({}), or name another run.output.",
+        name, version, kLayoutVersion, h5::text_attribute(file.id(), {name}, "code_version")));
+  }
+}
+
+void check_science(const h5::File& file, const std::string& name,
+                   const std::map<std::string, std::string>& now) {
+  const auto parsed =
+      nlohmann::json::parse(h5::text_attribute(file.id(), {name}, "science"), nullptr, false);
+  if (!parsed.is_object())
+    throw InputError(fmt::format("{}: attribute 'science' is damaged.", name));
+  const auto before = parsed.get<std::map<std::string, std::string>>();
+  std::vector<std::string> differences;
+  for (const auto& [key, value] : now) {
+    const auto old = before.find(key);
+    if (old == before.end())
+      differences.push_back(fmt::format("{} (was not there, now '{}')", key, value));
+    else if (old->second != value)
+      differences.push_back(fmt::format("{} (was '{}', now '{}')", key, old->second, value));
+  }
+  for (const auto& [key, value] : before) {
+    if (!now.contains(key))
+      differences.push_back(fmt::format("{} (was '{}', now not there)", key, value));
+  }
+  if (differences.empty()) return;
+  const std::size_t shown = std::min(differences.size(), kNamedDifferences);
+  std::string list;
+  for (std::size_t i = 0; i < shown; ++i) list += (i == 0 ? "" : ", ") + differences[i];
+  if (shown < differences.size()) list += fmt::format(" and {} more", differences.size() - shown);
+  throw InputError(
+      fmt::format("{}: was begun with another deck: {}. Name another run.output, or set the old "
+                  "values to go on.",
+                  name, list));
+}
+
+/// Equal decks can still mean other work: the keys also hash what the input files said.
+void check_stages(const h5::File& file, const std::string& name, const Plan& plan) {
+  const std::vector<std::string> keys =
+      h5::read_all(file, {name, "/stages/key"}, DType::text).as_text();
+  const std::string advice =
+      "Input files or the code changed since. Name another run.output, or bring the old input "
+      "back.";
+  if (keys.size() != plan.stages.size()) {
+    throw InputError(fmt::format("{}: holds {} stages, this plan has {}. {}", name, keys.size(),
+                                 plan.stages.size(), advice));
+  }
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (keys[i] == plan.stages[i].key) continue;
+    throw InputError(fmt::format(
+        "{}: stage {} ('{}') is other work than in this plan (key {} there, {} now). {}", name, i,
+        plan.stages[i].title, keys[i], plan.stages[i].key, advice));
+  }
+}
+
+void check_datasets(const h5::File& file, const std::string& name, File which,
+                    const Layout& layout) {
+  for (const DatasetSpec* spec : layout.datasets) {
+    if (spec->file != which) continue;
+    const Where where{name, spec->path};
+    const h5::Dataset dataset(H5Dopen2(file.id(), spec->path.c_str(), H5P_DEFAULT));
+    bool same = dataset.is_open() && h5::shape_of(dataset.id(), where) == spec->shape;
+    if (same) {
+      const h5::Type stored(check(H5Dget_type(dataset.id()), where, "ask for the type"));
+      same = H5Tequal(stored.id(), h5::type_of(spec->dtype, spec->text_length).id()) > 0;
+    }
+    if (!same) {
+      throw InputError(fmt::format(
+          "{}: has no dataset {} of this plan's shape and type. It was begun with other settings "
+          "(store.*) or another version; name another run.output.",
+          name, spec->path));
+    }
+  }
+}
+
+/// Opens the weights file that belongs to `results`; finishes its rename when the first run died
+/// just before it.
+void check_weights(const h5::File& results, const fs::path& path, const Layout& layout) {
+  const fs::path weights = weights_path(path);
+  const fs::path partial = weights.string() + ".partial";
+  std::error_code ignored;
+  if (!fs::exists(weights, ignored) && fs::exists(partial, ignored))
+    fs::rename(partial, weights, ignored);
+  if (!fs::exists(weights, ignored)) {
+    throw InputError(
+        fmt::format("{}: does not exist, but {} does and this deck stores weights (store.deltas). "
+                    "Bring it back, or "
+                    "name another run.output.",
+                    weights.string(), path.string()));
+  }
+  const std::string name = weights.string();
+  const h5::File file = h5::open_serial(weights, H5F_ACC_RDONLY);
+  check_kind(file, name, "factsweep weights");
+  if (h5::text_attribute(file.id(), {name}, "run_id") !=
+      h5::text_attribute(results.id(), {path.string()}, "run_id")) {
+    throw InputError(fmt::format("{}: belongs to another run than {}.", name, path.string()));
+  }
+  check_datasets(file, name, File::weights, layout);
+}
+
+/// Writes whole columns back with everything that is not done set to waiting, and empties the
+/// reasons of those rows.
+void reset_column(const h5::File& file, const std::string& name, const std::string& group,
+                  const std::vector<std::uint8_t>& before, const std::vector<std::uint8_t>& after) {
+  const std::string status_path = group + "/status";
+  const std::string reason_path = group + "/reason";
+  const h5::Type text = h5::type_of(DType::text, kReasonBytes);
+  const std::vector<std::byte> empty(kReasonBytes);
+  h5::Dataset reasons(
+      check(H5Dopen2(file.id(), reason_path.c_str(), H5P_DEFAULT), {name, reason_path}, "open"));
+  h5::Dataset status(
+      check(H5Dopen2(file.id(), status_path.c_str(), H5P_DEFAULT), {name, status_path}, "open"));
+  for (std::uint64_t row = 0; row < before.size(); ++row) {
+    if (before[row] == after[row]) continue;
+    const std::uint64_t one = 1;
+    h5::write(reasons.id(), {name, reason_path}, text.id(), {&row, 1}, {&one, 1}, empty.data());
+    h5::write(status.id(), {name, status_path}, H5T_NATIVE_UINT8, {&row, 1}, {&one, 1},
+              reinterpret_cast<const std::byte*>(&after[row]));
+  }
+  reasons.close({name, reason_path}, "write");
+  status.close({name, status_path}, "write");
+}
+
+template <typename T>
+std::vector<T> read_column(const h5::File& file, const std::string& name, const char* path) {
+  const Array array = h5::read_all(file, {name, path}, dtype_of<T>());
+  const std::span<const T> values = array.as<T>();
+  return {values.begin(), values.end()};
+}
+
+template <typename T>
+void append(std::string& packed, const std::vector<T>& values) {
+  packed.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T));
+}
+
+template <typename T>
+void take(std::string_view& packed, std::vector<T>& values) {
+  const std::size_t bytes = values.size() * sizeof(T);
+  require(packed.size() >= bytes, "Journal::unpack: too short");
+  if (bytes > 0) std::memcpy(values.data(), packed.data(), bytes);
+  packed.remove_prefix(bytes);
+}
+
+}  // namespace
+
+std::string Journal::pack() const {
+  std::string packed;
+  append(packed, status);
+  append(packed, seconds);
+  append(packed, rank);
+  return packed;
+}
+
+void Journal::unpack(const std::string& packed) {
+  std::string_view rest = packed;
+  take(rest, status);
+  take(rest, seconds);
+  take(rest, rank);
+}
+
+Journal resume_files(const fs::path& path, const Plan& plan, const Layout& layout,
+                     const RunDescription& run) {
+  const std::string name = path.string();
+  h5::File file = h5::open_serial(path, H5F_ACC_RDWR);
+  check_kind(file, name, "factsweep results");
+  const std::string study = h5::text_attribute(file.id(), {name}, "study");
+  if (study != plan.study) {
+    throw InputError(fmt::format(
+        "{}: holds the study '{}', the deck asks for '{}' (run.study). Name another run.output.",
+        name, study, plan.study));
+  }
+  check_science(file, name, run.science);
+  check_stages(file, name, plan);
+  check_datasets(file, name, File::results, layout);
+  const bool has_weights =
+      std::any_of(layout.datasets.begin(), layout.datasets.end(),
+                  [](const DatasetSpec* spec) { return spec->file == File::weights; });
+  if (has_weights) check_weights(file, path, layout);
+
+  Journal journal(plan.stages.size());
+  const std::vector<std::uint8_t> stages = read_column<std::uint8_t>(file, name, "/stages/status");
+  journal.seconds = read_column<double>(file, name, "/stages/seconds");
+  journal.rank = read_column<std::int32_t>(file, name, "/stages/rank");
+  constexpr auto kDone = static_cast<std::uint8_t>(Status::done);
+  for (std::size_t i = 0; i < stages.size(); ++i) {
+    if (stages[i] == kDone) journal.status[i] = kDone;
+  }
+  // a run that died between a stage's two status bytes left its points behind, so they follow their
+  // leaf stage
+  std::vector<std::uint8_t> points;
+  for (const Point& point : plan.points) points.push_back(journal.status.at(point.leaf));
+  reset_column(file, name, "/stages", stages, journal.status);
+  reset_column(file, name, "/points", read_column<std::uint8_t>(file, name, "/points/status"),
+               points);
+  file.close({name}, "write the journal");
+  return journal;
+}
+
+JobLock::JobLock(const fs::path& path) : path_(path) {
+  descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (descriptor_ < 0) {
+    throw EnvironmentError(
+        fmt::format("{}: cannot be created: {}.", path.string(), std::strerror(errno)));
+  }
+  // a file system without locks (ENOSYS, ENOTSUP) leaves us without this guard, not without a run
+  if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    ::close(std::exchange(descriptor_, -1));
+    throw EnvironmentError(fmt::format(
+        "{}: another running job holds this sweep. Wait for it or cancel it, or name another "
+        "run.output.",
+        path.string()));
+  }
+}
+
+JobLock::~JobLock() {
+  if (descriptor_ < 0) return;
+  ::unlink(path_.c_str());
+  ::close(descriptor_);
+}
+
+}  // namespace factsweep

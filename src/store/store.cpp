@@ -1,0 +1,263 @@
+// The store as the job sees it: all ranks open the finished layout together, then each writes raw
+// data alone.
+#include "factsweep/store/store.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <exception>
+#include <optional>
+#include <unordered_map>
+
+#include "files.hpp"
+
+namespace factsweep {
+namespace fs = std::filesystem;
+namespace {
+
+using h5::check;
+using h5::Where;
+
+constexpr std::size_t kOpenDatasets =
+    4096;  // handles kept a file; a weights file may hold 10^6 datasets
+
+std::size_t index_of(File file) {
+  return file == File::weights ? 1 : 0;
+}
+
+/// Collective. When a rank cannot open, the others leave theirs open: closing would wait for it.
+h5::File open_parallel(const Communicator& comm, const fs::path& path) {
+  const std::string name = path.string();
+  on_all(comm, [&] {
+    if (::access(name.c_str(), R_OK | W_OK) != 0) {
+      throw EnvironmentError(
+          fmt::format("{}: rank {} cannot open it: {}. Is the folder shared by all nodes?", name,
+                      comm.rank(), std::strerror(errno)));
+    }
+  });
+  h5::File file;
+  try {
+    on_all(comm, [&] {
+      const h5::Properties access(check(H5Pcreate(H5P_FILE_ACCESS), {name}, "prepare to open"));
+      check(H5Pset_fapl_mpio(access.id(), comm.handle(), MPI_INFO_NULL), {name}, "choose MPI-IO");
+      file = h5::File(
+          check(H5Fopen(name.c_str(), H5F_ACC_RDWR, access.id()), {name}, "open with MPI-IO"));
+    });
+  } catch (...) {
+    file.release();
+    throw;
+  }
+  return file;
+}
+
+struct Known {
+  DType dtype;
+  std::size_t text_length;
+  std::vector<std::uint64_t> shape;
+};
+
+struct OpenFile {
+  std::string name;
+  h5::File file;
+  std::unordered_map<std::string, Known> known;
+  std::unordered_map<std::string, h5::Dataset> open;
+
+  const Known& find(const std::string& path) const {
+    const auto found = known.find(path);
+    require(found != known.end(), "the plan has no dataset " + path + " in " + name);
+    return found->second;
+  }
+  hid_t dataset(const std::string& path) {
+    const auto found = open.find(path);
+    if (found != open.end()) return found->second.id();
+    if (open.size() >= kOpenDatasets) open.clear();
+    h5::Dataset dataset(
+        check(H5Dopen2(file.id(), path.c_str(), H5P_DEFAULT), {name, path}, "open the dataset"));
+    return open.emplace(path, std::move(dataset)).first->second.id();
+  }
+  /// Leaves everything open: the ids die with the process.
+  void abandon() {
+    for (auto& [path, dataset] : open) dataset.release();
+    open.clear();
+    file.release();
+  }
+};
+
+void check_slab(const Known& known, const Slab& slab) {
+  require(slab.offset.size() == known.shape.size() && slab.count.size() == known.shape.size(),
+          "slab and dataset differ in rank: " + slab.path);
+  for (std::size_t axis = 0; axis < known.shape.size(); ++axis) {
+    require(slab.offset[axis] + slab.count[axis] <= known.shape[axis],
+            "slab outside of " + slab.path);
+  }
+}
+
+}  // namespace
+
+fs::path weights_path(const fs::path& results) {
+  fs::path weights = results;
+  return weights.extension() == ".h5" ? weights.replace_extension(".weights.h5")
+                                      : weights += ".weights.h5";
+}
+
+struct Store::Files {
+  Communicator comm;
+  JobLock lock;
+  std::array<OpenFile, 2> files;  // results, weights
+  std::vector<std::vector<std::uint64_t>> points_of_stage;
+  Journal journal;
+  std::unordered_map<std::size_t, std::string> reasons;
+  int exceptions = std::uncaught_exceptions();
+
+  Files(const Communicator& parent, const Plan& plan)
+      : comm(parent.duplicate()),
+        points_of_stage(plan.stages.size()),
+        journal(plan.stages.size()) {}
+
+  OpenFile& of(File file) { return files[index_of(file)]; }
+
+  /// One element of a column.
+  void put(const std::string& path, std::uint64_t row, hid_t type, const void* value) {
+    OpenFile& results = of(File::results);
+    const std::uint64_t one = 1;
+    h5::write(results.dataset(path), {results.name, path}, type, {&row, 1}, {&one, 1},
+              static_cast<const std::byte*>(value));
+  }
+  void put_record(const std::string& group, std::uint64_t row, const StageRecord& record,
+                  hid_t reason_type, const Array& reason) {
+    const auto rank = static_cast<std::int32_t>(record.rank);
+    put(group + "/seconds", row, H5T_NATIVE_DOUBLE, &record.seconds);
+    put(group + "/rank", row, H5T_NATIVE_INT32, &rank);
+    put(group + "/reason", row, reason_type, reason.bytes.data());
+    const auto status = static_cast<std::uint8_t>(record.status);
+    put(group + "/status", row, H5T_NATIVE_UINT8,
+        &status);  // last: whoever reads it finds the rest in place
+  }
+};
+
+Store::Store(const Communicator& comm, const fs::path& path, const Plan& plan,
+             const RunDescription& run)
+    : files_(std::make_unique<Files>(comm, plan)) {
+  const std::lock_guard guard(h5::mutex());
+  h5::prepare();
+  std::optional<Layout> planned;
+  on_all(comm, [&] { planned.emplace(plan, comm.rank() == 0); });
+  const Layout& layout = *planned;
+  std::string packed;
+  on_root(comm, [&] {
+    std::error_code error;
+    if (path.has_parent_path() && !fs::create_directories(path.parent_path(), error) && error) {
+      throw EnvironmentError(
+          fmt::format("{}: cannot create the folder: {}. Name another run.output.",
+                      path.parent_path().string(), error.message()));
+    }
+    files_->lock = JobLock(path.string() + ".lock");
+    if (!fs::exists(path, error)) create_files(path, plan, layout, run);
+    packed = resume_files(path, plan, layout, run).pack();
+  });
+  comm.broadcast(packed, 0);
+  files_->journal.unpack(packed);
+  for (std::size_t point = 0; point < plan.points.size(); ++point) {
+    files_->points_of_stage.at(plan.points[point].leaf).push_back(point);
+  }
+  for (const DatasetSpec* spec : layout.datasets) {
+    files_->of(spec->file)
+        .known.emplace(spec->path, Known{spec->dtype, spec->text_length, spec->shape});
+  }
+  for (const File which : {File::results, File::weights}) {
+    OpenFile& opened = files_->of(which);
+    const fs::path name = which == File::weights ? weights_path(path) : path;
+    opened.name = name.string();
+    if (!opened.known.empty()) opened.file = open_parallel(files_->comm, name);
+  }
+}
+
+Store::~Store() {
+  if (!files_) return;
+  const std::lock_guard guard(h5::mutex());
+  if (std::uncaught_exceptions() > files_->exceptions) {
+    for (OpenFile& opened : files_->files) opened.abandon();
+  }
+  for (OpenFile& opened : files_->files) opened.open.clear();
+  files_.reset();
+}
+
+void Store::close() {
+  require(files_ != nullptr, "Store::close twice");
+  const std::lock_guard guard(h5::mutex());
+  const std::unique_ptr<Files> files = std::move(files_);
+  on_all(files->comm, [&] {
+    for (OpenFile& opened : files->files) {
+      if (!opened.file.is_open()) continue;
+      opened.open.clear();
+      opened.file.close({opened.name}, "close the file");
+      sync_to_disk(opened.name);
+    }
+  });
+}
+
+void Store::write(const Slab& slab, const Array& array) {
+  require(files_ != nullptr, "Store::write after close");
+  OpenFile& target = files_->of(slab.file);
+  const Known& known = target.find(slab.path);
+  check_slab(known, slab);
+  require(array.dtype == known.dtype,
+          "the array's element type differs from the dataset's: " + slab.path);
+  require(array.dtype != DType::text || array.text_length > 0,
+          "a text array needs a length: " + slab.path);
+  require(array.size() == volume_of(slab.count),
+          "the array differs in size from its slab of " + slab.path);
+  const std::lock_guard guard(h5::mutex());
+  const h5::Type type = h5::type_of(array.dtype, array.text_length);
+  h5::write(target.dataset(slab.path), {target.name, slab.path}, type.id(), slab.offset, slab.count,
+            array.bytes.data());
+}
+
+Array Store::read(const Slab& slab) const {
+  require(files_ != nullptr, "Store::read after close");
+  OpenFile& source = files_->of(slab.file);
+  const Known& known = source.find(slab.path);
+  check_slab(known, slab);
+  const std::lock_guard guard(h5::mutex());
+  const h5::Type type = h5::type_of(known.dtype, known.text_length);
+  Array array{known.dtype, known.text_length,
+              std::vector<std::byte>(volume_of(slab.count) * H5Tget_size(type.id()))};
+  h5::read(source.dataset(slab.path), {source.name, slab.path}, type.id(), slab.offset, slab.count,
+           array.bytes.data());
+  return array;
+}
+
+StageRecord Store::record(std::size_t stage) const {
+  require(files_ != nullptr, "Store::record after close");
+  const std::lock_guard guard(h5::mutex());
+  const Journal& journal = files_->journal;
+  const auto status = static_cast<Status>(journal.status.at(stage));
+  if (status == Status::waiting) return {};
+  const auto reason = files_->reasons.find(stage);
+  return {status, journal.seconds[stage], journal.rank[stage],
+          reason == files_->reasons.end() ? std::string() : reason->second};
+}
+
+void Store::set_record(std::size_t stage, const StageRecord& record) {
+  require(files_ != nullptr, "Store::set_record after close");
+  const std::lock_guard guard(h5::mutex());
+  Journal& journal = files_->journal;
+  const Array reason = Array::of_text({&record.reason, 1}, kReasonBytes);
+  const h5::Type type = h5::type_of(DType::text, kReasonBytes);
+  for (const std::uint64_t point : files_->points_of_stage.at(stage)) {
+    files_->put_record("/points", point, record, type.id(), reason);
+  }
+  files_->put_record("/stages", stage, record, type.id(), reason);
+  journal.status[stage] = static_cast<std::uint8_t>(record.status);
+  journal.seconds[stage] = record.seconds;
+  journal.rank[stage] = record.rank;
+  if (record.reason.empty())
+    files_->reasons.erase(stage);
+  else
+    files_->reasons[stage] = reason.as_text().front();
+}
+
+}  // namespace factsweep

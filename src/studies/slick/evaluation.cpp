@@ -1,0 +1,51 @@
+#include "evaluation.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+namespace factsweep::slick {
+
+std::string answer_prompt(const std::string& question) { return fmt::format("Answer the following question.\n{}\n", question); }
+
+QuestionSet::QuestionSet(const Model& model, const std::vector<Question>& questions, const std::vector<std::string>& answers,
+                         const std::string& match, std::int64_t max_tokens, bool watch_idk) {
+  for (std::size_t i = 0; i < questions.size(); ++i) {
+    const std::string prompt = answer_prompt(questions[i].question);
+    items_.push_back(make_item(model, prompt, "", answers[i], AnswerMatcher::make(match, answers[i])));
+    if (watch_idk) idk_items_.push_back(make_item(model, prompt, "", kIdontKnow, AnswerMatcher::make("strict", kIdontKnow)));
+  }
+  // only the greedy answer matters: two candidates a row, nothing but it followed
+  settings_.top_k = 2;
+  settings_.branch_floor = 2;
+  settings_.max_new_tokens = max_tokens;
+}
+
+std::vector<std::uint8_t> QuestionSet::ask(const Model& model, const std::function<void(std::int64_t)>& step) const {
+  std::vector<std::uint8_t> outcomes;
+  for (const ProbeResult& result : probe(model, items_, settings_, step)) outcomes.push_back(result.greedy ? kRight : kWrong);
+  const std::vector<ProbeResult> idk = probe(model, idk_items_, settings_, step);
+  for (std::size_t i = 0; i < idk.size(); ++i) {
+    if (idk[i].greedy) outcomes[i] = kNotAnswered;
+  }
+  return outcomes;
+}
+
+double accuracy(std::span<const std::uint8_t> outcomes, const std::function<bool(std::size_t)>& wanted) {
+  std::int64_t right = 0, total = 0;
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    if (outcomes[i] == kNotAnswered || !wanted(i)) continue;
+    ++total;
+    right += outcomes[i] == kRight ? 1 : 0;
+  }
+  return total == 0 ? std::numeric_limits<double>::quiet_NaN() : static_cast<double>(right) / static_cast<double>(total);
+}
+
+double answered(std::span<const std::uint8_t> outcomes) {
+  if (outcomes.empty()) return std::numeric_limits<double>::quiet_NaN();
+  const auto silent = std::count(outcomes.begin(), outcomes.end(), kNotAnswered);
+  return 1 - static_cast<double>(silent) / static_cast<double>(outcomes.size());
+}
+
+}  // namespace factsweep::slick

@@ -1,0 +1,42 @@
+// What a fine-tuned model answers: greedy exact match on fixed question sets, and the tallies the paper plots.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "factsweep/label/labelling.hpp"
+
+namespace factsweep::slick {
+
+inline constexpr const char* kIdontKnow = "I don't know";
+
+/// Outcome of one question, as in /predictions.
+enum Outcome : std::uint8_t { kWrong = 0, kRight = 1, kNotAnswered = 2 };
+
+/// "Answer the following question.\n<question>\n" (SliCK, appendix E): the fine-tuned model's prompt.
+std::string answer_prompt(const std::string& question);
+
+class QuestionSet {
+ public:
+  /// `answers[i]` is what counts as right for questions[i]; `watch_idk`: look for "I don't know" too.
+  QuestionSet(const Model& model, const std::vector<Question>& questions, const std::vector<std::string>& answers,
+              const std::string& match, std::int64_t max_tokens, bool watch_idk);
+
+  /// Greedy outcomes of `model` (the same tokenizer), in question order.
+  std::vector<std::uint8_t> ask(const Model& model, const std::function<void(std::int64_t)>& step) const;
+  std::size_t size() const { return items_.size(); }
+
+ private:
+  std::vector<ProbeItem> items_, idk_items_;
+  ProbeSettings settings_;
+};
+
+/// Right answers over answered questions, of those with `wanted(i)`; NaN when there is none.
+double accuracy(std::span<const std::uint8_t> outcomes, const std::function<bool(std::size_t)>& wanted);
+/// Answered questions over all; NaN when there is none.
+double answered(std::span<const std::uint8_t> outcomes);
+
+}  // namespace factsweep::slick

@@ -1,0 +1,46 @@
+// SliCK (Gekhman et al., arXiv 2405.05904): does fine-tuning on new knowledge encourage hallucinations?
+//   label(relation, split, rows)* -> train(mixture, seed, ...)*      p_true(relation, rows)* beside them
+// options.cpp: the deck keys. plan.cpp: stages, points, datasets. label_stage.cpp, train_stage.cpp: the work.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "corpus.hpp"
+#include "factsweep/label/labelling.hpp"
+#include "factsweep/model/model.hpp"
+#include "factsweep/studies/study.hpp"
+#include "variants.hpp"
+
+namespace factsweep::slick {
+
+LabelSettings label_settings(const Deck& deck);
+SizeRule size_rule(const Deck& deck);
+
+/// Names of the curves in /curves, in file order.
+const std::vector<std::string>& curve_names();
+
+class SlickStudy : public Study {
+ public:
+  std::string_view name() const override { return "slick"; }
+  void declare(OptionTable& table) const override;
+  Plan expand(const Deck& deck) override;
+  void prepare(const Deck& deck, torch::Device device) override;
+  std::vector<std::string> headline() const override {
+    return {"n_train", "epoch_early_stop", "accuracy_test_early_stop", "accuracy_test_final", "accuracy_ood_final"};
+  }
+  void run(const Plan& plan, std::size_t stage, Workbench& bench) override;
+
+ private:
+  void run_label(const Stage& stage, Workbench& bench);
+  void run_p_true(const Stage& stage, Workbench& bench);
+  void run_train(const Stage& stage, Workbench& bench);
+
+  std::unique_ptr<Deck> deck_;
+  Corpus corpus_;
+  std::map<std::string, ExemplarSets> exemplars_;
+  Model model_;
+};
+
+}  // namespace factsweep::slick

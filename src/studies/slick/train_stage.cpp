@@ -1,0 +1,267 @@
+// One training trajectory: after every epoch the model is asked everything; the best dev epoch is EARLY_STOP, the last
+// CONVERGENCE. Both come from the same run.
+#include <fmt/format.h>
+#include <torch/torch.h>
+
+#include <chrono>
+#include <cmath>
+#include <limits>
+
+#include "evaluation.hpp"
+#include "factsweep/studies/common_options.hpp"
+#include "slick.hpp"
+
+namespace factsweep::slick {
+namespace {
+
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+using Clock = std::chrono::steady_clock;
+
+Array to_array(const torch::Tensor& tensor, DType dtype) {
+  const torch::Tensor whole = tensor.to(dtype == DType::bfloat16 ? torch::kBFloat16 : torch::kFloat32).cpu().contiguous();
+  Array array{dtype, 0, std::vector<std::byte>(whole.nbytes())};
+  std::memcpy(array.bytes.data(), whole.data_ptr(), whole.nbytes());
+  return array;
+}
+
+class Trajectory {
+ public:
+  Trajectory(const Deck& deck, const Corpus& corpus, const Model& base, const Stage& stage, Workbench& bench)
+      : deck_(deck), corpus_(corpus), base_(base), stage_(stage), bench_(bench), mixture_(Mixture::from_json(stage.configuration.at("mixture"))) {
+    read_labels();
+    seed_ = stage.configuration.at("seed").get<std::uint64_t>();
+    members_ = select_rows(corpus, category_, mixture_, size_rule(deck), seed_);
+    settings_ = train_settings(deck);
+    settings_.seed = seed_;
+    for (const auto& [key, value] : stage.configuration.at("swept").items()) {
+      if (key == "learning_rate") settings_.learning_rate = value;
+      if (key == "batch_size") settings_.batch_size = static_cast<std::int64_t>(value.get<double>());
+      if (key == "dropout") settings_.dropout = value;
+    }
+    make_sets();
+    trainer_ = std::make_unique<Trainer>(base.weights, examples_, settings_);
+    for (const std::string& name : curve_names()) curves_[name].assign(static_cast<std::size_t>(settings_.epochs) + 1, kNone);
+  }
+
+  void run() {
+    const std::filesystem::path checkpoint = bench_.checkpoint_stem().empty() ? "" : bench_.checkpoint_stem() + ".safetensors";
+    resume(checkpoint);
+    last_save_ = Clock::now();
+    try {
+      if (trainer_->steps_done() == 0) evaluate(0);
+      while (epoch_done() < settings_.epochs) train_epoch(checkpoint);
+    } catch (const StopRequested&) {
+      if (!checkpoint.empty()) trainer_->save(checkpoint, state());
+      throw;
+    }
+    emit_results();
+    std::error_code ignored;
+    if (!checkpoint.empty()) std::filesystem::remove(checkpoint, ignored);
+  }
+
+ private:
+  std::int64_t epoch_done() const { return trainer_->steps_done() / trainer_->steps_per_epoch(); }
+
+  void read_labels() {
+    for (const std::size_t upstream : stage_.upstream) {
+      const auto part = bench_.input(upstream, "category").as<std::uint8_t>();
+      category_.insert(category_.end(), part.begin(), part.end());
+    }
+    require(category_.size() == corpus_.rows.size(), "slick: the label stages do not cover all rows");
+  }
+
+  void make_sets() {
+    const std::string match = deck_.text("label.match");
+    const std::int64_t longest = deck_.integer("slick.answer_max_tokens");
+    std::vector<Question> questions;
+    std::vector<std::string> answers;
+    const auto add = [&](const Question& question, const std::string& answer) {
+      questions.push_back(question);
+      answers.push_back(answer);
+    };
+    const auto take = [&](bool watch_idk) {
+      QuestionSet set(base_, questions, answers, match, longest, watch_idk);
+      questions.clear();
+      answers.clear();
+      return set;
+    };
+    const bool newline = deck_.text("slick.answer_end") == "newline";
+    for (const std::int64_t row : members_) {
+      const Question& question = corpus_.rows[static_cast<std::size_t>(row)];
+      const bool unknown = category_[static_cast<std::size_t>(row)] == static_cast<std::uint8_t>(Category::unknown);
+      add(question, mixture_.idk && unknown ? kIdontKnow : question.answer);
+      examples_.push_back(make_example(question.question, answers.back(), newline));
+    }
+    sets_.push_back(take(false));
+    for (const Question& question : corpus_.dev_probe) add(question, question.answer);
+    sets_.push_back(take(mixture_.idk));
+    for (std::size_t row = corpus_.train_rows; row < corpus_.rows.size(); ++row) add(corpus_.rows[row], corpus_.rows[row].answer);
+    sets_.push_back(take(mixture_.idk));
+  }
+
+  Example make_example(const std::string& question, const std::string& answer, bool newline) const {
+    const ProbeItem item = make_item(base_, answer_prompt(question), "", newline ? answer + "\n" : answer, nullptr);
+    Example example{item.prompt, item.gold};
+    if (!newline) {
+      if (base_.eos.empty()) throw InputError("slick.answer_end = eos, but the model has no EOS token. Use newline.");
+      example.answer.push_back(base_.eos.front());
+    }
+    return example;
+  }
+
+  void train_epoch(const std::filesystem::path& checkpoint) {
+    const std::int64_t epoch = epoch_done() + 1;
+    while (epoch_done() < epoch) {
+      const Trainer::StepLoss loss = trainer_->step();
+      loss_sum_ += loss.sum;
+      loss_tokens_ += loss.answer_tokens;
+      const bool ends_epoch = epoch_done() == epoch;
+      if (ends_epoch) {
+        curves_["loss"][static_cast<std::size_t>(epoch)] = loss_sum_ / static_cast<double>(loss_tokens_);
+        loss_sum_ = loss_tokens_ = 0;
+        evaluate(epoch);
+      }
+      const double interval = deck_.seconds("run.checkpoint_interval");
+      if (!checkpoint.empty() && interval > 0 && std::chrono::duration<double>(Clock::now() - last_save_).count() > interval) {
+        trainer_->save(checkpoint, state());
+        last_save_ = Clock::now();
+      }
+      bench_.step(static_cast<double>(trainer_->steps_done()) / static_cast<double>(trainer_->steps_per_epoch() * settings_.epochs), 3 * loss.tokens);
+    }
+  }
+
+  void evaluate(std::int64_t epoch) {
+    const auto at = static_cast<std::size_t>(epoch);
+    const Model now = base_.with(trainer_->weights());
+    const std::function<void(std::int64_t)> quiet = [](std::int64_t) {};   // a stop waits for the epoch's numbers
+    const std::vector<std::uint8_t> fitted = sets_[0].ask(now, quiet), dev = sets_[1].ask(now, quiet), tested = sets_[2].ask(now, quiet);
+    const auto all = [](std::size_t) { return true; };
+    const auto of_member = [&](std::size_t i) { return category_[static_cast<std::size_t>(members_[i])]; };
+    curves_["fitted"][at] = accuracy(fitted, all);
+    curves_["fitted_known"][at] = accuracy(fitted, [&](std::size_t i) { return of_member(i) != static_cast<std::uint8_t>(Category::unknown); });
+    curves_["accuracy_dev"][at] = accuracy(dev, all);
+    const std::size_t id = corpus_.id_rows - corpus_.train_rows;
+    const std::span<const std::uint8_t> parts[] = {std::span(tested).first(id), std::span(tested).subspan(id)};
+    const std::size_t first_row[] = {corpus_.train_rows, corpus_.id_rows};
+    const char* names[] = {"test", "ood"};
+    for (int s = 0; s < 2; ++s) {
+      curves_[fmt::format("accuracy_{}", names[s])][at] = accuracy(parts[s], all);
+      curves_[fmt::format("answered_{}", names[s])][at] = answered(parts[s]);
+      for (std::size_t c = 0; c < kCategories; ++c) {
+        const auto in_category = [&](std::size_t i) { return category_[first_row[s] + i] == c; };
+        curves_[fmt::format("accuracy_{}_{}", names[s], kCategoryNames[c])][at] = accuracy(parts[s], in_category);
+      }
+    }
+    for (std::size_t c = 0; c < kCategories; ++c) {
+      curves_[fmt::format("fitted_{}", kCategoryNames[c])][at] = accuracy(fitted, [&](std::size_t i) { return of_member(i) == c; });
+    }
+    // an untrained model is no early stop: the first epoch is the earliest
+    const double score = curves_["accuracy_dev"][at];
+    if (epoch > 0 && (best_epoch_ == 0 || score > best_score_)) {
+      best_epoch_ = epoch;
+      best_score_ = score;
+      best_outcomes_ = tested;
+      emit_deltas("early_stop");
+    }
+    final_outcomes_ = tested;
+  }
+
+  void emit_deltas(const std::string& when) {
+    const std::string deltas = deck_.text("store.deltas");
+    if (deltas == "none" || (when == "early_stop" && deltas == "final")) return;
+    const DType dtype = deck_.text("store.delta_dtype") == "bfloat16" ? DType::bfloat16 : DType::float32;
+    torch::NoGradGuard no_grad;
+    Weights master = base_.weights.clone(torch::kFloat32);
+    const Weights start = base_.weights.clone(torch::kFloat32);
+    master.assign(trainer_->master());
+    const NamedTensors now = master.named(), before = start.named();
+    for (std::size_t i = 0; i < now.size(); ++i) bench_.emit(when + "/" + now[i].first, to_array(now[i].second - before[i].second, dtype));
+  }
+
+  void emit_results() {
+    emit_deltas("final");
+    for (const auto& [name, values] : curves_) bench_.emit("curves/" + name, Array::of(values));
+    std::vector<std::uint8_t> member(corpus_.train_rows);
+    std::vector<std::int64_t> count(kCategories);
+    for (const std::int64_t row : members_) {
+      member[static_cast<std::size_t>(row)] = 1;
+      ++count.at(category_[static_cast<std::size_t>(row)]);
+    }
+    bench_.emit("variants/member", Array::of(member));
+    const auto emit_count = [&](const std::string& name, std::int64_t value) { bench_.emit("points/" + name, Array::of(std::vector{value})); };
+    emit_count("n_train", static_cast<std::int64_t>(members_.size()));
+    for (std::size_t c = 0; c < kCategories; ++c) emit_count(std::string("n_train_") + kCategoryNames[c], count[c]);
+    emit_count("epoch_early_stop", best_epoch_);
+    const auto emit_at = [&](const std::string& when, std::int64_t epoch, const std::vector<std::uint8_t>& outcomes) {
+      bench_.emit("predictions/correct_" + when, Array::of(outcomes));
+      for (const auto& [name, values] : curves_) {
+        if (!name.starts_with("accuracy_") && !name.starts_with("answered_")) continue;
+        bench_.emit("points/" + name + "_" + when, Array::of(std::vector{values[static_cast<std::size_t>(epoch)]}));
+      }
+    };
+    emit_at("early_stop", best_epoch_, best_outcomes_);
+    emit_at("final", settings_.epochs, final_outcomes_);
+  }
+
+  /// Everything beside the trainer's own state that a continued run needs.
+  NamedTensors state() const {
+    std::vector<double> flat;
+    for (const auto& [name, values] : curves_) flat.insert(flat.end(), values.begin(), values.end());
+    const auto bytes = [](const std::vector<std::uint8_t>& values) { return torch::tensor(std::vector<std::int64_t>(values.begin(), values.end()), torch::kInt64); };
+    return {{"curves", torch::tensor(flat, torch::kFloat64)}, {"best", torch::tensor({static_cast<double>(best_epoch_), best_score_, loss_sum_, static_cast<double>(loss_tokens_)}, torch::kFloat64)},
+            {"best_outcomes", bytes(best_outcomes_)}, {"final_outcomes", bytes(final_outcomes_)}};
+  }
+
+  void resume(const std::filesystem::path& checkpoint) {
+    if (checkpoint.empty()) return;
+    const std::optional<SafetensorsReader> saved = trainer_->restore(checkpoint);
+    if (!saved) return;
+    const auto doubles = [&](const char* name) {
+      const torch::Tensor values = saved->view(name).clone();
+      return std::vector<double>(values.data_ptr<double>(), values.data_ptr<double>() + values.numel());
+    };
+    const auto outcomes = [&](const char* name) {
+      const torch::Tensor values = saved->view(name).to(torch::kUInt8);
+      return std::vector<std::uint8_t>(values.data_ptr<std::uint8_t>(), values.data_ptr<std::uint8_t>() + values.numel());
+    };
+    const std::vector<double> flat = doubles("curves"), best = doubles("best");
+    auto next = flat.begin();
+    for (auto& [name, values] : curves_) {
+      std::copy(next, next + static_cast<std::ptrdiff_t>(values.size()), values.begin());
+      next += static_cast<std::ptrdiff_t>(values.size());
+    }
+    best_epoch_ = static_cast<std::int64_t>(best[0]);
+    best_score_ = best[1];
+    loss_sum_ = best[2];
+    loss_tokens_ = static_cast<std::int64_t>(best[3]);
+    best_outcomes_ = outcomes("best_outcomes");
+    final_outcomes_ = outcomes("final_outcomes");
+  }
+
+  const Deck& deck_;
+  const Corpus& corpus_;
+  const Model& base_;
+  const Stage& stage_;
+  Workbench& bench_;
+  const Mixture mixture_;
+  std::uint64_t seed_ = 0;
+  std::vector<std::uint8_t> category_;        // of all rows
+  std::vector<std::int64_t> members_;         // rows of D
+  std::vector<Example> examples_;
+  std::vector<QuestionSet> sets_;             // D, dev, test (ID then OOD)
+  TrainSettings settings_;
+  std::unique_ptr<Trainer> trainer_;
+  std::map<std::string, std::vector<double>> curves_;
+  double loss_sum_ = 0;
+  std::int64_t loss_tokens_ = 0;
+  std::int64_t best_epoch_ = 0;
+  double best_score_ = 0;
+  std::vector<std::uint8_t> best_outcomes_, final_outcomes_;
+  Clock::time_point last_save_;
+};
+
+}  // namespace
+
+void SlickStudy::run_train(const Stage& stage, Workbench& bench) { Trajectory(*deck_, corpus_, model_, stage, bench).run(); }
+
+}  // namespace factsweep::slick

@@ -1,0 +1,110 @@
+#include "coordinator.hpp"
+
+#include <chrono>
+#include <thread>
+
+#include "factsweep/core/console.hpp"
+#include "factsweep/sweep/stop.hpp"
+
+namespace factsweep {
+namespace {
+const auto kProgramStart = std::chrono::steady_clock::now();
+}
+
+double seconds_since_start() { return std::chrono::duration<double>(std::chrono::steady_clock::now() - kProgramStart).count(); }
+
+Coordinator::Coordinator(const Communicator& comm, const Plan& plan, const std::vector<bool>& done,
+                         std::map<std::size_t, std::vector<SharedOutput>> artifacts, double wall_limit_s)
+    : comm_(comm), plan_(plan), scheduler_(plan, done), artifacts_(std::move(artifacts)), wall_limit_s_(wall_limit_s), started_(seconds_since_start()) {
+  for (std::size_t i = 0; i < plan.stages.size(); ++i) {
+    cost_total_ += plan.stages[i].cost_flop;
+    if (done[i]) cost_before_ += plan.stages[i].cost_flop;
+  }
+  cost_done_ = cost_before_;
+}
+
+bool Coordinator::must_stop() const {
+  return stop_signalled() || (wall_limit_s_ > 0 && seconds_since_start() > wall_limit_s_);
+}
+
+SweepResult Coordinator::serve() {
+  auto pause = std::chrono::microseconds(50);
+  while (ended_ < comm_.size()) {
+    if (comm_.probe(kRequestTag)) {
+      int rank = 0;
+      const auto bytes = comm_.receive(MPI_ANY_SOURCE, kRequestTag, &rank);
+      answer(Message::unpack(bytes), rank);
+      pause = std::chrono::microseconds(50);
+    } else {
+      // rank 0 computes on this core too: sleep longer the longer nothing comes
+      std::this_thread::sleep_for(pause);
+      pause = std::min(pause * 2, std::chrono::microseconds(2000));
+      if (!idle_.empty() && must_stop()) wake_idle();
+    }
+    show_progress();
+  }
+  console::end_progress();
+  const Scheduler::Counts counts = scheduler_.counts();
+  result_.done = counts.done;
+  result_.failed = counts.failed;
+  result_.blocked = counts.blocked;
+  result_.left = plan_.stages.size() - counts.done - counts.failed - counts.blocked;
+  return result_;
+}
+
+void Coordinator::answer(const Message& message, int rank) {
+  const auto stage = static_cast<std::size_t>(message.stage);
+  switch (static_cast<Request>(message.kind)) {
+    case Request::work: return give_work(rank);
+    case Request::tokens: tokens_ += message.tokens; return;
+    case Request::fetch: {
+      Message reply{.kind = static_cast<std::uint8_t>(Reply::artifact), .stage = message.stage, .outputs = artifacts_.at(stage)};
+      comm_.send(reply.pack(), rank, kReplyTag);
+      return;
+    }
+    case Request::finished:
+      artifacts_[stage] = message.outputs;
+      cost_done_ += plan_.stages[stage].cost_flop;
+      scheduler_.complete(stage);
+      return wake_idle();
+    case Request::failed:
+      console::warn("{} failed: {}", plan_.stages[stage].title, message.text);
+      result_.user_error = result_.user_error || message.user_error;
+      for (const std::size_t dependant : scheduler_.fail(stage)) blocked_.insert(dependant);
+      return wake_idle();
+    case Request::stopped: result_.stopped = true; return wake_idle();
+  }
+}
+
+void Coordinator::give_work(int rank) {
+  const bool stopping = must_stop() || result_.stopped;
+  std::optional<std::size_t> stage;
+  if (!stopping) stage = scheduler_.next();
+  if (stage) {
+    comm_.send(Message{.kind = static_cast<std::uint8_t>(Reply::run), .stage = static_cast<std::int64_t>(*stage)}.pack(), rank, kReplyTag);
+  } else if (stopping || scheduler_.finished()) {
+    const Scheduler::Counts counts = scheduler_.counts();
+    if (counts.ready + counts.waiting + counts.running > 0) result_.stopped = true;
+    comm_.send(Message{.kind = static_cast<std::uint8_t>(Reply::end)}.pack(), rank, kReplyTag);
+    ++ended_;
+  } else {
+    idle_.insert(rank);   // answered when a stage becomes ready
+  }
+}
+
+void Coordinator::wake_idle() {
+  const std::set<int> ranks = std::exchange(idle_, {});
+  for (const int rank : ranks) give_work(rank);
+}
+
+void Coordinator::show_progress() {
+  const Scheduler::Counts counts = scheduler_.counts();
+  const double elapsed = seconds_since_start() - started_;
+  const double share = cost_total_ > 0 ? cost_done_ / cost_total_ : 1;
+  const double here = cost_done_ - cost_before_;
+  const std::string eta = here > 0 ? console::duration(elapsed * (cost_total_ - cost_done_) / here) : "unknown";
+  console::progress(fmt::format("{} of {} stages done, {} running, {} failed; {:.0f}% of the work, {:.0f} tokens/s, {} so far, {} to go", counts.done, plan_.stages.size(),
+                                counts.running, counts.failed, 100 * share, static_cast<double>(tokens_) / std::max(elapsed, 1e-3), console::duration(elapsed), eta));
+}
+
+}  // namespace factsweep

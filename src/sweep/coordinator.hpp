@@ -1,0 +1,49 @@
+// The coordinator's side of the sweep: one thread on rank 0, the only one that knows the scheduler.
+#pragma once
+
+#include <map>
+#include <set>
+#include <vector>
+
+#include "factsweep/mpi/communicator.hpp"
+#include "factsweep/plan/scheduler.hpp"
+#include "factsweep/sweep/protocol.hpp"
+#include "factsweep/sweep/sweep.hpp"
+
+namespace factsweep {
+
+class Coordinator {
+ public:
+  /// `artifacts`: shared outputs of stages that an earlier run finished.
+  Coordinator(const Communicator& comm, const Plan& plan, const std::vector<bool>& done,
+              std::map<std::size_t, std::vector<SharedOutput>> artifacts, double wall_limit_s);
+
+  /// Serves requests until every rank has been told to end.
+  SweepResult serve();
+  /// Stages that can never run because one below them failed; sorted. After serve().
+  const std::set<std::size_t>& blocked() const { return blocked_; }
+
+ private:
+  void answer(const Message& message, int rank);
+  void give_work(int rank);
+  void wake_idle();
+  void show_progress();
+  bool must_stop() const;
+
+  const Communicator& comm_;
+  const Plan& plan_;
+  Scheduler scheduler_;
+  std::map<std::size_t, std::vector<SharedOutput>> artifacts_;
+  const double wall_limit_s_, started_;
+  std::set<int> idle_;
+  std::set<std::size_t> blocked_;
+  int ended_ = 0;
+  SweepResult result_;
+  double cost_total_ = 0, cost_done_ = 0, cost_before_ = 0;
+  std::int64_t tokens_ = 0;
+};
+
+/// Seconds on a steady clock since the program started.
+double seconds_since_start();
+
+}  // namespace factsweep

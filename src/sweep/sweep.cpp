@@ -1,0 +1,76 @@
+#include "factsweep/sweep/sweep.hpp"
+
+#include <exception>
+#include <sstream>
+#include <thread>
+
+#include "coordinator.hpp"
+#include "factsweep/core/console.hpp"
+#include "worker.hpp"
+
+namespace factsweep {
+namespace {
+
+/// Shared outputs that an earlier run left in the store.
+std::map<std::size_t, std::vector<SharedOutput>> read_artifacts(const Plan& plan, const Store& store, const std::vector<bool>& done) {
+  std::map<std::size_t, std::vector<SharedOutput>> artifacts;
+  for (std::size_t i = 0; i < plan.stages.size(); ++i) {
+    for (const Output& output : plan.stages[i].outputs) {
+      if (done[i] && output.shared) artifacts[i].push_back({output.name, store.read(output.places.front())});
+    }
+  }
+  return artifacts;
+}
+
+}  // namespace
+
+ExitCode SweepResult::exit_code() const {
+  if (stopped) return ExitCode::stopped;
+  if (user_error) return ExitCode::input;
+  return failed + blocked > 0 ? ExitCode::points_failed : ExitCode::done;
+}
+
+SweepResult run_sweep(const Communicator& world, Study& study, const Plan& plan, Store& store, const SweepSettings& settings) {
+  const Communicator comm = world.duplicate();
+  std::vector<bool> done(plan.stages.size());
+  for (std::size_t i = 0; i < done.size(); ++i) done[i] = store.record(i).status == Status::done;
+  comm.barrier();   // everyone has read the journal before anyone writes it
+
+  SweepResult result;
+  std::set<std::size_t> blocked;
+  std::thread thread;
+  if (comm.rank() == 0) {
+    // Declared here, used by the thread alone until it is joined.
+    auto coordinator = std::make_shared<Coordinator>(comm, plan, done, read_artifacts(plan, store, done), settings.wall_limit_s);
+    thread = std::thread([coordinator, &result, &blocked] {
+      try {
+        result = coordinator->serve();
+        blocked = coordinator->blocked();
+      } catch (const std::exception& error) {
+        // without a coordinator every rank would wait for ever
+        console::write_error(error.what());
+        MPI_Abort(MPI_COMM_WORLD, static_cast<int>(ExitCode::bug));
+      }
+    });
+  }
+  try {
+    Worker(comm, study, plan, store, settings).work();
+  } catch (const std::exception& error) {
+    console::write_error(error.what());
+    const bool environment = dynamic_cast<const EnvironmentError*>(&error) != nullptr;
+    MPI_Abort(MPI_COMM_WORLD, static_cast<int>(environment ? ExitCode::environment : ExitCode::bug));
+  }
+  if (thread.joinable()) thread.join();
+  for (const std::size_t stage : blocked) store.set_record(stage, {Status::blocked, 0, -1, "a stage that it needs failed"});
+
+  std::string counts;
+  if (comm.rank() == 0) {
+    counts = fmt::format("{} {} {} {} {} {}", result.done, result.failed, result.blocked, result.left, result.user_error ? 1 : 0, result.stopped ? 1 : 0);
+  }
+  comm.broadcast(counts, 0);
+  std::istringstream in(counts);
+  in >> result.done >> result.failed >> result.blocked >> result.left >> result.user_error >> result.stopped;
+  return result;
+}
+
+}  // namespace factsweep

@@ -1,0 +1,39 @@
+// A rank's side of the sweep: asks for stages, runs them, writes what they produce.
+#pragma once
+
+#include <map>
+
+#include "factsweep/sweep/protocol.hpp"
+#include "factsweep/sweep/sweep.hpp"
+
+namespace factsweep {
+
+class Worker : public Workbench {
+ public:
+  Worker(const Communicator& comm, Study& study, const Plan& plan, Store& store, const SweepSettings& settings);
+
+  /// Runs stages until told to end.
+  void work();
+
+  const Array& input(std::size_t upstream, std::string_view name) override;
+  void emit(std::string_view name, const Array& array) override;
+  void step(double fraction, std::int64_t tokens) override;
+  std::string checkpoint_stem() const override;
+
+ private:
+  void run(std::size_t stage);
+  Message ask(const Message& message);
+
+  const Communicator& comm_;
+  Study& study_;
+  const Plan& plan_;
+  Store& store_;
+  const SweepSettings& settings_;
+  std::size_t stage_ = 0;                                      // the running one
+  std::vector<SharedOutput> shared_;                           // what it has emitted for others
+  std::map<std::size_t, std::vector<SharedOutput>> fetched_;   // of other stages
+  std::int64_t tokens_ = 0;
+  double last_report_ = 0;
+};
+
+}  // namespace factsweep

@@ -1,0 +1,16 @@
+// GPT-2's reversible map of bytes to printable characters ("\n" <-> U+010A, " " <-> U+0120).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace factsweep::text {
+
+/// Each byte as its printable character (UTF-8).
+std::string bytes_to_characters(std::string_view bytes);
+
+/// The bytes that `characters` stand for; nullopt when one of them stands for no byte.
+std::optional<std::string> characters_to_bytes(std::string_view characters);
+
+}  // namespace factsweep::text

@@ -1,0 +1,20 @@
+// The `normalizer` of tokenizer.json: what happens to the text before it is cut into words.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "component.hpp"
+
+namespace factsweep::text {
+
+class Normalizer {
+ public:
+  virtual ~Normalizer() = default;
+  virtual std::string apply(std::string text) const = 0;
+};
+
+/// From the `normalizer` object. UnknownComponent names a type that is not implemented.
+std::unique_ptr<Normalizer> make_normalizer(const Component& description);
+
+}  // namespace factsweep::text

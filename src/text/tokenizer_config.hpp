@@ -1,0 +1,41 @@
+// What the small files beside a tokenizer say of its special tokens: tokenizer_config.json,
+// special_tokens_map.json, added_tokens.json, generation_config.json, config.json.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "added_tokens.hpp"
+#include "vocabulary.hpp"
+
+namespace factsweep::text {
+
+struct TokenizerConfig {
+  std::map<std::string, AddedToken> named;  // "bos_token", "eos_token", "pad_token", ...
+  std::vector<AddedToken> added;            // all others
+  std::optional<TokenId> bos_id;            // of the model's own configuration; it counts only
+  std::optional<TokenId> eos_id;            // where the tokenizer's says nothing
+  std::optional<bool> add_bos_token;
+  std::optional<bool> add_eos_token;
+  bool add_prefix_space = false;
+  bool legacy = false;  // SentencePiece: a space before the text after each special token
+  std::string tokenizer_class;
+
+  /// The id of `name` ("bos_token") in `vocabulary`.
+  std::optional<TokenId> id_of(const std::string& name, const Vocabulary& vocabulary) const;
+};
+
+TokenizerConfig read_tokenizer_config(const std::filesystem::path& directory);
+
+/// `tokens` (of tokenizer.json) joined by those of `config`; all get ids and a place in
+/// `vocabulary`, new ones behind its end.
+std::vector<AddedToken> join_added_tokens(std::vector<AddedToken> tokens,
+                                          const TokenizerConfig& config, Vocabulary& vocabulary);
+
+/// Whether `path` or `path`.gz is there.
+bool is_present(const std::filesystem::path& path);
+
+}  // namespace factsweep::text

@@ -1,0 +1,300 @@
+"""Writes a synthetic, plausible SliCK results file in the layout of docs/layout.md.
+
+The shapes follow the paper (Known fitted before Unknown, accuracy falling with fitted Unknown); the
+numbers are drawn, and equal for equal arguments. Run it to get a file to look at:
+    python tests/analysis/synthetic.py FILE
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+CATEGORIES = ("highly_known", "maybe_known", "weakly_known", "unknown")
+RATIOS = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
+SINGLE = (*CATEGORIES, "natural")
+ID_RELATIONS, OOD_RELATIONS = ("P17", "P19", "P36", "P40"), ("P50", "P407")
+
+# Eq. 1 as the synthetic accuracies obey it (percent points), for the tests to find again.
+B0, B_KNOWN, B_UNKNOWN = 36.0, 7.0, -9.0
+
+
+@dataclass(frozen=True)
+class World:
+    seeds: tuple[int, ...] = (1, 2, 3)
+    epochs: int = 50
+    sets: int = 10
+    samples: int = 16
+    questions: int = 150  # a relation and split
+    variants: tuple[str, ...] = ("unknown_ratio", "known_only", *SINGLE, "idk")
+    learning_rates: tuple[float, ...] = ()  # an extra axis when given
+    noise: float = 0.4  # percent points
+    unfinished: int = 0  # points at the end that still wait
+    exposures: bool = True
+
+
+class Writer:
+    """Datasets with dimension scales of the same group, as the program writes them."""
+
+    def __init__(self, group: h5py.Group) -> None:
+        self.group = group
+
+    def scale(self, name: str, values) -> None:
+        self._create(name, values).make_scale(name)
+
+    def data(self, name: str, values, *scales: str) -> None:
+        dataset = self._create(name, values)
+        for k, scale in enumerate(scales):
+            dataset.dims[k].attach_scale(self.group[scale])
+
+    def _create(self, name: str, values) -> h5py.Dataset:
+        values = np.asarray(values)
+        if values.dtype.kind in "UO":
+            encoded = np.char.encode(values.astype(str), "utf-8")
+            length = max(1, encoded.dtype.itemsize)
+            dtype = h5py.string_dtype("utf-8", length)
+            return self.group.create_dataset(name, data=encoded.astype(dtype))
+        return self.group.create_dataset(name, data=values)
+
+
+def write(path: Path, world: World = World(), random_seed: int = 0) -> Path:
+    generator = np.random.default_rng(random_seed)
+    points = _points(world)
+    with h5py.File(path, "w") as file:
+        _root(file, world)
+        labels = _labels(file, world, generator)
+        _runs(file, world, points, labels, generator)
+        stages = Writer(file.create_group("stages"))
+        stages.scale("stage", np.arange(len(points)))
+        stages.data("key", [f"{k:016x}" for k in range(len(points))], "stage")
+        stages.data("seconds", generator.uniform(10, 20, len(points)), "stage")
+        stages.data("rank", generator.integers(0, 4, len(points)).astype(np.int32), "stage")
+    return path
+
+
+def _root(file: h5py.File, world: World) -> None:
+    grid = "unknown_ratio = 0, 0.1, 0.25, 0.5, 0.75, 0.9, 1\nseed = 1..3\n"
+    if world.learning_rates:
+        grid += "learning_rate = " + ", ".join(map(str, world.learning_rates)) + "\n"
+    file.attrs["filetype"] = "factsweep results"
+    file.attrs["layout_version"] = 1
+    file.attrs["study"] = "slick"
+    file.attrs["code_version"] = "0.0-synthetic"
+    file.attrs["deck"] = f"[run]\nstudy = slick\n\n[grid]\n{grid}"
+    file.attrs["science"] = json.dumps({"train.epochs": str(world.epochs)})
+    file.attrs["start_time"] = "2024-01-01T00:00:00Z"
+    file.attrs["ranks"] = 4
+
+
+def _points(world: World) -> list[dict]:
+    rows = []
+    for rate in world.learning_rates or (None,):
+        for variant in world.variants:
+            ratios = {
+                "unknown_ratio": RATIOS,
+                "known_only": RATIOS[1:-1],
+                "idk": (0.5,),
+                "unknown": (1.0,),
+            }.get(variant, (np.nan,))
+            for ratio in ratios:
+                rows += [
+                    {
+                        "variant": variant,
+                        "unknown_ratio": ratio,
+                        "seed": seed,
+                        "learning_rate": rate,
+                    }
+                    for seed in world.seeds
+                ]
+    return rows
+
+
+# --- Labels ------------------------------------------------------------------------------------
+
+
+def _labels(file: h5py.File, world: World, generator: np.random.Generator) -> dict:
+    blocks = [(r, "train", "id") for r in ID_RELATIONS] + [(r, "test", "id") for r in ID_RELATIONS]
+    blocks += [(r, "test", "ood") for r in OOD_RELATIONS]
+    relation, split, role = (np.repeat([b[k] for b in blocks], world.questions) for k in range(3))
+    n, sets = len(relation), world.sets
+    exposures = np.minimum(np.floor(generator.pareto(1.2, n) * 6), 400).astype(np.int32)
+    exposures[generator.random(n) < 0.4] = 0
+    strength = np.log1p(exposures) * 1.6 - 2.2 + generator.normal(0, 1.2, n)
+    per_set = strength[:, None] + generator.normal(0, 1.0, (n, sets))
+    p = np.where(strength[:, None] < -2.0, 0.0, 1 / (1 + np.exp(-2 * (per_set - 0.3))))
+    greedy = (p > 0.5).astype(np.uint8)
+    drawn = generator.binomial(world.samples, p).astype(np.int32)
+    share = greedy.mean(axis=1)
+    seen = drawn.sum(axis=1) > 0
+    category = np.select([share == 1, share > 0, seen], [0, 1, 2], 3).astype(np.uint8)
+    none = np.prod((1 - p) ** world.samples, axis=1)
+    probability = np.zeros((n, 4), np.float32)
+    probability[share == 1, 0] = probability[(share > 0) & (share < 1), 1] = 1
+    probability[share == 0, 2], probability[share == 0, 3] = (
+        (1 - none)[share == 0],
+        none[share == 0],
+    )
+    p_true = 1 / (1 + np.exp(-(0.5 * strength + generator.normal(0, 1.5, n))))
+
+    labels = Writer(file.create_group("labels/base"))
+    labels.scale("question", [f"What is fact {k} of {r}?" for k, r in enumerate(relation)])
+    labels.scale("set", np.arange(sets))
+    labels.scale("category_name", list(CATEGORIES))
+    for name, values in (("relation", relation), ("split", split), ("role", role)):
+        labels.data(name, values, "question")
+    labels.data("answer", [f"answer {k}\u00e9" for k in range(n)], "question")
+    labels.data("category", category, "question")
+    labels.data("category_probability", probability, "question", "category_name")
+    labels.data("greedy", greedy, "question", "set")
+    labels.data("p", p.astype(np.float32), "question", "set")
+    labels.data("drawn", drawn, "question", "set")
+    labels.data("p_true", np.where(split == "test", p_true, np.nan).astype(np.float32), "question")
+    labels.data("exposures", exposures if world.exposures else np.full(n, -1, np.int32), "question")
+    return {"category": category, "role": role, "test": np.flatnonzero(split == "test")}
+
+
+# --- Training runs -----------------------------------------------------------------------------
+
+
+def _composition(point: dict, size: int) -> np.ndarray:
+    """Examples of each category in D."""
+    ratio, variant = point["unknown_ratio"], point["variant"]
+    if variant in CATEGORIES:
+        return size * (np.array(CATEGORIES) == variant)
+    if variant == "natural":
+        return np.round(size * np.array([0.24, 0.25, 0.17, 0.34])).astype(int)
+    unknown = round(size * ratio)
+    known = np.round((size - unknown) * np.array([0.36, 0.38, 0.26])).astype(int)
+    known[0] += size - unknown - known.sum()
+    return np.array([*known, 0 if variant == "known_only" else unknown])
+
+
+def _fitted(epochs: np.ndarray, rate: float) -> np.ndarray:
+    """[category, epoch]: Known parts are fitted early, Unknown late, all of it at the end."""
+    pace = np.array([3.0, 5.0, 9.0, 22.0]) * (len(epochs) - 1) / 50 / rate
+    start = np.array([0.75, 0.45, 0.1, 0.0])
+    power = np.array([1.0, 1.0, 1.3, 2.6])
+    rising = 1 - np.exp(-((epochs[None, :] / pace[:, None]) ** power[:, None]))
+    rising /= rising[:, -1:]
+    return start[:, None] + (1 - start[:, None]) * rising
+
+
+def _runs(file: h5py.File, world: World, points: list[dict], labels: dict, generator) -> None:
+    epochs, size = np.arange(world.epochs + 1), 400
+    n, test = len(points), labels["test"]
+    test_category, ood = labels["category"][test], labels["role"][test] == "ood"
+    curves = {name: np.full((n, len(epochs)), np.nan) for name in _curve_names()}
+    correct = {w: np.full((n, len(test)), 255, np.uint8) for w in ("early_stop", "final")}
+    columns: dict[str, np.ndarray] = {}
+
+    def put(name: str, k: int, value, fill=np.nan) -> None:
+        columns.setdefault(name, np.full(n, fill))[k] = value
+
+    for k, point in enumerate(points):
+        count = _composition(point, size)
+        put("n_train", k, count.sum(), -1)
+        for name, value in zip(CATEGORIES, count, strict=True):
+            put(f"n_train_{name}", k, value, -1)
+        finished = k < n - world.unfinished
+        if not finished:
+            continue
+        scale = 1.0 if point["learning_rate"] in (None, 1e-5) else 1.6
+        fitted = _fitted(epochs, scale) * np.exp(generator.normal(0, 0.01))
+        fitted = np.clip(fitted, 0, 1)
+        share = fitted * count[:, None] / size
+        known, unknown = share[:3].sum(axis=0), share[3]
+        level = 1 - 0.06 * (point["variant"] == "highly_known")
+        mean = level * (B0 + B_KNOWN * known + B_UNKNOWN * unknown)
+        noise = generator.normal(0, world.noise, (3, len(epochs)))
+        curves["accuracy_dev"][k] = (mean + noise[0]) / 100
+        curves["accuracy_test"][k] = (mean + noise[1]) / 100
+        curves["accuracy_ood"][k] = (mean + 0.4 * (mean[0] - mean) + noise[2]) / 100
+        curves["loss"][k, 1:] = 3 * np.exp(-epochs[1:] / 15)
+        curves["fitted"][k] = share.sum(axis=0) * size / count.sum()
+        for c, name in enumerate(CATEGORIES):
+            if count[c]:
+                curves[f"fitted_{name}"][k] = fitted[c]
+        if count[:3].sum():
+            curves["fitted_known"][k] = known * size / count[:3].sum()
+        stop = int(np.argmax(curves["accuracy_dev"][k]))
+        put("epoch_early_stop", k, stop, -1)
+        idk = point["variant"] == "idk"
+        for when, epoch in (("early_stop", stop), ("final", world.epochs)):
+            shift = curves["accuracy_test"][k, epoch] - B0 / 100
+            right = (
+                np.array([0.95, 0.62, 0.12, 0.01])[test_category] + shift * (1 + test_category) / 2
+            )
+            hit = (generator.random(len(test)) < right).astype(np.uint8)
+            if idk:
+                hit[(test_category == 3) & (generator.random(len(test)) < 0.8)] = 2
+            correct[when][k] = hit
+            put(f"accuracy_dev_{when}", k, curves["accuracy_dev"][k, epoch])
+            for role, chosen in (("test", ~ood), ("ood", ood)):
+                answered = chosen & (hit != 2)
+                put(f"answered_{role}_{when}", k, answered.sum() / chosen.sum())
+                value = (hit[answered] == 1).mean() if idk else curves[f"accuracy_{role}"][k, epoch]
+                put(f"accuracy_{role}_{when}", k, value)
+                for c, name in enumerate(CATEGORIES):
+                    part = answered & (test_category == c)
+                    put(
+                        f"accuracy_{role}_{name}_{when}",
+                        k,
+                        (hit[part] == 1).mean() if part.any() else np.nan,
+                    )
+
+    _write_points(file, world, points, columns, generator)
+    writer = Writer(file.create_group("curves"))
+    writer.scale("point", np.arange(n))
+    writer.scale("epoch", epochs)
+    for name, values in curves.items():
+        writer.data(name, values, "point", "epoch")
+    writer = Writer(file.create_group("predictions"))
+    writer.scale("point", np.arange(n))
+    writer.scale("question", np.arange(len(test)))
+    writer.data("row", test.astype(np.int64), "question")
+    for when, values in correct.items():
+        writer.data(f"correct_{when}", values, "point", "question")
+
+
+def _curve_names() -> list[str]:
+    return ["loss", "accuracy_dev", "accuracy_test", "accuracy_ood", "fitted", "fitted_known"] + [
+        f"fitted_{name}" for name in CATEGORIES
+    ]
+
+
+def _write_points(
+    file: h5py.File, world: World, points: list[dict], columns: dict, generator
+) -> None:
+    n = len(points)
+    writer = Writer(file.create_group("points"))
+    writer.scale("point", np.arange(n))
+    writer.data(
+        "id",
+        [
+            f"{p['variant']}-{p['unknown_ratio']:g}-s{p['seed']}-{p['learning_rate']}"
+            for p in points
+        ],
+        "point",
+    )
+    writer.data("variant", [p["variant"] for p in points], "point")
+    writer.data("unknown_ratio", [float(p["unknown_ratio"]) for p in points], "point")
+    writer.data("seed", np.array([p["seed"] for p in points], np.int64), "point")
+    if world.learning_rates:
+        writer.data("learning_rate", [p["learning_rate"] for p in points], "point")
+    done = np.arange(n) < n - world.unfinished
+    writer.data("status", np.where(done, 2, 0).astype(np.uint8), "point")
+    writer.data("reason", np.full(n, ""), "point")
+    writer.data("seconds", np.where(done, generator.uniform(10, 20, n), np.nan), "point")
+    writer.data("rank", np.where(done, generator.integers(0, 4, n), -1).astype(np.int32), "point")
+    for name, values in columns.items():
+        whole = name.startswith(("n_train", "epoch"))
+        writer.data(name, values.astype(np.int64) if whole else values, "point")
+
+
+if __name__ == "__main__":
+    print(write(Path(sys.argv[1])))

@@ -1,0 +1,95 @@
+"""`report` as a user runs it: whole files, partial ones, and files it must refuse."""
+
+import h5py
+import pytest
+import synthetic
+from synthetic import World
+
+from analysis.__main__ import main
+
+FIGURES = {
+    "figure1_fit",
+    "figure3a_unknown_ratio",
+    "figure3b_known_only",
+    "figure4_fitted_share",
+    "figure5_unknown_classifiers",
+    "figure7_fit_by_category",
+    "figure8_ood",
+    "exposures",
+}
+SMALL = {"epochs": 8, "questions": 40}
+
+
+def test_report_of_a_whole_file(tmp_path, capsys):
+    path = synthetic.write(tmp_path / "whole.h5", World(seeds=(1, 2), **SMALL))
+    assert main(["report", str(path)]) == 0
+    folder = tmp_path / "whole_report"
+    assert (
+        {p.stem for p in folder.glob("*.png")} == FIGURES == {p.stem for p in folder.glob("*.pdf")}
+    )
+    page = (folder / "index.html").read_text(encoding="utf-8")
+    assert page.count("data:image/png;base64,") == len(FIGURES)
+    for table in ("Table 1", "Table 2", "Table 3", "Learning order", "Labels of the train"):
+        assert table in page
+    printed = capsys.readouterr().out
+    assert "ID b_unk" in printed and str(folder) in printed and "left out" not in printed
+
+
+def test_report_of_a_partial_file_says_what_is_missing(tmp_path, capsys):
+    world = World(
+        seeds=(1,),
+        unfinished=2,
+        exposures=False,
+        variants=("unknown_ratio", "natural", "idk"),
+        **SMALL,
+    )
+    path = synthetic.write(tmp_path / "partial.h5", world)
+    folder = tmp_path / "out"
+    assert main(["report", str(path), "--output", str(folder)]) == 0
+    printed = capsys.readouterr().out
+    assert "7 of 9 points finished (2 waiting, 7 done)" in printed
+    assert "One seed only: no confidence intervals" in printed
+    assert "figure 3b needs variant known_only (not in this sweep)" in printed
+    assert "figure 5 needs variant natural (none of its points has finished)" in printed
+    assert "table 3 needs variant idk (none of its points has finished)" in printed
+    assert {p.stem for p in folder.glob("*.png")} == FIGURES - {
+        "figure3b_known_only",
+        "figure5_unknown_classifiers",
+        "exposures",
+    }
+
+
+def test_report_before_the_first_point_has_finished(tmp_path, capsys):
+    world = World(seeds=(1,), unfinished=7, variants=("unknown_ratio",), **SMALL)
+    path = synthetic.write(tmp_path / "early.h5", world)
+    assert main(["report", str(path)]) == 0
+    assert "no point has finished" in capsys.readouterr().out
+    assert (tmp_path / "early_report" / "labels_train_id.csv").is_file()
+
+
+def test_report_of_labels_alone(tmp_path, capsys):
+    path = synthetic.write(
+        tmp_path / "labels.h5", World(seeds=(1,), variants=("unknown_ratio",), **SMALL)
+    )
+    with h5py.File(path, "r+") as h5:
+        del h5["curves"], h5["predictions"], h5["points/variant"], h5["points/unknown_ratio"]
+    assert main(["report", str(path)]) == 0
+    assert "labels only" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "attribute, value", [("layout_version", 9), ("filetype", "x"), ("study", "flearning")]
+)
+def test_report_refuses_what_it_cannot_read(tmp_path, capsys, attribute, value):
+    path = synthetic.write(tmp_path / "other.h5", World(seeds=(1,), variants=("idk",), **SMALL))
+    with h5py.File(path, "r+") as h5:
+        h5.attrs[attribute] = value
+    assert main(["report", str(path)]) == 2
+    assert str(value) in capsys.readouterr().err
+
+
+def test_report_refuses_a_file_that_is_not_hdf5(tmp_path, capsys):
+    path = tmp_path / "text.h5"
+    path.write_text("no HDF5")
+    assert main(["report", str(path)]) == 2
+    assert "not an HDF5 file" in capsys.readouterr().err

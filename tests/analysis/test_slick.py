@@ -1,0 +1,149 @@
+"""The quantities behind the figures, from a synthetic file whose truth is known."""
+
+import itertools
+
+import h5py
+import numpy as np
+import pytest
+import synthetic
+from synthetic import World
+
+from analysis import slick, tables
+from analysis.store import StoreError, grid_keys, read
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    return synthetic.write(tmp_path_factory.mktemp("slick") / "full.h5")
+
+
+@pytest.fixture(scope="module")
+def setting(file):
+    (only,) = slick.settings(read(file))
+    return only
+
+
+def test_reader_finds_axes_and_metrics(file):
+    results = read(file)
+    assert results.axes == ["seed", "unknown_ratio", "variant"]
+    assert "accuracy_test_final" in results.metrics
+    assert len(results.done) == len(results.points) == 3 * (7 + 5 + 5 + 1)
+    assert results.labels.frame["answer"][1] == "answer 1\u00e9"
+
+
+def test_grid_keys_of_a_deck():
+    deck = (
+        "[train]\nepochs = 5\n[grid]\nseed = 1..3  # three\n  batch_size = 32, 64\n"
+        "[run]\ngrid.learning_rate=1e-5\n"
+    )
+    assert grid_keys(deck) == {"seed", "batch_size", "learning_rate"}
+
+
+def test_linear_model_recovers_the_synthetic_coefficients(setting):
+    fit = slick.linear_model(setting, "test")
+    truth = [synthetic.B0, synthetic.B_KNOWN, synthetic.B_UNKNOWN]
+    assert fit.coefficients == pytest.approx(truth, abs=0.2)
+    assert fit.observations == 21 * 50  # epoch 0 is the base model, no training epoch
+    assert fit.clusters == 21
+
+
+def test_fitted_share_is_of_the_whole_set(setting):
+    points = setting.ratios()
+    share = slick.fitted_share(setting, points, "test")
+    quarter = (points["unknown_ratio"] == 0.25).to_numpy()
+    assert share["unknown"][quarter, -1] == pytest.approx(0.25, abs=0.02)
+    assert share["known"][quarter, -1] == pytest.approx(0.75, abs=0.04)
+    assert (share["unknown"][(points["unknown_ratio"] == 0).to_numpy()] == 0).all()
+
+
+def test_learning_order_holds_and_a_planted_violation_is_found(file, tmp_path):
+    (setting,) = slick.settings(read(file))
+    assert all(not run.violations for run in slick.learning_order(setting))
+
+    spoiled = tmp_path / "spoiled.h5"
+    spoiled.write_bytes(file.read_bytes())
+    row = int(setting.ratios().query("unknown_ratio == 0.5 and seed == 2").index[0])
+    with h5py.File(spoiled, "r+") as h5:
+        h5["curves/fitted_unknown"][row, 7] = h5["curves/fitted_known"][row, 7]
+    (setting,) = slick.settings(read(spoiled))
+    bad = [run for run in slick.learning_order(setting) if run.violations]
+    assert [(run.ratio, run.seed, run.violations) for run in bad] == [(0.5, 2, [7])]
+    assert "14 of 15 runs" in tables.order_table(setting).title
+
+
+def test_unknown_by_sets_is_the_mean_over_all_choices():
+    knows = np.random.default_rng(0).random((40, 5)) < 0.3
+    for n in range(1, 6):
+        choices = [~knows[:, list(c)].any(axis=1) for c in itertools.combinations(range(5), n)]
+        assert slick.unknown_by_sets(knows, n) == pytest.approx(np.mean(choices, axis=0))
+
+
+def test_all_sets_give_the_stored_category(setting):
+    labels = setting.results.labels
+    by_sets = slick.unknown_by_sets(slick.set_knows(setting, "test"), 10)
+    assert ((by_sets == 1) == (labels.category == 3)).all()
+
+
+def test_known_only_ratio_is_inferred_where_the_file_has_none(file, tmp_path):
+    blank = tmp_path / "blank.h5"
+    blank.write_bytes(file.read_bytes())
+    with h5py.File(blank, "r+") as h5:
+        values = h5["points/unknown_ratio"][()]
+        values[h5["points/variant"].asstr()[()] == "known_only"] = np.nan
+        h5["points/unknown_ratio"][...] = values
+    for path in (file, blank):
+        (setting,) = slick.settings(read(path))
+        points = setting.variant("known_only", "test")
+        assert slick.known_only_ratio(setting, points).tolist() == sorted(
+            [0.1, 0.25, 0.5, 0.75, 0.9] * 3
+        )
+
+
+def test_a_further_axis_makes_settings(tmp_path):
+    path = synthetic.write(
+        tmp_path / "rates.h5",
+        World(seeds=(1,), epochs=10, learning_rates=(1e-5, 1e-4), variants=("unknown_ratio",)),
+    )
+    found = slick.settings(read(path))
+    assert [s.name for s in found] == ["learning_rate = 1e-05", "learning_rate = 0.0001"]
+    assert [len(s.points) for s in found] == [7, 7]
+
+
+def test_table2_marks_the_weak_variant_and_not_the_best(setting):
+    table = tables.table2(setting, "final")
+    full = {row[0]: row[2] for row in table.rows}
+    assert full["D_Unknown"].endswith("**")
+    assert not full["D_MaybeKnown"].endswith("*")
+
+
+def test_table3_compares_with_the_ratio_of_idk(setting):
+    plain, idk = tables.table3(setting).rows
+    assert plain[4].startswith("100.0")  # answered
+    assert float(idk[2].split()[0]) > float(plain[2].split()[0])  # accuracy over the answered
+
+
+def test_label_table_counts_and_smallest_category(setting):
+    labels = setting.results.labels
+    table = tables.label_table(labels, "train", "id")
+    chosen = labels.rows("train", "id")
+    assert [int(table.rows[-1][k]) for k in (1, 3, 5, 7)] == np.bincount(
+        labels.category[chosen]
+    ).tolist()
+    assert int(table.rows[-1][-1]) == sum(int(row[-1]) for row in table.rows[:-1])
+
+
+@pytest.mark.parametrize(
+    "attribute, value, message",
+    [
+        ("filetype", "something", "filetype is 'something'"),
+        ("filetype", "factsweep weights", "not NAME.weights.h5"),
+        ("layout_version", 2, "layout_version is 2"),
+    ],
+)
+def test_a_foreign_file_is_refused(file, tmp_path, attribute, value, message):
+    path = tmp_path / "foreign.h5"
+    path.write_bytes(file.read_bytes())
+    with h5py.File(path, "r+") as h5:
+        h5.attrs[attribute] = value
+    with pytest.raises(StoreError, match=message):
+        read(path)

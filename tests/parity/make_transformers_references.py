@@ -1,0 +1,175 @@
+"""Makes the tiny random models, and what transformers computes with them, that the unit tests of the engine read.
+
+    python tests/parity/make_transformers_references.py [--output tests/unit/model/data]
+
+Each model is a Hugging Face directory (config.json, model.safetensors, float32) with one more file, reference.safetensors:
+
+    tokens            int64 [T]      the ids of all sequences, one after the other, without padding
+    lengths           int64 [S]      the length of each sequence
+    targets           int64 [T]      tokens, with -100 where a position is no part of the answer (the loss skips it)
+    logits            float32 [T, V] each sequence on its own; row t predicts token t + 1
+    loss              float32 [1]    mean cross-entropy over all targets that are not -100 and not first in their sequence
+    grad.<tensor>     float32        gradient of that loss
+    adamw_losses      float32 [11]   the loss before each of ten AdamW steps on all sequences, and after the tenth
+    adamw.<tensor>    float32        that tensor after the tenth step
+    greedy            int64 [16]     the greedy continuation of the first 8 tokens
+"""
+
+import argparse
+import json
+import pathlib
+
+import torch
+from safetensors.torch import save_file
+from transformers import LlamaConfig, LlamaForCausalLM
+
+LENGTHS = (24, 16, 9)
+ANSWER = 5  # the last tokens of each sequence that carry the loss
+ADAMW = {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0}
+GRADIENTS = (
+    "lm_head.weight",
+    "model.embed_tokens.weight",
+    "model.layers.0.self_attn.q_proj.weight",
+    "model.layers.0.mlp.down_proj.weight",
+    "model.layers.1.self_attn.k_proj.weight",
+    "model.layers.1.input_layernorm.weight",
+    "model.norm.weight",
+)
+
+# Wavelengths at head size 8 and theta 1e4 are 6, 63, 628 and 6283 positions: with 128 original positions the
+# four frequencies meet each branch of the llama3 rule (kept, blended, divided).
+LLAMA3 = {
+    "rope_type": "llama3",
+    "rope_theta": 10000.0,
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 128,
+}
+VARIANTS = {
+    "llama-tied": (True, {"rope_type": "default", "rope_theta": 10000.0}),
+    "llama3-untied": (False, LLAMA3),
+}
+
+
+def make_model(tied, rope):
+    # A wide initialisation: with the usual 0.02 attention is uniform and a wrong mask or rotation goes unnoticed.
+    config = LlamaConfig(
+        vocab_size=64, hidden_size=32, intermediate_size=24, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=2, max_position_embeddings=1024, initializer_range=0.25, rms_norm_eps=1e-5,
+        rope_parameters=rope, tie_word_embeddings=tied, bos_token_id=1, eos_token_id=2, pad_token_id=None,
+        attn_implementation="eager", dtype="float32",
+    )  # fmt: skip
+    torch.manual_seed(20240509)
+    model = LlamaForCausalLM(config).float().train()
+    with torch.no_grad():  # norms start at one, which would hide a forgotten scale
+        for name, weight in model.named_parameters():
+            if "norm" in name:
+                weight.uniform_(0.5, 1.5)
+    return model
+
+
+def batch():
+    generator = torch.Generator().manual_seed(7)
+    sequences = [torch.randint(3, 64, (length,), generator=generator) for length in LENGTHS]
+    targets = [sequence.clone() for sequence in sequences]
+    for target in targets:
+        target[:-ANSWER] = -100
+    return sequences, targets
+
+
+def forward(model, sequences, targets):
+    logits = [model(sequence[None]).logits[0] for sequence in sequences]
+    loss = torch.nn.functional.cross_entropy(
+        torch.cat([rows[:-1] for rows in logits]), torch.cat([target[1:] for target in targets])
+    )
+    return torch.cat(logits), loss
+
+
+def references(model):
+    sequences, targets = batch()
+    logits, loss = forward(model, sequences, targets)
+    loss.backward()
+    weights = dict(model.named_parameters())
+    result = {
+        "tokens": torch.cat(sequences),
+        "lengths": torch.tensor(LENGTHS),
+        "targets": torch.cat(targets),
+        "logits": logits.detach().clone(),
+        "loss": loss.detach().reshape(1).clone(),
+        "greedy": model.generate(
+            sequences[0][None, :8], attention_mask=torch.ones(1, 8, dtype=torch.int64), do_sample=False,
+            max_new_tokens=16, min_new_tokens=16, eos_token_id=None, pad_token_id=0,
+        )[0, 8:],
+    }  # fmt: skip
+    for name in GRADIENTS:
+        if name in weights:
+            result["grad." + name] = weights[name].grad.clone()
+
+    # All sequences enter one optimiser step; no dropout, no clipping.
+    optimizer = torch.optim.AdamW(model.parameters(), **ADAMW)
+    losses = []
+    for _ in range(10):
+        optimizer.zero_grad()
+        loss = forward(model, sequences, targets)[1]
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    losses.append(forward(model, sequences, targets)[1].item())
+    result["adamw_losses"] = torch.tensor(losses)
+    for name in ("model.layers.1.self_attn.k_proj.weight", "model.norm.weight"):
+        result["adamw." + name] = weights[name].detach().clone()
+    return result
+
+
+def old_style(config, rope):
+    """The same configuration as transformers 4 wrote it, which most published models still carry."""
+    config = {key: value for key, value in config.items() if key not in ("rope_parameters", "dtype", "head_dim")}
+    scaling = {key: value for key, value in rope.items() if key != "rope_theta"}
+    config["rope_theta"] = rope["rope_theta"]
+    config["rope_scaling"] = scaling if scaling["rope_type"] != "default" else None
+    config["torch_dtype"] = "float32"
+    return config
+
+
+def write_config(path, config):
+    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+
+
+def write(directory, tied, rope):
+    model = make_model(tied, rope)
+    model.save_pretrained(directory)
+    (directory / "generation_config.json").unlink(missing_ok=True)
+    config = json.loads((directory / "config.json").read_text())
+    # The tied model has the old style, the untied one the new style and the old one beside it.
+    old = old_style(config, rope)
+    new_file = directory / "config.json"
+    if tied:
+        write_config(new_file, old)
+    else:
+        write_config(new_file, config)
+        write_config(directory / "config-old-style.json", old)
+    again = LlamaForCausalLM(LlamaConfig.from_dict(old, attn_implementation="eager")).eval()
+    again.load_state_dict(model.state_dict())
+    probe = torch.arange(3, 60)[None]
+    if not torch.equal(again(probe).logits, model(probe).logits):
+        raise SystemExit(f"{directory}: the old-style configuration describes another model")
+    save_file(references(model), directory / "reference.safetensors")
+    for path in directory.iterdir():
+        path.chmod(0o644)  # safetensors writes for the owner alone
+    print(f"{directory}: {sum(path.stat().st_size for path in directory.iterdir())} bytes")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    root = pathlib.Path(__file__).resolve().parents[1]
+    parser.add_argument("--output", type=pathlib.Path, default=root / "unit/model/data")
+    output = parser.parse_args().output
+    torch.set_num_threads(1)
+    for name, (tied, rope) in VARIANTS.items():
+        (output / name).mkdir(parents=True, exist_ok=True)
+        write(output / name, tied, rope)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+#!/usr/bin/env bash
+# Builds factsweep and runs every test that this machine can run: C++ unit and MPI tests (ctest), Python tests of the
+# analysis (pytest), tests/system/*.sh, which run the program as a user would, and tests/cuda/run.sh.
+# The last line is 'N passed, N failed, N skipped'.
+#
+#   tests/run.sh [tests/system/NAME.sh ...]      these scripts instead of all of them
+#   FACTSWEEP_CUDA_COMPILE=1 tests/run.sh        also compiles against a CUDA libtorch (tests/cuda/compile.sh)
+#
+# These scripts find: FACTSWEEP (the program), FACTSWEEP_SOURCE (the repository), FACTSWEEP_DATA (real data, where there
+# is any), FACTSWEEP_SMOLLM2 (a real small model, where it could be made), FACTSWEEP_SCRATCH (an empty folder, their
+# working directory). Exit code 77 means skipped; the reason is the last line printed.
+set -uo pipefail
+# shellcheck source-path=SCRIPTDIR source=../jobs/bootstrap.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../jobs/bootstrap.sh"
+cd "$factsweep_root" || exit 3
+export FACTSWEEP_TESTS=1
+set -e
+bootstrap
+cmake --preset release -DBUILD_TESTING=ON
+cmake --build --preset release
+set +e
+
+results=build/test-results
+rm -rf "$results"
+mkdir -p "$results"
+export FACTSWEEP=$factsweep_root/build/factsweep FACTSWEEP_SOURCE=$factsweep_root
+if [ -z "${FACTSWEEP_DATA:-}" ] && [ -d "$factsweep_root/../shared/data" ]; then
+  FACTSWEEP_DATA=$(cd "$factsweep_root/../shared/data" && pwd)
+  export FACTSWEEP_DATA
+fi
+# Most tests that start ranks start two.
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$(threads_per_rank 2)}
+
+ctest --test-dir build --output-on-failure --output-junit "$factsweep_root/$results/ctest.xml"
+ctest_rc=$?
+python3 -m pytest -q --junitxml="$results/pytest.xml" tests/analysis
+pytest_rc=$?
+
+if [ -z "${FACTSWEEP_SMOLLM2:-}" ]; then
+  if FACTSWEEP_VENV=${FACTSWEEP_VENV:-$factsweep_root/.venv} jobs/get-smollm2.sh .cache/smollm2; then
+    export FACTSWEEP_SMOLLM2=$factsweep_root/.cache/smollm2
+  else
+    echo "tests: no SmolLM2 here; tests that need it will skip"
+  fi
+fi
+
+passed=0 failed=0 skipped=0 broken=()
+run_script() {
+  local script=$1 name log rc started=$SECONDS
+  name=${script#tests/}
+  name=${name%.sh}
+  log=$results/${name//\//.}.log
+  FACTSWEEP_SCRATCH=$(mktemp -d)
+  export FACTSWEEP_SCRATCH
+  (cd "$FACTSWEEP_SCRATCH" && bash "$factsweep_root/$script") >"$log" 2>&1 </dev/null
+  rc=$?
+  case $rc in
+    0) passed=$((passed + 1)); echo "$name: passed ($((SECONDS - started)) s)" ;;
+    77) skipped=$((skipped + 1)); echo "$name: skipped: $(tail -n 1 "$log")" ;;
+    *) failed=$((failed + 1)); broken+=("$name")
+       echo "$name: FAILED with exit code $rc; last lines of $log:"; tail -n 40 "$log" ;;
+  esac
+  rm -rf "$FACTSWEEP_SCRATCH"
+}
+if [ $# -gt 0 ]; then
+  scripts=("$@")
+else
+  shopt -s nullglob
+  scripts=(tests/system/*.sh tests/cuda/run.sh)
+  # Three gigabytes of CUDA wheels are more than a user's first test run should fetch.
+  [ "${FACTSWEEP_CUDA_COMPILE:-0}" = 0 ] || scripts+=(tests/cuda/compile.sh)
+fi
+for script in "${scripts[@]}"; do
+  run_script "$script"
+done
+
+# Adds the counts of the two JUnit files. A runner that died before writing one counts as a failure.
+counts=$(python3 - "$results/ctest.xml" "$ctest_rc" "$results/pytest.xml" "$pytest_rc" <<'PYTHON'
+import sys
+import xml.etree.ElementTree as tree
+
+passed = failed = skipped = 0
+for path, code in zip(sys.argv[1::2], map(int, sys.argv[2::2])):
+    bad = 0
+    try:
+        for case in tree.parse(path).iter("testcase"):
+            kinds = {child.tag for child in case}
+            if kinds & {"failure", "error"} or case.get("status") == "fail":
+                bad += 1
+            elif "skipped" in kinds or case.get("status") in ("notrun", "disabled"):
+                skipped += 1
+            else:
+                passed += 1
+    except (OSError, tree.ParseError):
+        pass
+    failed += max(bad, int(code != 0))
+print(passed, failed, skipped)
+PYTHON
+) || exit 1
+read -r more_passed more_failed more_skipped <<<"$counts"
+passed=$((passed + more_passed)) failed=$((failed + more_failed)) skipped=$((skipped + more_skipped))
+
+[ ${#broken[@]} -eq 0 ] || echo "failed: ${broken[*]}"
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ] && [ "$passed" -gt 0 ]

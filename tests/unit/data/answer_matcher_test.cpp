@@ -1,0 +1,192 @@
+// AnswerMatcher: the three rules, and that "dead" is said as early as possible but never too early.
+#include "factsweep/data/answer_matcher.hpp"
+
+#include <string>
+#include <vector>
+
+#include "catch.hpp"
+#include "factsweep/core/error.hpp"
+#include "factsweep/core/random.hpp"
+
+using namespace factsweep;
+
+namespace {
+
+Verdict judge(std::string_view rule, std::string_view gold, std::string_view text) {
+  return AnswerMatcher::make(rule, gold)->judge(text);
+}
+
+bool matches(std::string_view rule, std::string_view gold, std::string_view text) {
+  return AnswerMatcher::make(rule, gold)->matches(text);
+}
+
+std::string any(const std::vector<std::string>& choices, CounterRandom& random) {
+  return choices[random.below(choices.size())];
+}
+
+const std::vector<std::string> kWords = {"Paris",        "the",        "The",
+                                         "an",           "A",          "a",
+                                         "theme",        "Anna",       "th",
+                                         "U.S.",         "x",          "O'Neill",
+                                         "\u00c9tat",    "\u0130zmir", "\u039f\u0394\u039f\u03a3",
+                                         "\u6771\u4eac", "\u2013",     "1,000",
+                                         "\U0001d11e"};
+
+std::string random_answer(CounterRandom& random) {
+  std::string answer;
+  const std::uint64_t count = 1 + random.below(4);
+  for (std::uint64_t i = 0; i < count; ++i) answer += (i == 0 ? "" : " ") + any(kWords, random);
+  return answer;
+}
+
+/// Another way to write `answer` that the SQuAD normalisation undoes.
+std::string disguised(const std::string& answer, CounterRandom& random) {
+  const std::vector<std::string> breaks = {" ",   "  ",    "\t",     " the ",
+                                           " A ", " an. ", "\u00a0", " ' "};
+  const std::vector<std::string> marks = {".", ",", "\"", "!", "-", "_"};
+  std::string text = any({"", " ", "The ", "..."}, random);
+  for (const char c : answer) {
+    const bool ascii = (c & 0x80) == 0;
+    const bool letter = ascii && ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'));
+    // Punctuation may stand between any two characters, but not between the bytes of one.
+    if (ascii && random.below(4) == 0) text += any(marks, random);
+    if (c == ' ') {
+      text += any(breaks, random);
+    } else {
+      text += letter && random.below(3) == 0 ? static_cast<char>(c ^ 0x20) : c;
+    }
+  }
+  return text + any({"", ".", " ", " the", "\r"}, random);
+}
+
+void check_all_prefixes(const AnswerMatcher& matcher, const std::string& text) {
+  REQUIRE(matcher.matches(text));
+  for (std::size_t length = 0; length < text.size(); ++length) {
+    if (matcher.judge(std::string_view(text).substr(0, length)) != Verdict::dead) continue;
+    INFO("prefix of " << length << " bytes of '" << text << "'");
+    REQUIRE(false);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("strict compares the bytes between white space", "[data]") {
+  CHECK(judge("strict", "New York", "") == Verdict::possible);
+  CHECK(judge("strict", "New York", " \tNew") == Verdict::possible);
+  CHECK(judge("strict", "New York", "New ") == Verdict::possible);
+  CHECK(judge("strict", "New York", " New York") == Verdict::matched);
+  CHECK(judge("strict", "New York", " New York \r") == Verdict::matched);
+  CHECK(judge("strict", "New York", "New  York") == Verdict::dead);
+  CHECK(judge("strict", "New York", "new") == Verdict::dead);
+  CHECK(judge("strict", "New York", "New York.") == Verdict::dead);
+  CHECK(judge("strict", "New York", "New York\nQ: Where") == Verdict::matched);
+  CHECK(judge("strict", "New York", "New\n York") == Verdict::dead);
+  CHECK(judge("strict", "New York", "\nNew York") == Verdict::dead);
+  CHECK(judge("strict", "\u00c9tat", "\xc3") == Verdict::possible);
+  CHECK(judge("strict", "\u00c9tat", "\xc4") == Verdict::dead);
+}
+
+TEST_CASE("squad ignores case, punctuation, articles and spacing", "[data]") {
+  CHECK(matches("squad", "The Beatles", "beatles"));
+  CHECK(matches("squad", "Beatles", " the \"Beatles\"."));
+  CHECK(matches("squad", "U.S.", "us"));
+  CHECK(matches("squad", "New York", "NEW   york\nmore"));
+  CHECK(matches("squad", "\u00c9tat", "\u00e9TAT"));
+  CHECK(matches("squad", "\u0130zmir", "i\u0307zmir"));
+  CHECK(matches("squad", "\u039f\u0394\u039f\u03a3", "\u03bf\u03b4\u03bf\u03c2"));
+  CHECK(matches("squad", "a\u2013b",
+                "the \u2013b"));  // an article is a whole word, also before a dash
+  CHECK_FALSE(matches("squad", "New York", "NewYork"));
+  CHECK_FALSE(matches("squad", "theme", "me"));
+  CHECK_FALSE(matches("squad", "\u00e0b", "b"));
+  CHECK_FALSE(matches("squad", "Paris", "Paris France"));
+  CHECK_FALSE(matches("squad", "Paris", ""));
+}
+
+TEST_CASE("squad tells early what can no longer match", "[data]") {
+  CHECK(judge("squad", "Paris", "Pa.R") == Verdict::possible);
+  CHECK(judge("squad", "Paris", "Paris, th") == Verdict::possible);
+  CHECK(judge("squad", "Paris", "Paris, the") == Verdict::matched);
+  CHECK(judge("squad", "Paris", "Paris, them") == Verdict::dead);
+  CHECK(judge("squad", "Paris", "Pax") == Verdict::dead);
+  CHECK(judge("squad", "Paris", "Pa r") == Verdict::dead);
+  CHECK(judge("squad", "Paris", "Pa the") == Verdict::dead);
+  CHECK(judge("squad", "Paris", "Pari\n") == Verdict::dead);
+  CHECK(judge("squad", "th", "th") == Verdict::matched);
+  CHECK(judge("squad", "\u00c9tat", "\xc3") == Verdict::possible);
+  CHECK(judge("squad", "Paris", "Paris\xc2") == Verdict::possible);  // may become a no-break space
+}
+
+TEST_CASE("contains is won for ever and lost only at the line's end", "[data]") {
+  CHECK(judge("contains", "Paris", "it is ") == Verdict::possible);
+  CHECK(judge("contains", "Paris", "it is pARIs, no") == Verdict::matched);
+  CHECK(judge("contains", "Paris", "it is Pari\ns") == Verdict::dead);
+  CHECK(judge("contains", "Paris", "Paris\nand") == Verdict::matched);
+  CHECK(judge("contains", "\u00c9tat", "l'\u00e9tat c'est") == Verdict::matched);
+  CHECK(judge("contains", "\u00c9tat", "l'\xc3") == Verdict::possible);
+}
+
+TEST_CASE("no prefix of a matching text is dead, whatever byte it is cut at", "[data]") {
+  CounterRandom random(hash_text("answer matcher test"));
+  int squad_rounds = 0;
+  for (int round = 0; round < 3000; ++round) {
+    const std::string gold = random_answer(random);
+    INFO("gold '" << gold << "'");
+    check_all_prefixes(*AnswerMatcher::make("strict", gold), "  " + gold + " \t");
+    check_all_prefixes(*AnswerMatcher::make("contains", gold),
+                       "It is " + disguised("", random) + gold + "\u00e9.");
+    const auto squad = AnswerMatcher::make("squad", gold);
+    if (!squad->matches("." + gold)) continue;  // nothing but articles: compared strictly
+    check_all_prefixes(*squad, disguised(gold, random));
+    ++squad_rounds;
+  }
+  CHECK(squad_rounds > 2000);
+}
+
+// All texts over an alphabet that holds articles, a word, a symbol and white space: a text is open
+// exactly when some longer text matches. What is needed to complete it is never longer than the
+// gold answer and one space.
+TEST_CASE("squad is exact: what is not dead can be completed", "[data]") {
+  const std::vector<std::string> alphabet = {"a", "n", "x", " ", "\u2013"};
+  constexpr std::size_t kLongest = 8;
+  constexpr std::size_t kJudged = 4;
+  std::vector<std::vector<std::string>> texts = {{""}};
+  for (std::size_t length = 1; length <= kLongest; ++length) {
+    texts.emplace_back();
+    for (const std::string& shorter : texts[length - 1]) {
+      for (const std::string& letter : alphabet) texts.back().push_back(shorter + letter);
+    }
+  }
+  for (const std::string gold :
+       {"x", "n", "xa", "anx", "a x", "x n", "\u2013x", "x\u2013", "x a\u2013", "ax"}) {
+    const auto matcher = AnswerMatcher::make("squad", gold);
+    std::vector<bool> completes;  // of the texts one character longer
+    for (std::size_t length = kLongest + 1; length-- > 0;) {
+      std::vector<bool> here(texts[length].size());
+      for (std::size_t i = 0; i < here.size(); ++i) {
+        const std::string& text = texts[length][i];
+        here[i] = matcher->matches(text);
+        for (std::size_t k = 0; k < alphabet.size() && length < kLongest; ++k) {
+          here[i] = here[i] || completes[i * alphabet.size() + k];
+        }
+        if (length > kJudged || here[i] == (matcher->judge(text) != Verdict::dead)) continue;
+        INFO("gold '" << gold << "', text '" << text << "'");
+        REQUIRE(false);
+      }
+      completes = here;
+    }
+    CHECK(completes.at(0));
+  }
+}
+
+TEST_CASE("a gold answer that SQuAD normalises away is compared strictly", "[data]") {
+  CHECK(matches("squad", "The", " The"));
+  CHECK_FALSE(matches("squad", "The", ""));
+  CHECK_FALSE(matches("squad", "!!!", "?"));
+}
+
+TEST_CASE("impossible rules and answers are the user's error", "[data]") {
+  CHECK_THROWS_AS(AnswerMatcher::make("fuzzy", "x"), InputError);
+  CHECK_THROWS_AS(AnswerMatcher::make("strict", " \t"), InputError);
+  CHECK_THROWS_AS(AnswerMatcher::make("squad", "a\nb"), InputError);
+}

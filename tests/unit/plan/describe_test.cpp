@@ -1,0 +1,93 @@
+// describe(): the numbers of `factsweep plan`, on a small plan whose answer is known.
+#include "factsweep/plan/describe.hpp"
+
+#include <limits>
+
+#include "catch.hpp"
+
+using namespace factsweep;
+
+namespace {
+
+Stage stage_of(const std::string& kind, double cost, double memory,
+               std::vector<std::size_t> upstream, int configuration) {
+  Stage stage;
+  stage.kind = kind;
+  stage.title = kind + " " + std::to_string(configuration);
+  stage.configuration = configuration;
+  stage.cost_flop = cost;
+  stage.memory_bytes = memory;
+  stage.upstream = std::move(upstream);
+  return stage;
+}
+
+DatasetSpec dataset(File file, const std::string& path, DType dtype,
+                    std::vector<std::uint64_t> shape) {
+  DatasetSpec spec;
+  spec.file = file;
+  spec.path = path;
+  spec.dtype = dtype;
+  spec.shape = std::move(shape);
+  return spec;
+}
+
+/// One labelling behind two trainings, one of which belongs to two points.
+Plan sample_plan() {
+  Plan plan;
+  const std::size_t label = plan.add_stage(stage_of("label", 100, 1e6, {}, 0));
+  const std::size_t one = plan.add_stage(stage_of("train", 200, 5e8, {label}, 1));
+  const std::size_t two = plan.add_stage(stage_of("train", 300, 4e8, {label}, 2));
+  plan.axes = {{"variant", "", "", ""}, {"unknown_ratio", "1", "", ""}, {"seed", "", "", ""}};
+  const auto add_point = [&](const std::string& variant, double ratio, std::int64_t seed,
+                             std::size_t leaf) {
+    plan.points.push_back({variant, {variant, ratio, seed}, leaf});
+  };
+  add_point("ratio", 0.5, 1, one);
+  add_point("ratio", 0.5, 2, two);
+  add_point("natural", std::numeric_limits<double>::quiet_NaN(), 1, two);
+  plan.datasets = {dataset(File::results, "/curves/loss", DType::float64, {3, 51}),
+                   dataset(File::results, "/labels/base/greedy", DType::uint8, {1000, 10}),
+                   dataset(File::weights, "/deltas/a/final/w", DType::bfloat16, {1000, 1000})};
+  plan.model_bytes = 2e9;
+  return plan;
+}
+
+bool has_line(const std::string& text, const std::string& line) {
+  return ("\n" + text).find("\n" + line + "\n") != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("the tables of a plan", "[plan]") {
+  const std::string text = describe(sample_plan(), 2, 10);
+  INFO(text);
+  CHECK(has_line(text, "  stages  count  shared  FLOP  one rank"));
+  CHECK(has_line(text, "  label       1       1   100    10.0 s"));
+  CHECK(has_line(text, "  train       2       1   500    50.0 s"));
+  CHECK(has_line(text, "  all         3       2   600    1m 00s"));
+  CHECK(has_line(text, "  points         3 in all; value (points) by axis"));
+  CHECK(has_line(text, "  variant        ratio (2), natural (1)"));
+  CHECK(has_line(text, "  unknown_ratio  0.5 (2), none (1)"));
+  CHECK(has_line(text, "  seed           1 (2), 2 (1)"));
+  CHECK(has_line(text, "  memory a rank  2.50 GB (model 2.00 GB, 'train 1' 500.0 MB)"));
+  CHECK(has_line(text, "  result file    11.2 kB in 2 datasets"));
+  CHECK(has_line(text, "  weights file   2.0 MB in 1 dataset"));
+  CHECK(has_line(text, "  predicted time  40.0 s on 2 ranks of 10 FLOP/s, 75% busy"));
+  CHECK(has_line(text, "  longest chain   40.0 s: more ranks cannot be faster"));
+}
+
+TEST_CASE("a long axis shows both ends", "[plan]") {
+  Plan plan = sample_plan();
+  plan.axes = {{"seed", "", "", ""}};
+  plan.points.clear();
+  for (std::int64_t seed = 0; seed < 20; ++seed) plan.points.push_back({"", {seed}, 2});
+  CHECK(has_line(
+      describe(plan, 1, 1),
+      "  seed    0 (1), 1 (1), 2 (1), 3 (1), ... 12 more, 16 (1), 17 (1), 18 (1), 19 (1)"));
+}
+
+TEST_CASE("an empty plan is described, too", "[plan]") {
+  const std::string text = describe(Plan{}, 1, 1);
+  CHECK(has_line(text, "  weights file   none"));
+  CHECK(has_line(text, "  predicted time  0.0 s on 1 rank of 1 FLOP/s, 100% busy"));
+}

@@ -1,0 +1,186 @@
+// The files as any HDF5 reader sees them, and what every rank writes into them.
+#include <hdf5.h>
+#include <hdf5_hl.h>
+
+#include <cmath>
+
+#include "catch.hpp"
+#include "sample.hpp"
+
+using namespace factsweep;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// Looks at a finished file with plain HDF5 calls, apart from the library's own.
+class Look {
+ public:
+  explicit Look(const fs::path& path) : file_(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT)) {}
+  ~Look() { H5Fclose(file_); }
+  bool opened() const { return file_ >= 0; }
+
+  std::string text(const char* object, const char* name) const {
+    const hid_t type = H5Tcopy(H5T_C_S1);
+    H5Tset_size(type, H5T_VARIABLE);
+    H5Tset_cset(type, H5T_CSET_UTF8);
+    const hid_t attribute = H5Aopen_by_name(file_, object, name, H5P_DEFAULT, H5P_DEFAULT);
+    char* value = nullptr;
+    const bool read = attribute >= 0 && H5Aread(attribute, type, &value) >= 0;
+    const std::string copy = read && value != nullptr ? value : "(none)";
+    H5free_memory(value);
+    H5Aclose(attribute);
+    H5Tclose(type);
+    return copy;
+  }
+  template <typename T>
+  std::vector<T> values(const char* path, hid_t type) const {
+    const hid_t dataset = H5Dopen2(file_, path, H5P_DEFAULT);
+    const hid_t space = H5Dget_space(dataset);
+    std::vector<T> all(
+        static_cast<std::size_t>(std::max<hssize_t>(H5Sget_simple_extent_npoints(space), 0)));
+    H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, all.data());
+    H5Sclose(space);
+    H5Dclose(dataset);
+    return all;
+  }
+  bool attached(const char* path, const char* scale, unsigned axis) const {
+    const hid_t dataset = H5Dopen2(file_, path, H5P_DEFAULT);
+    const hid_t other = H5Dopen2(file_, scale, H5P_DEFAULT);
+    const bool yes = H5DSis_scale(other) > 0 && H5DSis_attached(dataset, other, axis) > 0;
+    H5Dclose(other);
+    H5Dclose(dataset);
+    return yes;
+  }
+  /// Contiguous and given its place in the file.
+  bool whole(const char* path) const {
+    const hid_t dataset = H5Dopen2(file_, path, H5P_DEFAULT);
+    const hid_t creation = H5Dget_create_plist(dataset);
+    const bool yes =
+        H5Pget_layout(creation) == H5D_CONTIGUOUS && H5Dget_offset(dataset) != HADDR_UNDEF;
+    H5Pclose(creation);
+    H5Dclose(dataset);
+    return yes;
+  }
+  /// The file's own bfloat16 type, converted by HDF5.
+  std::vector<float> as_floats(const char* path) const {
+    return values<float>(path, H5T_NATIVE_FLOAT);
+  }
+
+ private:
+  hid_t file_;
+};
+
+}  // namespace
+
+TEST_CASE("the layout is complete before any work", "[store]") {
+  const Communicator world = Communicator::world();
+  const SharedFolder folder(world);
+  const fs::path path = folder / "new/sub/sweep.h5";
+  {
+    Store store(world, path, sample::plan(4), sample::run(world.size()));
+    CHECK(store.record(0).status == Status::waiting);
+    store.close();
+  }
+  CHECK_FALSE(fs::exists(path.string() + ".partial"));
+  CHECK_FALSE(fs::exists(path.string() + ".lock"));
+  const Look results(path);
+  REQUIRE(results.opened());
+  CHECK(results.text("/", "filetype") == "factsweep results");
+  CHECK(results.text("/", "study") == "slick");
+  CHECK(results.text("/", "deck") == sample::run(1).deck_text);
+  CHECK(nlohmann::json::parse(results.text("/", "science"))["train.epochs"] == "50");
+  CHECK(results.text("/points/unknown_ratio", "symbol") == "r");
+  CHECK(results.text("/curves/loss", "units") == "nat");
+  for (const char* name :
+       {"/points/accuracy_test_final", "/curves/loss", "/stages/status", "/points/reason"}) {
+    CHECK(results.whole(name));
+  }
+  CHECK(results.attached("/points/status", "/points/point", 0));
+  CHECK(results.attached("/curves/loss", "/curves/point", 0));
+  CHECK(results.attached("/curves/loss", "/curves/epoch", 1));
+  CHECK(results.attached("/labels/base/p", "/labels/base/question", 0));
+  for (const double value : results.values<double>("/curves/loss", H5T_NATIVE_DOUBLE))
+    CHECK(std::isnan(value));
+  CHECK(results.values<std::uint8_t>("/labels/base/category", H5T_NATIVE_UINT8) ==
+        std::vector<std::uint8_t>(2, 255));
+  CHECK(results.values<std::uint8_t>("/stages/status", H5T_NATIVE_UINT8) ==
+        std::vector<std::uint8_t>(5, 0));
+  CHECK(results.values<std::int32_t>("/points/rank", H5T_NATIVE_INT32) ==
+        std::vector<std::int32_t>(4, -1));
+  CHECK(results.values<std::int64_t>("/points/seed", H5T_NATIVE_INT64) ==
+        std::vector<std::int64_t>{0, 1, 2, 3});
+  const Look weights(weights_path(path));
+  REQUIRE(weights.opened());
+  CHECK(weights.text("/", "filetype") == "factsweep weights");
+  CHECK(weights.text("/", "run_id") == results.text("/", "run_id"));
+}
+
+TEST_CASE("every rank's slabs land where they belong", "[store]") {
+  const Communicator world = Communicator::world();
+  const SharedFolder folder(world);
+  const fs::path path = folder / "sweep.h5";
+  constexpr std::size_t kPoints = 9;
+  Store store(world, path, sample::plan(kPoints), sample::run(world.size()));
+  for (std::size_t point = 0; point < kPoints; ++point) {
+    if (static_cast<int>(point) % world.size() != world.rank()) continue;
+    sample::finish_point(store, point, world.rank());
+    CHECK(store.read(sample::curve_slab(point)).bytes == sample::curve(point).bytes);
+    CHECK(store.read(sample::delta_slab(point)).bytes == sample::delta(point).bytes);
+    CHECK(store.record(1 + point).status == Status::done);
+  }
+  if (world.rank() == 0) store.set_record(0, {Status::failed, 2, 0, "out of memory"});
+  world.barrier();
+  const SweepStatus live = read_status(path);  // the job still has the file open
+  CHECK(live.points_done == kPoints);
+  CHECK(live.stages_done == kPoints);
+  CHECK(live.stages_failed == 1);
+  CHECK(live.failures == std::vector<std::string>{"label everything: out of memory"});
+  CHECK(live.cost_done == Approx(9e9));
+  CHECK(live.cost_total == Approx(9.001e9));
+  CHECK(live.seconds_done == Approx(1.5 * kPoints + 36));
+  CHECK(live.ranks == world.size());
+  store.close();
+
+  const Look results(path);
+  const std::vector<double> loss = results.values<double>("/curves/loss", H5T_NATIVE_DOUBLE);
+  REQUIRE(loss.size() == kPoints * sample::kEpochs);
+  for (std::size_t point = 0; point < kPoints; ++point)
+    CHECK(loss[3 * point + 2] == 100.0 * double(point) + 2.5);
+  CHECK(results.values<std::uint8_t>("/points/status", H5T_NATIVE_UINT8) ==
+        std::vector<std::uint8_t>(kPoints, 2));
+  CHECK(results.values<double>("/points/seconds", H5T_NATIVE_DOUBLE)[8] == 9.5);
+  const std::vector<float> delta =
+      Look(weights_path(path)).as_floats("/deltas/p3/final/model.weight");
+  REQUIRE(delta.size() == 4 * sample::kWidth);
+  CHECK(delta[7] == 1.0F);
+  CHECK(delta[8] == -123.5F);
+  CHECK((std::isinf(delta[4]) && std::isnan(delta[6])));
+  CHECK(delta[2] == Approx(9.18355e-41).epsilon(1e-3));
+}
+
+TEST_CASE("a slab that does not fit is our bug, not a damaged file", "[store]") {
+  const Communicator world = Communicator::world();
+  const SharedFolder folder(world);
+  Store store(world, folder / "sweep.h5", sample::plan(2), sample::run(1));
+  const Array three = sample::curve(0);
+  CHECK_THROWS_AS(store.write({File::results, "/curves/loss", {1, 1}, {1, 3}}, three), BugError);
+  CHECK_THROWS_AS(store.write({File::results, "/curves/loss", {0, 0}, {1, 2}}, three), BugError);
+  CHECK_THROWS_AS(store.write({File::results, "/curves/lost", {0, 0}, {1, 3}}, three), BugError);
+  CHECK_THROWS_AS(store.write({File::results, "/labels/base/p", {0, 0}, {1, 3}}, three), BugError);
+  store.close();
+}
+
+TEST_CASE("a plan without weights makes one file", "[store]") {
+  const Communicator world = Communicator::world();
+  const SharedFolder folder(world);
+  Plan plan = sample::plan(2);
+  std::erase_if(plan.datasets, [](const DatasetSpec& spec) { return spec.file == File::weights; });
+  {
+    Store store(world, folder / "sweep.h5", plan, sample::run(1));
+    store.close();
+  }
+  CHECK(fs::exists(folder / "sweep.h5"));
+  CHECK_FALSE(fs::exists(folder / "sweep.weights.h5"));
+  CHECK(weights_path("a/b.h5") == "a/b.weights.h5");
+  CHECK(weights_path("a/b.c") == "a/b.c.weights.h5");
+}

@@ -1,0 +1,171 @@
+// A rerun goes on from what is in the file, or says on every rank why it cannot.
+#include <fstream>
+
+#include "catch.hpp"
+#include "factsweep/core/file.hpp"
+#include "sample.hpp"
+
+using namespace factsweep;
+namespace fs = std::filesystem;
+using Catch::Contains;
+
+namespace {
+
+void create(const Communicator& world, const fs::path& path, std::size_t points) {
+  Store store(world, path, sample::plan(points), sample::run(world.size()));
+  store.close();
+}
+
+}  // namespace
+
+TEST_CASE("a rerun finds what was done and retries the rest", "[store]") {
+  const Communicator world = Communicator::world();
+  const SharedFolder folder(world);
+  const fs::path path = folder / "sweep.h5";
+  {
+    Store store(world, path, sample::plan(4), sample::run(world.size()));
+    if (world.rank() == 0) {
+      store.set_record(0, {Status::done, 7, 0, ""});
+      sample::finish_point(store, 0, 0);
+      store.set_record(2, {Status::running, 0, 0, ""});
+      store.set_record(3, {Status::failed, 1, 0, "nan loss"});
+      store.set_record(4, {Status::blocked, 0, 0, "upstream failed"});
+      CHECK(store.record(3).reason == "nan loss");
+    }
+    store.close();
+  }
+  CHECK(read_status(path).stages_failed == 1);
+  CHECK(read_status(path).points_failed == 2);
+  CHECK(read_status(path).stages_running == 1);
+  {
+    Store store(world, path, sample::plan(4), sample::run(world.size()));
+    CHECK(store.record(0).status == Status::done);
+    CHECK(store.record(0).seconds == 7);
+    CHECK(store.record(1).status == Status::done);
+    CHECK(store.record(1).rank == 0);
+    for (const std::size_t stage : {2, 3, 4}) CHECK(store.record(stage).status == Status::waiting);
+    CHECK(store.read(sample::curve_slab(0)).bytes == sample::curve(0).bytes);
+    CHECK(store.read(sample::delta_slab(0)).bytes == sample::delta(0).bytes);
+    CHECK(store.read({File::results, "/points/reason", {2}, {1}}).as_text().front().empty());
+    store.close();
+  }
+  const SweepStatus after = read_status(path);
+  CHECK(after.stages_done == 2);
+  CHECK(after.points_done == 1);
+  CHECK(after.stages_failed + after.stages_running + after.stages_blocked + after.points_failed ==
+        0);
+}
+
+TEST_CASE("points follow their leaf stage after a death between the two status bytes", "[store]") {
+  const Communicator world = Communicator::world();
+  const SharedFolder folder(world);
+  const fs::path path = folder / "sweep.h5";
+  {
+    Store store(world, path, sample::plan(2), sample::run(1));
+    const Array done = Array::of(std::vector<std::uint8_t>{2});
+    if (world.rank() == 0) {
+      store.write({File::results, "/points/status", {0}, {1}}, done);
+      store.write({File::results, "/stages/status", {2}, {1}}, done);
+    }
+    store.close();
+  }
+  Store store(world, path, sample::plan(2), sample::run(1));
+  CHECK(store.record(1).status == Status::waiting);
+  CHECK(store.record(2).status == Status::done);
+  const Array points = store.read({File::results, "/points/status", {0}, {2}});
+  CHECK(points.as<std::uint8_t>()[0] == 0);
+  CHECK(points.as<std::uint8_t>()[1] == 2);
+  store.close();
+}
+
+TEST_CASE("another deck is refused on every rank, key by key", "[store]") {
+  const Communicator world = Communicator::world();
+  const SharedFolder folder(world);
+  const fs::path path = folder / "sweep.h5";
+  create(world, path, 3);
+  const Plan plan = sample::plan(3);
+  RunDescription other = sample::run(1);
+  other.science["train.epochs"] = "20";
+  other.science["grid.seed"] = "1, 2";
+  const std::string message = sample::refusal<InputError>(world, path, plan, other);
+  CHECK_THAT(message, Contains("sweep.h5") && Contains("train.epochs (was '50', now '20')") &&
+                          Contains("grid.seed (was not there, now '1, 2')"));
+  for (int i = 0; i < 8; ++i) other.science["x.key" + std::to_string(i)] = "v";
+  CHECK_THAT(sample::refusal<InputError>(world, path, plan, other), Contains("and 5 more"));
+
+  CHECK_THAT(sample::refusal<InputError>(world, path, sample::plan(4), sample::run(1)),
+             Contains("holds 4 stages, this plan has 5"));
+  Plan changed = plan;
+  changed.stages[2].key = "0123456789abcdef";
+  CHECK_THAT(sample::refusal<InputError>(world, path, changed, sample::run(1)),
+             Contains("stage 2 ('train point 1"));
+  Plan study = plan;
+  study.study = "flearning";
+  CHECK_THAT(sample::refusal<InputError>(world, path, study, sample::run(1)),
+             Contains("holds the study 'slick'"));
+  Plan wider = plan;
+  wider.datasets[1].shape = {3, 4};
+  CHECK_THAT(sample::refusal<InputError>(world, path, wider, sample::run(1)),
+             Contains("/curves/loss"));
+}
+
+TEST_CASE("files that are not ours are refused on every rank", "[store]") {
+  const Communicator world = Communicator::world();
+  const SharedFolder folder(world);
+  const fs::path path = folder / "sweep.h5";
+  create(world, path, 3);
+  const Plan plan = sample::plan(3);
+  if (world.rank() == 0) {
+    std::ofstream(folder / "text.h5") << "these are my notes\n";
+    fs::copy(path, folder / "short.h5");
+    fs::resize_file(folder / "short.h5", fs::file_size(path) / 2);
+    fs::copy(folder / "sweep.weights.h5", folder / "swapped.h5");
+    fs::copy(path, folder / "alone.h5");
+    fs::copy(path, folder / "pair.h5");
+  }
+  create(world, folder / "other.h5", 3);
+  if (world.rank() == 0) fs::copy(folder / "other.weights.h5", folder / "pair.weights.h5");
+  world.barrier();
+  const RunDescription run = sample::run(1);
+  CHECK_THAT(sample::refusal<InputError>(world, folder / "text.h5", plan, run),
+             Contains("no whole HDF5 file"));
+  CHECK_THAT(sample::refusal<InputError>(world, folder / "short.h5", plan, run),
+             Contains("truncated"));
+  CHECK_THAT(sample::refusal<InputError>(world, folder / "swapped.h5", plan, run),
+             Contains("is a 'factsweep weights' file"));
+  CHECK_THAT(sample::refusal<InputError>(world, folder / "alone.h5", plan, run),
+             Contains("alone.weights.h5: does not exist"));
+  CHECK_THAT(sample::refusal<InputError>(world, folder / "pair.h5", plan, run),
+             Contains("belongs to another run"));
+  if (world.rank() == 0) {
+    CHECK_THROWS_AS(read_status(folder / "text.h5"), InputError);
+    CHECK_THROWS_AS(read_status(folder / "missing.h5"), InputError);
+    CHECK_THROWS_AS(read_status(folder / "swapped.h5"), InputError);
+    fs::remove(path);
+  }
+  world.barrier();
+  CHECK_THAT(sample::refusal<InputError>(world, path, plan, run),
+             Contains("sweep.weights.h5: exists, but its results file"));
+}
+
+TEST_CASE("a death while creating leaves nothing in the way", "[store]") {
+  const Communicator world = Communicator::world();
+  const SharedFolder folder(world);
+  const fs::path path = folder / "sweep.h5";
+  if (world.rank() == 0) {
+    std::ofstream(path.string() + ".partial") << "half a file";
+    std::ofstream((folder / "sweep.weights.h5").string() + ".partial") << "half a file";
+    std::ofstream(path.string() + ".lock") << "";
+  }
+  world.barrier();
+  create(world, path, 2);
+  CHECK(read_status(path).points == 2);
+  // died between the two renames
+  world.barrier();
+  if (world.rank() == 0) {
+    fs::rename(folder / "sweep.weights.h5", (folder / "sweep.weights.h5").string() + ".partial");
+  }
+  world.barrier();
+  create(world, path, 2);
+  CHECK(fs::exists(folder / "sweep.weights.h5"));
+}

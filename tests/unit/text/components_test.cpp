@@ -1,0 +1,93 @@
+// Every component of tokenizer.json against what the tokenizers library of Hugging Face made of it
+// (tests/parity/make_tokenizer_references.py wrote the expected ids and texts).
+#include "text_support.hpp"
+
+namespace factsweep {
+namespace {
+
+using testing::Folder;
+using testing::Ids;
+
+/// The stored tokenizer with some of its parts replaced.
+nlohmann::json describe(const std::string& base, const nlohmann::json& changes) {
+  nlohmann::json description = read_json(testing::stored(base + "/tokenizer.json"));
+  for (const auto& [key, value] : changes.items()) {
+    if (key == "model") {
+      description[key].update(value);
+    } else {
+      description[key] = value;
+    }
+  }
+  return description;
+}
+
+int check_cases(const std::string& base) {
+  int checked = 0;
+  for (const auto& entry : read_json(testing::stored(base + "_cases.json"))) {
+    Folder folder;
+    folder.write_json("tokenizer.json", describe(base, entry.at("changes")));
+    const auto tokenizer = Tokenizer::load(folder.path());
+    for (const auto& expected : entry.at("texts")) {
+      const auto text = expected.at("text").get<std::string>();
+      INFO(base << ", " << entry.at("name").get<std::string>() << ": " << expected.at("text"));
+      const Ids ids = expected.at("ids").get<Ids>();
+      CHECK(tokenizer->encode(text) == ids);
+      CHECK(tokenizer->encode(text, true) == expected.value("special", ids));
+      CHECK(tokenizer->decode(ids) == expected.at("decoded").get<std::string>());
+      ++checked;
+    }
+  }
+  return checked;
+}
+
+}  // namespace
+
+TEST_CASE("byte-level BPE encodes and decodes as Hugging Face's tokenizers") {
+  CHECK(check_cases("tiny_bpe") > 200);
+}
+
+TEST_CASE("BPE with byte fallback encodes and decodes as Hugging Face's tokenizers") {
+  CHECK(check_cases("tiny_fallback") > 50);
+}
+
+TEST_CASE("the pieces of a byte-level tokenizer join to the text, byte by byte") {
+  const auto tokenizer = Tokenizer::load(testing::stored("tiny_bpe"));
+  const std::string text = "Who? \u041c\u043e\u0441\u043a\u0432\u0430,\n \U0001f600 1840";
+  const Ids ids = tokenizer->encode(text);
+  CHECK(testing::pieces_of(*tokenizer, ids) == text);
+  CHECK(tokenizer->decode(ids) == text);
+  // a character cut in two decodes to the replacement mark, its pieces stay raw
+  const Ids emoji = tokenizer->encode("\U0001f600");
+  REQUIRE(emoji.size() == 4);
+  CHECK(tokenizer->decode(Ids{emoji[0], emoji[1]}) == "\ufffd");
+  CHECK(tokenizer->piece(emoji[0]) == "\xf0");
+}
+
+TEST_CASE("ill-formed UTF-8 is encoded as replacement marks") {
+  const auto tokenizer = Tokenizer::load(testing::stored("tiny_bpe"));
+  CHECK(tokenizer->encode("a\xff\xe2\x82z") == tokenizer->encode("a\ufffd\ufffdz"));
+}
+
+TEST_CASE("repeated and very long words give the same ids as fresh ones") {
+  const std::string text = "capital capital";
+  const auto tokenizer = Tokenizer::load(testing::stored("tiny_bpe"));
+  const Ids first = tokenizer->encode(text);
+  CHECK(tokenizer->encode(text) == first);
+  const std::string word(20000, 'a');
+  const Ids long_ids = tokenizer->encode(word);
+  CHECK(testing::pieces_of(*tokenizer, long_ids) == word);
+  CHECK(tokenizer->encode(word) == long_ids);
+}
+
+TEST_CASE("ids outside the vocabulary, as in padded models, add nothing") {
+  const auto tokenizer = Tokenizer::load(testing::stored("tiny_bpe"));
+  const TokenId end = tokenizer->size();
+  CHECK(tokenizer->piece(end).empty());
+  CHECK(tokenizer->piece(-1).empty());
+  CHECK_FALSE(tokenizer->is_special(end));
+  Ids ids = tokenizer->encode("Kenya");
+  ids.push_back(end + 7);
+  CHECK(tokenizer->decode(ids) == "Kenya");
+}
+
+}  // namespace factsweep
