@@ -13,7 +13,7 @@ int main(int argc, char** argv) {
     if (command == "run") return cli::run(argc, argv, words);
     if (command == "plan") return cli::plan(words);
     if (command == "status") return cli::status(words);
-    //WORLD
+    if (command == "world") return cli::world(words);
     if (command == "tokenize") return cli::tokenize(words);
     if (command == "generate") return cli::generate(words);
     if (command == "score") return cli::score(words);

@@ -223,17 +223,19 @@ std::vector<std::uint64_t> shape_of(hid_t dataset, Where where) {
 
 void write(hid_t dataset, Where where, hid_t type, Extent offset, Extent count,
            const std::byte* bytes) {
-  in_pieces({offset.begin(), offset.end()}, {count.begin(), count.end()}, H5Tget_size(type), 0,
-            [&](Extent from, Extent length, std::size_t start) {
-              const Selection part = select(dataset, where, from, length);
-              errno =
-                  0;  // Open MPI's MPI-IO reports only "failed"; the system's reason survives here
-              const herr_t code = H5Dwrite(dataset, type, part.memory.id(), part.file.id(),
-                                           H5P_DEFAULT, bytes + start);
-              const int why = errno;
-              if (code < 0)
-                fail(where, why == 0 ? "write" : fmt::format("write ({})", std::strerror(why)));
-            });
+  in_pieces(
+      {offset.begin(), offset.end()}, {count.begin(), count.end()}, H5Tget_size(type), 0,
+      [&](Extent from, Extent length, std::size_t start) {
+        const Selection part = select(dataset, where, from, length);
+        errno = 0;  // Open MPI's MPI-IO reports only "failed"; the system's reason survives here
+        const herr_t code =
+            H5Dwrite(dataset, type, part.memory.id(), part.file.id(), H5P_DEFAULT, bytes + start);
+        const int why = errno;
+        if (code >= 0) return;
+        fail(where, fmt::format("write ({})", why != 0 ? std::strerror(why)
+                                                       : "only a part went through: is the disk "
+                                                         "or the quota full?"));
+      });
 }
 
 void read(hid_t dataset, Where where, hid_t type, Extent offset, Extent count, std::byte* bytes) {

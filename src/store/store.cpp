@@ -197,6 +197,8 @@ void Store::close() {
       sync_to_disk(opened.name);
     }
   });
+  files->lock = JobLock();
+  files->comm.barrier();  // whoever returns from here may open the sweep again
 }
 
 void Store::write(const Slab& slab, const Array& array) {

@@ -193,7 +193,11 @@ std::unique_ptr<PreTokenizer> make_pre_tokenizer(const Component& description) {
   if (type == "Punctuation") {
     return make_split(R"([\p{P}!-\/:-@\[-`{-~])", read_behavior(description, "Isolated"));
   }
-  if (type == "Whitespace") return make_split(R"(\w+|[^\w\s]+)", Behavior::removed, true);
+  if (type == "Whitespace") {
+    // Rust's word characters, unlike Oniguruma's, have the two joiners
+    constexpr const char* kWords = R"([\w\x{200c}\x{200d}]+|[^\w\x{200c}\x{200d}\s]+)";
+    return make_split(kWords, Behavior::removed, true);
+  }
   if (type == "WhitespaceSplit") return make_split(R"(\s)", Behavior::removed);
   if (type == "Metaspace") return make_metaspace(description);
   if (type == "Sequence") {

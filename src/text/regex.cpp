@@ -11,11 +11,13 @@
 namespace factsweep::text {
 namespace {
 
-// Unicode White_Space, and the word characters of Oniguruma and Rust. PCRE2's own \s has U+180E
-// too, and its \w lacks marks; spelled out they also work with releases before 10.40.
+// Unicode White_Space, and Oniguruma's word characters, which outside brackets also take the
+// Latin-1 superscripts and fractions. PCRE2's own \s has U+180E too, and its \w lacks marks;
+// spelled out they also work with releases before 10.40.
 constexpr std::string_view kSpace = R"(\t-\r\x{85}\p{Z})";
 constexpr std::string_view kWord =
-    R"(\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\x{24b6}-\x{24e9}\x{200c}\x{200d})";
+    R"(\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\x{24b6}-\x{24e9}\x{1f130}-\x{1f149}\x{1f150}-\x{1f169}\x{1f170}-\x{1f189})";
+constexpr std::string_view kMoreWord = R"(\x{b2}\x{b3}\x{b9}\x{bc}-\x{be})";
 
 std::string translate_escape(char escaped, bool in_class) {
   const bool space = escaped == 's' || escaped == 'S';
@@ -24,7 +26,7 @@ std::string translate_escape(char escaped, bool in_class) {
   if ((!space && !word) || (negated && in_class)) return {'\\', escaped};
   const std::string_view members = space ? kSpace : kWord;
   if (in_class) return std::string(members);
-  return fmt::format("[{}{}]", negated ? "^" : "", members);
+  return fmt::format("[{}{}{}]", negated ? "^" : "", members, word ? kMoreWord : "");
 }
 
 /// Oniguruma's pattern in PCRE2's terms.

@@ -8,8 +8,8 @@ Needs: pip install tokenizers sentencepiece.
 """
 
 import copy
+import io
 import json
-import tempfile
 from pathlib import Path
 
 import sentencepiece
@@ -85,13 +85,13 @@ def train_bpe():
 
 
 def train_sentencepiece():
-    with tempfile.TemporaryDirectory() as folder:
-        sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=iter(CORPUS * 3), model_prefix=f"{folder}/m", vocab_size=420, model_type="bpe",
-            byte_fallback=True, normalization_rule_name="identity", remove_extra_whitespaces=False,
-            character_coverage=0.99, split_digits=True, minloglevel=2,
-        )  # fmt: skip
-        return Path(folder, "m.model").read_bytes()
+    written = io.BytesIO()  # a file's name would become part of the model
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(CORPUS * 3), model_writer=written, vocab_size=420, model_type="bpe",
+        byte_fallback=True, normalization_rule_name="identity", remove_extra_whitespaces=False,
+        character_coverage=0.99, split_digits=True, minloglevel=2,
+    )  # fmt: skip
+    return written.getvalue()
 
 
 def as_json(model):
@@ -138,6 +138,8 @@ def byte_level_cases(size):
         yield f"{behavior} spaces", {"pre_tokenizer": sequence("pretokenizers", spaces, BYTES_ONLY)}
     yield "inverted split", {"pre_tokenizer": sequence("pretokenizers", split(words, "Removed", True), BYTES_ONLY)}
     whitespace = sequence("pretokenizers", {"type": "Whitespace"}, BYTES_ONLY)
+    yield "no words", {"pre_tokenizer": sequence("pretokenizers", split({"Regex": r"\w+"}, "Removed"), BYTES_ONLY)}
+    yield "words", {"pre_tokenizer": sequence("pretokenizers", split({"Regex": r"\W|[^\S ]"}, "Removed"), BYTES_ONLY)}
     yield "whitespace", {"pre_tokenizer": whitespace}
     punctuation = {"type": "Punctuation", "behavior": "Contiguous"}
     yield "punctuation", {"pre_tokenizer": sequence("pretokenizers", punctuation, {"type": "WhitespaceSplit"}, BYTES_ONLY)}
@@ -162,6 +164,8 @@ def fallback_cases():
     yield "Llama 2", {}
     yield "Metaspace first", {"normalizer": None, "pre_tokenizer": metaspace}
     yield "Metaspace always, split", {"normalizer": None, "pre_tokenizer": dict(metaspace, prepend_scheme="always", split=True)}
+    digits = {"type": "Digits", "individual_digits": True}
+    yield "Metaspace after digits", {"normalizer": None, "pre_tokenizer": sequence("pretokenizers", digits, metaspace)}
     decoder = dict(metaspace, prepend_scheme="never")
     yield "Metaspace never", {"normalizer": None, "pre_tokenizer": decoder, "decoder": decoder}
     yield "unknown characters", {"model": {"byte_fallback": False}}
@@ -177,8 +181,10 @@ def run_case(base, name, changes, texts):
     for text in texts:
         ids = tokenizer.encode(text, add_special_tokens=False).ids
         special = tokenizer.encode(text).ids
-        result = {"text": text, "ids": ids, "decoded": tokenizer.decode(ids)}
-        results.append(result if special == ids else {**result, "special": special})
+        result = {"text": text, "ids": ids, "decoded": tokenizer.decode(ids), "special": special}
+        # the usual values are left out, to keep the file small
+        usual = {"decoded": text, "special": ids}
+        results.append({key: value for key, value in result.items() if usual.get(key) != value})
     return {"name": name, "changes": changes, "texts": results}
 
 

@@ -66,30 +66,22 @@ def unpack(directory, target):
 
 
 def reference(directory):
-    """(encode, decode, added tokens) of the Python tokenizer."""
+    """(encode, added tokens) of the Python tokenizer."""
     if Path(directory, "tokenizer.json").exists():
         from tokenizers import Tokenizer
 
         tokenizer = Tokenizer.from_file(str(Path(directory, "tokenizer.json")))
         added = [token.content for token in tokenizer.get_added_tokens_decoder().values()]
-        return (
-            lambda text: tokenizer.encode(text, add_special_tokens=False).ids,
-            lambda ids: tokenizer.decode(ids, skip_special_tokens=True),
-            added,
-        )
+        return lambda text: tokenizer.encode(text, add_special_tokens=False).ids, added
     if Path(directory, "tokenizer.model").exists():
         import sentencepiece
 
         model = sentencepiece.SentencePieceProcessor(str(Path(directory, "tokenizer.model")))
-        return model.encode, model.decode, []
+        return model.encode, []
     from transformers import GPT2Tokenizer
 
     tokenizer = GPT2Tokenizer.from_pretrained(directory)
-    return (
-        lambda text: tokenizer.encode(text, add_special_tokens=False),
-        lambda ids: tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False),
-        ["<|endoftext|>"],
-    )
+    return lambda text: tokenizer.encode(text, add_special_tokens=False), ["<|endoftext|>"]
 
 
 def main():
@@ -102,7 +94,7 @@ def main():
 
     with tempfile.TemporaryDirectory() as folder:
         unpack(arguments.model, folder)
-        encode, _, added = reference(folder)
+        encode, added = reference(folder)
         # sentencepiece knows no special tokens: <s> in a text is recognised by factsweep, as by transformers
         odd = odd_texts(arguments.count // 5, added)
         if not added:
@@ -113,7 +105,7 @@ def main():
     lines = "".join(json.dumps({"text": text}) + "\n" for text in texts)
     command = [arguments.factsweep, "tokenize", "--model", arguments.model]
     done = subprocess.run(command, input=lines.encode(), stdout=subprocess.PIPE, check=True)
-    found = [json.loads(line)["ids"] for line in done.stdout.decode().splitlines()]
+    found = [json.loads(line)["ids"] for line in done.stdout.splitlines()]
     if len(found) != len(texts):
         sys.exit(f"{len(texts)} texts went in, {len(found)} came out.")
     wrong = [i for i in range(len(texts)) if found[i] != expected[i]]
