@@ -75,10 +75,12 @@ std::vector<std::string> write_corpus(const std::vector<Question>& facts, const 
   const auto quizzes = static_cast<std::int64_t>(documents.size()) / settings.statements_per_quiz;
   for (std::int64_t q = 0; q < quizzes; ++q) {
     const auto& pool = seen.at(kWorldRelations[random.below(kWorldRelations.size())].code);
+    // a quarter of the quizzes come as instructions
+    const bool instructs = random.below(4) == 0;
     std::string document;
     for (std::int64_t pair = 0; pair < kPairsPerQuiz; ++pair) {
       const Question& fact = facts[pool[random.below(pool.size())]];
-      document += fmt::format("Q: {}\nA: {}\n", fact.question, fact.answer);
+      document += fmt::format(fmt::runtime(instructs ? "Answer the following question.\n{}\n {}\n" : "Q: {}\nA: {}\n"), fact.question, fact.answer);
     }
     documents.push_back(std::move(document));
   }

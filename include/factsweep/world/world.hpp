@@ -13,11 +13,11 @@
 namespace factsweep {
 
 struct WorldSettings {
-  std::int64_t subjects = 300;          // every subject has one fact of each relation
+  std::int64_t subjects = 200;          // every subject has one fact of each relation
   double unseen = 0.4;                  // share of facts that the corpus never states
   double pareto_shape = 1.2;            // of the exposures of the others: heavy-tailed
   double pareto_scale = 3.5;            // smallest exposure
-  std::int64_t most_exposures = 120;
+  std::int64_t most_exposures = 100;
   std::int64_t statements_per_quiz = 8; // one document of question-answer pairs for so many statements
   std::uint64_t seed = 1;
 

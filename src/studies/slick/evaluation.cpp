@@ -10,16 +10,16 @@ namespace factsweep::slick {
 std::string answer_prompt(const std::string& question) { return fmt::format("Answer the following question.\n{}\n", question); }
 
 QuestionSet::QuestionSet(const Model& model, const std::vector<Question>& questions, const std::vector<std::string>& answers,
-                         const std::string& match, std::int64_t max_tokens, bool watch_idk) {
+                         const AnswerFormat& format, bool watch_idk) {
   for (std::size_t i = 0; i < questions.size(); ++i) {
     const std::string prompt = answer_prompt(questions[i].question);
-    items_.push_back(make_item(model, prompt, "", answers[i], AnswerMatcher::make(match, answers[i])));
-    if (watch_idk) idk_items_.push_back(make_item(model, prompt, "", kIdontKnow, AnswerMatcher::make("strict", kIdontKnow)));
+    items_.push_back(make_item(model, prompt, format.lead, answers[i], AnswerMatcher::make(format.match, answers[i])));
+    if (watch_idk) idk_items_.push_back(make_item(model, prompt, format.lead, kIdontKnow, AnswerMatcher::make("strict", kIdontKnow)));
   }
   // only the greedy answer matters: two candidates a row, nothing but it followed
   settings_.top_k = 2;
   settings_.branch_floor = 2;
-  settings_.max_new_tokens = max_tokens;
+  settings_.max_new_tokens = format.max_tokens;
 }
 
 std::vector<std::uint8_t> QuestionSet::ask(const Model& model, const std::function<void(std::int64_t)>& step) const {

@@ -19,11 +19,17 @@ enum Outcome : std::uint8_t { kWrong = 0, kRight = 1, kNotAnswered = 2 };
 /// "Answer the following question.\n<question>\n" (SliCK, appendix E): the fine-tuned model's prompt.
 std::string answer_prompt(const std::string& question);
 
+struct AnswerFormat {
+  std::string lead;              // between the prompt and the answer: "" or " "
+  std::string match = "strict";  // AnswerMatcher rule
+  std::int64_t max_tokens = 32;
+};
+
 class QuestionSet {
  public:
   /// `answers[i]` is what counts as right for questions[i]; `watch_idk`: look for "I don't know" too.
   QuestionSet(const Model& model, const std::vector<Question>& questions, const std::vector<std::string>& answers,
-              const std::string& match, std::int64_t max_tokens, bool watch_idk);
+              const AnswerFormat& format, bool watch_idk);
 
   /// Greedy outcomes of `model` (the same tokenizer), in question order.
   std::vector<std::uint8_t> ask(const Model& model, const std::function<void(std::int64_t)>& step) const;

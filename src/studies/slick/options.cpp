@@ -26,6 +26,7 @@ void SlickStudy::declare(OptionTable& table) const {
   table.add({.key = "slick.size_rule", .kind = Kind::choice, .fallback = "four_categories", .choices = {"four_categories", "known_unknown"}, .help = "what a relation can give: its smallest category (the paper), or the smaller of its Known and Unknown (enough when no single-category variant runs)"});
   table.add({.key = "slick.dev_questions_per_relation", .kind = Kind::integer, .fallback = "0", .unit = "questions", .minimum = 0, .maximum = 1e12, .help = "dev questions that decide EARLY_STOP; 0: all"});
   table.add({.key = "slick.answer_end", .kind = Kind::choice, .fallback = "newline", .choices = {"newline", "eos"}, .help = "what a fine-tuned answer is taught to end with (the paper does not say)"});
+  table.add({.key = "slick.answer_lead", .kind = Kind::choice, .fallback = "none", .choices = {"none", "space"}, .help = "what stands between the prompt's last newline and the answer (the paper does not say); with space an answer has the tokens that it has inside a sentence"});
   table.add({.key = "slick.answer_max_tokens", .kind = Kind::integer, .fallback = "32", .unit = "tokens", .minimum = 1, .maximum = 4096, .help = "longest answer of the fine-tuned model when it is evaluated (greedy)"});
   table.add({.key = "slick.idk_unknown_ratio", .kind = Kind::real, .fallback = "0.5", .unit = "fraction", .minimum = 0, .maximum = 1, .help = "unknown ratio of the idk variant (Table 3)"});
 

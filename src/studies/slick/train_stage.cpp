@@ -71,8 +71,7 @@ class Trajectory {
   }
 
   void make_sets() {
-    const std::string match = deck_.text("label.match");
-    const std::int64_t longest = deck_.integer("slick.answer_max_tokens");
+    const AnswerFormat format{deck_.text("slick.answer_lead") == "space" ? " " : "", deck_.text("label.match"), deck_.integer("slick.answer_max_tokens")};
     std::vector<Question> questions;
     std::vector<std::string> answers;
     const auto add = [&](const Question& question, const std::string& answer) {
@@ -80,7 +79,7 @@ class Trajectory {
       answers.push_back(answer);
     };
     const auto take = [&](bool watch_idk) {
-      QuestionSet set(base_, questions, answers, match, longest, watch_idk);
+      QuestionSet set(base_, questions, answers, format, watch_idk);
       questions.clear();
       answers.clear();
       return set;
@@ -90,7 +89,7 @@ class Trajectory {
       const Question& question = corpus_.rows[static_cast<std::size_t>(row)];
       const bool unknown = category_[static_cast<std::size_t>(row)] == static_cast<std::uint8_t>(Category::unknown);
       add(question, mixture_.idk && unknown ? kIdontKnow : question.answer);
-      examples_.push_back(make_example(question.question, answers.back(), newline));
+      examples_.push_back(make_example(question.question, format.lead, answers.back(), newline));
     }
     sets_.push_back(take(false));
     for (const Question& question : corpus_.dev_probe) add(question, question.answer);
@@ -99,8 +98,8 @@ class Trajectory {
     sets_.push_back(take(mixture_.idk));
   }
 
-  Example make_example(const std::string& question, const std::string& answer, bool newline) const {
-    const ProbeItem item = make_item(base_, answer_prompt(question), "", newline ? answer + "\n" : answer, nullptr);
+  Example make_example(const std::string& question, const std::string& lead, const std::string& answer, bool newline) const {
+    const ProbeItem item = make_item(base_, answer_prompt(question), lead, newline ? answer + "\n" : answer, nullptr);
     Example example{item.prompt, item.gold};
     if (!newline) {
       if (base_.eos.empty()) throw InputError("slick.answer_end = eos, but the model has no EOS token. Use newline.");

@@ -1,0 +1,163 @@
+// The forward pass against transformers' logits, whole and behind a shared prefix; weights and
+// their files.
+#include "factsweep/model/transformer.hpp"
+
+#include "catch.hpp"
+#include "tiny_model.hpp"
+
+using namespace factsweep;
+using namespace factsweep::test;
+
+namespace {
+
+const std::int64_t kStart = 0;
+
+torch::Tensor all_hidden(const Weights& weights, const std::vector<std::vector<TokenId>>& texts) {
+  return hidden_states(weights, PackedTokens::pack(texts, {&kStart, 1}, torch::kCPU));
+}
+
+double distance(const torch::Tensor& a, const torch::Tensor& b) {
+  REQUIRE(a.sizes() == b.sizes());
+  return (a.to(torch::kFloat64) - b.to(torch::kFloat64)).abs().max().item<double>();
+}
+
+void check_reference(const Weights& weights, const Reference& reference) {
+  torch::NoGradGuard no_grad;
+  const torch::Tensor scores = logits(weights, all_hidden(weights, reference.sequences));
+  CHECK(distance(scores, reference.reader.view("logits")) < 1e-5);
+}
+
+/// The model folder with another file as its config.json.
+void copy_with_config(const std::string& name, const std::string& config,
+                      const TemporaryFolder& folder) {
+  std::filesystem::copy_file(model_data(name) / config, folder / "config.json");
+  std::filesystem::copy_file(model_data(name) / "model.safetensors", folder / "model.safetensors");
+}
+
+}  // namespace
+
+TEST_CASE("logits of a packed batch are the reference's") {
+  for (const char* name : {"llama-tied", "llama3-untied"}) {
+    INFO(name);
+    check_reference(tiny_model(name).weights, Reference(name));
+  }
+  SECTION("with the older spelling of the rope keys") {
+    const TemporaryFolder folder;
+    copy_with_config("llama3-untied", "config-old-style.json", folder);
+    check_reference(Weights::load(folder.path(), torch::kFloat32, torch::kCPU),
+                    Reference("llama3-untied"));
+  }
+}
+
+TEST_CASE("a sequence's output depends neither on its neighbours nor on which rows are asked for") {
+  torch::NoGradGuard no_grad;
+  const Weights weights = tiny_model("llama3-untied").weights;
+  const Reference reference("llama3-untied");
+  const torch::Tensor together = all_hidden(weights, reference.sequences);
+  std::int64_t row = 0;
+  for (const auto& sequence : reference.sequences) {
+    const auto length = static_cast<std::int64_t>(sequence.size());
+    CHECK(distance(all_hidden(weights, {sequence}), together.narrow(0, row, length)) < 1e-5);
+    row += length;
+  }
+  const torch::Tensor rows = torch::tensor({0, 23, 24, 48}, torch::kInt64);
+  const PackedTokens packed = PackedTokens::pack(reference.sequences, {&kStart, 1}, torch::kCPU);
+  const torch::Tensor some = hidden_states(weights, packed, {.rows_R = rows});
+  CHECK(distance(some, together.index_select(0, rows)) < 1e-6);
+}
+
+TEST_CASE("behind a shared prefix the forward pass gives what it gives on the whole text") {
+  torch::NoGradGuard no_grad;
+  for (const char* name : {"llama-tied", "llama3-untied"}) {
+    const Weights weights = tiny_model(name).weights;
+    const Reference reference(name);
+    const std::vector<TokenId> shared(reference.sequences[0].begin(),
+                                      reference.sequences[0].begin() + 11);
+    const SharedPrefix prefix = SharedPrefix::compute(weights, shared);
+    CHECK(prefix.length == 11);
+    std::vector<std::vector<TokenId>> whole;
+    for (const auto& tail : reference.sequences) {
+      whole.push_back(shared);
+      whole.back().insert(whole.back().end(), tail.begin(), tail.end());
+    }
+    CHECK(common_prefix(whole) >= 11);
+    const PackedTokens packed =
+        PackedTokens::pack(reference.sequences, {&prefix.length, 1}, torch::kCPU);
+    const torch::Tensor hidden =
+        hidden_states(weights, packed, {.context = {.prefix = &prefix.layers}});
+    const torch::Tensor plain = all_hidden(weights, whole);
+    std::int64_t row = 0, plain_row = 0;
+    for (const auto& tail : reference.sequences) {
+      const auto length = static_cast<std::int64_t>(tail.size());
+      CHECK(distance(hidden.narrow(0, row, length), plain.narrow(0, plain_row + 11, length)) <
+            1e-5);
+      row += length;
+      plain_row += length + 11;
+    }
+  }
+}
+
+TEST_CASE("common_prefix leaves a token of every text") {
+  CHECK(common_prefix({}) == 0);
+  CHECK(common_prefix({{1, 2, 3}}) == 2);
+  CHECK(common_prefix({{1, 2, 3}, {1, 2}}) == 1);
+  CHECK(common_prefix({{1, 2, 3, 4}, {1, 2, 5, 4}}) == 2);
+  CHECK(common_prefix({{1, 2}, {3, 2}}) == 0);
+  CHECK(common_prefix({{1, 2}, {}}) == 0);
+}
+
+TEST_CASE("weights: names, count, save and load") {
+  for (const char* name : {"llama-tied", "llama3-untied"}) {
+    const Weights weights = tiny_model(name).weights;
+    const SafetensorsReader file(model_data(name) / "model.safetensors");
+    const NamedTensors named = weights.named();
+    CHECK(named.size() == file.names().size());
+    std::int64_t count = 0;
+    for (const auto& [tensor_name, tensor] : named) {
+      INFO(tensor_name);
+      CHECK(torch::equal(tensor, file.view(tensor_name)));
+      count += tensor.numel();
+    }
+    CHECK(count == weights.config.parameters());
+    const auto shapes = tensor_shapes(weights.config);
+    REQUIRE(shapes.size() == named.size());
+    for (std::size_t i = 0; i < shapes.size(); ++i) {
+      CHECK(shapes[i].first == named[i].first);
+      CHECK(shapes[i].second == named[i].second.sizes().vec());
+    }
+    const TemporaryFolder folder;
+    weights.save(folder / "copy");
+    const Weights again = Weights::load(folder / "copy", torch::kFloat32, torch::kCPU);
+    CHECK(again.config.source == weights.config.source);
+    CHECK(again.named().size() == named.size());
+    for (std::size_t i = 0; i < named.size(); ++i) {
+      CHECK(torch::equal(again.named()[i].second, named[i].second));
+    }
+  }
+}
+
+TEST_CASE("a clone has storage of its own and keeps a tied head tied") {
+  const Weights weights = tiny_model().weights;
+  Weights copy = weights.clone(torch::kFloat32);
+  const torch::Tensor before = weights.embedding.clone();
+  torch::NoGradGuard no_grad;
+  copy.embedding.add_(1);
+  CHECK(torch::equal(weights.embedding, before));
+  CHECK(torch::equal(copy.head, copy.embedding));
+  copy.assign(weights.parameters());
+  CHECK(torch::equal(copy.head, before));
+}
+
+TEST_CASE("random weights repeat with the seed and load as a model of their own") {
+  const ModelConfig config = ModelConfig::llama(50, 16, 2, 2, 1, 24, 64);
+  const Weights one = Weights::random(config, 7), two = Weights::random(config, 7);
+  const Weights other = Weights::random(config, 8);
+  CHECK(torch::equal(one.layers[1].down, two.layers[1].down));
+  CHECK_FALSE(torch::equal(one.layers[1].down, other.layers[1].down));
+  const TemporaryFolder folder;
+  one.save(folder.path());
+  const Weights again = Weights::load(folder.path(), torch::kFloat32, torch::kCPU);
+  torch::NoGradGuard no_grad;
+  const std::vector<std::vector<TokenId>> text = {{1, 2, 3, 49}};
+  CHECK(torch::equal(all_hidden(again, text), all_hidden(one, text)));
+}
