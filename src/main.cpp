@@ -17,7 +17,7 @@ int main(int argc, char** argv) {
     if (command == "tokenize") return cli::tokenize(words);
     if (command == "generate") return cli::generate(words);
     if (command == "score") return cli::score(words);
-    //EXPORT
+    if (command == "export") return cli::export_point(words);
     return cli::usage(command);
   });
 }

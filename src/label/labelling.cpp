@@ -63,6 +63,9 @@ ExemplarSets draw_exemplars(const std::string& relation, const std::vector<Quest
                                  "Lower label.exemplar_sets or label.shots, or drop the relation.",
                                  relation, dev.size(), settings.sets, settings.shots, needed));
   }
+  if (settings.shots == 0 && settings.sets > 1) {
+    throw InputError(fmt::format("label.shots = 0 leaves one prompt a question, but label.exemplar_sets = {}. Set it to 1.", settings.sets));
+  }
   ExemplarSets sets;
   std::set<std::vector<std::int64_t>> seen;
   for (std::uint64_t attempt = 0; sets.size() < static_cast<std::size_t>(settings.sets); ++attempt) {

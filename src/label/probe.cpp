@@ -3,6 +3,8 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <span>
+#include <utility>
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/model/candidates.hpp"
@@ -34,12 +36,12 @@ class Prober {
 
   std::vector<ProbeResult> run() {
     encode_prefix();
-    std::vector<Path> paths(items_.size());
-    for (std::size_t i = 0; i < items_.size(); ++i) paths[i] = {.item = i, .tokens = {}, .text = {}, .guess = items_[i].gold};
-    while (!paths.empty()) {
-      frontier_.clear();
-      for (std::size_t begin = 0; begin < paths.size();) begin = advance(paths, begin);
-      paths = std::move(frontier_);
+    for (std::size_t begin = 0; begin < items_.size();) {
+      begin = ask(begin);
+      while (!frontier_.empty()) {
+        std::vector<Path> paths = std::exchange(frontier_, {});
+        for (std::size_t first = 0; first < paths.size();) first = follow(paths, first);
+      }
     }
     decode_near_ties();
     return std::move(results_);
@@ -54,35 +56,79 @@ class Prober {
     prefix_ = SharedPrefix::compute(model_.weights, {first.begin(), first.begin() + static_cast<std::ptrdiff_t>(prefix_length_)});
   }
 
-  /// One forward pass over as many paths as fit; returns the first path not taken.
-  std::size_t advance(std::vector<Path>& paths, std::size_t begin) {
+  /// Sequences of one forward pass, and which of their rows predict a token that matters.
+  struct Batch {
     std::vector<std::vector<TokenId>> sequences;
-    std::vector<std::int64_t> rows;          // rows whose next token matters
-    std::vector<std::int64_t> first_row;     // of each path, in `rows`
+    std::vector<std::int64_t> rows, first_row;   // first_row: of each path, an index into rows
     std::int64_t tokens = 0;
-    std::size_t end = begin;
-    for (; end < paths.size() && (end == begin || tokens < settings_.batch_tokens); ++end) {
-      Path& path = paths[end];
-      const auto room = static_cast<std::size_t>(settings_.max_new_tokens) - path.tokens.size();
-      path.guess.resize(std::min(path.guess.size(), room - 1));
-      const ProbeItem& item = items_[path.item];
-      std::vector<TokenId> sequence(item.prompt.begin() + static_cast<std::ptrdiff_t>(prefix_length_), item.prompt.end());
-      sequence.insert(sequence.end(), path.tokens.begin(), path.tokens.end());
+
+    void add(std::vector<TokenId> sequence, const std::vector<TokenId>& guess) {
       const std::int64_t start = tokens + static_cast<std::int64_t>(sequence.size()) - 1;
-      sequence.insert(sequence.end(), path.guess.begin(), path.guess.end());
+      sequence.insert(sequence.end(), guess.begin(), guess.end());
       tokens += static_cast<std::int64_t>(sequence.size());
       first_row.push_back(static_cast<std::int64_t>(rows.size()));
       for (std::int64_t row = start; row < tokens; ++row) rows.push_back(row);
       sequences.push_back(std::move(sequence));
     }
+  };
+
+  /// Prompts and their gold answers, from item `begin` on, as many as fit; returns the first item not taken. The keys
+  /// and values of the prompts stay for the paths that leave the gold tokens.
+  std::size_t ask(std::size_t begin) {
+    Batch batch;
+    std::vector<Path> paths;
+    std::vector<std::int64_t> lengths;
+    for (std::size_t i = begin; i < items_.size() && (i == begin || batch.tokens < settings_.batch_tokens); ++i) {
+      const ProbeItem& item = items_[i];
+      paths.push_back({.item = i, .tokens = {}, .text = {}, .guess = item.gold});
+      shorten_guess(paths.back());
+      std::vector<TokenId> suffix(item.prompt.begin() + static_cast<std::ptrdiff_t>(prefix_length_), item.prompt.end());
+      lengths.push_back(static_cast<std::int64_t>(suffix.size()));
+      batch.add(std::move(suffix), paths.back().guess);
+    }
+    first_kept_ = begin;
+    kept_.clear();
     const std::int64_t position = prefix_.length;
-    const PackedTokens packed = PackedTokens::pack(sequences, {&position, 1}, model_.device());
-    const torch::Tensor rows_R = torch::tensor(rows, torch::kInt64).to(model_.device());
-    const torch::Tensor hidden = hidden_states(model_.weights, packed, {.context = {.prefix = &prefix_.layers}, .rows_R = rows_R});
-    const Candidates candidates = find_candidates(model_.weights, hidden, settings_.top_k, settings_.temperature);
-    for (std::size_t i = begin; i < end; ++i) walk(std::move(paths[i]), candidates, first_row[i - begin]);
-    step_(tokens);
+    const Candidates candidates = forward(batch, {&position, 1}, {.prefix = &prefix_.layers}, &kept_);
+    const std::int64_t longest = *std::max_element(lengths.begin(), lengths.end());
+    for (LayerCache& layer : kept_) layer = {layer.keys.narrow(2, 0, longest), layer.values.narrow(2, 0, longest)};
+    kept_valid_BL_ = (torch::arange(longest).unsqueeze(0) < torch::tensor(lengths).unsqueeze(1)).to(model_.device());
+    for (std::size_t j = 0; j < paths.size(); ++j) walk(std::move(paths[j]), candidates, batch.first_row[j]);
+    return begin + lengths.size();
+  }
+
+  /// One forward pass of the tokens that paths drew beyond their prompts; returns the first path not taken.
+  std::size_t follow(std::vector<Path>& paths, std::size_t begin) {
+    Batch batch;
+    std::vector<std::int64_t> positions, kept_rows;
+    std::size_t end = begin;
+    for (; end < paths.size() && (end == begin || batch.tokens < settings_.batch_tokens); ++end) {
+      Path& path = paths[end];
+      shorten_guess(path);
+      batch.add(path.tokens, path.guess);
+      positions.push_back(static_cast<std::int64_t>(items_[path.item].prompt.size()));
+      kept_rows.push_back(static_cast<std::int64_t>(path.item - first_kept_));
+    }
+    const torch::Tensor rows_B = torch::tensor(kept_rows).to(model_.device());
+    std::vector<LayerCache> past;
+    for (const LayerCache& layer : kept_) past.push_back({layer.keys.index_select(0, rows_B), layer.values.index_select(0, rows_B)});
+    const Context context{.prefix = &prefix_.layers, .past = &past, .past_valid_BL = kept_valid_BL_.index_select(0, rows_B)};
+    const Candidates candidates = forward(batch, positions, context, nullptr);
+    for (std::size_t j = begin; j < end; ++j) walk(std::move(paths[j]), candidates, batch.first_row[j - begin]);
     return end;
+  }
+
+  void shorten_guess(Path& path) const {
+    const auto room = static_cast<std::size_t>(settings_.max_new_tokens) - path.tokens.size();
+    path.guess.resize(std::min(path.guess.size(), room - 1));
+  }
+
+  Candidates forward(const Batch& batch, std::span<const std::int64_t> positions, const Context& context, std::vector<LayerCache>* keep) const {
+    const PackedTokens packed = PackedTokens::pack(batch.sequences, positions, model_.device());
+    const torch::Tensor rows_R = torch::tensor(batch.rows).to(model_.device());
+    const torch::Tensor hidden = hidden_states(model_.weights, packed, {.context = context, .rows_R = rows_R, .keep = keep});
+    step_(batch.tokens);
+    return find_candidates(model_.weights, hidden, settings_.top_k, settings_.temperature);
   }
 
   /// Settles every token that may follow the path, then goes on along its guess.
@@ -175,6 +221,9 @@ class Prober {
   const std::function<void(std::int64_t)>& step_;
   std::vector<ProbeResult> results_;
   std::vector<Path> frontier_;
+  std::vector<LayerCache> kept_;        // of the prompts asked last, behind the prefix: items from first_kept_ on
+  torch::Tensor kept_valid_BL_;
+  std::size_t first_kept_ = 0;
   SharedPrefix prefix_;
   std::size_t prefix_length_ = 0;
 };

@@ -7,6 +7,7 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <numeric>
 
 #include "factsweep/core/error.hpp"
@@ -27,12 +28,13 @@ float ordered(float value) { return value; }
 template <typename T>
 void select_largest(const T* values, std::int64_t count, std::int64_t k, std::vector<T>& maxima, std::vector<T>& sorted,
                     std::vector<TokenId>& chosen) {
+  constexpr T kLowest = std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::lowest();
   const std::int64_t blocks = (count + kBlock - 1) / kBlock;
   maxima.resize(static_cast<std::size_t>(blocks));
   for (std::int64_t b = 0; b < blocks; ++b) {
     const std::int64_t end = std::min(count, (b + 1) * kBlock);
-    T best = ordered(values[b * kBlock]);
-    for (std::int64_t i = b * kBlock + 1; i < end; ++i) best = std::max(best, ordered(values[i]));
+    T best = kLowest;   // a nan never becomes a maximum: it would break the order that nth_element needs
+    for (std::int64_t i = b * kBlock; i < end; ++i) best = std::max(best, ordered(values[i]));
     maxima[b] = best;
   }
   sorted = maxima;
@@ -77,6 +79,8 @@ struct Scored {
 };
 
 void write_row(Candidates& out, std::int64_t row, std::vector<Scored>& found, double temperature) {
+  // nan logits are never chosen; the caller tells of the one that is left here
+  while (static_cast<std::int64_t>(found.size()) < out.width) found.push_back({std::numeric_limits<float>::quiet_NaN(), 0});
   std::partial_sort(found.begin(), found.begin() + out.width, found.end());
   double total = 0;
   for (std::int64_t j = 0; j < out.width; ++j) total += std::exp((found[j].score - found[0].score) / temperature);

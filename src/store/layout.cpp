@@ -145,6 +145,9 @@ void Layout::add_points(const Plan& plan, bool with_content) {
     set_axis_values(spec, plan, axis);
     add(std::move(spec));
   }
+  std::vector<std::int64_t> leaves;
+  for (const Point& point : plan.points) leaves.push_back(static_cast<std::int64_t>(point.leaf));
+  add_row("stage", DType::int64, "row of the point's last stage in /stages", Array::of(leaves));
   add_row("status", DType::uint8, kStatusMeaning, all_waiting(rows));
   add_row("reason", DType::text, "why the point failed", {}, kReasonBytes);
   add_row("seconds", DType::float64, "duration of the point's last stage", {}, 0, "s");

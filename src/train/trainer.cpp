@@ -162,6 +162,8 @@ std::optional<SafetensorsReader> Trainer::restore(const std::filesystem::path& f
     return std::nullopt;   // a torn or foreign checkpoint only costs time
   } catch (const std::out_of_range&) {
     return std::nullopt;
+  } catch (const std::invalid_argument&) {
+    return std::nullopt;
   }
 }
 

@@ -64,9 +64,10 @@ class PieceTokenizer : public Tokenizer {
   PieceTokenizer() {
     pieces_ = {"",  "",    "",  "\n", " ", "a", "b", "ab", "ba", " a", " b",
                "A", "the", ".", " ",  "a", "b", " ", "ab", "\n", "b\n"};
-    for (const char c : std::string_view("Q:?BcdefghijklmnopqrstuvwxyzCDEFGHIJKLMNO")) {
-      if (pieces_.size() < 64) pieces_.emplace_back(1, c);
+    for (const char c : std::string_view("Q:?BcdefghijklmnopqrstuvwxyzCDEFGHIJKLMNOP0")) {
+      pieces_.emplace_back(1, c);
     }
+    require(pieces_.size() == 64, "PieceTokenizer: one piece for each id of the tiny model");
   }
   /// Longest piece first, the lowest id of equal ones; an unknown byte is id 0.
   std::vector<TokenId> encode(std::string_view text, bool with_special = false) const override {

@@ -81,4 +81,14 @@ struct SweepStatus {
 };
 SweepStatus read_status(const std::filesystem::path& path);
 
+/// Fine-tuned minus base, as a run with store.deltas left it.
+struct StoredDelta {
+  std::string name;                       // Hugging Face tensor name
+  std::vector<std::uint64_t> shape;
+  Array values;                           // float32, whatever the file's precision
+};
+/// The deltas of one point, `when` = "early_stop" or "final", read serially. InputError: no such point (names those nearest),
+/// point not done, no deltas stored.
+std::vector<StoredDelta> read_deltas(const std::filesystem::path& results, const std::string& point, const std::string& when);
+
 }  // namespace factsweep

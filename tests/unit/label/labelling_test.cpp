@@ -124,7 +124,7 @@ TEST_CASE("without exemplars there is one set, not several") {
   CHECK(sets.front().empty());
   settings.sets = 2;
   CHECK_THAT(input_error([&] { draw_exemplars("P17", dev_questions(3), settings); }),
-             Contains("label.exemplar_sets"));
+             Contains("label.shots = 0") && Contains("label.exemplar_sets = 2"));
 }
 
 TEST_CASE("exact and sampled labelling agree") {

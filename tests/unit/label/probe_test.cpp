@@ -178,18 +178,16 @@ TEST_CASE("greedy verdicts are those of real decoding") {
       for (int j = 0; j < 3; ++j)
         question += model.tokenizer->piece(4 + static_cast<TokenId>(random.below(60)));
       const ProbeItem probe_item = item_of(model, question, "ab", "strict");
-      std::string gold = greedy_text(model, probe_item.prompt, 6);
+      std::string gold = greedy_text(model, probe_item.prompt, 5);
       const bool right = i % 2 == 0 && !gold.empty();
       if (!right) gold = "ab" + gold;
       items.push_back(item_of(model, question, gold, i % 4 < 2 ? "strict" : "squad"));
       expected.push_back(right);
     }
-    for (const double floor : {0.0, 1e-6, 1.0}) {
+    for (const double floor : {1e-4, 1.0}) {
       for (const double epsilon : {1e-4, 1e9}) {
-        const ProbeSettings settings{.temperature = 0.5,
-                                     .max_new_tokens = 6,
-                                     .branch_floor = std::max(floor, 1e-9),
-                                     .tie_epsilon = epsilon};
+        const ProbeSettings settings{
+            .temperature = 0.5, .max_new_tokens = 5, .branch_floor = floor, .tie_epsilon = epsilon};
         const auto results = probe(model, items, settings, kNoStep);
         int right = 0;
         for (std::size_t i = 0; i < items.size(); ++i) {
@@ -205,19 +203,19 @@ TEST_CASE("greedy verdicts are those of real decoding") {
 }
 
 TEST_CASE("real samples agree with exact p") {
-  constexpr std::int64_t kSamples = 12000;
+  constexpr std::int64_t kSamples = 10000;
   const Model model = tiny_model();
   for (const char* rule : {"strict", "squad"}) {
     const auto items = items_of(model, rule);
     const ProbeSettings settings{
-        .temperature = 0.9, .top_k = 40, .max_new_tokens = 6, .branch_floor = 1e-9};
+        .temperature = 0.9, .top_k = 40, .max_new_tokens = 5, .branch_floor = 1e-8};
     const auto results = probe(model, items, settings, kNoStep);
     std::vector<DecodeRequest> requests;
     for (std::size_t i = 0; i < items.size(); ++i) {
       requests.push_back({items[i].prompt, false, kSamples, hash_words({2024, i})});
     }
     const auto answers = decode(
-        model, requests, {.max_new_tokens = 6, .temperature = 0.9, .top_k = 40, .batch_rows = 4096},
+        model, requests, {.max_new_tokens = 5, .temperature = 0.9, .top_k = 40, .batch_rows = 4096},
         [&](std::size_t i, std::string_view text) {
           return items[i].matcher->judge(text) != Verdict::dead;
         },

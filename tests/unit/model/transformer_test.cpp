@@ -49,6 +49,40 @@ TEST_CASE("logits of a packed batch are the reference's") {
   }
 }
 
+TEST_CASE("loss and gradients of a packed batch are the reference's") {
+  for (const char* name : {"llama-tied", "llama3-untied"}) {
+    INFO(name);
+    const Reference reference(name);
+    Weights gradients = tiny_model(name).weights;
+    const Weights weights = gradients.clone(torch::kFloat32, true);
+    const PackedTokens packed = PackedTokens::pack(reference.sequences, {&kStart, 1}, torch::kCPU);
+    std::vector<std::int64_t> rows, targets;  // the last five tokens, seen from the one before
+    for (std::size_t b = 0; b < reference.sequences.size(); ++b) {
+      const std::int64_t end = packed.starts[b + 1];
+      for (std::int64_t row = end - 6; row < end - 1; ++row) {
+        rows.push_back(row);
+        targets.push_back(packed.ids_N[row + 1].item<std::int64_t>());
+      }
+    }
+    const torch::Tensor hidden = hidden_states(weights, packed, {.rows_R = torch::tensor(rows)});
+    const torch::Tensor loss =
+        torch::nn::functional::cross_entropy(logits(weights, hidden), torch::tensor(targets));
+    CHECK(loss.item<float>() == Approx(reference.reader.view("loss")[0].item<float>()));
+    loss.backward();
+    std::vector<torch::Tensor> list;
+    for (const torch::Tensor& parameter : weights.parameters()) list.push_back(parameter.grad());
+    gradients.assign(list);
+    int compared = 0;  // the reference holds a few of the tensors
+    for (const auto& [tensor_name, gradient] : gradients.named()) {
+      if (!reference.reader.has("grad." + tensor_name)) continue;
+      INFO(tensor_name);
+      CHECK(distance(gradient, reference.reader.view("grad." + tensor_name)) < 1e-5);
+      ++compared;
+    }
+    CHECK(compared >= 6);
+  }
+}
+
 TEST_CASE("a sequence's output depends neither on its neighbours nor on which rows are asked for") {
   torch::NoGradGuard no_grad;
   const Weights weights = tiny_model("llama3-untied").weights;

@@ -83,11 +83,15 @@ TEST_CASE("ten AdamW steps are torch's: losses and weights") {
       CHECK(loss.sum / 15 == Approx(expected[step].item<double>()).epsilon(1e-5));
     }
     CHECK(trainer.steps_done() == 10);
+    int compared = 0;  // the reference holds a few of the tensors
     for (const auto& [tensor_name, tensor] : trainer.weights().named()) {
+      if (!reference.reader.has("adamw." + tensor_name)) continue;
+      ++compared;
       INFO(tensor_name);
       const torch::Tensor after = reference.reader.view("adamw." + tensor_name);
       CHECK((tensor - after).abs().max().item<double>() < 2e-5);
     }
+    CHECK(compared >= 2);
     CHECK(mean_loss(trainer) == Approx(expected[10].item<double>()).epsilon(1e-5));
     CHECK(expected[10].item<double>() < 0.9 * expected[0].item<double>());
     CHECK(equal(base.parameters(), base_before));
@@ -199,14 +203,18 @@ TEST_CASE("a checkpoint that is absent, damaged or foreign is ignored and change
 
 TEST_CASE("a loss that is not finite stops the training and leaves the weights") {
   TrainSettings settings = reference_settings();
-  settings.learning_rate = 1e30;
-  Trainer trainer(tiny_model().weights, reference_examples(Reference("llama-tied")), settings);
+  settings.learning_rate = 1e15;  // finite weights whose attention scores overflow
+  const Weights base = tiny_model().weights;
+  Trainer trainer(base, reference_examples(Reference("llama-tied")), settings);
   trainer.step();
   const auto before = copies(trainer.master());
   CHECK_THROWS_WITH(trainer.step(),
                     Catch::Contains("not finite") && Catch::Contains("train.learning_rate"));
   CHECK(equal(trainer.master(), before));
   CHECK(trainer.steps_done() == 1);
+  settings.learning_rate = 1e30;  // the norms' squares overflow: the loss is log(64) for one step
+  Trainer other(base, reference_examples(Reference("llama-tied")), settings);
+  CHECK_THROWS_WITH(losses(other, 4), Catch::Contains("not finite"));
 }
 
 TEST_CASE("clipping bounds the step, warm-up and cosine decay scale it") {

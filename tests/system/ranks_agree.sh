@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# The number of ranks changes no bit of the results, nor of the stored weights.
+# shellcheck source-path=SCRIPTDIR source=support.sh
+source "$(dirname "${BASH_SOURCE[0]}")/support.sh"
+need_tool mpirun
+need_python "h5py, pandas"
+tiny_world
+
+tiny_deck deck.ini
+cat >>deck.ini <<'DECK'
+variant = unknown_ratio, known_only, natural, idk
+[store]
+deltas = early_stop+final
+DECK
+tiny_deck sample.ini
+for ranks in 1 2 4; do
+  launch $ranks run deck.ini --run.output="exact-$ranks.h5"
+  launch $ranks run sample.ini --slick.stop_after=label --label.estimator=sample --label.keep_text=true --run.output="sample-$ranks.h5"
+done
+for ranks in 2 4; do
+  same_results exact-1.h5 "exact-$ranks.h5" || fail "1 and $ranks ranks differ"
+  same_results sample-1.h5 "sample-$ranks.h5" || fail "1 and $ranks ranks sample differently"
+done
+
+# identical and empty would be no success
+python3 - <<'PYTHON'
+import h5py
+import numpy as np
+
+with h5py.File("exact-2.h5") as results, h5py.File("exact-2.weights.h5") as weights:
+    assert (results["points/status"][:] == 2).all(), results["points/status"][:]
+    assert np.isfinite(results["curves/loss"][:, 1:]).all()
+    assert len(set(results["stages/rank"][:])) == 2, "one rank did everything"
+    names = []
+    weights.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+    assert len(names) > 100 and all(weights[name][:].any() for name in names), len(names)
+PYTHON
