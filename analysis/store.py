@@ -23,7 +23,7 @@ STATUS = {0: "waiting", 1: "running", 2: "done", 3: "failed", 4: "blocked"}
 DONE = 2
 UNSET = 255  # fill value of every uint8 dataset
 
-_BOOKKEEPING = {"point", "id", "status", "reason", "seconds", "rank"}
+_BOOKKEEPING = {"point", "id", "stage", "status", "reason", "seconds", "rank"}
 _COMMON_AXES = {"variant", "unknown_ratio", "seed"}
 _METRIC = re.compile(r"(n_train|epoch_early_stop|accuracy_|answered_)")
 

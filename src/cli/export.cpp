@@ -19,7 +19,7 @@ namespace {
 void copy_companions(const fs::path& from, const fs::path& to) {
   for (const auto& entry : fs::directory_iterator(from)) {
     const std::string file = entry.path().filename().string();
-    if (!entry.is_regular_file() || file == "config.json" || file.find("safetensors") != std::string::npos) continue;
+    if (!entry.is_regular_file() || file == "config.json" || file.find("safetensors") != std::string::npos || file.find(".bin") != std::string::npos) continue;
     std::error_code failed;
     fs::copy_file(entry.path(), to / file, fs::copy_options::overwrite_existing, failed);
     if (failed) throw EnvironmentError(fmt::format("{}: cannot be copied to {}: {}.", entry.path().string(), to.string(), failed.message()));

@@ -18,7 +18,7 @@ constexpr const char* kUsage = R"(factsweep: how does fine-tuning change what a 
   factsweep status FILE [--follow]                           how far a sweep is
   factsweep world --output DIR [--help]                      an invented world and a small model trained on it
   factsweep tokenize | generate | score --model DIR [--help] one model at a desk, JSON lines in and out
-  factsweep export FILE --point ID --output DIR [--help]     a fine-tuned model as a Hugging Face directory
+  factsweep export FILE --point ID --model DIR --output DIR  a fine-tuned model as a Hugging Face directory
 
 Exit codes: 0 done, 1 bug, 2 bad deck or flag, 3 environment, 4 some points failed, 5 stopped with work left.
 )";

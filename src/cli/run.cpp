@@ -58,13 +58,13 @@ ExitCode run_deck(const Communicator& world, const Words& words) {
   on_root(world, [&] { std::filesystem::create_directories(checkpoints); });
   const SweepResult result = run_sweep(world, *task.study, plan, store, {deck.seconds("run.wall_limit"), checkpoints});
   world.barrier();
-  if (world.rank() == 0) {
+  on_root(world, [&] {
     print_results(plan, store, task.study->headline());
     std::error_code ignored;
     if (result.left == 0) std::filesystem::remove(checkpoints, ignored);   // only when empty
     console::info("{} stages done, {} failed, {} blocked, {} left. Results: {}", result.done, result.failed, result.blocked, result.left, output.string());
     if (result.stopped) console::info("Stopped before the end. The same command goes on from here.");
-  }
+  });
   store.close();
   return result.exit_code();
 }

@@ -51,6 +51,8 @@ class ContainsMatcher : public AnswerMatcher {
     return newline == text.npos ? Verdict::possible : Verdict::dead;
   }
 
+  bool match_is_final() const override { return true; }
+
  private:
   std::u32string gold_;
 };

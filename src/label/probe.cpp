@@ -173,7 +173,13 @@ class Prober {
       if (greedy) results_[path.item].greedy = true;
       return;
     }
-    if (matcher.judge(text) == Verdict::dead) return;
+    const Verdict verdict = matcher.judge(text);
+    if (verdict == Verdict::dead) return;
+    if (verdict == Verdict::matched && matcher.match_is_final()) {
+      results_[path.item].p += p;
+      if (greedy) results_[path.item].greedy = true;
+      return;
+    }
     if (p < settings_.branch_floor && !greedy) {
       results_[path.item].pruned += p;
       return;

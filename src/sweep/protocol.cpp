@@ -57,7 +57,6 @@ std::vector<std::byte> Message::pack() const {
   out.value(kind);
   out.value(stage);
   out.value(tokens);
-  out.value(seconds);
   out.value(user_error);
   out.block(text.data(), text.size());
   out.value(static_cast<std::uint64_t>(outputs.size()));
@@ -76,7 +75,6 @@ Message Message::unpack(const std::vector<std::byte>& bytes) {
   message.kind = in.value<std::uint8_t>();
   message.stage = in.value<std::int64_t>();
   message.tokens = in.value<std::int64_t>();
-  message.seconds = in.value<double>();
   message.user_error = in.value<bool>();
   message.text = in.text();
   message.outputs.resize(in.value<std::uint64_t>());

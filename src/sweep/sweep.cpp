@@ -39,9 +39,9 @@ SweepResult run_sweep(const Communicator& world, Study& study, const Plan& plan,
   SweepResult result;
   std::set<std::size_t> blocked;
   std::thread thread;
+  std::shared_ptr<Coordinator> coordinator;   // used by the thread alone until it is joined
+  on_root(comm, [&] { coordinator = std::make_shared<Coordinator>(comm, plan, done, read_artifacts(plan, store, done), settings.wall_limit_s); });
   if (comm.rank() == 0) {
-    // Declared here, used by the thread alone until it is joined.
-    auto coordinator = std::make_shared<Coordinator>(comm, plan, done, read_artifacts(plan, store, done), settings.wall_limit_s);
     thread = std::thread([coordinator, &result, &blocked] {
       try {
         result = coordinator->serve();

@@ -14,7 +14,7 @@ import time
 import h5py
 import numpy as np
 
-PROGRAM, DECK, KILLS = sys.argv[1], sys.argv[2], int(sys.argv[3])
+PROGRAM, DECK, KILLS, CALM = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])  # CALM: seconds undisturbed
 MARK = 0.1234567  # no accuracy of a sweep
 SHORT = "--run.checkpoint_interval=0.05"
 MOST_RUNS = 60
@@ -116,7 +116,7 @@ def kill_often(whom, ranks):
     output = f"disturbed-{whom}-{ranks}.h5"
     found = interrupted = 0
     for turn in range(KILLS):
-        interrupted += kill(output, ranks, whom, for_seconds(random.uniform(0.3, 3)))
+        interrupted += kill(output, ranks, whom, for_seconds(random.uniform(0.2, 0.9) * CALM))
         interrupted += kill(output, ranks, whom, until_checkpoint(output, random.uniform(0, 0.2)))
         found += bool(checkpoints(output))
     print(f"{output}: {2 * KILLS} kills, {interrupted} in time, {found} with a checkpoint, {done_stages(output)} stages done")
@@ -155,13 +155,22 @@ def stop(how, ranks):
 
 
 def wall_limit(ranks):
-    output = f"disturbed-wall-{ranks}.h5"
-    for turn in range(1, MOST_RUNS):
-        code = start(output, ranks, "--run.wall_limit=1.5").wait(timeout=60)
+    """Exit code 5 run after run, at last 0. A machine that became faster may need a shorter limit to stop at all."""
+    output, limit = f"disturbed-wall-{ranks}.h5", 0.5 * CALM
+    for _ in range(MOST_RUNS):
+        first = start(output, ranks, f"--run.wall_limit={limit}").wait(timeout=60)
+        if first != 0:
+            break
+        limit /= 2
+        for path in [output, output.replace(".h5", ".weights.h5")]:
+            os.remove(path)
+    assert first == 5, f"{output}: exit code {first}, 5 expected"
+    for turn in range(2, MOST_RUNS):
+        code = start(output, ranks, f"--run.wall_limit={limit}").wait(timeout=60)
         if code != 5:
             break
-    assert code == 0 and turn > 1, f"{output}: exit code {code} in run {turn}; 5 and at last 0 expected"
-    print(f"{output}: {turn} runs of 1.5 s")
+    assert code == 0, f"{output}: exit code {code} in run {turn}; 5 and at last 0 expected"
+    print(f"{output}: {turn} runs of {limit:.1f} s")
 
 
 def copy(source, target):
@@ -170,30 +179,34 @@ def copy(source, target):
     shutil.copytree(source + ".checkpoints", target + ".checkpoints")
 
 
-def mark(path):
-    """Changes one number that the checkpoint remembers; False when it remembers none yet."""
-    content = bytearray(open(path, "rb").read())
+def tensor(content, name):
+    """A float64 tensor of a safetensors file's bytes, to read and to change."""
     size = struct.unpack_from("<Q", content)[0]
-    begin, end = json.loads(content[8 : 8 + size])["curves"]["data_offsets"]
-    curves = np.frombuffer(content, np.float64, (end - begin) // 8, 8 + size + begin)
-    places = np.flatnonzero(np.isfinite(curves))
-    if places.size == 0:
-        return False
-    curves[places[0]] = MARK
+    begin, end = json.loads(content[8 : 8 + size])[name]["data_offsets"]
+    return np.frombuffer(content, np.float64, (end - begin) // 8, 8 + size + begin)
+
+
+def change(path, name, at, value):
+    content = bytearray(open(path, "rb").read())
+    tensor(content, name)[at] = value
     open(path, "wb").write(content)
-    return True
+
+
+def begun_sweep():
+    """A killed sweep whose checkpoint already remembers a best epoch."""
+    for attempt in range(20):
+        output = f"begun-{attempt}.h5"
+        kill(output, 1, "all", until_checkpoint(output, random.uniform(0.1, 0.3)))
+        if any(tensor(bytearray(open(path, "rb").read()), "best")[0] >= 1 for path in checkpoints(output)):
+            return output
+    sys.exit("20 kills left no checkpoint with a finished epoch")
 
 
 def checkpoint_use():
     """A checkpoint is what a resumed training goes on from; a damaged one costs time, nothing else."""
-    for attempt in range(20):
-        output = f"begun-{attempt}.h5"
-        kill(output, 1, "all", until_checkpoint(output, 0.15))
-        if checkpoints(output):
-            break
-    assert checkpoints(output), "20 kills left no checkpoint"
+    output = begun_sweep()
     copy(output, "marked.h5")
-    assert any([mark(path) for path in checkpoints("marked.h5")])
+    change(checkpoints("marked.h5")[0], "curves", 0, MARK)
     finish("marked.h5", 1)
     with h5py.File("marked.h5") as file:
         seen = sum(int((curve[:] == MARK).sum()) for curve in file["curves"].values())
@@ -208,17 +221,26 @@ def checkpoint_use():
     for path in checkpoints("disturbed-garbage-1.h5"):
         open(path, "wb").write(random.randbytes(5000))
     finish("disturbed-garbage-1.h5", 1)
+    return output
 
-    # someone deletes the results and forgets the checkpoints
-    shutil.copytree(output + ".checkpoints", "disturbed-orphan-1.h5.checkpoints")
-    finish("disturbed-orphan-1.h5", 1)
+
+def forgotten_checkpoints(begun):
+    """Someone deletes the results and forgets the checkpoints: the weights of EARLY_STOP must not be missing."""
+    shutil.copytree(begun + ".checkpoints", "orphan.h5.checkpoints")
+    for path in checkpoints("orphan.h5"):
+        change(path, "best", 1, 2.0)  # no later epoch is better
+    finish("orphan.h5", 1)
+    with h5py.File("orphan.weights.h5") as file:
+        empty = [f"{key}/early_stop" for key, point in file["deltas"].items() if not any(d[:].any() for d in point["early_stop"].values())]
+    assert not empty, f"weights never written: {empty}"
 
 
 random.seed()
 found = kill_often("all", 1) + kill_often("all", 2) + kill_often("rank", 2) + kill_often("mpirun", 2)
 assert found > 0, "no kill met a checkpoint"
-checkpoint_use()
+begun = checkpoint_use()
 for ranks in (1, 2):
     stop(signal.SIGTERM, ranks)
     wall_limit(ranks)
 stop(signal.SIGUSR1, 2)
+forgotten_checkpoints(begun)

@@ -82,18 +82,20 @@ same_results() { # A B
   done
 }
 
-# A command's exit code, and words (extended regular expressions) that its messages must hold; messages go to ./messages.
-expect() { # CODE WORDS COMMAND...  WORDS: one expression, or several between ';;'
+# A command's exit code, and what its messages must hold; they are in ./messages afterwards.
+expect() { # CODE WORDS COMMAND...  CODE: 2, or '2|3'; WORDS: extended regular expressions between ';;'
   local code=$1 words=$2 word rc=0
   shift 2
-  timeout -k 5 60 "$@" >output 2>messages </dev/null || rc=$?
-  if [ "$rc" != "$code" ]; then
+  timeout -k 5 60 bash -c '"$@"' bash "$@" >output 2>messages </dev/null || rc=$?
+  cat output >>messages
+  if [[ "|$code|" != *"|$rc|"* ]]; then
     cat messages
     fail "exit code $rc instead of $code: $*"
   fi
   while [ -n "$words" ]; do
     word=${words%%;;*}
     [ "$word" = "$words" ] && words="" || words=${words#*;;}
-    grep -qE -e "$word" messages output || { cat messages; fail "no '$word' in the messages of: $*"; }
+    grep -qE -e "$word" messages || { cat messages; fail "no '$word' in the messages of: $*"; }
   done
 }
+export -f launch   # for expect, whose commands run in a bash of their own, under timeout

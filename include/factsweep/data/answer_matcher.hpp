@@ -29,6 +29,9 @@ class AnswerMatcher {
   /// newline: what follows is ignored, and a text with a newline is matched or dead, never possible.
   virtual Verdict judge(std::string_view text) const = 0;
 
+  /// True when a matched text stays matched whatever follows ("contains"): then nothing needs to follow it.
+  virtual bool match_is_final() const { return false; }
+
   /// judge() of a finished answer.
   bool matches(std::string_view text) const;
 };

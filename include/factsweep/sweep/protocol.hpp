@@ -19,7 +19,7 @@ enum class Request : std::uint8_t {
   tokens,      // progress: `tokens` more were processed
 };
 
-enum class Reply : std::uint8_t { run, wait, end, artifact };
+enum class Reply : std::uint8_t { run, end, artifact };
 
 /// One shared output of a stage on its way between ranks.
 struct SharedOutput {
@@ -31,7 +31,6 @@ struct Message {
   std::uint8_t kind = 0;      // Request or Reply
   std::int64_t stage = -1;
   std::int64_t tokens = 0;
-  double seconds = 0;
   bool user_error = false;    // failed: by an InputError
   std::string text;           // reason of a failure
   std::vector<SharedOutput> outputs;

@@ -49,6 +49,9 @@ LabelSettings label_settings(const Deck& deck) {
   settings.probe.branch_floor = deck.real("label.branch_floor");
   settings.probe.tie_epsilon = deck.real("label.tie_epsilon");
   if (settings.keep_text && settings.exact) throw deck.error("label.keep_text", "needs label.estimator = sample: exact labelling decodes no text.");
+  if (settings.match == "contains" && settings.exact) {
+    throw deck.error("label.match", "needs label.estimator = sample: nearly every text may still come to contain the answer, so there is no small set of tokenisations to add up.");
+  }
   return settings;
 }
 

@@ -3,7 +3,9 @@
 
 #include <cmath>
 #include <filesystem>
+#include <fstream>
 #include <limits>
+#include <span>
 
 #include "factsweep/core/file.hpp"
 #include "factsweep/core/random.hpp"
@@ -15,22 +17,41 @@ namespace {
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 constexpr double kTokensPerText = 28;   // a question with its answer, for cost estimates
 
-/// A number that changes when the model's files do, without reading terabytes: config text and weight file sizes.
-std::string fingerprint(const std::filesystem::path& directory) {
-  std::string facts = read_file(directory / "config.json");
-  std::map<std::string, std::uintmax_t> sizes;
-  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
-    if (entry.path().extension() == ".safetensors") sizes[entry.path().filename().string()] = entry.file_size();
+/// Hash of 64 blocks spread evenly over a file, header and end among them, and of its size.
+std::uint64_t sample_file(const std::filesystem::path& path) {
+  constexpr std::uintmax_t kBlocks = 64, kBlockBytes = 1 << 16;
+  const std::uintmax_t size = std::filesystem::file_size(path);
+  std::ifstream file(path, std::ios::binary);
+  std::string block(kBlockBytes, '\0');
+  std::uint64_t hash = size;
+  for (std::uintmax_t i = 0; i < kBlocks; ++i) {
+    const std::uintmax_t last = size > kBlockBytes ? size - kBlockBytes : 0;
+    file.clear();
+    file.seekg(static_cast<std::streamoff>(last / (kBlocks - 1) * i));
+    file.read(block.data(), static_cast<std::streamsize>(block.size()));
+    hash = hash_words({hash, hash_text(std::string_view(block).substr(0, static_cast<std::size_t>(file.gcount())))});
   }
-  for (const auto& [name, size] : sizes) facts += fmt::format("{} {}\n", name, size);
-  return hex(hash_text(facts));
+  return hash;
 }
 
-std::string questions_hash(const Corpus& corpus, std::size_t first, std::size_t count) {
-  std::uint64_t hash = 0;
-  for (std::size_t i = first; i < first + count; ++i) {
-    hash = hash_words({hash, hash_text(corpus.rows[i].question), hash_text(corpus.rows[i].answer)});
+/// A number that changes when the model's files do: configuration and tokenizer whole, weights sampled, because they may
+/// be terabytes.
+std::string fingerprint(const std::filesystem::path& directory) {
+  std::map<std::string, std::uint64_t> hashes;   // by name: the order of a folder's entries is the file system's whim
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    const std::string file = entry.path().filename().string();
+    const bool matters = file == "config.json" || file == "merges.txt" || file == "vocab.json" || file.starts_with("tokenizer");
+    if (matters) hashes[file] = hash_text(read_file(entry.path()));
+    if (entry.path().extension() == ".safetensors") hashes[file] = sample_file(entry.path());
   }
+  std::uint64_t hash = 0;
+  for (const auto& [file, value] : hashes) hash = hash_words({hash, hash_text(file), value});
+  return hex(hash);
+}
+
+std::string questions_hash(std::span<const Question> questions) {
+  std::uint64_t hash = 0;
+  for (const Question& q : questions) hash = hash_words({hash, hash_text(q.question), hash_text(q.answer)});
   return hex(hash);
 }
 
@@ -177,7 +198,7 @@ struct Builder {
     for (const auto& shots : exemplars.at(chunk.relation)) {
       for (const Question& shot : shots) exemplar_hash = hash_words({exemplar_hash.get<std::uint64_t>(), hash_text(shot.question), hash_text(shot.answer)});
     }
-    stage.configuration = {{"settings", settings}, {"chunk", index}, {"relation", chunk.relation}, {"questions", questions_hash(corpus, chunk.first, chunk.count)}, {"exemplars", exemplar_hash}};
+    stage.configuration = {{"settings", settings}, {"chunk", index}, {"relation", chunk.relation}, {"questions", questions_hash(std::span(corpus.rows).subspan(chunk.first, chunk.count))}, {"exemplars", exemplar_hash}};
     const double work = static_cast<double>(chunk.count * sets);
     stage.cost_flop = work * (0.6 * kTokensPerText * model.flop_per_token() + 5 * model.head_flop_per_token());
     if (deck.text("label.estimator") == "sample") stage.cost_flop *= static_cast<double>(samples + 1) * 0.5;
@@ -190,7 +211,7 @@ struct Builder {
     Stage truth;
     truth.kind = "p_true";
     truth.title = fmt::format("p_true {} {}-{}", chunk.relation, chunk.first, chunk.first + chunk.count - 1);
-    truth.configuration = {{"settings", settings}, {"chunk", index}, {"questions", questions_hash(corpus, chunk.first, chunk.count)}, {"p_true", deck.text("label.p_true")}};
+    truth.configuration = {{"settings", settings}, {"chunk", index}, {"questions", questions_hash(std::span(corpus.rows).subspan(chunk.first, chunk.count))}, {"p_true", deck.text("label.p_true")}};
     truth.cost_flop = static_cast<double>(chunk.count) * 2 * 60 * model.flop_per_token();
     truth.outputs = {rows_output("p_true", chunk, {})};
     plan.add_stage(std::move(truth));
@@ -268,7 +289,7 @@ struct Builder {
       Stage stage;
       stage.kind = "train";
       stage.title = fmt::format("train {}", plan.points[p].id);
-      stage.configuration = {{"mixture", Mixture::make(at.variant, at.unknown_ratio).to_json()}, {"seed", at.seed}, {"swept", at.swept}, {"keys", training_keys()}};
+      stage.configuration = {{"mixture", Mixture::make(at.variant, at.unknown_ratio).to_json()}, {"seed", at.seed}, {"swept", at.swept}, {"dev", questions_hash(corpus.dev_probe)}, {"keys", training_keys()}};
       stage.upstream = label_stages;
       stage.cost_flop = static_cast<double>(epochs) * text_cost * (3 * examples + 0.7 * probed);
       stage.memory_bytes = static_cast<double>(model.parameters()) * 16 + static_cast<double>(deck.integer("train.microbatch_tokens") * model.layers) * static_cast<double>(20 * model.width + 6 * model.mlp_width) * 4;

@@ -156,7 +156,7 @@ class Trajectory {
     }
     // an untrained model is no early stop: the first epoch is the earliest
     const double score = curves_["accuracy_dev"][at];
-    if (epoch > 0 && (best_epoch_ == 0 || score > best_score_)) {
+    if (epoch > 0 && (best_epoch_ == 0 || std::isnan(best_score_) || score > best_score_)) {
       best_epoch_ = epoch;
       best_score_ = score;
       best_outcomes_ = tested;

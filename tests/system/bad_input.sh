@@ -1,0 +1,180 @@
+#!/usr/bin/env bash
+# Bad decks, models, data, outputs and flags: the right exit code, a message that says where and what, no hang, and with
+# several ranks one message.
+# shellcheck source-path=SCRIPTDIR source=support.sh
+source "$(dirname "${BASH_SOURCE[0]}")/support.sh"
+need_tool mpirun
+need_python "h5py, safetensors, numpy"
+tiny_world
+tiny_deck deck.ini
+facts=$world/facts model=$world/model
+broken=0
+
+# Notes a failure and goes on: one run shows everything that is wrong.
+check() { (expect "$@") || broken=$((broken + 1)); }
+
+# One bad run, on one and on two ranks.
+bad() { # CODE WORDS DECK [overrides]
+  local code=$1 words=$2 ranks
+  shift 2
+  for ranks in 1 2; do
+    rm -f out.h5 out.h5.lock
+    check "$code" "$words" launch "$ranks" run "$@"
+    [ "$(grep -c 'error: ' messages)" = 1 ] || { cat messages; echo "FAILED: more or less than one 'error:' on $ranks ranks: $*"; broken=$((broken + 1)); }
+    ! grep -qE 'terminate called|Segmentation|signal [0-9]' messages || { cat messages; echo "FAILED: a crash: $*"; broken=$((broken + 1)); }
+  done
+}
+# A copy of the model or the facts to damage.
+model_copy() { rm -rf "$1"; cp -r "$model" "$1"; }
+facts_copy() { rm -rf "$1"; cp -r "$facts" "$1"; }
+
+echo "--- models"
+bad 2 'nowhere/model: no such model folder' deck.ini --model.path=nowhere/model
+model_copy no-config; rm no-config/config.json
+bad 2 'no-config/config.json: no such file' deck.ini --model.path=no-config
+model_copy broken-config; echo '{"architectures": [' >broken-config/config.json
+bad 2 'broken-config/config.json:[0-9]+:[0-9]+: not valid JSON' deck.ini --model.path=broken-config
+model_copy no-weights; rm no-weights/model.safetensors
+bad 2 'no-weights: neither model.safetensors nor' deck.ini --model.path=no-weights
+model_copy no-tokenizer; rm no-tokenizer/tokenizer*
+bad 2 'no-tokenizer;;tokenizer.json|tokenizer.model' deck.ini --model.path=no-tokenizer
+model_copy truncated; truncate -s 100000 truncated/model.safetensors
+bad 2 'truncated/model.safetensors: ;;truncated' deck.ini --model.path=truncated
+model_copy header; truncate -s 5 header/model.safetensors
+bad 2 'header/model.safetensors: only 5 bytes long' deck.ini --model.path=header
+model_copy shape; sed -i 's/"hidden_size": 64/"hidden_size": 128/' shape/config.json
+bad 2 "shape/model.safetensors: 'model.embed_tokens.weight' is \[[0-9]+, 64\], config.json needs" deck.ini --model.path=shape
+model_copy layers; sed -i 's/"num_hidden_layers": 2/"num_hidden_layers": 3/' layers/config.json
+bad 2 "layers/model.safetensors: tensor 'model.layers.2.*' is missing" deck.ini --model.path=layers
+model_copy other; sed -i 's/LlamaForCausalLM/MambaForCausalLM/' other/config.json
+bad 2 "other/config.json: architecture 'MambaForCausalLM' is not supported. Supported: .*LlamaForCausalLM" deck.ini --model.path=other
+model_copy nan
+python3 - <<'PYTHON'
+from safetensors.numpy import load_file, save_file
+
+tensors = load_file("nan/model.safetensors")
+tensors["model.embed_tokens.weight"][:] = float("nan")
+save_file(tensors, "nan/model.safetensors", {"format": "pt"})
+PYTHON
+for estimator in exact sample; do
+  for ranks in 1 2; do # every label stage fails by itself: a warning each, then the sum
+    rm -f out.h5
+    check "2|3|4" '[Nn]a[Nn]|not finite' launch "$ranks" run deck.ini --model.path=nan "--label.estimator=$estimator"
+  done
+done
+
+echo "--- data"
+bad 2 'nowhere' deck.ini --data.facts=nowhere
+bad 2 "no relation 'W9'. It has: W1" deck.ini '--data.relations=W1, W9'
+bad 2 "data.ood_relations.*W1 is also in data.relations" deck.ini '--data.ood_relations=W1'
+facts_copy malformed; sed -i '7s/"question"/question"/' malformed/train/W2.train.json
+bad 2 'malformed/train/W2.train.json:7:[0-9]+: not valid JSON' deck.ini --data.facts=malformed
+facts_copy record; python3 - <<'PYTHON'
+import json
+
+path = "record/dev/W3.dev.json"
+records = json.load(open(path))
+records[2] = {"question": records[2]["question"]}
+open(path, "w").write("[\n" + ",\n".join(map(json.dumps, records)) + "\n]\n")
+PYTHON
+bad 2 "record/dev/W3.dev.json:4: record 3 has no 'answers'" deck.ini --data.facts=record
+facts_copy empty; echo '[]' >empty/test/W2.test.json
+bad 2 'relation W2 has no test question' deck.ini --data.facts=empty
+facts_copy gone; rm gone/dev/W1.dev.json
+bad 2 'gone/dev/W1.dev.json: no such file' deck.ini --data.facts=gone
+bad 2 'relation W1 has [0-9]+ dev questions.*at least 42;;label.exemplar_sets' deck.ini --label.shots=39
+bad 2 'slick.train_size = 5000, but .*allow;;size_rule' deck.ini --slick.train_size=5000
+
+echo "--- outputs"
+launch 1 run deck.ini --slick.stop_after=label --run.output=other.h5
+bad 2 "other.h5: was begun with another deck: .*label.samples \(was '16', now '17'\);;label.temperature" deck.ini \
+  --slick.stop_after=label --run.output=other.h5 --label.samples=17 --label.temperature=0.7
+echo 'no HDF5' >text.h5
+bad 2 'text.h5' deck.ini --run.output=text.h5
+[ "$(cat text.h5)" = 'no HDF5' ] || fail "text.h5 was overwritten"
+python3 -c 'import h5py; h5py.File("foreign.h5", "w").create_group("mine")'
+bad 2 'foreign.h5' deck.ini --run.output=foreign.h5
+head -c 20000 other.h5 >half.h5
+bad '2|3' 'half.h5' deck.ini --slick.stop_after=label --run.output=half.h5
+touch plain
+bad '2|3' 'plain/out.h5|plain' deck.ini --run.output=plain/out.h5
+bad '2|3' 'missing' deck.ini --run.output=missing/folder/out.h5
+check 3 'cannot take [0-9.]+ MB' bash -c 'ulimit -f 20; trap "" XFSZ; launch 1 run deck.ini --run.output=limit.h5'
+[ ! -e limit.h5 ] && [ ! -e limit.h5.partial ] || fail "a file that had no space is left behind"
+# the file fits, a checkpoint does not: an environment error, and what is done stays good
+blocks=$(($(stat -c %s other.h5) / 1024 + 150))
+check 3 'safetensors: cannot write the file' bash -c "ulimit -f $blocks; trap '' XFSZ; launch 1 run deck.ini --train.epochs=10 --run.checkpoint_interval=0.01 --run.output=full.h5"
+check 0 '0 failed' launch 1 run deck.ini --train.epochs=10 --run.output=full.h5
+
+echo "--- decks"
+with() { sed "$1" deck.ini >changed.ini; }
+line=$(grep -n '^epochs' deck.ini | cut -d: -f1)
+with 's/^epochs .*/epoch = 3/'
+bad 2 "changed.ini:$line: unknown key 'train.epoch'. Did you mean 'train.epochs'" changed.ini
+bad 2 "command line: unknown key 'train.epoch'. Did you mean 'train.epochs'" deck.ini --train.epoch=3
+with 's/^epochs .*/epochs = 3\nepochs = 4/'
+bad 2 "changed.ini:$((line + 1)): .*already set on line $line" changed.ini
+bad 2 "'train.epochs' is given twice" deck.ini --train.epochs=1 --train.epochs=2
+with 's/^learning_rate.*/learning_rate = nan/'
+bad 2 'changed.ini:[0-9]+: train.learning_rate = nan is not a finite number' changed.ini
+bad 2 'command line: train.learning_rate = inf' deck.ini --train.learning_rate=inf
+with 's/^epochs .*/epochs = 0/'
+bad 2 "changed.ini:$line: train.epochs = 0 .*1" changed.ini
+bad 2 'grid.unknown_ratio.*1.5' deck.ini '--grid.unknown_ratio=0, 1.5'
+bad 2 "label.match.*stricct.*strict, squad, contains|label.match.*stricct" deck.ini --label.match=stricct
+bad 2 'label.samples.*3.5.*not an integer' deck.ini --label.samples=3.5
+bad 2 'run.wall_limit.*duration' deck.ini --run.wall_limit=soon
+bad 2 'label.keep_text.*sample' deck.ini --label.keep_text=true
+with '/^path/d'
+bad 2 "changed.ini: required key 'model.path' is missing" changed.ini
+with 's/^epochs .*/epochs 3/'
+bad 2 "changed.ini:$line: cannot read 'epochs 3'" changed.ini
+with 's/^study .*/study = slik/'
+bad 2 "changed.ini:[0-9]+: run.study = slik.*slick" changed.ini
+bad 2 'nowhere.ini: no such file' nowhere.ini
+bad 2 'a deck is missing'
+bad 2 'one deck at a time' deck.ini deck.ini
+
+echo "--- commands and flags"
+check 2 "'fly' is no command of factsweep. Known: run" "$FACTSWEEP" fly
+check 2 'frobnicate' "$FACTSWEEP" tokenize --model "$model" --frobnicate
+check 2 'model' "$FACTSWEEP" tokenize
+check 2 "ranks = '0'" "$FACTSWEEP" plan deck.ini --ranks 0
+check 2 "'--folow' is not understood" "$FACTSWEEP" status --folow other.h5
+check 2 'nowhere.h5: no such file' "$FACTSWEEP" status nowhere.h5
+check 2 'text.h5' "$FACTSWEEP" status text.h5
+check 2 'subjects >= 30' "$FACTSWEEP" world --output w --subjects 5
+check 2 'output' "$FACTSWEEP" world
+check 3 'plain' "$FACTSWEEP" world --output plain/world --subjects 30 --passes 1
+for options in '--dtype=float16' '--device=tpu' '--temperature=-1' '--samples=0' '--max-new-tokens=0' '--threads=many'; do
+  name=${options%=*}
+  check 2 "${name#--}" "$FACTSWEEP" generate --model "$model" "$options"
+done
+check 2 'nowhere' "$FACTSWEEP" score --model nowhere
+
+echo "--- JSON lines"
+lines() { printf '%s\n' "$@" >lines.jsonl; }
+lines '{"text": "a"}' '' '{"text": "b"'
+check 2 'lines.jsonl:3: not valid JSON' "$FACTSWEEP" tokenize --model "$model" --input lines.jsonl
+lines '{"text": "a"}' '{"txt": "b"}'
+check 2 'lines.jsonl:2: the record needs a string "text"' "$FACTSWEEP" tokenize --model "$model" --input lines.jsonl
+lines '{"text": "a"}' '{"text": 7}'
+check 2 'lines.jsonl:2: ' "$FACTSWEEP" tokenize --model "$model" --input lines.jsonl
+lines '{"text": "a"}' '["text"]'
+check 2 'lines.jsonl:2: ' "$FACTSWEEP" tokenize --model "$model" --input lines.jsonl
+lines '{"text": "a"}' '7'
+check 2 'lines.jsonl:2: ' "$FACTSWEEP" tokenize --model "$model" --input lines.jsonl
+lines '{"prompt": "a", "completion": "b"}' '{"prompt": "a"}'
+check 2 'lines.jsonl:2: the record needs a string "completion"' "$FACTSWEEP" score --model "$model" --input lines.jsonl
+lines '{"prompt": "a", "completion": ""}'
+check 2 'lines.jsonl:1: the completion has no token' "$FACTSWEEP" score --model "$model" --input lines.jsonl
+lines '{"prompt": "a"}' '{}'
+check 2 'lines.jsonl:2: the record needs a string "prompt"' "$FACTSWEEP" generate --model "$model" --input lines.jsonl
+check 2 'nowhere.jsonl: no such file' "$FACTSWEEP" generate --model "$model" --input nowhere.jsonl
+check 2 'standard input:1: ' bash -c "echo '{' | '$FACTSWEEP' tokenize --model '$model'"
+lines '{"text": "a"}'
+check 3 'plain/ids: cannot be written' "$FACTSWEEP" tokenize --model "$model" --input lines.jsonl --output plain/ids
+check 3 'output cannot be written' bash -c "'$FACTSWEEP' tokenize --model '$model' --input lines.jsonl >/dev/full"
+
+[ "$broken" = 0 ] || fail "$broken checks, each named above"
+echo "all checks passed"
