@@ -57,6 +57,7 @@ void for_each_batch(const po::variables_map& flags, const Visit& visit) {
     batch.clear();
   };
   for_each_json_line(text, name, [&](const nlohmann::json& record, std::int64_t line) {
+    if (!record.is_object()) throw InputError(fmt::format("{}:{}: the line is no JSON object.", name, line));
     batch.push_back(record);
     batch.back()["\nwhere"] = fmt::format("{}:{}", name, line);   // no JSON key of a user has a newline
     if (batch.size() == kBatch) flush();
@@ -162,6 +163,7 @@ ExitCode score(const Words& words) {
       const torch::Tensor target = torch::tensor(std::vector<std::int64_t>(completion.begin(), completion.end())).to(model.device());
       const torch::Tensor log_p = scores.log_softmax(1).gather(1, target.unsqueeze(1)).squeeze(1).to(torch::kFloat64).cpu();
       const double sum = log_p.sum().item<double>();
+      if (!std::isfinite(sum)) throw InputError(fmt::format("{}: the model's logits are not finite: its weights hold nan or infinity.", record.at("\nwhere").get<std::string>()));
       answers.push_back({{"logprobs", std::vector<double>(log_p.data_ptr<double>(), log_p.data_ptr<double>() + count)}, {"sum", sum},
                          {"perplexity", std::exp(-sum / static_cast<double>(count))}, {"greedy", scores.argmax(1).equal(target)}});
     }
