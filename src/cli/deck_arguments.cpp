@@ -17,22 +17,31 @@ DeckArguments DeckArguments::parse(const std::vector<std::string>& words, bool f
     if (word == "--print-deck") {
       arguments.print_deck = true;
     } else if (for_plan && (word == "--ranks" || word.starts_with("--ranks="))) {
-      const std::string value = word == "--ranks" ? (i + 1 < words.size() ? words[++i] : "") : word.substr(8);
-      const auto parsed = std::from_chars(value.data(), value.data() + value.size(), arguments.ranks);
-      if (parsed.ec != std::errc() || parsed.ptr != value.data() + value.size() || arguments.ranks < 1) {
-        throw InputError(fmt::format("command line: --ranks = '{}' is no number of ranks (an integer >= 1).", value));
+      const std::string value =
+          word == "--ranks" ? (i + 1 < words.size() ? words[++i] : "") : word.substr(8);
+      const auto parsed =
+          std::from_chars(value.data(), value.data() + value.size(), arguments.ranks);
+      if (parsed.ec != std::errc() || parsed.ptr != value.data() + value.size() ||
+          arguments.ranks < 1) {
+        throw InputError(fmt::format(
+            "command line: --ranks = '{}' is no number of ranks (an integer >= 1).", value));
       }
     } else if (word.starts_with("--")) {
       arguments.overrides.push_back(word);
       // "--key value": the value is the next word
-      if (word.find('=') == std::string::npos && i + 1 < words.size() && !words[i + 1].starts_with("--")) arguments.overrides.push_back(words[++i]);
+      if (word.find('=') == std::string::npos && i + 1 < words.size() &&
+          !words[i + 1].starts_with("--"))
+        arguments.overrides.push_back(words[++i]);
     } else if (arguments.path.empty()) {
       arguments.path = word;
     } else {
-      throw InputError(fmt::format("command line: one deck at a time, but '{}' and '{}' are given.", arguments.path, word));
+      throw InputError(fmt::format("command line: one deck at a time, but '{}' and '{}' are given.",
+                                   arguments.path, word));
     }
   }
-  if (arguments.path.empty()) throw InputError("command line: a deck is missing. Example: factsweep run inputs/quickstart.ini");
+  if (arguments.path.empty())
+    throw InputError(
+        "command line: a deck is missing. Example: factsweep run inputs/quickstart.ini");
   return arguments;
 }
 
@@ -46,10 +55,12 @@ Task read_task(const DeckArguments& arguments, const std::string& text) {
     task.deck = Deck::parse(table, text, arguments.path, arguments.overrides);
     return task;
   };
-  // a deck parses only with its own study's keys; one that parses with none is told so for the study it names
+  // a deck parses only with its own study's keys; one that parses with none is told so for the
+  // study it names
   std::string named = known.front();
   for (const std::string& name : known) {
-    if (std::regex_search(text, std::regex("(^|\\n)\\s*study\\s*=\\s*" + name + "\\b"))) named = name;
+    if (std::regex_search(text, std::regex("(^|\\n)\\s*study\\s*=\\s*" + name + "\\b")))
+      named = name;
   }
   for (const std::string& word : arguments.overrides) {
     for (const std::string& name : known) {

@@ -12,9 +12,9 @@ namespace factsweep::cli {
 
 struct DeckArguments {
   std::string path;
-  std::vector<std::string> overrides;   // --section.key=value
+  std::vector<std::string> overrides;  // --section.key=value
   bool print_deck = false;
-  int ranks = 1;                        // --ranks of `plan`
+  int ranks = 1;  // --ranks of `plan`
   /// InputError: no deck, two decks, an unknown flag.
   static DeckArguments parse(const std::vector<std::string>& words, bool for_plan);
 };
@@ -24,7 +24,8 @@ struct Task {
   Deck deck;
 };
 
-/// The study that the deck names, and the deck parsed with its keys. Keys of other studies are unknown keys.
+/// The study that the deck names, and the deck parsed with its keys. Keys of other studies are
+/// unknown keys.
 Task read_task(const DeckArguments& arguments, const std::string& text);
 
 }  // namespace factsweep::cli

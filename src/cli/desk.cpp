@@ -1,4 +1,5 @@
-// `tokenize`, `generate`, `score`: one model at a desk. JSON lines in, one JSON line out for each, in order.
+// `tokenize`, `generate`, `score`: one model at a desk. JSON lines in, one JSON line out for each,
+// in order.
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
 #include <torch/torch.h>
@@ -20,19 +21,23 @@ namespace factsweep::cli {
 namespace po = boost::program_options;
 namespace {
 
-constexpr std::size_t kBatch = 32;   // lines read ahead and worked on together
+constexpr std::size_t kBatch = 32;  // lines read ahead and worked on together
 
 po::options_description io_options() {
   po::options_description options;
-  options.add_options()("model", po::value<std::string>()->required(), "Hugging Face model directory")(
-      "input", po::value<std::string>(), "JSON lines; standard input when absent")("output", po::value<std::string>(), "JSON lines; standard output when absent");
+  options.add_options()("model", po::value<std::string>()->required(),
+                        "Hugging Face model directory")("input", po::value<std::string>(),
+                                                        "JSON lines; standard input when absent")(
+      "output", po::value<std::string>(), "JSON lines; standard output when absent");
   return options;
 }
 
 po::options_description model_options() {
   po::options_description options = io_options();
-  options.add_options()("device", po::value<std::string>()->default_value("auto"), "cpu | cuda | auto")(
-      "dtype", po::value<std::string>()->default_value("float32"), "float32 | bfloat16")("threads", po::value<int>()->default_value(0), "CPU threads; 0: all cores");
+  options.add_options()("device", po::value<std::string>()->default_value("auto"),
+                        "cpu | cuda | auto")(
+      "dtype", po::value<std::string>()->default_value("float32"), "float32 | bfloat16")(
+      "threads", po::value<int>()->default_value(0), "CPU threads; 0: all cores");
   return options;
 }
 
@@ -42,24 +47,31 @@ using Visit = std::function<std::vector<nlohmann::json>(const std::vector<nlohma
 void for_each_batch(const po::variables_map& flags, const Visit& visit) {
   const bool from_file = flags.count("input") != 0;
   const std::string name = from_file ? flags["input"].as<std::string>() : "standard input";
-  const std::string text = from_file ? read_file(name) : std::string(std::istreambuf_iterator<char>(std::cin), {});
+  const std::string text =
+      from_file ? read_file(name) : std::string(std::istreambuf_iterator<char>(std::cin), {});
   std::ofstream file;
   if (flags.count("output") != 0) {
     file.open(flags["output"].as<std::string>());
-    if (!file) throw EnvironmentError(fmt::format("{}: cannot be written.", flags["output"].as<std::string>()));
+    if (!file)
+      throw EnvironmentError(
+          fmt::format("{}: cannot be written.", flags["output"].as<std::string>()));
   }
   std::ostream& out = flags.count("output") != 0 ? file : std::cout;
   std::vector<nlohmann::json> batch;
   const auto flush = [&] {
-    for (const nlohmann::json& line : visit(batch)) out << line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+    for (const nlohmann::json& line : visit(batch))
+      out << line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
     out.flush();
-    if (!out) throw EnvironmentError("the output cannot be written (disk full, or the reader has gone).");
+    if (!out)
+      throw EnvironmentError("the output cannot be written (disk full, or the reader has gone).");
     batch.clear();
   };
   for_each_json_line(text, name, [&](const nlohmann::json& record, std::int64_t line) {
-    if (!record.is_object()) throw InputError(fmt::format("{}:{}: the line is no JSON object.", name, line));
+    if (!record.is_object())
+      throw InputError(fmt::format("{}:{}: the line is no JSON object.", name, line));
     batch.push_back(record);
-    batch.back()["\nwhere"] = fmt::format("{}:{}", name, line);   // no JSON key of a user has a newline
+    batch.back()["\nwhere"] =
+        fmt::format("{}:{}", name, line);  // no JSON key of a user has a newline
     if (batch.size() == kBatch) flush();
   });
   if (!batch.empty()) flush();
@@ -67,16 +79,21 @@ void for_each_batch(const po::variables_map& flags, const Visit& visit) {
 
 std::string text_field(const nlohmann::json& record, const char* field) {
   if (!record.is_object() || !record.contains(field) || !record[field].is_string()) {
-    throw InputError(fmt::format("{}: the record needs a string \"{}\".", record.at("\nwhere").get<std::string>(), field));
+    throw InputError(fmt::format("{}: the record needs a string \"{}\".",
+                                 record.at("\nwhere").get<std::string>(), field));
   }
   return record[field].get<std::string>();
 }
 
 Model load_model(const po::variables_map& flags) {
   const std::string dtype = flags["dtype"].as<std::string>();
-  if (dtype != "float32" && dtype != "bfloat16") throw InputError(fmt::format("command line: --dtype = '{}' is not float32 or bfloat16.", dtype));
+  if (dtype != "float32" && dtype != "bfloat16")
+    throw InputError(
+        fmt::format("command line: --dtype = '{}' is not float32 or bfloat16.", dtype));
   const std::string device_name = flags["device"].as<std::string>();
-  if (device_name != "auto" && device_name != "cpu" && device_name != "cuda") throw InputError(fmt::format("command line: --device = '{}' is not cpu, cuda or auto.", device_name));
+  if (device_name != "auto" && device_name != "cpu" && device_name != "cuda")
+    throw InputError(
+        fmt::format("command line: --device = '{}' is not cpu, cuda or auto.", device_name));
   const torch::Device device = choose_device(device_name, 0);
   if (dtype == "bfloat16" && device.is_cpu()) warn_of_slow_bfloat16();
   if (flags["threads"].as<int>() > 0) at::set_num_threads(flags["threads"].as<int>());
@@ -85,7 +102,9 @@ Model load_model(const po::variables_map& flags) {
 
 std::vector<TokenId> encode_prompt(const Model& model, const nlohmann::json& record) {
   std::vector<TokenId> ids = model.tokenizer->encode(text_field(record, "prompt"), true);
-  if (ids.empty()) throw InputError(fmt::format("{}: the prompt has no token.", record.at("\nwhere").get<std::string>()));
+  if (ids.empty())
+    throw InputError(
+        fmt::format("{}: the prompt has no token.", record.at("\nwhere").get<std::string>()));
   return ids;
 }
 
@@ -93,14 +112,18 @@ std::vector<TokenId> encode_prompt(const Model& model, const nlohmann::json& rec
 
 ExitCode tokenize(const Words& words) {
   po::options_description options = io_options();
-  options.add_options()("special-tokens", po::bool_switch(), "add BOS/EOS as the tokenizer does by default");
+  options.add_options()("special-tokens", po::bool_switch(),
+                        "add BOS/EOS as the tokenizer does by default");
   po::variables_map flags;
-  if (!parse_flags("factsweep tokenize --model DIR: {\"text\"} -> {\"ids\"}", options, words, flags)) return ExitCode::done;
+  if (!parse_flags("factsweep tokenize --model DIR: {\"text\"} -> {\"ids\"}", options, words,
+                   flags))
+    return ExitCode::done;
   const auto tokenizer = Tokenizer::load(flags["model"].as<std::string>());
   const bool special = flags["special-tokens"].as<bool>();
   for_each_batch(flags, [&](const std::vector<nlohmann::json>& batch) {
     std::vector<nlohmann::json> answers;
-    for (const nlohmann::json& record : batch) answers.push_back({{"ids", tokenizer->encode(text_field(record, "text"), special)}});
+    for (const nlohmann::json& record : batch)
+      answers.push_back({{"ids", tokenizer->encode(text_field(record, "text"), special)}});
     return answers;
   });
   return ExitCode::done;
@@ -108,28 +131,44 @@ ExitCode tokenize(const Words& words) {
 
 ExitCode generate(const Words& words) {
   po::options_description options = model_options();
-  options.add_options()("max-new-tokens", po::value<std::int64_t>()->default_value(32), "longest answer")(
-      "temperature", po::value<double>()->default_value(0), "0: greedy")("top-k", po::value<std::int64_t>()->default_value(0), "0: all tokens")(
-      "samples", po::value<std::int64_t>()->default_value(1), "answers a prompt")("seed", po::value<std::uint64_t>()->default_value(0), "of the draws")(
+  options.add_options()("max-new-tokens", po::value<std::int64_t>()->default_value(32),
+                        "longest answer")("temperature", po::value<double>()->default_value(0),
+                                          "0: greedy")(
+      "top-k", po::value<std::int64_t>()->default_value(0), "0: all tokens")(
+      "samples", po::value<std::int64_t>()->default_value(1), "answers a prompt")(
+      "seed", po::value<std::uint64_t>()->default_value(0), "of the draws")(
       "stop", po::value<std::string>(), "end an answer at this text, which is left out");
   po::variables_map flags;
-  if (!parse_flags("factsweep generate --model DIR: {\"prompt\"} -> {\"text\",\"ids\"} (lists of both with --samples > 1)", options, words, flags)) return ExitCode::done;
+  if (!parse_flags("factsweep generate --model DIR: {\"prompt\"} -> {\"text\",\"ids\"} (lists of "
+                   "both with --samples > 1)",
+                   options, words, flags))
+    return ExitCode::done;
   const double temperature = flags["temperature"].as<double>();
-  const std::int64_t samples = flags["samples"].as<std::int64_t>(), longest = flags["max-new-tokens"].as<std::int64_t>();
-  if (!(temperature >= 0) || samples < 1 || longest < 1) throw InputError("command line: --temperature must be >= 0, --samples and --max-new-tokens >= 1.");
+  const std::int64_t samples = flags["samples"].as<std::int64_t>(),
+                     longest = flags["max-new-tokens"].as<std::int64_t>();
+  if (!(temperature >= 0) || samples < 1 || longest < 1)
+    throw InputError(
+        "command line: --temperature must be >= 0, --samples and --max-new-tokens >= 1.");
   const bool greedy = temperature == 0;
   const std::string stop = flags.count("stop") != 0 ? flags["stop"].as<std::string>() : "";
-  const DecodeSettings settings{.max_new_tokens = longest, .temperature = greedy ? 1.0 : temperature, .top_k = greedy ? 2 : flags["top-k"].as<std::int64_t>(), .stop_at_newline = false};
+  const DecodeSettings settings{.max_new_tokens = longest,
+                                .temperature = greedy ? 1.0 : temperature,
+                                .top_k = greedy ? 2 : flags["top-k"].as<std::int64_t>(),
+                                .stop_at_newline = false};
   const Model model = load_model(flags);
   std::uint64_t line = 0;
   for_each_batch(flags, [&](const std::vector<nlohmann::json>& batch) {
     std::vector<DecodeRequest> requests;
     for (const nlohmann::json& record : batch) {
-      requests.push_back({encode_prompt(model, record), greedy, greedy ? 0 : samples, hash_words({flags["seed"].as<std::uint64_t>(), line++})});
+      requests.push_back({encode_prompt(model, record), greedy, greedy ? 0 : samples,
+                          hash_words({flags["seed"].as<std::uint64_t>(), line++})});
     }
-    const auto go_on = [&](std::size_t, std::string_view text) { return stop.empty() || text.find(stop) == std::string_view::npos; };
+    const auto go_on = [&](std::size_t, std::string_view text) {
+      return stop.empty() || text.find(stop) == std::string_view::npos;
+    };
     std::vector<nlohmann::json> answers;
-    for (std::vector<Decoded>& list : decode(model, requests, settings, go_on, [](std::int64_t) {})) {
+    for (std::vector<Decoded>& list :
+         decode(model, requests, settings, go_on, [](std::int64_t) {})) {
       nlohmann::json texts = nlohmann::json::array(), ids = nlohmann::json::array();
       for (Decoded& answer : list) {
         std::string text = model.tokenizer->decode(answer.ids);
@@ -137,7 +176,8 @@ ExitCode generate(const Words& words) {
         texts.push_back(std::move(text));
         ids.push_back(std::move(answer.ids));
       }
-      answers.push_back(list.size() == 1 ? nlohmann::json{{"text", texts[0]}, {"ids", ids[0]}} : nlohmann::json{{"text", texts}, {"ids", ids}});
+      answers.push_back(list.size() == 1 ? nlohmann::json{{"text", texts[0]}, {"ids", ids[0]}}
+                                         : nlohmann::json{{"text", texts}, {"ids", ids}});
     }
     return answers;
   });
@@ -146,26 +186,45 @@ ExitCode generate(const Words& words) {
 
 ExitCode score(const Words& words) {
   po::variables_map flags;
-  if (!parse_flags("factsweep score --model DIR: {\"prompt\",\"completion\"} -> {\"logprobs\",\"sum\",\"perplexity\",\"greedy\"}", model_options(), words, flags)) return ExitCode::done;
+  if (!parse_flags("factsweep score --model DIR: {\"prompt\",\"completion\"} -> "
+                   "{\"logprobs\",\"sum\",\"perplexity\",\"greedy\"}",
+                   model_options(), words, flags))
+    return ExitCode::done;
   const Model model = load_model(flags);
   torch::NoGradGuard no_grad;
   for_each_batch(flags, [&](const std::vector<nlohmann::json>& batch) {
     std::vector<nlohmann::json> answers;
     for (const nlohmann::json& record : batch) {
       std::vector<TokenId> ids = encode_prompt(model, record);
-      const std::vector<TokenId> completion = model.tokenizer->encode(text_field(record, "completion"));
-      if (completion.empty()) throw InputError(fmt::format("{}: the completion has no token.", record.at("\nwhere").get<std::string>()));
-      const auto first = static_cast<std::int64_t>(ids.size()) - 1, count = static_cast<std::int64_t>(completion.size()), start = std::int64_t{0};
+      const std::vector<TokenId> completion =
+          model.tokenizer->encode(text_field(record, "completion"));
+      if (completion.empty())
+        throw InputError(fmt::format("{}: the completion has no token.",
+                                     record.at("\nwhere").get<std::string>()));
+      const auto first = static_cast<std::int64_t>(ids.size()) - 1,
+                 count = static_cast<std::int64_t>(completion.size()), start = std::int64_t{0};
       ids.insert(ids.end(), completion.begin(), completion.end() - 1);
       const PackedTokens packed = PackedTokens::pack({&ids, 1}, {&start, 1}, model.device());
-      const torch::Tensor rows = torch::arange(first, first + count, torch::TensorOptions().dtype(torch::kInt64).device(model.device()));
-      const torch::Tensor scores = logits(model.weights, hidden_states(model.weights, packed, {.rows_R = rows})).to(torch::kFloat32);
-      const torch::Tensor target = torch::tensor(std::vector<std::int64_t>(completion.begin(), completion.end())).to(model.device());
-      const torch::Tensor log_p = scores.log_softmax(1).gather(1, target.unsqueeze(1)).squeeze(1).to(torch::kFloat64).cpu();
+      const torch::Tensor rows = torch::arange(
+          first, first + count, torch::TensorOptions().dtype(torch::kInt64).device(model.device()));
+      const torch::Tensor scores =
+          logits(model.weights, hidden_states(model.weights, packed, {.rows_R = rows}))
+              .to(torch::kFloat32);
+      const torch::Tensor target =
+          torch::tensor(std::vector<std::int64_t>(completion.begin(), completion.end()))
+              .to(model.device());
+      const torch::Tensor log_p =
+          scores.log_softmax(1).gather(1, target.unsqueeze(1)).squeeze(1).to(torch::kFloat64).cpu();
       const double sum = log_p.sum().item<double>();
-      if (!std::isfinite(sum)) throw InputError(fmt::format("{}: the model's logits are not finite: its weights hold nan or infinity.", record.at("\nwhere").get<std::string>()));
-      answers.push_back({{"logprobs", std::vector<double>(log_p.data_ptr<double>(), log_p.data_ptr<double>() + count)}, {"sum", sum},
-                         {"perplexity", std::exp(-sum / static_cast<double>(count))}, {"greedy", scores.argmax(1).equal(target)}});
+      if (!std::isfinite(sum))
+        throw InputError(
+            fmt::format("{}: the model's logits are not finite: its weights hold nan or infinity.",
+                        record.at("\nwhere").get<std::string>()));
+      answers.push_back({{"logprobs", std::vector<double>(log_p.data_ptr<double>(),
+                                                          log_p.data_ptr<double>() + count)},
+                         {"sum", sum},
+                         {"perplexity", std::exp(-sum / static_cast<double>(count))},
+                         {"greedy", scores.argmax(1).equal(target)}});
     }
     return answers;
   });

@@ -16,7 +16,7 @@ bool has_bfloat16_instructions() {
 #if defined(__x86_64__)
   return __builtin_cpu_supports("avx512bf16") != 0;
 #else
-  return true;   // not known: say nothing
+  return true;  // not known: say nothing
 #endif
 }
 
@@ -24,7 +24,9 @@ bool has_bfloat16_instructions() {
 
 void warn_of_slow_bfloat16() {
   if (has_bfloat16_instructions()) return;
-  console::warn("model.dtype = bfloat16, but this CPU has no bfloat16 instructions: expect it to be several times slower than float32. Use model.dtype = float32 here.");
+  console::warn(
+      "model.dtype = bfloat16, but this CPU has no bfloat16 instructions: expect it to be several "
+      "times slower than float32. Use model.dtype = float32 here.");
 }
 
 torch::Device report_device(const Communicator& world, const Deck& deck) {
@@ -36,14 +38,19 @@ torch::Device report_device(const Communicator& world, const Deck& deck) {
     const std::int64_t used = node.size() * deck.integer("run.threads");
     if (world.rank() == 0 && deck.text("model.dtype") == "bfloat16") warn_of_slow_bfloat16();
     if (used > cores) {
-      console::info("{} ranks x {} threads share {} cores of {}: fewer ranks or threads would be faster.", node.size(), deck.integer("run.threads"), cores, host_name());
+      console::info(
+          "{} ranks x {} threads share {} cores of {}: fewer ranks or threads would be faster.",
+          node.size(), deck.integer("run.threads"), cores, host_name());
     } else if (2 * used <= cores) {
-      console::info("{} ranks x {} threads leave {} of {} cores idle: start more ranks.", node.size(), deck.integer("run.threads"), cores - used, cores);
+      console::info("{} ranks x {} threads leave {} of {} cores idle: start more ranks.",
+                    node.size(), deck.integer("run.threads"), cores - used, cores);
     }
     return device;
   }
   const auto [free, total] = c10::getDeviceAllocator(device.type())->getMemoryInfo(device.index());
-  console::write_line_of_rank(fmt::format("{} on {}: {} of {} free", device.str(), host_name(), console::bytes(static_cast<double>(free)), console::bytes(static_cast<double>(total))));
+  console::write_line_of_rank(fmt::format("{} on {}: {} of {} free", device.str(), host_name(),
+                                          console::bytes(static_cast<double>(free)),
+                                          console::bytes(static_cast<double>(total))));
   return device;
 }
 

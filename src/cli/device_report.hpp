@@ -8,8 +8,8 @@
 
 namespace factsweep::cli {
 
-/// Collective. Chooses by run.device and the rank's place on its node; each rank on a GPU reports it with its free memory.
-/// Warns of bfloat16 on a CPU without bfloat16 instructions.
+/// Collective. Chooses by run.device and the rank's place on its node; each rank on a GPU reports
+/// it with its free memory. Warns of bfloat16 on a CPU without bfloat16 instructions.
 torch::Device report_device(const Communicator& world, const Deck& deck);
 
 void warn_of_slow_bfloat16();

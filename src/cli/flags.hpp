@@ -7,8 +7,11 @@
 
 namespace factsweep::cli {
 
-/// Parses `words`; prints the help and returns false on --help. InputError for whatever Boost refuses.
-bool parse_flags(const std::string& usage, const boost::program_options::options_description& options,
-                 const std::vector<std::string>& words, boost::program_options::variables_map& values);
+/// Parses `words`; prints the help and returns false on --help. InputError for whatever Boost
+/// refuses.
+bool parse_flags(const std::string& usage,
+                 const boost::program_options::options_description& options,
+                 const std::vector<std::string>& words,
+                 boost::program_options::variables_map& values);
 
 }  // namespace factsweep::cli

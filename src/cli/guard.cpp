@@ -10,7 +10,8 @@
 namespace factsweep::cli {
 namespace {
 
-constexpr const char* kUsage = R"(factsweep: how does fine-tuning change what a language model knows?
+constexpr const char* kUsage =
+    R"(factsweep: how does fine-tuning change what a language model knows?
 
   mpirun -n R factsweep run DECK [--section.key=value ...]   the whole sweep; run again to go on
   factsweep run DECK --print-deck                            the effective deck, with comments
@@ -47,7 +48,10 @@ int guarded(const std::function<ExitCode()>& work) {
 
 ExitCode usage(const std::string& command) {
   if (command != "--help" && command != "-h" && command != "help") {
-    throw InputError(fmt::format("'{}' is no command of factsweep. Known: run, plan, status, world, tokenize, generate, score, export, --help.", command));
+    throw InputError(
+        fmt::format("'{}' is no command of factsweep. Known: run, plan, status, world, tokenize, "
+                    "generate, score, export, --help.",
+                    command));
   }
   std::fputs(kUsage, stdout);
   return ExitCode::done;

@@ -14,7 +14,8 @@
 namespace factsweep::cli {
 namespace {
 
-constexpr double kEfficiency = 0.4;   // share of the matrix-multiply rate that a sweep reaches, for the forecast
+constexpr double kEfficiency =
+    0.4;  // share of the matrix-multiply rate that a sweep reaches, for the forecast
 
 /// FLOP/s of square matrix products on one thread of this machine, best of a few.
 double measure_matrix_rate(torch::Dtype dtype) {
@@ -25,7 +26,8 @@ double measure_matrix_rate(torch::Dtype dtype) {
   for (int repeat = 0; repeat < 5; ++repeat) {
     const auto start = std::chrono::steady_clock::now();
     torch::mm(a, b);
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const double seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     best = std::max(best, 2.0 * static_cast<double>(n * n * n) / seconds);
   }
   return best;
@@ -43,7 +45,8 @@ ExitCode plan(const Words& words) {
   const Plan expanded = task.study->expand(task.deck);
   const double rate = kEfficiency * measure_matrix_rate(parse_dtype(task.deck.text("model.dtype")));
   fmt::print("{}", describe(expanded, arguments.ranks, rate));
-  fmt::print("\nTimes assume {:.0f}% of this machine's matrix-multiply rate on one thread.\n", 100 * kEfficiency);
+  fmt::print("\nTimes assume {:.0f}% of this machine's matrix-multiply rate on one thread.\n",
+             100 * kEfficiency);
   return ExitCode::done;
 }
 

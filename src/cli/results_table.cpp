@@ -10,7 +10,7 @@
 namespace factsweep::cli {
 namespace {
 
-constexpr std::size_t kMostRows = 60;   // a longer sweep is for the report
+constexpr std::size_t kMostRows = 60;  // a longer sweep is for the report
 
 std::string cell(const Store& store, const std::string& column, std::uint64_t point) {
   const Array value = store.read({File::results, "/points/" + column, {point}, {1}});
@@ -28,14 +28,17 @@ void print_results(const Plan& plan, const Store& store, const std::vector<std::
   std::size_t width = 5;
   for (const Point& point : plan.points) width = std::max(width, point.id.size());
   std::string header = fmt::format("{:<{}}", "point", width);
-  for (const std::string& column : columns) header += fmt::format("  {:>{}}", column, column.size());
+  for (const std::string& column : columns)
+    header += fmt::format("  {:>{}}", column, column.size());
   console::info("{}", header);
   for (std::size_t p = 0; p < std::min(plan.points.size(), kMostRows); ++p) {
     std::string line = fmt::format("{:<{}}", plan.points[p].id, width);
-    for (const std::string& column : columns) line += fmt::format("  {:>{}}", cell(store, column, p), column.size());
+    for (const std::string& column : columns)
+      line += fmt::format("  {:>{}}", cell(store, column, p), column.size());
     console::info("{}", line);
   }
-  if (plan.points.size() > kMostRows) console::info("... and {} more", plan.points.size() - kMostRows);
+  if (plan.points.size() > kMostRows)
+    console::info("... and {} more", plan.points.size() - kMostRows);
 }
 
 }  // namespace factsweep::cli

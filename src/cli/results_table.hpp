@@ -9,7 +9,8 @@
 
 namespace factsweep::cli {
 
-/// Prints one aligned line a point: id, status and `columns` of /points (floating point as is, NaN as "-").
+/// Prints one aligned line a point: id, status and `columns` of /points (floating point as is, NaN
+/// as "-").
 void print_results(const Plan& plan, const Store& store, const std::vector<std::string>& columns);
 
 }  // namespace factsweep::cli

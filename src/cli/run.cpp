@@ -27,7 +27,9 @@ RunDescription describe_run(const Deck& deck, const Words& words, int ranks) {
   run.ranks = ranks;
   unsigned major = 0, minor = 0, release = 0;
   H5get_libversion(&major, &minor, &release);
-  run.versions = {{"libtorch", TORCH_VERSION}, {"hdf5", fmt::format("{}.{}.{}", major, minor, release)}, {"mpi", fmt::format("{}.{}", MPI_VERSION, MPI_SUBVERSION)}};
+  run.versions = {{"libtorch", TORCH_VERSION},
+                  {"hdf5", fmt::format("{}.{}.{}", major, minor, release)},
+                  {"mpi", fmt::format("{}.{}", MPI_VERSION, MPI_SUBVERSION)}};
   return run;
 }
 
@@ -48,7 +50,8 @@ ExitCode run_deck(const Communicator& world, const Words& words) {
   Plan plan;
   on_all(world, [&] { plan = task.study->expand(deck); });
   const torch::Device device = report_device(world, deck);
-  console::info("{}: {} points, {} stages, {} ranks on {}", arguments.path, plan.points.size(), plan.stages.size(), world.size(), device.str());
+  console::info("{}: {} points, {} stages, {} ranks on {}", arguments.path, plan.points.size(),
+                plan.stages.size(), world.size(), device.str());
 
   const std::filesystem::path output = deck.text("run.output");
   Store store(world, output, plan, describe_run(deck, words, world.size()));
@@ -56,14 +59,17 @@ ExitCode run_deck(const Communicator& world, const Words& words) {
 
   const std::filesystem::path checkpoints = output.string() + ".checkpoints";
   on_root(world, [&] { std::filesystem::create_directories(checkpoints); });
-  const SweepResult result = run_sweep(world, *task.study, plan, store, {deck.seconds("run.wall_limit"), checkpoints});
+  const SweepResult result =
+      run_sweep(world, *task.study, plan, store, {deck.seconds("run.wall_limit"), checkpoints});
   world.barrier();
   on_root(world, [&] {
     print_results(plan, store, task.study->headline());
     std::error_code ignored;
-    if (result.left == 0) std::filesystem::remove(checkpoints, ignored);   // only when empty
-    console::info("{} stages done, {} failed, {} blocked, {} left. Results: {}", result.done, result.failed, result.blocked, result.left, output.string());
-    if (result.stopped) console::info("Stopped before the end. The same command goes on from here.");
+    if (result.left == 0) std::filesystem::remove(checkpoints, ignored);  // only when empty
+    console::info("{} stages done, {} failed, {} blocked, {} left. Results: {}", result.done,
+                  result.failed, result.blocked, result.left, output.string());
+    if (result.stopped)
+      console::info("Stopped before the end. The same command goes on from here.");
   });
   store.close();
   return result.exit_code();

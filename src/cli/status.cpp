@@ -15,14 +15,20 @@ namespace {
 
 constexpr std::chrono::seconds kFollowPause{5};
 
-bool is_over(const SweepStatus& s) { return s.stages_done + s.stages_failed + s.stages_blocked == s.stages; }
+bool is_over(const SweepStatus& s) {
+  return s.stages_done + s.stages_failed + s.stages_blocked == s.stages;
+}
 
 void print(const SweepStatus& s) {
   const double share = s.cost_total > 0 ? s.cost_done / s.cost_total : 1;
-  fmt::print("{}: {} of {} points done, {} failed; {} of {} stages done, {} running, {} failed, {} blocked; {:.1f}% of the work\n", s.study, s.points_done, s.points,
-             s.points_failed, s.stages_done, s.stages, s.stages_running, s.stages_failed, s.stages_blocked, 100 * share);
+  fmt::print(
+      "{}: {} of {} points done, {} failed; {} of {} stages done, {} running, {} failed, {} "
+      "blocked; {:.1f}% of the work\n",
+      s.study, s.points_done, s.points, s.points_failed, s.stages_done, s.stages, s.stages_running,
+      s.stages_failed, s.stages_blocked, 100 * share);
   if (s.cost_done > 0 && !is_over(s)) {
-    const double left = s.seconds_done * (s.cost_total - s.cost_done) / s.cost_done / std::max(1, s.ranks);
+    const double left =
+        s.seconds_done * (s.cost_total - s.cost_done) / s.cost_done / std::max(1, s.ranks);
     fmt::print("about {} to go on {} ranks\n", console::duration(left), s.ranks);
   }
   for (const std::string& failure : s.failures) fmt::print("failed: {}\n", failure);
@@ -35,11 +41,17 @@ ExitCode status(const Words& words) {
   std::string path;
   bool follow = false;
   for (const std::string& word : words) {
-    if (word == "--follow") follow = true;
-    else if (word.starts_with("--") || !path.empty()) throw InputError(fmt::format("command line: '{}' is not understood. Usage: factsweep status FILE [--follow]", word));
-    else path = word;
+    if (word == "--follow")
+      follow = true;
+    else if (word.starts_with("--") || !path.empty())
+      throw InputError(fmt::format(
+          "command line: '{}' is not understood. Usage: factsweep status FILE [--follow]", word));
+    else
+      path = word;
   }
-  if (path.empty()) throw InputError("command line: a results file is missing. Usage: factsweep status FILE [--follow]");
+  if (path.empty())
+    throw InputError(
+        "command line: a results file is missing. Usage: factsweep status FILE [--follow]");
   SweepStatus now = read_status(path);
   print(now);
   while (follow && !is_over(now)) {

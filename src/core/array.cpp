@@ -6,13 +6,18 @@ namespace factsweep {
 
 std::size_t size_of(DType dtype) {
   switch (dtype) {
-    case DType::uint8: return 1;
-    case DType::bfloat16: return 2;
+    case DType::uint8:
+      return 1;
+    case DType::bfloat16:
+      return 2;
     case DType::int32:
-    case DType::float32: return 4;
+    case DType::float32:
+      return 4;
     case DType::int64:
-    case DType::float64: return 8;
-    case DType::text: break;
+    case DType::float64:
+      return 8;
+    case DType::text:
+      break;
   }
   throw BugError("size_of: text elements have a length of their own");
 }

@@ -11,9 +11,9 @@ namespace {
 
 struct State {
   int rank = 0, ranks = 1;
-  bool line_open = false;   // a progress line stands on the terminal
+  bool line_open = false;  // a progress line stands on the terminal
   std::chrono::steady_clock::time_point last_progress{};
-  std::mutex mutex;         // the coordinator thread of rank 0 speaks too
+  std::mutex mutex;  // the coordinator thread of rank 0 speaks too
 };
 State& state() {
   static State instance;
@@ -54,7 +54,9 @@ void set_rank(int rank, int ranks) {
 void write_info(std::string_view line) {
   if (state().rank == 0) print("", line);
 }
-void write_line_of_rank(std::string_view line) { print(speaker(), line); }
+void write_line_of_rank(std::string_view line) {
+  print(speaker(), line);
+}
 void write_warning(std::string_view line) {
   print(state().rank == 0 ? "warning: " : speaker() + "warning: ", line);
 }

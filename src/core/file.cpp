@@ -20,7 +20,8 @@ fs::path find_file(const fs::path& path) {
   if (fs::exists(path, ignored)) return path;
   const fs::path packed = path.string() + ".gz";
   if (fs::exists(packed, ignored)) return packed;
-  throw InputError(fmt::format("{}: no such file (nor {}).", path.string(), packed.filename().string()));
+  throw InputError(
+      fmt::format("{}: no such file (nor {}).", path.string(), packed.filename().string()));
 }
 
 std::string read_file(const fs::path& path) {
@@ -36,13 +37,14 @@ std::string read_file(const fs::path& path) {
   std::string content;
   std::array<char, 1 << 16> buffer;
   int count = 0;
-  while ((count = gzread(file, buffer.data(), buffer.size())) > 0) content.append(buffer.data(), count);
+  while ((count = gzread(file, buffer.data(), buffer.size())) > 0)
+    content.append(buffer.data(), count);
   int code = Z_OK;
   const std::string reason = gzerror(file, &code);
   const int closed = gzclose(file);
   if (count < 0 || closed != Z_OK) {
-    throw InputError(fmt::format("{}: damaged or truncated gzip ({}). Copy the file again.", found.string(),
-                                 reason.empty() ? "unexpected end" : reason));
+    throw InputError(fmt::format("{}: damaged or truncated gzip ({}). Copy the file again.",
+                                 found.string(), reason.empty() ? "unexpected end" : reason));
   }
   return content;
 }
@@ -57,7 +59,8 @@ nlohmann::json read_json(const fs::path& path) {
     const auto line = 1 + std::count(text.begin(), text.begin() + end, '\n');
     const std::size_t start = text.rfind('\n', end == 0 ? 0 : end - 1);
     const std::size_t column = end - (start == std::string::npos ? 0 : start);
-    throw InputError(fmt::format("{}:{}:{}: not valid JSON: {}", found.string(), line, column, error.what()));
+    throw InputError(
+        fmt::format("{}:{}:{}: not valid JSON: {}", found.string(), line, column, error.what()));
   }
 }
 
@@ -86,7 +89,8 @@ void write_file(const fs::path& path, std::string_view content) {
     const int reason = errno;
     std::error_code ignored;
     fs::remove(partial, ignored);
-    throw EnvironmentError(fmt::format("{}: cannot {}: {}.", path.string(), what, std::strerror(reason)));
+    throw EnvironmentError(
+        fmt::format("{}: cannot {}: {}.", path.string(), what, std::strerror(reason)));
   };
   const int file = ::open(partial.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
   if (file < 0) fail("create the file");

@@ -10,8 +10,12 @@
 
 namespace factsweep {
 
-std::string code_version() { return FACTSWEEP_VERSION; }
-std::string git_revision() { return FACTSWEEP_GIT_REVISION; }
+std::string code_version() {
+  return FACTSWEEP_VERSION;
+}
+std::string git_revision() {
+  return FACTSWEEP_GIT_REVISION;
+}
 
 std::string utc_now() {
   const std::time_t now = std::time(nullptr);

@@ -33,11 +33,17 @@ std::uint64_t hash_text(std::string_view text) {
   return mix(state + text.size());
 }
 
-std::string hex(std::uint64_t value) { return fmt::format("{:016x}", value); }
+std::string hex(std::uint64_t value) {
+  return fmt::format("{:016x}", value);
+}
 
-std::uint64_t CounterRandom::next() { return mix(mix(key_) + ++counter_ * kGolden); }
+std::uint64_t CounterRandom::next() {
+  return mix(mix(key_) + ++counter_ * kGolden);
+}
 
-double CounterRandom::uniform() { return static_cast<double>(next() >> 11) * 0x1.0p-53; }
+double CounterRandom::uniform() {
+  return static_cast<double>(next() >> 11) * 0x1.0p-53;
+}
 
 std::uint64_t CounterRandom::below(std::uint64_t bound) {
   require(bound > 0, "CounterRandom::below needs a positive bound");

@@ -15,12 +15,15 @@ namespace factsweep {
 namespace {
 
 /// One key a (question, exemplar set): the draws do not depend on what else is labelled, nor where.
-std::uint64_t draw_key(const char* purpose, const LabelSettings& settings, const Question& question, std::size_t set) {
-  return hash_words({hash_text(purpose), settings.seed, hash_text(question.relation), hash_text(question.question), set});
+std::uint64_t draw_key(const char* purpose, const LabelSettings& settings, const Question& question,
+                       std::size_t set) {
+  return hash_words({hash_text(purpose), settings.seed, hash_text(question.relation),
+                     hash_text(question.question), set});
 }
 
-void label_set_exactly(const Model& model, const std::vector<Question>& questions, const std::vector<ProbeItem>& items,
-                       std::size_t set, const LabelSettings& settings, const std::function<void(std::int64_t)>& step,
+void label_set_exactly(const Model& model, const std::vector<Question>& questions,
+                       const std::vector<ProbeItem>& items, std::size_t set,
+                       const LabelSettings& settings, const std::function<void(std::int64_t)>& step,
                        std::vector<Label>& labels) {
   const std::vector<ProbeResult> results = probe(model, items, settings.probe, step);
   for (std::size_t i = 0; i < items.size(); ++i) {
@@ -32,23 +35,32 @@ void label_set_exactly(const Model& model, const std::vector<Question>& question
   }
 }
 
-void label_set_by_sampling(const Model& model, const std::vector<Question>& questions, const std::vector<ProbeItem>& items,
-                           std::size_t set, const LabelSettings& settings, const std::function<void(std::int64_t)>& step,
+void label_set_by_sampling(const Model& model, const std::vector<Question>& questions,
+                           const std::vector<ProbeItem>& items, std::size_t set,
+                           const LabelSettings& settings,
+                           const std::function<void(std::int64_t)>& step,
                            std::vector<Label>& labels) {
   std::vector<DecodeRequest> requests;
   for (std::size_t i = 0; i < items.size(); ++i) {
-    requests.push_back({items[i].prompt, true, settings.samples, draw_key("sample", settings, questions[i], set)});
+    requests.push_back(
+        {items[i].prompt, true, settings.samples, draw_key("sample", settings, questions[i], set)});
   }
   std::function<bool(std::size_t, std::string_view)> alive;
   if (!settings.keep_text) {
-    alive = [&](std::size_t i, std::string_view text) { return items[i].matcher->judge(text) != Verdict::dead; };
+    alive = [&](std::size_t i, std::string_view text) {
+      return items[i].matcher->judge(text) != Verdict::dead;
+    };
   }
-  const DecodeSettings how{.max_new_tokens = settings.probe.max_new_tokens, .temperature = settings.probe.temperature, .top_k = settings.probe.top_k};
+  const DecodeSettings how{.max_new_tokens = settings.probe.max_new_tokens,
+                           .temperature = settings.probe.temperature,
+                           .top_k = settings.probe.top_k};
   const auto answers = decode(model, requests, how, alive, step);
   for (std::size_t i = 0; i < items.size(); ++i) {
     labels[i].greedy[set] = items[i].matcher->matches(answers[i].front().text) ? 1 : 0;
-    for (std::size_t s = 1; s < answers[i].size(); ++s) labels[i].drawn[set] += items[i].matcher->matches(answers[i][s].text) ? 1 : 0;
-    labels[i].p[set] = static_cast<float>(labels[i].drawn[set]) / static_cast<float>(settings.samples);
+    for (std::size_t s = 1; s < answers[i].size(); ++s)
+      labels[i].drawn[set] += items[i].matcher->matches(answers[i][s].text) ? 1 : 0;
+    labels[i].p[set] =
+        static_cast<float>(labels[i].drawn[set]) / static_cast<float>(settings.samples);
     if (!settings.keep_text) continue;
     for (const Decoded& answer : answers[i]) labels[i].text.push_back(answer.text);
   }
@@ -56,20 +68,28 @@ void label_set_by_sampling(const Model& model, const std::vector<Question>& ques
 
 }  // namespace
 
-ExemplarSets draw_exemplars(const std::string& relation, const std::vector<Question>& dev, const LabelSettings& settings) {
-  const auto needed = settings.shots + settings.sets - 1;   // enough for `sets` different subsets, comfortably
+ExemplarSets draw_exemplars(const std::string& relation, const std::vector<Question>& dev,
+                            const LabelSettings& settings) {
+  const auto needed =
+      settings.shots + settings.sets - 1;  // enough for `sets` different subsets, comfortably
   if (static_cast<std::int64_t>(dev.size()) < needed) {
-    throw InputError(fmt::format("relation {} has {} dev questions with one answer; {} sets of {} exemplars need at least {}. "
-                                 "Lower label.exemplar_sets or label.shots, or drop the relation.",
-                                 relation, dev.size(), settings.sets, settings.shots, needed));
+    throw InputError(
+        fmt::format("relation {} has {} dev questions with one answer; {} sets of {} exemplars "
+                    "need at least {}. "
+                    "Lower label.exemplar_sets or label.shots, or drop the relation.",
+                    relation, dev.size(), settings.sets, settings.shots, needed));
   }
   if (settings.shots == 0 && settings.sets > 1) {
-    throw InputError(fmt::format("label.shots = 0 leaves one prompt a question, but label.exemplar_sets = {}. Set it to 1.", settings.sets));
+    throw InputError(fmt::format(
+        "label.shots = 0 leaves one prompt a question, but label.exemplar_sets = {}. Set it to 1.",
+        settings.sets));
   }
   ExemplarSets sets;
   std::set<std::vector<std::int64_t>> seen;
-  for (std::uint64_t attempt = 0; sets.size() < static_cast<std::size_t>(settings.sets); ++attempt) {
-    const std::uint64_t key = hash_words({hash_text("exemplars"), settings.seed, hash_text(relation), attempt});
+  for (std::uint64_t attempt = 0; sets.size() < static_cast<std::size_t>(settings.sets);
+       ++attempt) {
+    const std::uint64_t key =
+        hash_words({hash_text("exemplars"), settings.seed, hash_text(relation), attempt});
     auto order = permutation(static_cast<std::int64_t>(dev.size()), CounterRandom(key));
     order.resize(static_cast<std::size_t>(settings.shots));
     auto members = order;
@@ -84,7 +104,8 @@ ExemplarSets draw_exemplars(const std::string& relation, const std::vector<Quest
 
 std::string few_shot_prompt(const std::vector<Question>& shots, const std::string& question) {
   std::string prompt;
-  for (const Question& shot : shots) prompt += fmt::format("Q: {}\nA: {}\n", shot.question, shot.answer);
+  for (const Question& shot : shots)
+    prompt += fmt::format("Q: {}\nA: {}\n", shot.question, shot.answer);
   return prompt + fmt::format("Q: {}\nA:", question);
 }
 
@@ -93,16 +114,20 @@ double Label::p_greedy() const {
 }
 
 double Label::p_sample(std::int64_t samples) const {
-  return std::accumulate(drawn.begin(), drawn.end(), 0.0) / static_cast<double>(static_cast<std::int64_t>(drawn.size()) * samples);
+  return std::accumulate(drawn.begin(), drawn.end(), 0.0) /
+         static_cast<double>(static_cast<std::int64_t>(drawn.size()) * samples);
 }
 
-double Label::p_exact() const { return std::accumulate(p.begin(), p.end(), 0.0) / static_cast<double>(p.size()); }
+double Label::p_exact() const {
+  return std::accumulate(p.begin(), p.end(), 0.0) / static_cast<double>(p.size());
+}
 
 Category Label::category() const {
   const auto right = std::accumulate(greedy.begin(), greedy.end(), std::size_t{0});
   if (right == greedy.size()) return Category::highly_known;
   if (right > 0) return Category::maybe_known;
-  const bool sampled = std::any_of(drawn.begin(), drawn.end(), [](std::int32_t count) { return count > 0; });
+  const bool sampled =
+      std::any_of(drawn.begin(), drawn.end(), [](std::int32_t count) { return count > 0; });
   return sampled ? Category::weakly_known : Category::unknown;
 }
 
@@ -113,26 +138,37 @@ std::array<float, kCategories> Label::category_probability(std::int64_t samples)
     probability[static_cast<std::size_t>(drawn_category)] = 1;
     return probability;
   }
-  double log_never = 0;   // no right answer in any sample of any set
-  for (const float chance : p) log_never += static_cast<double>(samples) * std::log1p(-std::min(static_cast<double>(chance), 1.0));
+  double log_never = 0;  // no right answer in any sample of any set
+  for (const float chance : p)
+    log_never +=
+        static_cast<double>(samples) * std::log1p(-std::min(static_cast<double>(chance), 1.0));
   const double never = std::exp(log_never);
   probability[static_cast<std::size_t>(Category::weakly_known)] = static_cast<float>(1 - never);
   probability[static_cast<std::size_t>(Category::unknown)] = static_cast<float>(never);
   return probability;
 }
 
-std::vector<Label> label_questions(const Model& model, const std::vector<Question>& questions, const ExemplarSets& sets,
-                                   const LabelSettings& settings, const std::function<void(double, std::int64_t)>& step) {
-  const Label empty{std::vector<std::uint8_t>(sets.size()), std::vector<float>(sets.size()), std::vector<std::int32_t>(sets.size()), 0, {}};
+std::vector<Label> label_questions(const Model& model, const std::vector<Question>& questions,
+                                   const ExemplarSets& sets, const LabelSettings& settings,
+                                   const std::function<void(double, std::int64_t)>& step) {
+  const Label empty{std::vector<std::uint8_t>(sets.size()),
+                    std::vector<float>(sets.size()),
+                    std::vector<std::int32_t>(sets.size()),
+                    0,
+                    {}};
   std::vector<Label> labels(questions.size(), empty);
   std::vector<std::shared_ptr<const AnswerMatcher>> matchers;
-  for (const Question& question : questions) matchers.push_back(AnswerMatcher::make(settings.match, question.answer));
+  for (const Question& question : questions)
+    matchers.push_back(AnswerMatcher::make(settings.match, question.answer));
   for (std::size_t set = 0; set < sets.size(); ++set) {
     std::vector<ProbeItem> items;
     for (std::size_t i = 0; i < questions.size(); ++i) {
-      items.push_back(make_item(model, few_shot_prompt(sets[set], questions[i].question), " ", questions[i].answer, matchers[i]));
+      items.push_back(make_item(model, few_shot_prompt(sets[set], questions[i].question), " ",
+                                questions[i].answer, matchers[i]));
     }
-    const auto tell = [&](std::int64_t tokens) { step(static_cast<double>(set) / static_cast<double>(sets.size()), tokens); };
+    const auto tell = [&](std::int64_t tokens) {
+      step(static_cast<double>(set) / static_cast<double>(sets.size()), tokens);
+    };
     if (settings.exact) {
       label_set_exactly(model, questions, items, set, settings, tell, labels);
     } else {

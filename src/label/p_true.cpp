@@ -1,4 +1,5 @@
-// P(True): does the model itself believe the gold answer? (Kadavath et al., arXiv 2207.05221; SliCK, appendix J)
+// P(True): does the model itself believe the gold answer? (Kadavath et al., arXiv 2207.05221;
+// SliCK, appendix J)
 #include <fmt/format.h>
 #include <torch/torch.h>
 
@@ -11,11 +12,14 @@ namespace factsweep {
 namespace {
 
 constexpr const char* kPrompt =
-    "Question: {}\nProposed Answer: {}\nIs the proposed answer:\n\n(A) True\n(B) False\nThe proposed answer is:";
-constexpr std::size_t kBatch = 64;   // questions a forward pass
+    "Question: {}\nProposed Answer: {}\nIs the proposed answer:\n\n(A) True\n(B) False\nThe "
+    "proposed answer is:";
+constexpr std::size_t kBatch = 64;  // questions a forward pass
 
 /// Sum of log-probabilities of `completion` after each prompt; one pass over prompts + completion.
-std::vector<double> score_completion(const Model& model, const std::vector<std::vector<TokenId>>& prompts, const std::vector<TokenId>& completion) {
+std::vector<double> score_completion(const Model& model,
+                                     const std::vector<std::vector<TokenId>>& prompts,
+                                     const std::vector<TokenId>& completion) {
   std::vector<std::vector<TokenId>> sequences = prompts;
   std::vector<std::int64_t> rows, targets;
   std::int64_t tokens = 0;
@@ -28,31 +32,39 @@ std::vector<double> score_completion(const Model& model, const std::vector<std::
   }
   const std::int64_t start = 0;
   const PackedTokens packed = PackedTokens::pack(sequences, {&start, 1}, model.device());
-  const torch::Tensor hidden = hidden_states(model.weights, packed, {.rows_R = torch::tensor(rows).to(model.device())});
+  const torch::Tensor hidden =
+      hidden_states(model.weights, packed, {.rows_R = torch::tensor(rows).to(model.device())});
   const torch::Tensor log_p = logits(model.weights, hidden).to(torch::kFloat32).log_softmax(1);
-  const torch::Tensor chosen = log_p.gather(1, torch::tensor(targets).to(model.device()).unsqueeze(1));
-  const torch::Tensor sums = chosen.view({static_cast<std::int64_t>(prompts.size()), -1}).sum(1).to(torch::kFloat64).cpu();
+  const torch::Tensor chosen =
+      log_p.gather(1, torch::tensor(targets).to(model.device()).unsqueeze(1));
+  const torch::Tensor sums =
+      chosen.view({static_cast<std::int64_t>(prompts.size()), -1}).sum(1).to(torch::kFloat64).cpu();
   return {sums.data_ptr<double>(), sums.data_ptr<double>() + sums.numel()};
 }
 
 }  // namespace
 
-std::vector<float> p_true(const Model& model, const std::vector<Question>& questions, bool renormalised,
+std::vector<float> p_true(const Model& model, const std::vector<Question>& questions,
+                          bool renormalised,
                           const std::function<void(double, std::int64_t)>& step) {
   torch::NoGradGuard no_grad;
-  const std::vector<TokenId> yes = model.tokenizer->encode(" (A)"), no = model.tokenizer->encode(" (B)");
+  const std::vector<TokenId> yes = model.tokenizer->encode(" (A)"),
+                             no = model.tokenizer->encode(" (B)");
   std::vector<float> result;
   for (std::size_t begin = 0; begin < questions.size(); begin += kBatch) {
     const std::size_t end = std::min(begin + kBatch, questions.size());
     std::vector<std::vector<TokenId>> prompts;
     std::int64_t tokens = 0;
     for (std::size_t i = begin; i < end; ++i) {
-      prompts.push_back(model.tokenizer->encode(fmt::format(kPrompt, questions[i].question, questions[i].answer), true));
+      prompts.push_back(model.tokenizer->encode(
+          fmt::format(kPrompt, questions[i].question, questions[i].answer), true));
       tokens += 2 * static_cast<std::int64_t>(prompts.back().size());
     }
-    const std::vector<double> log_yes = score_completion(model, prompts, yes), log_no = score_completion(model, prompts, no);
+    const std::vector<double> log_yes = score_completion(model, prompts, yes),
+                              log_no = score_completion(model, prompts, no);
     for (std::size_t i = 0; i < prompts.size(); ++i) {
-      const double p = renormalised ? 1 / (1 + std::exp(log_no[i] - log_yes[i])) : std::exp(log_yes[i]);
+      const double p =
+          renormalised ? 1 / (1 + std::exp(log_no[i] - log_yes[i])) : std::exp(log_yes[i]);
       result.push_back(static_cast<float>(p));
     }
     step(static_cast<double>(end) / static_cast<double>(questions.size()), tokens);

@@ -13,14 +13,16 @@
 namespace factsweep {
 namespace {
 
-/// A beginning of an answer that may still match: `tokens` drawn so far, then `guess`, which is likely to follow.
+/// A beginning of an answer that may still match: `tokens` drawn so far, then `guess`, which is
+/// likely to follow.
 struct Path {
   std::size_t item = 0;
   double p = 1;
-  bool greedy = true;               // every token so far was the argmax
+  bool greedy = true;  // every token so far was the argmax
   std::vector<TokenId> tokens;
   std::string text;
-  std::vector<TokenId> guess;       // teacher-forced in the same pass; only saves passes, never changes results
+  std::vector<TokenId>
+      guess;  // teacher-forced in the same pass; only saves passes, never changes results
 };
 
 std::string_view without_leading_space(std::string_view text) {
@@ -53,13 +55,15 @@ class Prober {
     for (const ProbeItem& item : items_) prompts.push_back(item.prompt);
     prefix_length_ = common_prefix(prompts);
     const auto& first = items_.front().prompt;
-    prefix_ = SharedPrefix::compute(model_.weights, {first.begin(), first.begin() + static_cast<std::ptrdiff_t>(prefix_length_)});
+    prefix_ = SharedPrefix::compute(
+        model_.weights,
+        {first.begin(), first.begin() + static_cast<std::ptrdiff_t>(prefix_length_)});
   }
 
   /// Sequences of one forward pass, and which of their rows predict a token that matters.
   struct Batch {
     std::vector<std::vector<TokenId>> sequences;
-    std::vector<std::int64_t> rows, first_row;   // first_row: of each path, an index into rows
+    std::vector<std::int64_t> rows, first_row;  // first_row: of each path, an index into rows
     std::int64_t tokens = 0;
 
     void add(std::vector<TokenId> sequence, const std::vector<TokenId>& guess) {
@@ -72,32 +76,39 @@ class Prober {
     }
   };
 
-  /// Prompts and their gold answers, from item `begin` on, as many as fit; returns the first item not taken. The keys
-  /// and values of the prompts stay for the paths that leave the gold tokens.
+  /// Prompts and their gold answers, from item `begin` on, as many as fit; returns the first item
+  /// not taken. The keys and values of the prompts stay for the paths that leave the gold tokens.
   std::size_t ask(std::size_t begin) {
     Batch batch;
     std::vector<Path> paths;
     std::vector<std::int64_t> lengths;
-    for (std::size_t i = begin; i < items_.size() && (i == begin || batch.tokens < settings_.batch_tokens); ++i) {
+    for (std::size_t i = begin;
+         i < items_.size() && (i == begin || batch.tokens < settings_.batch_tokens); ++i) {
       const ProbeItem& item = items_[i];
       paths.push_back({.item = i, .tokens = {}, .text = {}, .guess = item.gold});
       shorten_guess(paths.back());
-      std::vector<TokenId> suffix(item.prompt.begin() + static_cast<std::ptrdiff_t>(prefix_length_), item.prompt.end());
+      std::vector<TokenId> suffix(item.prompt.begin() + static_cast<std::ptrdiff_t>(prefix_length_),
+                                  item.prompt.end());
       lengths.push_back(static_cast<std::int64_t>(suffix.size()));
       batch.add(std::move(suffix), paths.back().guess);
     }
     first_kept_ = begin;
     kept_.clear();
     const std::int64_t position = prefix_.length;
-    const Candidates candidates = forward(batch, {&position, 1}, {.prefix = &prefix_.layers}, &kept_);
+    const Candidates candidates =
+        forward(batch, {&position, 1}, {.prefix = &prefix_.layers}, &kept_);
     const std::int64_t longest = *std::max_element(lengths.begin(), lengths.end());
-    for (LayerCache& layer : kept_) layer = {layer.keys.narrow(2, 0, longest), layer.values.narrow(2, 0, longest)};
-    kept_valid_BL_ = (torch::arange(longest).unsqueeze(0) < torch::tensor(lengths).unsqueeze(1)).to(model_.device());
-    for (std::size_t j = 0; j < paths.size(); ++j) walk(std::move(paths[j]), candidates, batch.first_row[j]);
+    for (LayerCache& layer : kept_)
+      layer = {layer.keys.narrow(2, 0, longest), layer.values.narrow(2, 0, longest)};
+    kept_valid_BL_ = (torch::arange(longest).unsqueeze(0) < torch::tensor(lengths).unsqueeze(1))
+                         .to(model_.device());
+    for (std::size_t j = 0; j < paths.size(); ++j)
+      walk(std::move(paths[j]), candidates, batch.first_row[j]);
     return begin + lengths.size();
   }
 
-  /// One forward pass of the tokens that paths drew beyond their prompts; returns the first path not taken.
+  /// One forward pass of the tokens that paths drew beyond their prompts; returns the first path
+  /// not taken.
   std::size_t follow(std::vector<Path>& paths, std::size_t begin) {
     Batch batch;
     std::vector<std::int64_t> positions, kept_rows;
@@ -111,10 +122,14 @@ class Prober {
     }
     const torch::Tensor rows_B = torch::tensor(kept_rows).to(model_.device());
     std::vector<LayerCache> past;
-    for (const LayerCache& layer : kept_) past.push_back({layer.keys.index_select(0, rows_B), layer.values.index_select(0, rows_B)});
-    const Context context{.prefix = &prefix_.layers, .past = &past, .past_valid_BL = kept_valid_BL_.index_select(0, rows_B)};
+    for (const LayerCache& layer : kept_)
+      past.push_back({layer.keys.index_select(0, rows_B), layer.values.index_select(0, rows_B)});
+    const Context context{.prefix = &prefix_.layers,
+                          .past = &past,
+                          .past_valid_BL = kept_valid_BL_.index_select(0, rows_B)};
     const Candidates candidates = forward(batch, positions, context, nullptr);
-    for (std::size_t j = begin; j < end; ++j) walk(std::move(paths[j]), candidates, batch.first_row[j - begin]);
+    for (std::size_t j = begin; j < end; ++j)
+      walk(std::move(paths[j]), candidates, batch.first_row[j - begin]);
     return end;
   }
 
@@ -123,10 +138,12 @@ class Prober {
     path.guess.resize(std::min(path.guess.size(), room - 1));
   }
 
-  Candidates forward(const Batch& batch, std::span<const std::int64_t> positions, const Context& context, std::vector<LayerCache>* keep) const {
+  Candidates forward(const Batch& batch, std::span<const std::int64_t> positions,
+                     const Context& context, std::vector<LayerCache>* keep) const {
     const PackedTokens packed = PackedTokens::pack(batch.sequences, positions, model_.device());
     const torch::Tensor rows_R = torch::tensor(batch.rows).to(model_.device());
-    const torch::Tensor hidden = hidden_states(model_.weights, packed, {.context = context, .rows_R = rows_R, .keep = keep});
+    const torch::Tensor hidden =
+        hidden_states(model_.weights, packed, {.context = context, .rows_R = rows_R, .keep = keep});
     step_(batch.tokens);
     return find_candidates(model_.weights, hidden, settings_.top_k, settings_.temperature);
   }
@@ -137,7 +154,8 @@ class Prober {
       const TokenId guessed = g < path.guess.size() ? path.guess[g] : TokenId{-1};
       double p_guessed = 0;
       bool greedy_guessed = false;
-      if (path.greedy && candidates.gap(row) < settings_.tie_epsilon) results_[path.item].near_tie = true;
+      if (path.greedy && candidates.gap(row) < settings_.tie_epsilon)
+        results_[path.item].near_tie = true;
       const auto ids = candidates.row_ids(row);
       const auto probabilities = candidates.row_probabilities(row);
       for (std::size_t rank = 0; rank < ids.size(); ++rank) {
@@ -164,9 +182,11 @@ class Prober {
   void settle(const Path& path, TokenId token, double p, bool greedy) {
     const AnswerMatcher& matcher = *items_[path.item].matcher;
     const bool is_eos = model_.is_eos(token);
-    const std::string text = path.text + std::string(is_eos ? std::string_view() : model_.tokenizer->piece(token));
-    const bool ended = is_eos || model_.ends_answer(token) ||
-                       static_cast<std::int64_t>(path.tokens.size()) + 1 >= settings_.max_new_tokens;
+    const std::string text =
+        path.text + std::string(is_eos ? std::string_view() : model_.tokenizer->piece(token));
+    const bool ended =
+        is_eos || model_.ends_answer(token) ||
+        static_cast<std::int64_t>(path.tokens.size()) + 1 >= settings_.max_new_tokens;
     if (ended) {
       if (!matcher.matches(text)) return;
       results_[path.item].p += p;
@@ -184,13 +204,19 @@ class Prober {
       results_[path.item].pruned += p;
       return;
     }
-    Path next{.item = path.item, .p = p, .greedy = greedy, .tokens = path.tokens, .text = text, .guess = {}};
+    Path next{.item = path.item,
+              .p = p,
+              .greedy = greedy,
+              .tokens = path.tokens,
+              .text = text,
+              .guess = {}};
     next.tokens.push_back(token);
     next.guess = continuation(path.item, text);
     frontier_.push_back(std::move(next));
   }
 
-  /// The gold answer's remaining tokens, when `text` is a beginning of it and the tokenizer spells the rest exactly.
+  /// The gold answer's remaining tokens, when `text` is a beginning of it and the tokenizer spells
+  /// the rest exactly.
   std::vector<TokenId> continuation(std::size_t item, std::string_view text) const {
     const std::string_view gold = without_leading_space(items_[item].gold_text);
     const std::string_view begun = without_leading_space(text);
@@ -202,7 +228,8 @@ class Prober {
     return spelled == rest ? tokens : std::vector<TokenId>{};
   }
 
-  /// Greedy verdicts that hang on a rounding error come from decoding the whole prompt token by token.
+  /// Greedy verdicts that hang on a rounding error come from decoding the whole prompt token by
+  /// token.
   void decode_near_ties() {
     std::vector<std::size_t> doubtful;
     std::vector<DecodeRequest> requests;
@@ -215,7 +242,8 @@ class Prober {
     const auto alive = [&](std::size_t request, std::string_view text) {
       return items_[doubtful[request]].matcher->judge(text) != Verdict::dead;
     };
-    const auto decoded = decode(model_, requests, {.max_new_tokens = settings_.max_new_tokens}, alive, step_);
+    const auto decoded =
+        decode(model_, requests, {.max_new_tokens = settings_.max_new_tokens}, alive, step_);
     for (std::size_t j = 0; j < doubtful.size(); ++j) {
       results_[doubtful[j]].greedy = items_[doubtful[j]].matcher->matches(decoded[j].front().text);
     }
@@ -227,7 +255,8 @@ class Prober {
   const std::function<void(std::int64_t)>& step_;
   std::vector<ProbeResult> results_;
   std::vector<Path> frontier_;
-  std::vector<LayerCache> kept_;        // of the prompts asked last, behind the prefix: items from first_kept_ on
+  std::vector<LayerCache>
+      kept_;  // of the prompts asked last, behind the prefix: items from first_kept_ on
   torch::Tensor kept_valid_BL_;
   std::size_t first_kept_ = 0;
   SharedPrefix prefix_;
@@ -236,7 +265,8 @@ class Prober {
 
 }  // namespace
 
-std::vector<ProbeResult> probe(const Model& model, const std::vector<ProbeItem>& items, const ProbeSettings& settings,
+std::vector<ProbeResult> probe(const Model& model, const std::vector<ProbeItem>& items,
+                               const ProbeSettings& settings,
                                const std::function<void(std::int64_t)>& step) {
   if (items.empty()) return {};
   require(settings.max_new_tokens >= 1, "probe: max_new_tokens >= 1");
@@ -244,11 +274,12 @@ std::vector<ProbeResult> probe(const Model& model, const std::vector<ProbeItem>&
   return Prober(model, items, settings, step).run();
 }
 
-ProbeItem make_item(const Model& model, const std::string& prompt, const std::string& lead, const std::string& answer,
-                    std::shared_ptr<const AnswerMatcher> matcher) {
+ProbeItem make_item(const Model& model, const std::string& prompt, const std::string& lead,
+                    const std::string& answer, std::shared_ptr<const AnswerMatcher> matcher) {
   ProbeItem item{model.tokenizer->encode(prompt, true), {}, lead + answer, std::move(matcher)};
   std::vector<TokenId> whole = model.tokenizer->encode(prompt + item.gold_text, true);
-  if (whole.size() > item.prompt.size() && std::equal(item.prompt.begin(), item.prompt.end(), whole.begin())) {
+  if (whole.size() > item.prompt.size() &&
+      std::equal(item.prompt.begin(), item.prompt.end(), whole.begin())) {
     item.gold.assign(whole.begin() + static_cast<std::ptrdiff_t>(item.prompt.size()), whole.end());
   } else {
     item.gold = model.tokenizer->encode(item.gold_text);

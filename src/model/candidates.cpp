@@ -16,24 +16,32 @@
 namespace factsweep {
 namespace {
 
-constexpr std::int64_t kBlock = 64;       // logits a block maximum stands for
-constexpr std::int64_t kMargin = 8;       // bf16 candidates beyond k, so that rescoring can change their order
+constexpr std::int64_t kBlock = 64;  // logits a block maximum stands for
+constexpr std::int64_t kMargin =
+    8;  // bf16 candidates beyond k, so that rescoring can change their order
 
 /// bfloat16 bits as an integer of the same order.
-std::int16_t ordered(std::int16_t bits) { return static_cast<std::int16_t>(bits ^ ((bits >> 15) & 0x7fff)); }
-float ordered(float value) { return value; }
+std::int16_t ordered(std::int16_t bits) {
+  return static_cast<std::int16_t>(bits ^ ((bits >> 15) & 0x7fff));
+}
+float ordered(float value) {
+  return value;
+}
 
-/// Ids of the `k` largest of `values[0..count)`, unsorted and possibly a few more (ties). One pass of block maxima
-/// bounds the k-th largest from below; only blocks that reach the bound are read again.
+/// Ids of the `k` largest of `values[0..count)`, unsorted and possibly a few more (ties). One pass
+/// of block maxima bounds the k-th largest from below; only blocks that reach the bound are read
+/// again.
 template <typename T>
-void select_largest(const T* values, std::int64_t count, std::int64_t k, std::vector<T>& maxima, std::vector<T>& sorted,
-                    std::vector<TokenId>& chosen) {
-  constexpr T kLowest = std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::lowest();
+void select_largest(const T* values, std::int64_t count, std::int64_t k, std::vector<T>& maxima,
+                    std::vector<T>& sorted, std::vector<TokenId>& chosen) {
+  constexpr T kLowest = std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity()
+                                                             : std::numeric_limits<T>::lowest();
   const std::int64_t blocks = (count + kBlock - 1) / kBlock;
   maxima.resize(static_cast<std::size_t>(blocks));
   for (std::int64_t b = 0; b < blocks; ++b) {
     const std::int64_t end = std::min(count, (b + 1) * kBlock);
-    T best = kLowest;   // a nan never becomes a maximum: it would break the order that nth_element needs
+    T best =
+        kLowest;  // a nan never becomes a maximum: it would break the order that nth_element needs
     for (std::int64_t i = b * kBlock; i < end; ++i) best = std::max(best, ordered(values[i]));
     maxima[b] = best;
   }
@@ -60,12 +68,14 @@ float to_float(std::uint16_t bits) {
   return value;
 }
 
-/// Dot product of two bfloat16 rows, in float32 with 16 partial sums (a fixed order, so it vectorises and repeats).
+/// Dot product of two bfloat16 rows, in float32 with 16 partial sums (a fixed order, so it
+/// vectorises and repeats).
 float dot(const std::uint16_t* a, const std::uint16_t* b, std::int64_t n) {
   std::array<float, 16> sums{};
   std::int64_t i = 0;
   for (; i + 16 <= n; i += 16) {
-    for (int lane = 0; lane < 16; ++lane) sums[lane] += to_float(a[i + lane]) * to_float(b[i + lane]);
+    for (int lane = 0; lane < 16; ++lane)
+      sums[lane] += to_float(a[i + lane]) * to_float(b[i + lane]);
   }
   float total = 0;
   for (; i < n; ++i) total += to_float(a[i]) * to_float(b[i]);
@@ -75,19 +85,24 @@ float dot(const std::uint16_t* a, const std::uint16_t* b, std::int64_t n) {
 struct Scored {
   float score;
   TokenId id;
-  bool operator<(const Scored& other) const { return score != other.score ? score > other.score : id < other.id; }
+  bool operator<(const Scored& other) const {
+    return score != other.score ? score > other.score : id < other.id;
+  }
 };
 
 void write_row(Candidates& out, std::int64_t row, std::vector<Scored>& found, double temperature) {
   // nan logits are never chosen; the caller tells of the one that is left here
-  while (static_cast<std::int64_t>(found.size()) < out.width) found.push_back({std::numeric_limits<float>::quiet_NaN(), 0});
+  while (static_cast<std::int64_t>(found.size()) < out.width)
+    found.push_back({std::numeric_limits<float>::quiet_NaN(), 0});
   std::partial_sort(found.begin(), found.begin() + out.width, found.end());
   double total = 0;
-  for (std::int64_t j = 0; j < out.width; ++j) total += std::exp((found[j].score - found[0].score) / temperature);
+  for (std::int64_t j = 0; j < out.width; ++j)
+    total += std::exp((found[j].score - found[0].score) / temperature);
   for (std::int64_t j = 0; j < out.width; ++j) {
     out.ids[row * out.width + j] = found[j].id;
     out.scores[row * out.width + j] = found[j].score;
-    out.probabilities[row * out.width + j] = static_cast<float>(std::exp((found[j].score - found[0].score) / temperature) / total);
+    out.probabilities[row * out.width + j] =
+        static_cast<float>(std::exp((found[j].score - found[0].score) / temperature) / total);
   }
 }
 
@@ -108,7 +123,8 @@ void search_cpu_float32(Candidates& out, const torch::Tensor& scores_RV, double 
   });
 }
 
-void search_cpu_bfloat16(Candidates& out, const torch::Tensor& scores_RV, const torch::Tensor& hidden_RD, const torch::Tensor& head_VD,
+void search_cpu_bfloat16(Candidates& out, const torch::Tensor& scores_RV,
+                         const torch::Tensor& hidden_RD, const torch::Tensor& head_VD,
                          double temperature) {
   const std::int64_t V = scores_RV.size(1), D = hidden_RD.size(1);
   const auto* scores = reinterpret_cast<const std::int16_t*>(scores_RV.data_ptr<at::BFloat16>());
@@ -121,24 +137,30 @@ void search_cpu_bfloat16(Candidates& out, const torch::Tensor& scores_RV, const 
     for (std::int64_t row = begin; row < end; ++row) {
       select_largest(scores + row * V, V, std::min(V, out.width + kMargin), maxima, sorted, chosen);
       found.clear();
-      for (const TokenId id : chosen) found.push_back({dot(hidden + row * D, head + id * D, D), id});
+      for (const TokenId id : chosen)
+        found.push_back({dot(hidden + row * D, head + id * D, D), id});
       write_row(out, row, found, temperature);
     }
   });
 }
 
-void search_device(Candidates& out, const torch::Tensor& scores_RV, const torch::Tensor& hidden_RD, const torch::Tensor& head_VD,
-                   double temperature) {
+void search_device(Candidates& out, const torch::Tensor& scores_RV, const torch::Tensor& hidden_RD,
+                   const torch::Tensor& head_VD, double temperature) {
   const std::int64_t kept = std::min(scores_RV.size(1), out.width + kMargin);
   torch::Tensor ids = std::get<1>(scores_RV.topk(kept, 1));
-  const torch::Tensor rows = head_VD.index_select(0, ids.flatten()).view({ids.size(0), kept, -1}).to(torch::kFloat32);
-  const torch::Tensor exact = torch::bmm(rows, hidden_RD.to(torch::kFloat32).unsqueeze(2)).squeeze(2).to(torch::kCPU).contiguous();
+  const torch::Tensor rows =
+      head_VD.index_select(0, ids.flatten()).view({ids.size(0), kept, -1}).to(torch::kFloat32);
+  const torch::Tensor exact = torch::bmm(rows, hidden_RD.to(torch::kFloat32).unsqueeze(2))
+                                  .squeeze(2)
+                                  .to(torch::kCPU)
+                                  .contiguous();
   ids = ids.to(torch::kCPU).contiguous();
   std::vector<Scored> found;
   for (std::int64_t row = 0; row < ids.size(0); ++row) {
     found.clear();
     for (std::int64_t j = 0; j < kept; ++j) {
-      found.push_back({exact.data_ptr<float>()[row * kept + j], static_cast<TokenId>(ids.data_ptr<std::int64_t>()[row * kept + j])});
+      found.push_back({exact.data_ptr<float>()[row * kept + j],
+                       static_cast<TokenId>(ids.data_ptr<std::int64_t>()[row * kept + j])});
     }
     write_row(out, row, found, temperature);
   }
@@ -146,7 +168,8 @@ void search_device(Candidates& out, const torch::Tensor& scores_RV, const torch:
 
 }  // namespace
 
-Candidates find_candidates(const Weights& weights, const torch::Tensor& hidden_RD, std::int64_t top_k, double temperature) {
+Candidates find_candidates(const Weights& weights, const torch::Tensor& hidden_RD,
+                           std::int64_t top_k, double temperature) {
   torch::NoGradGuard no_grad;
   require(top_k >= 2 && temperature > 0, "find_candidates: top_k >= 2 and temperature > 0");
   Candidates out;
@@ -165,8 +188,11 @@ Candidates find_candidates(const Weights& weights, const torch::Tensor& hidden_R
   } else {
     search_cpu_float32(out, scores_RV, temperature);
   }
-  if (!std::all_of(out.scores.begin(), out.scores.end(), [](float score) { return std::isfinite(score); })) {
-    throw InputError("the model's logits are not finite: its weights hold nan or infinity, or training diverged.");
+  if (!std::all_of(out.scores.begin(), out.scores.end(),
+                   [](float score) { return std::isfinite(score); })) {
+    throw InputError(
+        "the model's logits are not finite: its weights hold nan or infinity, or training "
+        "diverged.");
   }
   return out;
 }

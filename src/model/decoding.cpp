@@ -24,16 +24,23 @@ struct Draw {
 struct State {
   std::size_t request = 0;
   std::int64_t row = 0;
-  std::int64_t position = 0;   // of the next new token
+  std::int64_t position = 0;  // of the next new token
   std::vector<Draw> draws;
   Decoded answer;
 };
 
 class Decoding {
  public:
-  Decoding(const Model& model, const std::vector<DecodeRequest>& requests, const DecodeSettings& settings,
-           const std::function<bool(std::size_t, std::string_view)>& alive, const std::function<void(std::int64_t)>& step)
-      : model_(model), requests_(requests), settings_(settings), alive_(alive), step_(step), answers_(requests.size()) {}
+  Decoding(const Model& model, const std::vector<DecodeRequest>& requests,
+           const DecodeSettings& settings,
+           const std::function<bool(std::size_t, std::string_view)>& alive,
+           const std::function<void(std::int64_t)>& step)
+      : model_(model),
+        requests_(requests),
+        settings_(settings),
+        alive_(alive),
+        step_(step),
+        answers_(requests.size()) {}
 
   std::vector<std::vector<Decoded>> run() {
     for (std::size_t begin = 0; begin < requests_.size();) {
@@ -62,7 +69,8 @@ class Decoding {
     for (std::size_t i = begin; i < end; ++i) prompts.push_back(requests_[i].prompt);
     require(!prompts.front().empty(), "decode: an empty prompt");
     const auto shared = static_cast<std::ptrdiff_t>(common_prefix(prompts));
-    prefix_ = SharedPrefix::compute(model_.weights, {prompts.front().begin(), prompts.front().begin() + shared});
+    prefix_ = SharedPrefix::compute(model_.weights,
+                                    {prompts.front().begin(), prompts.front().begin() + shared});
     for (auto& prompt : prompts) prompt.erase(prompt.begin(), prompt.begin() + shared);
     const PackedTokens packed = PackedTokens::pack(prompts, {&prefix_.length, 1}, model_.device());
     std::vector<std::int64_t> last;
@@ -70,17 +78,27 @@ class Decoding {
     for (std::size_t i = begin; i < end; ++i) {
       const std::size_t b = i - begin;
       last.push_back(packed.starts[b + 1] - 1);
-      State state{.request = i, .row = static_cast<std::int64_t>(b), .position = static_cast<std::int64_t>(requests_[i].prompt.size()), .draws = {}, .answer = {}};
+      State state{.request = i,
+                  .row = static_cast<std::int64_t>(b),
+                  .position = static_cast<std::int64_t>(requests_[i].prompt.size()),
+                  .draws = {},
+                  .answer = {}};
       if (requests_[i].greedy) state.draws.push_back({});
       for (std::int64_t s = 0; s < requests_[i].samples; ++s) {
-        state.draws.push_back({s, CounterRandom(hash_words({requests_[i].key, static_cast<std::uint64_t>(s)}))});
+        state.draws.push_back(
+            {s, CounterRandom(hash_words({requests_[i].key, static_cast<std::uint64_t>(s)}))});
       }
       answers_[i].resize(state.draws.size());
       states_.push_back(std::move(state));
     }
     past_.clear();
-    hidden_ = hidden_states(model_.weights, packed, {.context = {.prefix = &prefix_.layers}, .rows_R = torch::tensor(last).to(model_.device()), .keep = &past_});
-    valid_BL_ = torch::zeros({packed.sequences * packed.longest}, torch::kBool).to(model_.device()).index_fill_(0, packed.slots_N, true)
+    hidden_ = hidden_states(model_.weights, packed,
+                            {.context = {.prefix = &prefix_.layers},
+                             .rows_R = torch::tensor(last).to(model_.device()),
+                             .keep = &past_});
+    valid_BL_ = torch::zeros({packed.sequences * packed.longest}, torch::kBool)
+                    .to(model_.device())
+                    .index_fill_(0, packed.slots_N, true)
                     .view({packed.sequences, packed.longest});
     step_(packed.tokens());
   }
@@ -88,19 +106,25 @@ class Decoding {
   /// Draws the next token of every answer; false when all have ended.
   bool choose() {
     if (states_.empty()) return false;
-    const std::int64_t top_k = settings_.top_k > 0 ? std::max<std::int64_t>(settings_.top_k, 2) : model_.weights.config.vocabulary;
-    const Candidates candidates = find_candidates(model_.weights, hidden_, top_k, settings_.temperature);
+    const std::int64_t top_k = settings_.top_k > 0 ? std::max<std::int64_t>(settings_.top_k, 2)
+                                                   : model_.weights.config.vocabulary;
+    const Candidates candidates =
+        find_candidates(model_.weights, hidden_, top_k, settings_.temperature);
     std::vector<State> next;
-    for (std::size_t i = 0; i < states_.size(); ++i) branch(states_[i], candidates, static_cast<std::int64_t>(i), next);
+    for (std::size_t i = 0; i < states_.size(); ++i)
+      branch(states_[i], candidates, static_cast<std::int64_t>(i), next);
     states_ = std::move(next);
     return !states_.empty();
   }
 
-  void branch(const State& state, const Candidates& candidates, std::int64_t row, std::vector<State>& next) {
+  void branch(const State& state, const Candidates& candidates, std::int64_t row,
+              std::vector<State>& next) {
     std::map<TokenId, std::vector<Draw>> children;
     const auto ids = candidates.row_ids(row);
     for (Draw draw : state.draws) {
-      const TokenId token = draw.sample == kGreedy ? ids.front() : pick(ids, candidates.row_probabilities(row), draw.random);
+      const TokenId token = draw.sample == kGreedy
+                                ? ids.front()
+                                : pick(ids, candidates.row_probabilities(row), draw.random);
       children[token].push_back(draw);
     }
     for (auto& [token, draws] : children) {
@@ -111,9 +135,10 @@ class Decoding {
       }
       child.answer.ids.push_back(token);
       child.answer.text += model_.tokenizer->piece(token);
-      const bool ended = (settings_.stop_at_newline && model_.ends_answer(token)) ||
-                         static_cast<std::int64_t>(child.answer.ids.size()) >= settings_.max_new_tokens ||
-                         (alive_ && !alive_(state.request, child.answer.text));
+      const bool ended =
+          (settings_.stop_at_newline && model_.ends_answer(token)) ||
+          static_cast<std::int64_t>(child.answer.ids.size()) >= settings_.max_new_tokens ||
+          (alive_ && !alive_(state.request, child.answer.text));
       if (ended) {
         finish(child);
       } else {
@@ -123,7 +148,8 @@ class Decoding {
   }
 
   /// Inverse of the cumulative distribution: the same uniform number always picks the same token.
-  static TokenId pick(std::span<const TokenId> ids, std::span<const float> probabilities, CounterRandom& random) {
+  static TokenId pick(std::span<const TokenId> ids, std::span<const float> probabilities,
+                      CounterRandom& random) {
     double rest = random.uniform();
     for (std::size_t j = 0; j < ids.size(); ++j) {
       rest -= probabilities[j];
@@ -134,7 +160,8 @@ class Decoding {
 
   void finish(const State& state) {
     const std::int64_t first = requests_[state.request].greedy ? 1 : 0;
-    for (const Draw& draw : state.draws) answers_[state.request][static_cast<std::size_t>(draw.sample + first)] = state.answer;
+    for (const Draw& draw : state.draws)
+      answers_[state.request][static_cast<std::size_t>(draw.sample + first)] = state.answer;
   }
 
   /// Feeds the token that each state drew last.
@@ -148,16 +175,22 @@ class Decoding {
       state.row = static_cast<std::int64_t>(rows.size()) - 1;
     }
     const torch::Tensor rows_B = torch::tensor(rows, torch::kInt64).to(model_.device());
-    for (LayerCache& layer : past_) layer = {layer.keys.index_select(0, rows_B), layer.values.index_select(0, rows_B)};
+    for (LayerCache& layer : past_)
+      layer = {layer.keys.index_select(0, rows_B), layer.values.index_select(0, rows_B)};
     valid_BL_ = valid_BL_.index_select(0, rows_B);
     std::vector<LayerCache> fresh;
     const PackedTokens packed = PackedTokens::pack(sequences, positions, model_.device());
-    hidden_ = hidden_states(model_.weights, packed,
-                            {.context = {.prefix = &prefix_.layers, .past = &past_, .past_valid_BL = valid_BL_}, .rows_R = {}, .keep = &fresh});
+    hidden_ = hidden_states(
+        model_.weights, packed,
+        {.context = {.prefix = &prefix_.layers, .past = &past_, .past_valid_BL = valid_BL_},
+         .rows_R = {},
+         .keep = &fresh});
     for (std::size_t i = 0; i < past_.size(); ++i) {
-      past_[i] = {torch::cat({past_[i].keys, fresh[i].keys}, 2), torch::cat({past_[i].values, fresh[i].values}, 2)};
+      past_[i] = {torch::cat({past_[i].keys, fresh[i].keys}, 2),
+                  torch::cat({past_[i].values, fresh[i].values}, 2)};
     }
-    valid_BL_ = torch::cat({valid_BL_, torch::ones({valid_BL_.size(0), 1}, valid_BL_.options())}, 1);
+    valid_BL_ =
+        torch::cat({valid_BL_, torch::ones({valid_BL_.size(0), 1}, valid_BL_.options())}, 1);
     step_(packed.tokens());
   }
 
@@ -175,9 +208,10 @@ class Decoding {
 
 }  // namespace
 
-std::vector<std::vector<Decoded>> decode(const Model& model, const std::vector<DecodeRequest>& requests, const DecodeSettings& settings,
-                                         const std::function<bool(std::size_t, std::string_view)>& alive,
-                                         const std::function<void(std::int64_t)>& step) {
+std::vector<std::vector<Decoded>> decode(
+    const Model& model, const std::vector<DecodeRequest>& requests, const DecodeSettings& settings,
+    const std::function<bool(std::size_t, std::string_view)>& alive,
+    const std::function<void(std::int64_t)>& step) {
   if (requests.empty()) return {};
   torch::NoGradGuard no_grad;
   return Decoding(model, requests, settings, alive, step).run();

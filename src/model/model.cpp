@@ -9,22 +9,29 @@
 
 namespace factsweep {
 
-Model Model::load(const std::filesystem::path& directory, torch::Dtype dtype, torch::Device device) {
+Model Model::load(const std::filesystem::path& directory, torch::Dtype dtype,
+                  torch::Device device) {
   Model model;
   model.weights = Weights::load(directory, dtype, device);
   model.tokenizer = Tokenizer::load(directory);
   if (model.tokenizer->size() > model.weights.config.vocabulary) {
-    throw InputError(fmt::format("{}: the tokenizer has {} ids, the embedding only {} rows. Do both belong to one model?",
-                                 directory.string(), model.tokenizer->size(), model.weights.config.vocabulary));
+    throw InputError(fmt::format(
+        "{}: the tokenizer has {} ids, the embedding only {} rows. Do both belong to one model?",
+        directory.string(), model.tokenizer->size(), model.weights.config.vocabulary));
   }
   model.eos = model.weights.config.eos;
-  if (const auto eos = model.tokenizer->eos(); eos && !model.is_eos(*eos)) model.eos.push_back(*eos);
+  if (const auto eos = model.tokenizer->eos(); eos && !model.is_eos(*eos))
+    model.eos.push_back(*eos);
   return model;
 }
 
-Model Model::with(Weights other) const { return {std::move(other), tokenizer, eos}; }
+Model Model::with(Weights other) const {
+  return {std::move(other), tokenizer, eos};
+}
 
-bool Model::is_eos(TokenId id) const { return std::find(eos.begin(), eos.end(), id) != eos.end(); }
+bool Model::is_eos(TokenId id) const {
+  return std::find(eos.begin(), eos.end(), id) != eos.end();
+}
 
 bool Model::ends_answer(TokenId id) const {
   return is_eos(id) || tokenizer->piece(id).find('\n') != std::string_view::npos;
@@ -36,7 +43,8 @@ SharedPrefix SharedPrefix::compute(const Weights& weights, const std::vector<Tok
   if (tokens.empty()) return prefix;
   torch::NoGradGuard no_grad;
   const std::int64_t start = 0;
-  const PackedTokens packed = PackedTokens::pack({&tokens, 1}, {&start, 1}, weights.embedding.device());
+  const PackedTokens packed =
+      PackedTokens::pack({&tokens, 1}, {&start, 1}, weights.embedding.device());
   // one row is enough: only keys and values are wanted
   const torch::Tensor last = torch::zeros({1}, packed.ids_N.options());
   hidden_states(weights, packed, {.rows_R = last, .keep = &prefix.layers});
@@ -47,8 +55,10 @@ std::size_t common_prefix(const std::vector<std::vector<TokenId>>& texts) {
   if (texts.empty() || texts.front().empty()) return 0;
   std::size_t length = texts.front().size() - 1;
   for (const auto& text : texts) {
-    const auto end = text.begin() + static_cast<std::ptrdiff_t>(std::min(length, text.empty() ? 0 : text.size() - 1));
-    length = static_cast<std::size_t>(std::mismatch(text.begin(), end, texts.front().begin()).first - text.begin());
+    const auto end = text.begin() + static_cast<std::ptrdiff_t>(
+                                        std::min(length, text.empty() ? 0 : text.size() - 1));
+    length = static_cast<std::size_t>(
+        std::mismatch(text.begin(), end, texts.front().begin()).first - text.begin());
   }
   return length;
 }

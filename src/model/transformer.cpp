@@ -19,12 +19,14 @@ struct Rotation {
 };
 
 /// Inverse wavelengths [E/2] with the length extension of the config.
-/// llama3: low frequencies divided by `factor`, high ones kept, a linear blend between (Llama 3.1 model card).
+/// llama3: low frequencies divided by `factor`, high ones kept, a linear blend between (Llama 3.1
+/// model card).
 Tensor inverse_frequencies(const ModelConfig& config) {
   const RopeConfig& rope = config.rope;
   std::vector<float> frequencies;
   for (std::int64_t i = 0; i < config.head_size; i += 2) {
-    double frequency = 1.0 / std::pow(rope.theta, static_cast<double>(i) / static_cast<double>(config.head_size));
+    double frequency =
+        1.0 / std::pow(rope.theta, static_cast<double>(i) / static_cast<double>(config.head_size));
     if (rope.scaling == "linear") frequency /= rope.factor;
     if (rope.scaling == "llama3") {
       const double wavelength = 2 * std::numbers::pi / frequency;
@@ -39,7 +41,8 @@ Tensor inverse_frequencies(const ModelConfig& config) {
 }
 
 Rotation rotation(const ModelConfig& config, const Tensor& positions_N, torch::Dtype dtype) {
-  const Tensor angles = torch::outer(positions_N.to(torch::kFloat32), inverse_frequencies(config).to(positions_N.device()));
+  const Tensor angles = torch::outer(positions_N.to(torch::kFloat32),
+                                     inverse_frequencies(config).to(positions_N.device()));
   const Tensor both = torch::cat({angles, angles}, 1).unsqueeze(1);
   return {both.cos().to(dtype), both.sin().to(dtype)};
 }
@@ -50,7 +53,8 @@ Tensor rotate(const Tensor& x, const Rotation& r) {
   return x * r.cos_N1E + torch::cat({-halves[1], halves[0]}, -1) * r.sin_N1E;
 }
 
-/// RMSNorm (Zhang and Sennrich, arXiv 1910.07467) in float32, rounded back before the gain as transformers does.
+/// RMSNorm (Zhang and Sennrich, arXiv 1910.07467) in float32, rounded back before the gain as
+/// transformers does.
 Tensor rms_norm(const Tensor& x, const Tensor& gain, double epsilon) {
   if (x.scalar_type() == torch::kFloat32) return at::rms_norm(x, {x.size(-1)}, gain, epsilon);
   const Tensor wide = x.to(torch::kFloat32);
@@ -60,7 +64,10 @@ Tensor rms_norm(const Tensor& x, const Tensor& gain, double epsilon) {
 /// Packed rows [N, heads * E] -> [B, heads, T, E], zero where a sequence has no token.
 Tensor unpack(const Tensor& rows, const PackedTokens& tokens, std::int64_t heads) {
   const std::int64_t slots = tokens.sequences * tokens.longest;
-  const Tensor padded = tokens.tokens() == slots ? rows : rows.new_zeros({slots, rows.size(1)}).index_copy(0, tokens.slots_N, rows);
+  const Tensor padded =
+      tokens.tokens() == slots
+          ? rows
+          : rows.new_zeros({slots, rows.size(1)}).index_copy(0, tokens.slots_N, rows);
   return padded.view({tokens.sequences, tokens.longest, heads, -1}).transpose(1, 2);
 }
 
@@ -70,8 +77,8 @@ Tensor repack(const Tensor& x, const PackedTokens& tokens) {
   return tokens.tokens() == padded.size(0) ? padded : padded.index_select(0, tokens.slots_N);
 }
 
-/// Which of (prefix, past, new) keys each new token sees: [B or 1, 1, T, P + L + T]. Undefined when plain causal.
-/// Padding needs no mask: it stands behind every real token of its sequence.
+/// Which of (prefix, past, new) keys each new token sees: [B or 1, 1, T, P + L + T]. Undefined when
+/// plain causal. Padding needs no mask: it stands behind every real token of its sequence.
 Tensor visibility(const Context& context, const PackedTokens& tokens) {
   const bool has_prefix = context.prefix != nullptr && !context.prefix->empty();
   const bool has_past = context.past != nullptr && !context.past->empty();
@@ -80,9 +87,11 @@ Tensor visibility(const Context& context, const PackedTokens& tokens) {
   const auto options = torch::TensorOptions().dtype(torch::kBool).device(tokens.ids_N.device());
   const std::int64_t B = has_past && context.past_valid_BL.defined() ? tokens.sequences : 1;
   std::vector<Tensor> parts;
-  if (has_prefix) parts.push_back(torch::ones({B, 1, T, context.prefix->front().keys.size(2)}, options));
+  if (has_prefix)
+    parts.push_back(torch::ones({B, 1, T, context.prefix->front().keys.size(2)}, options));
   if (has_past && context.past_valid_BL.defined()) {
-    parts.push_back(context.past_valid_BL.view({B, 1, 1, -1}).expand({B, 1, T, context.past_valid_BL.size(1)}));
+    parts.push_back(
+        context.past_valid_BL.view({B, 1, 1, -1}).expand({B, 1, T, context.past_valid_BL.size(1)}));
   } else if (has_past) {
     parts.push_back(torch::ones({B, 1, T, context.past->front().keys.size(2)}, options));
   }
@@ -90,8 +99,9 @@ Tensor visibility(const Context& context, const PackedTokens& tokens) {
   return torch::cat(parts, 3);
 }
 
-Tensor with_context(const Tensor& own, const std::vector<LayerCache>* prefix, const std::vector<LayerCache>* past,
-                    std::size_t layer, Tensor LayerCache::*part) {
+Tensor with_context(const Tensor& own, const std::vector<LayerCache>* prefix,
+                    const std::vector<LayerCache>* past, std::size_t layer,
+                    Tensor LayerCache::*part) {
   std::vector<Tensor> parts;
   if (prefix != nullptr && !prefix->empty()) {
     const Tensor& shared = (*prefix)[layer].*part;
@@ -103,21 +113,29 @@ Tensor with_context(const Tensor& own, const std::vector<LayerCache>* prefix, co
   return torch::cat(parts, 2);
 }
 
-/// Attention of one layer over packed rows: softmax(q k^T / sqrt(E)) v, G key-value heads shared by H/G query heads.
-Tensor attention(const Weights& weights, std::size_t layer_index, const Tensor& x_ND, const PackedTokens& tokens,
-                 const Rotation& turn, const Tensor& visible, const ForwardOptions& options) {
+/// Attention of one layer over packed rows: softmax(q k^T / sqrt(E)) v, G key-value heads shared by
+/// H/G query heads.
+Tensor attention(const Weights& weights, std::size_t layer_index, const Tensor& x_ND,
+                 const PackedTokens& tokens, const Rotation& turn, const Tensor& visible,
+                 const ForwardOptions& options) {
   const ModelConfig& c = weights.config;
   const Tensor qkv = nn::linear(x_ND, weights.layers[layer_index].qkv);
-  const std::vector<Tensor> parts = qkv.split_with_sizes({c.heads * c.head_size, c.kv_heads * c.head_size, c.kv_heads * c.head_size}, 1);
+  const std::vector<Tensor> parts = qkv.split_with_sizes(
+      {c.heads * c.head_size, c.kv_heads * c.head_size, c.kv_heads * c.head_size}, 1);
   const Tensor q = rotate(parts[0].view({-1, c.heads, c.head_size}), turn).flatten(1);
   const Tensor k = rotate(parts[1].view({-1, c.kv_heads, c.head_size}), turn).flatten(1);
-  Tensor keys = unpack(k, tokens, c.kv_heads), values = unpack(parts[2].contiguous(), tokens, c.kv_heads);
+  Tensor keys = unpack(k, tokens, c.kv_heads),
+         values = unpack(parts[2].contiguous(), tokens, c.kv_heads);
   if (options.keep != nullptr) options.keep->push_back({keys, values});
-  keys = with_context(keys, options.context.prefix, options.context.past, layer_index, &LayerCache::keys);
-  values = with_context(values, options.context.prefix, options.context.past, layer_index, &LayerCache::values);
+  keys = with_context(keys, options.context.prefix, options.context.past, layer_index,
+                      &LayerCache::keys);
+  values = with_context(values, options.context.prefix, options.context.past, layer_index,
+                        &LayerCache::values);
   const Tensor mixed = at::scaled_dot_product_attention(
-      unpack(q, tokens, c.heads), keys, values, visible.defined() ? std::optional<Tensor>(visible) : std::nullopt,
-      /*dropout_p=*/0.0, /*is_causal=*/!visible.defined(), /*scale=*/std::nullopt, /*enable_gqa=*/c.heads != c.kv_heads);
+      unpack(q, tokens, c.heads), keys, values,
+      visible.defined() ? std::optional<Tensor>(visible) : std::nullopt,
+      /*dropout_p=*/0.0, /*is_causal=*/!visible.defined(), /*scale=*/std::nullopt,
+      /*enable_gqa=*/c.heads != c.kv_heads);
   return repack(mixed, tokens);
 }
 
@@ -126,12 +144,14 @@ Tensor mlp(const LayerWeights& layer, const Tensor& x_ND) {
   return nn::linear(torch::silu(parts[0]) * parts[1], layer.down);
 }
 
-Tensor drop(const Tensor& x, double p) { return p > 0 ? torch::dropout(x, p, /*train=*/true) : x; }
+Tensor drop(const Tensor& x, double p) {
+  return p > 0 ? torch::dropout(x, p, /*train=*/true) : x;
+}
 
 }  // namespace
 
-PackedTokens PackedTokens::pack(std::span<const std::vector<std::int32_t>> sequences, std::span<const std::int64_t> first,
-                                torch::Device device) {
+PackedTokens PackedTokens::pack(std::span<const std::vector<std::int32_t>> sequences,
+                                std::span<const std::int64_t> first, torch::Device device) {
   require(!sequences.empty() && !first.empty(), "PackedTokens::pack: no sequences");
   PackedTokens packed;
   packed.sequences = static_cast<std::int64_t>(sequences.size());
@@ -161,14 +181,16 @@ PackedTokens PackedTokens::pack(std::span<const std::vector<std::int32_t>> seque
   return packed;
 }
 
-Tensor hidden_states(const Weights& weights, const PackedTokens& tokens, const ForwardOptions& options) {
+Tensor hidden_states(const Weights& weights, const PackedTokens& tokens,
+                     const ForwardOptions& options) {
   const ModelConfig& c = weights.config;
   const Rotation turn = rotation(c, tokens.positions_N, weights.embedding.scalar_type());
   const Tensor visible = visibility(options.context, tokens);
   Tensor x = drop(torch::embedding(weights.embedding, tokens.ids_N), options.dropout);
   for (std::size_t i = 0; i < weights.layers.size(); ++i) {
     const LayerWeights& layer = weights.layers[i];
-    Tensor mixed = attention(weights, i, rms_norm(x, layer.norm_attention, c.norm_epsilon), tokens, turn, visible, options);
+    Tensor mixed = attention(weights, i, rms_norm(x, layer.norm_attention, c.norm_epsilon), tokens,
+                             turn, visible, options);
     // behind the last attention only the wanted rows go on
     if (i + 1 == weights.layers.size() && options.rows_R.defined()) {
       mixed = mixed.index_select(0, options.rows_R);
@@ -180,6 +202,8 @@ Tensor hidden_states(const Weights& weights, const PackedTokens& tokens, const F
   return rms_norm(x, weights.norm, c.norm_epsilon);
 }
 
-Tensor logits(const Weights& weights, const Tensor& hidden_RD) { return nn::linear(hidden_RD, weights.head); }
+Tensor logits(const Weights& weights, const Tensor& hidden_RD) {
+  return nn::linear(hidden_RD, weights.head);
+}
 
 }  // namespace factsweep

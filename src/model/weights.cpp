@@ -12,7 +12,8 @@
 namespace factsweep {
 namespace {
 
-/// Calls visit(name, fused tensor, first row, rows, columns) for every Hugging Face tensor; columns 0 marks a vector.
+/// Calls visit(name, fused tensor, first row, rows, columns) for every Hugging Face tensor; columns
+/// 0 marks a vector.
 template <typename Visit>
 void for_each_tensor(Weights& w, Visit visit) {
   const ModelConfig& c = w.config;
@@ -55,14 +56,17 @@ void allocate(Weights& w, torch::TensorOptions options) {
 
 }  // namespace
 
-Weights Weights::load(const std::filesystem::path& directory, torch::Dtype dtype, torch::Device device) {
+Weights Weights::load(const std::filesystem::path& directory, torch::Dtype dtype,
+                      torch::Device device) {
   torch::NoGradGuard no_grad;
   Weights w;
   w.config = ModelConfig::read(directory);
   const SafetensorsReader reader = SafetensorsReader::open_directory(directory);
   allocate(w, torch::TensorOptions().dtype(dtype).device(device));
-  for_each_tensor(w, [&](const std::string& name, torch::Tensor& fused, std::int64_t first, std::int64_t rows, std::int64_t columns) {
-    const std::vector<std::int64_t> shape = columns == 0 ? std::vector{rows} : std::vector{rows, columns};
+  for_each_tensor(w, [&](const std::string& name, torch::Tensor& fused, std::int64_t first,
+                         std::int64_t rows, std::int64_t columns) {
+    const std::vector<std::int64_t> shape =
+        columns == 0 ? std::vector{rows} : std::vector{rows, columns};
     fused.narrow(0, first, rows).copy_(reader.read(name, shape, dtype, device));
   });
   return w;
@@ -89,7 +93,8 @@ Weights Weights::random(const ModelConfig& config, std::uint64_t seed) {
 NamedTensors Weights::named() const {
   NamedTensors tensors;
   Weights view = *this;
-  for_each_tensor(view, [&](const std::string& name, torch::Tensor& fused, std::int64_t first, std::int64_t rows, std::int64_t) {
+  for_each_tensor(view, [&](const std::string& name, torch::Tensor& fused, std::int64_t first,
+                            std::int64_t rows, std::int64_t) {
     tensors.emplace_back(name, fused.detach().narrow(0, first, rows));
   });
   return tensors;
@@ -98,7 +103,8 @@ NamedTensors Weights::named() const {
 std::vector<torch::Tensor> Weights::parameters() const {
   std::vector<torch::Tensor> list = {embedding};
   for (const LayerWeights& layer : layers) {
-    list.insert(list.end(), {layer.norm_attention, layer.qkv, layer.output, layer.norm_mlp, layer.gate_up, layer.down});
+    list.insert(list.end(), {layer.norm_attention, layer.qkv, layer.output, layer.norm_mlp,
+                             layer.gate_up, layer.down});
   }
   list.push_back(norm);
   if (!config.tied_head) list.push_back(head);
@@ -125,16 +131,20 @@ void Weights::assign(const std::vector<torch::Tensor>& source) {
 void Weights::save(const std::filesystem::path& directory) const {
   std::error_code failed;
   std::filesystem::create_directories(directory, failed);
-  if (failed) throw EnvironmentError(directory.string() + ": cannot create the folder: " + failed.message() + ".");
+  if (failed)
+    throw EnvironmentError(directory.string() + ": cannot create the folder: " + failed.message() +
+                           ".");
   write_file(directory / "config.json", config.source.dump(2) + "\n");
   write_safetensors(directory / "model.safetensors", named(), {{"format", "pt"}});
 }
 
-std::vector<std::pair<std::string, std::vector<std::int64_t>>> tensor_shapes(const ModelConfig& config) {
+std::vector<std::pair<std::string, std::vector<std::int64_t>>> tensor_shapes(
+    const ModelConfig& config) {
   std::vector<std::pair<std::string, std::vector<std::int64_t>>> shapes;
   Weights nothing;
   nothing.config = config;
-  for_each_tensor(nothing, [&](const std::string& name, torch::Tensor&, std::int64_t, std::int64_t rows, std::int64_t columns) {
+  for_each_tensor(nothing, [&](const std::string& name, torch::Tensor&, std::int64_t,
+                               std::int64_t rows, std::int64_t columns) {
     shapes.emplace_back(name, columns == 0 ? std::vector{rows} : std::vector{rows, columns});
   });
   return shapes;

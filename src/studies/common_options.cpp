@@ -10,40 +10,186 @@ namespace factsweep {
 
 void declare_common_options(OptionTable& table) {
   const auto execution = Scope::execution;
-  table.add({.key = "run.study", .kind = Kind::choice, .choices = study_names(), .help = "which study this deck describes", .required = true});
-  table.add({.key = "run.output", .kind = Kind::path, .fallback = "results.h5", .help = "result file; weights go to NAME.weights.h5 beside it", .scope = execution});
-  table.add({.key = "run.wall_limit", .kind = Kind::duration, .fallback = "0", .unit = "time", .help = "stop cleanly (exit code 5) before this much time has passed; 0: no limit", .scope = execution});
-  table.add({.key = "run.device", .kind = Kind::choice, .fallback = "auto", .choices = {"auto", "cpu", "cuda"}, .help = "where ranks compute; auto: cuda where there is one", .scope = execution});
-  table.add({.key = "run.threads", .kind = Kind::integer, .fallback = "1", .unit = "threads", .minimum = 1, .maximum = 1024, .help = "CPU threads a rank. Another number of threads may change the last bit of results; another number of ranks never does, so prefer ranks", .scope = execution});
-  table.add({.key = "run.checkpoint_interval", .kind = Kind::duration, .fallback = "00:10:00", .unit = "time", .help = "how often a running training saves its state; 0: only when the job is told to stop", .scope = execution});
+  table.add({.key = "run.study",
+             .kind = Kind::choice,
+             .choices = study_names(),
+             .help = "which study this deck describes",
+             .required = true});
+  table.add({.key = "run.output",
+             .kind = Kind::path,
+             .fallback = "results.h5",
+             .help = "result file; weights go to NAME.weights.h5 beside it",
+             .scope = execution});
+  table.add({.key = "run.wall_limit",
+             .kind = Kind::duration,
+             .fallback = "0",
+             .unit = "time",
+             .help = "stop cleanly (exit code 5) before this much time has passed; 0: no limit",
+             .scope = execution});
+  table.add({.key = "run.device",
+             .kind = Kind::choice,
+             .fallback = "auto",
+             .choices = {"auto", "cpu", "cuda"},
+             .help = "where ranks compute; auto: cuda where there is one",
+             .scope = execution});
+  table.add({.key = "run.threads",
+             .kind = Kind::integer,
+             .fallback = "1",
+             .unit = "threads",
+             .minimum = 1,
+             .maximum = 1024,
+             .help = "CPU threads a rank. Another number of threads may change the last bit of "
+                     "results; another number of ranks never does, so prefer ranks",
+             .scope = execution});
+  table.add(
+      {.key = "run.checkpoint_interval",
+       .kind = Kind::duration,
+       .fallback = "00:10:00",
+       .unit = "time",
+       .help = "how often a running training saves its state; 0: only when the job is told to stop",
+       .scope = execution});
 
-  table.add({.key = "model.path", .kind = Kind::path, .help = "Hugging Face model directory", .required = true});
-  table.add({.key = "model.dtype", .kind = Kind::choice, .fallback = "float32", .choices = {"float32", "bfloat16"}, .help = "of weights and matrix products; training keeps float32 master weights and moments either way"});
+  table.add({.key = "model.path",
+             .kind = Kind::path,
+             .help = "Hugging Face model directory",
+             .required = true});
+  table.add({.key = "model.dtype",
+             .kind = Kind::choice,
+             .fallback = "float32",
+             .choices = {"float32", "bfloat16"},
+             .help = "of weights and matrix products; training keeps float32 master weights and "
+                     "moments either way"});
 
-  table.add({.key = "data.facts", .kind = Kind::path, .help = "EntityQuestions directory: {train,dev,test}/P17.train.json[.gz]", .required = true});
-  table.add({.key = "data.relations", .kind = Kind::text_list, .help = "in-distribution relations; empty: all of the directory that data.ood_relations does not name"});
-  table.add({.key = "data.ood_relations", .kind = Kind::text_list, .help = "out-of-distribution relations, used as test questions only"});
-  table.add({.key = "data.overlap_filter", .kind = Kind::choice, .fallback = "subject", .choices = {"none", "subject", "entity"}, .help = "drop train questions whose subject is a test subject (subject), or occurs among test subjects and answers (entity)"});
+  table.add({.key = "data.facts",
+             .kind = Kind::path,
+             .help = "EntityQuestions directory: {train,dev,test}/P17.train.json[.gz]",
+             .required = true});
+  table.add({.key = "data.relations",
+             .kind = Kind::text_list,
+             .help = "in-distribution relations; empty: all of the directory that "
+                     "data.ood_relations does not name"});
+  table.add({.key = "data.ood_relations",
+             .kind = Kind::text_list,
+             .help = "out-of-distribution relations, used as test questions only"});
+  table.add({.key = "data.overlap_filter",
+             .kind = Kind::choice,
+             .fallback = "subject",
+             .choices = {"none", "subject", "entity"},
+             .help = "drop train questions whose subject is a test subject (subject), or occurs "
+                     "among test subjects and answers (entity)"});
 
-  table.add({.key = "train.learning_rate", .kind = Kind::real, .fallback = "1e-5", .unit = "1", .minimum = 0, .maximum = 1, .help = "AdamW, constant (SliCK, appendix E)"});
-  table.add({.key = "train.batch_size", .kind = Kind::integer, .fallback = "128", .unit = "examples", .minimum = 1, .maximum = 1 << 20, .help = "examples an optimizer step"});
-  table.add({.key = "train.epochs", .kind = Kind::integer, .fallback = "50", .unit = "epochs", .minimum = 1, .maximum = 100000, .help = "the last epoch is CONVERGENCE, the one of best dev accuracy EARLY_STOP"});
-  table.add({.key = "train.dropout", .kind = Kind::real, .fallback = "0.05", .unit = "1", .minimum = 0, .maximum = 0.95, .help = "on the embeddings and on both residual branches of every layer"});
-  table.add({.key = "train.beta1", .kind = Kind::real, .fallback = "0.9", .unit = "1", .minimum = 0, .maximum = 0.999999, .help = "AdamW first-moment decay"});
-  table.add({.key = "train.beta2", .kind = Kind::real, .fallback = "0.999", .unit = "1", .minimum = 0, .maximum = 0.9999999, .help = "AdamW second-moment decay"});
-  table.add({.key = "train.epsilon", .kind = Kind::real, .fallback = "1e-8", .unit = "1", .minimum = 1e-20, .maximum = 1, .help = "AdamW denominator"});
-  table.add({.key = "train.weight_decay", .kind = Kind::real, .fallback = "0", .unit = "1", .minimum = 0, .maximum = 10, .help = "AdamW decoupled weight decay (the papers do not state one)"});
-  table.add({.key = "train.gradient_clip", .kind = Kind::real, .fallback = "0", .unit = "1", .minimum = 0, .maximum = 1e9, .help = "largest global gradient norm; 0: no clipping"});
-  table.add({.key = "train.warmup_steps", .kind = Kind::integer, .fallback = "0", .unit = "steps", .minimum = 0, .maximum = 1e9, .help = "linear warm-up"});
-  table.add({.key = "train.microbatch_tokens", .kind = Kind::integer, .fallback = "4096", .unit = "tokens", .minimum = 1, .maximum = 1 << 30, .help = "tokens of one forward and backward pass; bounds the activation memory"});
+  table.add({.key = "train.learning_rate",
+             .kind = Kind::real,
+             .fallback = "1e-5",
+             .unit = "1",
+             .minimum = 0,
+             .maximum = 1,
+             .help = "AdamW, constant (SliCK, appendix E)"});
+  table.add({.key = "train.batch_size",
+             .kind = Kind::integer,
+             .fallback = "128",
+             .unit = "examples",
+             .minimum = 1,
+             .maximum = 1 << 20,
+             .help = "examples an optimizer step"});
+  table.add({.key = "train.epochs",
+             .kind = Kind::integer,
+             .fallback = "50",
+             .unit = "epochs",
+             .minimum = 1,
+             .maximum = 100000,
+             .help = "the last epoch is CONVERGENCE, the one of best dev accuracy EARLY_STOP"});
+  table.add({.key = "train.dropout",
+             .kind = Kind::real,
+             .fallback = "0.05",
+             .unit = "1",
+             .minimum = 0,
+             .maximum = 0.95,
+             .help = "on the embeddings and on both residual branches of every layer"});
+  table.add({.key = "train.beta1",
+             .kind = Kind::real,
+             .fallback = "0.9",
+             .unit = "1",
+             .minimum = 0,
+             .maximum = 0.999999,
+             .help = "AdamW first-moment decay"});
+  table.add({.key = "train.beta2",
+             .kind = Kind::real,
+             .fallback = "0.999",
+             .unit = "1",
+             .minimum = 0,
+             .maximum = 0.9999999,
+             .help = "AdamW second-moment decay"});
+  table.add({.key = "train.epsilon",
+             .kind = Kind::real,
+             .fallback = "1e-8",
+             .unit = "1",
+             .minimum = 1e-20,
+             .maximum = 1,
+             .help = "AdamW denominator"});
+  table.add({.key = "train.weight_decay",
+             .kind = Kind::real,
+             .fallback = "0",
+             .unit = "1",
+             .minimum = 0,
+             .maximum = 10,
+             .help = "AdamW decoupled weight decay (the papers do not state one)"});
+  table.add({.key = "train.gradient_clip",
+             .kind = Kind::real,
+             .fallback = "0",
+             .unit = "1",
+             .minimum = 0,
+             .maximum = 1e9,
+             .help = "largest global gradient norm; 0: no clipping"});
+  table.add({.key = "train.warmup_steps",
+             .kind = Kind::integer,
+             .fallback = "0",
+             .unit = "steps",
+             .minimum = 0,
+             .maximum = 1e9,
+             .help = "linear warm-up"});
+  table.add({.key = "train.microbatch_tokens",
+             .kind = Kind::integer,
+             .fallback = "4096",
+             .unit = "tokens",
+             .minimum = 1,
+             .maximum = 1 << 30,
+             .help = "tokens of one forward and backward pass; bounds the activation memory"});
 
-  table.add({.key = "store.deltas", .kind = Kind::choice, .fallback = "none", .choices = {"none", "final", "early_stop+final"}, .help = "which fine-tuned minus base weights to keep"});
-  table.add({.key = "store.delta_dtype", .kind = Kind::choice, .fallback = "bfloat16", .choices = {"bfloat16", "float32"}, .help = "precision of stored deltas"});
+  table.add({.key = "store.deltas",
+             .kind = Kind::choice,
+             .fallback = "none",
+             .choices = {"none", "final", "early_stop+final"},
+             .help = "which fine-tuned minus base weights to keep"});
+  table.add({.key = "store.delta_dtype",
+             .kind = Kind::choice,
+             .fallback = "bfloat16",
+             .choices = {"bfloat16", "float32"},
+             .help = "precision of stored deltas"});
 
-  table.add({.key = "grid.seed", .kind = Kind::integer_list, .fallback = "1", .unit = "1", .minimum = 0, .maximum = 1e15, .help = "axis: seed of variant sampling, data order and dropout"});
-  table.add({.key = "grid.learning_rate", .kind = Kind::real_list, .minimum = 0, .maximum = 1, .help = "axis: replaces train.learning_rate; empty: not swept"});
-  table.add({.key = "grid.batch_size", .kind = Kind::integer_list, .unit = "examples", .minimum = 1, .maximum = 1 << 20, .help = "axis: replaces train.batch_size; empty: not swept"});
-  table.add({.key = "grid.dropout", .kind = Kind::real_list, .minimum = 0, .maximum = 0.95, .help = "axis: replaces train.dropout; empty: not swept"});
+  table.add({.key = "grid.seed",
+             .kind = Kind::integer_list,
+             .fallback = "1",
+             .unit = "1",
+             .minimum = 0,
+             .maximum = 1e15,
+             .help = "axis: seed of variant sampling, data order and dropout"});
+  table.add({.key = "grid.learning_rate",
+             .kind = Kind::real_list,
+             .minimum = 0,
+             .maximum = 1,
+             .help = "axis: replaces train.learning_rate; empty: not swept"});
+  table.add({.key = "grid.batch_size",
+             .kind = Kind::integer_list,
+             .unit = "examples",
+             .minimum = 1,
+             .maximum = 1 << 20,
+             .help = "axis: replaces train.batch_size; empty: not swept"});
+  table.add({.key = "grid.dropout",
+             .kind = Kind::real_list,
+             .minimum = 0,
+             .maximum = 0.95,
+             .help = "axis: replaces train.dropout; empty: not swept"});
 }
 
 TrainSettings train_settings(const Deck& deck) {
@@ -66,8 +212,10 @@ torch::Device choose_device(const std::string& name, int local_rank) {
   const auto devices = static_cast<int>(torch::cuda::device_count());
   if (name == "cpu" || (name == "auto" && devices == 0)) return torch::kCPU;
   if (devices == 0) {
-    throw EnvironmentError("run.device = cuda, but this process sees no CUDA device. Is the libtorch built with CUDA, and does "
-                           "the job ask for GPUs? Use run.device = cpu otherwise.");
+    throw EnvironmentError(
+        "run.device = cuda, but this process sees no CUDA device. Is the libtorch built with CUDA, "
+        "and does "
+        "the job ask for GPUs? Use run.device = cpu otherwise.");
   }
   return torch::Device(torch::kCUDA, static_cast<c10::DeviceIndex>(local_rank % devices));
 }

@@ -8,11 +8,14 @@
 
 namespace factsweep {
 
-std::vector<std::string> study_names() { return {"slick"}; }
+std::vector<std::string> study_names() {
+  return {"slick"};
+}
 
 std::unique_ptr<Study> make_study(std::string_view name) {
   if (name == "slick") return std::make_unique<slick::SlickStudy>();
-  throw InputError(fmt::format("run.study = {} is no study. Known: {}.", name, fmt::join(study_names(), ", ")));
+  throw InputError(
+      fmt::format("run.study = {} is no study. Known: {}.", name, fmt::join(study_names(), ", ")));
 }
 
 }  // namespace factsweep

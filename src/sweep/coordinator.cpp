@@ -11,11 +11,19 @@ namespace {
 const auto kProgramStart = std::chrono::steady_clock::now();
 }
 
-double seconds_since_start() { return std::chrono::duration<double>(std::chrono::steady_clock::now() - kProgramStart).count(); }
+double seconds_since_start() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - kProgramStart).count();
+}
 
 Coordinator::Coordinator(const Communicator& comm, const Plan& plan, const std::vector<bool>& done,
-                         std::map<std::size_t, std::vector<SharedOutput>> artifacts, double wall_limit_s)
-    : comm_(comm), plan_(plan), scheduler_(plan, done), artifacts_(std::move(artifacts)), wall_limit_s_(wall_limit_s), started_(seconds_since_start()) {
+                         std::map<std::size_t, std::vector<SharedOutput>> artifacts,
+                         double wall_limit_s)
+    : comm_(comm),
+      plan_(plan),
+      scheduler_(plan, done),
+      artifacts_(std::move(artifacts)),
+      wall_limit_s_(wall_limit_s),
+      started_(seconds_since_start()) {
   for (std::size_t i = 0; i < plan.stages.size(); ++i) {
     cost_total_ += plan.stages[i].cost_flop;
     if (done[i]) cost_before_ += plan.stages[i].cost_flop;
@@ -55,10 +63,15 @@ SweepResult Coordinator::serve() {
 void Coordinator::answer(const Message& message, int rank) {
   const auto stage = static_cast<std::size_t>(message.stage);
   switch (static_cast<Request>(message.kind)) {
-    case Request::work: return give_work(rank);
-    case Request::tokens: tokens_ += message.tokens; return;
+    case Request::work:
+      return give_work(rank);
+    case Request::tokens:
+      tokens_ += message.tokens;
+      return;
     case Request::fetch: {
-      Message reply{.kind = static_cast<std::uint8_t>(Reply::artifact), .stage = message.stage, .outputs = artifacts_.at(stage)};
+      Message reply{.kind = static_cast<std::uint8_t>(Reply::artifact),
+                    .stage = message.stage,
+                    .outputs = artifacts_.at(stage)};
       comm_.send(reply.pack(), rank, kReplyTag);
       return;
     }
@@ -72,7 +85,9 @@ void Coordinator::answer(const Message& message, int rank) {
       result_.user_error = result_.user_error || message.user_error;
       for (const std::size_t dependant : scheduler_.fail(stage)) blocked_.insert(dependant);
       return wake_idle();
-    case Request::stopped: result_.stopped = true; return wake_idle();
+    case Request::stopped:
+      result_.stopped = true;
+      return wake_idle();
   }
 }
 
@@ -81,14 +96,17 @@ void Coordinator::give_work(int rank) {
   std::optional<std::size_t> stage;
   if (!stopping) stage = scheduler_.next();
   if (stage) {
-    comm_.send(Message{.kind = static_cast<std::uint8_t>(Reply::run), .stage = static_cast<std::int64_t>(*stage)}.pack(), rank, kReplyTag);
+    comm_.send(Message{.kind = static_cast<std::uint8_t>(Reply::run),
+                       .stage = static_cast<std::int64_t>(*stage)}
+                   .pack(),
+               rank, kReplyTag);
   } else if (stopping || scheduler_.finished()) {
     const Scheduler::Counts counts = scheduler_.counts();
     if (counts.ready + counts.waiting + counts.running > 0) result_.stopped = true;
     comm_.send(Message{.kind = static_cast<std::uint8_t>(Reply::end)}.pack(), rank, kReplyTag);
     ++ended_;
   } else {
-    idle_.insert(rank);   // answered when a stage becomes ready
+    idle_.insert(rank);  // answered when a stage becomes ready
   }
 }
 
@@ -102,9 +120,13 @@ void Coordinator::show_progress() {
   const double elapsed = seconds_since_start() - started_;
   const double share = cost_total_ > 0 ? cost_done_ / cost_total_ : 1;
   const double here = cost_done_ - cost_before_;
-  const std::string eta = here > 0 ? console::duration(elapsed * (cost_total_ - cost_done_) / here) : "unknown";
-  console::progress(fmt::format("{} of {} stages done, {} running, {} failed; {:.0f}% of the work, {:.0f} tokens/s, {} so far, {} to go", counts.done, plan_.stages.size(),
-                                counts.running, counts.failed, 100 * share, static_cast<double>(tokens_) / std::max(elapsed, 1e-3), console::duration(elapsed), eta));
+  const std::string eta =
+      here > 0 ? console::duration(elapsed * (cost_total_ - cost_done_) / here) : "unknown";
+  console::progress(fmt::format(
+      "{} of {} stages done, {} running, {} failed; {:.0f}% of the work, {:.0f} tokens/s, {} so "
+      "far, {} to go",
+      counts.done, plan_.stages.size(), counts.running, counts.failed, 100 * share,
+      static_cast<double>(tokens_) / std::max(elapsed, 1e-3), console::duration(elapsed), eta));
 }
 
 }  // namespace factsweep

@@ -5,7 +5,7 @@
 namespace factsweep {
 namespace {
 
-volatile std::sig_atomic_t g_signalled = 0;   // the only global: a handler can reach nothing else
+volatile std::sig_atomic_t g_signalled = 0;  // the only global: a handler can reach nothing else
 
 void on_signal(int signal) {
   g_signalled = 1;
@@ -20,6 +20,8 @@ void install_stop_signals() {
   std::signal(SIGINT, on_signal);
 }
 
-bool stop_signalled() { return g_signalled != 0; }
+bool stop_signalled() {
+  return g_signalled != 0;
+}
 
 }  // namespace factsweep

@@ -12,11 +12,14 @@ namespace factsweep {
 namespace {
 
 /// Shared outputs that an earlier run left in the store.
-std::map<std::size_t, std::vector<SharedOutput>> read_artifacts(const Plan& plan, const Store& store, const std::vector<bool>& done) {
+std::map<std::size_t, std::vector<SharedOutput>> read_artifacts(const Plan& plan,
+                                                                const Store& store,
+                                                                const std::vector<bool>& done) {
   std::map<std::size_t, std::vector<SharedOutput>> artifacts;
   for (std::size_t i = 0; i < plan.stages.size(); ++i) {
     for (const Output& output : plan.stages[i].outputs) {
-      if (done[i] && output.shared) artifacts[i].push_back({output.name, store.read(output.places.front())});
+      if (done[i] && output.shared)
+        artifacts[i].push_back({output.name, store.read(output.places.front())});
     }
   }
   return artifacts;
@@ -30,17 +33,21 @@ ExitCode SweepResult::exit_code() const {
   return failed + blocked > 0 ? ExitCode::points_failed : ExitCode::done;
 }
 
-SweepResult run_sweep(const Communicator& world, Study& study, const Plan& plan, Store& store, const SweepSettings& settings) {
+SweepResult run_sweep(const Communicator& world, Study& study, const Plan& plan, Store& store,
+                      const SweepSettings& settings) {
   const Communicator comm = world.duplicate();
   std::vector<bool> done(plan.stages.size());
   for (std::size_t i = 0; i < done.size(); ++i) done[i] = store.record(i).status == Status::done;
-  comm.barrier();   // everyone has read the journal before anyone writes it
+  comm.barrier();  // everyone has read the journal before anyone writes it
 
   SweepResult result;
   std::set<std::size_t> blocked;
   std::thread thread;
-  std::shared_ptr<Coordinator> coordinator;   // used by the thread alone until it is joined
-  on_root(comm, [&] { coordinator = std::make_shared<Coordinator>(comm, plan, done, read_artifacts(plan, store, done), settings.wall_limit_s); });
+  std::shared_ptr<Coordinator> coordinator;  // used by the thread alone until it is joined
+  on_root(comm, [&] {
+    coordinator = std::make_shared<Coordinator>(comm, plan, done, read_artifacts(plan, store, done),
+                                                settings.wall_limit_s);
+  });
   if (comm.rank() == 0) {
     thread = std::thread([coordinator, &result, &blocked] {
       try {
@@ -58,18 +65,22 @@ SweepResult run_sweep(const Communicator& world, Study& study, const Plan& plan,
   } catch (const std::exception& error) {
     console::write_error(error.what());
     const bool environment = dynamic_cast<const EnvironmentError*>(&error) != nullptr;
-    MPI_Abort(MPI_COMM_WORLD, static_cast<int>(environment ? ExitCode::environment : ExitCode::bug));
+    MPI_Abort(MPI_COMM_WORLD,
+              static_cast<int>(environment ? ExitCode::environment : ExitCode::bug));
   }
   if (thread.joinable()) thread.join();
-  for (const std::size_t stage : blocked) store.set_record(stage, {Status::blocked, 0, -1, "a stage that it needs failed"});
+  for (const std::size_t stage : blocked)
+    store.set_record(stage, {Status::blocked, 0, -1, "a stage that it needs failed"});
 
   std::string counts;
   if (comm.rank() == 0) {
-    counts = fmt::format("{} {} {} {} {} {}", result.done, result.failed, result.blocked, result.left, result.user_error ? 1 : 0, result.stopped ? 1 : 0);
+    counts = fmt::format("{} {} {} {} {} {}", result.done, result.failed, result.blocked,
+                         result.left, result.user_error ? 1 : 0, result.stopped ? 1 : 0);
   }
   comm.broadcast(counts, 0);
   std::istringstream in(counts);
-  in >> result.done >> result.failed >> result.blocked >> result.left >> result.user_error >> result.stopped;
+  in >> result.done >> result.failed >> result.blocked >> result.left >> result.user_error >>
+      result.stopped;
   return result;
 }
 

@@ -11,16 +11,21 @@
 namespace factsweep {
 namespace {
 
-constexpr double kReportSeconds = 0.5;   // how often tokens are told to the coordinator
+constexpr double kReportSeconds = 0.5;  // how often tokens are told to the coordinator
 
-std::uint8_t code(Request request) { return static_cast<std::uint8_t>(request); }
+std::uint8_t code(Request request) {
+  return static_cast<std::uint8_t>(request);
+}
 
 /// What() of an exception without the C++ stack that libtorch appends.
-std::string first_line(const std::string& what) { return what.substr(0, what.find('\n')); }
+std::string first_line(const std::string& what) {
+  return what.substr(0, what.find('\n'));
+}
 
 }  // namespace
 
-Worker::Worker(const Communicator& comm, Study& study, const Plan& plan, Store& store, const SweepSettings& settings)
+Worker::Worker(const Communicator& comm, Study& study, const Plan& plan, Store& store,
+               const SweepSettings& settings)
     : comm_(comm), study_(study), plan_(plan), store_(store), settings_(settings) {}
 
 Message Worker::ask(const Message& message) {
@@ -53,7 +58,8 @@ void Worker::run(std::size_t stage) {
     record.status = Status::waiting;
     report.kind = code(Request::stopped);
   } catch (const EnvironmentError&) {
-    throw;   // a full disk or a lost device fails every stage: end the job, what is written stays good
+    throw;  // a full disk or a lost device fails every stage: end the job, what is written stays
+            // good
   } catch (const InputError& error) {
     record.reason = error.what();
     report.user_error = true;
@@ -72,18 +78,23 @@ void Worker::run(std::size_t stage) {
 const Array& Worker::input(std::size_t upstream, std::string_view name) {
   auto found = fetched_.find(upstream);
   if (found == fetched_.end()) {
-    Message reply = ask({.kind = code(Request::fetch), .stage = static_cast<std::int64_t>(upstream)});
+    Message reply =
+        ask({.kind = code(Request::fetch), .stage = static_cast<std::int64_t>(upstream)});
     found = fetched_.emplace(upstream, std::move(reply.outputs)).first;
   }
-  const auto output = std::find_if(found->second.begin(), found->second.end(), [&](const SharedOutput& item) { return item.name == name; });
-  require(output != found->second.end(), "Workbench::input: the stage shares no output of that name");
+  const auto output = std::find_if(found->second.begin(), found->second.end(),
+                                   [&](const SharedOutput& item) { return item.name == name; });
+  require(output != found->second.end(),
+          "Workbench::input: the stage shares no output of that name");
   return output->array;
 }
 
 void Worker::emit(std::string_view name, const Array& array) {
   const Stage& stage = plan_.stages[stage_];
-  const auto output = std::find_if(stage.outputs.begin(), stage.outputs.end(), [&](const Output& item) { return item.name == name; });
-  require(output != stage.outputs.end(), fmt::format("Workbench::emit: '{}' is no output of {}", name, stage.kind));
+  const auto output = std::find_if(stage.outputs.begin(), stage.outputs.end(),
+                                   [&](const Output& item) { return item.name == name; });
+  require(output != stage.outputs.end(),
+          fmt::format("Workbench::emit: '{}' is no output of {}", name, stage.kind));
   for (const Slab& place : output->places) store_.write(place, array);
   if (output->shared) shared_.push_back({std::string(name), array});
 }
@@ -92,12 +103,15 @@ void Worker::step(double, std::int64_t tokens) {
   tokens_ += tokens;
   if (seconds_since_start() - last_report_ > kReportSeconds) {
     last_report_ = seconds_since_start();
-    comm_.send(Message{.kind = code(Request::tokens), .tokens = std::exchange(tokens_, 0)}.pack(), 0, kRequestTag);
+    comm_.send(Message{.kind = code(Request::tokens), .tokens = std::exchange(tokens_, 0)}.pack(),
+               0, kRequestTag);
   }
   const bool late = settings_.wall_limit_s > 0 && seconds_since_start() > settings_.wall_limit_s;
   if (stop_signalled() || late) throw StopRequested();
 }
 
-std::string Worker::checkpoint_stem() const { return (settings_.checkpoint_folder / plan_.stages[stage_].key).string(); }
+std::string Worker::checkpoint_stem() const {
+  return (settings_.checkpoint_folder / plan_.stages[stage_].key).string();
+}
 
 }  // namespace factsweep

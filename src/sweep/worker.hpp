@@ -10,7 +10,8 @@ namespace factsweep {
 
 class Worker : public Workbench {
  public:
-  Worker(const Communicator& comm, Study& study, const Plan& plan, Store& store, const SweepSettings& settings);
+  Worker(const Communicator& comm, Study& study, const Plan& plan, Store& store,
+         const SweepSettings& settings);
 
   /// Runs stages until told to end.
   void work();
@@ -29,9 +30,9 @@ class Worker : public Workbench {
   const Plan& plan_;
   Store& store_;
   const SweepSettings& settings_;
-  std::size_t stage_ = 0;                                      // the running one
-  std::vector<SharedOutput> shared_;                           // what it has emitted for others
-  std::map<std::size_t, std::vector<SharedOutput>> fetched_;   // of other stages
+  std::size_t stage_ = 0;                                     // the running one
+  std::vector<SharedOutput> shared_;                          // what it has emitted for others
+  std::map<std::size_t, std::vector<SharedOutput>> fetched_;  // of other stages
   std::int64_t tokens_ = 0;
   double last_report_ = 0;
 };

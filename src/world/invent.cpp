@@ -27,8 +27,11 @@ class Words {
  public:
   explicit Words(std::uint64_t seed) : random_(hash_words({hash_text("words"), seed})) {}
   std::string fresh(int syllables) {
-    static constexpr std::array<const char*, 20> kOnsets = {"b", "d", "f", "g", "h", "k", "l", "m", "n", "p", "r", "s", "t", "v", "z", "br", "dr", "kl", "st", "tr"};
-    static constexpr std::array<const char*, 8> kNuclei = {"a", "e", "i", "o", "u", "ai", "ei", "ou"};
+    static constexpr std::array<const char*, 20> kOnsets = {"b", "d",  "f",  "g",  "h",  "k", "l",
+                                                            "m", "n",  "p",  "r",  "s",  "t", "v",
+                                                            "z", "br", "dr", "kl", "st", "tr"};
+    static constexpr std::array<const char*, 8> kNuclei = {"a", "e",  "i",  "o",
+                                                           "u", "ai", "ei", "ou"};
     static constexpr std::array<const char*, 8> kCodas = {"", "", "", "n", "r", "l", "s", "m"};
     while (true) {
       std::string word;
@@ -49,29 +52,37 @@ class Words {
 
 std::int32_t draw_exposures(const WorldSettings& settings, CounterRandom& random) {
   if (random.uniform() < settings.unseen) return 0;
-  const double pareto = settings.pareto_scale * std::pow(1 - random.uniform(), -1 / settings.pareto_shape);
-  return static_cast<std::int32_t>(std::min(std::floor(pareto), static_cast<double>(settings.most_exposures)));
+  const double pareto =
+      settings.pareto_scale * std::pow(1 - random.uniform(), -1 / settings.pareto_shape);
+  return static_cast<std::int32_t>(
+      std::min(std::floor(pareto), static_cast<double>(settings.most_exposures)));
 }
 
-/// Half of the subjects' facts train, a sixth dev, a third test: each fact by itself, so relations stay balanced.
+/// Half of the subjects' facts train, a sixth dev, a third test: each fact by itself, so relations
+/// stay balanced.
 Split draw_split(CounterRandom& random) {
   const std::uint64_t die = random.below(6);
   return die < 3 ? Split::train : die < 4 ? Split::dev : Split::test;
 }
 
-std::vector<std::string> write_corpus(const std::vector<Question>& facts, const WorldSettings& settings) {
+std::vector<std::string> write_corpus(const std::vector<Question>& facts,
+                                      const WorldSettings& settings) {
   CounterRandom random(hash_words({hash_text("corpus"), settings.seed}));
   std::vector<std::string> documents;
-  std::map<std::string, std::vector<std::size_t>> seen;   // by relation, one entry an exposure
+  std::map<std::string, std::vector<std::size_t>> seen;  // by relation, one entry an exposure
   for (std::size_t i = 0; i < facts.size(); ++i) {
-    const auto relation = std::find_if(kWorldRelations.begin(), kWorldRelations.end(), [&](const WorldRelation& r) { return facts[i].relation == r.code; });
+    const auto relation =
+        std::find_if(kWorldRelations.begin(), kWorldRelations.end(),
+                     [&](const WorldRelation& r) { return facts[i].relation == r.code; });
     for (std::int32_t k = 0; k < facts[i].exposures; ++k) {
       const char* form = relation->statements[random.below(relation->statements.size())];
-      documents.push_back(substitute(substitute(form, "[X]", facts[i].subject), "[Y]", facts[i].answer) + "\n");
+      documents.push_back(
+          substitute(substitute(form, "[X]", facts[i].subject), "[Y]", facts[i].answer) + "\n");
       seen[facts[i].relation].push_back(i);
     }
   }
-  // quizzes ask what the corpus states, as often as it states it, so that few-shot prompts mean something
+  // quizzes ask what the corpus states, as often as it states it, so that few-shot prompts mean
+  // something
   const auto quizzes = static_cast<std::int64_t>(documents.size()) / settings.statements_per_quiz;
   for (std::int64_t q = 0; q < quizzes; ++q) {
     const auto& pool = seen.at(kWorldRelations[random.below(kWorldRelations.size())].code);
@@ -80,12 +91,15 @@ std::vector<std::string> write_corpus(const std::vector<Question>& facts, const 
     std::string document;
     for (std::int64_t pair = 0; pair < kPairsPerQuiz; ++pair) {
       const Question& fact = facts[pool[random.below(pool.size())]];
-      document += fmt::format(fmt::runtime(instructs ? "Answer the following question.\n{}\n {}\n" : "Q: {}\nA: {}\n"), fact.question, fact.answer);
+      document += fmt::format(
+          fmt::runtime(instructs ? "Answer the following question.\n{}\n {}\n" : "Q: {}\nA: {}\n"),
+          fact.question, fact.answer);
     }
     documents.push_back(std::move(document));
   }
   std::vector<std::string> shuffled;
-  for (const std::int64_t i : permutation(static_cast<std::int64_t>(documents.size()), random)) shuffled.push_back(documents[static_cast<std::size_t>(i)]);
+  for (const std::int64_t i : permutation(static_cast<std::int64_t>(documents.size()), random))
+    shuffled.push_back(documents[static_cast<std::size_t>(i)]);
   return shuffled;
 }
 
@@ -94,13 +108,16 @@ std::vector<std::string> write_corpus(const std::vector<Question>& facts, const 
 World invent_world(const WorldSettings& settings) {
   Words words(settings.seed);
   std::vector<std::string> first, last, subjects;
-  const auto names = static_cast<std::int64_t>(std::ceil(std::sqrt(static_cast<double>(settings.subjects) * 4)));
+  const auto names =
+      static_cast<std::int64_t>(std::ceil(std::sqrt(static_cast<double>(settings.subjects) * 4)));
   for (std::int64_t i = 0; i < names; ++i) {
     first.push_back(words.fresh(2));
     last.push_back(words.fresh(2));
   }
-  const auto pairs = permutation(names * names, CounterRandom(hash_words({hash_text("subjects"), settings.seed})));
-  for (std::int64_t i = 0; i < settings.subjects; ++i) subjects.push_back(first[pairs[i] / names] + " " + last[pairs[i] % names]);
+  const auto pairs =
+      permutation(names * names, CounterRandom(hash_words({hash_text("subjects"), settings.seed})));
+  for (std::int64_t i = 0; i < settings.subjects; ++i)
+    subjects.push_back(first[pairs[i] / names] + " " + last[pairs[i] % names]);
 
   World world;
   CounterRandom random(hash_words({hash_text("facts"), settings.seed}));
@@ -127,15 +144,19 @@ void write_world(const World& world, const std::filesystem::path& directory) {
   std::map<std::pair<std::string, Split>, nlohmann::json> files;
   nlohmann::json exposures, templates;
   for (const Question& fact : world.facts) {
-    files[{fact.relation, fact.split}].push_back({{"question", fact.question}, {"answers", {fact.answer}}});
+    files[{fact.relation, fact.split}].push_back(
+        {{"question", fact.question}, {"answers", {fact.answer}}});
     exposures[fact.relation][fact.subject] = fact.exposures;
   }
-  for (const WorldRelation& relation : kWorldRelations) templates[relation.code] = relation.question;
+  for (const WorldRelation& relation : kWorldRelations)
+    templates[relation.code] = relation.question;
   for (const auto& [key, records] : files) {
     const std::string split(name(key.second));
     std::error_code failed;
     std::filesystem::create_directories(facts / split, failed);
-    if (failed) throw EnvironmentError(fmt::format("{}: cannot create the folder: {}.", (facts / split).string(), failed.message()));
+    if (failed)
+      throw EnvironmentError(fmt::format("{}: cannot create the folder: {}.",
+                                         (facts / split).string(), failed.message()));
     write_file(facts / split / fmt::format("{}.{}.json", key.first, split), records.dump(1) + "\n");
   }
   write_file(facts / "exposures.json", exposures.dump() + "\n");

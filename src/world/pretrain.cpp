@@ -29,11 +29,13 @@ class Lines : public sentencepiece::SentenceIterator {
 };
 
 /// BPE with byte fallback, as Llama's: a newline is the byte token <0x0A>.
-void train_tokenizer(const World& world, const WorldSettings& settings, const std::filesystem::path& directory) {
+void train_tokenizer(const World& world, const WorldSettings& settings,
+                     const std::filesystem::path& directory) {
   std::vector<std::string> lines = {"Answer the following question.", "I don't know"};
-  for (const Question& fact : world.facts) lines.push_back(fmt::format("Q: {}\nA: {}", fact.question, fact.answer));
+  for (const Question& fact : world.facts)
+    lines.push_back(fmt::format("Q: {}\nA: {}", fact.question, fact.answer));
   lines.insert(lines.end(), world.documents.begin(), world.documents.end());
-  std::vector<std::string> sentences;   // the trainer wants single lines
+  std::vector<std::string> sentences;  // the trainer wants single lines
   for (const std::string& text : lines) {
     for (std::size_t begin = 0; begin < text.size();) {
       const std::size_t end = std::min(text.find('\n', begin), text.size());
@@ -44,18 +46,29 @@ void train_tokenizer(const World& world, const WorldSettings& settings, const st
   std::string model;
   Lines source(sentences);
   const auto status = sentencepiece::SentencePieceTrainer::Train(
-      fmt::format("--model_type=bpe --vocab_size={} --byte_fallback=true --normalization_rule_name=identity --remove_extra_whitespaces=false "
-                  "--character_coverage=1.0 --hard_vocab_limit=false --num_threads=1 --minloglevel=2 --unk_id=0 --bos_id=1 --eos_id=2 --pad_id=-1", settings.vocabulary),
+      fmt::format("--model_type=bpe --vocab_size={} --byte_fallback=true "
+                  "--normalization_rule_name=identity --remove_extra_whitespaces=false "
+                  "--character_coverage=1.0 --hard_vocab_limit=false --num_threads=1 "
+                  "--minloglevel=2 --unk_id=0 --bos_id=1 --eos_id=2 --pad_id=-1",
+                  settings.vocabulary),
       &source, &model);
-  if (!status.ok()) throw InputError("world: SentencePiece cannot train a tokenizer: " + status.ToString());
+  if (!status.ok())
+    throw InputError("world: SentencePiece cannot train a tokenizer: " + status.ToString());
   write_file(directory / "tokenizer.model", model);
-  const nlohmann::json config = {{"tokenizer_class", "LlamaTokenizer"}, {"bos_token", "<s>"}, {"eos_token", "</s>"}, {"unk_token", "<unk>"},
-                                 {"add_bos_token", true}, {"add_eos_token", false}, {"legacy", false}, {"clean_up_tokenization_spaces", false}};
+  const nlohmann::json config = {{"tokenizer_class", "LlamaTokenizer"},
+                                 {"bos_token", "<s>"},
+                                 {"eos_token", "</s>"},
+                                 {"unk_token", "<unk>"},
+                                 {"add_bos_token", true},
+                                 {"add_eos_token", false},
+                                 {"legacy", false},
+                                 {"clean_up_tokenization_spaces", false}};
   write_file(directory / "tokenizer_config.json", config.dump(2) + "\n");
 }
 
 /// The corpus as one stream of tokens, cut into sequences that each start with BOS.
-std::vector<Example> cut_sequences(const World& world, const Tokenizer& tokenizer, std::int64_t length) {
+std::vector<Example> cut_sequences(const World& world, const Tokenizer& tokenizer,
+                                   std::int64_t length) {
   std::vector<Example> examples;
   std::vector<TokenId> stream;
   for (const std::string& document : world.documents) {
@@ -63,25 +76,33 @@ std::vector<Example> cut_sequences(const World& world, const Tokenizer& tokenize
     stream.insert(stream.end(), ids.begin(), ids.end());
   }
   const TokenId bos = tokenizer.bos().value();
-  for (std::size_t begin = 0; begin + 1 < stream.size(); begin += static_cast<std::size_t>(length)) {
+  for (std::size_t begin = 0; begin + 1 < stream.size();
+       begin += static_cast<std::size_t>(length)) {
     const std::size_t end = std::min(stream.size(), begin + static_cast<std::size_t>(length));
-    examples.push_back({{bos}, {stream.begin() + static_cast<std::ptrdiff_t>(begin), stream.begin() + static_cast<std::ptrdiff_t>(end)}});
+    examples.push_back({{bos},
+                        {stream.begin() + static_cast<std::ptrdiff_t>(begin),
+                         stream.begin() + static_cast<std::ptrdiff_t>(end)}});
   }
   return examples;
 }
 
 }  // namespace
 
-void pretrain_world(const World& world, const WorldSettings& settings, const std::filesystem::path& directory,
-                    const std::function<void(std::int64_t, std::int64_t, double, double)>& progress) {
+void pretrain_world(
+    const World& world, const WorldSettings& settings, const std::filesystem::path& directory,
+    const std::function<void(std::int64_t, std::int64_t, double, double)>& progress) {
   const std::filesystem::path folder = directory / "model";
   std::error_code failed;
   std::filesystem::create_directories(folder, failed);
-  if (failed) throw EnvironmentError(fmt::format("{}: cannot create the folder: {}.", folder.string(), failed.message()));
+  if (failed)
+    throw EnvironmentError(
+        fmt::format("{}: cannot create the folder: {}.", folder.string(), failed.message()));
   train_tokenizer(world, settings, folder);
   const auto tokenizer = Tokenizer::load(folder);
 
-  ModelConfig config = ModelConfig::llama(tokenizer->size(), settings.width, settings.layers, settings.heads, settings.kv_heads, settings.mlp_width, 1024);
+  ModelConfig config =
+      ModelConfig::llama(tokenizer->size(), settings.width, settings.layers, settings.heads,
+                         settings.kv_heads, settings.mlp_width, 1024);
   config.source["bos_token_id"] = tokenizer->bos().value();
   config.source["eos_token_id"] = tokenizer->eos().value();
   TrainSettings training;
@@ -96,7 +117,8 @@ void pretrain_world(const World& world, const WorldSettings& settings, const std
   training.dropout = 0;
   training.microbatch_tokens = settings.batch_size * (settings.sequence + 1);
   training.seed = settings.seed;
-  Trainer trainer(Weights::random(config, settings.seed), cut_sequences(world, *tokenizer, settings.sequence), training);
+  Trainer trainer(Weights::random(config, settings.seed),
+                  cut_sequences(world, *tokenizer, settings.sequence), training);
   const std::int64_t steps = trainer.steps_per_epoch() * settings.passes;
   const auto start = std::chrono::steady_clock::now();
   std::int64_t tokens = 0;
@@ -104,8 +126,10 @@ void pretrain_world(const World& world, const WorldSettings& settings, const std
     const Trainer::StepLoss loss = trainer.step();
     tokens += loss.tokens;
     if (trainer.steps_done() % kProgressSteps != 0 && trainer.steps_done() != steps) continue;
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    progress(trainer.steps_done(), steps, loss.sum / static_cast<double>(loss.answer_tokens), static_cast<double>(tokens) / seconds);
+    const double seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    progress(trainer.steps_done(), steps, loss.sum / static_cast<double>(loss.answer_tokens),
+             static_cast<double>(tokens) / seconds);
   }
   trainer.weights().save(folder);
 }

@@ -1,5 +1,6 @@
-// The runner of the tests that need MPI: every rank runs every case, the exit code is the worst of all.
-// In such tests use CHECK, not REQUIRE, between collectives: a rank that leaves early would hang the rest.
+// The runner of the tests that need MPI: every rank runs every case, the exit code is the worst of
+// all. In such tests use CHECK, not REQUIRE, between collectives: a rank that leaves early would
+// hang the rest.
 #if !__has_include(<catch2/catch_all.hpp>)
 #define CATCH_CONFIG_RUNNER
 #endif

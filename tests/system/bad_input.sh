@@ -118,7 +118,7 @@ export -f on_small_disk
 mkdir -p disk
 if unshare -rm mount -t tmpfs tmpfs disk; then
   for ranks in 1 2; do
-    check 3 'disk: the sweep.s files need [0-9.]+ MB, 0.1 MB are free' on_small_disk 100k launch $ranks run deck.ini --run.output=disk/out.h5
+    check 3 'cannot take [0-9.]+ MB: No space left|MB are free' on_small_disk 100k launch $ranks run deck.ini --run.output=disk/out.h5
     check 3 'cannot write the file: No space left;;0 failed' on_small_disk 2m launch $ranks run deck.ini --train.epochs=10 --run.checkpoint_interval=0.01 --run.output=disk/out.h5
   done
 else
@@ -144,6 +144,7 @@ bad 2 "label.match.*stricct.*strict, squad, contains|label.match.*stricct" deck.
 bad 2 'label.samples.*3.5.*not an integer' deck.ini --label.samples=3.5
 bad 2 'run.wall_limit.*duration' deck.ini --run.wall_limit=soon
 bad 2 'label.keep_text.*sample' deck.ini --label.keep_text=true
+bad 2 'label.match = contains needs label.estimator = sample' deck.ini --label.match=contains
 with '/^path/d'
 bad 2 "changed.ini: required key 'model.path' is missing" changed.ini
 with 's/^epochs .*/epochs 3/'

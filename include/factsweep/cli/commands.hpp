@@ -12,7 +12,7 @@ namespace factsweep::cli {
 /// What stands on the command line behind the command's name.
 using Words = std::vector<std::string>;
 
-ExitCode run(int& argc, char**& argv, const Words& words);   // the sweep, under MPI
+ExitCode run(int& argc, char**& argv, const Words& words);  // the sweep, under MPI
 ExitCode plan(const Words& words);
 ExitCode status(const Words& words);
 ExitCode world(const Words& words);

@@ -1,4 +1,5 @@
-// A typed, shaped block of numbers or fixed-length strings: what stages hand to the store and to each other.
+// A typed, shaped block of numbers or fixed-length strings: what stages hand to the store and to
+// each other.
 #pragma once
 
 #include <concepts>

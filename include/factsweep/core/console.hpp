@@ -1,6 +1,6 @@
-// The only place that prints for people. Everything goes to standard error, so that standard output stays
-// free for data; ranks other than 0 are silent unless they warn. On a terminal progress is one line that is
-// rewritten; in a log file it is a line every 30 seconds at most.
+// The only place that prints for people. Everything goes to standard error, so that standard output
+// stays free for data; ranks other than 0 are silent unless they warn. On a terminal progress is
+// one line that is rewritten; in a log file it is a line every 30 seconds at most.
 #pragma once
 
 #include <fmt/format.h>
@@ -28,7 +28,8 @@ void warn(fmt::format_string<Args...> format, Args&&... args) {
   write_warning(fmt::format(format, std::forward<Args>(args)...));
 }
 
-/// Replaces the progress line (terminal), or prints it when 30 s have passed since the last (log file).
+/// Replaces the progress line (terminal), or prints it when 30 s have passed since the last (log
+/// file).
 void progress(std::string_view line);
 void end_progress();
 

@@ -1,5 +1,6 @@
 // The error families of factsweep and the exit codes they lead to.
-// The library throws; only main and the console print. A message reads: where, what value, which rule, what to do.
+// The library throws; only main and the console print. A message reads: where, what value, which
+// rule, what to do.
 #pragma once
 
 #include <source_location>

@@ -1,4 +1,5 @@
-// Reading and writing whole files. `.gz` is read transparently: read_file("a.json") finds a.json.gz too.
+// Reading and writing whole files. `.gz` is read transparently: read_file("a.json") finds a.json.gz
+// too.
 #pragma once
 
 #include <filesystem>

@@ -1,5 +1,5 @@
-// Counter-based random numbers: every draw is a pure function of a key, so results depend neither on
-// the order of work nor on the number of ranks. There is no global generator.
+// Counter-based random numbers: every draw is a pure function of a key, so results depend neither
+// on the order of work nor on the number of ranks. There is no global generator.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,8 @@
 
 namespace factsweep {
 
-/// Mixes words into one 64-bit key (order matters). Use a purpose word first: hash_words({hash_text("binomial"), seed, i}).
+/// Mixes words into one 64-bit key (order matters). Use a purpose word first:
+/// hash_words({hash_text("binomial"), seed, i}).
 std::uint64_t hash_words(std::initializer_list<std::uint64_t> words);
 
 /// FNV-1a of the bytes, finalised with splitmix64. Stable across platforms and versions.

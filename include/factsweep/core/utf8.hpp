@@ -23,7 +23,8 @@ inline std::string_view utf8_prefix(std::string_view text, std::size_t length) {
   return text.substr(0, length);
 }
 
-/// Bytes at the end of `text` that begin a character without finishing it (0 when it ends at a boundary).
+/// Bytes at the end of `text` that begin a character without finishing it (0 when it ends at a
+/// boundary).
 inline std::size_t utf8_unfinished(std::string_view text) {
   for (std::size_t back = 1; back <= 3 && back <= text.size(); ++back) {
     const char byte = text[text.size() - back];

@@ -1,4 +1,5 @@
-// Is a decoded answer the gold answer? (SliCK: exact match; the paper states no normalisation, so it is a deck key.)
+// Is a decoded answer the gold answer? (SliCK: exact match; the paper states no normalisation, so
+// it is a deck key.)
 #pragma once
 
 #include <cstdint>
@@ -17,19 +18,21 @@ enum class Verdict : std::uint8_t {
 
 class AnswerMatcher {
  public:
-  /// `rule`: "strict": equal after stripping ASCII white space at both ends. "squad": equal after the SQuAD
-  /// normalisation (lower case, no ASCII punctuation, no articles, single spaces; Rajpurkar et al. 2016); a gold
-  /// answer of which that leaves nothing ("The", "!!!") is compared strictly.
-  /// "contains": the lower-cased gold answer, stripped, occurs in the lower-cased text.
+  /// `rule`: "strict": equal after stripping ASCII white space at both ends. "squad": equal after
+  /// the SQuAD normalisation (lower case, no ASCII punctuation, no articles, single spaces;
+  /// Rajpurkar et al. 2016); a gold answer of which that leaves nothing ("The", "!!!") is compared
+  /// strictly. "contains": the lower-cased gold answer, stripped, occurs in the lower-cased text.
   /// InputError: unknown rule, or a gold answer of white space only.
   static std::unique_ptr<AnswerMatcher> make(std::string_view rule, std::string_view gold);
   virtual ~AnswerMatcher() = default;
 
-  /// Verdict on the bytes decoded so far; they may end inside a UTF-8 character. The answer ends at its first
-  /// newline: what follows is ignored, and a text with a newline is matched or dead, never possible.
+  /// Verdict on the bytes decoded so far; they may end inside a UTF-8 character. The answer ends at
+  /// its first newline: what follows is ignored, and a text with a newline is matched or dead,
+  /// never possible.
   virtual Verdict judge(std::string_view text) const = 0;
 
-  /// True when a matched text stays matched whatever follows ("contains"): then nothing needs to follow it.
+  /// True when a matched text stays matched whatever follows ("contains"): then nothing needs to
+  /// follow it.
   virtual bool match_is_final() const { return false; }
 
   /// judge() of a finished answer.

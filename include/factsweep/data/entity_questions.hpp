@@ -1,4 +1,5 @@
-// EntityQuestions directories (princeton-nlp/EntityQuestions): {train,dev,test}/P17.train.json[.gz].
+// EntityQuestions directories (princeton-nlp/EntityQuestions):
+// {train,dev,test}/P17.train.json[.gz].
 #pragma once
 
 #include <filesystem>
@@ -9,32 +10,36 @@
 
 namespace factsweep {
 
-/// Which train questions are dropped because their fact touches the test split. SliCK (appendix A step 4) says
-/// "subject or object overlaps"; the totals of its table 3 tell what was done. With the 12 ID relations, kept train
-/// questions differ from the paper's 81,700 by:
-///   subject: the subject is the subject of a test question of any relation: +209 (+0.3%, 2.0% dropped; each
-///            relation within 51 and never below the paper's, as tests of 5 unused relations are not counted here);
+/// Which train questions are dropped because their fact touches the test split. SliCK (appendix A
+/// step 4) says "subject or object overlaps"; the totals of its table 3 tell what was done. With
+/// the 12 ID relations, kept train questions differ from the paper's 81,700 by:
+///   subject: the subject is the subject of a test question of any relation: +209 (+0.3%, 2.0%
+///   dropped; each
+///            relation within 51 and never below the paper's, as tests of 5 unused relations are
+///            not counted here);
 ///   entity:  the subject is the subject or an answer of any test question: -2,212 (4.9% dropped).
-/// Definitions that look at the train question's own answer are further off (6.5% and more): common answers such as
-/// city names are also test subjects. So `subject` is the paper's filter; `entity` is the stricter reading.
+/// Definitions that look at the train question's own answer are further off (6.5% and more): common
+/// answers such as city names are also test subjects. So `subject` is the paper's filter; `entity`
+/// is the stricter reading.
 enum class OverlapFilter { none, subject, entity };
 
 struct EntityQuestions {
-  std::vector<Question> questions;      // train, dev, test of each relation, in file order
+  std::vector<Question> questions;  // train, dev, test of each relation, in file order
   std::int64_t dropped_multi_answer = 0;
   std::int64_t dropped_overlap = 0;
 };
 
-/// Reads the given relations and all three splits. Questions with more than one answer are dropped from every split
-/// (appendix A step 3). `overlap` is applied to train, against every test question of the directory (also those with
-/// several answers, and of relations that are not read), so what a relation keeps does not depend on the others.
-/// Subjects come from relation_query_templates.json ("Where was [X] born?") where it exists, else from the words
-/// that all questions of a relation share at both ends. `directory`/exposures.json ({"P17": {"Painblanc": 12}}), if it
-/// is there, fills Question::exposures.
-/// InputError: missing file, bad JSON (file and line), a record without question/answers, an unknown relation
-/// (with the relations that the directory has).
+/// Reads the given relations and all three splits. Questions with more than one answer are dropped
+/// from every split (appendix A step 3). `overlap` is applied to train, against every test question
+/// of the directory (also those with several answers, and of relations that are not read), so what
+/// a relation keeps does not depend on the others. Subjects come from relation_query_templates.json
+/// ("Where was [X] born?") where it exists, else from the words that all questions of a relation
+/// share at both ends. `directory`/exposures.json ({"P17": {"Painblanc": 12}}), if it is there,
+/// fills Question::exposures. InputError: missing file, bad JSON (file and line), a record without
+/// question/answers, an unknown relation (with the relations that the directory has).
 EntityQuestions read_entity_questions(const std::filesystem::path& directory,
-                                      const std::vector<std::string>& relations, OverlapFilter overlap);
+                                      const std::vector<std::string>& relations,
+                                      OverlapFilter overlap);
 
 /// The relations that `directory`/train holds, sorted.
 std::vector<std::string> list_relations(const std::filesystem::path& directory);

@@ -1,4 +1,5 @@
-// Closed-book questions and their gold answers (SliCK, section 2: (subject, relation, object) triplets).
+// Closed-book questions and their gold answers (SliCK, section 2: (subject, relation, object)
+// triplets).
 #pragma once
 
 #include <cstdint>
@@ -12,12 +13,13 @@ enum class Split { train, dev, test };
 std::string_view name(Split split);
 
 struct Question {
-  std::string relation;   // "P17"
+  std::string relation;  // "P17"
   Split split = Split::train;
-  std::string question;   // "Which country is Painblanc located in?"
-  std::string answer;     // the gold answer; the first when the file lists several
-  std::string subject;    // "Painblanc"
-  std::int32_t exposures = -1;  // times the fact stands in the training corpus; -1 unless exposures.json says so
+  std::string question;  // "Which country is Painblanc located in?"
+  std::string answer;    // the gold answer; the first when the file lists several
+  std::string subject;   // "Painblanc"
+  std::int32_t exposures =
+      -1;  // times the fact stands in the training corpus; -1 unless exposures.json says so
 };
 
 }  // namespace factsweep

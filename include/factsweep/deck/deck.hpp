@@ -18,26 +18,29 @@ namespace factsweep {
 
 class Deck {
  public:
-  /// Parses deck text (`name` appears in messages as name:line) and the overrides "--section.key=value" or
-  /// "--section.key value". InputError: unknown key (with the nearest), duplicate, nan, wrong type, out of range,
-  /// missing required key. A list on the command line replaces the deck's list.
+  /// Parses deck text (`name` appears in messages as name:line) and the overrides
+  /// "--section.key=value" or
+  /// "--section.key value". InputError: unknown key (with the nearest), duplicate, nan, wrong type,
+  /// out of range, missing required key. A list on the command line replaces the deck's list.
   static Deck parse(const OptionTable& table, std::string_view text, std::string_view name,
                     std::span<const std::string> overrides);
 
-  /// text, path or choice. In a path a leading "~/", $NAME and ${NAME} are replaced here, not earlier, so that a
-  /// stored deck can be parsed on a machine without these variables. InputError: a variable that is not set.
+  /// text, path or choice. In a path a leading "~/", $NAME and ${NAME} are replaced here, not
+  /// earlier, so that a stored deck can be parsed on a machine without these variables. InputError:
+  /// a variable that is not set.
   std::string text(std::string_view key) const;
   std::int64_t integer(std::string_view key) const;
   double real(std::string_view key) const;
   bool flag(std::string_view key) const;
-  double seconds(std::string_view key) const;             // duration: "03:50:00", "90 s", "0" = none
+  double seconds(std::string_view key) const;  // duration: "03:50:00", "90 s", "0" = none
   std::vector<std::string> text_list(std::string_view key) const;
-  std::vector<std::int64_t> integer_list(std::string_view key) const;   // "1, 2, 3" or "1..5"
-  std::vector<double> real_list(std::string_view key) const;  // "0, 0.5, 1", "linear(0, 1, 5)", "log(1e-3, 1e-1, 3)"
+  std::vector<std::int64_t> integer_list(std::string_view key) const;  // "1, 2, 3" or "1..5"
+  std::vector<double> real_list(
+      std::string_view key) const;  // "0, 0.5, 1", "linear(0, 1, 5)", "log(1e-3, 1e-1, 3)"
 
   /// The value as it was written ("1e-5"), for ids and for printing.
   std::string raw(std::string_view key) const;
-  bool is_set(std::string_view key) const;                // by the deck or the command line
+  bool is_set(std::string_view key) const;  // by the deck or the command line
   /// "inputs/a.ini:14", "command line" or "default".
   std::string where(std::string_view key) const;
   /// An InputError that names where the key was set, its value, then `rule`.
@@ -45,7 +48,8 @@ class Deck {
 
   /// The whole effective deck with help as comments; parsing it again gives the same deck.
   std::string effective() const;
-  /// "key = value" lines of all science keys in normal form, sorted: what decides whether two runs are the same.
+  /// "key = value" lines of all science keys in normal form, sorted: what decides whether two runs
+  /// are the same.
   std::map<std::string, std::string> science() const;
 
  private:

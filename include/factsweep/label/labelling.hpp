@@ -1,4 +1,5 @@
-// SliCK's labels (arXiv 2405.05904, section 3 and appendix C): which facts does the base model know?
+// SliCK's labels (arXiv 2405.05904, section 3 and appendix C): which facts does the base model
+// know?
 #pragma once
 
 #include <array>
@@ -16,15 +17,16 @@ namespace factsweep {
 /// In the order of the paper's Figure 2; the values stand in /labels/<labelling>/category.
 enum class Category : std::uint8_t { highly_known, maybe_known, weakly_known, unknown };
 inline constexpr std::size_t kCategories = 4;
-inline constexpr std::array<const char*, kCategories> kCategoryNames = {"highly_known", "maybe_known", "weakly_known", "unknown"};
+inline constexpr std::array<const char*, kCategories> kCategoryNames = {
+    "highly_known", "maybe_known", "weakly_known", "unknown"};
 
 struct LabelSettings {
-  std::int64_t sets = 10;            // N_ex exemplar sets a relation
-  std::int64_t shots = 4;            // k exemplars a set
-  std::int64_t samples = 16;         // N_sample sampled answers a set
-  std::string match = "strict";      // AnswerMatcher rule
-  bool exact = true;                 // probabilities computed; false: answers really sampled
-  bool keep_text = false;            // with exact = false: every answer runs to its end
+  std::int64_t sets = 10;        // N_ex exemplar sets a relation
+  std::int64_t shots = 4;        // k exemplars a set
+  std::int64_t samples = 16;     // N_sample sampled answers a set
+  std::string match = "strict";  // AnswerMatcher rule
+  bool exact = true;             // probabilities computed; false: answers really sampled
+  bool keep_text = false;        // with exact = false: every answer runs to its end
   std::uint64_t seed = 0;
   ProbeSettings probe;
 };
@@ -33,33 +35,36 @@ struct LabelSettings {
 using ExemplarSets = std::vector<std::vector<Question>>;
 
 /// InputError when the relation has too few dev questions for `sets` different sets.
-ExemplarSets draw_exemplars(const std::string& relation, const std::vector<Question>& dev, const LabelSettings& settings);
+ExemplarSets draw_exemplars(const std::string& relation, const std::vector<Question>& dev,
+                            const LabelSettings& settings);
 
 /// "Q: ...\nA: ...\n" for each shot, then "Q: <question>\nA:" (appendix C).
 std::string few_shot_prompt(const std::vector<Question>& shots, const std::string& question);
 
 struct Label {
-  std::vector<std::uint8_t> greedy;          // [set] the greedy answer is right
-  std::vector<float> p;                      // [set] probability of a right sample (sampled: share of right samples)
-  std::vector<std::int32_t> drawn;           // [set] right answers among `samples`
-  std::int32_t near_ties = 0;                // sets whose greedy verdict needed real decoding
-  std::vector<std::string> text;             // [set * (1 + samples)] with keep_text
+  std::vector<std::uint8_t> greedy;  // [set] the greedy answer is right
+  std::vector<float> p;  // [set] probability of a right sample (sampled: share of right samples)
+  std::vector<std::int32_t> drawn;  // [set] right answers among `samples`
+  std::int32_t near_ties = 0;       // sets whose greedy verdict needed real decoding
+  std::vector<std::string> text;    // [set * (1 + samples)] with keep_text
 
-  double p_greedy() const;                   // P_Correct(T=0)
-  double p_sample(std::int64_t samples) const;   // P_Correct(T>0) of the drawn samples
-  double p_exact() const;                    // its expectation
-  Category category() const;                 // SliCK, Figure 2
+  double p_greedy() const;                      // P_Correct(T=0)
+  double p_sample(std::int64_t samples) const;  // P_Correct(T>0) of the drawn samples
+  double p_exact() const;                       // its expectation
+  Category category() const;                    // SliCK, Figure 2
   /// Probability of each category over repeated draws of the samples, given greedy and p.
   std::array<float, kCategories> category_probability(std::int64_t samples) const;
 };
 
 /// Labels questions of one relation. `step(fraction, tokens)` after each forward pass.
-std::vector<Label> label_questions(const Model& model, const std::vector<Question>& questions, const ExemplarSets& sets,
-                                   const LabelSettings& settings, const std::function<void(double, std::int64_t)>& step);
+std::vector<Label> label_questions(const Model& model, const std::vector<Question>& questions,
+                                   const ExemplarSets& sets, const LabelSettings& settings,
+                                   const std::function<void(double, std::int64_t)>& step);
 
 /// P(True) of each question's gold answer (Kadavath et al., arXiv 2207.05221; SliCK, appendix J):
-/// P("(A)") / (P("(A)") + P("(B)")) after "The proposed answer is:"; the raw P("(A)") when not `renormalised`.
-std::vector<float> p_true(const Model& model, const std::vector<Question>& questions, bool renormalised,
-                          const std::function<void(double, std::int64_t)>& step);
+/// P("(A)") / (P("(A)") + P("(B)")) after "The proposed answer is:"; the raw P("(A)") when not
+/// `renormalised`.
+std::vector<float> p_true(const Model& model, const std::vector<Question>& questions,
+                          bool renormalised, const std::function<void(double, std::int64_t)>& step);
 
 }  // namespace factsweep

@@ -1,8 +1,9 @@
 // How likely, and whether greedily, a model answers with the gold answer: computed, not sampled.
 //
-// P(correct) under temperature and top-k sampling is a sum over every token sequence whose text matches and then ends
-// (SliCK, arXiv 2405.05904, appendix C, estimates it with 16 samples). One teacher-forced pass over prompt + gold gives
-// the canonical tokenisation's term; tokens off that path which still spell a matching answer are followed as a trie.
+// P(correct) under temperature and top-k sampling is a sum over every token sequence whose text
+// matches and then ends (SliCK, arXiv 2405.05904, appendix C, estimates it with 16 samples). One
+// teacher-forced pass over prompt + gold gives the canonical tokenisation's term; tokens off that
+// path which still spell a matching answer are followed as a trie.
 #pragma once
 
 #include <cstdint>
@@ -19,32 +20,37 @@ namespace factsweep {
 struct ProbeSettings {
   double temperature = 0.5;
   std::int64_t top_k = 40;
-  std::int64_t max_new_tokens = 32;     // an answer that has not ended by then ends there
-  double branch_floor = 1e-6;           // a spelling less likely than this is not followed; 1 follows the greedy one alone
-  double tie_epsilon = 1e-4;            // greedy verdicts with two logits closer than this are decoded for real
-  std::int64_t batch_tokens = 4096;     // tokens of one forward pass
+  std::int64_t max_new_tokens = 32;  // an answer that has not ended by then ends there
+  double branch_floor =
+      1e-6;  // a spelling less likely than this is not followed; 1 follows the greedy one alone
+  double tie_epsilon =
+      1e-4;  // greedy verdicts with two logits closer than this are decoded for real
+  std::int64_t batch_tokens = 4096;  // tokens of one forward pass
 };
 
 struct ProbeItem {
-  std::vector<TokenId> prompt;          // special tokens included
-  std::vector<TokenId> gold;            // the canonical tokenisation of the gold answer
-  std::string gold_text;                // what these tokens spell (with the leading space, if any)
+  std::vector<TokenId> prompt;  // special tokens included
+  std::vector<TokenId> gold;    // the canonical tokenisation of the gold answer
+  std::string gold_text;        // what these tokens spell (with the leading space, if any)
   std::shared_ptr<const AnswerMatcher> matcher;
 };
 
 struct ProbeResult {
-  double p = 0;                         // probability that a sampled answer matches
-  double pruned = 0;                    // probability of the branches below branch_floor: bounds the error of p
-  bool greedy = false;                  // the greedy answer matches
-  bool near_tie = false;                // the greedy verdict came from real decoding
+  double p = 0;           // probability that a sampled answer matches
+  double pruned = 0;      // probability of the branches below branch_floor: bounds the error of p
+  bool greedy = false;    // the greedy answer matches
+  bool near_tie = false;  // the greedy verdict came from real decoding
 };
 
-/// The items should share a long prefix of their prompts: it is encoded once. `step(tokens)` is called after each pass.
-std::vector<ProbeResult> probe(const Model& model, const std::vector<ProbeItem>& items, const ProbeSettings& settings,
+/// The items should share a long prefix of their prompts: it is encoded once. `step(tokens)` is
+/// called after each pass.
+std::vector<ProbeResult> probe(const Model& model, const std::vector<ProbeItem>& items,
+                               const ProbeSettings& settings,
                                const std::function<void(std::int64_t)>& step);
 
-/// `answer` after `lead` (" " after "A:", nothing after a newline), tokenised as the model's tokenizer continues `prompt`.
-ProbeItem make_item(const Model& model, const std::string& prompt, const std::string& lead, const std::string& answer,
-                    std::shared_ptr<const AnswerMatcher> matcher);
+/// `answer` after `lead` (" " after "A:", nothing after a newline), tokenised as the model's
+/// tokenizer continues `prompt`.
+ProbeItem make_item(const Model& model, const std::string& prompt, const std::string& lead,
+                    const std::string& answer, std::shared_ptr<const AnswerMatcher> matcher);
 
 }  // namespace factsweep

@@ -1,4 +1,5 @@
-// The k most likely next tokens and their probabilities under temperature and top-k, for many rows at once.
+// The k most likely next tokens and their probabilities under temperature and top-k, for many rows
+// at once.
 #pragma once
 
 #include <torch/types.h>
@@ -16,17 +17,23 @@ namespace factsweep {
 struct Candidates {
   std::int64_t width = 0;
   std::vector<TokenId> ids;
-  std::vector<float> scores;           // logits in float32
-  std::vector<float> probabilities;    // softmax(scores / temperature) over the row's candidates
+  std::vector<float> scores;         // logits in float32
+  std::vector<float> probabilities;  // softmax(scores / temperature) over the row's candidates
 
-  std::span<const TokenId> row_ids(std::int64_t row) const { return {&ids[row * width], static_cast<std::size_t>(width)}; }
-  std::span<const float> row_probabilities(std::int64_t row) const { return {&probabilities[row * width], static_cast<std::size_t>(width)}; }
+  std::span<const TokenId> row_ids(std::int64_t row) const {
+    return {&ids[row * width], static_cast<std::size_t>(width)};
+  }
+  std::span<const float> row_probabilities(std::int64_t row) const {
+    return {&probabilities[row * width], static_cast<std::size_t>(width)};
+  }
   /// Logit of the first minus logit of the second candidate.
   float gap(std::int64_t row) const { return scores[row * width] - scores[row * width + 1]; }
 };
 
-/// hidden_RD: rows of hidden_states(). In bfloat16 the logits of the candidates are computed again in float32 from
-/// the rounded hidden state and weights: bf16 logits tie too often to rank by. top_k >= 2.
-Candidates find_candidates(const Weights& weights, const torch::Tensor& hidden_RD, std::int64_t top_k, double temperature);
+/// hidden_RD: rows of hidden_states(). In bfloat16 the logits of the candidates are computed again
+/// in float32 from the rounded hidden state and weights: bf16 logits tie too often to rank by.
+/// top_k >= 2.
+Candidates find_candidates(const Weights& weights, const torch::Tensor& hidden_RD,
+                           std::int64_t top_k, double temperature);
 
 }  // namespace factsweep

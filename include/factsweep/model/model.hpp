@@ -14,10 +14,12 @@ namespace factsweep {
 struct Model {
   Weights weights;
   std::shared_ptr<const Tokenizer> tokenizer;
-  std::vector<TokenId> eos;   // config.json's and the tokenizer's
+  std::vector<TokenId> eos;  // config.json's and the tokenizer's
 
-  /// InputError: see Weights::load and Tokenizer::load; also when the tokenizer has more ids than the embedding has rows.
-  static Model load(const std::filesystem::path& directory, torch::Dtype dtype, torch::Device device);
+  /// InputError: see Weights::load and Tokenizer::load; also when the tokenizer has more ids than
+  /// the embedding has rows.
+  static Model load(const std::filesystem::path& directory, torch::Dtype dtype,
+                    torch::Device device);
   /// The same tokenizer over other weights.
   Model with(Weights other) const;
 
@@ -29,7 +31,7 @@ struct Model {
 
 /// Keys and values of tokens that many texts begin with.
 struct SharedPrefix {
-  std::vector<LayerCache> layers;   // [1, G, P, E]; empty when P = 0
+  std::vector<LayerCache> layers;  // [1, G, P, E]; empty when P = 0
   std::int64_t length = 0;
   static SharedPrefix compute(const Weights& weights, const std::vector<TokenId>& tokens);
 };

@@ -14,18 +14,21 @@ namespace factsweep {
 
 using NamedTensors = std::vector<std::pair<std::string, torch::Tensor>>;
 
-/// One or several (model.safetensors.index.json) mapped files; tensors are views of the map until they are copied.
+/// One or several (model.safetensors.index.json) mapped files; tensors are views of the map until
+/// they are copied.
 class SafetensorsReader {
  public:
   /// InputError: not safetensors, header beyond the file's end, truncated data, unsupported dtype.
   explicit SafetensorsReader(const std::filesystem::path& file);
-  /// model.safetensors, or the shards that model.safetensors.index.json lists. InputError: neither, or a shard missing.
+  /// model.safetensors, or the shards that model.safetensors.index.json lists. InputError: neither,
+  /// or a shard missing.
   static SafetensorsReader open_directory(const std::filesystem::path& directory);
 
   bool has(const std::string& name) const { return entries_.count(name) != 0; }
   std::vector<std::string> names() const;
   /// Copied to `device` as `dtype`. InputError: absent, or its shape is not `shape` (both shown).
-  torch::Tensor read(const std::string& name, at::IntArrayRef shape, torch::Dtype dtype, torch::Device device) const;
+  torch::Tensor read(const std::string& name, at::IntArrayRef shape, torch::Dtype dtype,
+                     torch::Device device) const;
   /// As stored, shape as in the file; a view of the map that keeps it alive.
   torch::Tensor view(const std::string& name) const;
   const std::map<std::string, std::string>& metadata() const { return metadata_; }

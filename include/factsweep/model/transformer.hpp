@@ -1,9 +1,10 @@
-// The forward pass of a decoder-only transformer (Llama architecture: RMSNorm, rotary positions, grouped-query
-// attention, SwiGLU), written over packed rows: no arithmetic is spent on padding outside attention.
+// The forward pass of a decoder-only transformer (Llama architecture: RMSNorm, rotary positions,
+// grouped-query attention, SwiGLU), written over packed rows: no arithmetic is spent on padding
+// outside attention.
 //
-// Shape legend: N packed tokens, B sequences, T tokens of the longest, R selected rows, D width, H heads,
-// G key-value heads, E head size, V vocabulary, P tokens of a prefix that all sequences share, L tokens of a
-// sequence's own past.
+// Shape legend: N packed tokens, B sequences, T tokens of the longest, R selected rows, D width, H
+// heads, G key-value heads, E head size, V vocabulary, P tokens of a prefix that all sequences
+// share, L tokens of a sequence's own past.
 #pragma once
 
 #include <torch/types.h>
@@ -18,16 +19,17 @@ namespace factsweep {
 
 /// Sequences of unequal length laid end to end.
 struct PackedTokens {
-  torch::Tensor ids_N;         // int64
-  torch::Tensor positions_N;   // int64, position in the whole text (prefix and past included)
-  torch::Tensor slots_N;       // int64, b * T + t
-  std::vector<std::int64_t> starts;   // [B + 1] first row of each sequence
+  torch::Tensor ids_N;               // int64
+  torch::Tensor positions_N;         // int64, position in the whole text (prefix and past included)
+  torch::Tensor slots_N;             // int64, b * T + t
+  std::vector<std::int64_t> starts;  // [B + 1] first row of each sequence
   std::int64_t sequences = 0, longest = 0;
 
   std::int64_t tokens() const { return starts.back(); }
-  /// Every sequence of `sequences` non-empty; sequence b starts at position first[b] (or first[0] for all).
-  static PackedTokens pack(std::span<const std::vector<std::int32_t>> sequences, std::span<const std::int64_t> first,
-                           torch::Device device);
+  /// Every sequence of `sequences` non-empty; sequence b starts at position first[b] (or first[0]
+  /// for all).
+  static PackedTokens pack(std::span<const std::vector<std::int32_t>> sequences,
+                           std::span<const std::int64_t> first, torch::Device device);
 };
 
 /// Keys (rotated) and values of one layer: [B, G, L, E].
@@ -37,20 +39,23 @@ struct LayerCache {
 
 /// What the new tokens may attend to besides themselves.
 struct Context {
-  const std::vector<LayerCache>* prefix = nullptr;   // B = 1: shared by all sequences; no entries: none
-  const std::vector<LayerCache>* past = nullptr;     // B sequences of their own
-  torch::Tensor past_valid_BL = {};                  // bool; undefined when every slot holds a token
+  const std::vector<LayerCache>* prefix =
+      nullptr;  // B = 1: shared by all sequences; no entries: none
+  const std::vector<LayerCache>* past = nullptr;  // B sequences of their own
+  torch::Tensor past_valid_BL = {};               // bool; undefined when every slot holds a token
 };
 
 struct ForwardOptions {
   Context context = {};
-  torch::Tensor rows_R = {};                  // rows whose output is wanted; undefined: all
-  std::vector<LayerCache>* keep = nullptr;    // receives keys and values of the new tokens, [B, G, T, E]
-  double dropout = 0;                         // on the embeddings and on both residual branches
+  torch::Tensor rows_R = {};  // rows whose output is wanted; undefined: all
+  std::vector<LayerCache>* keep =
+      nullptr;         // receives keys and values of the new tokens, [B, G, T, E]
+  double dropout = 0;  // on the embeddings and on both residual branches
 };
 
 /// Hidden states after the final norm, [R, D] (or [N, D]).
-torch::Tensor hidden_states(const Weights& weights, const PackedTokens& tokens, const ForwardOptions& options = {});
+torch::Tensor hidden_states(const Weights& weights, const PackedTokens& tokens,
+                            const ForwardOptions& options = {});
 
 /// Vocabulary projection in the weights' dtype: [R, V].
 torch::Tensor logits(const Weights& weights, const torch::Tensor& hidden_RD);

@@ -14,8 +14,8 @@ namespace factsweep {
 
 class Communicator {
  public:
-  static Communicator world();            // borrows MPI_COMM_WORLD
-  Communicator duplicate() const;         // owns; collective
+  static Communicator world();     // borrows MPI_COMM_WORLD
+  Communicator duplicate() const;  // owns; collective
   /// Ranks that share this rank's node (for device and thread binding); owns; collective.
   Communicator node() const;
   Communicator(Communicator&& other) noexcept;
@@ -26,15 +26,15 @@ class Communicator {
   int rank() const;
   int size() const;
 
-  void barrier() const;                                            // collective
-  void broadcast(std::string& text, int root) const;               // collective
-  bool all_agree(bool mine) const;                                 // collective: logical and
-  std::int64_t sum(std::int64_t mine) const;                       // collective
+  void barrier() const;                               // collective
+  void broadcast(std::string& text, int root) const;  // collective
+  bool all_agree(bool mine) const;                    // collective: logical and
+  std::int64_t sum(std::int64_t mine) const;          // collective
 
   /// Any length. One thread at a time may send to, or receive from, one rank on one tag.
   void send(std::span<const std::byte> message, int to, int tag) const;
-  /// Waits, without burning a core, until a message with `tag` arrives; returns its bytes and sender.
-  /// `from` may be MPI_ANY_SOURCE.
+  /// Waits, without burning a core, until a message with `tag` arrives; returns its bytes and
+  /// sender. `from` may be MPI_ANY_SOURCE.
   std::vector<std::byte> receive(int from, int tag, int* sender = nullptr) const;
   /// True when a message with `tag` waits; never blocks.
   bool probe(int tag) const;
@@ -45,8 +45,9 @@ class Communicator {
   bool owned_ = false;
 };
 
-/// MPI up on construction (MPI_THREAD_MULTIPLE, EnvironmentError when not provided), down on destruction;
-/// never finalizes while an exception unwinds, because MPI_Finalize would wait for ranks that wait for us.
+/// MPI up on construction (MPI_THREAD_MULTIPLE, EnvironmentError when not provided), down on
+/// destruction; never finalizes while an exception unwinds, because MPI_Finalize would wait for
+/// ranks that wait for us.
 class MpiEnvironment {
  public:
   MpiEnvironment(int& argc, char**& argv);
@@ -55,12 +56,14 @@ class MpiEnvironment {
   MpiEnvironment& operator=(const MpiEnvironment&) = delete;
 };
 
-/// Runs `work` on every rank; if it throws on any, every rank throws the error of the lowest such rank, with the same type
-/// (InputError, EnvironmentError, BugError, else std::runtime_error) and message. Collective.
+/// Runs `work` on every rank; if it throws on any, every rank throws the error of the lowest such
+/// rank, with the same type (InputError, EnvironmentError, BugError, else std::runtime_error) and
+/// message. Collective.
 void on_all(const Communicator& comm, const std::function<void()>& work);
 
-/// Runs `work` on rank 0 only; if it throws, every rank throws the same error with the same message. Collective.
-/// Use it for whatever one rank must do first (read a file, create a folder) so that nobody waits for the dead.
+/// Runs `work` on rank 0 only; if it throws, every rank throws the same error with the same
+/// message. Collective. Use it for whatever one rank must do first (read a file, create a folder)
+/// so that nobody waits for the dead.
 void on_root(const Communicator& comm, const std::function<void()>& work);
 
 }  // namespace factsweep

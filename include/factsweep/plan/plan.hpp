@@ -1,6 +1,6 @@
-// A deck expanded: grid points, the graph of stages behind them, and every dataset the store will hold.
-// A stage is a pure function of (configuration, upstream artifacts); its key is a hash of exactly these,
-// so equal work appears once. Nothing here knows tensors, ranks or HDF5.
+// A deck expanded: grid points, the graph of stages behind them, and every dataset the store will
+// hold. A stage is a pure function of (configuration, upstream artifacts); its key is a hash of
+// exactly these, so equal work appears once. Nothing here knows tensors, ranks or HDF5.
 #pragma once
 
 #include <cstdint>
@@ -19,15 +19,16 @@ enum class File { results, weights };  // NAME.h5, NAME.weights.h5
 /// One dataset of the store, created whole before any work starts.
 struct DatasetSpec {
   File file = File::results;
-  std::string path;                       // "/curves/accuracy_dev"
+  std::string path;  // "/curves/accuracy_dev"
   DType dtype = DType::float64;
-  std::size_t text_length = 0;            // for DType::text
+  std::size_t text_length = 0;  // for DType::text
   std::vector<std::uint64_t> shape;
-  std::vector<std::string> dimensions;    // one dimension-scale name an axis, in the same group: "point", "epoch"
-  std::string units;                      // "1", "s", "fraction"; empty: no attribute
-  std::string long_name;                  // what a figure's axis says
-  std::string symbol;                     // the paper's, e.g. "P_Correct(T=0)"
-  Array content;                          // written at creation when not empty (questions, axis values)
+  std::vector<std::string>
+      dimensions;         // one dimension-scale name an axis, in the same group: "point", "epoch"
+  std::string units;      // "1", "s", "fraction"; empty: no attribute
+  std::string long_name;  // what a figure's axis says
+  std::string symbol;     // the paper's, e.g. "P_Correct(T=0)"
+  Array content;          // written at creation when not empty (questions, axis values)
 };
 
 /// A hyper-rectangle of one dataset.
@@ -37,8 +38,8 @@ struct Slab {
   std::vector<std::uint64_t> offset, count;
 };
 
-/// One named array that a stage produces. It lands in every slab of `places` (several when points share the
-/// stage). `shared`: stages downstream read it.
+/// One named array that a stage produces. It lands in every slab of `places` (several when points
+/// share the stage). `shared`: stages downstream read it.
 struct Output {
   std::string name;
   std::vector<Slab> places;
@@ -46,36 +47,37 @@ struct Output {
 };
 
 struct Stage {
-  std::string key;                     // 16 hex digits
-  std::string kind;                    // "label", "train", ...
-  std::string title;                   // for people: "label P17 test 0-255"
+  std::string key;    // 16 hex digits
+  std::string kind;   // "label", "train", ...
+  std::string title;  // for people: "label P17 test 0-255"
   nlohmann::json configuration;
-  std::vector<std::size_t> upstream;   // indices into Plan::stages, all smaller than this stage's
-  double cost_flop = 0;                // estimate
-  double memory_bytes = 0;             // estimate, beyond the model's own weights
+  std::vector<std::size_t> upstream;  // indices into Plan::stages, all smaller than this stage's
+  double cost_flop = 0;               // estimate
+  double memory_bytes = 0;            // estimate, beyond the model's own weights
   std::vector<Output> outputs;
 };
 
 using AxisValue = std::variant<double, std::int64_t, std::string>;
 
 struct Axis {
-  std::string name;                    // column of /points
+  std::string name;  // column of /points
   std::string units, long_name, symbol;
 };
 
 struct Point {
-  std::string id;                      // stable, readable: "unknown_ratio-0.5-s1"
-  std::vector<AxisValue> values;       // one an axis
-  std::size_t leaf = 0;                // stage whose end completes the point
+  std::string id;                 // stable, readable: "unknown_ratio-0.5-s1"
+  std::vector<AxisValue> values;  // one an axis
+  std::size_t leaf = 0;           // stage whose end completes the point
 };
 
 struct Plan {
   std::string study;
   std::vector<Axis> axes;
   std::vector<Point> points;
-  std::vector<Stage> stages;           // topologically sorted
-  std::vector<DatasetSpec> datasets;   // the study's own; the store adds /points/<axis>, /points/status.. and /stages
-  double model_bytes = 0;              // weights of one model copy, for the memory column of `plan`
+  std::vector<Stage> stages;  // topologically sorted
+  std::vector<DatasetSpec>
+      datasets;  // the study's own; the store adds /points/<axis>, /points/status.. and /stages
+  double model_bytes = 0;  // weights of one model copy, for the memory column of `plan`
 
   /// Index of the stage (kind, configuration, upstream); appended when new, shared when it exists.
   /// The caller adds the places of a shared stage's outputs itself.

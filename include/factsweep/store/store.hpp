@@ -1,7 +1,8 @@
-// The result files of one sweep: NAME.h5 and NAME.weights.h5, parallel HDF5 on the job's communicator.
-// Rank 0 makes the whole layout under a temporary name and renames it, all ranks open it together, and from then on
-// each only writes raw data, independently, and a stage's status byte last. So the file opens and is right
-// after kill -9 of anything at any time, and a rerun goes on from it. (docs/layout.md)
+// The result files of one sweep: NAME.h5 and NAME.weights.h5, parallel HDF5 on the job's
+// communicator. Rank 0 makes the whole layout under a temporary name and renames it, all ranks open
+// it together, and from then on each only writes raw data, independently, and a stage's status byte
+// last. So the file opens and is right after kill -9 of anything at any time, and a rerun goes on
+// from it. (docs/layout.md)
 #pragma once
 
 #include <cstdint>
@@ -23,8 +24,9 @@ inline constexpr int kLayoutVersion = 1;
 
 /// What a run says of itself in the file's root attributes (beside filetype and layout_version).
 struct RunDescription {
-  std::string deck_text;                        // the effective deck
-  std::map<std::string, std::string> science;   // Deck::science(): must be equal for a rerun to go on
+  std::string deck_text;  // the effective deck
+  std::map<std::string, std::string>
+      science;  // Deck::science(): must be equal for a rerun to go on
   std::string command_line;
   std::map<std::string, std::string> versions;  // library -> version
   int ranks = 1;
@@ -34,7 +36,7 @@ struct StageRecord {
   Status status = Status::waiting;
   double seconds = 0;
   int rank = -1;
-  std::string reason;                           // of a failure, cut to 256 bytes
+  std::string reason;  // of a failure, cut to 256 bytes
 };
 
 /// The weights file beside a results file: NAME.h5 -> NAME.weights.h5.
@@ -42,26 +44,31 @@ std::filesystem::path weights_path(const std::filesystem::path& results);
 
 class Store {
  public:
-  /// Creates both files, or reopens them when they exist. Collective; every rank passes the same plan.
-  /// The weights file is made only when the plan has datasets in it.
-  /// InputError: the file was written with another deck (names the keys that differ, at most five, old and new value) or
-  /// is no factsweep file or has another layout version. EnvironmentError: folder unwritable, no space, another job has it.
-  /// Stages that were not done (running, failed, blocked) count as waiting again.
+  /// Creates both files, or reopens them when they exist. Collective; every rank passes the same
+  /// plan. The weights file is made only when the plan has datasets in it. InputError: the file was
+  /// written with another deck (names the keys that differ, at most five, old and new value) or is
+  /// no factsweep file or has another layout version. EnvironmentError: folder unwritable, no
+  /// space, another job has it. Stages that were not done (running, failed, blocked) count as
+  /// waiting again.
   Store(const Communicator& comm, const std::filesystem::path& path, const Plan& plan,
         const RunDescription& run);
-  ~Store();   // closes without throwing; not collective-safe after a failure, so then it leaves the files open
+  ~Store();  // closes without throwing; not collective-safe after a failure, so then it leaves the
+             // files open
 
   /// Collective close; EnvironmentError when the last writes fail.
   void close();
 
-  /// Independent. `array.size()` must equal the slab's volume. EnvironmentError (path, HDF5's deepest reason).
+  /// Independent. `array.size()` must equal the slab's volume. EnvironmentError (path, HDF5's
+  /// deepest reason).
   void write(const Slab& slab, const Array& array);
-  /// Independent. Only of slabs that were complete when the file was opened (see `record`), or that this rank wrote.
+  /// Independent. Only of slabs that were complete when the file was opened (see `record`), or that
+  /// this rank wrote.
   Array read(const Slab& slab) const;
 
   /// The journal row of a stage as it was when the file was opened, or as this rank recorded it.
   StageRecord record(std::size_t stage) const;
-  /// Independent. Writes seconds, rank and reason, then the status byte; also of the points whose leaf it is.
+  /// Independent. Writes seconds, rank and reason, then the status byte; also of the points whose
+  /// leaf it is.
   void set_record(std::size_t stage, const StageRecord& record);
 
  private:
@@ -69,26 +76,29 @@ class Store {
   std::unique_ptr<Files> files_;
 };
 
-/// What `factsweep status` shows; reads the results file alone, serially, also while a job writes it.
+/// What `factsweep status` shows; reads the results file alone, serially, also while a job writes
+/// it.
 struct SweepStatus {
   std::string study;
-  std::int64_t points = 0, points_done = 0, points_failed = 0;   // failed: or blocked
-  std::int64_t stages = 0, stages_done = 0, stages_failed = 0, stages_running = 0, stages_blocked = 0;
-  double cost_done = 0, cost_total = 0;   // FLOP, estimated
-  double seconds_done = 0;                // summed over finished stages
-  std::vector<std::string> failures;      // "stage title: reason", the first thousand
+  std::int64_t points = 0, points_done = 0, points_failed = 0;  // failed: or blocked
+  std::int64_t stages = 0, stages_done = 0, stages_failed = 0, stages_running = 0,
+               stages_blocked = 0;
+  double cost_done = 0, cost_total = 0;  // FLOP, estimated
+  double seconds_done = 0;               // summed over finished stages
+  std::vector<std::string> failures;     // "stage title: reason", the first thousand
   int ranks = 1;
 };
 SweepStatus read_status(const std::filesystem::path& path);
 
 /// Fine-tuned minus base, as a run with store.deltas left it.
 struct StoredDelta {
-  std::string name;                       // Hugging Face tensor name
+  std::string name;  // Hugging Face tensor name
   std::vector<std::uint64_t> shape;
-  Array values;                           // float32, whatever the file's precision
+  Array values;  // float32, whatever the file's precision
 };
-/// The deltas of one point, `when` = "early_stop" or "final", read serially. InputError: no such point (names those nearest),
-/// point not done, no deltas stored.
-std::vector<StoredDelta> read_deltas(const std::filesystem::path& results, const std::string& point, const std::string& when);
+/// The deltas of one point, `when` = "early_stop" or "final", read serially. InputError: no such
+/// point (names those nearest), point not done, no deltas stored.
+std::vector<StoredDelta> read_deltas(const std::filesystem::path& results, const std::string& point,
+                                     const std::string& when);
 
 }  // namespace factsweep

@@ -1,4 +1,5 @@
-// A study: expands a deck into a plan, and says how each stage of it is computed. It never sees MPI or HDF5.
+// A study: expands a deck into a plan, and says how each stage of it is computed. It never sees MPI
+// or HDF5.
 #pragma once
 
 #include <torch/types.h>
@@ -23,12 +24,14 @@ class Workbench {
   virtual ~Workbench() = default;
   /// The shared output `name` of stage `upstream` (an index into Plan::stages).
   virtual const Array& input(std::size_t upstream, std::string_view name) = 0;
-  /// Stores one output of the running stage; each name of Stage::outputs at least once, the last call counts.
+  /// Stores one output of the running stage; each name of Stage::outputs at least once, the last
+  /// call counts.
   virtual void emit(std::string_view name, const Array& array) = 0;
   /// Call often (each batch): shows progress, and throws StopRequested when the job must end.
   /// `fraction` of this stage done, `tokens` processed since the last call.
   virtual void step(double fraction, std::int64_t tokens) = 0;
-  /// Where this stage may keep checkpoints (a path stem; files beside the output), empty when it should not.
+  /// Where this stage may keep checkpoints (a path stem; files beside the output), empty when it
+  /// should not.
   virtual std::string checkpoint_stem() const = 0;
 };
 
@@ -38,7 +41,8 @@ class Study {
   virtual std::string_view name() const = 0;
   /// This study's own deck keys ([label], [slick], ...; run.*, model.*, train.* are common).
   virtual void declare(OptionTable& table) const = 0;
-  /// Reads the input files that decide the plan's shape. InputError. Deterministic: every rank calls it.
+  /// Reads the input files that decide the plan's shape. InputError. Deterministic: every rank
+  /// calls it.
   virtual Plan expand(const Deck& deck) = 0;
   /// Called once before the first run(), on each rank: load the model. Not called by `plan`.
   virtual void prepare(const Deck& deck, torch::Device device) = 0;

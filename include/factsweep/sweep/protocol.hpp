@@ -11,12 +11,12 @@
 namespace factsweep {
 
 enum class Request : std::uint8_t {
-  work,        // I am idle
-  finished,    // `stage` is done; its shared outputs follow
-  failed,      // `stage` failed
-  stopped,     // `stage` was interrupted by a stop; it stays to be done
-  fetch,       // send me the shared outputs of `stage`
-  tokens,      // progress: `tokens` more were processed
+  work,      // I am idle
+  finished,  // `stage` is done; its shared outputs follow
+  failed,    // `stage` failed
+  stopped,   // `stage` was interrupted by a stop; it stays to be done
+  fetch,     // send me the shared outputs of `stage`
+  tokens,    // progress: `tokens` more were processed
 };
 
 enum class Reply : std::uint8_t { run, end, artifact };
@@ -28,11 +28,11 @@ struct SharedOutput {
 };
 
 struct Message {
-  std::uint8_t kind = 0;      // Request or Reply
+  std::uint8_t kind = 0;  // Request or Reply
   std::int64_t stage = -1;
   std::int64_t tokens = 0;
-  bool user_error = false;    // failed: by an InputError
-  std::string text;           // reason of a failure
+  bool user_error = false;  // failed: by an InputError
+  std::string text;         // reason of a failure
   std::vector<SharedOutput> outputs;
 
   std::vector<std::byte> pack() const;

@@ -3,7 +3,8 @@
 
 namespace factsweep {
 
-/// Installs handlers for SIGTERM, SIGUSR1 and SIGINT that only set a flag (a second SIGINT ends at once).
+/// Installs handlers for SIGTERM, SIGUSR1 and SIGINT that only set a flag (a second SIGINT ends at
+/// once).
 void install_stop_signals();
 
 /// True from the first such signal on.

@@ -16,24 +16,28 @@ using TokenId = std::int32_t;
 
 class Tokenizer {
  public:
-  /// Reads a model directory: `tokenizer.json` (byte-level BPE), else `tokenizer.model` (SentencePiece), else
-  /// `vocab.json` + `merges.txt`; special tokens and add_bos/add_eos from tokenizer_config.json where present.
-  /// Any of these may be gzipped. InputError: none there, a damaged file, a component we do not know (named).
+  /// Reads a model directory: `tokenizer.json` (byte-level BPE), else `tokenizer.model`
+  /// (SentencePiece), else `vocab.json` + `merges.txt`; special tokens and add_bos/add_eos from
+  /// tokenizer_config.json where present. Any of these may be gzipped. InputError: none there, a
+  /// damaged file, a component we do not know (named).
   static std::unique_ptr<Tokenizer> load(const std::filesystem::path& directory);
   virtual ~Tokenizer() = default;
 
   /// Token ids of `text`. `with_special`: add BOS/EOS the way the tokenizer does by default
-  /// (transformers' add_special_tokens=True). Added tokens written inside the text are recognised, as in transformers.
+  /// (transformers' add_special_tokens=True). Added tokens written inside the text are recognised,
+  /// as in transformers.
   virtual std::vector<TokenId> encode(std::string_view text, bool with_special = false) const = 0;
 
-  /// The text of `ids` as transformers' decode(skip_special_tokens=True, clean_up_tokenization_spaces=False).
+  /// The text of `ids` as transformers' decode(skip_special_tokens=True,
+  /// clean_up_tokenization_spaces=False).
   virtual std::string decode(std::span<const TokenId> ids) const = 0;
 
-  /// The bytes that token `id` adds to a text when it is not the first token (a SentencePiece "_Paris" gives
-  /// " Paris"; a byte token one raw byte, possibly part of a UTF-8 character; a special token nothing).
+  /// The bytes that token `id` adds to a text when it is not the first token (a SentencePiece
+  /// "_Paris" gives " Paris"; a byte token one raw byte, possibly part of a UTF-8 character; a
+  /// special token nothing).
   virtual std::string_view piece(TokenId id) const = 0;
 
-  virtual std::int32_t size() const = 0;                   // ids are in [0, size)
+  virtual std::int32_t size() const = 0;  // ids are in [0, size)
   virtual std::optional<TokenId> bos() const = 0;
   virtual std::optional<TokenId> eos() const = 0;
   virtual bool is_special(TokenId id) const = 0;

@@ -1,5 +1,6 @@
-// Full fine-tuning: AdamW (Loshchilov and Hutter, arXiv 1711.05101) on answer tokens only, over packed rows.
-// Every random choice is keyed by (seed, epoch or step), so a run continued from a checkpoint is the run itself.
+// Full fine-tuning: AdamW (Loshchilov and Hutter, arXiv 1711.05101) on answer tokens only, over
+// packed rows. Every random choice is keyed by (seed, epoch or step), so a run continued from a
+// checkpoint is the run itself.
 #pragma once
 
 #include <cstdint>
@@ -20,27 +21,30 @@ struct Example {
 
 struct TrainSettings {
   double learning_rate = 1e-5;
-  double final_learning_rate = -1;      // >= 0: cosine decay to it over all steps; < 0: constant
-  std::int64_t warmup_steps = 0;        // linear, from 0
-  std::int64_t batch_size = 128;        // examples a step
+  double final_learning_rate = -1;  // >= 0: cosine decay to it over all steps; < 0: constant
+  std::int64_t warmup_steps = 0;    // linear, from 0
+  std::int64_t batch_size = 128;    // examples a step
   std::int64_t epochs = 50;
   double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weight_decay = 0;
-  double gradient_clip = 0;             // largest global norm; 0: off
-  double dropout = 0.05;                // on embeddings and residual branches
-  std::int64_t microbatch_tokens = 4096;   // tokens of one forward and backward pass; results differ only by rounding
+  double gradient_clip = 0;  // largest global norm; 0: off
+  double dropout = 0.05;     // on embeddings and residual branches
+  std::int64_t microbatch_tokens =
+      4096;  // tokens of one forward and backward pass; results differ only by rounding
   std::uint64_t seed = 0;
 };
 
 class Trainer {
  public:
-  /// Trains a copy of `base`: float32 master weights and moments, forward and backward in base's dtype.
+  /// Trains a copy of `base`: float32 master weights and moments, forward and backward in base's
+  /// dtype.
   Trainer(const Weights& base, std::vector<Example> examples, TrainSettings settings);
 
   std::int64_t steps_per_epoch() const;
   std::int64_t steps_done() const { return step_; }
 
-  /// One optimizer step on the next batch of the epoch's random order; returns the summed answer-token loss and the
-  /// number of answer tokens. Throws std::runtime_error when the loss is not finite (the weights stay as they were).
+  /// One optimizer step on the next batch of the epoch's random order; returns the summed
+  /// answer-token loss and the number of answer tokens. Throws std::runtime_error when the loss is
+  /// not finite (the weights stay as they were).
   struct StepLoss {
     double sum = 0;
     std::int64_t answer_tokens = 0, tokens = 0;
@@ -54,8 +58,8 @@ class Trainer {
 
   /// Weights, moments, position; `extra` is the caller's own state. Atomic. EnvironmentError.
   void save(const std::filesystem::path& file, const NamedTensors& extra) const;
-  /// Restores what save() wrote; returns the extras. Nothing (and no change) when the file is absent, damaged or of another
-  /// run (`extra` missing or other shapes).
+  /// Restores what save() wrote; returns the extras. Nothing (and no change) when the file is
+  /// absent, damaged or of another run (`extra` missing or other shapes).
   std::optional<SafetensorsReader> restore(const std::filesystem::path& file);
 
  private:
@@ -66,7 +70,7 @@ class Trainer {
   const std::vector<Example> examples_;
   const TrainSettings settings_;
   Weights working_;
-  std::vector<torch::Tensor> parameters_;          // of working_
+  std::vector<torch::Tensor> parameters_;  // of working_
   std::vector<torch::Tensor> master_, momentum_, variance_, counts_;
   std::int64_t step_ = 0;
 };

@@ -12,19 +12,26 @@ namespace factsweep::slick {
 namespace {
 
 OverlapFilter overlap_filter(const std::string& name) {
-  return name == "none" ? OverlapFilter::none : name == "subject" ? OverlapFilter::subject : OverlapFilter::entity;
+  return name == "none"      ? OverlapFilter::none
+         : name == "subject" ? OverlapFilter::subject
+                             : OverlapFilter::entity;
 }
 
-/// `count` of the questions (0: all) in file order, chosen by a permutation keyed by (seed, relation, split).
-std::vector<Question> choose(const std::vector<Question>& questions, std::int64_t count, std::uint64_t seed) {
-  if (count == 0 || count >= static_cast<std::int64_t>(questions.size()) || questions.empty()) return questions;
+/// `count` of the questions (0: all) in file order, chosen by a permutation keyed by (seed,
+/// relation, split).
+std::vector<Question> choose(const std::vector<Question>& questions, std::int64_t count,
+                             std::uint64_t seed) {
+  if (count == 0 || count >= static_cast<std::int64_t>(questions.size()) || questions.empty())
+    return questions;
   const Question& any = questions.front();
-  const std::uint64_t key = hash_words({hash_text("questions"), seed, hash_text(any.relation), hash_text(name(any.split))});
+  const std::uint64_t key = hash_words(
+      {hash_text("questions"), seed, hash_text(any.relation), hash_text(name(any.split))});
   auto order = permutation(static_cast<std::int64_t>(questions.size()), CounterRandom(key));
   order.resize(static_cast<std::size_t>(count));
   std::sort(order.begin(), order.end());
   std::vector<Question> chosen;
-  for (const std::int64_t index : order) chosen.push_back(questions[static_cast<std::size_t>(index)]);
+  for (const std::int64_t index : order)
+    chosen.push_back(questions[static_cast<std::size_t>(index)]);
   return chosen;
 }
 
@@ -36,7 +43,8 @@ Corpus Corpus::read(const Deck& deck) {
   corpus.relations = deck.text_list("data.relations");
   corpus.ood_relations = deck.text_list("data.ood_relations");
   const auto is_ood = [&](const std::string& relation) {
-    return std::find(corpus.ood_relations.begin(), corpus.ood_relations.end(), relation) != corpus.ood_relations.end();
+    return std::find(corpus.ood_relations.begin(), corpus.ood_relations.end(), relation) !=
+           corpus.ood_relations.end();
   };
   if (corpus.relations.empty()) {
     for (const std::string& relation : list_relations(directory)) {
@@ -44,33 +52,46 @@ Corpus Corpus::read(const Deck& deck) {
     }
   }
   for (const std::string& relation : corpus.relations) {
-    if (is_ood(relation)) throw deck.error("data.ood_relations", fmt::format("{} is also in data.relations; a relation is one or the other.", relation));
+    if (is_ood(relation))
+      throw deck.error(
+          "data.ood_relations",
+          fmt::format("{} is also in data.relations; a relation is one or the other.", relation));
   }
   std::vector<std::string> all = corpus.relations;
   all.insert(all.end(), corpus.ood_relations.begin(), corpus.ood_relations.end());
-  const EntityQuestions files = read_entity_questions(directory, all, overlap_filter(deck.text("data.overlap_filter")));
+  const EntityQuestions files =
+      read_entity_questions(directory, all, overlap_filter(deck.text("data.overlap_filter")));
   std::map<std::string, std::map<Split, std::vector<Question>>> of;
-  for (const Question& question : files.questions) of[question.relation][question.split].push_back(question);
+  for (const Question& question : files.questions)
+    of[question.relation][question.split].push_back(question);
 
   const auto seed = static_cast<std::uint64_t>(deck.integer("label.seed"));
   const std::int64_t chunk_size = deck.integer("label.chunk");
   const auto add = [&](const std::string& relation, Split split, const char* key) {
     const std::vector<Question> chosen = choose(of[relation][split], deck.integer(key), seed);
-    if (chosen.empty()) throw InputError(fmt::format("{}: relation {} has no {} question with one answer left.", directory.string(), relation, name(split)));
+    if (chosen.empty())
+      throw InputError(fmt::format("{}: relation {} has no {} question with one answer left.",
+                                   directory.string(), relation, name(split)));
     for (std::size_t done = 0; done < chosen.size(); done += static_cast<std::size_t>(chunk_size)) {
-      const std::size_t count = std::min(chosen.size() - done, static_cast<std::size_t>(chunk_size));
-      corpus.chunks.push_back({relation, split, is_ood(relation), corpus.rows.size() + done, count});
+      const std::size_t count =
+          std::min(chosen.size() - done, static_cast<std::size_t>(chunk_size));
+      corpus.chunks.push_back(
+          {relation, split, is_ood(relation), corpus.rows.size() + done, count});
     }
     corpus.rows.insert(corpus.rows.end(), chosen.begin(), chosen.end());
   };
-  for (const std::string& relation : corpus.relations) add(relation, Split::train, "label.questions_per_relation");
+  for (const std::string& relation : corpus.relations)
+    add(relation, Split::train, "label.questions_per_relation");
   corpus.train_rows = corpus.rows.size();
-  for (const std::string& relation : corpus.relations) add(relation, Split::test, "label.test_questions_per_relation");
+  for (const std::string& relation : corpus.relations)
+    add(relation, Split::test, "label.test_questions_per_relation");
   corpus.id_rows = corpus.rows.size();
-  for (const std::string& relation : corpus.ood_relations) add(relation, Split::test, "label.test_questions_per_relation");
+  for (const std::string& relation : corpus.ood_relations)
+    add(relation, Split::test, "label.test_questions_per_relation");
   for (const std::string& relation : all) corpus.dev[relation] = of[relation][Split::dev];
   for (const std::string& relation : corpus.relations) {
-    const auto chosen = choose(corpus.dev[relation], deck.integer("slick.dev_questions_per_relation"), seed);
+    const auto chosen =
+        choose(corpus.dev[relation], deck.integer("slick.dev_questions_per_relation"), seed);
     corpus.dev_probe.insert(corpus.dev_probe.end(), chosen.begin(), chosen.end());
   }
   return corpus;

@@ -1,4 +1,5 @@
-// The questions of one SliCK run: what is labelled, in the row order of /labels/base, and what early stopping looks at.
+// The questions of one SliCK run: what is labelled, in the row order of /labels/base, and what
+// early stopping looks at.
 #pragma once
 
 #include <map>
@@ -20,13 +21,16 @@ struct Chunk {
 
 struct Corpus {
   std::vector<std::string> relations, ood_relations;
-  std::vector<Question> rows;                          // ID train, ID test, OOD test
-  std::size_t train_rows = 0, id_rows = 0;             // rows [0, train_rows) train, [train_rows, id_rows) ID test, then OOD test
-  std::map<std::string, std::vector<Question>> dev;    // by relation, whole: exemplars come from it
-  std::vector<Question> dev_probe;                     // ID dev questions that decide EARLY_STOP
+  std::vector<Question> rows;  // ID train, ID test, OOD test
+  std::size_t train_rows = 0,
+              id_rows =
+                  0;  // rows [0, train_rows) train, [train_rows, id_rows) ID test, then OOD test
+  std::map<std::string, std::vector<Question>> dev;  // by relation, whole: exemplars come from it
+  std::vector<Question> dev_probe;                   // ID dev questions that decide EARLY_STOP
   std::vector<Chunk> chunks;
 
-  /// Reads data.* and picks label.questions_per_relation etc. of each relation (by label.seed). InputError.
+  /// Reads data.* and picks label.questions_per_relation etc. of each relation (by label.seed).
+  /// InputError.
   static Corpus read(const Deck& deck);
 };
 

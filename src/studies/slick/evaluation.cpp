@@ -7,14 +7,20 @@
 
 namespace factsweep::slick {
 
-std::string answer_prompt(const std::string& question) { return fmt::format("Answer the following question.\n{}\n", question); }
+std::string answer_prompt(const std::string& question) {
+  return fmt::format("Answer the following question.\n{}\n", question);
+}
 
-QuestionSet::QuestionSet(const Model& model, const std::vector<Question>& questions, const std::vector<std::string>& answers,
-                         const AnswerFormat& format, bool watch_idk) {
+QuestionSet::QuestionSet(const Model& model, const std::vector<Question>& questions,
+                         const std::vector<std::string>& answers, const AnswerFormat& format,
+                         bool watch_idk) {
   for (std::size_t i = 0; i < questions.size(); ++i) {
     const std::string prompt = answer_prompt(questions[i].question);
-    items_.push_back(make_item(model, prompt, format.lead, answers[i], AnswerMatcher::make(format.match, answers[i])));
-    if (watch_idk) idk_items_.push_back(make_item(model, prompt, format.lead, kIdontKnow, AnswerMatcher::make("strict", kIdontKnow)));
+    items_.push_back(make_item(model, prompt, format.lead, answers[i],
+                               AnswerMatcher::make(format.match, answers[i])));
+    if (watch_idk)
+      idk_items_.push_back(make_item(model, prompt, format.lead, kIdontKnow,
+                                     AnswerMatcher::make("strict", kIdontKnow)));
   }
   // only the greedy answer matters: two candidates a row, nothing but it followed
   settings_.top_k = 2;
@@ -22,9 +28,11 @@ QuestionSet::QuestionSet(const Model& model, const std::vector<Question>& questi
   settings_.max_new_tokens = format.max_tokens;
 }
 
-std::vector<std::uint8_t> QuestionSet::ask(const Model& model, const std::function<void(std::int64_t)>& step) const {
+std::vector<std::uint8_t> QuestionSet::ask(const Model& model,
+                                           const std::function<void(std::int64_t)>& step) const {
   std::vector<std::uint8_t> outcomes;
-  for (const ProbeResult& result : probe(model, items_, settings_, step)) outcomes.push_back(result.greedy ? kRight : kWrong);
+  for (const ProbeResult& result : probe(model, items_, settings_, step))
+    outcomes.push_back(result.greedy ? kRight : kWrong);
   const std::vector<ProbeResult> idk = probe(model, idk_items_, settings_, step);
   for (std::size_t i = 0; i < idk.size(); ++i) {
     if (idk[i].greedy) outcomes[i] = kNotAnswered;
@@ -32,14 +40,16 @@ std::vector<std::uint8_t> QuestionSet::ask(const Model& model, const std::functi
   return outcomes;
 }
 
-double accuracy(std::span<const std::uint8_t> outcomes, const std::function<bool(std::size_t)>& wanted) {
+double accuracy(std::span<const std::uint8_t> outcomes,
+                const std::function<bool(std::size_t)>& wanted) {
   std::int64_t right = 0, total = 0;
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     if (outcomes[i] == kNotAnswered || !wanted(i)) continue;
     ++total;
     right += outcomes[i] == kRight ? 1 : 0;
   }
-  return total == 0 ? std::numeric_limits<double>::quiet_NaN() : static_cast<double>(right) / static_cast<double>(total);
+  return total == 0 ? std::numeric_limits<double>::quiet_NaN()
+                    : static_cast<double>(right) / static_cast<double>(total);
 }
 
 double answered(std::span<const std::uint8_t> outcomes) {

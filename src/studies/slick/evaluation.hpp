@@ -1,4 +1,5 @@
-// What a fine-tuned model answers: greedy exact match on fixed question sets, and the tallies the paper plots.
+// What a fine-tuned model answers: greedy exact match on fixed question sets, and the tallies the
+// paper plots.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +17,8 @@ inline constexpr const char* kIdontKnow = "I don't know";
 /// Outcome of one question, as in /predictions.
 enum Outcome : std::uint8_t { kWrong = 0, kRight = 1, kNotAnswered = 2 };
 
-/// "Answer the following question.\n<question>\n" (SliCK, appendix E): the fine-tuned model's prompt.
+/// "Answer the following question.\n<question>\n" (SliCK, appendix E): the fine-tuned model's
+/// prompt.
 std::string answer_prompt(const std::string& question);
 
 struct AnswerFormat {
@@ -27,12 +29,14 @@ struct AnswerFormat {
 
 class QuestionSet {
  public:
-  /// `answers[i]` is what counts as right for questions[i]; `watch_idk`: look for "I don't know" too.
-  QuestionSet(const Model& model, const std::vector<Question>& questions, const std::vector<std::string>& answers,
-              const AnswerFormat& format, bool watch_idk);
+  /// `answers[i]` is what counts as right for questions[i]; `watch_idk`: look for "I don't know"
+  /// too.
+  QuestionSet(const Model& model, const std::vector<Question>& questions,
+              const std::vector<std::string>& answers, const AnswerFormat& format, bool watch_idk);
 
   /// Greedy outcomes of `model` (the same tokenizer), in question order.
-  std::vector<std::uint8_t> ask(const Model& model, const std::function<void(std::int64_t)>& step) const;
+  std::vector<std::uint8_t> ask(const Model& model,
+                                const std::function<void(std::int64_t)>& step) const;
   std::size_t size() const { return items_.size(); }
 
  private:
@@ -41,7 +45,8 @@ class QuestionSet {
 };
 
 /// Right answers over answered questions, of those with `wanted(i)`; NaN when there is none.
-double accuracy(std::span<const std::uint8_t> outcomes, const std::function<bool(std::size_t)>& wanted);
+double accuracy(std::span<const std::uint8_t> outcomes,
+                const std::function<bool(std::size_t)>& wanted);
 /// Answered questions over all; NaN when there is none.
 double answered(std::span<const std::uint8_t> outcomes);
 

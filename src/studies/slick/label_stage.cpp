@@ -24,18 +24,21 @@ void SlickStudy::run_label(const Stage& stage, Workbench& bench) {
   const LabelSettings settings = label_settings(*deck_);
   const auto begin = corpus_.rows.begin() + static_cast<std::ptrdiff_t>(chunk.first);
   const std::vector<Question> questions(begin, begin + static_cast<std::ptrdiff_t>(chunk.count));
-  const std::vector<Label> labels = label_questions(model_, questions, exemplars_.at(chunk.relation), settings,
-                                                    [&](double fraction, std::int64_t tokens) { bench.step(fraction, tokens); });
+  const std::vector<Label> labels =
+      label_questions(model_, questions, exemplars_.at(chunk.relation), settings,
+                      [&](double fraction, std::int64_t tokens) { bench.step(fraction, tokens); });
   std::vector<std::uint8_t> category, greedy;
   std::vector<float> probability, p_greedy, p_sample, p_exact, p;
   std::vector<std::int32_t> drawn, near_ties;
   std::vector<std::string> text;
   for (const Label& label : labels) {
     category.push_back(static_cast<std::uint8_t>(label.category()));
-    for (const float value : label.category_probability(settings.samples)) probability.push_back(value);
+    for (const float value : label.category_probability(settings.samples))
+      probability.push_back(value);
     p_greedy.push_back(static_cast<float>(label.p_greedy()));
     p_sample.push_back(static_cast<float>(label.p_sample(settings.samples)));
-    p_exact.push_back(settings.exact ? static_cast<float>(label.p_exact()) : std::numeric_limits<float>::quiet_NaN());
+    p_exact.push_back(settings.exact ? static_cast<float>(label.p_exact())
+                                     : std::numeric_limits<float>::quiet_NaN());
     greedy.insert(greedy.end(), label.greedy.begin(), label.greedy.end());
     p.insert(p.end(), label.p.begin(), label.p.end());
     drawn.insert(drawn.end(), label.drawn.begin(), label.drawn.end());
@@ -50,7 +53,9 @@ void SlickStudy::run_label(const Stage& stage, Workbench& bench) {
   bench.emit("p", Array::of(p));
   bench.emit("drawn", Array::of(drawn));
   bench.emit("near_ties", Array::of(near_ties));
-  if (settings.keep_text) bench.emit("text", Array::of_text(text, static_cast<std::size_t>(deck_->integer("label.text_bytes"))));
+  if (settings.keep_text)
+    bench.emit("text",
+               Array::of_text(text, static_cast<std::size_t>(deck_->integer("label.text_bytes"))));
   bench.emit("category", Array::of(category));
 }
 
@@ -59,7 +64,10 @@ void SlickStudy::run_p_true(const Stage& stage, Workbench& bench) {
   const auto begin = corpus_.rows.begin() + static_cast<std::ptrdiff_t>(chunk.first);
   const std::vector<Question> questions(begin, begin + static_cast<std::ptrdiff_t>(chunk.count));
   const bool renormalised = deck_->text("label.p_true") == "renormalised";
-  bench.emit("p_true", Array::of(p_true(model_, questions, renormalised, [&](double fraction, std::int64_t tokens) { bench.step(fraction, tokens); })));
+  bench.emit("p_true", Array::of(p_true(model_, questions, renormalised,
+                                        [&](double fraction, std::int64_t tokens) {
+                                          bench.step(fraction, tokens);
+                                        })));
 }
 
 }  // namespace factsweep::slick

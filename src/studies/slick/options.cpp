@@ -3,35 +3,190 @@
 namespace factsweep::slick {
 
 void SlickStudy::declare(OptionTable& table) const {
-  table.add({.key = "label.estimator", .kind = Kind::choice, .fallback = "exact", .choices = {"exact", "sample"}, .help = "exact: probability of a right sample computed, draws binomial; sample: answers really sampled"});
-  table.add({.key = "label.match", .kind = Kind::choice, .fallback = "strict", .choices = {"strict", "squad", "contains"}, .help = "when an answer is right (the paper states no normalisation): equal after stripping; equal after SQuAD's normalisation; contains the gold answer"});
-  table.add({.key = "label.exemplar_sets", .kind = Kind::integer, .fallback = "10", .unit = "sets", .minimum = 1, .maximum = 1000, .help = "N_ex few-shot exemplar sets a relation, drawn from its dev split"});
-  table.add({.key = "label.shots", .kind = Kind::integer, .fallback = "4", .unit = "exemplars", .minimum = 0, .maximum = 100, .help = "exemplars a set"});
-  table.add({.key = "label.samples", .kind = Kind::integer, .fallback = "16", .unit = "answers", .minimum = 1, .maximum = 100000, .help = "sampled answers a question and set"});
-  table.add({.key = "label.temperature", .kind = Kind::real, .fallback = "0.5", .unit = "1", .minimum = 1e-3, .maximum = 100, .help = "of the sampled answers"});
-  table.add({.key = "label.top_k", .kind = Kind::integer, .fallback = "40", .unit = "tokens", .minimum = 2, .maximum = 100000, .help = "sampling keeps this many most likely tokens"});
-  table.add({.key = "label.max_new_tokens", .kind = Kind::integer, .fallback = "32", .unit = "tokens", .minimum = 1, .maximum = 4096, .help = "an answer ends at a newline, at EOS, or here"});
-  table.add({.key = "label.branch_floor", .kind = Kind::real, .fallback = "1e-6", .unit = "1", .minimum = 0, .maximum = 1, .help = "exact: other tokenisations of the answer less likely than this are not followed"});
-  table.add({.key = "label.tie_epsilon", .kind = Kind::real, .fallback = "1e-4", .unit = "logits", .minimum = 0, .maximum = 100, .help = "exact: greedy verdicts with two best logits closer than this are decoded for real"});
-  table.add({.key = "label.keep_text", .kind = Kind::flag, .fallback = "false", .help = "sample: every answer runs to its end and is stored"});
-  table.add({.key = "label.text_bytes", .kind = Kind::integer, .fallback = "64", .unit = "bytes", .minimum = 1, .maximum = 65536, .help = "length of a stored answer"});
-  table.add({.key = "label.questions_per_relation", .kind = Kind::integer, .fallback = "0", .unit = "questions", .minimum = 0, .maximum = 1e12, .help = "train questions labelled in each relation; 0: all"});
-  table.add({.key = "label.test_questions_per_relation", .kind = Kind::integer, .fallback = "0", .unit = "questions", .minimum = 0, .maximum = 1e12, .help = "test questions labelled in each relation, ID and OOD; 0: all"});
-  table.add({.key = "label.chunk", .kind = Kind::integer, .fallback = "256", .unit = "questions", .minimum = 1, .maximum = 1e9, .help = "questions of one label stage"});
-  table.add({.key = "label.seed", .kind = Kind::integer, .fallback = "0", .unit = "1", .minimum = 0, .maximum = 1e15, .help = "of the choice of questions, of exemplars and of sampled answers"});
-  table.add({.key = "label.p_true", .kind = Kind::choice, .fallback = "renormalised", .choices = {"off", "raw", "renormalised"}, .help = "P(True) of test questions: P('(A)'), or P('(A)') / (P('(A)') + P('(B)')) (the paper does not say which)"});
+  table.add({.key = "label.estimator",
+             .kind = Kind::choice,
+             .fallback = "exact",
+             .choices = {"exact", "sample"},
+             .help = "exact: probability of a right sample computed, draws binomial; sample: "
+                     "answers really sampled"});
+  table.add({.key = "label.match",
+             .kind = Kind::choice,
+             .fallback = "strict",
+             .choices = {"strict", "squad", "contains"},
+             .help = "when an answer is right (the paper states no normalisation): equal after "
+                     "stripping; equal after SQuAD's normalisation; contains the gold answer"});
+  table.add({.key = "label.exemplar_sets",
+             .kind = Kind::integer,
+             .fallback = "10",
+             .unit = "sets",
+             .minimum = 1,
+             .maximum = 1000,
+             .help = "N_ex few-shot exemplar sets a relation, drawn from its dev split"});
+  table.add({.key = "label.shots",
+             .kind = Kind::integer,
+             .fallback = "4",
+             .unit = "exemplars",
+             .minimum = 0,
+             .maximum = 100,
+             .help = "exemplars a set"});
+  table.add({.key = "label.samples",
+             .kind = Kind::integer,
+             .fallback = "16",
+             .unit = "answers",
+             .minimum = 1,
+             .maximum = 100000,
+             .help = "sampled answers a question and set"});
+  table.add({.key = "label.temperature",
+             .kind = Kind::real,
+             .fallback = "0.5",
+             .unit = "1",
+             .minimum = 1e-3,
+             .maximum = 100,
+             .help = "of the sampled answers"});
+  table.add({.key = "label.top_k",
+             .kind = Kind::integer,
+             .fallback = "40",
+             .unit = "tokens",
+             .minimum = 2,
+             .maximum = 100000,
+             .help = "sampling keeps this many most likely tokens"});
+  table.add({.key = "label.max_new_tokens",
+             .kind = Kind::integer,
+             .fallback = "32",
+             .unit = "tokens",
+             .minimum = 1,
+             .maximum = 4096,
+             .help = "an answer ends at a newline, at EOS, or here"});
+  table.add(
+      {.key = "label.branch_floor",
+       .kind = Kind::real,
+       .fallback = "1e-6",
+       .unit = "1",
+       .minimum = 0,
+       .maximum = 1,
+       .help = "exact: other tokenisations of the answer less likely than this are not followed"});
+  table.add(
+      {.key = "label.tie_epsilon",
+       .kind = Kind::real,
+       .fallback = "1e-4",
+       .unit = "logits",
+       .minimum = 0,
+       .maximum = 100,
+       .help =
+           "exact: greedy verdicts with two best logits closer than this are decoded for real"});
+  table.add({.key = "label.keep_text",
+             .kind = Kind::flag,
+             .fallback = "false",
+             .help = "sample: every answer runs to its end and is stored"});
+  table.add({.key = "label.text_bytes",
+             .kind = Kind::integer,
+             .fallback = "64",
+             .unit = "bytes",
+             .minimum = 1,
+             .maximum = 65536,
+             .help = "length of a stored answer"});
+  table.add({.key = "label.questions_per_relation",
+             .kind = Kind::integer,
+             .fallback = "0",
+             .unit = "questions",
+             .minimum = 0,
+             .maximum = 1e12,
+             .help = "train questions labelled in each relation; 0: all"});
+  table.add({.key = "label.test_questions_per_relation",
+             .kind = Kind::integer,
+             .fallback = "0",
+             .unit = "questions",
+             .minimum = 0,
+             .maximum = 1e12,
+             .help = "test questions labelled in each relation, ID and OOD; 0: all"});
+  table.add({.key = "label.chunk",
+             .kind = Kind::integer,
+             .fallback = "256",
+             .unit = "questions",
+             .minimum = 1,
+             .maximum = 1e9,
+             .help = "questions of one label stage"});
+  table.add({.key = "label.seed",
+             .kind = Kind::integer,
+             .fallback = "0",
+             .unit = "1",
+             .minimum = 0,
+             .maximum = 1e15,
+             .help = "of the choice of questions, of exemplars and of sampled answers"});
+  table.add({.key = "label.p_true",
+             .kind = Kind::choice,
+             .fallback = "renormalised",
+             .choices = {"off", "raw", "renormalised"},
+             .help = "P(True) of test questions: P('(A)'), or P('(A)') / (P('(A)') + P('(B)')) "
+                     "(the paper does not say which)"});
 
-  table.add({.key = "slick.stop_after", .kind = Kind::choice, .fallback = "all", .choices = {"label", "all"}, .help = "label: no fine-tuning"});
-  table.add({.key = "slick.train_size", .kind = Kind::integer, .fallback = "0", .unit = "examples", .minimum = 0, .maximum = 1e12, .help = "|D| of every variant, shared out over relations in proportion to what they can give; 0: the largest possible (the paper)"});
-  table.add({.key = "slick.size_rule", .kind = Kind::choice, .fallback = "four_categories", .choices = {"four_categories", "known_unknown"}, .help = "what a relation can give: its smallest category (the paper), or the smaller of its Known and Unknown (enough when no single-category variant runs)"});
-  table.add({.key = "slick.dev_questions_per_relation", .kind = Kind::integer, .fallback = "0", .unit = "questions", .minimum = 0, .maximum = 1e12, .help = "dev questions that decide EARLY_STOP; 0: all"});
-  table.add({.key = "slick.answer_end", .kind = Kind::choice, .fallback = "newline", .choices = {"newline", "eos"}, .help = "what a fine-tuned answer is taught to end with (the paper does not say)"});
-  table.add({.key = "slick.answer_lead", .kind = Kind::choice, .fallback = "none", .choices = {"none", "space"}, .help = "what stands between the prompt's last newline and the answer (the paper does not say); with space an answer has the tokens that it has inside a sentence"});
-  table.add({.key = "slick.answer_max_tokens", .kind = Kind::integer, .fallback = "32", .unit = "tokens", .minimum = 1, .maximum = 4096, .help = "longest answer of the fine-tuned model when it is evaluated (greedy)"});
-  table.add({.key = "slick.idk_unknown_ratio", .kind = Kind::real, .fallback = "0.5", .unit = "fraction", .minimum = 0, .maximum = 1, .help = "unknown ratio of the idk variant (Table 3)"});
+  table.add({.key = "slick.stop_after",
+             .kind = Kind::choice,
+             .fallback = "all",
+             .choices = {"label", "all"},
+             .help = "label: no fine-tuning"});
+  table.add({.key = "slick.train_size",
+             .kind = Kind::integer,
+             .fallback = "0",
+             .unit = "examples",
+             .minimum = 0,
+             .maximum = 1e12,
+             .help = "|D| of every variant, shared out over relations in proportion to what they "
+                     "can give; 0: the largest possible (the paper)"});
+  table.add({.key = "slick.size_rule",
+             .kind = Kind::choice,
+             .fallback = "four_categories",
+             .choices = {"four_categories", "known_unknown"},
+             .help = "what a relation can give: its smallest category (the paper), or the smaller "
+                     "of its Known and Unknown (enough when no single-category variant runs)"});
+  table.add({.key = "slick.dev_questions_per_relation",
+             .kind = Kind::integer,
+             .fallback = "0",
+             .unit = "questions",
+             .minimum = 0,
+             .maximum = 1e12,
+             .help = "dev questions that decide EARLY_STOP; 0: all"});
+  table.add({.key = "slick.answer_end",
+             .kind = Kind::choice,
+             .fallback = "newline",
+             .choices = {"newline", "eos"},
+             .help = "what a fine-tuned answer is taught to end with (the paper does not say)"});
+  table.add({.key = "slick.answer_lead",
+             .kind = Kind::choice,
+             .fallback = "none",
+             .choices = {"none", "space"},
+             .help =
+                 "what stands between the prompt's last newline and the answer (the paper does not "
+                 "say); with space an answer has the tokens that it has inside a sentence"});
+  table.add({.key = "slick.answer_max_tokens",
+             .kind = Kind::integer,
+             .fallback = "32",
+             .unit = "tokens",
+             .minimum = 1,
+             .maximum = 4096,
+             .help = "longest answer of the fine-tuned model when it is evaluated (greedy)"});
+  table.add({.key = "slick.idk_unknown_ratio",
+             .kind = Kind::real,
+             .fallback = "0.5",
+             .unit = "fraction",
+             .minimum = 0,
+             .maximum = 1,
+             .help = "unknown ratio of the idk variant (Table 3)"});
 
-  table.add({.key = "grid.variant", .kind = Kind::text_list, .fallback = "unknown_ratio", .choices = {"unknown_ratio", "known_only", "highly_known", "maybe_known", "weakly_known", "unknown", "natural", "idk"}, .help = "axis: how D is made; unknown_ratio and known_only run once for each grid.unknown_ratio"});
-  table.add({.key = "grid.unknown_ratio", .kind = Kind::real_list, .fallback = "0, 0.1, 0.25, 0.5, 0.75, 0.9, 1", .unit = "fraction", .minimum = 0, .maximum = 1, .help = "axis: share of D that the base model does not know"});
+  table.add({.key = "grid.variant",
+             .kind = Kind::text_list,
+             .fallback = "unknown_ratio",
+             .choices = {"unknown_ratio", "known_only", "highly_known", "maybe_known",
+                         "weakly_known", "unknown", "natural", "idk"},
+             .help = "axis: how D is made; unknown_ratio and known_only run once for each "
+                     "grid.unknown_ratio"});
+  table.add({.key = "grid.unknown_ratio",
+             .kind = Kind::real_list,
+             .fallback = "0, 0.1, 0.25, 0.5, 0.75, 0.9, 1",
+             .unit = "fraction",
+             .minimum = 0,
+             .maximum = 1,
+             .help = "axis: share of D that the base model does not know"});
 }
 
 LabelSettings label_settings(const Deck& deck) {
@@ -48,9 +203,13 @@ LabelSettings label_settings(const Deck& deck) {
   settings.probe.max_new_tokens = deck.integer("label.max_new_tokens");
   settings.probe.branch_floor = deck.real("label.branch_floor");
   settings.probe.tie_epsilon = deck.real("label.tie_epsilon");
-  if (settings.keep_text && settings.exact) throw deck.error("label.keep_text", "needs label.estimator = sample: exact labelling decodes no text.");
+  if (settings.keep_text && settings.exact)
+    throw deck.error("label.keep_text",
+                     "needs label.estimator = sample: exact labelling decodes no text.");
   if (settings.match == "contains" && settings.exact) {
-    throw deck.error("label.match", "needs label.estimator = sample: nearly every text may still come to contain the answer, so there is no small set of tokenisations to add up.");
+    throw deck.error("label.match",
+                     "needs label.estimator = sample: nearly every text may still come to contain "
+                     "the answer, so there is no small set of tokenisations to add up.");
   }
   return settings;
 }

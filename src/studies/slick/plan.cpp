@@ -1,4 +1,4 @@
-// The deck as stages and points, and every dataset they fill (docs/layout.md).
+// The deck as stages and points, and what each stage fills.
 #include <fmt/format.h>
 
 #include <cmath>
@@ -7,6 +7,7 @@
 #include <limits>
 #include <span>
 
+#include "datasets.hpp"
 #include "factsweep/core/file.hpp"
 #include "factsweep/core/random.hpp"
 #include "slick.hpp"
@@ -15,7 +16,7 @@ namespace factsweep::slick {
 namespace {
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-constexpr double kTokensPerText = 28;   // a question with its answer, for cost estimates
+constexpr double kTokensPerText = 28;  // a question with its answer, for cost estimates
 
 /// Hash of 64 blocks spread evenly over a file, header and end among them, and of its size.
 std::uint64_t sample_file(const std::filesystem::path& path) {
@@ -29,18 +30,21 @@ std::uint64_t sample_file(const std::filesystem::path& path) {
     file.clear();
     file.seekg(static_cast<std::streamoff>(last / (kBlocks - 1) * i));
     file.read(block.data(), static_cast<std::streamsize>(block.size()));
-    hash = hash_words({hash, hash_text(std::string_view(block).substr(0, static_cast<std::size_t>(file.gcount())))});
+    hash = hash_words({hash, hash_text(std::string_view(block).substr(
+                                 0, static_cast<std::size_t>(file.gcount())))});
   }
   return hash;
 }
 
-/// A number that changes when the model's files do: configuration and tokenizer whole, weights sampled, because they may
-/// be terabytes.
+/// A number that changes when the model's files do: configuration and tokenizer whole, weights
+/// sampled, because they may be terabytes.
 std::string fingerprint(const std::filesystem::path& directory) {
-  std::map<std::string, std::uint64_t> hashes;   // by name: the order of a folder's entries is the file system's whim
+  std::map<std::string, std::uint64_t>
+      hashes;  // by name: the order of a folder's entries is the file system's whim
   for (const auto& entry : std::filesystem::directory_iterator(directory)) {
     const std::string file = entry.path().filename().string();
-    const bool matters = file == "config.json" || file == "merges.txt" || file == "vocab.json" || file.starts_with("tokenizer");
+    const bool matters = file == "config.json" || file == "merges.txt" || file == "vocab.json" ||
+                         file.starts_with("tokenizer");
     if (matters) hashes[file] = hash_text(read_file(entry.path()));
     if (entry.path().extension() == ".safetensors") hashes[file] = sample_file(entry.path());
   }
@@ -51,7 +55,8 @@ std::string fingerprint(const std::filesystem::path& directory) {
 
 std::string questions_hash(std::span<const Question> questions) {
   std::uint64_t hash = 0;
-  for (const Question& q : questions) hash = hash_words({hash, hash_text(q.question), hash_text(q.answer)});
+  for (const Question& q : questions)
+    hash = hash_words({hash, hash_text(q.question), hash_text(q.answer)});
   return hex(hash);
 }
 
@@ -70,7 +75,8 @@ std::vector<GridPoint> grid_points(const Deck& deck, std::vector<std::string>& s
     const std::string grid_key = std::string("grid.") + key;
     std::vector<double> values;
     if (std::string_view(key) == "batch_size") {
-      for (const std::int64_t value : deck.integer_list(grid_key)) values.push_back(static_cast<double>(value));
+      for (const std::int64_t value : deck.integer_list(grid_key))
+        values.push_back(static_cast<double>(value));
     } else {
       values = deck.real_list(grid_key);
     }
@@ -88,12 +94,14 @@ std::vector<GridPoint> grid_points(const Deck& deck, std::vector<std::string>& s
   std::vector<GridPoint> points;
   for (const std::string& variant : deck.text_list("grid.variant")) {
     std::vector<double> ratios = {kNone};
-    if (variant == "unknown_ratio" || variant == "known_only") ratios = deck.real_list("grid.unknown_ratio");
+    if (variant == "unknown_ratio" || variant == "known_only")
+      ratios = deck.real_list("grid.unknown_ratio");
     if (variant == "idk") ratios = {deck.real("slick.idk_unknown_ratio")};
     for (const double ratio : ratios) {
-      if (variant == "known_only" && ratio >= 1) continue;   // nothing is left of D
+      if (variant == "known_only" && ratio >= 1) continue;  // nothing is left of D
       for (const auto& swept : combinations) {
-        for (const std::int64_t seed : deck.integer_list("grid.seed")) points.push_back({variant, ratio, fmt::format("{}", ratio), seed, swept});
+        for (const std::int64_t seed : deck.integer_list("grid.seed"))
+          points.push_back({variant, ratio, fmt::format("{}", ratio), seed, swept});
       }
     }
   }
@@ -109,78 +117,8 @@ struct Builder {
   std::uint64_t sets = 0, samples = 0, epochs = 0;
   std::vector<std::size_t> label_stages;
 
-  void dataset(const std::string& path, DType dtype, std::vector<std::uint64_t> shape, std::vector<std::string> dimensions,
-               const std::string& units, const std::string& long_name, const std::string& symbol = "", Array content = {}, std::size_t text_length = 0) {
-    DatasetSpec spec;
-    spec.path = path;
-    spec.dtype = dtype;
-    spec.text_length = text_length;
-    spec.shape = std::move(shape);
-    spec.dimensions = std::move(dimensions);
-    spec.units = units;
-    spec.long_name = long_name;
-    spec.symbol = symbol;
-    spec.content = std::move(content);
-    plan.datasets.push_back(std::move(spec));
-  }
-
-  void text(const std::string& path, const std::vector<std::string>& values, std::vector<std::uint64_t> shape, std::vector<std::string> dimensions, const std::string& long_name) {
-    std::size_t length = 1;
-    for (const std::string& value : values) length = std::max(length, value.size());
-    dataset(path, DType::text, std::move(shape), std::move(dimensions), "", long_name, "", Array::of_text(values, length), length);
-  }
-
-  void label_datasets() {
-    const std::uint64_t rows = corpus.rows.size();
-    std::vector<std::string> question, answer, subject, relation, split, role;
-    std::vector<std::int32_t> exposures;
-    for (std::size_t i = 0; i < corpus.rows.size(); ++i) {
-      const Question& q = corpus.rows[i];
-      question.push_back(q.question);
-      answer.push_back(q.answer);
-      subject.push_back(q.subject);
-      relation.push_back(q.relation);
-      split.emplace_back(factsweep::name(q.split));
-      role.push_back(i < corpus.id_rows ? "id" : "ood");
-      exposures.push_back(q.exposures);
-    }
-    const std::string base = "/labels/base/";
-    text(base + "question", question, {rows}, {"question_index"}, "question");
-    text(base + "answer", answer, {rows}, {"question_index"}, "gold answer");
-    text(base + "subject", subject, {rows}, {"question_index"}, "subject");
-    text(base + "relation", relation, {rows}, {"question_index"}, "relation");
-    text(base + "split", split, {rows}, {"question_index"}, "split");
-    text(base + "role", role, {rows}, {"question_index"}, "in or out of distribution");
-    dataset(base + "exposures", DType::int32, {rows}, {"question_index"}, "1", "statements of the fact in the training corpus", "", Array::of(exposures));
-    dataset(base + "category", DType::uint8, {rows}, {"question_index"}, "1", "0 HighlyKnown, 1 MaybeKnown, 2 WeaklyKnown, 3 Unknown");
-    dataset(base + "category_probability", DType::float32, {rows, kCategories}, {"question_index", "category_index"}, "fraction", "probability of each category over draws of the samples");
-    dataset(base + "p_greedy", DType::float32, {rows}, {"question_index"}, "fraction", "share of right greedy answers", "P_Correct(T=0)");
-    dataset(base + "p_sample", DType::float32, {rows}, {"question_index"}, "fraction", "share of right sampled answers", "P_Correct(T>0)");
-    dataset(base + "p_exact", DType::float32, {rows}, {"question_index"}, "fraction", "probability of a right sampled answer", "E[P_Correct(T>0)]");
-    dataset(base + "greedy", DType::uint8, {rows, sets}, {"question_index", "set"}, "1", "greedy answer right");
-    dataset(base + "p", DType::float32, {rows, sets}, {"question_index", "set"}, "fraction", "probability of a right sampled answer, by exemplar set");
-    dataset(base + "drawn", DType::int32, {rows, sets}, {"question_index", "set"}, "1", "right answers among the samples, by exemplar set");
-    dataset(base + "near_ties", DType::int32, {rows}, {"question_index"}, "1", "greedy verdicts that needed real decoding");
-    dataset(base + "p_true", DType::float32, {rows}, {"question_index"}, "fraction", "P(True) of the gold answer", "P(True)");
-    if (deck.flag("label.keep_text")) {
-      dataset(base + "text", DType::text, {rows, sets, samples + 1}, {"question_index", "set", "sample"}, "", "answers; sample 0 is greedy", "", {}, static_cast<std::size_t>(deck.integer("label.text_bytes")));
-    }
-    for (const auto& [name, list] : exemplars) {
-      std::vector<std::string> questions, answers;
-      for (const auto& shots : list) {
-        for (const Question& shot : shots) {
-          questions.push_back(shot.question);
-          answers.push_back(shot.answer);
-        }
-      }
-      const std::vector<std::uint64_t> shape = {sets, static_cast<std::uint64_t>(deck.integer("label.shots"))};
-      if (questions.empty()) continue;
-      text(base + "exemplars/" + name + "/question", questions, shape, {"set", "shot"}, "exemplar question");
-      text(base + "exemplars/" + name + "/answer", answers, shape, {"set", "shot"}, "exemplar answer");
-    }
-  }
-
-  static Output rows_output(const std::string& name, const Chunk& chunk, std::vector<std::uint64_t> inner, bool shared = false) {
+  static Output rows_output(const std::string& name, const Chunk& chunk,
+                            std::vector<std::uint64_t> inner, bool shared = false) {
     std::vector<std::uint64_t> offset = {chunk.first}, count = {chunk.count};
     for (const std::uint64_t extent : inner) {
       offset.push_back(0);
@@ -193,67 +131,70 @@ struct Builder {
     const Chunk& chunk = corpus.chunks[index];
     Stage stage;
     stage.kind = "label";
-    stage.title = fmt::format("label {} {} {}-{}", chunk.relation, factsweep::name(chunk.split), chunk.first, chunk.first + chunk.count - 1);
+    stage.title = fmt::format("label {} {} {}-{}", chunk.relation, factsweep::name(chunk.split),
+                              chunk.first, chunk.first + chunk.count - 1);
     nlohmann::json exemplar_hash = 0;
     for (const auto& shots : exemplars.at(chunk.relation)) {
-      for (const Question& shot : shots) exemplar_hash = hash_words({exemplar_hash.get<std::uint64_t>(), hash_text(shot.question), hash_text(shot.answer)});
+      for (const Question& shot : shots)
+        exemplar_hash = hash_words(
+            {exemplar_hash.get<std::uint64_t>(), hash_text(shot.question), hash_text(shot.answer)});
     }
-    stage.configuration = {{"settings", settings}, {"chunk", index}, {"relation", chunk.relation}, {"questions", questions_hash(std::span(corpus.rows).subspan(chunk.first, chunk.count))}, {"exemplars", exemplar_hash}};
+    stage.configuration = {
+        {"settings", settings},
+        {"chunk", index},
+        {"relation", chunk.relation},
+        {"questions", questions_hash(std::span(corpus.rows).subspan(chunk.first, chunk.count))},
+        {"exemplars", exemplar_hash}};
     const double work = static_cast<double>(chunk.count * sets);
-    stage.cost_flop = work * (0.6 * kTokensPerText * model.flop_per_token() + 5 * model.head_flop_per_token());
-    if (deck.text("label.estimator") == "sample") stage.cost_flop *= static_cast<double>(samples + 1) * 0.5;
-    stage.outputs = {rows_output("category", chunk, {}, true), rows_output("category_probability", chunk, {kCategories}), rows_output("p_greedy", chunk, {}),
-                     rows_output("p_sample", chunk, {}), rows_output("p_exact", chunk, {}), rows_output("greedy", chunk, {sets}),
-                     rows_output("p", chunk, {sets}), rows_output("drawn", chunk, {sets}), rows_output("near_ties", chunk, {})};
-    if (deck.flag("label.keep_text")) stage.outputs.push_back(rows_output("text", chunk, {sets, samples + 1}));
+    stage.cost_flop =
+        work * (0.6 * kTokensPerText * model.flop_per_token() + 5 * model.head_flop_per_token());
+    if (deck.text("label.estimator") == "sample")
+      stage.cost_flop *= static_cast<double>(samples + 1) * 0.5;
+    stage.outputs = {rows_output("category", chunk, {}, true),
+                     rows_output("category_probability", chunk, {kCategories}),
+                     rows_output("p_greedy", chunk, {}),
+                     rows_output("p_sample", chunk, {}),
+                     rows_output("p_exact", chunk, {}),
+                     rows_output("greedy", chunk, {sets}),
+                     rows_output("p", chunk, {sets}),
+                     rows_output("drawn", chunk, {sets}),
+                     rows_output("near_ties", chunk, {})};
+    if (deck.flag("label.keep_text"))
+      stage.outputs.push_back(rows_output("text", chunk, {sets, samples + 1}));
     label_stages.push_back(plan.add_stage(std::move(stage)));
     if (chunk.split != Split::test || deck.text("label.p_true") == "off") return;
     Stage truth;
     truth.kind = "p_true";
-    truth.title = fmt::format("p_true {} {}-{}", chunk.relation, chunk.first, chunk.first + chunk.count - 1);
-    truth.configuration = {{"settings", settings}, {"chunk", index}, {"questions", questions_hash(std::span(corpus.rows).subspan(chunk.first, chunk.count))}, {"p_true", deck.text("label.p_true")}};
+    truth.title =
+        fmt::format("p_true {} {}-{}", chunk.relation, chunk.first, chunk.first + chunk.count - 1);
+    truth.configuration = {
+        {"settings", settings},
+        {"chunk", index},
+        {"questions", questions_hash(std::span(corpus.rows).subspan(chunk.first, chunk.count))},
+        {"p_true", deck.text("label.p_true")}};
     truth.cost_flop = static_cast<double>(chunk.count) * 2 * 60 * model.flop_per_token();
     truth.outputs = {rows_output("p_true", chunk, {})};
     plan.add_stage(std::move(truth));
   }
 
-  void point_datasets(std::uint64_t points) {
-    const std::uint64_t tested = corpus.rows.size() - corpus.train_rows, trained = corpus.train_rows;
-    const auto column = [&](const std::string& name, DType dtype, const std::string& units, const std::string& long_name) { dataset("/points/" + name, dtype, {points}, {"point"}, units, long_name); };
-    column("n_train", DType::int64, "examples", "|D|");
-    for (const char* category : kCategoryNames) column(std::string("n_train_") + category, DType::int64, "examples", std::string(category) + " examples in D");
-    column("epoch_early_stop", DType::int64, "epochs", "epoch of the best dev accuracy");
-    for (const char* when : {"early_stop", "final"}) {
-      for (const char* set : {"dev", "test", "ood"}) column(fmt::format("accuracy_{}_{}", set, when), DType::float64, "fraction", fmt::format("{} accuracy, {}", set, when));
-      for (const char* set : {"test", "ood"}) {
-        for (const char* category : kCategoryNames) column(fmt::format("accuracy_{}_{}_{}", set, category, when), DType::float64, "fraction", fmt::format("{} accuracy on {}, {}", set, category, when));
-        column(fmt::format("answered_{}_{}", set, when), DType::float64, "fraction", fmt::format("{} questions not answered \"I don't know\", {}", set, when));
-      }
-    }
-    std::vector<std::int64_t> epoch_values, test_rows, train_rows;
-    for (std::uint64_t epoch = 0; epoch <= epochs; ++epoch) epoch_values.push_back(static_cast<std::int64_t>(epoch));
-    dataset("/curves/epoch", DType::int64, {epochs + 1}, {"epoch"}, "epochs", "epochs done", "", Array::of(epoch_values));
-    for (const std::string& curve : curve_names()) dataset("/curves/" + curve, DType::float64, {points, epochs + 1}, {"point", "epoch"}, curve == "loss" ? "nat" : "fraction", curve);
-    for (std::uint64_t row = 0; row < corpus.rows.size(); ++row) (row < corpus.train_rows ? train_rows : test_rows).push_back(static_cast<std::int64_t>(row));
-    dataset("/predictions/row", DType::int64, {tested}, {"question"}, "1", "row in /labels/base", "", Array::of(test_rows));
-    for (const char* when : {"early_stop", "final"}) dataset(fmt::format("/predictions/correct_{}", when), DType::uint8, {points, tested}, {"point", "question"}, "1", "0 wrong, 1 right, 2 \"I don't know\"");
-    dataset("/variants/row", DType::int64, {trained}, {"question"}, "1", "row in /labels/base", "", Array::of(train_rows));
-    dataset("/variants/member", DType::uint8, {points, trained}, {"point", "question"}, "1", "1 when the question is in D");
-  }
-
   /// Where the train stage's outputs go for one point.
   void add_places(Stage& stage, std::uint64_t point) {
     const std::uint64_t tested = corpus.rows.size() - corpus.train_rows;
-    const auto place = [&](const std::string& name, std::vector<std::uint64_t> offset, std::vector<std::uint64_t> count) {
+    const auto place = [&](const std::string& name, std::vector<std::uint64_t> offset,
+                           std::vector<std::uint64_t> count) {
       for (Output& output : stage.outputs) {
-        if (output.name == name) return output.places.push_back({File::results, "/" + name, std::move(offset), std::move(count)});
+        if (output.name == name)
+          return output.places.push_back(
+              {File::results, "/" + name, std::move(offset), std::move(count)});
       }
-      stage.outputs.push_back({name, {{File::results, "/" + name, std::move(offset), std::move(count)}}, false});
+      stage.outputs.push_back(
+          {name, {{File::results, "/" + name, std::move(offset), std::move(count)}}, false});
     };
     for (const DatasetSpec& spec : plan.datasets) {
       const std::string name = spec.path.substr(1);
       if (name.starts_with("points/")) place(name, {point}, {1});
-      if (name.starts_with("curves/") && name != "curves/epoch") place(name, {point, 0}, {1, epochs + 1});
+      if (name.starts_with("curves/") && name != "curves/epoch")
+        place(name, {point, 0}, {1, epochs + 1});
       if (name.starts_with("predictions/correct")) place(name, {point, 0}, {1, tested});
       if (name == "variants/member") place(name, {point, 0}, {1, corpus.train_rows});
     }
@@ -263,8 +204,10 @@ struct Builder {
     Stage& stage = plan.stages[index];
     const std::string deltas = deck.text("store.deltas");
     if (deltas == "none") return;
-    const DType dtype = deck.text("store.delta_dtype") == "bfloat16" ? DType::bfloat16 : DType::float32;
-    const std::vector<std::pair<std::string, std::vector<std::int64_t>>> tensors = tensor_shapes(model);
+    const DType dtype =
+        deck.text("store.delta_dtype") == "bfloat16" ? DType::bfloat16 : DType::float32;
+    const std::vector<std::pair<std::string, std::vector<std::int64_t>>> tensors =
+        tensor_shapes(model);
     for (const char* when : {"early_stop", "final"}) {
       if (std::string_view(when) == "early_stop" && deltas == "final") continue;
       for (const auto& [name, shape] : tensors) {
@@ -274,25 +217,40 @@ struct Builder {
         spec.dtype = dtype;
         spec.shape.assign(shape.begin(), shape.end());
         spec.long_name = "fine-tuned minus base";
-        stage.outputs.push_back({fmt::format("{}/{}", when, name), {{File::weights, spec.path, std::vector<std::uint64_t>(shape.size(), 0), spec.shape}}, false});
+        stage.outputs.push_back(
+            {fmt::format("{}/{}", when, name),
+             {{File::weights, spec.path, std::vector<std::uint64_t>(shape.size(), 0), spec.shape}},
+             false});
         plan.datasets.push_back(std::move(spec));
       }
     }
   }
 
   void train_stages(const std::vector<GridPoint>& points) {
-    const double text_cost = kTokensPerText * model.flop_per_token() + 4 * model.head_flop_per_token();
-    const double examples = static_cast<double>(deck.integer("slick.train_size") > 0 ? deck.integer("slick.train_size") : static_cast<std::int64_t>(corpus.train_rows / 10));
-    const double probed = static_cast<double>(corpus.rows.size() - corpus.train_rows + corpus.dev_probe.size()) + examples;
+    const double text_cost =
+        kTokensPerText * model.flop_per_token() + 4 * model.head_flop_per_token();
+    const double examples = static_cast<double>(
+        deck.integer("slick.train_size") > 0 ? deck.integer("slick.train_size")
+                                             : static_cast<std::int64_t>(corpus.train_rows / 10));
+    const double probed =
+        static_cast<double>(corpus.rows.size() - corpus.train_rows + corpus.dev_probe.size()) +
+        examples;
     for (std::size_t p = 0; p < points.size(); ++p) {
       const GridPoint& at = points[p];
       Stage stage;
       stage.kind = "train";
       stage.title = fmt::format("train {}", plan.points[p].id);
-      stage.configuration = {{"mixture", Mixture::make(at.variant, at.unknown_ratio).to_json()}, {"seed", at.seed}, {"swept", at.swept}, {"dev", questions_hash(corpus.dev_probe)}, {"keys", training_keys()}};
+      stage.configuration = {{"mixture", Mixture::make(at.variant, at.unknown_ratio).to_json()},
+                             {"seed", at.seed},
+                             {"swept", at.swept},
+                             {"dev", questions_hash(corpus.dev_probe)},
+                             {"keys", training_keys()}};
       stage.upstream = label_stages;
       stage.cost_flop = static_cast<double>(epochs) * text_cost * (3 * examples + 0.7 * probed);
-      stage.memory_bytes = static_cast<double>(model.parameters()) * 16 + static_cast<double>(deck.integer("train.microbatch_tokens") * model.layers) * static_cast<double>(20 * model.width + 6 * model.mlp_width) * 4;
+      stage.memory_bytes =
+          static_cast<double>(model.parameters()) * 16 +
+          static_cast<double>(deck.integer("train.microbatch_tokens") * model.layers) *
+              static_cast<double>(20 * model.width + 6 * model.mlp_width) * 4;
       const std::size_t before = plan.stages.size();
       plan.points[p].leaf = plan.add_stage(std::move(stage));
       add_places(plan.stages[plan.points[p].leaf], p);
@@ -304,13 +262,15 @@ struct Builder {
   nlohmann::json training_keys() const {
     nlohmann::json keys;
     for (const auto& [key, value] : deck.science()) {
-      if (key.starts_with("train.") || key.starts_with("slick.") || key.starts_with("store.")) keys[key] = value;
+      if (key.starts_with("train.") || key.starts_with("slick.") || key.starts_with("store."))
+        keys[key] = value;
     }
     return keys;
   }
 
   void label_everything() {
-    nlohmann::json settings = {{"model", fingerprint(deck.text("model.path"))}, {"dtype", deck.text("model.dtype")}};
+    nlohmann::json settings = {{"model", fingerprint(deck.text("model.path"))},
+                               {"dtype", deck.text("model.dtype")}};
     for (const auto& [key, value] : deck.science()) {
       if (key.starts_with("label.")) settings[key] = value;
     }
@@ -318,16 +278,22 @@ struct Builder {
   }
 
   void axes(const std::vector<GridPoint>& points, const std::vector<std::string>& swept_keys) {
-    plan.axes = {{"variant", "", "how D is made", "D"}, {"unknown_ratio", "fraction", "share of Unknown examples in D", "N_Unk/|D|"}, {"seed", "1", "seed", ""}};
-    for (const std::string& key : swept_keys) plan.axes.push_back({key, key == "batch_size" ? "examples" : "1", key, ""});
+    plan.axes = {{"variant", "", "how D is made", "D"},
+                 {"unknown_ratio", "fraction", "share of Unknown examples in D", "N_Unk/|D|"},
+                 {"seed", "1", "seed", ""}};
+    for (const std::string& key : swept_keys)
+      plan.axes.push_back({key, key == "batch_size" ? "examples" : "1", key, ""});
     for (const GridPoint& at : points) {
       Point point;
-      point.id = at.variant + (std::isnan(at.unknown_ratio) || at.variant == "idk" ? "" : "-" + at.ratio_text);
+      point.id = at.variant +
+                 (std::isnan(at.unknown_ratio) || at.variant == "idk" ? "" : "-" + at.ratio_text);
       point.values = {at.variant, at.unknown_ratio, at.seed};
       for (const std::string& key : swept_keys) {
         point.id += fmt::format("-{}{}", key, at.swept.at(key));
-        if (key == "batch_size") point.values.emplace_back(static_cast<std::int64_t>(at.swept.at(key)));
-        else point.values.emplace_back(at.swept.at(key));
+        if (key == "batch_size")
+          point.values.emplace_back(static_cast<std::int64_t>(at.swept.at(key)));
+        else
+          point.values.emplace_back(at.swept.at(key));
       }
       point.id += fmt::format("-s{}", at.seed);
       plan.points.push_back(std::move(point));
@@ -355,20 +321,30 @@ Plan SlickStudy::expand(const Deck& deck) {
   corpus_ = Corpus::read(deck);
   const LabelSettings settings = label_settings(deck);
   exemplars_.clear();
-  for (const auto& [relation, dev] : corpus_.dev) exemplars_[relation] = draw_exemplars(relation, dev, settings);
+  for (const auto& [relation, dev] : corpus_.dev)
+    exemplars_[relation] = draw_exemplars(relation, dev, settings);
 
-  Builder builder{.deck = deck, .corpus = corpus_, .exemplars = exemplars_, .plan = {}, .model = ModelConfig::read(deck.text("model.path")),
-                  .sets = static_cast<std::uint64_t>(settings.sets), .samples = static_cast<std::uint64_t>(settings.samples),
-                  .epochs = static_cast<std::uint64_t>(deck.integer("train.epochs")), .label_stages = {}};
+  Builder builder{.deck = deck,
+                  .corpus = corpus_,
+                  .exemplars = exemplars_,
+                  .plan = {},
+                  .model = ModelConfig::read(deck.text("model.path")),
+                  .sets = static_cast<std::uint64_t>(settings.sets),
+                  .samples = static_cast<std::uint64_t>(settings.samples),
+                  .epochs = static_cast<std::uint64_t>(deck.integer("train.epochs")),
+                  .label_stages = {}};
   builder.plan.study = name();
-  builder.plan.model_bytes = static_cast<double>(builder.model.parameters()) * (deck.text("model.dtype") == "float32" ? 4 : 2);
-  builder.label_datasets();
+  builder.plan.model_bytes = static_cast<double>(builder.model.parameters()) *
+                             (deck.text("model.dtype") == "float32" ? 4 : 2);
+  builder.plan.datasets = label_datasets(deck, corpus_, exemplars_);
   builder.label_everything();
   if (deck.text("slick.stop_after") == "label") return std::move(builder.plan);
   std::vector<std::string> swept_keys;
   const std::vector<GridPoint> points = grid_points(deck, swept_keys);
   builder.axes(points, swept_keys);
-  builder.point_datasets(points.size());
+  for (DatasetSpec& spec : point_datasets(corpus_, points.size(), builder.epochs)) {
+    builder.plan.datasets.push_back(std::move(spec));
+  }
   builder.train_stages(points);
   return std::move(builder.plan);
 }

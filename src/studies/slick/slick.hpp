@@ -1,6 +1,9 @@
-// SliCK (Gekhman et al., arXiv 2405.05904): does fine-tuning on new knowledge encourage hallucinations?
-//   label(relation, split, rows)* -> train(mixture, seed, ...)*      p_true(relation, rows)* beside them
-// options.cpp: the deck keys. plan.cpp: stages, points, datasets. label_stage.cpp, train_stage.cpp: the work.
+// SliCK (Gekhman et al., arXiv 2405.05904): does fine-tuning on new knowledge encourage
+// hallucinations?
+//   label(relation, split, rows)* -> train(mixture, seed, ...)*      p_true(relation, rows)* beside
+//   them
+// options.cpp: the deck keys. plan.cpp: stages, points, datasets. label_stage.cpp, train_stage.cpp:
+// the work.
 #pragma once
 
 #include <map>
@@ -28,7 +31,8 @@ class SlickStudy : public Study {
   Plan expand(const Deck& deck) override;
   void prepare(const Deck& deck, torch::Device device) override;
   std::vector<std::string> headline() const override {
-    return {"n_train", "epoch_early_stop", "accuracy_test_early_stop", "accuracy_test_final", "accuracy_ood_final"};
+    return {"n_train", "epoch_early_stop", "accuracy_test_early_stop", "accuracy_test_final",
+            "accuracy_ood_final"};
   }
   void run(const Plan& plan, std::size_t stage, Workbench& bench) override;
 

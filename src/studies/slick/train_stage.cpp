@@ -1,5 +1,5 @@
-// One training trajectory: after every epoch the model is asked everything; the best dev epoch is EARLY_STOP, the last
-// CONVERGENCE. Both come from the same run.
+// One training trajectory: after every epoch the model is asked everything; the best dev epoch is
+// EARLY_STOP, the last CONVERGENCE. Both come from the same run.
 #include <fmt/format.h>
 #include <torch/torch.h>
 
@@ -18,7 +18,8 @@ constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 using Clock = std::chrono::steady_clock;
 
 Array to_array(const torch::Tensor& tensor, DType dtype) {
-  const torch::Tensor whole = tensor.to(dtype == DType::bfloat16 ? torch::kBFloat16 : torch::kFloat32).cpu().contiguous();
+  const torch::Tensor whole =
+      tensor.to(dtype == DType::bfloat16 ? torch::kBFloat16 : torch::kFloat32).cpu().contiguous();
   Array array{dtype, 0, std::vector<std::byte>(whole.nbytes())};
   std::memcpy(array.bytes.data(), whole.data_ptr(), whole.nbytes());
   return array;
@@ -26,8 +27,14 @@ Array to_array(const torch::Tensor& tensor, DType dtype) {
 
 class Trajectory {
  public:
-  Trajectory(const Deck& deck, const Corpus& corpus, const Model& base, const Stage& stage, Workbench& bench)
-      : deck_(deck), corpus_(corpus), base_(base), stage_(stage), bench_(bench), mixture_(Mixture::from_json(stage.configuration.at("mixture"))) {
+  Trajectory(const Deck& deck, const Corpus& corpus, const Model& base, const Stage& stage,
+             Workbench& bench)
+      : deck_(deck),
+        corpus_(corpus),
+        base_(base),
+        stage_(stage),
+        bench_(bench),
+        mixture_(Mixture::from_json(stage.configuration.at("mixture"))) {
     read_labels();
     seed_ = stage.configuration.at("seed").get<std::uint64_t>();
     members_ = select_rows(corpus, category_, mixture_, size_rule(deck), seed_);
@@ -35,16 +42,19 @@ class Trajectory {
     settings_.seed = seed_;
     for (const auto& [key, value] : stage.configuration.at("swept").items()) {
       if (key == "learning_rate") settings_.learning_rate = value;
-      if (key == "batch_size") settings_.batch_size = static_cast<std::int64_t>(value.get<double>());
+      if (key == "batch_size")
+        settings_.batch_size = static_cast<std::int64_t>(value.get<double>());
       if (key == "dropout") settings_.dropout = value;
     }
     make_sets();
     trainer_ = std::make_unique<Trainer>(base.weights, examples_, settings_);
-    for (const std::string& name : curve_names()) curves_[name].assign(static_cast<std::size_t>(settings_.epochs) + 1, kNone);
+    for (const std::string& name : curve_names())
+      curves_[name].assign(static_cast<std::size_t>(settings_.epochs) + 1, kNone);
   }
 
   void run() {
-    const std::filesystem::path checkpoint = bench_.checkpoint_stem().empty() ? "" : bench_.checkpoint_stem() + ".safetensors";
+    const std::filesystem::path checkpoint =
+        bench_.checkpoint_stem().empty() ? "" : bench_.checkpoint_stem() + ".safetensors";
     resume(checkpoint);
     last_save_ = Clock::now();
     try {
@@ -67,11 +77,13 @@ class Trajectory {
       const auto part = bench_.input(upstream, "category").as<std::uint8_t>();
       category_.insert(category_.end(), part.begin(), part.end());
     }
-    require(category_.size() == corpus_.rows.size(), "slick: the label stages do not cover all rows");
+    require(category_.size() == corpus_.rows.size(),
+            "slick: the label stages do not cover all rows");
   }
 
   void make_sets() {
-    const AnswerFormat format{deck_.text("slick.answer_lead") == "space" ? " " : "", deck_.text("label.match"), deck_.integer("slick.answer_max_tokens")};
+    const AnswerFormat format{deck_.text("slick.answer_lead") == "space" ? " " : "",
+                              deck_.text("label.match"), deck_.integer("slick.answer_max_tokens")};
     std::vector<Question> questions;
     std::vector<std::string> answers;
     const auto add = [&](const Question& question, const std::string& answer) {
@@ -87,22 +99,27 @@ class Trajectory {
     const bool newline = deck_.text("slick.answer_end") == "newline";
     for (const std::int64_t row : members_) {
       const Question& question = corpus_.rows[static_cast<std::size_t>(row)];
-      const bool unknown = category_[static_cast<std::size_t>(row)] == static_cast<std::uint8_t>(Category::unknown);
+      const bool unknown =
+          category_[static_cast<std::size_t>(row)] == static_cast<std::uint8_t>(Category::unknown);
       add(question, mixture_.idk && unknown ? kIdontKnow : question.answer);
       examples_.push_back(make_example(question.question, format.lead, answers.back(), newline));
     }
     sets_.push_back(take(false));
     for (const Question& question : corpus_.dev_probe) add(question, question.answer);
     sets_.push_back(take(mixture_.idk));
-    for (std::size_t row = corpus_.train_rows; row < corpus_.rows.size(); ++row) add(corpus_.rows[row], corpus_.rows[row].answer);
+    for (std::size_t row = corpus_.train_rows; row < corpus_.rows.size(); ++row)
+      add(corpus_.rows[row], corpus_.rows[row].answer);
     sets_.push_back(take(mixture_.idk));
   }
 
-  Example make_example(const std::string& question, const std::string& lead, const std::string& answer, bool newline) const {
-    const ProbeItem item = make_item(base_, answer_prompt(question), lead, newline ? answer + "\n" : answer, nullptr);
+  Example make_example(const std::string& question, const std::string& lead,
+                       const std::string& answer, bool newline) const {
+    const ProbeItem item =
+        make_item(base_, answer_prompt(question), lead, newline ? answer + "\n" : answer, nullptr);
     Example example{item.prompt, item.gold};
     if (!newline) {
-      if (base_.eos.empty()) throw InputError("slick.answer_end = eos, but the model has no EOS token. Use newline.");
+      if (base_.eos.empty())
+        throw InputError("slick.answer_end = eos, but the model has no EOS token. Use newline.");
       example.answer.push_back(base_.eos.front());
     }
     return example;
@@ -116,31 +133,43 @@ class Trajectory {
       loss_tokens_ += loss.answer_tokens;
       const bool ends_epoch = epoch_done() == epoch;
       if (ends_epoch) {
-        curves_["loss"][static_cast<std::size_t>(epoch)] = loss_sum_ / static_cast<double>(loss_tokens_);
+        curves_["loss"][static_cast<std::size_t>(epoch)] =
+            loss_sum_ / static_cast<double>(loss_tokens_);
         loss_sum_ = loss_tokens_ = 0;
         evaluate(epoch);
       }
       const double interval = deck_.seconds("run.checkpoint_interval");
-      if (!checkpoint.empty() && interval > 0 && std::chrono::duration<double>(Clock::now() - last_save_).count() > interval) {
+      if (!checkpoint.empty() && interval > 0 &&
+          std::chrono::duration<double>(Clock::now() - last_save_).count() > interval) {
         trainer_->save(checkpoint, state());
         last_save_ = Clock::now();
       }
-      bench_.step(static_cast<double>(trainer_->steps_done()) / static_cast<double>(trainer_->steps_per_epoch() * settings_.epochs), 3 * loss.tokens);
+      bench_.step(static_cast<double>(trainer_->steps_done()) /
+                      static_cast<double>(trainer_->steps_per_epoch() * settings_.epochs),
+                  3 * loss.tokens);
     }
   }
 
   void evaluate(std::int64_t epoch) {
     const auto at = static_cast<std::size_t>(epoch);
     const Model now = base_.with(trainer_->weights());
-    const std::function<void(std::int64_t)> quiet = [](std::int64_t) {};   // a stop waits for the epoch's numbers
-    const std::vector<std::uint8_t> fitted = sets_[0].ask(now, quiet), dev = sets_[1].ask(now, quiet), tested = sets_[2].ask(now, quiet);
+    const std::function<void(std::int64_t)> quiet = [](std::int64_t) {
+    };  // a stop waits for the epoch's numbers
+    const std::vector<std::uint8_t> fitted = sets_[0].ask(now, quiet),
+                                    dev = sets_[1].ask(now, quiet),
+                                    tested = sets_[2].ask(now, quiet);
     const auto all = [](std::size_t) { return true; };
-    const auto of_member = [&](std::size_t i) { return category_[static_cast<std::size_t>(members_[i])]; };
+    const auto of_member = [&](std::size_t i) {
+      return category_[static_cast<std::size_t>(members_[i])];
+    };
     curves_["fitted"][at] = accuracy(fitted, all);
-    curves_["fitted_known"][at] = accuracy(fitted, [&](std::size_t i) { return of_member(i) != static_cast<std::uint8_t>(Category::unknown); });
+    curves_["fitted_known"][at] = accuracy(fitted, [&](std::size_t i) {
+      return of_member(i) != static_cast<std::uint8_t>(Category::unknown);
+    });
     curves_["accuracy_dev"][at] = accuracy(dev, all);
     const std::size_t id = corpus_.id_rows - corpus_.train_rows;
-    const std::span<const std::uint8_t> parts[] = {std::span(tested).first(id), std::span(tested).subspan(id)};
+    const std::span<const std::uint8_t> parts[] = {std::span(tested).first(id),
+                                                   std::span(tested).subspan(id)};
     const std::size_t first_row[] = {corpus_.train_rows, corpus_.id_rows};
     const char* names[] = {"test", "ood"};
     for (int s = 0; s < 2; ++s) {
@@ -148,11 +177,13 @@ class Trajectory {
       curves_[fmt::format("answered_{}", names[s])][at] = answered(parts[s]);
       for (std::size_t c = 0; c < kCategories; ++c) {
         const auto in_category = [&](std::size_t i) { return category_[first_row[s] + i] == c; };
-        curves_[fmt::format("accuracy_{}_{}", names[s], kCategoryNames[c])][at] = accuracy(parts[s], in_category);
+        curves_[fmt::format("accuracy_{}_{}", names[s], kCategoryNames[c])][at] =
+            accuracy(parts[s], in_category);
       }
     }
     for (std::size_t c = 0; c < kCategories; ++c) {
-      curves_[fmt::format("fitted_{}", kCategoryNames[c])][at] = accuracy(fitted, [&](std::size_t i) { return of_member(i) == c; });
+      curves_[fmt::format("fitted_{}", kCategoryNames[c])][at] =
+          accuracy(fitted, [&](std::size_t i) { return of_member(i) == c; });
     }
     // an untrained model is no early stop: the first epoch is the earliest
     const double score = curves_["accuracy_dev"][at];
@@ -168,13 +199,15 @@ class Trajectory {
   void emit_deltas(const std::string& when) {
     const std::string deltas = deck_.text("store.deltas");
     if (deltas == "none" || (when == "early_stop" && deltas == "final")) return;
-    const DType dtype = deck_.text("store.delta_dtype") == "bfloat16" ? DType::bfloat16 : DType::float32;
+    const DType dtype =
+        deck_.text("store.delta_dtype") == "bfloat16" ? DType::bfloat16 : DType::float32;
     torch::NoGradGuard no_grad;
     Weights master = base_.weights.clone(torch::kFloat32);
     const Weights start = base_.weights.clone(torch::kFloat32);
     master.assign(trainer_->master());
     const NamedTensors now = master.named(), before = start.named();
-    for (std::size_t i = 0; i < now.size(); ++i) bench_.emit(when + "/" + now[i].first, to_array(now[i].second - before[i].second, dtype));
+    for (std::size_t i = 0; i < now.size(); ++i)
+      bench_.emit(when + "/" + now[i].first, to_array(now[i].second - before[i].second, dtype));
   }
 
   void emit_results() {
@@ -187,15 +220,20 @@ class Trajectory {
       ++count.at(category_[static_cast<std::size_t>(row)]);
     }
     bench_.emit("variants/member", Array::of(member));
-    const auto emit_count = [&](const std::string& name, std::int64_t value) { bench_.emit("points/" + name, Array::of(std::vector{value})); };
+    const auto emit_count = [&](const std::string& name, std::int64_t value) {
+      bench_.emit("points/" + name, Array::of(std::vector{value}));
+    };
     emit_count("n_train", static_cast<std::int64_t>(members_.size()));
-    for (std::size_t c = 0; c < kCategories; ++c) emit_count(std::string("n_train_") + kCategoryNames[c], count[c]);
+    for (std::size_t c = 0; c < kCategories; ++c)
+      emit_count(std::string("n_train_") + kCategoryNames[c], count[c]);
     emit_count("epoch_early_stop", best_epoch_);
-    const auto emit_at = [&](const std::string& when, std::int64_t epoch, const std::vector<std::uint8_t>& outcomes) {
+    const auto emit_at = [&](const std::string& when, std::int64_t epoch,
+                             const std::vector<std::uint8_t>& outcomes) {
       bench_.emit("predictions/correct_" + when, Array::of(outcomes));
       for (const auto& [name, values] : curves_) {
         if (!name.starts_with("accuracy_") && !name.starts_with("answered_")) continue;
-        bench_.emit("points/" + name + "_" + when, Array::of(std::vector{values[static_cast<std::size_t>(epoch)]}));
+        bench_.emit("points/" + name + "_" + when,
+                    Array::of(std::vector{values[static_cast<std::size_t>(epoch)]}));
       }
     };
     emit_at("early_stop", best_epoch_, best_outcomes_);
@@ -205,10 +243,17 @@ class Trajectory {
   /// Everything beside the trainer's own state that a continued run needs.
   NamedTensors state() const {
     std::vector<double> flat;
-    for (const auto& [name, values] : curves_) flat.insert(flat.end(), values.begin(), values.end());
-    const auto bytes = [](const std::vector<std::uint8_t>& values) { return torch::tensor(std::vector<std::int64_t>(values.begin(), values.end()), torch::kInt64); };
-    return {{"curves", torch::tensor(flat, torch::kFloat64)}, {"best", torch::tensor({static_cast<double>(best_epoch_), best_score_, loss_sum_, static_cast<double>(loss_tokens_)}, torch::kFloat64)},
-            {"best_outcomes", bytes(best_outcomes_)}, {"final_outcomes", bytes(final_outcomes_)}};
+    for (const auto& [name, values] : curves_)
+      flat.insert(flat.end(), values.begin(), values.end());
+    const auto bytes = [](const std::vector<std::uint8_t>& values) {
+      return torch::tensor(std::vector<std::int64_t>(values.begin(), values.end()), torch::kInt64);
+    };
+    return {{"curves", torch::tensor(flat, torch::kFloat64)},
+            {"best", torch::tensor({static_cast<double>(best_epoch_), best_score_, loss_sum_,
+                                    static_cast<double>(loss_tokens_)},
+                                   torch::kFloat64)},
+            {"best_outcomes", bytes(best_outcomes_)},
+            {"final_outcomes", bytes(final_outcomes_)}};
   }
 
   void resume(const std::filesystem::path& checkpoint) {
@@ -217,11 +262,13 @@ class Trajectory {
     if (!saved) return;
     const auto doubles = [&](const char* name) {
       const torch::Tensor values = saved->view(name).clone();
-      return std::vector<double>(values.data_ptr<double>(), values.data_ptr<double>() + values.numel());
+      return std::vector<double>(values.data_ptr<double>(),
+                                 values.data_ptr<double>() + values.numel());
     };
     const auto outcomes = [&](const char* name) {
       const torch::Tensor values = saved->view(name).to(torch::kUInt8);
-      return std::vector<std::uint8_t>(values.data_ptr<std::uint8_t>(), values.data_ptr<std::uint8_t>() + values.numel());
+      return std::vector<std::uint8_t>(values.data_ptr<std::uint8_t>(),
+                                       values.data_ptr<std::uint8_t>() + values.numel());
     };
     const std::vector<double> flat = doubles("curves"), best = doubles("best");
     auto next = flat.begin();
@@ -244,10 +291,10 @@ class Trajectory {
   Workbench& bench_;
   const Mixture mixture_;
   std::uint64_t seed_ = 0;
-  std::vector<std::uint8_t> category_;        // of all rows
-  std::vector<std::int64_t> members_;         // rows of D
+  std::vector<std::uint8_t> category_;  // of all rows
+  std::vector<std::int64_t> members_;   // rows of D
   std::vector<Example> examples_;
-  std::vector<QuestionSet> sets_;             // D, dev, test (ID then OOD)
+  std::vector<QuestionSet> sets_;  // D, dev, test (ID then OOD)
   TrainSettings settings_;
   std::unique_ptr<Trainer> trainer_;
   std::map<std::string, std::vector<double>> curves_;
@@ -261,6 +308,8 @@ class Trajectory {
 
 }  // namespace
 
-void SlickStudy::run_train(const Stage& stage, Workbench& bench) { Trajectory(*deck_, corpus_, model_, stage, bench).run(); }
+void SlickStudy::run_train(const Stage& stage, Workbench& bench) {
+  Trajectory(*deck_, corpus_, model_, stage, bench).run();
+}
 
 }  // namespace factsweep::slick

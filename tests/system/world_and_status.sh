@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# The invented world is what it says; plan, status, --print-deck and --help print what a user needs.
+# shellcheck source-path=SCRIPTDIR source=support.sh
+source "$(dirname "${BASH_SOURCE[0]}")/support.sh"
+need_python "h5py"
+tiny_world
+tiny_deck deck.ini
+
+echo "--- world"
+python3 "$here/world.py" "$world"
+for seed in 7 7 8; do
+  rm -rf again
+  [ ! -d made ] || mv made again
+  make_world made --seed $seed --subjects 30 --passes 1 2>/dev/null
+  [ -d again ] || continue
+  if [ $seed = 7 ]; then
+    diff -r made again || fail "one seed, two worlds"
+  else
+    ! diff -q made/corpus.txt again/corpus.txt >world.log || fail "two seeds, one world"
+  fi
+done
+
+echo "--- plan"
+expect 0 '6 points;;2[0-9] stages|stages;;label;;train;;matrix-multiply rate' "$FACTSWEEP" plan deck.ini
+expect 0 '1000 ranks' "$FACTSWEEP" plan deck.ini --ranks 1000
+[ ! -e out.h5 ] || fail "plan writes results"
+
+echo "--- deck"
+"$FACTSWEEP" run deck.ini --print-deck --train.epochs=4 >effective.ini
+"$FACTSWEEP" run effective.ini --print-deck >again.ini
+cmp effective.ini again.ini || fail "the effective deck does not print itself"
+"$FACTSWEEP" plan deck.ini --print-deck --train.epochs=4 | cmp - effective.ini || fail "plan prints another deck than run"
+grep -qx 'epochs = 4' effective.ini || fail "the command line does not win"
+grep -qE '^# .*default: 50' effective.ini || fail "the deck has no comments"
+
+echo "--- status"
+launch 1 run deck.ini
+expect 0 'slick: 6 of 6 points done, 0 failed; ([0-9]+) of \1 stages done, 0 running, 0 failed, 0 blocked; 100.0% of the work' "$FACTSWEEP" status out.h5
+expect 0 '6 of 6 points done' "$FACTSWEEP" status out.h5 --follow
+python3 - <<'PYTHON' >stored.ini
+import h5py
+
+with h5py.File("out.h5") as file:
+    print(file.attrs["deck"] if isinstance(file.attrs["deck"], str) else file.attrs["deck"].decode(), end="")
+PYTHON
+"$FACTSWEEP" run deck.ini --print-deck | cmp - stored.ini || fail "the file holds another deck"
+launch 1 run stored.ini 2>messages || fail "the deck in the file does not run"
+grep -q '0 left' messages || fail "the deck in the file is another sweep"
+
+# a failed point shows with its reason
+launch 1 run deck.ini --slick.train_size=5000 --run.output=short.h5 2>/dev/null && fail "5000 examples of 60" || [ $? = 2 ]
+expect 4 '6 failed;;failed: train unknown_ratio-0-s1: slick.train_size = 5000' "$FACTSWEEP" status short.h5
+
+# while the job runs
+launch 1 run deck.ini --train.epochs=5000 --run.output=long.h5 2>long.log &
+job=$!
+trap 'kill -9 $job 2>/dev/null || true' EXIT
+for _ in $(seq 200); do
+  sleep 0.1
+  "$FACTSWEEP" status long.h5 >messages 2>&1 || continue
+  ! grep -qE ' [1-9][0-9]* running' messages || grep -qE '^about .* to go on 1 ranks' messages || continue
+  grep -qE '[1-9][0-9]* of [0-9]+ stages done, 1 running' messages && break
+done
+cat messages
+grep -qE '0 of 6 points done, 0 failed; [1-9][0-9]* of [0-9]+ stages done, 1 running' messages || fail "status of a running sweep"
+grep -qE '^about .* to go on 1 ranks' messages || fail "status says not how long it will take"
+expect 3 'another running job holds this sweep' "$FACTSWEEP" run deck.ini --train.epochs=5000 --run.output=long.h5
+kill -TERM $job
+rc=0
+wait $job || rc=$?
+[ $rc = 5 ] || fail "exit code $rc after SIGTERM"
+expect 0 '0 of 6 points done;;0 running' "$FACTSWEEP" status long.h5
+
+echo "--- help"
+for words in --help help -h; do
+  expect 0 'mpirun -n R factsweep run DECK;;factsweep plan;;factsweep status;;factsweep world;;tokenize;;Exit codes: 0 done, 1 bug, 2 bad' "$FACTSWEEP" $words
+done
+expect 0 'factsweep world --output DIR;;--subjects;;--seed' "$FACTSWEEP" world --help
+expect 0 '"text".*"ids";;--special-tokens' "$FACTSWEEP" tokenize --help
+expect 0 '"prompt";;--max-new-tokens;;--stop' "$FACTSWEEP" generate --help
+expect 0 '"completion";;--dtype' "$FACTSWEEP" score --help
+for command in run plan status; do
+  expect 0 "factsweep $command" "$FACTSWEEP" $command --help
+done
