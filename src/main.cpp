@@ -1,4 +1,5 @@
 // factsweep: how does fine-tuning change what a language model knows?
+#include <algorithm>
 #include <cstdlib>
 #include <string>
 
@@ -10,6 +11,8 @@ int main(int argc, char** argv) {
   return cli::guarded([&] {
     const std::string command = argc > 1 ? argv[1] : "--help";
     const cli::Words words(argv + std::min(argc, 2), argv + argc);
+    const bool asks = command == "run" || command == "plan" || command == "status";
+    if (asks && std::find(words.begin(), words.end(), "--help") != words.end()) return cli::usage("--help");
     if (command == "run") return cli::run(argc, argv, words);
     if (command == "plan") return cli::plan(words);
     if (command == "status") return cli::status(words);

@@ -54,10 +54,14 @@ ExitCode run_deck(const Communicator& world, const Words& words) {
                 plan.stages.size(), world.size(), device.str());
 
   const std::filesystem::path output = deck.text("run.output");
+  const std::filesystem::path checkpoints = output.string() + ".checkpoints";
+  // checkpoints of a results file that is gone would leave holes in a new one
+  on_root(world, [&] {
+    if (!std::filesystem::exists(output)) std::filesystem::remove_all(checkpoints);
+  });
   Store store(world, output, plan, describe_run(deck, words, world.size()));
   on_all(world, [&] { task.study->prepare(deck, device); });
 
-  const std::filesystem::path checkpoints = output.string() + ".checkpoints";
   on_root(world, [&] { std::filesystem::create_directories(checkpoints); });
   const SweepResult result =
       run_sweep(world, *task.study, plan, store, {deck.seconds("run.wall_limit"), checkpoints});

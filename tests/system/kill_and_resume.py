@@ -32,7 +32,7 @@ def processes(job, ranks):
     if ranks == 1:
         return [job.pid]
     listing = subprocess.run(["ps", "-o", "pid=,comm=", "--ppid", str(job.pid)], stdout=subprocess.PIPE, text=True)
-    return [int(line.split()[0]) for line in listing.stdout.splitlines() if line.split()[1].startswith("factsweep")]
+    return [int(line.split()[0]) for line in listing.stdout.splitlines() if line.split()[1] == os.path.basename(PROGRAM)[:15]]
 
 
 def send(process, what):
@@ -116,9 +116,9 @@ def kill_often(whom, ranks):
     output = f"disturbed-{whom}-{ranks}.h5"
     found = interrupted = 0
     for turn in range(KILLS):
-        interrupted += kill(output, ranks, whom, for_seconds(random.uniform(0.2, 0.9) * CALM))
-        interrupted += kill(output, ranks, whom, until_checkpoint(output, random.uniform(0, 0.2)))
+        interrupted += kill(output, ranks, whom, until_checkpoint(output, random.uniform(0, 0.1)))
         found += bool(checkpoints(output))
+        interrupted += kill(output, ranks, whom, for_seconds(random.uniform(0.2, 0.8) * CALM))
     print(f"{output}: {2 * KILLS} kills, {interrupted} in time, {found} with a checkpoint, {done_stages(output)} stages done")
     finish(output, ranks, SHORT)
     return found
@@ -131,7 +131,7 @@ def training_under_way(job, output):
             with h5py.File(output, "r") as file:
                 kinds, status = file["stages/kind"].asstr()[:], file["stages/status"][:]
                 if ((kinds == "train") & (status == 1)).any():
-                    return time.sleep(0.2)
+                    return
         except OSError:
             pass
         time.sleep(0.02)

@@ -14,10 +14,10 @@ cat >>deck.ini <<'DECK'
 deltas = early_stop+final
 delta_dtype = float32
 DECK
-started=$SECONDS
+started=$(date +%s.%N)
 launch 1 run deck.ini --run.output=calm.h5
 [ ! -e calm.h5.checkpoints ] || fail "a finished sweep leaves its checkpoint folder"
-python3 "$here/kill_and_resume.py" "$FACTSWEEP" deck.ini "${FACTSWEEP_KILLS:-1}" $((SECONDS - started + 1))
+python3 "$here/kill_and_resume.py" "$FACTSWEEP" deck.ini "${FACTSWEEP_KILLS:-1}" "$(python3 -c "import time; print(time.time() - $started)")"
 for disturbed in disturbed-*.h5; do
   case $disturbed in *.weights.h5) continue ;; esac
   echo "$disturbed"

@@ -10,12 +10,14 @@ templates = json.loads((facts / "relation_query_templates.json").read_text())
 exposures = json.loads((facts / "exposures.json").read_text())
 assert sorted(templates) == sorted(exposures) == [f"W{i}" for i in range(1, 7)]
 
-# a statement is a line that is neither question nor answer nor instruction
+# a statement is a line of no quiz: "Q: " and "A: ", or an instruction, its question and its answer
 documents = (world / "corpus.txt").read_text().splitlines()
-quiz = {i + 1 for i, line in enumerate(documents) if line.startswith("Answer the following question.")}
-quiz |= {i + 1 for i in quiz} | quiz
-lines = [line for i, line in enumerate(documents) if i not in quiz]
-lines = [line for line in lines if not line.startswith(("Q: ", "A: ", "Answer the following"))]
+lines, rest = [], iter(documents)
+for line in rest:
+    if line == "Answer the following question.":
+        next(rest), next(rest)
+    elif not line.startswith(("Q: ", "A: ")):
+        lines.append(line)
 
 answer_of, split_of = {}, {}
 for split in ("train", "dev", "test"):
@@ -29,7 +31,7 @@ for split in ("train", "dev", "test"):
             assert fact not in answer_of, f"{fact} stands in {split_of[fact]} and {split}"
             answer_of[fact], split_of[fact] = record["answers"][0], split
 assert len(answer_of) == 360, len(answer_of)
-assert {fact for relation in exposures for fact in ((relation, subject) for subject in exposures[relation])} == set(answer_of)
+assert {(relation, subject) for relation, counts in exposures.items() for subject in counts} == set(answer_of)
 
 # words are invented, each once: a subject and an object in one line mean one relation's fact
 subjects = {subject for _, subject in answer_of}
