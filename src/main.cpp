@@ -12,7 +12,8 @@ int main(int argc, char** argv) {
     const std::string command = argc > 1 ? argv[1] : "--help";
     const cli::Words words(argv + std::min(argc, 2), argv + argc);
     const bool asks = command == "run" || command == "plan" || command == "status";
-    if (asks && std::find(words.begin(), words.end(), "--help") != words.end()) return cli::usage("--help");
+    if (asks && std::find(words.begin(), words.end(), "--help") != words.end())
+      return cli::usage("--help");
     if (command == "run") return cli::run(argc, argv, words);
     if (command == "plan") return cli::plan(words);
     if (command == "status") return cli::status(words);
