@@ -7,6 +7,7 @@
 #include <numbers>
 
 #include "factsweep/core/error.hpp"
+#include "fused.hpp"
 
 namespace factsweep {
 namespace {
@@ -14,8 +15,12 @@ namespace {
 namespace nn = torch::nn::functional;
 using torch::Tensor;
 
+/// Longest sequence whose attention the fused path computes; a blocked kernel wins beyond.
+constexpr std::int64_t kShort = 128;
+
 struct Rotation {
   Tensor cos_N1E, sin_N1E;
+  Tensor cos, sin;  // float32 [N, E / 2], for the fused path
 };
 
 /// Inverse wavelengths [E/2] with the length extension of the config.
@@ -44,7 +49,7 @@ Rotation rotation(const ModelConfig& config, const Tensor& positions_N, torch::D
   const Tensor angles = torch::outer(positions_N.to(torch::kFloat32),
                                      inverse_frequencies(config).to(positions_N.device()));
   const Tensor both = torch::cat({angles, angles}, 1).unsqueeze(1);
-  return {both.cos().to(dtype), both.sin().to(dtype)};
+  return {both.cos().to(dtype), both.sin().to(dtype), angles.cos(), angles.sin()};
 }
 
 /// Rotary embedding of x [N, heads, E]: pairs (e, e + E/2) turn by position * frequency.
@@ -56,9 +61,18 @@ Tensor rotate(const Tensor& x, const Rotation& r) {
 /// RMSNorm (Zhang and Sennrich, arXiv 1910.07467) in float32, rounded back before the gain as
 /// transformers does.
 Tensor rms_norm(const Tensor& x, const Tensor& gain, double epsilon) {
+  if (fused::applies(x)) return fused::rms_norm(x, gain, epsilon);
   if (x.scalar_type() == torch::kFloat32) return at::rms_norm(x, {x.size(-1)}, gain, epsilon);
   const Tensor wide = x.to(torch::kFloat32);
   return (wide * torch::rsqrt(wide.square().mean(-1, true) + epsilon)).to(x.scalar_type()) * gain;
+}
+
+/// x += branch (where there is one yet), then its norm.
+Tensor add_norm(Tensor& x, const Tensor& branch, const Tensor& gain, double epsilon) {
+  if (!branch.defined()) return rms_norm(x, gain, epsilon);
+  if (fused::applies(x)) return fused::add_rms_norm(x, branch, gain, epsilon);
+  x = x + branch;
+  return rms_norm(x, gain, epsilon);
 }
 
 /// Packed rows [N, heads * E] -> [B, heads, T, E], zero where a sequence has no token.
@@ -100,14 +114,17 @@ Tensor visibility(const Context& context, const PackedTokens& tokens) {
 }
 
 Tensor with_context(const Tensor& own, const std::vector<LayerCache>* prefix,
-                    const std::vector<LayerCache>* past, std::size_t layer,
+                    const std::vector<LayerCache>* past, const Tensor& rows_B, std::size_t layer,
                     Tensor LayerCache::*part) {
   std::vector<Tensor> parts;
   if (prefix != nullptr && !prefix->empty()) {
     const Tensor& shared = (*prefix)[layer].*part;
     parts.push_back(shared.expand({own.size(0), -1, -1, -1}));
   }
-  if (past != nullptr && !past->empty()) parts.push_back((*past)[layer].*part);
+  if (past != nullptr && !past->empty()) {
+    const Tensor& own_past = (*past)[layer].*part;
+    parts.push_back(rows_B.defined() ? own_past.index_select(0, rows_B) : own_past);
+  }
   if (parts.empty()) return own;
   parts.push_back(own);
   return torch::cat(parts, 2);
@@ -119,7 +136,18 @@ Tensor attention(const Weights& weights, std::size_t layer_index, const Tensor& 
                  const PackedTokens& tokens, const Rotation& turn, const Tensor& visible,
                  const ForwardOptions& options) {
   const ModelConfig& c = weights.config;
-  const Tensor qkv = nn::linear(x_ND, weights.layers[layer_index].qkv);
+  Tensor qkv = nn::linear(x_ND, weights.layers[layer_index].qkv);
+  if (fused::applies(qkv) && tokens.longest <= kShort) {
+    fused::rotate(qkv, c.heads + c.kv_heads, c.head_size, turn.cos, turn.sin);
+    if (options.keep != nullptr) {
+      const auto part = [&](std::int64_t first) {
+        return unpack(qkv.narrow(1, first * c.head_size, c.kv_heads * c.head_size).contiguous(),
+                      tokens, c.kv_heads);
+      };
+      options.keep->push_back({part(c.heads), part(c.heads + c.kv_heads)});
+    }
+    return fused::attention(qkv, c, tokens, options.context, layer_index);
+  }
   const std::vector<Tensor> parts = qkv.split_with_sizes(
       {c.heads * c.head_size, c.kv_heads * c.head_size, c.kv_heads * c.head_size}, 1);
   const Tensor q = rotate(parts[0].view({-1, c.heads, c.head_size}), turn).flatten(1);
@@ -127,10 +155,10 @@ Tensor attention(const Weights& weights, std::size_t layer_index, const Tensor& 
   Tensor keys = unpack(k, tokens, c.kv_heads),
          values = unpack(parts[2].contiguous(), tokens, c.kv_heads);
   if (options.keep != nullptr) options.keep->push_back({keys, values});
-  keys = with_context(keys, options.context.prefix, options.context.past, layer_index,
-                      &LayerCache::keys);
-  values = with_context(values, options.context.prefix, options.context.past, layer_index,
-                        &LayerCache::values);
+  keys = with_context(keys, options.context.prefix, options.context.past,
+                      options.context.past_rows_B, layer_index, &LayerCache::keys);
+  values = with_context(values, options.context.prefix, options.context.past,
+                        options.context.past_rows_B, layer_index, &LayerCache::values);
   const Tensor mixed = at::scaled_dot_product_attention(
       unpack(q, tokens, c.heads), keys, values,
       visible.defined() ? std::optional<Tensor>(visible) : std::nullopt,
@@ -140,7 +168,9 @@ Tensor attention(const Weights& weights, std::size_t layer_index, const Tensor& 
 }
 
 Tensor mlp(const LayerWeights& layer, const Tensor& x_ND) {
-  const std::vector<Tensor> parts = nn::linear(x_ND, layer.gate_up).chunk(2, 1);
+  const Tensor gate_up = nn::linear(x_ND, layer.gate_up);
+  if (fused::applies(gate_up)) return nn::linear(fused::silu_times(gate_up), layer.down);
+  const std::vector<Tensor> parts = gate_up.chunk(2, 1);
   return nn::linear(torch::silu(parts[0]) * parts[1], layer.down);
 }
 
@@ -187,19 +217,20 @@ Tensor hidden_states(const Weights& weights, const PackedTokens& tokens,
   const Rotation turn = rotation(c, tokens.positions_N, weights.embedding.scalar_type());
   const Tensor visible = visibility(options.context, tokens);
   Tensor x = drop(torch::embedding(weights.embedding, tokens.ids_N), options.dropout);
+  Tensor branch;  // the output of the block before, not yet added to x
   for (std::size_t i = 0; i < weights.layers.size(); ++i) {
     const LayerWeights& layer = weights.layers[i];
-    Tensor mixed = attention(weights, i, rms_norm(x, layer.norm_attention, c.norm_epsilon), tokens,
-                             turn, visible, options);
+    Tensor mixed = attention(weights, i, add_norm(x, branch, layer.norm_attention, c.norm_epsilon),
+                             tokens, turn, visible, options);
     // behind the last attention only the wanted rows go on
     if (i + 1 == weights.layers.size() && options.rows_R.defined()) {
       mixed = mixed.index_select(0, options.rows_R);
       x = x.index_select(0, options.rows_R);
     }
-    x = x + drop(nn::linear(mixed, layer.output), options.dropout);
-    x = x + drop(mlp(layer, rms_norm(x, layer.norm_mlp, c.norm_epsilon)), options.dropout);
+    branch = drop(nn::linear(mixed, layer.output), options.dropout);
+    branch = drop(mlp(layer, add_norm(x, branch, layer.norm_mlp, c.norm_epsilon)), options.dropout);
   }
-  return rms_norm(x, weights.norm, c.norm_epsilon);
+  return add_norm(x, branch, weights.norm, c.norm_epsilon);
 }
 
 Tensor logits(const Weights& weights, const Tensor& hidden_RD) {

@@ -41,8 +41,10 @@ struct LayerCache {
 struct Context {
   const std::vector<LayerCache>* prefix =
       nullptr;  // B = 1: shared by all sequences; no entries: none
-  const std::vector<LayerCache>* past = nullptr;  // B sequences of their own
-  torch::Tensor past_valid_BL = {};               // bool; undefined when every slot holds a token
+  const std::vector<LayerCache>* past = nullptr;  // rows that sequences continue
+  torch::Tensor past_rows_B =
+      {};  // int64: the row of `past` that each continues; undefined: its own
+  torch::Tensor past_valid_BL = {};  // bool; undefined when every slot holds a token
 };
 
 struct ForwardOptions {
