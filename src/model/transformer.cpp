@@ -94,36 +94,49 @@ Tensor repack(const Tensor& x, const PackedTokens& tokens) {
 /// Which of (prefix, past, new) keys each new token sees: [B or 1, 1, T, P + L + T]. Undefined when
 /// plain causal. Padding needs no mask: it stands behind every real token of its sequence.
 Tensor visibility(const Context& context, const PackedTokens& tokens) {
-  const bool has_prefix = context.prefix != nullptr && !context.prefix->empty();
-  const bool has_past = context.past != nullptr && !context.past->empty();
-  if (!has_prefix && !has_past) return {};
+  if (!context.has_prefix() && !context.has_past()) return {};
   const std::int64_t T = tokens.longest;
   const auto options = torch::TensorOptions().dtype(torch::kBool).device(tokens.ids_N.device());
-  const std::int64_t B = has_past && context.past_valid_BL.defined() ? tokens.sequences : 1;
+  const bool ragged_past = context.has_past() && context.past_valid_BL.defined();
+  const bool ragged_prefix = context.has_prefix() && !context.prefix_of.empty();
+  const std::int64_t B = ragged_past || ragged_prefix ? tokens.sequences : 1;
   std::vector<Tensor> parts;
-  if (has_prefix)
-    parts.push_back(torch::ones({B, 1, T, context.prefix->front().keys.size(2)}, options));
-  if (has_past && context.past_valid_BL.defined()) {
+  if (context.has_prefix()) {
+    const std::int64_t P = context.prefix->layers.front().keys.size(2);
+    if (ragged_prefix) {
+      std::vector<std::int64_t> lengths;
+      for (const std::int64_t s : context.prefix_of)
+        lengths.push_back(context.prefix->lengths[static_cast<std::size_t>(s)]);
+      const Tensor valid = torch::arange(P).unsqueeze(0) < torch::tensor(lengths).unsqueeze(1);
+      parts.push_back(valid.to(options.device()).view({B, 1, 1, P}).expand({B, 1, T, P}));
+    } else {
+      parts.push_back(torch::ones({B, 1, T, P}, options));
+    }
+  }
+  if (ragged_past) {
     parts.push_back(
         context.past_valid_BL.view({B, 1, 1, -1}).expand({B, 1, T, context.past_valid_BL.size(1)}));
-  } else if (has_past) {
+  } else if (context.has_past()) {
     parts.push_back(torch::ones({B, 1, T, context.past->front().keys.size(2)}, options));
   }
   parts.push_back(torch::ones({T, T}, options).tril().view({1, 1, T, T}).expand({B, 1, T, T}));
   return torch::cat(parts, 3);
 }
 
-Tensor with_context(const Tensor& own, const std::vector<LayerCache>* prefix,
-                    const std::vector<LayerCache>* past, const Tensor& rows_B, std::size_t layer,
+Tensor with_context(const Tensor& own, const Context& context, std::size_t layer,
                     Tensor LayerCache::*part) {
   std::vector<Tensor> parts;
-  if (prefix != nullptr && !prefix->empty()) {
-    const Tensor& shared = (*prefix)[layer].*part;
-    parts.push_back(shared.expand({own.size(0), -1, -1, -1}));
+  if (context.has_prefix()) {
+    const Tensor& shared = context.prefix->layers[layer].*part;
+    parts.push_back(context.prefix_of.empty()
+                        ? shared.narrow(0, 0, 1).expand({own.size(0), -1, -1, -1})
+                        : shared.index_select(
+                              0, torch::tensor(context.prefix_of, torch::kInt64).to(own.device())));
   }
-  if (past != nullptr && !past->empty()) {
-    const Tensor& own_past = (*past)[layer].*part;
-    parts.push_back(rows_B.defined() ? own_past.index_select(0, rows_B) : own_past);
+  if (context.has_past()) {
+    const Tensor& own_past = (*context.past)[layer].*part;
+    parts.push_back(context.past_rows_B.defined() ? own_past.index_select(0, context.past_rows_B)
+                                                  : own_past);
   }
   if (parts.empty()) return own;
   parts.push_back(own);
@@ -155,10 +168,8 @@ Tensor attention(const Weights& weights, std::size_t layer_index, const Tensor& 
   Tensor keys = unpack(k, tokens, c.kv_heads),
          values = unpack(parts[2].contiguous(), tokens, c.kv_heads);
   if (options.keep != nullptr) options.keep->push_back({keys, values});
-  keys = with_context(keys, options.context.prefix, options.context.past,
-                      options.context.past_rows_B, layer_index, &LayerCache::keys);
-  values = with_context(values, options.context.prefix, options.context.past,
-                        options.context.past_rows_B, layer_index, &LayerCache::values);
+  keys = with_context(keys, options.context, layer_index, &LayerCache::keys);
+  values = with_context(values, options.context, layer_index, &LayerCache::values);
   const Tensor mixed = at::scaled_dot_product_attention(
       unpack(q, tokens, c.heads), keys, values,
       visible.defined() ? std::optional<Tensor>(visible) : std::nullopt,
@@ -209,6 +220,26 @@ PackedTokens PackedTokens::pack(std::span<const std::vector<std::int32_t>> seque
   packed.positions_N = packed.positions_N.to(device);
   packed.slots_N = packed.slots_N.to(device);
   return packed;
+}
+
+SharedPrefix SharedPrefix::compute(const Weights& weights,
+                                   const std::vector<std::vector<std::int32_t>>& texts) {
+  SharedPrefix prefix;
+  std::vector<std::vector<std::int32_t>> sequences = texts;
+  for (auto& text : sequences) {
+    prefix.lengths.push_back(static_cast<std::int64_t>(text.size()));
+    if (text.empty()) text = {0};  // a row that nothing attends to
+  }
+  if (std::all_of(texts.begin(), texts.end(), [](const auto& text) { return text.empty(); }))
+    return prefix;
+  torch::NoGradGuard no_grad;
+  const std::int64_t start = 0;
+  const PackedTokens packed =
+      PackedTokens::pack(sequences, {&start, 1}, weights.embedding.device());
+  // one row is enough: only keys and values are wanted
+  const Tensor last = torch::zeros({1}, packed.ids_N.options());
+  hidden_states(weights, packed, {.rows_R = last, .keep = &prefix.layers});
+  return prefix;
 }
 
 Tensor hidden_states(const Weights& weights, const PackedTokens& tokens,
