@@ -69,7 +69,9 @@ void read_main(const Component& root, TokenizerConfig& config) {
   }
   if (root.has("add_bos_token")) config.add_bos_token = root.flag("add_bos_token", false);
   if (root.has("add_eos_token")) config.add_eos_token = root.flag("add_eos_token", false);
-  config.add_prefix_space = root.flag("add_prefix_space", false);
+  if (root.has("add_prefix_space")) {
+    config.add_prefix_space = root.flag("add_prefix_space", false);
+  }
   config.legacy = root.flag("legacy", false);
   config.tokenizer_class = root.text("tokenizer_class", "");
 }
