@@ -118,7 +118,8 @@ class FixedLength final : public PreTokenizer {
   std::size_t length_;
 };
 
-/// Cuts where the script changes; characters of any script stay with those before them.
+/// Cuts where the script changes; characters of any script stay with those before them, or vanish
+/// where there are none.
 class UnicodeScripts final : public PreTokenizer {
  public:
   void apply(Words& words) const override {
@@ -128,8 +129,8 @@ class UnicodeScripts final : public PreTokenizer {
         const auto begin = static_cast<std::size_t>(bytes.data() - text.data());
         const int script = script_of(character);
         const bool cuts = script != kAnyScript && script != last;
-        if (cuts || spans.empty()) spans.push_back({begin, begin, false});
-        spans.back().end = begin + bytes.size();
+        if (cuts) spans.push_back({begin, begin, false});
+        if (!spans.empty()) spans.back().end = begin + bytes.size();
         if (script != kAnyScript) last = script;
       });
     });

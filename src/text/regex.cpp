@@ -36,9 +36,8 @@ void Regex::Free::operator()(pcre2_real_jit_stack_8* stack) const {
 }
 
 Regex::Regex(std::string_view pattern, std::string_view where) {
-  // ^ and $ always mean lines, and the dot any character, newlines too
-  compile(translate_regex(pattern), PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_DOTALL, pattern,
-          where);
+  // ^ and $ always mean lines
+  compile(translate_regex(pattern), PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE, pattern, where);
 }
 
 Regex Regex::literal(std::string_view text) {

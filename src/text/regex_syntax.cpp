@@ -17,7 +17,20 @@ constexpr std::string_view kSpace = R"(\t-\r\x{85}\p{Z})";
 constexpr std::string_view kWord =
     R"(\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\x{24b6}-\x{24e9}\x{1f130}-\x{1f149}\x{1f150}-\x{1f169}\x{1f170}-\x{1f189})";
 constexpr std::string_view kMoreWord = R"(\x{b2}\x{b3}\x{b9}\x{bc}-\x{be})";
-constexpr int kDeepest = 50;  // nested classes
+constexpr const char* kAny = "(?s:.)";  // a character, newlines too
+constexpr int kDeepest = 50;            // nested classes
+
+/// Names in brackets that mean more to Oniguruma than to PCRE2.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kBrackets = {{
+    {"[:alpha:]", R"(\p{Alphabetic})"},
+    {"[:alnum:]", R"(\p{Alphabetic}\p{Nd})"},
+    {"[:digit:]", R"(\p{Nd})"},
+    {"[:upper:]", R"(\p{Uppercase})"},
+    {"[:lower:]", R"(\p{Lowercase})"},
+    {"[:punct:]", R"(\p{P}\p{S})"},
+    {"[:space:]", kSpace},
+    {"[:word:]", kWord},
+}};
 
 /// Names of properties that PCRE2 calls otherwise.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 12> kProperties = {{
@@ -55,6 +68,7 @@ class Translator {
   void group();
   void quantifier();
   std::string code_unit();
+  std::string bracket_name();
   void class_escape(ClassParts& parts);
   std::string char_class(int depth);
 
@@ -201,7 +215,7 @@ void Translator::escape() {
   }
   const std::string members = escaped_members(lower(escaped));
   if (members.empty() || escaped == 'V') {
-    if (escaped == 'O') return atom(".");
+    if (escaped == 'O') return atom(kAny);
     // a character of several bytes may be escaped too: its other bytes follow as they are
     return atom({'\\', escaped});
   }
@@ -235,9 +249,20 @@ struct ClassParts {
       all += fmt::format("(?={})", finished[i]);
     }
     all += finished.back();
-    return negated ? fmt::format("(?:(?!{}).)", all) : fmt::format("(?:{})", all);
+    return negated ? fmt::format("(?:(?!{}){})", all, kAny) : fmt::format("(?:{})", all);
   }
 };
+
+/// [:alpha:] inside a class.
+std::string Translator::bracket_name() {
+  const std::size_t end = in_.find(":]", i_) + 2;
+  const std::string_view name = in_.substr(i_, end - i_);
+  i_ = end;
+  for (const auto& [bracket, members] : kBrackets) {
+    if (name == bracket) return std::string(members);
+  }
+  return std::string(name);
+}
 
 void Translator::class_escape(ClassParts& parts) {
   const char escaped = in_[++i_];
@@ -269,10 +294,8 @@ std::string Translator::char_class(int depth) {
   ClassParts parts;
   // a bracket that opens the list is a member of it: []a] and [^]a]
   for (bool first = true; i_ < in_.size() && (in_[i_] != ']' || first); first = false) {
-    if (at("[:") && in_.find(":]", i_) != in_.npos) {  // [:alpha:]
-      const std::size_t end = in_.find(":]", i_) + 2;
-      parts.members += in_.substr(i_, end - i_);
-      i_ = end;
+    if (at("[:") && in_.find(":]", i_) != in_.npos) {
+      parts.members += bracket_name();
     } else if (at("[") && depth < kDeepest) {
       const std::string inner = char_class(depth + 1);
       if (inner.starts_with('[') && !inner.starts_with("[^")) {

@@ -8,7 +8,7 @@
 
 namespace factsweep::text {
 
-/// For a PCRE2 compiled with UTF, UCP, MULTILINE and DOTALL. What neither knows is left as it
+/// For a PCRE2 compiled with UTF, UCP and MULTILINE. What neither knows is left as it
 /// stands: PCRE2 finds the words for the error.
 std::string translate_regex(std::string_view pattern);
 

@@ -185,6 +185,10 @@ int script_of(char32_t character) {
   constexpr char32_t kProlongedSoundMark = 0x30fc;
   if (character == ' ') return kAnyScript;
   if (character == kProlongedSoundMark) return USCRIPT_HAN;
+  // these have changed script since
+  if (character == 0x953 || character == 0x954) return USCRIPT_DEVANAGARI;
+  if (character == 0x589 || character == 0x61c) return USCRIPT_COMMON;
+  if (age(character) > 9) return kAnyScript;
   UErrorCode status = U_ZERO_ERROR;
   const UScriptCode script = uscript_getScript(static_cast<UChar32>(character), &status);
   if (U_FAILURE(status) || script == USCRIPT_UNKNOWN) return kAnyScript;

@@ -35,8 +35,8 @@ bool is_bert_control(char32_t character);
 bool is_bert_accent(char32_t character);
 bool is_accent(char32_t character);
 
-/// The script, kana counted as Han, as the UnicodeScripts pre-tokenizer sees it; kAnyScript for the
-/// space and for characters of no known script.
+/// The script in Unicode 9, kana counted as Han, as the UnicodeScripts pre-tokenizer sees it;
+/// kAnyScript for the space and for characters of no known script.
 constexpr int kAnyScript = -1;
 int script_of(char32_t character);
 

@@ -25,6 +25,17 @@ TEST_CASE("tokenizer.model encodes and decodes as sentencepiece") {
   CHECK(tokenizer->size() == 420);
 }
 
+TEST_CASE("a unigram tokenizer.model with its own replacements encodes as sentencepiece") {
+  const auto tokenizer = Tokenizer::load(testing::stored("tiny_spm_unigram"));
+  int checked = 0;
+  for (const auto& entry : read_json(testing::stored("tiny_spm_unigram_cases.json"))) {
+    INFO(entry.at("text"));
+    CHECK(tokenizer->encode(entry.at("text").get<std::string>()) == entry.at("ids").get<Ids>());
+    ++checked;
+  }
+  CHECK(checked > 10);
+}
+
 TEST_CASE("SentencePiece pieces carry their space and raw bytes") {
   const auto tokenizer = Tokenizer::load(testing::stored("tiny_spm"));
   const std::string text = "the town \U0001f600 of";
