@@ -189,6 +189,17 @@ def unigram(proto, byte_fallback=False):
     }  # fmt: skip
 
 
+def converted_unigram(proto):
+    """As SpmConverter of transformers makes it of a tokenizer.model."""
+    base = unigram(proto)
+    base["added_tokens"] = [added(i, p.piece, special=p.type == 3) for i, p in enumerate(proto.pieces) if p.type in (3, 4)]
+    strip = {"type": "Strip", "strip_left": False, "strip_right": True}
+    spaces = {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": "\u2581"}
+    base["normalizer"] = sequence("normalizers", base["normalizer"], strip, spaces)
+    base["pre_tokenizer"] = base["decoder"]
+    return base
+
+
 def unigram_cases(vocab):
     yield "XLM-R", {}
     yield "one word", {"pre_tokenizer": None, "normalizer": None}
@@ -273,9 +284,12 @@ def main():
     store("tiny_unigram", base, unigram_cases(base["model"]["vocab"]))
     Path(DATA, "tiny_spm_unigram").mkdir(exist_ok=True)
     Path(DATA, "tiny_spm_unigram", "tokenizer.model").write_bytes(proto.SerializeToString())
+    # plain text as SentencePiece itself; odd text as transformers' conversion (SpmConverter), which differs
     model = sentencepiece.SentencePieceProcessor(model_proto=proto.SerializeToString())
-    texts = [text for text in TEXTS if "\ufb01" in text or "MASK" in text or "\u0e33" in text]
-    write("tiny_spm_unigram_cases.json", [{"text": text, "ids": model.encode(text)} for text in [*CORPUS, *texts]])
+    results = [{"text": text, "ids": model.encode(text)} for text in CORPUS]
+    converted = Tokenizer.from_str(json.dumps(converted_unigram(proto)))
+    results += [{"text": text, "ids": converted.encode(text, add_special_tokens=False).ids} for text in TEXTS]
+    write("tiny_spm_unigram_cases.json", results)
 
 
 if __name__ == "__main__":
