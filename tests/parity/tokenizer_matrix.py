@@ -165,7 +165,7 @@ def full_unigram():
 
     written = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(CORPUS * 3), model_writer=written, vocab_size=160, model_type="unigram", minloglevel=2)  # fmt: skip
+        sentence_iterator=iter(CORPUS * 3), model_writer=written, vocab_size=150, model_type="unigram", minloglevel=2)  # fmt: skip
     return unigram(sentencepiece_model_pb2.ModelProto.FromString(written.getvalue()))
 
 
