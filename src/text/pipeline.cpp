@@ -114,17 +114,12 @@ std::unique_ptr<Tokenizer> load_tokenizer_json(const std::filesystem::path& dire
   if (!content.is_object()) root.fail("a JSON object is needed.");
   Parts parts{.model = make_model(root.at("model")), .added_tokens = read_added_tokens(root)};
   read_components(root, parts);
-  const TokenizerConfig config = read_tokenizer_config(directory);
+  // what this file says of BOS and EOS counts: transformers too reads past the add_bos_token beside
+  // it
   if (root.has("post_processor")) {
     parts.post_processor = make_post_processor(root.at("post_processor"));
   }
-  if (config.add_bos_token || config.add_eos_token) {
-    // as transformers does: whoever says so much means all of it
-    Vocabulary vocabulary = parts.model->vocabulary();
-    join_added_tokens(parts.added_tokens, config, vocabulary);
-    parts.post_processor = bos_and_eos(config, vocabulary);
-  }
-  return std::make_unique<Pipeline>(std::move(parts), config);
+  return std::make_unique<Pipeline>(std::move(parts), read_tokenizer_config(directory));
 }
 
 }  // namespace factsweep::text
