@@ -67,19 +67,19 @@ bool is_of(char32_t character, std::uint32_t mask, int version) {
          age(character) <= version && age(character) > 0;
 }
 
-bool is_ascii(std::string_view text) {
-  return std::all_of(text.begin(), text.end(),
-                     [](char c) { return static_cast<unsigned char>(c) < 0x80; });
-}
-
-}  // namespace
-
 void append(std::string& out, char32_t character) {
   char buffer[U8_MAX_LENGTH];
   std::int32_t used = 0;
   U8_APPEND_UNSAFE(buffer, used, character);
   out.append(buffer, used);
 }
+
+bool is_ascii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+}
+
+}  // namespace
 
 std::string normalize(NormalForm form, std::string_view text) {
   if (is_ascii(text)) return std::string(text);
