@@ -164,21 +164,31 @@ TEST_CASE("config.json: what is read, what is refused") {
 
   using Json = nlohmann::json;
   CHECK(config_error([](Json& c) { c["eos_token_id"] = {2, 5}; }).empty());
-  CHECK_THAT(
-      config_error([](Json& c) { c["architectures"] = {"GPT2LMHeadModel"}; }),
-      Contains("config.json") && Contains("GPT2LMHeadModel") && Contains("LlamaForCausalLM"));
+  CHECK_THAT(config_error([](Json& c) { c["architectures"] = {"T5ForConditionalGeneration"}; }),
+             Contains("config.json") && Contains("T5ForConditionalGeneration") &&
+                 Contains("LlamaForCausalLM"));
   CHECK_THAT(config_error([](Json& c) { c.erase("hidden_size"); }), Contains("hidden_size"));
   CHECK_THAT(config_error([](Json& c) { c.erase("architectures"); }), Contains("architectures"));
   CHECK_THAT(config_error([](Json& c) { c["hidden_size"] = "big"; }), Contains("hidden_size"));
   CHECK_THAT(config_error([](Json& c) { c["num_key_value_heads"] = 3; }), Contains("multiple"));
   CHECK_THAT(config_error([](Json& c) { c["num_hidden_layers"] = 0; }), Contains("positive"));
   CHECK_THAT(config_error([](Json& c) { c["head_dim"] = 7; }), Contains("even"));
-  CHECK_THAT(config_error([](Json& c) { c["hidden_act"] = "gelu"; }), Contains("gelu"));
-  CHECK_THAT(config_error([](Json& c) { c["attention_bias"] = true; }), Contains("attention_bias"));
+  CHECK_THAT(config_error([](Json& c) { c["hidden_act"] = "mish"; }),
+             Contains("mish") && Contains("silu"));
   CHECK_THAT(config_error([](Json& c) {
-               c["rope_scaling"] = {{"rope_type", "yarn"}};
+               c["quantization_config"] = {{"bits", 4}};
              }),
-             Contains("yarn") && Contains("llama3"));
+             Contains("quantization_config"));
+  CHECK_THAT(config_error([](Json& c) {
+               c["rope_scaling"] = {{"rope_type", "longrope"}};
+             }),
+             Contains("longrope") && Contains("llama3"));
+  CHECK_THAT(config_error([](Json& c) {
+               c["rope_scaling"] = {{"type", "linear"}};
+             }),
+             Contains("factor"));
+  CHECK_THAT(config_error([](Json& c) { c["partial_rotary_factor"] = 0.5; }),
+             Contains("partial_rotary_factor"));
   const TemporaryFolder folder;
   CHECK_THAT(input_error([&] { ModelConfig::read(folder / "nowhere"); }), Contains("nowhere"));
 }
