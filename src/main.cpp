@@ -5,10 +5,12 @@
 
 #include "factsweep/cli/commands.hpp"
 #include "factsweep/cli/guard.hpp"
+#include "factsweep/core/memory.hpp"
 
 int main(int argc, char** argv) {
   using namespace factsweep;
   return cli::guarded([&] {
+    keep_freed_memory();
     const std::string command = argc > 1 ? argv[1] : "--help";
     const cli::Words words(argv + std::min(argc, 2), argv + argc);
     const bool asks = command == "run" || command == "plan" || command == "status";

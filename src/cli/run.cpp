@@ -57,7 +57,9 @@ ExitCode run_deck(const Communicator& world, const Words& words) {
   const std::filesystem::path checkpoints = output.string() + ".checkpoints";
   // checkpoints of a results file that is gone would leave holes in a new one
   on_root(world, [&] {
-    if (!std::filesystem::exists(output)) std::filesystem::remove_all(checkpoints);
+    std::error_code no_matter;  // an impossible path is the store's to report
+    if (!std::filesystem::exists(output, no_matter))
+      std::filesystem::remove_all(checkpoints, no_matter);
   });
   Store store(world, output, plan, describe_run(deck, words, world.size()));
   on_all(world, [&] { task.study->prepare(deck, device); });

@@ -13,6 +13,9 @@
 namespace factsweep {
 namespace {
 
+/// A path at least this probable is likely to go on along the gold answer.
+constexpr double kLikely = 0.01;
+
 /// A beginning of an answer that may still match: `tokens` drawn so far, then `guess`, which is
 /// likely to follow.
 struct Path {
@@ -76,8 +79,9 @@ class Prober {
     }
   };
 
-  /// Prompts and their gold answers, from item `begin` on, as many as fit; returns the first item
-  /// not taken. The keys and values of the prompts stay for the paths that leave the gold tokens.
+  /// Prompts from item `begin` on, as many as fit; returns the first item not taken. Their keys and
+  /// values stay for the paths that follow. Answers are not fed yet: most questions are not worth
+  /// it.
   std::size_t ask(std::size_t begin) {
     Batch batch;
     std::vector<Path> paths;
@@ -85,12 +89,11 @@ class Prober {
     for (std::size_t i = begin;
          i < items_.size() && (i == begin || batch.tokens < settings_.batch_tokens); ++i) {
       const ProbeItem& item = items_[i];
-      paths.push_back({.item = i, .tokens = {}, .text = {}, .guess = item.gold});
-      shorten_guess(paths.back());
+      paths.push_back({.item = i, .tokens = {}, .text = {}, .guess = {}});
       std::vector<TokenId> suffix(item.prompt.begin() + static_cast<std::ptrdiff_t>(prefix_length_),
                                   item.prompt.end());
       lengths.push_back(static_cast<std::int64_t>(suffix.size()));
-      batch.add(std::move(suffix), paths.back().guess);
+      batch.add(std::move(suffix), {});
     }
     first_kept_ = begin;
     kept_.clear();
@@ -121,11 +124,9 @@ class Prober {
       kept_rows.push_back(static_cast<std::int64_t>(path.item - first_kept_));
     }
     const torch::Tensor rows_B = torch::tensor(kept_rows).to(model_.device());
-    std::vector<LayerCache> past;
-    for (const LayerCache& layer : kept_)
-      past.push_back({layer.keys.index_select(0, rows_B), layer.values.index_select(0, rows_B)});
     const Context context{.prefix = &prefix_.layers,
-                          .past = &past,
+                          .past = &kept_,
+                          .past_rows_B = rows_B,
                           .past_valid_BL = kept_valid_BL_.index_select(0, rows_B)};
     const Candidates candidates = forward(batch, positions, context, nullptr);
     for (std::size_t j = begin; j < end; ++j)
@@ -211,7 +212,7 @@ class Prober {
               .text = text,
               .guess = {}};
     next.tokens.push_back(token);
-    next.guess = continuation(path.item, text);
+    if (p >= kLikely || greedy) next.guess = continuation(path.item, text);
     frontier_.push_back(std::move(next));
   }
 

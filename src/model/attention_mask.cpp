@@ -39,6 +39,10 @@ const Tensor& AttentionMask::of_layer(std::int64_t layer) {
   return found->second;
 }
 
+bool AttentionMask::is_plain(std::int64_t layer) const {
+  return config_.position != PositionKind::alibi && !binds(config_.window(layer));
+}
+
 bool AttentionMask::binds(std::int64_t window) const {
   if (window == 0) return false;
   for (std::int64_t b = 0; b < tokens_.sequences; ++b) {

@@ -21,6 +21,8 @@ class AttentionMask {
   /// Of a layer: bool, or with ALiBi a term [B or 1, 1 or H, T, P + L + T] of the scores. Undefined
   /// where plain causal attention over the new tokens is meant.
   const torch::Tensor& of_layer(std::int64_t layer);
+  /// Whether a layer's tokens see everything before them, and nothing weighs their distance.
+  bool is_plain(std::int64_t layer) const;
 
  private:
   torch::Tensor make(std::int64_t window) const;

@@ -78,22 +78,24 @@ Tensor stretched_frequencies(const ModelConfig& config, const RopeConfig& rope,
 
 }  // namespace
 
-std::pair<Tensor, Tensor> rotation_table(const ModelConfig& config, const RopeConfig& rope,
-                                         const PackedTokens& tokens, torch::Dtype dtype) {
+Rotation rotation(const ModelConfig& config, const RopeConfig& rope, const PackedTokens& tokens,
+                  torch::Dtype dtype) {
   Tensor frequencies;  // [R/2], or [N, R/2]
   if (rope.scaling == "dynamic") frequencies = stretched_frequencies(config, rope, tokens);
   if (!frequencies.defined()) frequencies = inverse_frequencies(rope, config.rotary_size);
   const Tensor angles = tokens.positions_N.to(torch::kFloat32).unsqueeze(1) *
                         frequencies.to(tokens.positions_N.device());
-  const Tensor both =
-      (config.rotary_interleaved ? angles.repeat_interleave(2, 1) : torch::cat({angles, angles}, 1))
-          .unsqueeze(1);
-  Tensor cosines = both.cos(), sines = both.sin();
+  Tensor cosines = angles.cos(), sines = angles.sin();
   if (rope.attention_factor != 1) {
     cosines = cosines * rope.attention_factor;
     sines = sines * rope.attention_factor;
   }
-  return {cosines.to(dtype), sines.to(dtype)};
+  const auto of_pairs = [&](const Tensor& x) {
+    return (config.rotary_interleaved ? x.repeat_interleave(2, 1) : torch::cat({x, x}, 1))
+        .unsqueeze(1)
+        .to(dtype);
+  };
+  return {of_pairs(cosines), of_pairs(sines), cosines, sines};
 }
 
 }  // namespace factsweep

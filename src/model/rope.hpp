@@ -3,17 +3,17 @@
 
 #include <torch/types.h>
 
-#include <utility>
-
 #include "factsweep/model/transformer.hpp"
 
 namespace factsweep {
 
-/// Cosines and sines [N, 1, R], R = rotary_size, for the tokens' positions, scaled as the config
-/// says and laid out for its kind of pairs.
-std::pair<torch::Tensor, torch::Tensor> rotation_table(const ModelConfig& config,
-                                                       const RopeConfig& rope,
-                                                       const PackedTokens& tokens,
-                                                       torch::Dtype dtype);
+/// For the tokens' positions, scaled as the config says; R = rotary_size.
+struct Rotation {
+  torch::Tensor cos_N1R, sin_N1R;  // in the weights' dtype, laid out for the config's pairs
+  torch::Tensor cos, sin;          // float32 [N, R / 2], one a pair, for the fused path
+};
+
+Rotation rotation(const ModelConfig& config, const RopeConfig& rope, const PackedTokens& tokens,
+                  torch::Dtype dtype);
 
 }  // namespace factsweep

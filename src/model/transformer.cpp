@@ -4,9 +4,13 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
 
 #include "attention_mask.hpp"
 #include "factsweep/core/error.hpp"
+#include "fused.hpp"
 #include "rope.hpp"
 
 namespace factsweep {
@@ -15,9 +19,8 @@ namespace {
 namespace nn = torch::nn::functional;
 using torch::Tensor;
 
-struct Rotation {
-  Tensor cos_N1R, sin_N1R;
-};
+/// Longest sequence whose attention the fused path computes; a blocked kernel wins beyond.
+constexpr std::int64_t kShort = 128;
 
 /// Rotary embedding of x [N, heads, E]: in the first R elements pairs (e, e + R/2), or neighbours,
 /// turn by position * frequency.
@@ -37,6 +40,7 @@ Tensor rotate(const Tensor& x, const Rotation& r, bool interleaved) {
 /// RMSNorm (Zhang and Sennrich, arXiv 1910.07467) in float32, rounded back before the gain as
 /// transformers does.
 Tensor rms_norm(const Tensor& x, const Tensor& gain, double epsilon) {
+  if (fused::applies(x) && x.dim() == 2) return fused::rms_norm(x, gain, epsilon);
   if (x.scalar_type() == torch::kFloat32) return at::rms_norm(x, {x.size(-1)}, gain, epsilon);
   const Tensor wide = x.to(torch::kFloat32);
   return (wide * torch::rsqrt(wide.square().mean(-1, true) + epsilon)).to(x.scalar_type()) * gain;
@@ -78,6 +82,7 @@ Tensor activate(Activation activation, const Tensor& x) {
 /// up [N, 2F] or [N, F] -> [N, F].
 Tensor gate(const ModelConfig& c, const Tensor& up) {
   if (!c.gated) return activate(c.activation, up);
+  if (c.activation == Activation::silu && fused::applies(up)) return fused::silu_times(up);
   const std::vector<Tensor> parts = up.chunk(2, 1);
   return activate(c.activation, parts[0]) * parts[1];
 }
@@ -108,8 +113,11 @@ Tensor with_context(const Tensor& own, const Context& context, std::int64_t laye
   std::vector<Tensor> parts;
   if (context.prefix != nullptr && !context.prefix->empty())
     parts.push_back(((*context.prefix)[layer].*part).expand({own.size(0), -1, -1, -1}));
-  if (context.past != nullptr && !context.past->empty())
-    parts.push_back((*context.past)[layer].*part);
+  if (context.past != nullptr && !context.past->empty()) {
+    const Tensor& past = (*context.past)[layer].*part;
+    parts.push_back(context.past_rows_B.defined() ? past.index_select(0, context.past_rows_B)
+                                                  : past);
+  }
   if (parts.empty()) return own;
   parts.push_back(own);
   return torch::cat(parts, 2);
@@ -152,22 +160,18 @@ class Pass {
         options_(options),
         mask_(c_, options.context, tokens, weights.embedding.scalar_type()) {
     if (c_.position != PositionKind::rotary) return;
-    turn_ = rotation(c_.rope);
-    if (c_.window_rope) window_turn_ = rotation(*c_.window_rope);
+    turn_ = rotation(c_, c_.rope, tokens, weights.embedding.scalar_type());
+    if (c_.window_rope)
+      window_turn_ = rotation(c_, *c_.window_rope, tokens, weights.embedding.scalar_type());
   }
 
   Tensor run() {
-    Tensor x = embed();
-    for (std::int64_t i = 0; i < c_.layers; ++i) x = layer(i, x);
-    return normalize(c_, w_.norm, x);
+    x_ = embed();
+    for (std::int64_t i = 0; i < c_.layers; ++i) layer(i);
+    return add_norm(w_.norm);
   }
 
  private:
-  Rotation rotation(const RopeConfig& rope) const {
-    auto [cosines, sines] = rotation_table(c_, rope, tokens_, w_.embedding.scalar_type());
-    return {cosines, sines};
-  }
-
   Tensor embed() const {
     Tensor x = torch::embedding(w_.embedding, tokens_.ids_N);
     // rounded to the weights' dtype first, as transformers does
@@ -193,21 +197,36 @@ class Pass {
     return options_.hook == nullptr ? y : options_.hook->apply(i, slot, x, y);
   }
 
-  Tensor layer(std::int64_t i, Tensor x) {
+  /// Adds what the block before left pending to x, and gives the norm of the sum.
+  Tensor add_norm(const Norm& norm) {
+    const Tensor added = std::exchange(pending_, Tensor());
+    if (!added.defined()) return normalize(c_, norm, x_);
+    if (c_.norm == NormKind::rms && fused::applies(x_))
+      return fused::add_rms_norm(x_, added, norm.gain, c_.norm_epsilon);
+    x_ = x_ + added;
+    return normalize(c_, norm, x_);
+  }
+
+  void layer(std::int64_t i) {
     const LayerWeights& layer = w_.layers[i];
-    Tensor y = normalize(c_, layer.norm_attention, x);
+    Tensor y = add_norm(layer.norm_attention);
     Tensor mixed = attention(i, y);
     // behind the last attention only the wanted rows go on
     if (i + 1 == c_.layers && options_.rows_R.defined()) {
       mixed = mixed.index_select(0, options_.rows_R);
-      x = x.index_select(0, options_.rows_R);
+      x_ = x_.index_select(0, options_.rows_R);
       if (c_.residual == Residual::parallel_shared) y = y.index_select(0, options_.rows_R);
     }
-    const Tensor attended = x + branch(apply(i, Slot::output, mixed), layer.norm_attention_behind);
-    if (c_.residual != Residual::parallel_shared)
-      y = normalize(c_, layer.norm_mlp, c_.residual == Residual::parallel ? x : attended);
+    const Tensor attended = branch(apply(i, Slot::output, mixed), layer.norm_attention_behind);
+    if (c_.residual == Residual::sequential) {
+      pending_ = attended;
+      y = add_norm(layer.norm_mlp);
+    } else if (c_.residual == Residual::parallel) {
+      y = normalize(c_, layer.norm_mlp, x_);
+    }
     const Tensor hidden = gate(c_, apply(i, Slot::up, y));
-    return attended + branch(apply(i, Slot::down, hidden), layer.norm_mlp_behind);
+    pending_ = branch(apply(i, Slot::down, hidden), layer.norm_mlp_behind);
+    if (c_.residual != Residual::sequential) pending_ = attended + pending_;
   }
 
   /// What a residual branch adds.
@@ -216,8 +235,7 @@ class Pass {
   }
 
   /// Queries, keys and values [N, heads, E].
-  std::vector<Tensor> project(std::int64_t i, const Tensor& x_ND) const {
-    const Tensor qkv = apply(i, Slot::qkv, x_ND);
+  std::vector<Tensor> heads(const Tensor& qkv) const {
     const std::int64_t E = c_.head_size;
     if (c_.qkv_per_head) return qkv.view({-1, c_.heads, 3, E}).unbind(2);
     std::vector<Tensor> parts =
@@ -226,15 +244,35 @@ class Pass {
     return parts;
   }
 
+  bool can_fuse(std::int64_t i, const Tensor& qkv) const {
+    return fused::applies(qkv) && tokens_.longest <= kShort && mask_.is_plain(i) &&
+           !c_.qkv_per_head && !c_.head_norms && !c_.rotary_interleaved && !c_.scale_by_layer &&
+           c_.attention_softcap == 0 &&
+           c_.attention_scale == 1 / std::sqrt(static_cast<double>(c_.head_size));
+  }
+
+  Tensor fused_attention(std::int64_t i, Tensor& qkv, const Rotation& turn) {
+    if (c_.position == PositionKind::rotary)
+      fused::rotate(qkv, c_.heads + c_.kv_heads, c_.head_size, turn.cos, turn.sin);
+    if (options_.keep != nullptr) {
+      const std::vector<Tensor> parts = heads(qkv);
+      options_.keep->push_back(
+          {unpack(parts[1].contiguous(), tokens_), unpack(parts[2].contiguous(), tokens_)});
+    }
+    return fused::attention(qkv, c_, tokens_, options_.context, static_cast<std::size_t>(i));
+  }
+
   /// Attention of one layer over packed rows, [N, Q].
   Tensor attention(std::int64_t i, const Tensor& x_ND) {
-    std::vector<Tensor> parts = project(i, x_ND);
+    const Rotation& turn = c_.window_rope && c_.window(i) > 0 ? window_turn_ : turn_;
+    Tensor qkv = apply(i, Slot::qkv, x_ND);
+    if (can_fuse(i, qkv)) return fused_attention(i, qkv, turn);
+    std::vector<Tensor> parts = heads(qkv);
     if (c_.head_norms) {
       parts[0] = normalize(c_, w_.layers[i].norm_query, parts[0]);
       parts[1] = normalize(c_, w_.layers[i].norm_key, parts[1]);
     }
     if (c_.position == PositionKind::rotary) {
-      const Rotation& turn = c_.window_rope && c_.window(i) > 0 ? window_turn_ : turn_;
       for (const int part : {0, 1}) parts[part] = rotate(parts[part], turn, c_.rotary_interleaved);
     }
     const Tensor q = unpack(parts[0], tokens_);
@@ -252,6 +290,8 @@ class Pass {
   const ForwardOptions& options_;
   AttentionMask mask_;
   Rotation turn_, window_turn_;
+  Tensor x_;        // [N, D]
+  Tensor pending_;  // what the block before adds to x_, where that is still to be done
 };
 
 }  // namespace

@@ -44,8 +44,10 @@ struct LayerCache {
 struct Context {
   const std::vector<LayerCache>* prefix =
       nullptr;  // B = 1: shared by all sequences; no entries: none
-  const std::vector<LayerCache>* past = nullptr;  // B sequences of their own
-  torch::Tensor past_valid_BL = {};               // bool; undefined when every slot holds a token
+  const std::vector<LayerCache>* past = nullptr;  // rows that sequences continue
+  torch::Tensor past_rows_B =
+      {};  // int64: the row of `past` that each continues; undefined: its own
+  torch::Tensor past_valid_BL = {};  // bool; undefined when every slot holds a token
 };
 
 /// A term that somebody else adds to a linear: low-rank adapters, experts, captured activations.
@@ -53,7 +55,8 @@ class LinearHook {
  public:
   virtual ~LinearHook() = default;
   /// y [N, out] of linear `slot` of layer `layer` for input x [N, in] -> y plus the hook's own
-  /// term. In the last layer N counts the wanted rows alone, except for Slot::qkv.
+  /// term. In the last layer N counts the wanted rows alone, except for Slot::qkv. What is returned
+  /// may be overwritten; a hook that keeps it must keep a copy.
   virtual torch::Tensor apply(std::int64_t layer, Slot slot, const torch::Tensor& x,
                               const torch::Tensor& y) const = 0;
 };

@@ -1,0 +1,11 @@
+// How the process deals with the operating system's memory.
+#pragma once
+
+namespace factsweep {
+
+/// Keeps freed memory for the next allocation instead of handing it back: a forward pass allocates
+/// and frees the same large blocks in every layer, and fresh pages cost more than the arithmetic on
+/// small ones. Does nothing on C libraries other than glibc.
+void keep_freed_memory();
+
+}  // namespace factsweep
