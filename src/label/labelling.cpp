@@ -21,17 +21,20 @@ std::uint64_t draw_key(const char* purpose, const LabelSettings& settings, const
                      hash_text(question.question), set});
 }
 
-void label_set_exactly(const Model& model, const std::vector<Question>& questions,
-                       const std::vector<ProbeItem>& items, std::size_t set,
-                       const LabelSettings& settings, const std::function<void(std::int64_t)>& step,
-                       std::vector<Label>& labels) {
+/// `items` are set-major.
+void label_exactly(const Model& model, const std::vector<Question>& questions,
+                   const std::vector<ProbeItem>& items, const LabelSettings& settings,
+                   const std::function<void(double, std::int64_t)>& step,
+                   std::vector<Label>& labels) {
   const std::vector<ProbeResult> results = probe(model, items, settings.probe, step);
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    labels[i].greedy[set] = results[i].greedy ? 1 : 0;
-    labels[i].p[set] = static_cast<float>(std::min(results[i].p, 1.0));
+  for (std::size_t j = 0; j < items.size(); ++j) {
+    const std::size_t set = j / questions.size(), i = j % questions.size();
+    labels[i].greedy[set] = results[j].greedy ? 1 : 0;
+    labels[i].p[set] = static_cast<float>(std::min(results[j].p, 1.0));
+    labels[i].pruned[set] = static_cast<float>(results[j].pruned);
     labels[i].drawn[set] = CounterRandom(draw_key("binomial", settings, questions[i], set))
-                               .binomial(static_cast<int>(settings.samples), results[i].p);
-    labels[i].near_ties += results[i].near_tie ? 1 : 0;
+                               .binomial(static_cast<int>(settings.samples), results[j].p);
+    labels[i].near_ties += results[j].near_tie ? 1 : 0;
   }
 }
 
@@ -153,6 +156,7 @@ std::vector<Label> label_questions(const Model& model, const std::vector<Questio
                                    const std::function<void(double, std::int64_t)>& step) {
   const Label empty{std::vector<std::uint8_t>(sets.size()),
                     std::vector<float>(sets.size()),
+                    std::vector<float>(sets.size()),
                     std::vector<std::int32_t>(sets.size()),
                     0,
                     {}};
@@ -160,21 +164,28 @@ std::vector<Label> label_questions(const Model& model, const std::vector<Questio
   std::vector<std::shared_ptr<const AnswerMatcher>> matchers;
   for (const Question& question : questions)
     matchers.push_back(AnswerMatcher::make(settings.match, question.answer));
-  for (std::size_t set = 0; set < sets.size(); ++set) {
+  const auto items_of = [&](std::size_t set) {
     std::vector<ProbeItem> items;
     for (std::size_t i = 0; i < questions.size(); ++i) {
       items.push_back(make_item(model, few_shot_prompt(sets[set], questions[i].question), " ",
                                 questions[i].answer, matchers[i]));
+      items.back().set = static_cast<std::int32_t>(set);
+    }
+    return items;
+  };
+  std::vector<ProbeItem> all;
+  for (std::size_t set = 0; set < sets.size(); ++set) {
+    if (settings.exact) {
+      const std::vector<ProbeItem> items = items_of(set);
+      all.insert(all.end(), items.begin(), items.end());
+      continue;
     }
     const auto tell = [&](std::int64_t tokens) {
       step(static_cast<double>(set) / static_cast<double>(sets.size()), tokens);
     };
-    if (settings.exact) {
-      label_set_exactly(model, questions, items, set, settings, tell, labels);
-    } else {
-      label_set_by_sampling(model, questions, items, set, settings, tell, labels);
-    }
+    label_set_by_sampling(model, questions, items_of(set), set, settings, tell, labels);
   }
+  if (settings.exact) label_exactly(model, questions, all, settings, step, labels);
   return labels;
 }
 

@@ -3,7 +3,6 @@
 #include <torch/torch.h>
 
 #include <algorithm>
-#include <span>
 #include <utility>
 
 #include "factsweep/core/error.hpp"
@@ -36,11 +35,11 @@ std::string_view without_leading_space(std::string_view text) {
 class Prober {
  public:
   Prober(const Model& model, const std::vector<ProbeItem>& items, const ProbeSettings& settings,
-         const std::function<void(std::int64_t)>& step)
+         const std::function<void(double, std::int64_t)>& step)
       : model_(model), items_(items), settings_(settings), step_(step), results_(items.size()) {}
 
   std::vector<ProbeResult> run() {
-    encode_prefix();
+    encode_prefixes();
     for (std::size_t begin = 0; begin < items_.size();) {
       begin = ask(begin);
       while (!frontier_.empty()) {
@@ -53,23 +52,33 @@ class Prober {
   }
 
  private:
-  void encode_prefix() {
-    std::vector<std::vector<TokenId>> prompts;
-    for (const ProbeItem& item : items_) prompts.push_back(item.prompt);
-    prefix_length_ = common_prefix(prompts);
-    const auto& first = items_.front().prompt;
-    prefix_ = SharedPrefix::compute(
-        model_.weights,
-        {first.begin(), first.begin() + static_cast<std::ptrdiff_t>(prefix_length_)});
+  /// What the prompts of each set begin with, all sets in one pass.
+  void encode_prefixes() {
+    std::vector<std::vector<TokenId>> prefixes;
+    for (std::size_t begin = 0; begin < items_.size();) {
+      std::size_t end = begin;
+      std::vector<std::vector<TokenId>> prompts;
+      for (; end < items_.size() && items_[end].set == items_[begin].set; ++end)
+        prompts.push_back(items_[end].prompt);
+      prefix_of_.resize(end, static_cast<std::int64_t>(prefixes.size()));
+      const auto shared = static_cast<std::ptrdiff_t>(common_prefix(prompts));
+      prefixes.emplace_back(prompts.front().begin(), prompts.front().begin() + shared);
+      begin = end;
+    }
+    prefix_ = SharedPrefix::compute(model_.weights, prefixes);
   }
 
   /// Sequences of one forward pass, and which of their rows predict a token that matters.
   struct Batch {
     std::vector<std::vector<TokenId>> sequences;
-    std::vector<std::int64_t> rows, first_row;  // first_row: of each path, an index into rows
+    std::vector<std::int64_t> rows, first_row;       // first_row: of each path, an index into rows
+    std::vector<std::int64_t> positions, prefix_of;  // of each sequence
     std::int64_t tokens = 0;
 
-    void add(std::vector<TokenId> sequence, const std::vector<TokenId>& guess) {
+    void add(std::vector<TokenId> sequence, const std::vector<TokenId>& guess,
+             std::int64_t position, std::int64_t prefix) {
+      positions.push_back(position);
+      prefix_of.push_back(prefix);
       const std::int64_t start = tokens + static_cast<std::int64_t>(sequence.size()) - 1;
       sequence.insert(sequence.end(), guess.begin(), guess.end());
       tokens += static_cast<std::int64_t>(sequence.size());
@@ -90,16 +99,15 @@ class Prober {
          i < items_.size() && (i == begin || batch.tokens < settings_.batch_tokens); ++i) {
       const ProbeItem& item = items_[i];
       paths.push_back({.item = i, .tokens = {}, .text = {}, .guess = {}});
-      std::vector<TokenId> suffix(item.prompt.begin() + static_cast<std::ptrdiff_t>(prefix_length_),
-                                  item.prompt.end());
+      const std::int64_t shared = prefix_.lengths[static_cast<std::size_t>(prefix_of_[i])];
+      std::vector<TokenId> suffix(item.prompt.begin() + shared, item.prompt.end());
       lengths.push_back(static_cast<std::int64_t>(suffix.size()));
-      batch.add(std::move(suffix), {});
+      batch.add(std::move(suffix), {}, shared, prefix_of_[i]);
     }
     first_kept_ = begin;
     kept_.clear();
-    const std::int64_t position = prefix_.length;
-    const Candidates candidates =
-        forward(batch, {&position, 1}, {.prefix = &prefix_.layers}, &kept_);
+    asked_ = begin + lengths.size();
+    const Candidates candidates = forward(batch, {.prefix = &prefix_}, &kept_);
     const std::int64_t longest = *std::max_element(lengths.begin(), lengths.end());
     for (LayerCache& layer : kept_)
       layer = {layer.keys.narrow(2, 0, longest), layer.values.narrow(2, 0, longest)};
@@ -114,21 +122,21 @@ class Prober {
   /// not taken.
   std::size_t follow(std::vector<Path>& paths, std::size_t begin) {
     Batch batch;
-    std::vector<std::int64_t> positions, kept_rows;
+    std::vector<std::int64_t> kept_rows;
     std::size_t end = begin;
     for (; end < paths.size() && (end == begin || batch.tokens < settings_.batch_tokens); ++end) {
       Path& path = paths[end];
       shorten_guess(path);
-      batch.add(path.tokens, path.guess);
-      positions.push_back(static_cast<std::int64_t>(items_[path.item].prompt.size()));
+      batch.add(path.tokens, path.guess, static_cast<std::int64_t>(items_[path.item].prompt.size()),
+                prefix_of_[path.item]);
       kept_rows.push_back(static_cast<std::int64_t>(path.item - first_kept_));
     }
     const torch::Tensor rows_B = torch::tensor(kept_rows).to(model_.device());
-    const Context context{.prefix = &prefix_.layers,
+    const Context context{.prefix = &prefix_,
                           .past = &kept_,
                           .past_rows_B = rows_B,
                           .past_valid_BL = kept_valid_BL_.index_select(0, rows_B)};
-    const Candidates candidates = forward(batch, positions, context, nullptr);
+    const Candidates candidates = forward(batch, context, nullptr);
     for (std::size_t j = begin; j < end; ++j)
       walk(std::move(paths[j]), candidates, batch.first_row[j - begin]);
     return end;
@@ -139,13 +147,14 @@ class Prober {
     path.guess.resize(std::min(path.guess.size(), room - 1));
   }
 
-  Candidates forward(const Batch& batch, std::span<const std::int64_t> positions,
-                     const Context& context, std::vector<LayerCache>* keep) const {
-    const PackedTokens packed = PackedTokens::pack(batch.sequences, positions, model_.device());
+  Candidates forward(const Batch& batch, Context context, std::vector<LayerCache>* keep) const {
+    const PackedTokens packed =
+        PackedTokens::pack(batch.sequences, batch.positions, model_.device());
+    if (prefix_.lengths.size() > 1) context.prefix_of = batch.prefix_of;
     const torch::Tensor rows_R = torch::tensor(batch.rows).to(model_.device());
     const torch::Tensor hidden =
         hidden_states(model_.weights, packed, {.context = context, .rows_R = rows_R, .keep = keep});
-    step_(batch.tokens);
+    step_(static_cast<double>(asked_) / static_cast<double>(items_.size()), batch.tokens);
     return find_candidates(model_.weights, hidden, settings_.top_k, settings_.temperature);
   }
 
@@ -243,8 +252,9 @@ class Prober {
     const auto alive = [&](std::size_t request, std::string_view text) {
       return items_[doubtful[request]].matcher->judge(text) != Verdict::dead;
     };
+    const auto tell = [&](std::int64_t tokens) { step_(1, tokens); };
     const auto decoded =
-        decode(model_, requests, {.max_new_tokens = settings_.max_new_tokens}, alive, step_);
+        decode(model_, requests, {.max_new_tokens = settings_.max_new_tokens}, alive, tell);
     for (std::size_t j = 0; j < doubtful.size(); ++j) {
       results_[doubtful[j]].greedy = items_[doubtful[j]].matcher->matches(decoded[j].front().text);
     }
@@ -253,7 +263,7 @@ class Prober {
   const Model& model_;
   const std::vector<ProbeItem>& items_;
   const ProbeSettings settings_;
-  const std::function<void(std::int64_t)>& step_;
+  const std::function<void(double, std::int64_t)>& step_;
   std::vector<ProbeResult> results_;
   std::vector<Path> frontier_;
   std::vector<LayerCache>
@@ -261,14 +271,15 @@ class Prober {
   torch::Tensor kept_valid_BL_;
   std::size_t first_kept_ = 0;
   SharedPrefix prefix_;
-  std::size_t prefix_length_ = 0;
+  std::vector<std::int64_t> prefix_of_;  // [item]
+  std::size_t asked_ = 0;
 };
 
 }  // namespace
 
 std::vector<ProbeResult> probe(const Model& model, const std::vector<ProbeItem>& items,
                                const ProbeSettings& settings,
-                               const std::function<void(std::int64_t)>& step) {
+                               const std::function<void(double, std::int64_t)>& step) {
   if (items.empty()) return {};
   require(settings.max_new_tokens >= 1, "probe: max_new_tokens >= 1");
   torch::NoGradGuard no_grad;

@@ -10,9 +10,12 @@ namespace {
 
 using torch::Tensor;
 
-/// Keys that `cache` holds of each sequence; 0 without one.
-std::int64_t cached(const std::vector<LayerCache>* cache) {
-  return cache == nullptr || cache->empty() ? 0 : cache->front().keys.size(2);
+/// Slots of the longest prefix and of the past; 0 without one.
+std::int64_t prefix_slots(const Context& context) {
+  return context.has_prefix() ? context.prefix->layers.front().keys.size(2) : 0;
+}
+std::int64_t past_slots(const Context& context) {
+  return context.has_past() ? context.past->front().keys.size(2) : 0;
 }
 
 /// Slopes of ALiBi (Press et al., arXiv 2108.12409): a geometric series, and for a number of heads
@@ -53,7 +56,7 @@ bool AttentionMask::binds(std::int64_t window) const {
 
 Tensor AttentionMask::make(std::int64_t window) const {
   const bool has_alibi = config_.position == PositionKind::alibi;
-  const bool has_context = cached(context_.prefix) > 0 || cached(context_.past) > 0;
+  const bool has_context = context_.has_prefix() || context_.has_past();
   if (!has_alibi && !has_context && window == 0) return {};
   Tensor seen = visible();
   if (window > 0) seen = seen & (key_positions() > query_positions() - window);
@@ -63,13 +66,22 @@ Tensor AttentionMask::make(std::int64_t window) const {
 
 /// Which of (prefix, past, new) keys each new token sees, windows aside: bool [B or 1, 1, T, S].
 Tensor AttentionMask::visible() const {
-  const std::int64_t T = tokens_.longest, P = cached(context_.prefix), L = cached(context_.past);
+  const std::int64_t T = tokens_.longest, P = prefix_slots(context_), L = past_slots(context_);
   const auto options = torch::TensorOptions().dtype(torch::kBool).device(tokens_.ids_N.device());
-  const bool ragged = L > 0 && context_.past_valid_BL.defined();
-  const std::int64_t B = ragged ? tokens_.sequences : 1;
+  const bool ragged_past = L > 0 && context_.past_valid_BL.defined();
+  const bool ragged_prefix = P > 0 && !context_.prefix_of.empty();
+  const std::int64_t B = ragged_past || ragged_prefix ? tokens_.sequences : 1;
   std::vector<Tensor> parts;
-  if (P > 0) parts.push_back(torch::ones({B, 1, T, P}, options));
-  if (ragged) {
+  if (ragged_prefix) {
+    std::vector<std::int64_t> lengths;
+    for (const std::int64_t s : context_.prefix_of)
+      lengths.push_back(context_.prefix->lengths[static_cast<std::size_t>(s)]);
+    const Tensor valid = torch::arange(P).unsqueeze(0) < torch::tensor(lengths).unsqueeze(1);
+    parts.push_back(valid.to(options.device()).view({B, 1, 1, P}).expand({B, 1, T, P}));
+  } else if (P > 0) {
+    parts.push_back(torch::ones({B, 1, T, P}, options));
+  }
+  if (ragged_past) {
     parts.push_back(context_.past_valid_BL.view({B, 1, 1, L}).expand({B, 1, T, L}));
   } else if (L > 0) {
     parts.push_back(torch::ones({B, 1, T, L}, options));
@@ -85,18 +97,19 @@ Tensor AttentionMask::query_positions() const {
   return (first.unsqueeze(1) + steps).view({tokens_.sequences, 1, tokens_.longest, 1});
 }
 
-/// [B, 1, 1, S]
+/// [B, 1, 1, S]. The valid tokens of a past end where the new ones begin.
 Tensor AttentionMask::key_positions() const {
-  const std::int64_t B = tokens_.sequences, P = cached(context_.prefix), L = cached(context_.past);
+  const std::int64_t B = tokens_.sequences, P = prefix_slots(context_), L = past_slots(context_);
   const auto options = tokens_.ids_N.options();
+  const Tensor queries = query_positions().view({B, tokens_.longest});
   std::vector<Tensor> parts;
   if (P > 0) parts.push_back(torch::arange(P, options).expand({B, P}));
-  if (L > 0 && context_.past_valid_BL.defined()) {
-    parts.push_back(context_.past_valid_BL.cumsum(1) + (P - 1));
-  } else if (L > 0) {
-    parts.push_back(torch::arange(P, P + L, options).expand({B, L}));
+  if (L > 0) {
+    const Tensor valid = context_.past_valid_BL.defined() ? context_.past_valid_BL.to(torch::kInt64)
+                                                          : torch::ones({B, L}, options);
+    parts.push_back(queries.narrow(1, 0, 1) - valid.sum(1, true) + valid.cumsum(1) - 1);
   }
-  parts.push_back(query_positions().view({B, tokens_.longest}));
+  parts.push_back(queries);
   return torch::cat(parts, 1).view({B, 1, 1, -1});
 }
 

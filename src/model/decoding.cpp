@@ -70,9 +70,10 @@ class Decoding {
     require(!prompts.front().empty(), "decode: an empty prompt");
     const auto shared = static_cast<std::ptrdiff_t>(common_prefix(prompts));
     prefix_ = SharedPrefix::compute(model_.weights,
-                                    {prompts.front().begin(), prompts.front().begin() + shared});
+                                    {{prompts.front().begin(), prompts.front().begin() + shared}});
     for (auto& prompt : prompts) prompt.erase(prompt.begin(), prompt.begin() + shared);
-    const PackedTokens packed = PackedTokens::pack(prompts, {&prefix_.length, 1}, model_.device());
+    const PackedTokens packed =
+        PackedTokens::pack(prompts, {&prefix_.lengths.front(), 1}, model_.device());
     std::vector<std::int64_t> last;
     states_.clear();
     for (std::size_t i = begin; i < end; ++i) {
@@ -93,7 +94,7 @@ class Decoding {
     }
     past_.clear();
     hidden_ = hidden_states(model_.weights, packed,
-                            {.context = {.prefix = &prefix_.layers},
+                            {.context = {.prefix = &prefix_},
                              .rows_R = torch::tensor(last).to(model_.device()),
                              .keep = &past_});
     valid_BL_ = torch::zeros({packed.sequences * packed.longest}, torch::kBool)
@@ -180,11 +181,11 @@ class Decoding {
     valid_BL_ = valid_BL_.index_select(0, rows_B);
     std::vector<LayerCache> fresh;
     const PackedTokens packed = PackedTokens::pack(sequences, positions, model_.device());
-    hidden_ = hidden_states(
-        model_.weights, packed,
-        {.context = {.prefix = &prefix_.layers, .past = &past_, .past_valid_BL = valid_BL_},
-         .rows_R = {},
-         .keep = &fresh});
+    hidden_ =
+        hidden_states(model_.weights, packed,
+                      {.context = {.prefix = &prefix_, .past = &past_, .past_valid_BL = valid_BL_},
+                       .rows_R = {},
+                       .keep = &fresh});
     for (std::size_t i = 0; i < past_.size(); ++i) {
       past_[i] = {torch::cat({past_[i].keys, fresh[i].keys}, 2),
                   torch::cat({past_[i].values, fresh[i].values}, 2)};

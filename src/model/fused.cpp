@@ -38,24 +38,50 @@ Tensor widened(const Tensor& x) {
   return wide;
 }
 
-/// Where the keys and values lie that one sequence sees behind the prefix.
+/// Pointers to the keys and values that one sequence sees behind the prefix, for one head.
+struct Visible {
+  std::vector<const float*> keys, values;
+  std::vector<float> scratch;
+};
+
+/// Sequences [begin, end) that begin with the same prefix.
+struct Run {
+  std::int64_t begin, end, prefix, prefix_length;
+};
+
+std::vector<Run> runs(const PackedTokens& tokens, const Context& context) {
+  std::vector<Run> found;
+  for (std::int64_t b = 0; b < tokens.sequences; ++b) {
+    const std::int64_t prefix =
+        context.prefix_of.empty() ? 0 : context.prefix_of[static_cast<std::size_t>(b)];
+    if (found.empty() || found.back().prefix != prefix) {
+      const std::int64_t length =
+          context.has_prefix() ? context.prefix->lengths[static_cast<std::size_t>(prefix)] : 0;
+      found.push_back({b, b, prefix, length});
+    }
+    found.back().end = b + 1;
+  }
+  return found;
+}
+
+/// Where keys and values behind the prefix lie, in float32.
 class Rows {
  public:
   Rows(const Tensor& qkv, const ModelConfig& config, const Context& context, std::size_t layer)
       : config_(config), own_(qkv), stride_(qkv.size(1)) {
-    if (context.past == nullptr || context.past->empty()) return;
+    if (!context.has_past()) return;
     keys_ = widened((*context.past)[layer].keys);
     values_ = widened((*context.past)[layer].values);
     valid_ = context.past_valid_BL.defined() ? context.past_valid_BL.contiguous() : Tensor();
     rows_ = context.past_rows_B.defined() ? context.past_rows_B.contiguous() : Tensor();
   }
 
-  /// Keys and values of head `g` for sequence `b`: its past, then its own rows [first, first +
-  /// own).
-  void collect(std::int64_t b, std::int64_t first, std::int64_t own, std::int64_t g,
-               std::vector<const float*>& keys, std::vector<const float*>& values) const {
-    keys.clear();
-    values.clear();
+  /// Head `g` of sequence `b`: its past, whose length is returned, then its own rows
+  /// [first, first + own).
+  std::int64_t collect(std::int64_t b, std::int64_t first, std::int64_t own, std::int64_t g,
+                       Visible& visible) const {
+    visible.keys.clear();
+    visible.values.clear();
     const std::int64_t E = config_.head_size;
     if (keys_.defined()) {
       const std::int64_t L = keys_.size(2);
@@ -63,15 +89,18 @@ class Rows {
       const std::int64_t start = (row * config_.kv_heads + g) * L;
       for (std::int64_t l = 0; l < L; ++l) {
         if (valid_.defined() && !valid_.data_ptr<bool>()[b * L + l]) continue;
-        keys.push_back(keys_.data_ptr<float>() + (start + l) * E);
-        values.push_back(values_.data_ptr<float>() + (start + l) * E);
+        visible.keys.push_back(keys_.data_ptr<float>() + (start + l) * E);
+        visible.values.push_back(values_.data_ptr<float>() + (start + l) * E);
       }
     }
+    const auto past = static_cast<std::int64_t>(visible.keys.size());
     const float* head = own_.data_ptr<float>() + (config_.heads + g) * E;
     for (std::int64_t n = first; n < first + own; ++n) {
-      keys.push_back(head + n * stride_);
-      values.push_back(head + n * stride_ + config_.kv_heads * E);
+      visible.keys.push_back(head + n * stride_);
+      visible.values.push_back(head + n * stride_ + config_.kv_heads * E);
     }
+    visible.scratch.resize(visible.keys.size());
+    return past;
   }
 
  private:
@@ -80,6 +109,44 @@ class Rows {
   std::int64_t stride_;
   Tensor keys_, values_, valid_, rows_;
 };
+
+/// Queries [G, N R, E] of packed rows [N, (H + 2G) E], scaled: those of one key-value head
+/// together.
+Tensor gather_queries(const Tensor& wide, const ModelConfig& config) {
+  const std::int64_t N = wide.size(0), G = config.kv_heads, E = config.head_size;
+  const std::int64_t group = config.heads / G * E, stride = wide.size(1);
+  const auto scale = static_cast<float>(1 / std::sqrt(static_cast<double>(E)));
+  Tensor queries = torch::empty({G, N * group / E, E}, torch::kFloat32);
+  on_rows(wide, [&](std::int64_t first, std::int64_t rows) {
+    for (std::int64_t n = first; n < first + rows; ++n) {
+      for (std::int64_t g = 0; g < G; ++g) {
+        const float* from = wide.data_ptr<float>() + n * stride + g * group;
+        std::transform(from, from + group, queries.data_ptr<float>() + (g * N + n) * group,
+                       [&](float q) { return q * scale; });
+      }
+    }
+  });
+  return queries;
+}
+
+/// mixed [G, rows R, E] to rows [first, ...) of out [N, H E].
+void scatter(const Tensor& mixed, std::int64_t first, Tensor& out) {
+  const std::int64_t G = mixed.size(0), width = out.size(1), group = width / G;
+  const std::int64_t count = mixed.numel() / width;
+  at::parallel_for(0, count, kGrain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t n = begin; n < end; ++n) {
+      for (std::int64_t g = 0; g < G; ++g) {
+        const float* from = mixed.data_ptr<float>() + (g * count + n) * group;
+        const std::int64_t at = (first + n) * width + g * group;
+        if (out.scalar_type() == torch::kFloat32) {
+          std::copy_n(from, group, out.data_ptr<float>() + at);
+        } else {
+          cpu::to_bf16(from, bf16(out) + at, group);
+        }
+      }
+    }
+  });
+}
 
 }  // namespace
 
@@ -154,62 +221,40 @@ Tensor attention(const Tensor& qkv, const ModelConfig& config, const PackedToken
   const std::int64_t N = qkv.size(0), H = config.heads, G = config.kv_heads, E = config.head_size;
   const std::int64_t R = H / G;  // query heads that share a key-value head
   const Tensor wide = widened(qkv);
-  const std::int64_t stride = wide.size(1);
-  // [G, N R, E]: all queries of one key-value head as one matrix
-  Tensor queries = torch::empty({G, N * R, E}, torch::kFloat32);
-  const auto scale = static_cast<float>(1 / std::sqrt(static_cast<double>(E)));
-  on_rows(wide, [&](std::int64_t first, std::int64_t rows) {
-    for (std::int64_t n = first; n < first + rows; ++n) {
-      for (std::int64_t g = 0; g < G; ++g) {
-        const float* from = wide.data_ptr<float>() + n * stride + g * R * E;
-        std::transform(from, from + R * E, queries.data_ptr<float>() + (g * N + n) * R * E,
-                       [&](float q) { return q * scale; });
-      }
-    }
-  });
-  const bool has_prefix = context.prefix != nullptr && !context.prefix->empty();
-  const Tensor values =
-      has_prefix ? widened((*context.prefix)[layer].values.squeeze(0)) : torch::empty({G, 0, E});
-  const Tensor scores =
-      has_prefix
-          ? torch::bmm(queries, widened((*context.prefix)[layer].keys.squeeze(0)).transpose(1, 2))
-          : torch::empty({G, N * R, 0});
-  const std::int64_t P = values.size(1);
-  Tensor mixed = torch::empty_like(queries);
-  const Rows rows(wide, config, context, layer);
-  at::parallel_for(0, tokens.sequences, 1, [&](std::int64_t begin, std::int64_t end) {
-    std::vector<const float*> keys, own_values;
-    std::vector<float> scratch;
-    for (std::int64_t b = begin; b < end; ++b) {
-      const std::int64_t first = tokens.starts[b], length = tokens.starts[b + 1] - first;
-      for (std::int64_t g = 0; g < G; ++g) {
-        rows.collect(b, first, length, g, keys, own_values);
-        const auto past = static_cast<std::int64_t>(keys.size()) - length;
-        scratch.resize(keys.size());
-        for (std::int64_t t = 0; t < length; ++t) {
-          const std::int64_t row = (g * N + first + t) * R;
-          cpu::attend({queries.data_ptr<float>() + row * E, scores.data_ptr<float>() + row * P,
-                       mixed.data_ptr<float>() + row * E, R, E, P},
-                      keys.data(), own_values.data(), past + t + 1, scratch.data());
-        }
-      }
-    }
-  });
-  if (P > 0) mixed.baddbmm_(scores, values);
+  const Tensor queries = gather_queries(wide, config);
   Tensor out = torch::empty({N, H * E}, qkv.options());
-  on_rows(out, [&](std::int64_t first, std::int64_t count) {
-    for (std::int64_t n = first; n < first + count; ++n) {
-      for (std::int64_t g = 0; g < G; ++g) {
-        const float* from = mixed.data_ptr<float>() + (g * N + n) * R * E;
-        const std::int64_t at = n * H * E + g * R * E;
-        if (out.scalar_type() == torch::kFloat32) {
-          std::copy_n(from, R * E, out.data_ptr<float>() + at);
-        } else {
-          cpu::to_bf16(from, bf16(out) + at, R * E);
+  const Rows rows(wide, config, context, layer);
+  for (const Run& run : runs(tokens, context)) {
+    const std::int64_t n0 = tokens.starts[run.begin], count = tokens.starts[run.end] - n0;
+    const Tensor own = queries.narrow(1, n0 * R, count * R);
+    Tensor keys = torch::empty({G, 0, E}), values = keys;
+    if (context.has_prefix()) {
+      const LayerCache& shared = context.prefix->layers[layer];
+      keys = widened(shared.keys[run.prefix].narrow(1, 0, run.prefix_length));
+      values = widened(shared.values[run.prefix].narrow(1, 0, run.prefix_length));
+    }
+    Tensor weights = torch::bmm(own, keys.transpose(1, 2));  // scores, then probabilities
+    Tensor mixed = torch::empty({G, count * R, E}, torch::kFloat32);
+    at::parallel_for(run.begin, run.end, 1, [&](std::int64_t begin, std::int64_t end) {
+      Visible visible;
+      for (std::int64_t b = begin; b < end; ++b) {
+        const std::int64_t first = tokens.starts[b], length = tokens.starts[b + 1] - first;
+        for (std::int64_t g = 0; g < G; ++g) {
+          const std::int64_t past = rows.collect(b, first, length, g, visible);
+          for (std::int64_t t = 0; t < length; ++t) {
+            const std::int64_t row = (g * count + first - n0 + t) * R;
+            cpu::attend({queries.data_ptr<float>() + (g * N + first + t) * R * E,
+                         weights.data_ptr<float>() + row * keys.size(1),
+                         mixed.data_ptr<float>() + row * E, R, E, keys.size(1)},
+                        visible.keys.data(), visible.values.data(), past + t + 1,
+                        visible.scratch.data());
+          }
         }
       }
-    }
-  });
+    });
+    if (keys.size(1) > 0) mixed.baddbmm_(weights, values);
+    scatter(mixed, n0, out);
+  }
   return out;
 }
 

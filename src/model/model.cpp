@@ -37,20 +37,6 @@ bool Model::ends_answer(TokenId id) const {
   return is_eos(id) || tokenizer->piece(id).find('\n') != std::string_view::npos;
 }
 
-SharedPrefix SharedPrefix::compute(const Weights& weights, const std::vector<TokenId>& tokens) {
-  SharedPrefix prefix;
-  prefix.length = static_cast<std::int64_t>(tokens.size());
-  if (tokens.empty()) return prefix;
-  torch::NoGradGuard no_grad;
-  const std::int64_t start = 0;
-  const PackedTokens packed =
-      PackedTokens::pack({&tokens, 1}, {&start, 1}, weights.embedding.device());
-  // one row is enough: only keys and values are wanted
-  const torch::Tensor last = torch::zeros({1}, packed.ids_N.options());
-  hidden_states(weights, packed, {.rows_R = last, .keep = &prefix.layers});
-  return prefix;
-}
-
 std::size_t common_prefix(const std::vector<std::vector<TokenId>>& texts) {
   if (texts.empty() || texts.front().empty()) return 0;
   std::size_t length = texts.front().size() - 1;

@@ -111,9 +111,14 @@ Tensor repack(const Tensor& x, const PackedTokens& tokens) {
 Tensor with_context(const Tensor& own, const Context& context, std::int64_t layer,
                     Tensor LayerCache::*part) {
   std::vector<Tensor> parts;
-  if (context.prefix != nullptr && !context.prefix->empty())
-    parts.push_back(((*context.prefix)[layer].*part).expand({own.size(0), -1, -1, -1}));
-  if (context.past != nullptr && !context.past->empty()) {
+  if (context.has_prefix()) {
+    const Tensor& shared = context.prefix->layers[layer].*part;
+    parts.push_back(context.prefix_of.empty()
+                        ? shared.narrow(0, 0, 1).expand({own.size(0), -1, -1, -1})
+                        : shared.index_select(
+                              0, torch::tensor(context.prefix_of, torch::kInt64).to(own.device())));
+  }
+  if (context.has_past()) {
     const Tensor& past = (*context.past)[layer].*part;
     parts.push_back(context.past_rows_B.defined() ? past.index_select(0, context.past_rows_B)
                                                   : past);
@@ -326,6 +331,26 @@ PackedTokens PackedTokens::pack(std::span<const std::vector<std::int32_t>> seque
   packed.positions_N = packed.positions_N.to(device);
   packed.slots_N = packed.slots_N.to(device);
   return packed;
+}
+
+SharedPrefix SharedPrefix::compute(const Weights& weights,
+                                   const std::vector<std::vector<std::int32_t>>& texts) {
+  SharedPrefix prefix;
+  std::vector<std::vector<std::int32_t>> sequences = texts;
+  for (auto& text : sequences) {
+    prefix.lengths.push_back(static_cast<std::int64_t>(text.size()));
+    if (text.empty()) text = {0};  // a row that nothing attends to
+  }
+  if (std::all_of(texts.begin(), texts.end(), [](const auto& text) { return text.empty(); }))
+    return prefix;
+  torch::NoGradGuard no_grad;
+  const std::int64_t start = 0;
+  const PackedTokens packed =
+      PackedTokens::pack(sequences, {&start, 1}, weights.embedding.device());
+  // one row is enough: only keys and values are wanted
+  const Tensor last = torch::zeros({1}, packed.ids_N.options());
+  hidden_states(weights, packed, {.rows_R = last, .keep = &prefix.layers});
+  return prefix;
 }
 
 Tensor hidden_states(const Weights& weights, const PackedTokens& tokens,

@@ -33,6 +33,8 @@ struct ProbeItem {
   std::vector<TokenId> gold;    // the canonical tokenisation of the gold answer
   std::string gold_text;        // what these tokens spell (with the leading space, if any)
   std::shared_ptr<const AnswerMatcher> matcher;
+  std::int32_t set =
+      0;  // items of one set stand together; what their prompts share is encoded once
 };
 
 struct ProbeResult {
@@ -42,11 +44,10 @@ struct ProbeResult {
   bool near_tie = false;  // the greedy verdict came from real decoding
 };
 
-/// The items should share a long prefix of their prompts: it is encoded once. `step(tokens)` is
-/// called after each pass.
+/// `step(fraction, tokens)` is called after each pass: the share of items asked so far.
 std::vector<ProbeResult> probe(const Model& model, const std::vector<ProbeItem>& items,
                                const ProbeSettings& settings,
-                               const std::function<void(std::int64_t)>& step);
+                               const std::function<void(double, std::int64_t)>& step);
 
 /// `answer` after `lead` (" " after "A:", nothing after a newline), tokenised as the model's
 /// tokenizer continues `prompt`.

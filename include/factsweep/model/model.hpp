@@ -29,13 +29,6 @@ struct Model {
   bool ends_answer(TokenId id) const;
 };
 
-/// Keys and values of tokens that many texts begin with.
-struct SharedPrefix {
-  std::vector<LayerCache> layers;  // [1, G, P, E]; empty when P = 0
-  std::int64_t length = 0;
-  static SharedPrefix compute(const Weights& weights, const std::vector<TokenId>& tokens);
-};
-
 /// Length of the longest common prefix of all `texts` that leaves at least one token of each.
 std::size_t common_prefix(const std::vector<std::vector<TokenId>>& texts);
 

@@ -39,15 +39,27 @@ struct LayerCache {
   torch::Tensor keys, values;
 };
 
-/// What the new tokens may attend to besides themselves. The prefix begins at position 0, the valid
-/// tokens of a past follow it without a gap.
+/// Keys and values of texts that many sequences begin with.
+struct SharedPrefix {
+  std::vector<LayerCache> layers;     // [S, G, P, E]; empty when no text has a token
+  std::vector<std::int64_t> lengths;  // [S] tokens of each text, <= P
+
+  static SharedPrefix compute(const Weights& weights,
+                              const std::vector<std::vector<std::int32_t>>& texts);
+};
+
+/// What the new tokens may attend to besides themselves. A prefix begins at position 0; the valid
+/// tokens of a past follow it, and the new tokens those, without a gap.
 struct Context {
-  const std::vector<LayerCache>* prefix =
-      nullptr;  // B = 1: shared by all sequences; no entries: none
+  const SharedPrefix* prefix = nullptr;
+  std::vector<std::int64_t> prefix_of = {};       // [B] which prefix; empty: all the first
   const std::vector<LayerCache>* past = nullptr;  // rows that sequences continue
   torch::Tensor past_rows_B =
       {};  // int64: the row of `past` that each continues; undefined: its own
   torch::Tensor past_valid_BL = {};  // bool; undefined when every slot holds a token
+
+  bool has_prefix() const { return prefix != nullptr && !prefix->layers.empty(); }
+  bool has_past() const { return past != nullptr && !past->empty(); }
 };
 
 /// A term that somebody else adds to a linear: low-rank adapters, experts, captured activations.

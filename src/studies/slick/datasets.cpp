@@ -78,6 +78,8 @@ struct List {
             "greedy answer right");
     dataset(base + "p", DType::float32, {rows, sets}, {"question_index", "set"}, "fraction",
             "probability of a right sampled answer, by exemplar set");
+    dataset(base + "pruned", DType::float32, {rows, sets}, {"question_index", "set"}, "fraction",
+            "probability of the tokenisations left out: p is too low by at most this");
     dataset(base + "drawn", DType::int32, {rows, sets}, {"question_index", "set"}, "1",
             "right answers among the samples, by exemplar set");
     dataset(base + "near_ties", DType::int32, {rows}, {"question_index"}, "1",

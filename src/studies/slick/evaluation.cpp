@@ -30,10 +30,11 @@ QuestionSet::QuestionSet(const Model& model, const std::vector<Question>& questi
 
 std::vector<std::uint8_t> QuestionSet::ask(const Model& model,
                                            const std::function<void(std::int64_t)>& step) const {
+  const auto tell = [&](double, std::int64_t tokens) { step(tokens); };
   std::vector<std::uint8_t> outcomes;
-  for (const ProbeResult& result : probe(model, items_, settings_, step))
+  for (const ProbeResult& result : probe(model, items_, settings_, tell))
     outcomes.push_back(result.greedy ? kRight : kWrong);
-  const std::vector<ProbeResult> idk = probe(model, idk_items_, settings_, step);
+  const std::vector<ProbeResult> idk = probe(model, idk_items_, settings_, tell);
   for (std::size_t i = 0; i < idk.size(); ++i) {
     if (idk[i].greedy) outcomes[i] = kNotAnswered;
   }

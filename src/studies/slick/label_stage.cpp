@@ -28,7 +28,7 @@ void SlickStudy::run_label(const Stage& stage, Workbench& bench) {
       label_questions(model_, questions, exemplars_.at(chunk.relation), settings,
                       [&](double fraction, std::int64_t tokens) { bench.step(fraction, tokens); });
   std::vector<std::uint8_t> category, greedy;
-  std::vector<float> probability, p_greedy, p_sample, p_exact, p;
+  std::vector<float> probability, p_greedy, p_sample, p_exact, p, pruned;
   std::vector<std::int32_t> drawn, near_ties;
   std::vector<std::string> text;
   for (const Label& label : labels) {
@@ -41,6 +41,7 @@ void SlickStudy::run_label(const Stage& stage, Workbench& bench) {
                                      : std::numeric_limits<float>::quiet_NaN());
     greedy.insert(greedy.end(), label.greedy.begin(), label.greedy.end());
     p.insert(p.end(), label.p.begin(), label.p.end());
+    pruned.insert(pruned.end(), label.pruned.begin(), label.pruned.end());
     drawn.insert(drawn.end(), label.drawn.begin(), label.drawn.end());
     near_ties.push_back(label.near_ties);
     text.insert(text.end(), label.text.begin(), label.text.end());
@@ -51,6 +52,7 @@ void SlickStudy::run_label(const Stage& stage, Workbench& bench) {
   bench.emit("p_exact", Array::of(p_exact));
   bench.emit("greedy", Array::of(greedy));
   bench.emit("p", Array::of(p));
+  bench.emit("pruned", Array::of(pruned));
   bench.emit("drawn", Array::of(drawn));
   bench.emit("near_ties", Array::of(near_ties));
   if (settings.keep_text)

@@ -60,11 +60,19 @@ void SlickStudy::declare(OptionTable& table) const {
   table.add(
       {.key = "label.branch_floor",
        .kind = Kind::real,
-       .fallback = "1e-6",
+       .fallback = "1e-5",
        .unit = "1",
        .minimum = 0,
        .maximum = 1,
-       .help = "exact: other tokenisations of the answer less likely than this are not followed"});
+       .help = "exact: tokenisations of the answer less likely than this are not followed; what was "
+               "left out is stored as `pruned`"});
+  table.add({.key = "label.batch_tokens",
+             .kind = Kind::integer,
+             .fallback = "4096",
+             .unit = "tokens",
+             .minimum = 1,
+             .maximum = 1 << 30,
+             .help = "exact: tokens of one forward pass; more keep a GPU busier"});
   table.add(
       {.key = "label.tie_epsilon",
        .kind = Kind::real,
@@ -202,6 +210,7 @@ LabelSettings label_settings(const Deck& deck) {
   settings.probe.top_k = deck.integer("label.top_k");
   settings.probe.max_new_tokens = deck.integer("label.max_new_tokens");
   settings.probe.branch_floor = deck.real("label.branch_floor");
+  settings.probe.batch_tokens = deck.integer("label.batch_tokens");
   settings.probe.tie_epsilon = deck.real("label.tie_epsilon");
   if (settings.keep_text && settings.exact)
     throw deck.error("label.keep_text",

@@ -157,6 +157,7 @@ struct Builder {
                      rows_output("p_exact", chunk, {}),
                      rows_output("greedy", chunk, {sets}),
                      rows_output("p", chunk, {sets}),
+                     rows_output("pruned", chunk, {sets}),
                      rows_output("drawn", chunk, {sets}),
                      rows_output("near_ties", chunk, {})};
     if (deck.flag("label.keep_text"))

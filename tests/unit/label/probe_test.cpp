@@ -14,7 +14,8 @@ using namespace factsweep::test;
 
 namespace {
 
-const std::function<void(std::int64_t)> kNoStep = [](std::int64_t) {};
+const std::function<void(double, std::int64_t)> kNoStep = [](double, std::int64_t) {};
+const std::function<void(std::int64_t)> kNoTokens = [](std::int64_t) {};
 const std::function<bool(std::size_t, std::string_view)> kAlways;
 
 ProbeItem item_of(const Model& model, const std::string& question, const std::string& answer,
@@ -77,7 +78,7 @@ std::vector<ProbeItem> items_of(const Model& model, const std::string& rule) {
 std::string greedy_text(const Model& model, const std::vector<TokenId>& prompt,
                         std::int64_t max_new_tokens) {
   const auto answers =
-      decode(model, {{prompt, true, 0, 0}}, {.max_new_tokens = max_new_tokens}, kAlways, kNoStep);
+      decode(model, {{prompt, true, 0, 0}}, {.max_new_tokens = max_new_tokens}, kAlways, kNoTokens);
   std::string text = answers[0][0].text;
   text.resize(std::min(text.find('\n'), text.size()));
   const std::size_t start = text.find_first_not_of(' ');
@@ -137,7 +138,7 @@ TEST_CASE("p depends neither on the batch nor on the other items") {
   const auto together = probe(model, items, settings, kNoStep);
   settings.batch_tokens = 40;
   std::int64_t passes = 0;
-  const auto small = probe(model, items, settings, [&](std::int64_t) { ++passes; });
+  const auto small = probe(model, items, settings, [&](double, std::int64_t) { ++passes; });
   CHECK(passes > 5);
   for (std::size_t i = 0; i < items.size(); ++i) {
     const auto alone = probe(model, {items[i]}, settings, kNoStep);
@@ -219,7 +220,7 @@ TEST_CASE("real samples agree with exact p") {
         [&](std::size_t i, std::string_view text) {
           return items[i].matcher->judge(text) != Verdict::dead;
         },
-        kNoStep);
+        kNoTokens);
     double chi_square = 0;
     int used = 0;
     for (std::size_t i = 0; i < items.size(); ++i) {

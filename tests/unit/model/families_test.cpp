@@ -170,24 +170,46 @@ TEST_CASE("families: greedy decoding continues as transformers does") {
   });
 }
 
-TEST_CASE("families: behind a shared prefix, and row by row, nothing changes") {
-  torch::NoGradGuard no_grad;
+TEST_CASE("families: behind prefixes and pasts, and row by row, nothing changes") {
+  const bool fused = GENERATE(true, false);
+  const torch::AutoGradMode gradients(!fused);  // the fused path of CPUs has none
   for_each_case([&](const Case& one) {
     if (one.name == "llama-dynamic") return;  // beyond its trained length the prefix's own counts
     const Weights weights = one.weights();
     const std::vector<std::vector<TokenId>> texts = one.reference().sequences;
-    const std::vector<TokenId> shared(texts[0].begin(), texts[0].begin() + 7);
-    const SharedPrefix prefix = SharedPrefix::compute(weights, shared);
-    const PackedTokens packed = PackedTokens::pack(texts, {&prefix.length, 1}, torch::kCPU);
-    const torch::Tensor rows = torch::tensor({3, 23, 24, 48}, torch::kInt64);
-    const torch::Tensor behind =
-        hidden_states(weights, packed, {.context = {.prefix = &prefix.layers}, .rows_R = rows});
+    const std::vector<std::vector<TokenId>> prefixes = {{texts[0].begin(), texts[0].begin() + 7},
+                                                        {texts[1].begin(), texts[1].begin() + 3}};
+    const std::vector<std::int64_t> prefix_of = {0, 1, 1}, first = {7, 3, 3};
+    const SharedPrefix prefix = SharedPrefix::compute(weights, prefixes);
+    // the first four tokens of each text become its past, the rest is asked for
+    std::vector<std::vector<TokenId>> heads, tails;
+    std::vector<std::int64_t> behind_past;
     std::vector<torch::Tensor> whole;
-    for (const auto& text : texts) {
-      std::vector<TokenId> joined = shared;
-      joined.insert(joined.end(), text.begin(), text.end());
-      whole.push_back(all_hidden(weights, {joined}).slice(0, prefix.length));
+    for (std::size_t b = 0; b < texts.size(); ++b) {
+      const auto cut = texts[b].begin() + 4 + static_cast<std::ptrdiff_t>(b);
+      heads.emplace_back(texts[b].begin(), cut);
+      tails.emplace_back(cut, texts[b].end());
+      behind_past.push_back(first[b] + static_cast<std::int64_t>(heads[b].size()));
+      std::vector<TokenId> joined = prefixes[static_cast<std::size_t>(prefix_of[b])];
+      joined.insert(joined.end(), texts[b].begin(), texts[b].end());
+      whole.push_back(all_hidden(weights, {joined}).slice(0, behind_past.back()));
     }
+    std::vector<LayerCache> past;
+    const PackedTokens packed_heads = PackedTokens::pack(heads, first, torch::kCPU);
+    hidden_states(weights, packed_heads,
+                  {.context = {.prefix = &prefix, .prefix_of = prefix_of}, .keep = &past});
+    const torch::Tensor valid =
+        torch::zeros({packed_heads.sequences * packed_heads.longest}, torch::kBool)
+            .index_fill_(0, packed_heads.slots_N, true)
+            .view({packed_heads.sequences, packed_heads.longest});
+    const PackedTokens packed = PackedTokens::pack(tails, behind_past, torch::kCPU);
+    const torch::Tensor rows = torch::tensor({0, 5, 19, 20, 30, 33}, torch::kInt64);
+    const torch::Tensor behind = hidden_states(weights, packed,
+                                               {.context = {.prefix = &prefix,
+                                                            .prefix_of = prefix_of,
+                                                            .past = &past,
+                                                            .past_valid_BL = valid},
+                                                .rows_R = rows});
     CHECK(distance(behind, torch::cat(whole).index_select(0, rows)) < 1e-5);
   });
 }

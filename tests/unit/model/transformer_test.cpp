@@ -100,35 +100,57 @@ TEST_CASE("a sequence's output depends neither on its neighbours nor on which ro
   CHECK(distance(some, together.index_select(0, rows)) < 1e-6);
 }
 
-TEST_CASE("behind a shared prefix the forward pass gives what it gives on the whole text") {
-  torch::NoGradGuard no_grad;
+TEST_CASE("behind shared prefixes the forward pass gives what it gives on the whole texts") {
+  const bool gradients = GENERATE(false, true);  // tensor operations, or the fused functions
+  const auto forms = {std::vector<std::int64_t>{}, {0, 1, 1}, {1, 0, 2}};
   for (const char* name : {"llama-tied", "llama3-untied"}) {
     const Weights weights = tiny_model(name).weights;
     const Reference reference(name);
-    const std::vector<TokenId> shared(reference.sequences[0].begin(),
-                                      reference.sequences[0].begin() + 11);
+    const auto& source = reference.sequences[0];
+    const std::vector<std::vector<TokenId>> shared = {
+        {source.begin(), source.begin() + 11}, {source.begin() + 2, source.begin() + 9}, {}};
     const SharedPrefix prefix = SharedPrefix::compute(weights, shared);
-    CHECK(prefix.length == 11);
-    std::vector<std::vector<TokenId>> whole;
-    for (const auto& tail : reference.sequences) {
-      whole.push_back(shared);
-      whole.back().insert(whole.back().end(), tail.begin(), tail.end());
-    }
-    CHECK(common_prefix(whole) >= 11);
-    const PackedTokens packed =
-        PackedTokens::pack(reference.sequences, {&prefix.length, 1}, torch::kCPU);
-    const torch::Tensor hidden =
-        hidden_states(weights, packed, {.context = {.prefix = &prefix.layers}});
-    const torch::Tensor plain = all_hidden(weights, whole);
-    std::int64_t row = 0, plain_row = 0;
-    for (const auto& tail : reference.sequences) {
-      const auto length = static_cast<std::int64_t>(tail.size());
-      CHECK(distance(hidden.narrow(0, row, length), plain.narrow(0, plain_row + 11, length)) <
-            1e-5);
-      row += length;
-      plain_row += length + 11;
+    CHECK(prefix.lengths == std::vector<std::int64_t>{11, 7, 0});
+    for (const std::vector<std::int64_t>& prefix_of : forms) {
+      std::vector<std::vector<TokenId>> whole;
+      std::vector<std::int64_t> positions;
+      for (std::size_t b = 0; b < reference.sequences.size(); ++b) {
+        whole.push_back(shared[prefix_of.empty() ? 0 : static_cast<std::size_t>(prefix_of[b])]);
+        positions.push_back(static_cast<std::int64_t>(whole[b].size()));
+        const auto& tail = reference.sequences[b];
+        whole[b].insert(whole[b].end(), tail.begin(), tail.end());
+      }
+      const torch::AutoGradMode mode(gradients);
+      const PackedTokens packed = PackedTokens::pack(reference.sequences, positions, torch::kCPU);
+      const torch::Tensor hidden =
+          hidden_states(weights, packed, {.context = {.prefix = &prefix, .prefix_of = prefix_of}});
+      const torch::Tensor plain = all_hidden(weights, whole);
+      std::int64_t row = 0, plain_row = 0;
+      for (std::size_t b = 0; b < whole.size(); ++b) {
+        const auto length = static_cast<std::int64_t>(reference.sequences[b].size());
+        CHECK(distance(hidden.narrow(0, row, length),
+                       plain.narrow(0, plain_row + positions[b], length)) < 1e-5);
+        row += length;
+        plain_row += length + positions[b];
+      }
     }
   }
+}
+
+TEST_CASE("inference in bfloat16 is as close to float32 as tensor operations are") {
+  const Weights weights = tiny_model().weights;
+  const Weights narrow = weights.clone(torch::kBFloat16);
+  const Reference reference("llama-tied");
+  torch::Tensor exact, fused, plain;
+  {
+    torch::NoGradGuard no_grad;
+    exact = all_hidden(weights, reference.sequences);
+    fused = all_hidden(narrow, reference.sequences);
+  }
+  plain = all_hidden(narrow, reference.sequences).detach();
+  const double error = (fused.to(torch::kFloat32) - exact).norm().item<double>();
+  CHECK(error > 0);
+  CHECK(error < 1.05 * (plain.to(torch::kFloat32) - exact).norm().item<double>());
 }
 
 TEST_CASE("common_prefix leaves a token of every text") {
