@@ -249,6 +249,16 @@ torch::Tensor SafetensorsReader::view(const std::string& name) const {
       found.dtype);
 }
 
+void SafetensorsReader::release(const std::string& name) const {
+  const Entry& found = entry(name);
+  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  const std::size_t begin = (found.offset + page - 1) / page * page;
+  const auto bytes =
+      static_cast<std::size_t>(c10::multiply_integers(found.shape)) * c10::elementSize(found.dtype);
+  const std::size_t end = (found.offset + bytes) / page * page;
+  if (begin < end) ::madvise(found.mapping->data + begin, end - begin, MADV_DONTNEED);
+}
+
 torch::Tensor SafetensorsReader::read(const std::string& name, at::IntArrayRef shape,
                                       torch::Dtype dtype, torch::Device device) const {
   check(name, shape);

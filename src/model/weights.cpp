@@ -83,8 +83,10 @@ Weights Weights::load(const std::filesystem::path& directory, torch::Dtype dtype
   check_tensors(w.config, reader);
   allocate(w, torch::TensorOptions().dtype(dtype).device(device));
   for_each_parameter(w, [&](const Parameter& parameter) {
-    for (const Piece& piece : parameter.pieces)
+    for (const Piece& piece : parameter.pieces) {
       piece.of(parameter.tensor).copy_(reader.view(piece.name));
+      reader.release(piece.name);
+    }
   });
   check_tied_head(w, reader);
   return w;

@@ -36,6 +36,8 @@ class SafetensorsReader {
                      torch::Device device) const;
   /// As stored, shape as in the file; a view of the map that keeps it alive.
   torch::Tensor view(const std::string& name) const;
+  /// Lets this process forget the pages of a tensor that has been copied; a view still reads them.
+  void release(const std::string& name) const;
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
 
  private:

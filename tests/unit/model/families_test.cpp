@@ -8,6 +8,7 @@
 #include <set>
 
 #include "catch.hpp"
+#include "factsweep/model/candidates.hpp"
 #include "factsweep/model/decoding.hpp"
 #include "tiny_model.hpp"
 
@@ -212,6 +213,21 @@ TEST_CASE("families: behind prefixes and pasts, and row by row, nothing changes"
                                                 .rows_R = rows});
     CHECK(distance(behind, torch::cat(whole).index_select(0, rows)) < 1e-5);
   });
+}
+
+TEST_CASE("families: candidates of bfloat16 carry the head's bias and soft cap") {
+  torch::NoGradGuard no_grad;
+  for (const char* family : {"gptj", "gemma2", "llama"}) {
+    INFO(family);
+    const Case one(model_data("families") / family / "config.json", "");
+    const Weights narrow = one.weights().clone(torch::kBFloat16);
+    const torch::Tensor hidden = all_hidden(narrow, one.reference().sequences);
+    const Candidates found = find_candidates(narrow, hidden, 5, 1);
+    const auto [expected, ids] =
+        logits(narrow.clone(torch::kFloat32), hidden.to(torch::kFloat32)).topk(5, 1);
+    const torch::Tensor scores = torch::tensor(found.scores).view({-1, 5});
+    CHECK(distance(scores, expected) < 1e-5);
+  }
 }
 
 TEST_CASE("families: files come back under their own names, bit for bit") {
