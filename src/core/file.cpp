@@ -61,6 +61,8 @@ nlohmann::json read_json(const fs::path& path) {
     const std::size_t column = end - (start == std::string::npos ? 0 : start);
     throw InputError(
         fmt::format("{}:{}:{}: not valid JSON: {}", found.string(), line, column, error.what()));
+  } catch (const nlohmann::json::exception& error) {  // a number beyond the largest double
+    throw InputError(fmt::format("{}: not usable JSON: {}", found.string(), error.what()));
   }
 }
 
@@ -76,7 +78,7 @@ void for_each_json_line(std::string_view text, std::string_view name,
     nlohmann::json record;
     try {
       record = nlohmann::json::parse(line);
-    } catch (const nlohmann::json::parse_error& error) {
+    } catch (const nlohmann::json::exception& error) {
       throw InputError(fmt::format("{}:{}: not valid JSON: {}", name, number, error.what()));
     }
     visit(record, number);

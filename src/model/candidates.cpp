@@ -82,6 +82,23 @@ float dot(const std::uint16_t* a, const std::uint16_t* b, std::int64_t n) {
   return std::accumulate(sums.begin(), sums.end(), total);
 }
 
+/// What makes a logit of a product with the head, in float32: its bias and soft cap.
+class Finish {
+ public:
+  explicit Finish(const Weights& weights) : cap_(weights.config.logit_softcap) {
+    if (weights.head_bias.defined())
+      bias_ = weights.head_bias.detach().to(torch::kCPU, torch::kFloat32).contiguous();
+  }
+  float operator()(float product, TokenId id) const {
+    if (bias_.defined()) product += bias_.data_ptr<float>()[id];
+    return cap_ > 0 ? static_cast<float>(cap_ * std::tanh(product / cap_)) : product;
+  }
+
+ private:
+  torch::Tensor bias_;
+  double cap_;
+};
+
 struct Scored {
   float score;
   TokenId id;
@@ -124,8 +141,10 @@ void search_cpu_float32(Candidates& out, const torch::Tensor& scores_RV, double 
 }
 
 void search_cpu_bfloat16(Candidates& out, const torch::Tensor& scores_RV,
-                         const torch::Tensor& hidden_RD, const torch::Tensor& head_VD,
+                         const torch::Tensor& hidden_RD, const Weights& weights,
                          double temperature) {
+  const torch::Tensor head_VD = weights.head;
+  const Finish finish(weights);
   const std::int64_t V = scores_RV.size(1), D = hidden_RD.size(1);
   const auto* scores = reinterpret_cast<const std::int16_t*>(scores_RV.data_ptr<at::BFloat16>());
   const auto* hidden = reinterpret_cast<const std::uint16_t*>(hidden_RD.data_ptr<at::BFloat16>());
@@ -138,18 +157,19 @@ void search_cpu_bfloat16(Candidates& out, const torch::Tensor& scores_RV,
       select_largest(scores + row * V, V, std::min(V, out.width + kMargin), maxima, sorted, chosen);
       found.clear();
       for (const TokenId id : chosen)
-        found.push_back({dot(hidden + row * D, head + id * D, D), id});
+        found.push_back({finish(dot(hidden + row * D, head + id * D, D), id), id});
       write_row(out, row, found, temperature);
     }
   });
 }
 
 void search_device(Candidates& out, const torch::Tensor& scores_RV, const torch::Tensor& hidden_RD,
-                   const torch::Tensor& head_VD, double temperature) {
+                   const Weights& weights, double temperature) {
+  const Finish finish(weights);
   const std::int64_t kept = std::min(scores_RV.size(1), out.width + kMargin);
   torch::Tensor ids = std::get<1>(scores_RV.topk(kept, 1));
   const torch::Tensor rows =
-      head_VD.index_select(0, ids.flatten()).view({ids.size(0), kept, -1}).to(torch::kFloat32);
+      weights.head.index_select(0, ids.flatten()).view({ids.size(0), kept, -1}).to(torch::kFloat32);
   const torch::Tensor exact = torch::bmm(rows, hidden_RD.to(torch::kFloat32).unsqueeze(2))
                                   .squeeze(2)
                                   .to(torch::kCPU)
@@ -159,8 +179,8 @@ void search_device(Candidates& out, const torch::Tensor& scores_RV, const torch:
   for (std::int64_t row = 0; row < ids.size(0); ++row) {
     found.clear();
     for (std::int64_t j = 0; j < kept; ++j) {
-      found.push_back({exact.data_ptr<float>()[row * kept + j],
-                       static_cast<TokenId>(ids.data_ptr<std::int64_t>()[row * kept + j])});
+      const auto id = static_cast<TokenId>(ids.data_ptr<std::int64_t>()[row * kept + j]);
+      found.push_back({finish(exact.data_ptr<float>()[row * kept + j], id), id});
     }
     write_row(out, row, found, temperature);
   }
@@ -182,9 +202,9 @@ Candidates find_candidates(const Weights& weights, const torch::Tensor& hidden_R
   const torch::Tensor hidden = hidden_RD.contiguous();
   const torch::Tensor scores_RV = logits(weights, hidden).contiguous();
   if (!hidden.is_cpu()) {
-    search_device(out, scores_RV, hidden, weights.head, temperature);
+    search_device(out, scores_RV, hidden, weights, temperature);
   } else if (hidden.scalar_type() == torch::kBFloat16) {
-    search_cpu_bfloat16(out, scores_RV, hidden, weights.head, temperature);
+    search_cpu_bfloat16(out, scores_RV, hidden, weights, temperature);
   } else {
     search_cpu_float32(out, scores_RV, temperature);
   }

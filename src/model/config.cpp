@@ -4,135 +4,100 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
+#include <numeric>
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/file.hpp"
+#include "factsweep/model/weights.hpp"
+#include "family.hpp"
 
 namespace factsweep {
+namespace fs = std::filesystem;
 namespace {
 
-const std::vector<std::string> kArchitectures = {"LlamaForCausalLM"};
+constexpr std::int64_t kWidest = std::int64_t{1} << 24;  // of all heads; products stay in 64 bits
 
-/// Typed look-ups in config.json that name the file and the key when they fail.
-class Reader {
- public:
-  Reader(const nlohmann::json& config, std::string file)
-      : config_(config), file_(std::move(file)) {}
-
-  template <typename T>
-  T need(const char* key) const {
-    if (!config_.contains(key) || config_[key].is_null()) {
-      throw InputError(fmt::format("{}: '{}' is missing. The file must describe a {} model.", file_,
-                                   key, kArchitectures.front()));
-    }
-    return convert<T>(config_[key], key);
+std::vector<std::int32_t> read_eos(const ConfigReader& reader, const nlohmann::json& config,
+                                   std::int64_t vocabulary) {
+  std::vector<std::int32_t> ids;
+  if (!reader.has("eos_token_id")) return ids;
+  const nlohmann::json& eos = config["eos_token_id"];
+  for (const nlohmann::json& id : eos.is_array() ? eos : nlohmann::json::array({eos})) {
+    if (!id.is_number_integer())
+      reader.fail(
+          fmt::format("'eos_token_id' = {} is no token id nor a list of them.", eos.dump()));
+    // some published models name an end token beyond their vocabulary: it never comes
+    const auto value = id.get<std::int64_t>();
+    if (value >= 0 && value < vocabulary) ids.push_back(static_cast<std::int32_t>(value));
   }
-  template <typename T>
-  T value(const char* key, T fallback) const {
-    if (!config_.contains(key) || config_[key].is_null()) return fallback;
-    return convert<T>(config_[key], key);
-  }
-  [[noreturn]] void fail(const std::string& reason) const {
-    throw InputError(file_ + ": " + reason);
-  }
-
- private:
-  template <typename T>
-  T convert(const nlohmann::json& value, const char* key) const {
-    try {
-      return value.get<T>();
-    } catch (const nlohmann::json::exception&) {
-      fail(fmt::format("'{}' = {} has the wrong type.", key, value.dump()));
-    }
-  }
-  const nlohmann::json& config_;
-  std::string file_;
-};
-
-RopeConfig read_rope(const nlohmann::json& config, const std::string& file) {
-  // transformers 5 writes rope_parameters; earlier versions rope_theta and rope_scaling
-  const bool fresh = config.contains("rope_parameters") && config["rope_parameters"].is_object();
-  const bool scaled = config.contains("rope_scaling") && config["rope_scaling"].is_object();
-  const nlohmann::json& source = fresh    ? config["rope_parameters"]
-                                 : scaled ? config["rope_scaling"]
-                                          : config;
-  const Reader reader(source, file);
-  RopeConfig rope;
-  rope.theta = reader.value("rope_theta", Reader(config, file).value("rope_theta", rope.theta));
-  if (!fresh && !scaled) return rope;
-  rope.scaling =
-      reader.value<std::string>("rope_type", reader.value<std::string>("type", "default"));
-  rope.factor = reader.value("factor", 1.0);
-  rope.low_frequency_factor = reader.value("low_freq_factor", 1.0);
-  rope.high_frequency_factor = reader.value("high_freq_factor", 4.0);
-  rope.original_positions = reader.value("original_max_position_embeddings", 8192.0);
-  const std::vector<std::string> known = {"default", "linear", "llama3"};
-  if (std::find(known.begin(), known.end(), rope.scaling) == known.end()) {
-    reader.fail(fmt::format("rope scaling '{}' is not supported. Supported: {}.", rope.scaling,
-                            fmt::join(known, ", ")));
-  }
-  return rope;
+  return ids;
 }
 
-std::vector<std::int32_t> read_eos(const nlohmann::json& config) {
-  std::vector<std::int32_t> ids;
-  if (!config.contains("eos_token_id")) return ids;
-  const nlohmann::json& eos = config["eos_token_id"];
-  if (eos.is_number_integer()) ids.push_back(eos.get<std::int32_t>());
-  if (eos.is_array()) ids = eos.get<std::vector<std::int32_t>>();
-  return ids;
+void check_sizes(const ModelConfig& c, const ConfigReader& reader) {
+  if (c.heads % c.kv_heads != 0) {
+    reader.fail(fmt::format("{} attention heads are not a multiple of {} key-value heads.", c.heads,
+                            c.kv_heads));
+  }
+  if (c.head_size < 1 || c.heads * c.head_size > kWidest) {
+    reader.fail(
+        fmt::format("{} attention heads of {} elements make no sense.", c.heads, c.head_size));
+  }
+  if (c.position == PositionKind::rotary &&
+      (c.rotary_size < 2 || c.rotary_size % 2 != 0 || c.rotary_size > c.head_size)) {
+    reader.fail(fmt::format(
+        "rotary embedding of {} elements; an even number from 2 to the head size {} is needed.",
+        c.rotary_size, c.head_size));
+  }
+  if (c.rope.scaling == "dynamic" && c.rotary_size == 2)
+    reader.fail("dynamic rope scaling needs more than 2 rotary elements.");
+}
+
+/// Files saved from the bare model lack the root, and some families' heads have an older name.
+void find_stored_names(ModelConfig& config, const fs::path& directory) {
+  const CheckpointNames& names = family_of(config).names;
+  config.stored_root = names.root;
+  config.stored_head = names.heads.front();
+  if (!fs::exists(directory / "model.safetensors") &&
+      !fs::exists(directory / "model.safetensors.index.json"))
+    return;
+  const SafetensorsReader reader = SafetensorsReader::open_directory(directory);
+  const std::string embedding = names.embedding + ".weight";
+  if (!reader.has(names.root + embedding) && reader.has(embedding)) config.stored_root = "";
+  for (const std::string& head : names.heads) {
+    if (reader.has(head + ".weight")) config.stored_head = head;
+  }
 }
 
 }  // namespace
 
-ModelConfig ModelConfig::read(const std::filesystem::path& directory) {
-  if (!std::filesystem::is_directory(directory)) {
+ModelConfig ModelConfig::read(const fs::path& directory) {
+  if (!fs::is_directory(directory)) {
     throw InputError(
         fmt::format("{}: no such model folder. Give a Hugging Face directory with config.json.",
                     directory.string()));
   }
   const std::string file = (directory / "config.json").string();
-  ModelConfig config;
-  config.source = read_json(file);
-  const Reader reader(config.source, file);
-  const auto names = reader.need<std::vector<std::string>>("architectures");
-  config.architecture = names.empty() ? "" : names.front();
-  if (std::find(kArchitectures.begin(), kArchitectures.end(), config.architecture) ==
-      kArchitectures.end()) {
-    reader.fail(fmt::format("architecture '{}' is not supported. Supported: {}.",
-                            config.architecture, fmt::join(kArchitectures, ", ")));
+  nlohmann::json source = read_json(file);
+  const ConfigReader untyped(source, file, "");
+  const std::vector<std::string> names = untyped.words("architectures");
+  const std::string architecture = names.empty() ? "" : names.front();
+  const Family* family = find_family(architecture);
+  if (family == nullptr) {
+    untyped.fail(fmt::format("architecture '{}' is not supported. Supported: {}.", architecture,
+                             fmt::join(supported_architectures(), ", ")));
   }
-  config.vocabulary = reader.need<std::int64_t>("vocab_size");
-  config.width = reader.need<std::int64_t>("hidden_size");
-  config.layers = reader.need<std::int64_t>("num_hidden_layers");
-  config.heads = reader.need<std::int64_t>("num_attention_heads");
-  config.kv_heads = reader.value("num_key_value_heads", config.heads);
-  config.head_size = reader.value("head_dim", config.heads > 0 ? config.width / config.heads : 0);
-  config.mlp_width = reader.need<std::int64_t>("intermediate_size");
-  config.positions = reader.value<std::int64_t>("max_position_embeddings", 2048);
-  config.norm_epsilon = reader.value("rms_norm_eps", 1e-6);
-  config.tied_head = reader.value("tie_word_embeddings", false);
-  config.rope = read_rope(config.source, file);
-  config.eos = read_eos(config.source);
-  if (std::min({config.vocabulary, config.width, config.layers, config.heads, config.kv_heads,
-                config.head_size, config.mlp_width, config.positions}) <= 0) {
-    reader.fail("every size must be positive.");
-  }
-  if (config.heads % config.kv_heads != 0) {
-    reader.fail(
-        fmt::format("num_attention_heads = {} is not a multiple of num_key_value_heads = {}.",
-                    config.heads, config.kv_heads));
-  }
-  if (config.head_size % 2 != 0)
-    reader.fail(fmt::format("head_dim = {} must be even for rotary embedding.", config.head_size));
-  if (reader.value<std::string>("hidden_act", "silu") != "silu") {
-    reader.fail(fmt::format("hidden_act '{}' is not supported for {}. Supported: silu.",
-                            reader.need<std::string>("hidden_act"), config.architecture));
-  }
-  for (const char* bias : {"attention_bias", "mlp_bias"}) {
-    if (reader.value(bias, false))
-      reader.fail(fmt::format("'{}' = true is not supported for {}.", bias, config.architecture));
-  }
+  const ConfigReader reader(source, file, architecture);
+  // quantized weights carry scales that this program does not apply
+  if (reader.has("quantization_config")) reader.refuse("quantization_config", "none");
+  ModelConfig config = family->read(reader);
+  config.architecture = architecture;
+  check_sizes(config, reader);
+  if (config.attention_scale == 0)
+    config.attention_scale = 1 / std::sqrt(static_cast<double>(config.head_size));
+  config.eos = read_eos(reader, source, config.vocabulary);
+  config.source = std::move(source);
+  find_stored_names(config, directory);
   return config;
 }
 
@@ -147,9 +112,13 @@ ModelConfig ModelConfig::llama(std::int64_t vocabulary, std::int64_t width, std:
   config.heads = heads;
   config.kv_heads = kv_heads;
   config.head_size = width / heads;
+  config.rotary_size = config.head_size;
+  config.attention_scale = 1 / std::sqrt(static_cast<double>(config.head_size));
   config.mlp_width = mlp_width;
   config.positions = positions;
   config.tied_head = true;
+  config.stored_root = family_of(config).names.root;
+  config.stored_head = family_of(config).names.heads.front();
   config.source = {{"architectures", {config.architecture}},
                    {"model_type", "llama"},
                    {"vocab_size", vocabulary},
@@ -171,14 +140,16 @@ ModelConfig ModelConfig::llama(std::int64_t vocabulary, std::int64_t width, std:
 }
 
 std::int64_t ModelConfig::parameters() const {
-  const std::int64_t attention = width * head_size * (2 * heads + 2 * kv_heads);
-  const std::int64_t layer = attention + 3 * width * mlp_width + 2 * width;
-  return layers * layer + width + vocabulary * width * (tied_head ? 1 : 2);
+  std::int64_t count = 0;
+  for (const auto& [name, shape] : tensor_shapes(*this)) {
+    count += std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
+  }
+  return count;
 }
 
 double ModelConfig::flop_per_token() const {
   const std::int64_t attention = width * head_size * (2 * heads + 2 * kv_heads);
-  return 2.0 * static_cast<double>(layers * (attention + 3 * width * mlp_width));
+  return 2.0 * static_cast<double>(layers * (attention + (gated ? 3 : 2) * width * mlp_width));
 }
 
 }  // namespace factsweep

@@ -18,6 +18,8 @@ namespace factsweep {
 namespace fs = std::filesystem;
 namespace {
 
+constexpr std::uint64_t kLongestHeader = 100'000'000;  // the format's own limit
+
 const std::map<std::string, torch::Dtype> kDtypes = {
     {"F64", torch::kFloat64},   {"F32", torch::kFloat32}, {"F16", torch::kFloat16},
     {"BF16", torch::kBFloat16}, {"I64", torch::kInt64},   {"I32", torch::kInt32},
@@ -33,23 +35,23 @@ std::string dtype_name(torch::Dtype dtype) {
 }  // namespace
 
 struct SafetensorsReader::Mapping {
+  const std::string file;
   std::byte* data = nullptr;
   std::size_t size = 0;
-  Mapping(const fs::path& file) {
-    const int descriptor = ::open(file.c_str(), O_RDONLY);
+  explicit Mapping(const fs::path& path) : file(path.string()) {
+    const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
     struct stat facts {};
     if (descriptor < 0 || ::fstat(descriptor, &facts) != 0) {
       const int reason = errno;
       if (descriptor >= 0) ::close(descriptor);
-      throw InputError(
-          fmt::format("{}: cannot be read: {}.", file.string(), std::strerror(reason)));
+      throw InputError(fmt::format("{}: cannot be read: {}.", file, std::strerror(reason)));
     }
     size = static_cast<std::size_t>(facts.st_size);
     void* map =
         size == 0 ? MAP_FAILED : ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
     ::close(descriptor);
     if (map == MAP_FAILED) {
-      throw InputError(fmt::format("{}: cannot be memory-mapped ({} bytes).", file.string(), size));
+      throw InputError(fmt::format("{}: cannot be memory-mapped ({} bytes).", file, size));
     }
     data = static_cast<std::byte*>(map);
   }
@@ -58,52 +60,110 @@ struct SafetensorsReader::Mapping {
   Mapping& operator=(const Mapping&) = delete;
 };
 
+namespace {
+
+/// One entry of a header. The numbers are unsigned in the file: a negative or fractional one is
+/// damage, and would convert to something else in silence.
+struct Described {
+  std::string dtype;
+  std::vector<std::int64_t> shape;
+  std::uint64_t begin = 0, end = 0;
+};
+
+std::vector<std::uint64_t> whole_numbers(const nlohmann::json& list) {
+  std::vector<std::uint64_t> numbers;
+  for (const nlohmann::json& item : list) {
+    if (!list.is_array() || !item.is_number_unsigned()) throw std::out_of_range("no whole number");
+    numbers.push_back(item.get<std::uint64_t>());
+  }
+  return numbers;
+}
+
+/// std::out_of_range or nlohmann::json::exception: malformed.
+Described describe(const nlohmann::json& item) {
+  Described described;
+  described.dtype = item.at("dtype").get<std::string>();
+  std::uint64_t elements = 1;
+  for (const std::uint64_t size : whole_numbers(item.at("shape"))) {
+    if (size > 0 && elements > (std::uint64_t{1} << 56) / size)
+      throw std::out_of_range("more elements than any file holds");
+    elements *= size;
+    described.shape.push_back(static_cast<std::int64_t>(size));
+  }
+  const std::vector<std::uint64_t> offsets = whole_numbers(item.at("data_offsets"));
+  if (offsets.size() != 2) throw std::out_of_range("not two offsets");
+  described.begin = offsets[0];
+  described.end = offsets[1];
+  return described;
+}
+
+/// What holds `bytes` of the map as a JSON object; `damaged` makes the error.
+template <typename Damaged>
+nlohmann::json read_header(const std::byte* data, std::size_t bytes, const Damaged& damaged) {
+  std::uint64_t size = 0;
+  if (bytes < sizeof size) throw damaged(fmt::format("only {} bytes long.", bytes));
+  std::memcpy(&size, data, sizeof size);
+  if (size > bytes - sizeof size || size > kLongestHeader) {
+    throw damaged(
+        fmt::format("the header needs {} bytes, the file has {}.", size, bytes - sizeof size));
+  }
+  const char* text = reinterpret_cast<const char*>(data + sizeof size);
+  nlohmann::json header = nlohmann::json::parse(text, text + size, nullptr, false);
+  if (!header.is_object()) throw damaged("the header is not a JSON object.");
+  return header;
+}
+
+}  // namespace
+
 void SafetensorsReader::map_file(const fs::path& file) {
   const auto mapping = std::make_shared<Mapping>(file);
   const auto damaged = [&](const std::string& reason) {
     return InputError(fmt::format("{}: {} The file is truncated or no safetensors; copy it again.",
                                   file.string(), reason));
   };
-  std::uint64_t header_size = 0;
-  if (mapping->size < sizeof header_size)
-    throw damaged(fmt::format("only {} bytes long.", mapping->size));
-  std::memcpy(&header_size, mapping->data, sizeof header_size);
-  if (header_size > mapping->size - sizeof header_size) {
-    throw damaged(fmt::format("the header needs {} bytes, the file has {}.", header_size,
-                              mapping->size - sizeof header_size));
-  }
-  const char* text = reinterpret_cast<const char*>(mapping->data + sizeof header_size);
-  const nlohmann::json header = nlohmann::json::parse(text, text + header_size, nullptr, false);
-  if (!header.is_object()) throw damaged("the header is not a JSON object.");
-  const std::size_t begin_of_data = sizeof header_size + header_size;
-  const std::size_t data_size = mapping->size - begin_of_data;
+  const nlohmann::json header = read_header(mapping->data, mapping->size, damaged);
+  std::uint64_t begin_of_data = 0;
+  std::memcpy(&begin_of_data, mapping->data, sizeof begin_of_data);
+  begin_of_data += sizeof begin_of_data;
+  const std::uint64_t data_size = mapping->size - begin_of_data;
+  std::map<std::uint64_t, std::pair<std::uint64_t, std::string>> extents;  // begin: end, name
   for (const auto& [name, item] : header.items()) {
     if (name == "__metadata__") {
       for (const auto& [key, value] : item.items())
         metadata_[key] = value.is_string() ? value.get<std::string>() : value.dump();
       continue;
     }
+    Described found;
     try {
-      const auto dtype = kDtypes.find(item.at("dtype").get<std::string>());
-      if (dtype == kDtypes.end()) {
-        throw InputError(fmt::format("{}: tensor '{}' has dtype {}, which is not supported.",
-                                     file.string(), name, item["dtype"].dump()));
-      }
-      const auto offsets = item.at("data_offsets").get<std::vector<std::size_t>>();
-      Entry entry{mapping, dtype->second, item.at("shape").get<std::vector<std::int64_t>>(),
-                  begin_of_data + offsets.at(0)};
-      const auto elements = static_cast<std::size_t>(c10::multiply_integers(entry.shape));
-      if (offsets.at(1) > data_size ||
-          offsets[1] - offsets[0] != elements * c10::elementSize(entry.dtype)) {
-        throw damaged(fmt::format("tensor '{}' {} ends at byte {} of {}.", name,
-                                  item["shape"].dump(), offsets[1], data_size));
-      }
-      entries_[name] = std::move(entry);
+      found = describe(item);
     } catch (const nlohmann::json::exception&) {
       throw damaged(fmt::format("the header entry of '{}' is malformed.", name));
     } catch (const std::out_of_range&) {
       throw damaged(fmt::format("the header entry of '{}' is malformed.", name));
     }
+    const auto dtype = kDtypes.find(found.dtype);
+    if (dtype == kDtypes.end()) {
+      throw InputError(fmt::format("{}: tensor '{}' has dtype {}, which is not supported.",
+                                   file.string(), name, found.dtype));
+    }
+    const auto elements = static_cast<std::uint64_t>(c10::multiply_integers(found.shape));
+    if (found.begin > found.end || found.end > data_size ||
+        found.end - found.begin != elements * c10::elementSize(dtype->second)) {
+      throw damaged(fmt::format("tensor '{}' {} ends at byte {} of {}.", name, item["shape"].dump(),
+                                found.end, data_size));
+    }
+    if (found.begin < found.end && !extents.try_emplace(found.begin, found.end, name).second)
+      throw damaged(fmt::format("two tensors begin where '{}' does.", name));
+    const Entry entry{mapping, dtype->second, found.shape, begin_of_data + found.begin};
+    if (!entries_.try_emplace(name, entry).second) {
+      throw InputError(fmt::format("{}: tensor '{}' is in {} too.", file.string(), name,
+                                   entries_.at(name).mapping->file));
+    }
+  }
+  for (auto next = extents.begin(); next != extents.end();) {
+    const auto& [end, name] = next->second;
+    if (++next != extents.end() && next->first < end)
+      throw damaged(fmt::format("tensors '{}' and '{}' overlap.", name, next->second.second));
   }
 }
 
@@ -122,20 +182,33 @@ SafetensorsReader SafetensorsReader::open_directory(const fs::path& directory) {
         directory.string()));
   }
   const nlohmann::json listing = read_json(index);
-  std::set<std::string> shards;
-  if (!listing.contains("weight_map") || !listing["weight_map"].is_object()) {
+  const auto map = listing.is_object() ? listing.find("weight_map") : listing.end();
+  if (map == listing.end() || !map->is_object())
     throw InputError(fmt::format("{}: 'weight_map' is missing.", index.string()));
-  }
-  for (const auto& [name, shard] : listing["weight_map"].items())
+  std::set<std::string> shards;
+  for (const auto& [name, shard] : map->items()) {
+    // a shard stands beside its index; anything else is damage or mischief
+    if (!shard.is_string() || shard.get<std::string>().empty() ||
+        shard.get<std::string>().find('/') != std::string::npos) {
+      throw InputError(fmt::format("{}: '{}' lies in {}, which is no file name.", index.string(),
+                                   name, shard.dump()));
+    }
     shards.insert(shard.get<std::string>());
+  }
   SafetensorsReader reader;
   reader.where_ = directory.string();
   for (const std::string& shard : shards) {
-    if (!fs::exists(directory / shard)) {
+    if (!fs::is_regular_file(directory / shard)) {
       throw InputError(fmt::format("{}: shard '{}', listed in {}, is missing.", directory.string(),
                                    shard, index.filename().string()));
     }
     reader.map_file(directory / shard);
+  }
+  for (const auto& [name, shard] : map->items()) {
+    if (reader.file_of(name) != (directory / shard.get<std::string>()).string()) {
+      throw InputError(fmt::format("{}: tensor '{}' is not in the shard {}, but in {}.",
+                                   index.string(), name, shard.dump(), reader.file_of(name)));
+    }
   }
   return reader;
 }
@@ -146,27 +219,51 @@ std::vector<std::string> SafetensorsReader::names() const {
   return names;
 }
 
-torch::Tensor SafetensorsReader::view(const std::string& name) const {
+const SafetensorsReader::Entry& SafetensorsReader::entry(const std::string& name) const {
   const auto found = entries_.find(name);
-  if (found == entries_.end()) {
-    throw InputError(
-        fmt::format("{}: tensor '{}' is missing. Is config.json of the same model?", where_, name));
+  if (found != entries_.end()) return found->second;
+  throw InputError(
+      fmt::format("{}: tensor '{}' is missing. Is config.json of the same model?", where_, name));
+}
+
+std::string SafetensorsReader::file_of(const std::string& name) const {
+  return entry(name).mapping->file;
+}
+
+void SafetensorsReader::check(const std::string& name, at::IntArrayRef shape) const {
+  const Entry& found = entry(name);
+  if (at::IntArrayRef(found.shape) != shape) {
+    throw InputError(fmt::format("{}: '{}' is [{}], config.json needs [{}].", found.mapping->file,
+                                 name, fmt::join(found.shape, ", "), fmt::join(shape, ", ")));
   }
-  const Entry& entry = found->second;
+  if (!c10::isFloatingType(found.dtype)) {
+    throw InputError(fmt::format("{}: '{}' has dtype {}; weights are F64, F32, F16 or BF16.",
+                                 found.mapping->file, name, dtype_name(found.dtype)));
+  }
+}
+
+torch::Tensor SafetensorsReader::view(const std::string& name) const {
+  const Entry& found = entry(name);
   return torch::from_blob(
-      entry.mapping->data + entry.offset, entry.shape, [keep = entry.mapping](void*) {},
-      entry.dtype);
+      found.mapping->data + found.offset, found.shape, [keep = found.mapping](void*) {},
+      found.dtype);
+}
+
+void SafetensorsReader::release(const std::string& name) const {
+  const Entry& found = entry(name);
+  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  const std::size_t begin = (found.offset + page - 1) / page * page;
+  const auto bytes =
+      static_cast<std::size_t>(c10::multiply_integers(found.shape)) * c10::elementSize(found.dtype);
+  const std::size_t end = (found.offset + bytes) / page * page;
+  if (begin < end) ::madvise(found.mapping->data + begin, end - begin, MADV_DONTNEED);
 }
 
 torch::Tensor SafetensorsReader::read(const std::string& name, at::IntArrayRef shape,
                                       torch::Dtype dtype, torch::Device device) const {
-  const torch::Tensor stored = view(name);
-  if (stored.sizes() != shape) {
-    throw InputError(fmt::format("{}: '{}' is [{}], config.json needs [{}].", where_, name,
-                                 fmt::join(stored.sizes(), ", "), fmt::join(shape, ", ")));
-  }
-  return stored.to(torch::TensorOptions().dtype(dtype).device(device), /*non_blocking=*/false,
-                   /*copy=*/true);
+  check(name, shape);
+  return view(name).to(torch::TensorOptions().dtype(dtype).device(device), /*non_blocking=*/false,
+                       /*copy=*/true);
 }
 
 void write_safetensors(const fs::path& file, const NamedTensors& tensors,

@@ -1,13 +1,17 @@
 #include "factsweep/model/transformer.hpp"
 
+#include <fmt/format.h>
 #include <torch/torch.h>
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
+#include <limits>
+#include <utility>
 
+#include "attention_mask.hpp"
 #include "factsweep/core/error.hpp"
 #include "fused.hpp"
+#include "rope.hpp"
 
 namespace factsweep {
 namespace {
@@ -18,71 +22,84 @@ using torch::Tensor;
 /// Longest sequence whose attention the fused path computes; a blocked kernel wins beyond.
 constexpr std::int64_t kShort = 128;
 
-struct Rotation {
-  Tensor cos_N1E, sin_N1E;
-  Tensor cos, sin;  // float32 [N, E / 2], for the fused path
-};
-
-/// Inverse wavelengths [E/2] with the length extension of the config.
-/// llama3: low frequencies divided by `factor`, high ones kept, a linear blend between (Llama 3.1
-/// model card).
-Tensor inverse_frequencies(const ModelConfig& config) {
-  const RopeConfig& rope = config.rope;
-  std::vector<float> frequencies;
-  for (std::int64_t i = 0; i < config.head_size; i += 2) {
-    double frequency =
-        1.0 / std::pow(rope.theta, static_cast<double>(i) / static_cast<double>(config.head_size));
-    if (rope.scaling == "linear") frequency /= rope.factor;
-    if (rope.scaling == "llama3") {
-      const double wavelength = 2 * std::numbers::pi / frequency;
-      const double blend = (rope.original_positions / wavelength - rope.low_frequency_factor) /
-                           (rope.high_frequency_factor - rope.low_frequency_factor);
-      const double kept = std::clamp(blend, 0.0, 1.0);
-      frequency = kept * frequency + (1 - kept) * frequency / rope.factor;
-    }
-    frequencies.push_back(static_cast<float>(frequency));
+/// Rotary embedding of x [N, heads, E]: in the first R elements pairs (e, e + R/2), or neighbours,
+/// turn by position * frequency.
+Tensor rotate(const Tensor& x, const Rotation& r, bool interleaved) {
+  const std::int64_t turning = r.cos_N1R.size(-1), still = x.size(-1) - turning;
+  if (still > 0) {
+    return torch::cat(
+        {rotate(x.narrow(-1, 0, turning), r, interleaved), x.narrow(-1, turning, still)}, -1);
   }
-  return torch::tensor(frequencies);
-}
-
-Rotation rotation(const ModelConfig& config, const Tensor& positions_N, torch::Dtype dtype) {
-  const Tensor angles = torch::outer(positions_N.to(torch::kFloat32),
-                                     inverse_frequencies(config).to(positions_N.device()));
-  const Tensor both = torch::cat({angles, angles}, 1).unsqueeze(1);
-  return {both.cos().to(dtype), both.sin().to(dtype), angles.cos(), angles.sin()};
-}
-
-/// Rotary embedding of x [N, heads, E]: pairs (e, e + E/2) turn by position * frequency.
-Tensor rotate(const Tensor& x, const Rotation& r) {
-  const std::vector<Tensor> halves = x.chunk(2, -1);
-  return x * r.cos_N1E + torch::cat({-halves[1], halves[0]}, -1) * r.sin_N1E;
+  const std::vector<Tensor> halves =
+      interleaved ? x.unflatten(-1, {-1, 2}).unbind(-1) : x.chunk(2, -1);
+  const Tensor quarter_turn = interleaved ? torch::stack({-halves[1], halves[0]}, -1).flatten(-2)
+                                          : torch::cat({-halves[1], halves[0]}, -1);
+  return x * r.cos_N1R + quarter_turn * r.sin_N1R;
 }
 
 /// RMSNorm (Zhang and Sennrich, arXiv 1910.07467) in float32, rounded back before the gain as
 /// transformers does.
 Tensor rms_norm(const Tensor& x, const Tensor& gain, double epsilon) {
-  if (fused::applies(x)) return fused::rms_norm(x, gain, epsilon);
+  if (fused::applies(x) && x.dim() == 2) return fused::rms_norm(x, gain, epsilon);
   if (x.scalar_type() == torch::kFloat32) return at::rms_norm(x, {x.size(-1)}, gain, epsilon);
   const Tensor wide = x.to(torch::kFloat32);
   return (wide * torch::rsqrt(wide.square().mean(-1, true) + epsilon)).to(x.scalar_type()) * gain;
 }
 
-/// x += branch (where there is one yet), then its norm.
-Tensor add_norm(Tensor& x, const Tensor& branch, const Tensor& gain, double epsilon) {
-  if (!branch.defined()) return rms_norm(x, gain, epsilon);
-  if (fused::applies(x)) return fused::add_rms_norm(x, branch, gain, epsilon);
-  x = x + branch;
-  return rms_norm(x, gain, epsilon);
+/// Gemma's: the gain is one more than what is stored, and applied before the rounding.
+Tensor rms_norm_plus_one(const Tensor& x, const Tensor& gain, double epsilon) {
+  const Tensor wide = x.to(torch::kFloat32);
+  return at::rms_norm(wide, {x.size(-1)}, 1 + gain.to(torch::kFloat32), epsilon)
+      .to(x.scalar_type());
 }
 
-/// Packed rows [N, heads * E] -> [B, heads, T, E], zero where a sequence has no token.
-Tensor unpack(const Tensor& rows, const PackedTokens& tokens, std::int64_t heads) {
+Tensor normalize(const ModelConfig& c, const Norm& norm, const Tensor& x) {
+  switch (c.norm) {
+    case NormKind::rms:
+      return rms_norm(x, norm.gain, c.norm_epsilon);
+    case NormKind::rms_plus_one:
+      return rms_norm_plus_one(x, norm.gain, c.norm_epsilon);
+    case NormKind::layer:
+      return at::layer_norm(x, {x.size(-1)}, norm.gain, norm.bias, c.norm_epsilon);
+  }
+  throw BugError("normalize: no such norm");
+}
+
+Tensor activate(Activation activation, const Tensor& x) {
+  switch (activation) {
+    case Activation::silu:
+      return torch::silu(x);
+    case Activation::gelu:
+      return torch::gelu(x);
+    case Activation::gelu_tanh:
+      return torch::gelu(x, "tanh");
+    case Activation::relu:
+      return torch::relu(x);
+  }
+  throw BugError("activate: no such activation");
+}
+
+/// up [N, 2F] or [N, F] -> [N, F].
+Tensor gate(const ModelConfig& c, const Tensor& up) {
+  if (!c.gated) return activate(c.activation, up);
+  if (c.activation == Activation::silu && fused::applies(up)) return fused::silu_times(up);
+  const std::vector<Tensor> parts = up.chunk(2, 1);
+  return activate(c.activation, parts[0]) * parts[1];
+}
+
+/// In float32, which a bfloat16 result is rounded from once instead of three times.
+Tensor soft_cap(const Tensor& x, double cap) {
+  return torch::tanh(x.to(torch::kFloat32) / cap) * cap;
+}
+
+/// Packed rows [N, heads, E] -> [B, heads, T, E], zero where a sequence has no token.
+Tensor unpack(const Tensor& rows, const PackedTokens& tokens) {
   const std::int64_t slots = tokens.sequences * tokens.longest;
   const Tensor padded =
       tokens.tokens() == slots
           ? rows
-          : rows.new_zeros({slots, rows.size(1)}).index_copy(0, tokens.slots_N, rows);
-  return padded.view({tokens.sequences, tokens.longest, heads, -1}).transpose(1, 2);
+          : rows.new_zeros({slots, rows.size(1), rows.size(2)}).index_copy(0, tokens.slots_N, rows);
+  return padded.unflatten(0, {tokens.sequences, tokens.longest}).transpose(1, 2);
 }
 
 /// [B, H, T, E] -> packed rows [N, H * E].
@@ -91,39 +108,8 @@ Tensor repack(const Tensor& x, const PackedTokens& tokens) {
   return tokens.tokens() == padded.size(0) ? padded : padded.index_select(0, tokens.slots_N);
 }
 
-/// Which of (prefix, past, new) keys each new token sees: [B or 1, 1, T, P + L + T]. Undefined when
-/// plain causal. Padding needs no mask: it stands behind every real token of its sequence.
-Tensor visibility(const Context& context, const PackedTokens& tokens) {
-  if (!context.has_prefix() && !context.has_past()) return {};
-  const std::int64_t T = tokens.longest;
-  const auto options = torch::TensorOptions().dtype(torch::kBool).device(tokens.ids_N.device());
-  const bool ragged_past = context.has_past() && context.past_valid_BL.defined();
-  const bool ragged_prefix = context.has_prefix() && !context.prefix_of.empty();
-  const std::int64_t B = ragged_past || ragged_prefix ? tokens.sequences : 1;
-  std::vector<Tensor> parts;
-  if (context.has_prefix()) {
-    const std::int64_t P = context.prefix->layers.front().keys.size(2);
-    if (ragged_prefix) {
-      std::vector<std::int64_t> lengths;
-      for (const std::int64_t s : context.prefix_of)
-        lengths.push_back(context.prefix->lengths[static_cast<std::size_t>(s)]);
-      const Tensor valid = torch::arange(P).unsqueeze(0) < torch::tensor(lengths).unsqueeze(1);
-      parts.push_back(valid.to(options.device()).view({B, 1, 1, P}).expand({B, 1, T, P}));
-    } else {
-      parts.push_back(torch::ones({B, 1, T, P}, options));
-    }
-  }
-  if (ragged_past) {
-    parts.push_back(
-        context.past_valid_BL.view({B, 1, 1, -1}).expand({B, 1, T, context.past_valid_BL.size(1)}));
-  } else if (context.has_past()) {
-    parts.push_back(torch::ones({B, 1, T, context.past->front().keys.size(2)}, options));
-  }
-  parts.push_back(torch::ones({T, T}, options).tril().view({1, 1, T, T}).expand({B, 1, T, T}));
-  return torch::cat(parts, 3);
-}
-
-Tensor with_context(const Tensor& own, const Context& context, std::size_t layer,
+/// The keys or values that layer `layer` attends to: prefix, past, new.
+Tensor with_context(const Tensor& own, const Context& context, std::int64_t layer,
                     Tensor LayerCache::*part) {
   std::vector<Tensor> parts;
   if (context.has_prefix()) {
@@ -134,60 +120,185 @@ Tensor with_context(const Tensor& own, const Context& context, std::size_t layer
                               0, torch::tensor(context.prefix_of, torch::kInt64).to(own.device())));
   }
   if (context.has_past()) {
-    const Tensor& own_past = (*context.past)[layer].*part;
-    parts.push_back(context.past_rows_B.defined() ? own_past.index_select(0, context.past_rows_B)
-                                                  : own_past);
+    const Tensor& past = (*context.past)[layer].*part;
+    parts.push_back(context.past_rows_B.defined() ? past.index_select(0, context.past_rows_B)
+                                                  : past);
   }
   if (parts.empty()) return own;
   parts.push_back(own);
   return torch::cat(parts, 2);
 }
 
-/// Attention of one layer over packed rows: softmax(q k^T / sqrt(E)) v, G key-value heads shared by
-/// H/G query heads.
-Tensor attention(const Weights& weights, std::size_t layer_index, const Tensor& x_ND,
-                 const PackedTokens& tokens, const Rotation& turn, const Tensor& visible,
-                 const ForwardOptions& options) {
-  const ModelConfig& c = weights.config;
-  Tensor qkv = nn::linear(x_ND, weights.layers[layer_index].qkv);
-  if (fused::applies(qkv) && tokens.longest <= kShort) {
-    fused::rotate(qkv, c.heads + c.kv_heads, c.head_size, turn.cos, turn.sin);
-    if (options.keep != nullptr) {
-      const auto part = [&](std::int64_t first) {
-        return unpack(qkv.narrow(1, first * c.head_size, c.kv_heads * c.head_size).contiguous(),
-                      tokens, c.kv_heads);
-      };
-      options.keep->push_back({part(c.heads), part(c.heads + c.kv_heads)});
-    }
-    return fused::attention(qkv, c, tokens, options.context, layer_index);
+/// softmax(q k^T * scale) v; G key-value heads shared by H/G query heads. `mask` as AttentionMask
+/// gives it.
+Tensor attend(const ModelConfig& c, const Tensor& q, const Tensor& k, const Tensor& v,
+              const Tensor& mask, double scale) {
+  if (c.attention_softcap == 0) {
+    return at::scaled_dot_product_attention(
+        q, k, v, mask.defined() ? std::optional<Tensor>(mask) : std::nullopt,
+        /*dropout_p=*/0.0, /*is_causal=*/!mask.defined(), scale,
+        /*enable_gqa=*/c.heads != c.kv_heads);
   }
-  const std::vector<Tensor> parts = qkv.split_with_sizes(
-      {c.heads * c.head_size, c.kv_heads * c.head_size, c.kv_heads * c.head_size}, 1);
-  const Tensor q = rotate(parts[0].view({-1, c.heads, c.head_size}), turn).flatten(1);
-  const Tensor k = rotate(parts[1].view({-1, c.kv_heads, c.head_size}), turn).flatten(1);
-  Tensor keys = unpack(k, tokens, c.kv_heads),
-         values = unpack(parts[2].contiguous(), tokens, c.kv_heads);
-  if (options.keep != nullptr) options.keep->push_back({keys, values});
-  keys = with_context(keys, options.context, layer_index, &LayerCache::keys);
-  values = with_context(values, options.context, layer_index, &LayerCache::values);
-  const Tensor mixed = at::scaled_dot_product_attention(
-      unpack(q, tokens, c.heads), keys, values,
-      visible.defined() ? std::optional<Tensor>(visible) : std::nullopt,
-      /*dropout_p=*/0.0, /*is_causal=*/!visible.defined(), /*scale=*/std::nullopt,
-      /*enable_gqa=*/c.heads != c.kv_heads);
-  return repack(mixed, tokens);
-}
-
-Tensor mlp(const LayerWeights& layer, const Tensor& x_ND) {
-  const Tensor gate_up = nn::linear(x_ND, layer.gate_up);
-  if (fused::applies(gate_up)) return nn::linear(fused::silu_times(gate_up), layer.down);
-  const std::vector<Tensor> parts = gate_up.chunk(2, 1);
-  return nn::linear(torch::silu(parts[0]) * parts[1], layer.down);
+  // no fused kernel caps scores
+  const std::int64_t shared = c.heads / c.kv_heads, T = q.size(2);
+  const Tensor keys = k.repeat_interleave(shared, 1), values = v.repeat_interleave(shared, 1);
+  const Tensor scores = soft_cap(torch::matmul(q, keys.transpose(2, 3)).to(torch::kFloat32) * scale,
+                                 c.attention_softcap);
+  const Tensor seen =
+      mask.defined() ? mask : torch::ones({T, T}, q.options().dtype(torch::kBool)).tril();
+  const Tensor weights =
+      scores.masked_fill(seen.logical_not(), -std::numeric_limits<float>::infinity()).softmax(-1);
+  return torch::matmul(weights.to(v.scalar_type()), values);
 }
 
 Tensor drop(const Tensor& x, double p) {
   return p > 0 ? torch::dropout(x, p, /*train=*/true) : x;
 }
+
+/// One pass of packed tokens through the layers.
+class Pass {
+ public:
+  Pass(const Weights& weights, const PackedTokens& tokens, const ForwardOptions& options)
+      : w_(weights),
+        c_(weights.config),
+        tokens_(tokens),
+        options_(options),
+        mask_(c_, options.context, tokens, weights.embedding.scalar_type()) {
+    if (c_.position != PositionKind::rotary) return;
+    turn_ = rotation(c_, c_.rope, tokens, weights.embedding.scalar_type());
+    if (c_.window_rope)
+      window_turn_ = rotation(c_, *c_.window_rope, tokens, weights.embedding.scalar_type());
+  }
+
+  Tensor run() {
+    x_ = embed();
+    for (std::int64_t i = 0; i < c_.layers; ++i) layer(i);
+    return add_norm(w_.norm);
+  }
+
+ private:
+  Tensor embed() const {
+    Tensor x = torch::embedding(w_.embedding, tokens_.ids_N);
+    // rounded to the weights' dtype first, as transformers does
+    if (c_.embedding_scale != 1) x = x * at::scalar_tensor(c_.embedding_scale, x.options());
+    if (c_.position == PositionKind::learned) {
+      for (std::int64_t b = 0; b < tokens_.sequences; ++b) {
+        if (tokens_.end(b) > c_.positions) {
+          throw InputError(
+              fmt::format("a text of {} tokens is longer than the {} positions that the model has.",
+                          tokens_.end(b), c_.positions));
+        }
+      }
+      x = x + torch::embedding(w_.positions, tokens_.positions_N + c_.position_offset);
+    }
+    if (c_.embedding_norm) x = normalize(c_, w_.norm_embedding, x);
+    return drop(x, options_.dropout);
+  }
+
+  /// Linear `slot` of layer `i`, and what the hook makes of it.
+  Tensor apply(std::int64_t i, Slot slot, const Tensor& x) const {
+    const Linear& linear = w_.layers[i].at(slot);
+    const Tensor y = nn::linear(x, linear.weight, linear.bias);
+    return options_.hook == nullptr ? y : options_.hook->apply(i, slot, x, y);
+  }
+
+  /// Adds what the block before left pending to x, and gives the norm of the sum.
+  Tensor add_norm(const Norm& norm) {
+    const Tensor added = std::exchange(pending_, Tensor());
+    if (!added.defined()) return normalize(c_, norm, x_);
+    if (c_.norm == NormKind::rms && fused::applies(x_))
+      return fused::add_rms_norm(x_, added, norm.gain, c_.norm_epsilon);
+    x_ = x_ + added;
+    return normalize(c_, norm, x_);
+  }
+
+  void layer(std::int64_t i) {
+    const LayerWeights& layer = w_.layers[i];
+    Tensor y = add_norm(layer.norm_attention);
+    Tensor mixed = attention(i, y);
+    // behind the last attention only the wanted rows go on
+    if (i + 1 == c_.layers && options_.rows_R.defined()) {
+      mixed = mixed.index_select(0, options_.rows_R);
+      x_ = x_.index_select(0, options_.rows_R);
+      if (c_.residual == Residual::parallel_shared) y = y.index_select(0, options_.rows_R);
+    }
+    const Tensor attended = branch(apply(i, Slot::output, mixed), layer.norm_attention_behind);
+    if (c_.residual == Residual::sequential) {
+      pending_ = attended;
+      y = add_norm(layer.norm_mlp);
+    } else if (c_.residual == Residual::parallel) {
+      y = normalize(c_, layer.norm_mlp, x_);
+    }
+    const Tensor hidden = gate(c_, apply(i, Slot::up, y));
+    pending_ = branch(apply(i, Slot::down, hidden), layer.norm_mlp_behind);
+    if (c_.residual != Residual::sequential) pending_ = attended + pending_;
+  }
+
+  /// What a residual branch adds.
+  Tensor branch(const Tensor& y, const Norm& behind) const {
+    return drop(c_.branch_norms ? normalize(c_, behind, y) : y, options_.dropout);
+  }
+
+  /// Queries, keys and values [N, heads, E].
+  std::vector<Tensor> heads(const Tensor& qkv) const {
+    const std::int64_t E = c_.head_size;
+    if (c_.qkv_per_head) return qkv.view({-1, c_.heads, 3, E}).unbind(2);
+    std::vector<Tensor> parts =
+        qkv.split_with_sizes({c_.heads * E, c_.kv_heads * E, c_.kv_heads * E}, 1);
+    for (Tensor& part : parts) part = part.unflatten(1, {-1, E});
+    return parts;
+  }
+
+  bool can_fuse(std::int64_t i, const Tensor& qkv) const {
+    return fused::applies(qkv) && tokens_.longest <= kShort && mask_.is_plain(i) &&
+           !c_.qkv_per_head && !c_.head_norms && !c_.rotary_interleaved && !c_.scale_by_layer &&
+           c_.attention_softcap == 0 &&
+           c_.attention_scale == 1 / std::sqrt(static_cast<double>(c_.head_size));
+  }
+
+  Tensor fused_attention(std::int64_t i, Tensor& qkv, const Rotation& turn) {
+    if (c_.position == PositionKind::rotary)
+      fused::rotate(qkv, c_.heads + c_.kv_heads, c_.head_size, turn.cos, turn.sin);
+    if (options_.keep != nullptr) {
+      const std::vector<Tensor> parts = heads(qkv);
+      options_.keep->push_back(
+          {unpack(parts[1].contiguous(), tokens_), unpack(parts[2].contiguous(), tokens_)});
+    }
+    return fused::attention(qkv, c_, tokens_, options_.context, static_cast<std::size_t>(i));
+  }
+
+  /// Attention of one layer over packed rows, [N, Q].
+  Tensor attention(std::int64_t i, const Tensor& x_ND) {
+    const Rotation& turn = c_.window_rope && c_.window(i) > 0 ? window_turn_ : turn_;
+    Tensor qkv = apply(i, Slot::qkv, x_ND);
+    if (can_fuse(i, qkv)) return fused_attention(i, qkv, turn);
+    std::vector<Tensor> parts = heads(qkv);
+    if (c_.head_norms) {
+      parts[0] = normalize(c_, w_.layers[i].norm_query, parts[0]);
+      parts[1] = normalize(c_, w_.layers[i].norm_key, parts[1]);
+    }
+    if (c_.position == PositionKind::rotary) {
+      for (const int part : {0, 1}) parts[part] = rotate(parts[part], turn, c_.rotary_interleaved);
+    }
+    const Tensor q = unpack(parts[0], tokens_);
+    Tensor k = unpack(parts[1], tokens_), v = unpack(parts[2], tokens_);
+    // copies: a view would keep the queries in memory too
+    if (options_.keep != nullptr) options_.keep->push_back({k.contiguous(), v.contiguous()});
+    k = with_context(k, options_.context, i, &LayerCache::keys);
+    v = with_context(v, options_.context, i, &LayerCache::values);
+    const double scale = c_.attention_scale / static_cast<double>(c_.scale_by_layer ? i + 1 : 1);
+    return repack(attend(c_, q, k, v, mask_.of_layer(i), scale), tokens_);
+  }
+
+  const Weights& w_;
+  const ModelConfig& c_;
+  const PackedTokens& tokens_;
+  const ForwardOptions& options_;
+  AttentionMask mask_;
+  Rotation turn_, window_turn_;
+  Tensor x_;        // [N, D]
+  Tensor pending_;  // what the block before adds to x_, where that is still to be done
+};
 
 }  // namespace
 
@@ -210,6 +321,7 @@ PackedTokens PackedTokens::pack(std::span<const std::vector<std::int32_t>> seque
   auto* slots = packed.slots_N.data_ptr<std::int64_t>();
   for (std::size_t b = 0; b < sequences.size(); ++b) {
     const std::int64_t offset = first.size() == 1 ? first[0] : first[b];
+    packed.first.push_back(offset);
     for (std::size_t t = 0; t < sequences[b].size(); ++t) {
       *ids++ = sequences[b][t];
       *positions++ = offset + static_cast<std::int64_t>(t);
@@ -244,28 +356,13 @@ SharedPrefix SharedPrefix::compute(const Weights& weights,
 
 Tensor hidden_states(const Weights& weights, const PackedTokens& tokens,
                      const ForwardOptions& options) {
-  const ModelConfig& c = weights.config;
-  const Rotation turn = rotation(c, tokens.positions_N, weights.embedding.scalar_type());
-  const Tensor visible = visibility(options.context, tokens);
-  Tensor x = drop(torch::embedding(weights.embedding, tokens.ids_N), options.dropout);
-  Tensor branch;  // the output of the block before, not yet added to x
-  for (std::size_t i = 0; i < weights.layers.size(); ++i) {
-    const LayerWeights& layer = weights.layers[i];
-    Tensor mixed = attention(weights, i, add_norm(x, branch, layer.norm_attention, c.norm_epsilon),
-                             tokens, turn, visible, options);
-    // behind the last attention only the wanted rows go on
-    if (i + 1 == weights.layers.size() && options.rows_R.defined()) {
-      mixed = mixed.index_select(0, options.rows_R);
-      x = x.index_select(0, options.rows_R);
-    }
-    branch = drop(nn::linear(mixed, layer.output), options.dropout);
-    branch = drop(mlp(layer, add_norm(x, branch, layer.norm_mlp, c.norm_epsilon)), options.dropout);
-  }
-  return add_norm(x, branch, weights.norm, c.norm_epsilon);
+  return Pass(weights, tokens, options).run();
 }
 
 Tensor logits(const Weights& weights, const Tensor& hidden_RD) {
-  return nn::linear(hidden_RD, weights.head);
+  const Tensor scores = nn::linear(hidden_RD, weights.head, weights.head_bias);
+  const double cap = weights.config.logit_softcap;
+  return cap > 0 ? soft_cap(scores, cap).to(scores.scalar_type()) : scores;
 }
 
 }  // namespace factsweep

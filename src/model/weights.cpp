@@ -1,60 +1,78 @@
 #include "factsweep/model/weights.hpp"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
-#include <fstream>
+#include <set>
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/file.hpp"
 #include "factsweep/core/random.hpp"
+#include "family.hpp"
+#include "layout.hpp"
 
 namespace factsweep {
 namespace {
 
-/// Calls visit(name, fused tensor, first row, rows, columns) for every Hugging Face tensor; columns
-/// 0 marks a vector.
-template <typename Visit>
-void for_each_tensor(Weights& w, Visit visit) {
-  const ModelConfig& c = w.config;
-  const std::int64_t q = c.heads * c.head_size, kv = c.kv_heads * c.head_size;
-  visit("model.embed_tokens.weight", w.embedding, 0, c.vocabulary, c.width);
-  w.layers.resize(static_cast<std::size_t>(c.layers));
-  for (std::size_t i = 0; i < w.layers.size(); ++i) {
-    LayerWeights& layer = w.layers[i];
-    const std::string prefix = "model.layers." + std::to_string(i) + ".";
-    visit(prefix + "input_layernorm.weight", layer.norm_attention, 0, c.width, 0);
-    visit(prefix + "self_attn.q_proj.weight", layer.qkv, 0, q, c.width);
-    visit(prefix + "self_attn.k_proj.weight", layer.qkv, q, kv, c.width);
-    visit(prefix + "self_attn.v_proj.weight", layer.qkv, q + kv, kv, c.width);
-    visit(prefix + "self_attn.o_proj.weight", layer.output, 0, c.width, q);
-    visit(prefix + "post_attention_layernorm.weight", layer.norm_mlp, 0, c.width, 0);
-    visit(prefix + "mlp.gate_proj.weight", layer.gate_up, 0, c.mlp_width, c.width);
-    visit(prefix + "mlp.up_proj.weight", layer.gate_up, c.mlp_width, c.mlp_width, c.width);
-    visit(prefix + "mlp.down_proj.weight", layer.down, 0, c.width, c.mlp_width);
-  }
-  visit("model.norm.weight", w.norm, 0, c.width, 0);
-  if (!c.tied_head) visit("lm_head.weight", w.head, 0, c.vocabulary, c.width);
+void allocate(Weights& w, torch::TensorOptions options) {
+  for_each_parameter(w, [&](const Parameter& parameter) {
+    parameter.tensor = torch::empty(parameter.shape, options);
+  });
+  if (w.config.tied_head) w.head = w.embedding;
 }
 
-void allocate(Weights& w, torch::TensorOptions options) {
-  const ModelConfig& c = w.config;
-  const std::int64_t q = c.heads * c.head_size, kv = c.kv_heads * c.head_size;
-  w.embedding = torch::empty({c.vocabulary, c.width}, options);
-  w.layers.resize(static_cast<std::size_t>(c.layers));
-  for (LayerWeights& layer : w.layers) {
-    layer.norm_attention = torch::ones({c.width}, options);
-    layer.qkv = torch::empty({q + 2 * kv, c.width}, options);
-    layer.output = torch::empty({c.width, q}, options);
-    layer.norm_mlp = torch::ones({c.width}, options);
-    layer.gate_up = torch::empty({2 * c.mlp_width, c.width}, options);
-    layer.down = torch::empty({c.width, c.mlp_width}, options);
+/// Before anything is allocated: a damaged config.json must not ask for a terabyte.
+void check_tensors(const ModelConfig& config, const SafetensorsReader& reader) {
+  std::set<std::string> known;
+  for (const auto& [name, shape] : tensor_shapes(config)) {
+    reader.check(name, shape);
+    known.insert(name);
   }
-  w.norm = torch::ones({c.width}, options);
-  w.head = c.tied_head ? w.embedding : torch::empty({c.vocabulary, c.width}, options);
+  const CheckpointNames& names = family_of(config).names;
+  const std::string head = config.stored_head + ".weight";
+  for (const std::string& name : reader.names()) {
+    if (known.count(name) != 0 || (config.tied_head && name == head)) continue;
+    const bool buffer = std::any_of(names.buffers.begin(), names.buffers.end(),
+                                    [&](const std::string& end) { return name.ends_with(end); });
+    if (buffer) continue;
+    throw InputError(
+        fmt::format("{}: tensor '{}' has no place in a {} of {} layers. Is config.json of the same "
+                    "model?",
+                    reader.file_of(name), name, config.architecture, config.layers));
+  }
+}
+
+/// Some files repeat a tied head; another one would be dropped in silence.
+void check_tied_head(const Weights& w, const SafetensorsReader& reader) {
+  const std::string head = w.config.stored_head + ".weight";
+  if (!w.config.tied_head || !reader.has(head)) return;
+  reader.check(head, {w.config.vocabulary, w.config.width});
+  const std::string embedding = w.named().front().first;
+  if (!torch::equal(reader.view(head), reader.view(embedding))) {
+    throw InputError(fmt::format(
+        "{}: '{}' differs from '{}' although config.json ties them (tie_word_embeddings).",
+        reader.file_of(head), head, embedding));
+  }
 }
 
 }  // namespace
+
+const Linear& LayerWeights::at(Slot slot) const {
+  switch (slot) {
+    case Slot::qkv:
+      return qkv;
+    case Slot::output:
+      return output;
+    case Slot::up:
+      return up;
+    case Slot::down:
+      return down;
+  }
+  throw BugError("LayerWeights::at: no such slot");
+}
 
 Weights Weights::load(const std::filesystem::path& directory, torch::Dtype dtype,
                       torch::Device device) {
@@ -62,13 +80,15 @@ Weights Weights::load(const std::filesystem::path& directory, torch::Dtype dtype
   Weights w;
   w.config = ModelConfig::read(directory);
   const SafetensorsReader reader = SafetensorsReader::open_directory(directory);
+  check_tensors(w.config, reader);
   allocate(w, torch::TensorOptions().dtype(dtype).device(device));
-  for_each_tensor(w, [&](const std::string& name, torch::Tensor& fused, std::int64_t first,
-                         std::int64_t rows, std::int64_t columns) {
-    const std::vector<std::int64_t> shape =
-        columns == 0 ? std::vector{rows} : std::vector{rows, columns};
-    fused.narrow(0, first, rows).copy_(reader.read(name, shape, dtype, device));
+  for_each_parameter(w, [&](const Parameter& parameter) {
+    for (const Piece& piece : parameter.pieces) {
+      piece.of(parameter.tensor).copy_(reader.view(piece.name));
+      reader.release(piece.name);
+    }
   });
+  check_tied_head(w, reader);
   return w;
 }
 
@@ -79,35 +99,30 @@ Weights Weights::random(const ModelConfig& config, std::uint64_t seed) {
   allocate(w, torch::kFloat32);
   auto generator = torch::make_generator<torch::CPUGeneratorImpl>(seed);
   const double residual = 0.02 / std::sqrt(2.0 * static_cast<double>(config.layers));
-  w.embedding.normal_(0, 0.02, generator);
-  for (LayerWeights& layer : w.layers) {
-    layer.qkv.normal_(0, 0.02, generator);
-    layer.output.normal_(0, residual, generator);
-    layer.gate_up.normal_(0, 0.02, generator);
-    layer.down.normal_(0, residual, generator);
-  }
-  if (!config.tied_head) w.head.normal_(0, 0.02, generator);
+  for_each_parameter(w, [&](const Parameter& parameter) {
+    if (parameter.init == Init::zero || parameter.init == Init::one) {
+      parameter.tensor.fill_(parameter.init == Init::one ? 1 : 0);
+    } else {
+      parameter.tensor.normal_(0, parameter.init == Init::normal ? 0.02 : residual, generator);
+    }
+  });
   return w;
 }
 
 NamedTensors Weights::named() const {
   NamedTensors tensors;
   Weights view = *this;
-  for_each_tensor(view, [&](const std::string& name, torch::Tensor& fused, std::int64_t first,
-                            std::int64_t rows, std::int64_t) {
-    tensors.emplace_back(name, fused.detach().narrow(0, first, rows));
+  for_each_parameter(view, [&](const Parameter& parameter) {
+    for (const Piece& piece : parameter.pieces)
+      tensors.emplace_back(piece.name, piece.of(parameter.tensor.detach()));
   });
   return tensors;
 }
 
 std::vector<torch::Tensor> Weights::parameters() const {
-  std::vector<torch::Tensor> list = {embedding};
-  for (const LayerWeights& layer : layers) {
-    list.insert(list.end(), {layer.norm_attention, layer.qkv, layer.output, layer.norm_mlp,
-                             layer.gate_up, layer.down});
-  }
-  list.push_back(norm);
-  if (!config.tied_head) list.push_back(head);
+  std::vector<torch::Tensor> list;
+  Weights view = *this;
+  for_each_parameter(view, [&](const Parameter& parameter) { list.push_back(parameter.tensor); });
   return list;
 }
 
@@ -143,9 +158,9 @@ std::vector<std::pair<std::string, std::vector<std::int64_t>>> tensor_shapes(
   std::vector<std::pair<std::string, std::vector<std::int64_t>>> shapes;
   Weights nothing;
   nothing.config = config;
-  for_each_tensor(nothing, [&](const std::string& name, torch::Tensor&, std::int64_t,
-                               std::int64_t rows, std::int64_t columns) {
-    shapes.emplace_back(name, columns == 0 ? std::vector{rows} : std::vector{rows, columns});
+  for_each_parameter(nothing, [&](const Parameter& parameter) {
+    for (const Piece& piece : parameter.pieces)
+      shapes.emplace_back(piece.name, piece.shape(parameter.shape));
   });
   return shapes;
 }

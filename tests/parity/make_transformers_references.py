@@ -13,13 +13,24 @@ Each model is a Hugging Face directory (config.json, model.safetensors, float32)
     adamw_losses      float32 [11]   the loss before each of ten AdamW steps on all sequences, and after the tenth
     adamw.<tensor>    float32        that tensor after the tenth step
     greedy            int64 [16]     the greedy continuation of the first 8 tokens
+
+Then one directory for each entry of families.py: model.safetensors in float16 (the references are float32 of the same
+values), config.json and config-VARIANT.json, reference.safetensors and reference-VARIANT.safetensors with tokens, lengths,
+targets, logits and loss as above, and
+
+    greedy            int64 [S, 12]  continuations of the first 8 tokens of each sequence
+    grad.<tensor>     float32 [11]   its gradient's norm, largest magnitude, sum of entry i * cos(1.7 i), and 8 entries,
+                                     the j-th at index (j * 2654435761) mod size
 """
 
 import argparse
 import json
 import pathlib
+import shutil
+import tempfile
 
 import torch
+from families import FAMILIES, OLDER, build, class_of, configure
 from safetensors.torch import save_file
 from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -136,6 +147,88 @@ def write_config(path, config):
     path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
 
 
+def digest(gradient):
+    flat = gradient.detach().double().flatten()
+    samples = flat[torch.arange(8) * 2654435761 % flat.numel()]
+    projection = (flat * torch.cos(1.7 * torch.arange(flat.numel(), dtype=torch.float64))).sum()
+    return torch.cat([torch.stack([flat.norm(), flat.abs().max(), projection]), samples]).float()
+
+
+def greedy(make, prompt):
+    """As generate() without a cache would; a near tie would make the reference a coin toss."""
+    ids = prompt.tolist()
+    model = make()
+    out = model.generate(prompt[None], attention_mask=torch.ones(1, len(ids), dtype=torch.int64), do_sample=False,
+                         max_new_tokens=12, min_new_tokens=12, eos_token_id=None, pad_token_id=0,
+                         output_logits=True, return_dict_in_generate=True)  # fmt: skip
+    best = torch.cat(out.logits).topk(2).values
+    if (best[:, 0] - best[:, 1]).min() < 1e-4 * best.abs().max():
+        raise SystemExit(f"{type(model).__name__}: a near tie; take another seed")
+    return out.sequences[0, len(ids) :]
+
+
+def family_references(make):
+    """`make` gives a fresh model: dynamic rope scaling leaves traces in one that has run."""
+    sequences, targets = batch()
+    model = make()
+    weights = dict(model.named_parameters())
+    rows, total = [], 0
+    for sequence, target in zip(sequences, targets):
+        one = make()
+        logits = one(sequence[None]).logits[0]
+        rows.append(logits.detach())
+        loss = torch.nn.functional.cross_entropy(logits[:-1], target[1:], reduction="sum") / (ANSWER * len(LENGTHS))
+        loss.backward()
+        total += loss.item()
+        for name, weight in one.named_parameters():
+            mine = weights[name]
+            mine.grad = weight.grad.clone() if mine.grad is None else mine.grad + weight.grad
+    return {
+        "tokens": torch.cat(sequences),
+        "lengths": torch.tensor(LENGTHS),
+        "targets": torch.cat(targets),
+        "logits": torch.cat(rows),
+        "loss": torch.tensor([total]),
+        "greedy": torch.stack([greedy(make, sequence[:8]) for sequence in sequences]),
+        **{f"grad.{name}": digest(weight.grad) for name, weight in weights.items()},
+    }
+
+
+def older(family, keys, stored, weights):
+    """stored as transformers 4 wrote it; the model must stay the same."""
+    name, (gone, added) = FAMILIES[family][0], OLDER[family]
+    old = {**{key: value for key, value in stored.items() if key not in gone}, **added}
+    config = class_of(name)[1].from_dict(dict(old), attn_implementation="eager")
+    probe = torch.arange(3, 60)[None]
+    if not torch.equal(build(name, config, weights)(probe).logits, build(name, configure(name, keys), weights)(probe).logits):
+        raise SystemExit(f"{family}: the old-style configuration describes another model")
+    return old
+
+
+def write_family(directory, family):
+    name, keys, variants = FAMILIES[family]
+    directory.mkdir(parents=True, exist_ok=True)
+    weights = build(name, configure(name, keys)).state_dict()
+    for variant, changes in {"": {}, **variants}.items():
+        config = configure(name, {**keys, **changes})
+        ending = f"-{variant}" if variant else ""
+        with tempfile.TemporaryDirectory() as scratch:
+            build(name, config, weights).half().save_pretrained(scratch)
+            stored = json.loads(pathlib.Path(scratch, "config.json").read_text())
+            if not variant:
+                shutil.copyfile(f"{scratch}/model.safetensors", directory / "model.safetensors")
+        write_config(directory / f"config{ending}.json", stored)
+        found = family_references(lambda: build(name, config, weights))
+        if family == "gpt_neox":  # transformers 5 calls it lm_head, in files it is embed_out still
+            found["grad.embed_out.weight"] = found.pop("grad.lm_head.weight")
+        save_file(found, directory / f"reference{ending}.safetensors")
+        if not variant and family in OLDER:
+            write_config(directory / "config-older.json", older(family, keys, stored, weights))
+    for path in directory.iterdir():
+        path.chmod(0o644)
+    print(f"{directory}: {sum(path.stat().st_size for path in directory.iterdir())} bytes")
+
+
 def write(directory, tied, rope):
     model = make_model(tied, rope)
     model.save_pretrained(directory)
@@ -169,6 +262,8 @@ def main():
     for name, (tied, rope) in VARIANTS.items():
         (output / name).mkdir(parents=True, exist_ok=True)
         write(output / name, tied, rope)
+    for family in FAMILIES:
+        write_family(output / "families" / family, family)
 
 
 if __name__ == "__main__":

@@ -57,17 +57,19 @@ std::string input_error(Work work) {
   return "";
 }
 
-/// 64 pieces: 0 unknown, 1 BOS, 2 EOS (no bytes), then pieces that overlap so that one answer has
-/// many spellings (several ids even spell the same), then single characters.
+/// 64 pieces, or more for other tiny models: 0 unknown, 1 BOS, 2 EOS (no bytes), then pieces that
+/// overlap so that one answer has many spellings (several ids even spell the same), then single
+/// characters.
 class PieceTokenizer : public Tokenizer {
  public:
-  PieceTokenizer() {
+  explicit PieceTokenizer(std::size_t size = 64) {
     pieces_ = {"",  "",    "",  "\n", " ", "a", "b", "ab", "ba", " a", " b",
                "A", "the", ".", " ",  "a", "b", " ", "ab", "\n", "b\n"};
     for (const char c : std::string_view("Q:?BcdefghijklmnopqrstuvwxyzCDEFGHIJKLMNOP0")) {
       pieces_.emplace_back(1, c);
     }
     require(pieces_.size() == 64, "PieceTokenizer: one piece for each id of the tiny model");
+    while (pieces_.size() < size) pieces_.push_back("<" + std::to_string(pieces_.size()) + ">");
   }
   /// Longest piece first, the lowest id of equal ones; an unknown byte is id 0.
   std::vector<TokenId> encode(std::string_view text, bool with_special = false) const override {
@@ -108,7 +110,10 @@ inline Model tiny_model(const std::string& name = "llama-tied") {
 
 /// reference.safetensors: what transformers and torch computed for three sequences.
 struct Reference {
-  explicit Reference(const std::string& name) : reader(model_data(name) / "reference.safetensors") {
+  explicit Reference(const std::string& name)
+      : Reference(model_data(name) / "reference.safetensors") {}
+  explicit Reference(const char* name) : Reference(std::string(name)) {}
+  explicit Reference(const std::filesystem::path& file) : reader(file) {
     const torch::Tensor tokens = reader.view("tokens"), lengths = reader.view("lengths");
     const std::int64_t* next = tokens.data_ptr<std::int64_t>();
     for (std::int64_t b = 0; b < lengths.numel(); ++b) {

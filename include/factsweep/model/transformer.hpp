@@ -1,6 +1,5 @@
-// The forward pass of a decoder-only transformer (Llama architecture: RMSNorm, rotary positions,
-// grouped-query attention, SwiGLU), written over packed rows: no arithmetic is spent on padding
-// outside attention.
+// The forward pass of a decoder-only transformer, driven by the switches of ModelConfig and written
+// over packed rows: no arithmetic is spent on padding outside attention.
 //
 // Shape legend: N packed tokens, B sequences, T tokens of the longest, R selected rows, D width, H
 // heads, G key-value heads, E head size, V vocabulary, P tokens of a prefix that all sequences
@@ -23,9 +22,12 @@ struct PackedTokens {
   torch::Tensor positions_N;         // int64, position in the whole text (prefix and past included)
   torch::Tensor slots_N;             // int64, b * T + t
   std::vector<std::int64_t> starts;  // [B + 1] first row of each sequence
+  std::vector<std::int64_t> first;   // [B] position of each sequence's first token
   std::int64_t sequences = 0, longest = 0;
 
   std::int64_t tokens() const { return starts.back(); }
+  /// Length of the whole text of sequence b, up to its last token.
+  std::int64_t end(std::int64_t b) const { return first[b] + starts[b + 1] - starts[b]; }
   /// Every sequence of `sequences` non-empty; sequence b starts at position first[b] (or first[0]
   /// for all).
   static PackedTokens pack(std::span<const std::vector<std::int32_t>> sequences,
@@ -46,7 +48,8 @@ struct SharedPrefix {
                               const std::vector<std::vector<std::int32_t>>& texts);
 };
 
-/// What the new tokens may attend to besides themselves.
+/// What the new tokens may attend to besides themselves. A prefix begins at position 0; the valid
+/// tokens of a past follow it, and the new tokens those, without a gap.
 struct Context {
   const SharedPrefix* prefix = nullptr;
   std::vector<std::int64_t> prefix_of = {};       // [B] which prefix; empty: all the first
@@ -59,19 +62,32 @@ struct Context {
   bool has_past() const { return past != nullptr && !past->empty(); }
 };
 
+/// A term that somebody else adds to a linear: low-rank adapters, experts, captured activations.
+class LinearHook {
+ public:
+  virtual ~LinearHook() = default;
+  /// y [N, out] of linear `slot` of layer `layer` for input x [N, in] -> y plus the hook's own
+  /// term, contiguous and of y's dtype. In the last layer N counts the wanted rows alone, except
+  /// for Slot::qkv. What is returned may be overwritten; a hook that keeps it must keep a copy.
+  virtual torch::Tensor apply(std::int64_t layer, Slot slot, const torch::Tensor& x,
+                              const torch::Tensor& y) const = 0;
+};
+
 struct ForwardOptions {
   Context context = {};
   torch::Tensor rows_R = {};  // rows whose output is wanted; undefined: all
   std::vector<LayerCache>* keep =
-      nullptr;         // receives keys and values of the new tokens, [B, G, T, E]
-  double dropout = 0;  // on the embeddings and on both residual branches
+      nullptr;                       // receives keys and values of the new tokens, [B, G, T, E]
+  double dropout = 0;                // on the embeddings and on both residual branches
+  const LinearHook* hook = nullptr;  // asked behind every linear of a layer
 };
 
-/// Hidden states after the final norm, [R, D] (or [N, D]).
+/// Hidden states after the final norm, [R, D] (or [N, D]). InputError: a text longer than the table
+/// of learned positions.
 torch::Tensor hidden_states(const Weights& weights, const PackedTokens& tokens,
                             const ForwardOptions& options = {});
 
-/// Vocabulary projection in the weights' dtype: [R, V].
+/// Vocabulary projection in the weights' dtype, with the head's bias and softcap: [R, V].
 torch::Tensor logits(const Weights& weights, const torch::Tensor& hidden_RD);
 
 }  // namespace factsweep

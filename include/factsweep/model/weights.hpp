@@ -12,32 +12,54 @@
 
 namespace factsweep {
 
-/// Shapes: D width, Q = heads * head_size, K = kv_heads * head_size, F MLP width.
+// Shapes: D width, Q = heads * head_size, K = kv_heads * head_size, F MLP width, E head size.
+// A tensor that the architecture does not have is undefined.
+
+struct Linear {
+  torch::Tensor weight;  // [out, in]
+  torch::Tensor bias;    // [out]
+};
+
+struct Norm {
+  torch::Tensor gain, bias;  // [D], or [E] on heads
+};
+
+/// The four matrices of a layer; several Hugging Face modules may share one.
+enum class Slot { qkv, output, up, down };
+
 struct LayerWeights {
-  torch::Tensor norm_attention;  // [D]
-  torch::Tensor
-      qkv;  // [Q + 2K, D]  q, k, v projections on top of each other: one product instead of three
-  torch::Tensor output;    // [D, Q]
-  torch::Tensor norm_mlp;  // [D]
-  torch::Tensor gate_up;   // [2F, D]
-  torch::Tensor down;      // [D, F]
+  Norm norm_attention, norm_mlp;                // in front of the branches
+  Norm norm_attention_behind, norm_mlp_behind;  // ModelConfig::branch_norms
+  Norm norm_query, norm_key;                    // ModelConfig::head_norms
+  Linear qkv;     // [Q + 2K, D]  q, k, v projections on top of each other: one product, not three
+  Linear output;  // [D, Q]
+  Linear up;      // [2F, D]  gate on top of up; [F, D] without a gate
+  Linear down;    // [D, F]
+
+  const Linear& at(Slot slot) const;
 };
 
 struct Weights {
   ModelConfig config;
   torch::Tensor embedding;  // [V, D]
+  torch::Tensor positions;  // [position_offset + positions, D], learned
+  Norm norm_embedding;
   std::vector<LayerWeights> layers;
-  torch::Tensor norm;  // [D]
-  torch::Tensor head;  // [V, D]; the embedding itself when tied
+  Norm norm;
+  torch::Tensor head;       // [V, D]; the embedding itself when tied
+  torch::Tensor head_bias;  // [V]
 
-  /// Reads a Hugging Face directory. InputError: see ModelConfig::read and SafetensorsReader.
+  /// Reads a Hugging Face directory tensor by tensor: no second copy of the model in host memory.
+  /// InputError: see ModelConfig::read and SafetensorsReader; also a tensor that is missing, of
+  /// another shape, or left over.
   static Weights load(const std::filesystem::path& directory, torch::Dtype dtype,
                       torch::Device device);
-  /// N(0, 0.02^2) matrices (residual projections scaled by 1/sqrt(2 layers), as GPT-2), unit norms.
+  /// N(0, 0.02^2) matrices (residual projections scaled by 1/sqrt(2 layers), as GPT-2), unit norms,
+  /// zero biases.
   static Weights random(const ModelConfig& config, std::uint64_t seed);
 
-  /// Every stored tensor under its Hugging Face name; parts of fused matrices are views. A tied
-  /// head appears once.
+  /// Every stored tensor under the name it has in the model's own files; views of the fused ones. A
+  /// tied head appears once.
   NamedTensors named() const;
   /// The fused tensors, in a fixed order: what an optimizer steps.
   std::vector<torch::Tensor> parameters() const;
@@ -54,6 +76,17 @@ struct Weights {
 /// Name and shape of every tensor that Weights::named() gives, without allocating any.
 std::vector<std::pair<std::string, std::vector<std::int64_t>>> tensor_shapes(
     const ModelConfig& config);
+
+/// One Hugging Face module in a slot: its rows of the slot's weight, bias and output.
+struct SlotModule {
+  std::string name;  // as transformers' named_modules() says: "model.layers.3.self_attn.q_proj"
+  std::int64_t first = 0, rows = 0;
+  std::int64_t inputs = 0;
+};
+
+/// The modules of a slot in the order of their rows. A module that transformers fuses (GPT-2's
+/// c_attn, NeoX's query_key_value) is one entry; its rows are in transformers' own order.
+std::vector<SlotModule> slot_modules(const ModelConfig& config, std::int64_t layer, Slot slot);
 
 /// "float32" or "bfloat16".
 torch::Dtype parse_dtype(std::string_view name);

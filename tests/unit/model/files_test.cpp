@@ -1,4 +1,5 @@
 // Safetensors files and config.json: round trips, and messages for damaged or foreign ones.
+#include <cmath>
 #include <cstring>
 
 #include "catch.hpp"
@@ -164,21 +165,165 @@ TEST_CASE("config.json: what is read, what is refused") {
 
   using Json = nlohmann::json;
   CHECK(config_error([](Json& c) { c["eos_token_id"] = {2, 5}; }).empty());
-  CHECK_THAT(
-      config_error([](Json& c) { c["architectures"] = {"GPT2LMHeadModel"}; }),
-      Contains("config.json") && Contains("GPT2LMHeadModel") && Contains("LlamaForCausalLM"));
+  CHECK_THAT(config_error([](Json& c) { c["architectures"] = {"T5ForConditionalGeneration"}; }),
+             Contains("config.json") && Contains("T5ForConditionalGeneration") &&
+                 Contains("LlamaForCausalLM"));
   CHECK_THAT(config_error([](Json& c) { c.erase("hidden_size"); }), Contains("hidden_size"));
   CHECK_THAT(config_error([](Json& c) { c.erase("architectures"); }), Contains("architectures"));
   CHECK_THAT(config_error([](Json& c) { c["hidden_size"] = "big"; }), Contains("hidden_size"));
   CHECK_THAT(config_error([](Json& c) { c["num_key_value_heads"] = 3; }), Contains("multiple"));
   CHECK_THAT(config_error([](Json& c) { c["num_hidden_layers"] = 0; }), Contains("positive"));
   CHECK_THAT(config_error([](Json& c) { c["head_dim"] = 7; }), Contains("even"));
-  CHECK_THAT(config_error([](Json& c) { c["hidden_act"] = "gelu"; }), Contains("gelu"));
-  CHECK_THAT(config_error([](Json& c) { c["attention_bias"] = true; }), Contains("attention_bias"));
+  CHECK_THAT(config_error([](Json& c) { c["hidden_act"] = "mish"; }),
+             Contains("mish") && Contains("silu"));
   CHECK_THAT(config_error([](Json& c) {
-               c["rope_scaling"] = {{"rope_type", "yarn"}};
+               c["quantization_config"] = {{"bits", 4}};
              }),
-             Contains("yarn") && Contains("llama3"));
+             Contains("quantization_config"));
+  CHECK_THAT(config_error([](Json& c) {
+               c["rope_scaling"] = {{"rope_type", "longrope"}};
+             }),
+             Contains("longrope") && Contains("llama3"));
+  CHECK_THAT(config_error([](Json& c) {
+               c["rope_scaling"] = {{"type", "linear"}};
+             }),
+             Contains("factor"));
+  CHECK_THAT(config_error([](Json& c) { c["partial_rotary_factor"] = 0.5; }),
+             Contains("partial_rotary_factor"));
   const TemporaryFolder folder;
   CHECK_THAT(input_error([&] { ModelConfig::read(folder / "nowhere"); }), Contains("nowhere"));
+}
+
+TEST_CASE("safetensors: headers that promise the impossible") {
+  const TemporaryFolder folder;
+  const auto file = folder / "model.safetensors";
+  const auto header_error = [&](const std::string& header) {
+    write_raw(file, header.size(), header, 32);
+    return reading_error(file);
+  };
+  const auto entry = [](const std::string& shape, const std::string& offsets) {
+    return R"({"dtype":"F32","shape":)" + shape + R"(,"data_offsets":)" + offsets + "}";
+  };
+  CHECK(header_error("{\"a\":" + entry("[4]", "[0,16]") + ",\"b\":" + entry("[4]", "[16,32]") + "}")
+            .empty());
+  for (const char* shape :
+       {"[-4]", "[4.0]", "[\"4\"]", "4", "[4294967296,4294967296,4294967296]"}) {
+    CHECK_THAT(header_error("{\"odd\":" + entry(shape, "[0,16]") + "}"),
+               Contains("'odd'") && Contains("malformed"));
+  }
+  for (const char* offsets : {"[-16,0]", "[0]", "[0,16,32]", "[0.0,16.0]", "\"0,16\""}) {
+    CHECK_THAT(header_error("{\"odd\":" + entry("[4]", offsets) + "}"),
+               Contains("'odd'") && Contains("malformed"));
+  }
+  CHECK_THAT(header_error("{\"odd\":" + entry("[4]", "[32,48]") + "}"), Contains("'odd'"));
+  CHECK_THAT(
+      header_error("{\"a\":" + entry("[4]", "[0,16]") + ",\"b\":" + entry("[4]", "[8,24]") + "}"),
+      Contains("'a'") && Contains("'b'") && Contains("overlap"));
+  CHECK_THAT(
+      header_error("{\"a\":" + entry("[4]", "[0,16]") + ",\"b\":" + entry("[4]", "[0,16]") + "}"),
+      Contains("'b'"));
+}
+
+TEST_CASE("an index that lies about its shards") {
+  const TemporaryFolder folder;
+  const auto index = folder / "model.safetensors.index.json";
+  write_safetensors(folder / "one", {{"a", torch::ones({2})}}, {});
+  write_safetensors(folder / "two", {{"b", torch::ones({2})}}, {});
+  const auto index_error = [&](const nlohmann::json& map) {
+    write_file(index, nlohmann::json{{"weight_map", map}}.dump());
+    return input_error([&] { SafetensorsReader::open_directory(folder.path()); });
+  };
+  CHECK(index_error({{"a", "one"}, {"b", "two"}}).empty());
+  CHECK_THAT(index_error({{"a", 1}}), Contains(index.string()) && Contains("'a'"));
+  CHECK_THAT(index_error({{"a", "../one"}}), Contains("../one"));
+  CHECK_THAT(index_error({{"a", ""}}), Contains("'a'"));
+  CHECK_THAT(index_error({{"a", "two"}, {"b", "one"}}), Contains("'a'") && Contains("two"));
+  CHECK_THAT(index_error({{"a", "one"}, {"c", "two"}}), Contains("'c'") && Contains("missing"));
+  write_safetensors(folder / "two", {{"a", torch::ones({2})}}, {});
+  CHECK_THAT(index_error({{"a", "one"}, {"b", "two"}}), Contains("'a'") && Contains("too"));
+  write_file(index, "[]");
+  CHECK_THAT(input_error([&] { SafetensorsReader::open_directory(folder.path()); }),
+             Contains("weight_map"));
+}
+
+TEST_CASE("tensors that the config has no place for, and buffers that are none") {
+  const TemporaryFolder folder;
+  std::filesystem::copy_file(model_data("llama-tied") / "config.json", folder / "config.json");
+  const auto file = folder / "model.safetensors";
+  const Weights weights = tiny_model().weights;
+  const auto error_with = [&](const std::string& name, const torch::Tensor& tensor) {
+    NamedTensors tensors = weights.named();
+    tensors.emplace_back(name, tensor);
+    write_safetensors(file, tensors, {});
+    return input_error([&] { Weights::load(folder.path(), torch::kFloat32, torch::kCPU); });
+  };
+  CHECK(error_with("model.layers.0.self_attn.rotary_emb.inv_freq", torch::ones({4})).empty());
+  CHECK(error_with("lm_head.weight", weights.embedding).empty());
+  CHECK_THAT(error_with("lm_head.weight", weights.embedding + 1),
+             Contains("lm_head.weight") && Contains("tie_word_embeddings"));
+  CHECK_THAT(error_with("model.layers.2.input_layernorm.weight", torch::ones({32})),
+             Contains(file.string()) && Contains("model.layers.2.") && Contains("no place"));
+  NamedTensors tensors = weights.named();
+  tensors.front().second = torch::ones(tensors.front().second.sizes(), torch::kInt64);
+  write_safetensors(file, tensors, {});
+  CHECK_THAT(input_error([&] { Weights::load(folder.path(), torch::kFloat32, torch::kCPU); }),
+             Contains(tensors.front().first) && Contains("I64"));
+}
+
+TEST_CASE("config keys that change the arithmetic beyond what is supported are refused by name") {
+  const auto refusal = [](const char* family, const nlohmann::json& changes) {
+    const TemporaryFolder folder;
+    nlohmann::json config = read_json(model_data("families") / family / "config.json");
+    config.update(changes);
+    write_file(folder / "config.json", config.dump());
+    return input_error([&] { ModelConfig::read(folder.path()); });
+  };
+  struct Refused {
+    const char *family, *key;
+    nlohmann::json value;
+  };
+  const std::vector<Refused> list = {
+      {"opt", "word_embed_proj_dim", 16},
+      {"opt", "do_layer_norm_before", false},
+      {"opt", "_remove_final_layer_norm", true},
+      {"opt", "layer_norm_elementwise_affine", false},
+      {"bloom", "apply_residual_connection_post_layernorm", true},
+      {"gpt2", "add_cross_attention", true},
+      {"gpt2", "activation_function", "gelu_10"},
+      {"gptj", "rotary_dim", 3},
+      {"gemma2", "use_bidirectional_attention", true},
+      {"gemma3", "attn_logit_softcapping", 5.0},
+      {"qwen3", "layer_types", {"chunked_attention", "full_attention"}},
+      {"qwen3", "layer_types", {"full_attention"}},
+      {"mistral", "layer_types", {"full_attention", "full_attention"}},
+      {"mistral", "sliding_window", -3},
+      {"gpt_neox", "use_parallel_residual", "yes"},
+      {"llama", "num_attention_heads", 4.0},
+      {"llama", "rms_norm_eps", 0},
+      {"llama", "vocab_size", 1e300},
+      {"llama", "hidden_size", 4611686018427387904},
+  };
+  for (const Refused& one : list) {
+    INFO(one.family << ": " << one.key << " = " << one.value.dump());
+    const std::string message = refusal(one.family, {{one.key, one.value}});
+    const std::string named = std::string(one.key) == "rotary_dim" ? "rotary" : one.key;
+    CHECK_THAT(message, Contains("config.json") && Contains(named));
+  }
+  CHECK_THAT(refusal("llama", {{"rope_parameters", {{"rope_type", "yarn"}, {"rope_theta", 1}}}}),
+             Contains("rope_parameters"));
+}
+
+TEST_CASE("yarn: what scales sine and cosine, as transformers computes it") {
+  const auto factor = [](const nlohmann::json& keys) {
+    const TemporaryFolder folder;
+    nlohmann::json config = read_json(model_data("families") / "llama" / "config-yarn.json");
+    config["rope_parameters"].update(keys);
+    write_file(folder / "config.json", config.dump());
+    return ModelConfig::read(folder.path()).rope.attention_factor;
+  };
+  CHECK(factor(nlohmann::json::object()) == Approx(0.1 * std::log(4.0) + 1));
+  CHECK(factor({{"attention_factor", 1.3}}) == Approx(1.3));
+  CHECK(factor({{"factor", 0.5}}) == 1);
+  CHECK(factor({{"mscale", 2}, {"mscale_all_dim", 1}}) ==
+        Approx((0.2 * std::log(4.0) + 1) / (0.1 * std::log(4.0) + 1)));
 }

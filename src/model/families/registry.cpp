@@ -1,0 +1,42 @@
+// The list of families.
+#include <algorithm>
+#include <array>
+
+#include "../family.hpp"
+#include "factsweep/core/error.hpp"
+
+namespace factsweep {
+
+extern const Family kLlama, kMistral, kQwen2, kQwen3, kGpt2, kGptNeoX, kGptJ, kOpt, kBloom, kGemma1,
+    kGemma2, kGemma3;
+
+namespace {
+
+constexpr std::array kFamilies = {&kLlama, &kMistral, &kQwen2, &kQwen3,  &kGpt2,   &kGptNeoX,
+                                  &kGptJ,  &kOpt,     &kBloom, &kGemma1, &kGemma2, &kGemma3};
+
+}  // namespace
+
+const Family* find_family(const std::string& architecture) {
+  for (const Family* family : kFamilies) {
+    const auto& names = family->architectures;
+    if (std::find(names.begin(), names.end(), architecture) != names.end()) return family;
+  }
+  return nullptr;
+}
+
+const Family& family_of(const ModelConfig& config) {
+  const Family* family = find_family(config.architecture);
+  require(family != nullptr, "family_of: a config of no known architecture");
+  return *family;
+}
+
+std::vector<std::string> supported_architectures() {
+  std::vector<std::string> names;
+  for (const Family* family : kFamilies) {
+    names.insert(names.end(), family->architectures.begin(), family->architectures.end());
+  }
+  return names;
+}
+
+}  // namespace factsweep

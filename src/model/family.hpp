@@ -1,0 +1,58 @@
+// What sets one family of models apart: how its config.json reads as our switches, and what its
+// checkpoints call our tensors. A new family is one file in families/ and one line in registry.cpp.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "config_reader.hpp"
+#include "factsweep/model/config.hpp"
+
+namespace factsweep {
+
+/// Names of modules; ".weight" and ".bias" follow. Those of a layer come behind root + layers +
+/// number + "." The defaults are Llama's. A name whose tensors the config does not have is unused.
+struct CheckpointNames {
+  std::string root = "model.";  // files saved from the bare model lack it
+  std::string embedding = "embed_tokens", positions = {}, norm_embedding = {};
+  std::string layers = "layers.";
+  std::string norm_attention = "input_layernorm";
+  std::vector<std::string> qkv = {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"};
+  std::string norm_query = "self_attn.q_norm", norm_key = "self_attn.k_norm";
+  std::string output = "self_attn.o_proj";
+  std::string norm_attention_behind = {};
+  std::string norm_mlp = "post_attention_layernorm";
+  std::vector<std::string> up = {"mlp.gate_proj", "mlp.up_proj"};
+  std::string down = "mlp.down_proj";
+  std::string norm_mlp_behind = {};
+  std::string norm = "norm";
+  std::vector<std::string> heads = {"lm_head"};  // the first is ours to write, all are read
+  bool transposed = false;                       // matrices of the layers stored [in, out]
+  std::vector<std::string> buffers = {".rotary_emb.inv_freq"};  // endings; stored but no parameters
+};
+
+struct Family {
+  std::vector<std::string> architectures;  // config.json's "architectures"
+  /// Everything but architecture, eos, source and stored names.
+  ModelConfig (*read)(const ConfigReader& reader);
+  CheckpointNames names;
+};
+
+/// Null when no family knows the architecture.
+const Family* find_family(const std::string& architecture);
+const Family& family_of(const ModelConfig& config);
+std::vector<std::string> supported_architectures();
+
+/// Sizes, biases, rotary embedding and layer types under the keys that Llama introduced and most
+/// later families share.
+ModelConfig read_llama_keys(const ConfigReader& reader);
+/// rope_parameters (transformers 5) or rope_theta and rope_scaling (before).
+RopeConfig read_rope(const ConfigReader& reader, double default_theta, std::int64_t positions);
+/// The parameters of one object, for families with one per layer type.
+RopeConfig read_rope_object(const ConfigReader& object, double theta, std::int64_t positions);
+/// ModelConfig::windows from "layer_types"; `sliding(i)` where the key is absent. Empty when no
+/// layer slides.
+std::vector<std::int64_t> read_windows(const ConfigReader& reader, std::int64_t layers,
+                                       bool (*sliding)(const ConfigReader&, std::int64_t));
+
+}  // namespace factsweep
