@@ -21,6 +21,7 @@ nlohmann::json describe(const std::string& base, const nlohmann::json& changes) 
   return description;
 }
 
+/// The cases of `base` beside it; returns how many texts were compared.
 int check_cases(const std::string& base) {
   int checked = 0;
   for (const auto& entry : read_json(testing::stored(base + "_cases.json"))) {
@@ -40,6 +41,25 @@ int check_cases(const std::string& base) {
   return checked;
 }
 
+/// Words of thousands of characters, of which only a checksum is stored.
+void check_long(const std::string& base) {
+  const auto tokenizer = Tokenizer::load(testing::stored(base));
+  for (const auto& entry : read_json(testing::stored(base + "_long.json"))) {
+    std::string text;
+    for (int i = 0; i < entry.at("repeat").at(1).get<int>(); ++i) {
+      text += entry.at("repeat").at(0).get<std::string>();
+    }
+    INFO(base << ": " << entry.at("repeat"));
+    const Ids ids = tokenizer->encode(text);
+    std::int64_t sum = 0;
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      sum += static_cast<std::int64_t>(i + 1) * ids[i];
+    }
+    CHECK(ids.size() == entry.at("count").get<std::size_t>());
+    CHECK(sum % 1000003 == entry.at("checksum").get<std::int64_t>());
+  }
+}
+
 }  // namespace
 
 TEST_CASE("byte-level BPE encodes and decodes as Hugging Face's tokenizers") {
@@ -48,6 +68,41 @@ TEST_CASE("byte-level BPE encodes and decodes as Hugging Face's tokenizers") {
 
 TEST_CASE("BPE with byte fallback encodes and decodes as Hugging Face's tokenizers") {
   CHECK(check_cases("tiny_fallback") > 50);
+}
+
+TEST_CASE("every normalizer and pre-tokenizer does what Hugging Face's does") {
+  CHECK(check_cases("tiny_edges") > 250);
+  check_long("tiny_edges");
+}
+
+TEST_CASE("WordPiece and its surroundings are those of Hugging Face") {
+  CHECK(check_cases("tiny_wordpiece") > 40);
+  check_long("tiny_wordpiece");
+}
+
+TEST_CASE("WordLevel is that of Hugging Face") {
+  CHECK(check_cases("tiny_wordlevel") > 5);
+  check_long("tiny_wordlevel");
+}
+
+TEST_CASE("Unigram and its table of replacements are those of Hugging Face") {
+  CHECK(check_cases("tiny_unigram") > 25);
+  check_long("tiny_unigram");
+}
+
+TEST_CASE("the pieces of WordPiece are what a token adds to the text") {
+  const auto tokenizer = Tokenizer::load(testing::stored("tiny_wordpiece"));
+  const Ids ids = tokenizer->encode("the naive cafes do.");
+  CHECK(testing::pieces_of(*tokenizer, ids) == " the naive cafes do.");
+  CHECK(tokenizer->decode(ids) == "the naive cafes do.");
+  CHECK(tokenizer->piece(ids[2]) == "ive");
+}
+
+TEST_CASE("the pieces of Unigram carry their space") {
+  const auto tokenizer = Tokenizer::load(testing::stored("tiny_unigram"));
+  const Ids ids = tokenizer->encode("the town of Kenya");
+  CHECK(testing::pieces_of(*tokenizer, ids) == " the town of Kenya");
+  CHECK(tokenizer->piece(1).empty());
 }
 
 TEST_CASE("the pieces of a byte-level tokenizer join to the text, byte by byte") {
