@@ -77,13 +77,13 @@ void read_components(const Component& root, Parts& parts) {
   if (root.has("decoder")) parts.decoder = Decoder(root.at("decoder"));
 }
 
-PostProcessor bos_and_eos(const TokenizerConfig& config, const Vocabulary& vocabulary) {
-  PostProcessor around;
+void add_bos_and_eos(const TokenizerConfig& config, Parts& parts) {
+  Vocabulary vocabulary = parts.model->vocabulary();
+  join_added_tokens(parts.added_tokens, config, vocabulary);
   const auto bos = config.id_of("bos_token", vocabulary);
   const auto eos = config.id_of("eos_token", vocabulary);
-  if (config.add_bos_token.value_or(false) && bos) around.before = {*bos};
-  if (config.add_eos_token.value_or(false) && eos) around.after = {*eos};
-  return around;
+  if (config.add_bos_token.value_or(false) && bos) parts.post_processor.before = {*bos};
+  if (config.add_eos_token.value_or(false) && eos) parts.post_processor.after = {*eos};
 }
 
 namespace {

@@ -42,8 +42,8 @@ class Pipeline final : public TokenizerBase {
 /// Normalizer, pre-tokenizer, decoder from the keys of `root` that are there.
 void read_components(const Component& root, Parts& parts);
 
-/// BOS and EOS as tokenizer_config.json's add_bos_token and add_eos_token ask for.
-PostProcessor bos_and_eos(const TokenizerConfig& config, const Vocabulary& vocabulary);
+/// Sets the post-processor that tokenizer_config.json's add_bos_token and add_eos_token ask for.
+void add_bos_and_eos(const TokenizerConfig& config, Parts& parts);
 
 /// `tokenizer.json` of `directory`. UnknownComponent where it needs something that is not
 /// implemented.

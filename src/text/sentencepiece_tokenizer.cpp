@@ -176,9 +176,7 @@ std::unique_ptr<Tokenizer> load_sentencepiece(const fs::path& directory) {
     steps.push_back(std::move(parts.normalizer));
     parts.normalizer = chain(std::move(steps));
   }
-  Vocabulary vocabulary = parts.model->vocabulary();
-  join_added_tokens(parts.added_tokens, config, vocabulary);
-  parts.post_processor = bos_and_eos(config, vocabulary);
+  add_bos_and_eos(config, parts);
   return std::make_unique<Pipeline>(std::move(parts), config);
 }
 

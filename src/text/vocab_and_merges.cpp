@@ -96,9 +96,9 @@ std::unique_ptr<Tokenizer> load_vocab_and_merges(const fs::path& directory) {
       read_vocabulary({vocabulary, vocab_path.string()}), merges.merges, BpeOptions{},
       [&](std::size_t i) { return fmt::format("{}:{}", merges_path.string(), merges.lines[i]); });
   assume_end_of_text(config, model->vocabulary());
-  PostProcessor around = bos_and_eos(config, model->vocabulary());
-  Parts parts{.model = std::move(model), .post_processor = std::move(around)};
+  Parts parts{.model = std::move(model)};
   read_components(root, parts);
+  add_bos_and_eos(config, parts);
   return std::make_unique<Pipeline>(std::move(parts), config);
 }
 

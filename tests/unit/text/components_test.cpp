@@ -1,5 +1,6 @@
 // Every component of tokenizer.json against what the tokenizers library of Hugging Face made of it
 // (tests/parity/make_tokenizer_references.py wrote the expected ids and texts).
+#include "factsweep/core/random.hpp"
 #include "text_support.hpp"
 
 namespace factsweep {
@@ -19,6 +20,17 @@ nlohmann::json describe(const std::string& base, const nlohmann::json& changes) 
     }
   }
   return description;
+}
+
+void append_utf8(std::string& text, char32_t code) {
+  if (code < 0x80) {
+    text += static_cast<char>(code);
+    return;
+  }
+  const int more = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
+  const int mark[] = {0, 0xc0, 0xe0, 0xf0};
+  text += static_cast<char>(mark[more] | static_cast<int>(code >> (6 * more)));
+  for (int i = more - 1; i >= 0; --i) text += static_cast<char>(0x80 | (code >> (6 * i) & 0x3f));
 }
 
 /// The cases of `base` beside it; returns how many texts were compared.
@@ -116,6 +128,26 @@ TEST_CASE("the pieces of a byte-level tokenizer join to the text, byte by byte")
   REQUIRE(emoji.size() == 4);
   CHECK(tokenizer->decode(Ids{emoji[0], emoji[1]}) == "\ufffd");
   CHECK(tokenizer->piece(emoji[0]) == "\xf0");
+}
+
+TEST_CASE("any UTF-8 comes back from bytes, and any bytes are encoded without harm") {
+  const auto tokenizer = Tokenizer::load(testing::stored("tiny_bpe"));
+  CounterRandom random(hash_text("round trip"));
+  for (int round = 0; round < 2000; ++round) {
+    std::string text;
+    std::string bytes;
+    for (std::uint64_t i = random.below(30); i > 0; --i) {
+      const std::uint64_t widest[] = {0x80, 0x800, 0xd800, 0x110000};
+      const auto code = static_cast<char32_t>(random.below(widest[random.below(4)]));
+      if (code < 0xd800 || code > 0xdfff) append_utf8(text, code);
+      bytes += static_cast<char>(random.below(256));
+    }
+    INFO("round " << round);
+    CHECK(tokenizer->decode(tokenizer->encode(text)) == text);
+    CHECK(testing::pieces_of(*tokenizer, tokenizer->encode(text)) == text);
+    const Ids ids = tokenizer->encode(bytes);
+    CHECK(tokenizer->encode(tokenizer->decode(ids)) == ids);
+  }
 }
 
 TEST_CASE("ill-formed UTF-8 is encoded as replacement marks") {
