@@ -23,6 +23,7 @@ int main(int argc, char** argv) {
     if (command == "tokenize") return cli::tokenize(words);
     if (command == "generate") return cli::generate(words);
     if (command == "score") return cli::score(words);
+    if (command == "embed") return cli::embed(words);
     if (command == "export") return cli::export_point(words);
     return cli::usage(command);
   });

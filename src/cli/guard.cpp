@@ -19,6 +19,7 @@ constexpr const char* kUsage =
   factsweep status FILE [--follow]                           how far a sweep is
   factsweep world --output DIR [--help]                      an invented world and a small model trained on it
   factsweep tokenize | generate | score --model DIR [--help] one model at a desk, JSON lines in and out
+  factsweep embed --model DIR [--help]                       sentence embeddings by an encoder, JSON lines in, JSON lines or .npy out
   factsweep export FILE --point ID --model DIR --output DIR  a fine-tuned model as a Hugging Face directory
 
 Exit codes: 0 done, 1 bug, 2 bad deck or flag, 3 environment, 4 some points failed, 5 stopped with work left.
@@ -50,7 +51,7 @@ ExitCode usage(const std::string& command) {
   if (command != "--help" && command != "-h" && command != "help") {
     throw InputError(
         fmt::format("'{}' is no command of factsweep. Known: run, plan, status, world, tokenize, "
-                    "generate, score, export, --help.",
+                    "generate, score, embed, export, --help.",
                     command));
   }
   std::fputs(kUsage, stdout);

@@ -19,6 +19,7 @@ ExitCode world(const Words& words);
 ExitCode tokenize(const Words& words);
 ExitCode generate(const Words& words);
 ExitCode score(const Words& words);
+ExitCode embed(const Words& words);
 ExitCode export_point(const Words& words);
 
 }  // namespace factsweep::cli
