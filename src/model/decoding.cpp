@@ -107,6 +107,7 @@ class Decoding {
   /// Draws the next token of every answer; false when all have ended.
   bool choose() {
     if (states_.empty()) return false;
+    // one candidate is no distribution; with top_k = 1 branch() takes the first of two
     const std::int64_t top_k = settings_.top_k > 0 ? std::max<std::int64_t>(settings_.top_k, 2)
                                                    : model_.weights.config.vocabulary;
     const Candidates candidates =
@@ -123,7 +124,7 @@ class Decoding {
     std::map<TokenId, std::vector<Draw>> children;
     const auto ids = candidates.row_ids(row);
     for (Draw draw : state.draws) {
-      const TokenId token = draw.sample == kGreedy
+      const TokenId token = draw.sample == kGreedy || settings_.top_k == 1
                                 ? ids.front()
                                 : pick(ids, candidates.row_probabilities(row), draw.random);
       children[token].push_back(draw);

@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include <chrono>
+#include <unordered_map>
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/file.hpp"
@@ -45,13 +46,21 @@ void train_tokenizer(const World& world, const WorldSettings& settings,
   }
   std::string model;
   Lines source(sentences);
-  const auto status = sentencepiece::SentencePieceTrainer::Train(
-      fmt::format("--model_type=bpe --vocab_size={} --byte_fallback=true "
-                  "--normalization_rule_name=identity --remove_extra_whitespaces=false "
-                  "--character_coverage=1.0 --hard_vocab_limit=false --num_threads=1 "
-                  "--minloglevel=2 --unk_id=0 --bos_id=1 --eos_id=2 --pad_id=-1",
-                  settings.vocabulary),
-      &source, &model);
+  const std::unordered_map<std::string, std::string> flags = {
+      {"minloglevel", "2"},  // as a map: the form with one string logs before it reads this
+      {"model_type", "bpe"},
+      {"vocab_size", std::to_string(settings.vocabulary)},
+      {"byte_fallback", "true"},
+      {"normalization_rule_name", "identity"},
+      {"remove_extra_whitespaces", "false"},
+      {"character_coverage", "1.0"},
+      {"hard_vocab_limit", "false"},
+      {"num_threads", "1"},
+      {"unk_id", "0"},
+      {"bos_id", "1"},
+      {"eos_id", "2"},
+      {"pad_id", "-1"}};
+  const auto status = sentencepiece::SentencePieceTrainer::Train(flags, &source, &model);
   if (!status.ok())
     throw InputError("world: SentencePiece cannot train a tokenizer: " + status.ToString());
   write_file(directory / "tokenizer.model", model);

@@ -58,8 +58,11 @@ class Trajectory {
     resume(checkpoint);
     last_save_ = Clock::now();
     try {
-      if (trainer_->steps_done() == 0) evaluate(0);
-      while (epoch_done() < settings_.epochs) train_epoch(checkpoint);
+      evaluate_if_due();
+      while (epoch_done() < settings_.epochs) {
+        train_epoch(checkpoint);
+        evaluate_if_due();
+      }
     } catch (const StopRequested&) {
       if (!checkpoint.empty()) trainer_->save(checkpoint, state());
       throw;
@@ -131,12 +134,10 @@ class Trajectory {
       const Trainer::StepLoss loss = trainer_->step();
       loss_sum_ += loss.sum;
       loss_tokens_ += loss.answer_tokens;
-      const bool ends_epoch = epoch_done() == epoch;
-      if (ends_epoch) {
+      if (epoch_done() == epoch) {
         curves_["loss"][static_cast<std::size_t>(epoch)] =
             loss_sum_ / static_cast<double>(loss_tokens_);
         loss_sum_ = loss_tokens_ = 0;
-        evaluate(epoch);
       }
       const double interval = deck_.seconds("run.checkpoint_interval");
       if (!checkpoint.empty() && interval > 0 &&
@@ -144,20 +145,29 @@ class Trajectory {
         trainer_->save(checkpoint, state());
         last_save_ = Clock::now();
       }
-      bench_.step(static_cast<double>(trainer_->steps_done()) /
-                      static_cast<double>(trainer_->steps_per_epoch() * settings_.epochs),
-                  3 * loss.tokens);
+      tell(3 * loss.tokens);
     }
+  }
+
+  void tell(std::int64_t tokens) {
+    bench_.step(static_cast<double>(trainer_->steps_done()) /
+                    static_cast<double>(trainer_->steps_per_epoch() * settings_.epochs),
+                tokens);
+  }
+
+  /// A run stopped inside an evaluation repeats it.
+  void evaluate_if_due() {
+    if (evaluated_ == epoch_done()) return;
+    evaluate(epoch_done());
+    evaluated_ = epoch_done();
   }
 
   void evaluate(std::int64_t epoch) {
     const auto at = static_cast<std::size_t>(epoch);
     const Model now = base_.with(trainer_->weights());
-    const std::function<void(std::int64_t)> quiet = [](std::int64_t) {
-    };  // a stop waits for the epoch's numbers
-    const std::vector<std::uint8_t> fitted = sets_[0].ask(now, quiet),
-                                    dev = sets_[1].ask(now, quiet),
-                                    tested = sets_[2].ask(now, quiet);
+    const std::function<void(std::int64_t)> step = [&](std::int64_t tokens) { tell(tokens); };
+    const std::vector<std::uint8_t> fitted = sets_[0].ask(now, step), dev = sets_[1].ask(now, step),
+                                    tested = sets_[2].ask(now, step);
     const auto all = [](std::size_t) { return true; };
     const auto of_member = [&](std::size_t i) {
       return category_[static_cast<std::size_t>(members_[i])];
@@ -248,12 +258,13 @@ class Trajectory {
     const auto bytes = [](const std::vector<std::uint8_t>& values) {
       return torch::tensor(std::vector<std::int64_t>(values.begin(), values.end()), torch::kInt64);
     };
-    return {{"curves", torch::tensor(flat, torch::kFloat64)},
-            {"best", torch::tensor({static_cast<double>(best_epoch_), best_score_, loss_sum_,
-                                    static_cast<double>(loss_tokens_)},
-                                   torch::kFloat64)},
-            {"best_outcomes", bytes(best_outcomes_)},
-            {"final_outcomes", bytes(final_outcomes_)}};
+    return {
+        {"curves", torch::tensor(flat, torch::kFloat64)},
+        {"best", torch::tensor({static_cast<double>(best_epoch_), best_score_, loss_sum_,
+                                static_cast<double>(loss_tokens_), static_cast<double>(evaluated_)},
+                               torch::kFloat64)},
+        {"best_outcomes", bytes(best_outcomes_)},
+        {"final_outcomes", bytes(final_outcomes_)}};
   }
 
   void resume(const std::filesystem::path& checkpoint) {
@@ -280,6 +291,7 @@ class Trajectory {
     best_score_ = best[1];
     loss_sum_ = best[2];
     loss_tokens_ = static_cast<std::int64_t>(best[3]);
+    evaluated_ = static_cast<std::int64_t>(best[4]);
     best_outcomes_ = outcomes("best_outcomes");
     final_outcomes_ = outcomes("final_outcomes");
   }
@@ -300,6 +312,7 @@ class Trajectory {
   std::map<std::string, std::vector<double>> curves_;
   double loss_sum_ = 0;
   std::int64_t loss_tokens_ = 0;
+  std::int64_t evaluated_ = -1;  // last epoch whose numbers are in the curves
   std::int64_t best_epoch_ = 0;
   double best_score_ = 0;
   std::vector<std::uint8_t> best_outcomes_, final_outcomes_;

@@ -171,6 +171,17 @@ TEST_CASE("samples are those of a plain loop, whatever is decoded beside them") 
   }
 }
 
+TEST_CASE("with top_k = 1 every sample is the greedy answer") {
+  const Model model = tiny_model();
+  auto list = requests(4);
+  for (DecodeRequest& request : list) request.greedy = true;
+  const auto answers =
+      decode(model, list, {.max_new_tokens = 6, .temperature = 1, .top_k = 1}, kAlways, kNoStep);
+  for (const auto& of_request : answers) {
+    for (const Decoded& sample : of_request) CHECK(sample.ids == of_request.front().ids);
+  }
+}
+
 TEST_CASE("answers end at EOS, at a newline, at the limit, and when they are no longer alive") {
   const Model model = tiny_model();
   const auto list = requests(40);
