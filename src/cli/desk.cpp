@@ -10,6 +10,7 @@
 #include <iterator>
 
 #include "device_report.hpp"
+#include "factsweep/adapter/lora.hpp"
 #include "factsweep/cli/commands.hpp"
 #include "factsweep/core/file.hpp"
 #include "factsweep/core/random.hpp"
@@ -37,7 +38,9 @@ po::options_description model_options() {
   options.add_options()("device", po::value<std::string>()->default_value("auto"),
                         "cpu | cuda | auto")(
       "dtype", po::value<std::string>()->default_value("float32"), "float32 | bfloat16")(
-      "threads", po::value<int>()->default_value(0), "CPU threads; 0: all cores");
+      "threads", po::value<int>()->default_value(0), "CPU threads; 0: all cores")(
+      "adapter", po::value<std::vector<std::string>>(),
+      "PEFT LoRA directory; several add up (--adapter A --adapter B)");
   return options;
 }
 
@@ -97,7 +100,13 @@ Model load_model(const po::variables_map& flags) {
   const torch::Device device = choose_device(device_name, 0);
   if (dtype == "bfloat16" && device.is_cpu()) warn_of_slow_bfloat16();
   if (flags["threads"].as<int>() > 0) at::set_num_threads(flags["threads"].as<int>());
-  return Model::load(flags["model"].as<std::string>(), parse_dtype(dtype), device);
+  Model model = Model::load(flags["model"].as<std::string>(), parse_dtype(dtype), device);
+  if (flags.count("adapter") == 0) return model;
+  std::vector<LoraAdapter> adapters;
+  for (const std::string& directory : flags["adapter"].as<std::vector<std::string>>())
+    adapters.push_back(LoraAdapter::load(directory, model.weights));
+  model.weights = with_adapters(model.weights, adapters);
+  return model;
 }
 
 std::vector<TokenId> encode_prompt(const Model& model, const nlohmann::json& record) {

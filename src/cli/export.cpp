@@ -1,9 +1,11 @@
-// `factsweep export`: the fine-tuned model of one point as a Hugging Face directory.
+// `factsweep export`: the fine-tuned model of one point as a Hugging Face directory, or its LoRA
+// adapter as a PEFT directory.
 #include <fmt/format.h>
 #include <torch/torch.h>
 
 #include <map>
 
+#include "factsweep/adapter/lora.hpp"
 #include "factsweep/cli/commands.hpp"
 #include "factsweep/core/console.hpp"
 #include "factsweep/model/weights.hpp"
@@ -49,46 +51,92 @@ void add_deltas(const Weights& weights, const std::vector<StoredDelta>& deltas,
   }
 }
 
-}  // namespace
+NamedTensors adapter_tensors(const StoredDeltas& deltas) {
+  NamedTensors tensors;
+  for (const StoredDelta& delta : deltas.tensors) {
+    const std::vector<std::int64_t> shape(delta.shape.begin(), delta.shape.end());
+    tensors.emplace_back(delta.name,
+                         torch::from_blob(const_cast<std::byte*>(delta.values.bytes.data()), shape,
+                                          torch::kFloat32));
+  }
+  return tensors;
+}
 
-ExitCode export_point(const Words& words) {
-  std::string file, point, output, model, when = "final", format = "hf", dtype = "float32";
-  po::options_description options;
-  options.add_options()("file", po::value(&file)->required(),
-                        "results file; may stand without --file")(
-      "point", po::value(&point)->required(), "id of the point, as in /points/id")(
-      "output", po::value(&output)->required(), "folder to write")(
-      "model", po::value(&model)->required(), "base model directory")(
-      "when", po::value(&when)->default_value(when), "final | early_stop")(
-      "format", po::value(&format)->default_value(format), "hf: a whole model directory")(
-      "dtype", po::value(&dtype)->default_value(dtype),
-      "float32 | bfloat16 of the written weights");
-  Words rest = words;
-  if (!rest.empty() && !rest.front().starts_with("--")) rest.front() = "--file=" + rest.front();
-  po::variables_map flags;
-  if (!parse_flags("factsweep export FILE --point ID --model DIR --output DIR", options, rest,
-                   flags))
-    return ExitCode::done;
-  if (when != "final" && when != "early_stop")
-    throw InputError(fmt::format("command line: --when = '{}' is not final or early_stop.", when));
-  if (format != "hf")
-    throw InputError(
-        fmt::format("command line: --format = '{}' is not hf: full fine-tuning leaves no low-rank "
-                    "adapter to export.",
-                    format));
-  if (dtype != "float32" && dtype != "bfloat16")
-    throw InputError(
-        fmt::format("command line: --dtype = '{}' is not float32 or bfloat16.", dtype));
-  const std::vector<StoredDelta> deltas = read_deltas(file, point, when);
+/// `model` replaces the base model's path of the deck unless it is empty.
+void write_peft(const StoredDeltas& deltas, const std::string& model, torch::Dtype dtype,
+                const std::string& output) {
+  auto config = nlohmann::ordered_json::parse(deltas.adapter_config);
+  if (!model.empty()) config["base_model_name_or_path"] = model;
+  NamedTensors tensors = adapter_tensors(deltas);
+  for (auto& [name, tensor] : tensors) tensor = tensor.to(dtype);
+  write_adapter(output, config.dump(2) + "\n", tensors);
+}
+
+void write_hf(const StoredDeltas& deltas, const std::string& model, const std::string& dtype,
+              const std::string& output) {
   Weights weights = Weights::load(model, torch::kFloat32, torch::kCPU);
-  torch::NoGradGuard no_grad;
-  add_deltas(weights, deltas, model);
+  if (deltas.adapter_config.empty()) {
+    add_deltas(weights, deltas.tensors, model);
+  } else {
+    LoraAdapter::of(LoraConfig::parse(deltas.adapter_config, "the run's adapter_config"),
+                    adapter_tensors(deltas), weights, model)
+        .merge(weights);
+  }
   Weights written = weights.clone(parse_dtype(dtype));
   for (const char* key : {"torch_dtype", "dtype"}) {
     if (written.config.source.contains(key)) written.config.source[key] = dtype;
   }
   written.save(output);
   copy_companions(model, output);
+}
+
+}  // namespace
+
+ExitCode export_point(const Words& words) {
+  std::string file, point, output, model, when = "final", format = "auto", dtype = "float32";
+  po::options_description options;
+  options.add_options()("file", po::value(&file)->required(),
+                        "results file; may stand without --file")(
+      "point", po::value(&point)->required(), "id of the point, as in /points/id")(
+      "output", po::value(&output)->required(), "folder to write")(
+      "model", po::value(&model),
+      "base model directory; in a PEFT directory it replaces the deck's model.path")(
+      "when", po::value(&when)->default_value(when), "final | early_stop")(
+      "format", po::value(&format)->default_value(format),
+      "hf: a whole model directory (LoRA: merged); peft: a LoRA adapter; auto: peft for LoRA "
+      "points, "
+      "hf for others")("dtype", po::value(&dtype)->default_value(dtype),
+                       "float32 | bfloat16 of the written weights");
+  Words rest = words;
+  if (!rest.empty() && !rest.front().starts_with("--")) rest.front() = "--file=" + rest.front();
+  po::variables_map flags;
+  if (!parse_flags("factsweep export FILE --point ID --output DIR [--model DIR]", options, rest,
+                   flags))
+    return ExitCode::done;
+  if (when != "final" && when != "early_stop")
+    throw InputError(fmt::format("command line: --when = '{}' is not final or early_stop.", when));
+  if (format != "auto" && format != "hf" && format != "peft")
+    throw InputError(fmt::format("command line: --format = '{}' is not auto, hf or peft.", format));
+  if (dtype != "float32" && dtype != "bfloat16")
+    throw InputError(
+        fmt::format("command line: --dtype = '{}' is not float32 or bfloat16.", dtype));
+  const StoredDeltas deltas = read_deltas(file, point, when);
+  const bool lora = !deltas.adapter_config.empty();
+  if (format == "auto") format = lora ? "peft" : "hf";
+  torch::NoGradGuard no_grad;
+  if (format == "peft") {
+    if (!lora) {
+      throw InputError(fmt::format(
+          "{}: point '{}' was fully fine-tuned, which leaves no adapter. Use --format hf.", file,
+          point));
+    }
+    write_peft(deltas, model, parse_dtype(dtype), output);
+    console::info("{} of {} as a PEFT adapter in {}", point, file, output);
+    return ExitCode::done;
+  }
+  if (model.empty())
+    throw InputError("command line: --format hf needs --model, the base that was fine-tuned.");
+  write_hf(deltas, model, dtype, output);
   console::info("{} of {} as a Hugging Face model in {}", point, file, output);
   return ExitCode::done;
 }

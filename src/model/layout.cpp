@@ -134,6 +134,26 @@ void for_each_parameter(Weights& weights, const std::function<void(const Paramet
   Walk(weights, visit).run();
 }
 
+std::string module_name(const ModelConfig& config, std::string_view tensor) {
+  const CheckpointNames& names = family_of(config).names;
+  const std::string_view module = tensor.substr(0, tensor.rfind('.'));
+  if (module == config.stored_head) return names.heads.front();
+  return names.root + std::string(module.substr(config.stored_root.size()));
+}
+
+std::vector<BiasTensor> bias_tensors(Weights& weights) {
+  std::vector<BiasTensor> list;
+  for_each_parameter(weights, [&](const Parameter& parameter) {
+    if (!parameter.pieces.front().name.ends_with(".bias")) return;
+    list.push_back({parameter.tensor, {}});
+    for (const Piece& piece : parameter.pieces) {
+      list.back().modules.push_back(
+          {module_name(weights.config, piece.name), piece.first, piece.rows, 0});
+    }
+  });
+  return list;
+}
+
 std::vector<SlotModule> slot_modules(const ModelConfig& config, std::int64_t layer, Slot slot) {
   const CheckpointNames& names = family_of(config).names;
   const std::string prefix = fmt::format("{}{}{}.", names.root, names.layers, layer);

@@ -195,10 +195,11 @@ class Pass {
     return drop(x, options_.dropout);
   }
 
-  /// Linear `slot` of layer `i`, and what the hook makes of it.
+  /// Linear `slot` of layer `i`, and what the model's adapter and then the hook make of it.
   Tensor apply(std::int64_t i, Slot slot, const Tensor& x) const {
     const Linear& linear = w_.layers[i].at(slot);
-    const Tensor y = nn::linear(x, linear.weight, linear.bias);
+    Tensor y = nn::linear(x, linear.weight, linear.bias);
+    if (w_.adapter != nullptr) y = w_.adapter->apply(i, slot, x, y);
     return options_.hook == nullptr ? y : options_.hook->apply(i, slot, x, y);
   }
 

@@ -144,6 +144,7 @@ void Weights::assign(const std::vector<torch::Tensor>& source) {
 }
 
 void Weights::save(const std::filesystem::path& directory) const {
+  require(adapter == nullptr, "Weights::save: the adapter would be lost");
   std::error_code failed;
   std::filesystem::create_directories(directory, failed);
   if (failed)

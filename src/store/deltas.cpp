@@ -47,8 +47,8 @@ std::string listing(const std::vector<std::string>& ids) {
 
 }  // namespace
 
-std::vector<StoredDelta> read_deltas(const std::filesystem::path& results, const std::string& point,
-                                     const std::string& when) {
+StoredDeltas read_deltas(const std::filesystem::path& results, const std::string& point,
+                         const std::string& when) {
   const std::lock_guard guard(h5::mutex());
   h5::prepare();
   const std::string name = results.string();
@@ -84,16 +84,19 @@ std::vector<StoredDelta> read_deltas(const std::filesystem::path& results, const
         "{}: holds no {} deltas of point '{}'. Run with store.deltas = early_stop+final.",
         weights_name, when, point));
   }
-  std::vector<StoredDelta> list;
+  StoredDeltas found_deltas;
+  const std::string config = fmt::format("/deltas/{}/{}", key, kAdapterConfig);
+  if (H5Lexists(deltas.id(), config.c_str(), H5P_DEFAULT) > 0)
+    found_deltas.adapter_config = text_column(deltas, weights_name, config).at(0);
   for (const std::string& member : members(deltas, weights_name, group)) {
     const std::string path = group + "/" + member;
     const h5::Where where{weights_name, path};
     const h5::Dataset dataset(
         h5::check(H5Dopen2(deltas.id(), path.c_str(), H5P_DEFAULT), where, "open"));
-    list.push_back(
+    found_deltas.tensors.push_back(
         {member, h5::shape_of(dataset.id(), where), h5::read_all(deltas, where, DType::float32)});
   }
-  return list;
+  return found_deltas;
 }
 
 }  // namespace factsweep

@@ -3,10 +3,55 @@
 #include <fmt/format.h>
 #include <torch/cuda.h>
 
+#include <functional>
+#include <numeric>
+
 #include "factsweep/core/error.hpp"
 #include "factsweep/studies/study.hpp"
 
 namespace factsweep {
+namespace {
+
+void declare_lora_options(OptionTable& table) {
+  table.add({.key = "lora.rank",
+             .kind = Kind::integer,
+             .fallback = "16",
+             .unit = "1",
+             .minimum = 1,
+             .maximum = 65536,
+             .help = "r of an adapted module's B A"});
+  table.add({.key = "lora.alpha",
+             .kind = Kind::real,
+             .fallback = "32",
+             .unit = "1",
+             .minimum = 0,
+             .maximum = 1e6,
+             .help = "B A is scaled by alpha / rank"});
+  table.add({.key = "lora.rslora",
+             .kind = Kind::flag,
+             .fallback = "false",
+             .help = "scale by alpha / sqrt(rank) instead (arXiv 2312.03732)"});
+  table.add({.key = "lora.dropout",
+             .kind = Kind::real,
+             .fallback = "0",
+             .unit = "1",
+             .minimum = 0,
+             .maximum = 0.95,
+             .help = "on what A reads; train.dropout acts beside it"});
+  table.add({.key = "lora.bias",
+             .kind = Kind::choice,
+             .fallback = "none",
+             .choices = {"none", "all", "lora_only"},
+             .help = "which of the model's biases are trained too: none, all, those of adapted "
+                     "modules"});
+  table.add({.key = "lora.targets",
+             .kind = Kind::text_list,
+             .fallback = "all-linear",
+             .help = "adapted modules by the ends of their names, as q_proj, v_proj; all-linear: "
+                     "every linear layer of the blocks"});
+}
+
+}  // namespace
 
 void declare_common_options(OptionTable& table) {
   const auto execution = Scope::execution;
@@ -78,6 +123,12 @@ void declare_common_options(OptionTable& table) {
              .help = "drop train questions whose subject is a test subject (subject), or occurs "
                      "among test subjects and answers (entity)"});
 
+  table.add({.key = "train.method",
+             .kind = Kind::choice,
+             .fallback = "full",
+             .choices = {"full", "lora"},
+             .help = "full: every weight; lora: low-rank adapters beside a frozen model "
+                     "(arXiv 2106.09685), as PEFT computes them"});
   table.add({.key = "train.learning_rate",
              .kind = Kind::real,
              .fallback = "1e-5",
@@ -156,11 +207,13 @@ void declare_common_options(OptionTable& table) {
              .maximum = 1 << 30,
              .help = "tokens of one forward and backward pass; bounds the activation memory"});
 
+  declare_lora_options(table);
+
   table.add({.key = "store.deltas",
              .kind = Kind::choice,
              .fallback = "none",
              .choices = {"none", "final", "early_stop+final"},
-             .help = "which fine-tuned minus base weights to keep"});
+             .help = "which fine-tuned minus base weights to keep; of LoRA the adapter itself"});
   table.add({.key = "store.delta_dtype",
              .kind = Kind::choice,
              .fallback = "bfloat16",
@@ -185,6 +238,13 @@ void declare_common_options(OptionTable& table) {
              .minimum = 1,
              .maximum = 1 << 20,
              .help = "axis: replaces train.batch_size; empty: not swept"});
+  table.add({.key = "grid.lora_rank",
+             .kind = Kind::integer_list,
+             .unit = "1",
+             .minimum = 0,
+             .maximum = 65536,
+             .help = "axis: replaces train.method and lora.rank; 0: full fine-tuning; empty: not "
+                     "swept"});
   table.add({.key = "grid.dropout",
              .kind = Kind::real_list,
              .minimum = 0,
@@ -206,6 +266,39 @@ TrainSettings train_settings(const Deck& deck) {
   settings.warmup_steps = deck.integer("train.warmup_steps");
   settings.microbatch_tokens = deck.integer("train.microbatch_tokens");
   return settings;
+}
+
+std::optional<LoraConfig> lora_config(const Deck& deck, std::optional<std::int64_t> swept_rank) {
+  const bool lora = swept_rank ? *swept_rank > 0 : deck.text("train.method") == "lora";
+  if (!lora) return std::nullopt;
+  LoraConfig config;
+  config.rank = swept_rank ? *swept_rank : deck.integer("lora.rank");
+  config.alpha = deck.real("lora.alpha");
+  config.rslora = deck.flag("lora.rslora");
+  config.dropout = deck.real("lora.dropout");
+  config.bias = parse_lora_bias(deck.text("lora.bias"), deck.where("lora.bias") + ": lora.bias");
+  config.targets.names = deck.text_list("lora.targets");
+  if (config.targets.names == std::vector<std::string>{"all-linear"})
+    config.targets = {.all_linear = true, .names = {}, .pattern = {}};
+  config.base_model = deck.text("model.path");
+  return config;
+}
+
+std::string lora_place(const Deck& deck) {
+  return deck.where("lora.targets") + ": lora.targets";
+}
+
+double training_bytes(const ModelConfig& model, const std::optional<LoraConfig>& lora,
+                      bool bfloat16, const std::string& where) {
+  // master copy, two moments and a gradient in float32; bfloat16 has its own copy and gradient, too
+  const double bytes = bfloat16 ? 4 * 4 + 2 * 2 : 4 * 4;
+  if (!lora) return bytes * static_cast<double>(model.parameters());
+  double parameters = 0;
+  for (const auto& [name, shape] : adapter_shapes(*lora, model, where)) {
+    parameters += static_cast<double>(
+        std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>()));
+  }
+  return bytes * parameters;
 }
 
 torch::Device choose_device(const std::string& name, int local_rank) {

@@ -4,12 +4,14 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <numbers>
 #include <numeric>
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/random.hpp"
+#include "factsweep/model/transformer.hpp"
 
 namespace factsweep {
 namespace {
@@ -20,21 +22,23 @@ std::int64_t tokens_of(const Example& example) {
 
 }  // namespace
 
-Trainer::Trainer(const Weights& base, std::vector<Example> examples, TrainSettings settings)
-    : examples_(std::move(examples)),
-      settings_(settings),
-      working_(base.clone(base.embedding.scalar_type(), true)) {
-  require(!examples_.empty(), "Trainer: no examples");
+Trainer::Trainer(Trainee trainee, std::vector<Example> examples, TrainSettings settings)
+    : examples_(std::move(examples)), settings_(settings), trainee_(std::move(trainee)) {
+  require(!examples_.empty() && !trainee_.leaves.empty(), "Trainer: nothing to train on");
   torch::NoGradGuard no_grad;
-  parameters_ = working_.parameters();
-  const bool shared =
-      base.embedding.scalar_type() == torch::kFloat32;  // float32 needs no second copy
-  for (const torch::Tensor& parameter : parameters_) {
-    master_.push_back(shared ? parameter.detach() : parameter.detach().to(torch::kFloat32));
+  for (const auto& [name, parameter] : trainee_.leaves) {
+    parameters_.push_back(parameter);
+    // float32 needs no second copy: to() then gives the same storage
+    master_.push_back(parameter.detach().to(torch::kFloat32));
     momentum_.push_back(torch::zeros_like(master_.back()));
     variance_.push_back(torch::zeros_like(master_.back()));
     counts_.push_back(torch::zeros({}, master_.back().options()));
   }
+}
+
+Weights Trainer::weights() const {
+  torch::NoGradGuard no_grad;
+  return *trainee_.model(/*training=*/false);
 }
 
 std::int64_t Trainer::steps_per_epoch() const {
@@ -89,12 +93,13 @@ Trainer::StepLoss Trainer::accumulate(std::span<const std::int64_t> members,
     targets.insert(targets.end(), example.answer.begin(), example.answer.end());
     sequences.push_back(std::move(sequence));
   }
-  const torch::Device device = working_.embedding.device();
+  const std::shared_ptr<const Weights> model = trainee_.model(/*training=*/true);
+  const torch::Device device = model->embedding.device();
   const std::int64_t start = 0;
   const PackedTokens packed = PackedTokens::pack(sequences, {&start, 1}, device);
   const torch::Tensor hidden = hidden_states(
-      working_, packed, {.rows_R = torch::tensor(rows).to(device), .dropout = settings_.dropout});
-  const torch::Tensor scores = logits(working_, hidden).to(torch::kFloat32);
+      *model, packed, {.rows_R = torch::tensor(rows).to(device), .dropout = settings_.dropout});
+  const torch::Tensor scores = logits(*model, hidden).to(torch::kFloat32);
   const torch::Tensor loss = torch::nn::functional::cross_entropy(
       scores, torch::tensor(targets).to(device),
       torch::nn::functional::CrossEntropyFuncOptions().reduction(torch::kSum));
@@ -151,28 +156,47 @@ Trainer::StepLoss Trainer::step() {
   return total;
 }
 
+/// A number that changes with whatever decides the run, but for the frozen base.
+std::string Trainer::run() const {
+  const TrainSettings& s = settings_;
+  std::uint64_t hash = hash_words(
+      {hash_text(trainee_.settings), s.seed, static_cast<std::uint64_t>(s.epochs),
+       static_cast<std::uint64_t>(s.batch_size), static_cast<std::uint64_t>(s.warmup_steps),
+       static_cast<std::uint64_t>(s.microbatch_tokens)});
+  for (const double value : {s.learning_rate, s.final_learning_rate, s.beta1, s.beta2, s.epsilon,
+                             s.weight_decay, s.gradient_clip, s.dropout})
+    hash = hash_words({hash, std::bit_cast<std::uint64_t>(value)});
+  for (const Example& example : examples_) {
+    for (const auto* part : {&example.prompt, &example.answer}) {
+      hash = hash_words({hash, part->size()});
+      for (const TokenId id : *part) hash = hash_words({hash, static_cast<std::uint64_t>(id)});
+    }
+  }
+  return hex(hash);
+}
+
 void Trainer::save(const std::filesystem::path& file, const NamedTensors& extra) const {
   NamedTensors tensors = extra;
   for (std::size_t i = 0; i < master_.size(); ++i) {
-    tensors.emplace_back(fmt::format("master.{}", i), master_[i]);
-    tensors.emplace_back(fmt::format("momentum.{}", i), momentum_[i]);
-    tensors.emplace_back(fmt::format("variance.{}", i), variance_[i]);
+    const std::string& name = trainee_.leaves[i].first;
+    tensors.emplace_back("master." + name, master_[i]);
+    tensors.emplace_back("momentum." + name, momentum_[i]);
+    tensors.emplace_back("variance." + name, variance_[i]);
   }
-  write_safetensors(file, tensors,
-                    {{"step", std::to_string(step_)}, {"seed", std::to_string(settings_.seed)}});
+  write_safetensors(file, tensors, {{"step", std::to_string(step_)}, {"run", run()}});
 }
 
 std::optional<SafetensorsReader> Trainer::restore(const std::filesystem::path& file) {
   if (!std::filesystem::exists(file)) return std::nullopt;
   try {
     SafetensorsReader reader(file);
+    if (reader.metadata().at("run") != run()) return std::nullopt;
     torch::NoGradGuard no_grad;
-    const torch::Device device = working_.embedding.device();
     std::vector<torch::Tensor> fresh;  // read everything before changing anything
     for (std::size_t i = 0; i < master_.size(); ++i) {
       for (const char* kind : {"master", "momentum", "variance"}) {
-        fresh.push_back(reader.read(fmt::format("{}.{}", kind, i), master_[i].sizes(),
-                                    torch::kFloat32, device));
+        fresh.push_back(reader.read(fmt::format("{}.{}", kind, trainee_.leaves[i].first),
+                                    master_[i].sizes(), torch::kFloat32, master_[i].device()));
       }
     }
     step_ = std::stoll(reader.metadata().at("step"));

@@ -62,7 +62,8 @@ struct Context {
   bool has_past() const { return past != nullptr && !past->empty(); }
 };
 
-/// A term that somebody else adds to a linear: low-rank adapters, experts, captured activations.
+/// A term that somebody else adds to a linear: low-rank adapters, experts, captured activations. It
+/// is the last to see y: without gradients it may add to y in place.
 class LinearHook {
  public:
   virtual ~LinearHook() = default;

@@ -4,7 +4,9 @@
 #include <torch/types.h>
 
 #include <filesystem>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "factsweep/model/config.hpp"
@@ -14,6 +16,8 @@ namespace factsweep {
 
 // Shapes: D width, Q = heads * head_size, K = kv_heads * head_size, F MLP width, E head size.
 // A tensor that the architecture does not have is undefined.
+
+class LinearHook;  // transformer.hpp
 
 struct Linear {
   torch::Tensor weight;  // [out, in]
@@ -48,6 +52,9 @@ struct Weights {
   Norm norm;
   torch::Tensor head;       // [V, D]; the embedding itself when tied
   torch::Tensor head_bias;  // [V]
+  /// A term of the model that its matrices do not hold: every pass adds it. No part of named(),
+  /// parameters() and clone().
+  std::shared_ptr<const LinearHook> adapter;
 
   /// Reads a Hugging Face directory tensor by tensor: no second copy of the model in host memory.
   /// InputError: see ModelConfig::read and SafetensorsReader; also a tensor that is missing, of
@@ -69,7 +76,7 @@ struct Weights {
   void assign(const std::vector<torch::Tensor>& source);
 
   /// config.json and model.safetensors in `directory` (created); the tokenizer is the caller's to
-  /// add.
+  /// add. A model with an adapter has no such form: merge it first.
   void save(const std::filesystem::path& directory) const;
 };
 
@@ -87,6 +94,19 @@ struct SlotModule {
 /// The modules of a slot in the order of their rows. A module that transformers fuses (GPT-2's
 /// c_attn, NeoX's query_key_value) is one entry; its rows are in transformers' own order.
 std::vector<SlotModule> slot_modules(const ModelConfig& config, std::int64_t layer, Slot slot);
+
+/// A tensor of biases, and the Hugging Face modules whose biases follow each other in it.
+struct BiasTensor {
+  torch::Tensor& tensor;
+  std::vector<SlotModule> modules;
+};
+
+/// All biases of the model, norms' and the head's among them.
+std::vector<BiasTensor> bias_tensors(Weights& weights);
+
+/// The module that owns a stored tensor ("h.0.ln_1.bias" -> "transformer.h.0.ln_1"), as
+/// transformers' named_modules() says.
+std::string module_name(const ModelConfig& config, std::string_view tensor);
 
 /// "float32" or "bfloat16".
 torch::Dtype parse_dtype(std::string_view name);

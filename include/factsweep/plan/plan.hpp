@@ -16,6 +16,9 @@ namespace factsweep {
 
 enum class File { results, weights };  // NAME.h5, NAME.weights.h5
 
+/// Beside the deltas of a stage that trained a LoRA adapter: the text of its adapter_config.json.
+inline constexpr const char* kAdapterConfig = "adapter_config";
+
 /// One dataset of the store, created whole before any work starts.
 struct DatasetSpec {
   File file = File::results;

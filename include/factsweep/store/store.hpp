@@ -90,15 +90,20 @@ struct SweepStatus {
 };
 SweepStatus read_status(const std::filesystem::path& path);
 
-/// Fine-tuned minus base, as a run with store.deltas left it.
+/// A tensor that a run with store.deltas left.
 struct StoredDelta {
-  std::string name;  // Hugging Face tensor name
+  std::string name;  // Hugging Face's or PEFT's
   std::vector<std::uint64_t> shape;
   Array values;  // float32, whatever the file's precision
 };
+struct StoredDeltas {
+  std::string adapter_config;  // of a LoRA adapter, whose own tensors these are; empty: the tensors
+                               // are fine-tuned minus base
+  std::vector<StoredDelta> tensors;
+};
 /// The deltas of one point, `when` = "early_stop" or "final", read serially. InputError: no such
 /// point (names those nearest), point not done, no deltas stored.
-std::vector<StoredDelta> read_deltas(const std::filesystem::path& results, const std::string& point,
-                                     const std::string& when);
+StoredDeltas read_deltas(const std::filesystem::path& results, const std::string& point,
+                         const std::string& when);
 
 }  // namespace factsweep

@@ -1,6 +1,6 @@
-// Full fine-tuning: AdamW (Loshchilov and Hutter, arXiv 1711.05101) on answer tokens only, over
-// packed rows. Every random choice is keyed by (seed, epoch or step), so a run continued from a
-// checkpoint is the run itself.
+// Fine-tuning, full or by LoRA: AdamW (Loshchilov and Hutter, arXiv 1711.05101) on answer tokens
+// only, over packed rows. Every random choice is keyed by (seed, epoch or step), so a run continued
+// from a checkpoint is the run itself.
 #pragma once
 
 #include <cstdint>
@@ -8,9 +8,12 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
-#include "factsweep/model/model.hpp"
+#include "factsweep/text/tokenizer.hpp"
+#include "factsweep/train/trainee.hpp"
 
 namespace factsweep {
 
@@ -35,9 +38,12 @@ struct TrainSettings {
 
 class Trainer {
  public:
-  /// Trains a copy of `base`: float32 master weights and moments, forward and backward in base's
+  /// Float32 master copies and moments of the trainee's leaves; forward and backward in its own
   /// dtype.
-  Trainer(const Weights& base, std::vector<Example> examples, TrainSettings settings);
+  Trainer(Trainee trainee, std::vector<Example> examples, TrainSettings settings);
+  /// Full fine-tuning of a copy of `base`.
+  Trainer(const Weights& base, std::vector<Example> examples, TrainSettings settings)
+      : Trainer(Trainee::full(base), std::move(examples), settings) {}
 
   std::int64_t steps_per_epoch() const;
   std::int64_t steps_done() const { return step_; }
@@ -51,26 +57,28 @@ class Trainer {
   };
   StepLoss step();
 
-  /// The weights as they are now, in the working dtype (shares storage with the trainer).
-  const Weights& weights() const { return working_; }
-  /// The float32 master weights, in the order of Weights::parameters().
+  /// The model as it is now, in the working dtype (shares storage with the trainer).
+  Weights weights() const;
+  /// The float32 master copies, in the order of Trainee::leaves: Weights::parameters() or
+  /// LoraAdapter::parameters().
   const std::vector<torch::Tensor>& master() const { return master_; }
 
-  /// Weights, moments, position; `extra` is the caller's own state. Atomic. EnvironmentError.
+  /// Leaves, moments, position; `extra` is the caller's own state. Atomic. EnvironmentError.
   void save(const std::filesystem::path& file, const NamedTensors& extra) const;
   /// Restores what save() wrote; returns the extras. Nothing (and no change) when the file is
-  /// absent, damaged or of another run (`extra` missing or other shapes).
+  /// absent, damaged or of another run: other settings (the seed among them), examples or leaves.
   std::optional<SafetensorsReader> restore(const std::filesystem::path& file);
 
  private:
   std::vector<std::int64_t> batch(std::int64_t step) const;
   StepLoss accumulate(std::span<const std::int64_t> members, std::int64_t answer_tokens);
   double learning_rate(std::int64_t step) const;
+  std::string run() const;
 
   const std::vector<Example> examples_;
   const TrainSettings settings_;
-  Weights working_;
-  std::vector<torch::Tensor> parameters_;  // of working_
+  const Trainee trainee_;
+  std::vector<torch::Tensor> parameters_;  // the trainee's leaves
   std::vector<torch::Tensor> master_, momentum_, variance_, counts_;
   std::int64_t step_ = 0;
 };

@@ -5,11 +5,13 @@
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <optional>
 #include <span>
 
 #include "datasets.hpp"
 #include "factsweep/core/file.hpp"
 #include "factsweep/core/random.hpp"
+#include "factsweep/studies/common_options.hpp"
 #include "slick.hpp"
 
 namespace factsweep::slick {
@@ -69,12 +71,23 @@ struct GridPoint {
   std::map<std::string, double> swept;
 };
 
+/// Swept keys that are whole numbers.
+bool is_count(std::string_view key) {
+  return key == "batch_size" || key == "lora_rank";
+}
+
+std::optional<std::int64_t> rank_of(const GridPoint& at) {
+  const auto found = at.swept.find("lora_rank");
+  if (found == at.swept.end()) return std::nullopt;
+  return static_cast<std::int64_t>(found->second);
+}
+
 std::vector<GridPoint> grid_points(const Deck& deck, std::vector<std::string>& swept_keys) {
   std::vector<std::map<std::string, double>> combinations = {{}};
-  for (const char* key : {"learning_rate", "batch_size", "dropout"}) {
+  for (const char* key : {"learning_rate", "batch_size", "dropout", "lora_rank"}) {
     const std::string grid_key = std::string("grid.") + key;
     std::vector<double> values;
-    if (std::string_view(key) == "batch_size") {
+    if (is_count(key)) {
       for (const std::int64_t value : deck.integer_list(grid_key))
         values.push_back(static_cast<double>(value));
     } else {
@@ -201,14 +214,24 @@ struct Builder {
     }
   }
 
-  void delta_outputs(std::size_t index) {
+  void delta_outputs(std::size_t index, const std::optional<LoraConfig>& lora) {
     Stage& stage = plan.stages[index];
     const std::string deltas = deck.text("store.deltas");
     if (deltas == "none") return;
     const DType dtype =
         deck.text("store.delta_dtype") == "bfloat16" ? DType::bfloat16 : DType::float32;
     const std::vector<std::pair<std::string, std::vector<std::int64_t>>> tensors =
-        tensor_shapes(model);
+        lora ? adapter_shapes(*lora, model, lora_place(deck)) : tensor_shapes(model);
+    if (lora) {
+      const std::string config = lora->json(model);
+      plan.datasets.push_back({.file = File::weights,
+                               .path = fmt::format("/deltas/{}/{}", stage.key, kAdapterConfig),
+                               .dtype = DType::text,
+                               .text_length = config.size(),
+                               .shape = {1},
+                               .long_name = "the adapter's adapter_config.json",
+                               .content = Array::of_text(std::vector{config}, config.size())});
+    }
     for (const char* when : {"early_stop", "final"}) {
       if (std::string_view(when) == "early_stop" && deltas == "final") continue;
       for (const auto& [name, shape] : tensors) {
@@ -217,7 +240,7 @@ struct Builder {
         spec.path = fmt::format("/deltas/{}/{}/{}", stage.key, when, name);
         spec.dtype = dtype;
         spec.shape.assign(shape.begin(), shape.end());
-        spec.long_name = "fine-tuned minus base";
+        spec.long_name = lora ? "tensor of the LoRA adapter" : "fine-tuned minus base";
         stage.outputs.push_back(
             {fmt::format("{}/{}", when, name),
              {{File::weights, spec.path, std::vector<std::uint64_t>(shape.size(), 0), spec.shape}},
@@ -236,8 +259,11 @@ struct Builder {
     const double probed =
         static_cast<double>(corpus.rows.size() - corpus.train_rows + corpus.dev_probe.size()) +
         examples;
+    bool any_lora = false;
     for (std::size_t p = 0; p < points.size(); ++p) {
       const GridPoint& at = points[p];
+      const std::optional<LoraConfig> lora = lora_config(deck, rank_of(at));
+      any_lora = any_lora || lora;
       Stage stage;
       stage.kind = "train";
       stage.title = fmt::format("train {}", plan.points[p].id);
@@ -245,24 +271,34 @@ struct Builder {
                              {"seed", at.seed},
                              {"swept", at.swept},
                              {"dev", questions_hash(corpus.dev_probe)},
-                             {"keys", training_keys()}};
+                             {"keys", training_keys(lora.has_value())}};
       stage.upstream = label_stages;
-      stage.cost_flop = static_cast<double>(epochs) * text_cost * (3 * examples + 0.7 * probed);
+      // a frozen weight needs no gradient of its own, only that of its input
+      const double passes = lora ? 2 : 3;
+      stage.cost_flop =
+          static_cast<double>(epochs) * text_cost * (passes * examples + 0.7 * probed);
       stage.memory_bytes =
-          static_cast<double>(model.parameters()) * 16 +
+          training_bytes(model, lora, deck.text("model.dtype") == "bfloat16", lora_place(deck)) +
           static_cast<double>(deck.integer("train.microbatch_tokens") * model.layers) *
               static_cast<double>(20 * model.width + 6 * model.mlp_width) * 4;
       const std::size_t before = plan.stages.size();
       plan.points[p].leaf = plan.add_stage(std::move(stage));
       add_places(plan.stages[plan.points[p].leaf], p);
-      if (plan.stages.size() > before) delta_outputs(plan.points[p].leaf);
+      if (plan.stages.size() > before) delta_outputs(plan.points[p].leaf, lora);
+    }
+    for (const auto& [key, value] : deck.science()) {
+      if (key.starts_with("lora.") && deck.is_set(key) && !any_lora)
+        throw deck.error(key,
+                         "has no effect: no point trains with LoRA. Set train.method = lora or "
+                         "grid.lora_rank, or leave it out");
     }
   }
 
   /// Every key that changes a training's result but not the labels.
-  nlohmann::json training_keys() const {
+  nlohmann::json training_keys(bool lora) const {
     nlohmann::json keys;
     for (const auto& [key, value] : deck.science()) {
+      if (key.starts_with("lora.") && lora) keys[key] = value;
       if (key.starts_with("train.") || key.starts_with("slick.") || key.starts_with("store."))
         keys[key] = value;
     }
@@ -283,7 +319,8 @@ struct Builder {
                  {"unknown_ratio", "fraction", "share of Unknown examples in D", "N_Unk/|D|"},
                  {"seed", "1", "seed", ""}};
     for (const std::string& key : swept_keys)
-      plan.axes.push_back({key, key == "batch_size" ? "examples" : "1", key, ""});
+      plan.axes.push_back(
+          {key, key == "batch_size" ? "examples" : "1", key, key == "lora_rank" ? "r" : ""});
     for (const GridPoint& at : points) {
       Point point;
       point.id = at.variant +
@@ -291,7 +328,7 @@ struct Builder {
       point.values = {at.variant, at.unknown_ratio, at.seed};
       for (const std::string& key : swept_keys) {
         point.id += fmt::format("-{}{}", key, at.swept.at(key));
-        if (key == "batch_size")
+        if (is_count(key))
           point.values.emplace_back(static_cast<std::int64_t>(at.swept.at(key)));
         else
           point.values.emplace_back(at.swept.at(key));

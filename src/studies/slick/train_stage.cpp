@@ -45,9 +45,10 @@ class Trajectory {
       if (key == "batch_size")
         settings_.batch_size = static_cast<std::int64_t>(value.get<double>());
       if (key == "dropout") settings_.dropout = value;
+      if (key == "lora_rank") swept_rank_ = static_cast<std::int64_t>(value.get<double>());
     }
     make_sets();
-    trainer_ = std::make_unique<Trainer>(base.weights, examples_, settings_);
+    trainer_ = std::make_unique<Trainer>(trainee(), examples_, settings_);
     for (const std::string& name : curve_names())
       curves_[name].assign(static_cast<std::size_t>(settings_.epochs) + 1, kNone);
   }
@@ -74,6 +75,13 @@ class Trajectory {
 
  private:
   std::int64_t epoch_done() const { return trainer_->steps_done() / trainer_->steps_per_epoch(); }
+
+  Trainee trainee() {
+    const std::optional<LoraConfig> config = lora_config(deck_, swept_rank_);
+    if (!config) return Trainee::full(base_.weights);
+    adapter_ = LoraAdapter::create(*config, base_.weights, seed_, lora_place(deck_));
+    return Trainee::lora(base_.weights, *adapter_);
+  }
 
   void read_labels() {
     for (const std::size_t upstream : stage_.upstream) {
@@ -212,6 +220,13 @@ class Trajectory {
     const DType dtype =
         deck_.text("store.delta_dtype") == "bfloat16" ? DType::bfloat16 : DType::float32;
     torch::NoGradGuard no_grad;
+    if (adapter_) {
+      LoraAdapter master = adapter_->clone(torch::kFloat32);
+      master.assign(trainer_->master());
+      for (const auto& [name, tensor] : master.named())
+        bench_.emit(when + "/" + name, to_array(tensor, dtype));
+      return;
+    }
     Weights master = base_.weights.clone(torch::kFloat32);
     const Weights start = base_.weights.clone(torch::kFloat32);
     master.assign(trainer_->master());
@@ -308,6 +323,8 @@ class Trajectory {
   std::vector<Example> examples_;
   std::vector<QuestionSet> sets_;  // D, dev, test (ID then OOD)
   TrainSettings settings_;
+  std::optional<std::int64_t> swept_rank_;  // grid.lora_rank
+  std::optional<LoraAdapter> adapter_;      // as it began; none in full fine-tuning
   std::unique_ptr<Trainer> trainer_;
   std::map<std::string, std::vector<double>> curves_;
   double loss_sum_ = 0;

@@ -167,6 +167,65 @@ TEST_CASE("swept training keys multiply the points and become axes") {
   CHECK(std::get<std::int64_t>(plan.points.front().values[4]) == 8);
 }
 
+TEST_CASE("LoRA points: axis, adapters instead of deltas, memory") {
+  const Decks decks;
+  const auto training = [](const Plan& plan, std::size_t point) {
+    return plan.stages.at(plan.points.at(point).leaf);
+  };
+  const Plan swept = decks.expand({"--grid.lora_rank=0, 2, 4", "--store.deltas=final"});
+  CHECK(swept.points.size() == 3 * 3 * 2);
+  CHECK(keys(swept, "train").size() == swept.points.size());
+  REQUIRE(swept.axes.size() == 4);
+  CHECK(swept.axes[3].name == "lora_rank");
+  CHECK(std::get<std::int64_t>(swept.points[2].values[3]) == 2);
+  CHECK(swept.points[2].id == "unknown_ratio-0-lora_rank2-s1");
+  const Stage full = training(swept, 0), lora = training(swept, 2);
+  const std::string module = "/final/base_model.model.model.layers.1.self_attn.v_proj.lora_";
+  const DatasetSpec* A = dataset(swept, "/deltas/" + lora.key + module + "A.weight");
+  const DatasetSpec* B = dataset(swept, "/deltas/" + lora.key + module + "B.weight");
+  REQUIRE(A != nullptr);
+  REQUIRE(B != nullptr);
+  CHECK(A->shape == std::vector<std::uint64_t>{2, 32});
+  CHECK(B->shape == std::vector<std::uint64_t>{16, 2});
+  const DatasetSpec* config = dataset(swept, "/deltas/" + lora.key + "/adapter_config");
+  REQUIRE(config != nullptr);
+  const auto json = nlohmann::json::parse(config->content.as_text().at(0));
+  CHECK(json.at("r") == 2);
+  CHECK(json.at("base_model_name_or_path") == model_data("llama-tied").string());
+  CHECK(dataset(swept, "/deltas/" + full.key + "/adapter_config") == nullptr);
+  CHECK(dataset(swept, "/deltas/" + full.key + "/final/model.norm.weight") != nullptr);
+  CHECK(lora.cost_flop < full.cost_flop);
+
+  // leaves, gradients and moments: 16 bytes a parameter, 20 in bfloat16; the rest is activations
+  const Plan narrow = decks.expand({"--grid.lora_rank=0, 2, 4", "--model.dtype=bfloat16"});
+  const auto memory = [&](const Plan& plan, std::size_t point) {
+    return training(plan, point).memory_bytes;
+  };
+  const double model =
+      static_cast<double>(ModelConfig::read(model_data("llama-tied")).parameters());
+  CHECK(memory(narrow, 0) - memory(swept, 0) == Approx(4 * model));
+  const double rank_two = memory(swept, 4) - memory(swept, 2);
+  CHECK(memory(narrow, 4) - memory(narrow, 2) == Approx(rank_two * 20 / 16));
+  CHECK(memory(swept, 0) - memory(swept, 2) == Approx(16 * model - rank_two));
+  // per layer and rank: inputs and outputs of q, k, v, o, gate, up, down (width 32, kv 16, MLP 24)
+  CHECK(rank_two == 16 * 2 * 2 * ((32 + 32) + 2 * (32 + 16) + (32 + 32) + 3 * (32 + 24)));
+
+  const Plan everywhere = decks.expand({"--train.method=lora", "--lora.bias=all"});
+  CHECK(everywhere.points.size() == 6);
+  const auto keys_of = [&](const std::vector<std::string>& changes) {
+    return keys(decks.expand(changes), "train");
+  };
+  CHECK(keys_of({"--train.method=lora"}) != keys_of({"--train.method=lora", "--lora.alpha=8"}));
+  const auto error = [&](const std::vector<std::string>& changes) {
+    return input_error([&] { decks.expand(changes); });
+  };
+  CHECK_THAT(error({"--lora.rank=4"}),
+             Contains("lora.rank = 4") && Contains("train.method = lora"));
+  CHECK_THAT(error({"--train.method=lora", "--lora.targets=q_proj, quux"}),
+             Contains("command line: lora.targets") && Contains("'quux'") &&
+                 Contains("model.layers.0.self_attn.q_proj"));
+}
+
 TEST_CASE("labelling alone plans no point, and the decks' mistakes are told") {
   const Decks decks;
   const Plan plan = decks.expand({"--slick.stop_after=label", "--label.p_true=off"});

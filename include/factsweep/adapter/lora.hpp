@@ -1,0 +1,113 @@
+// Low-rank adapters as PEFT computes them: y = W x + scale B A x (LoRA: Hu et al., arXiv
+// 2106.09685, section 4.1), beside a base model that stays as it is.
+//
+// Shape legend: N rows, R ranks of all adapted modules of a slot together, r one module's rank.
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "factsweep/adapter/lora_config.hpp"
+
+namespace factsweep {
+
+/// One adapted module: rows [first, first + rows) of the slot's output get
+/// scale * x A[rank_first : rank_first + rank]^T B^T.
+struct LoraPart {
+  std::string module;
+  std::int64_t first = 0, rows = 0, rank_first = 0, rank = 0;
+  double scale = 0, dropout = 0;
+  torch::Tensor B;  // [rows, r]
+};
+
+/// The adapted modules of one slot, by row; A of all of them on top of each other.
+struct LoraSlot {
+  std::int64_t layer = 0;
+  Slot slot = Slot::qkv;
+  torch::Tensor A;  // [R, in]
+  std::vector<LoraPart> parts;
+};
+
+class LoraAdapter {
+ public:
+  /// B = 0 and A uniform in +-1/sqrt(in), which is PEFT's Kaiming-uniform with a = sqrt(5); drawn
+  /// from a counter keyed by (seed, module), so that no other module changes it. `where` begins
+  /// messages. InputError: see find_targets(), strictly.
+  static LoraAdapter create(const LoraConfig& config, const Weights& base, std::uint64_t seed,
+                            const std::string& where);
+  /// Reads a PEFT directory in the dtype and on the device of `base`. InputError: see
+  /// LoraConfig::read and find_targets; a tensor that is missing, left over or of a shape that does
+  /// not fit this base.
+  static LoraAdapter load(const std::filesystem::path& directory, const Weights& base);
+
+  /// The same of tensors under their names in adapter_model.safetensors; `where` begins messages.
+  static LoraAdapter of(const LoraConfig& config, const NamedTensors& tensors, const Weights& base,
+                        const std::string& where);
+
+  /// See write_adapter().
+  void save(const std::filesystem::path& directory) const;
+
+  const LoraConfig& config() const { return config_; }
+  const std::vector<LoraSlot>& slots() const { return slots_; }
+  torch::Dtype dtype() const { return slots_.front().A.scalar_type(); }
+
+  /// Every tensor under its name in adapter_model.safetensors; views.
+  NamedTensors named() const;
+  /// What an optimizer steps, in a fixed order: an A for each slot, a B for each module, biases.
+  NamedTensors parameters() const;
+  /// A copy with other storage. `requires_grad` marks parameters() as leaves.
+  LoraAdapter clone(torch::Dtype dtype, bool requires_grad = false) const;
+  /// Copies the values of `source` (same shapes and order as parameters(), any dtype).
+  void assign(std::span<const torch::Tensor> source);
+
+  /// Tensors of a model that a merge has changed (views), and copies of what they held.
+  using Replaced = std::vector<std::pair<torch::Tensor, torch::Tensor>>;
+  /// W += scale B A in float32, rounded to W's dtype; biases take the adapter's values. With
+  /// `replaced`, appends what restore() needs.
+  void merge(Weights& weights, Replaced* replaced = nullptr) const;
+  /// Undoes merges, the last first, bit for bit. A sum of floats cannot be undone by subtraction,
+  /// so the rows as they were are kept: the adapted matrices once more in memory.
+  static void restore(const Replaced& replaced);
+
+  /// The bias that takes the place of a module's own; undefined: none.
+  torch::Tensor bias_of(const std::string& module) const;
+
+ private:
+  struct Bias {
+    std::string module;
+    bool adapted = false;  // PEFT stores it as the base layer's
+    torch::Tensor value;
+  };
+  static LoraAdapter layout(const LoraConfig& config, const Weights& base,
+                            const std::vector<LoraTarget>& targets);
+  friend std::vector<std::pair<std::string, std::vector<std::int64_t>>> adapter_shapes(
+      const LoraConfig& config, const ModelConfig& base, const std::string& where);
+
+  LoraConfig config_;
+  ModelConfig base_;
+  std::vector<LoraSlot> slots_;
+  std::vector<Bias> biases_;
+};
+
+/// adapter_config.json and adapter_model.safetensors in `directory` (created), which PEFT loads.
+/// EnvironmentError.
+void write_adapter(const std::filesystem::path& directory, const std::string& config_json,
+                   const NamedTensors& tensors);
+
+/// Names and shapes that LoraAdapter::named() of a new adapter would give, without its memory.
+std::vector<std::pair<std::string, std::vector<std::int64_t>>> adapter_shapes(
+    const LoraConfig& config, const ModelConfig& base, const std::string& where);
+
+/// `base` and the sum of the adapters, sharing storage with both: nothing is copied but, of several
+/// adapters, the matrices A. `training` turns on the adapters' dropout. InputError: more than one
+/// adapter carries biases. Slots that no adapter adapts cost nothing.
+Weights with_adapters(const Weights& base, std::span<const LoraAdapter> adapters,
+                      bool training = false);
+
+}  // namespace factsweep

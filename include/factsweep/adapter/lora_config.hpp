@@ -1,0 +1,70 @@
+// What PEFT's adapter_config.json says of a low-rank adapter (LoRA: Hu et al., arXiv 2106.09685),
+// and which modules of a model it adapts. Only plain LoRA: every key that asks for more is refused.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "factsweep/model/weights.hpp"
+
+namespace factsweep {
+
+/// Modules by name, as PEFT's target_modules and exclude_modules choose them.
+struct ModuleFilter {
+  bool all_linear = false;         // "all-linear": every linear of a block
+  std::vector<std::string> names;  // a whole module name, or what stands behind one of its dots
+  std::string pattern;             // Python's re.fullmatch of the whole module name
+
+  bool empty() const { return !all_linear && names.empty() && pattern.empty(); }
+};
+
+enum class LoraBias {
+  none,
+  all,        // every bias of the model is trained, too
+  lora_only,  // those of the adapted modules
+};
+
+struct LoraConfig {
+  std::int64_t rank = 8;
+  double alpha = 8;     // scale = alpha / rank
+  bool rslora = false;  // scale = alpha / sqrt(rank) (Kalajdzievski, arXiv 2312.03732)
+  double dropout = 0;   // on the adapter's input, in training
+  LoraBias bias = LoraBias::none;
+  ModuleFilter targets, excluded;
+  /// Regular expression of a module name's end -> its rank or alpha; the first that matches counts.
+  std::vector<std::pair<std::string, std::int64_t>> rank_pattern;
+  std::vector<std::pair<std::string, double>> alpha_pattern;
+  std::vector<std::int64_t> layers;         // layers_to_transform; empty: all
+  std::vector<std::string> layers_pattern;  // regular expressions of what stands before the number
+  std::string base_model;                   // base_model_name_or_path
+
+  /// InputError naming file, key and value: no JSON, a missing key, a value out of range, a key
+  /// that asks for more than plain LoRA (DoRA, modules_to_save, other PEFT types, ...).
+  static LoraConfig read(const std::filesystem::path& file);
+  static LoraConfig parse(const std::string& text, const std::string& where);
+  /// What PEFT reads; `base` decides fan_in_fan_out and what "all-linear" stands for.
+  std::string json(const ModelConfig& base) const;
+};
+
+/// One adapted module.
+struct LoraTarget {
+  std::int64_t layer = 0;
+  Slot slot = Slot::qkv;
+  SlotModule module;
+  std::int64_t rank = 0;
+  double scale = 0;
+};
+
+/// The adapted modules by layer, slot and row. `where` ("adapter_config.json", "deck.ini:14")
+/// begins messages. InputError: nothing matches (lists the modules there are), or a match that is
+/// no linear of a block; with `strict` also a name that matches nothing.
+std::vector<LoraTarget> find_targets(const LoraConfig& config, const ModelConfig& base,
+                                     const std::string& where, bool strict = false);
+
+/// "none", "all" or "lora_only".
+LoraBias parse_lora_bias(const std::string& name, const std::string& where);
+
+}  // namespace factsweep

@@ -1,0 +1,26 @@
+// What is trained: a list of named leaves, and the model that they are part of. Full fine-tuning
+// trains a copy of every weight; LoRA (Hu et al., arXiv 2106.09685) an adapter beside a base that
+// is shared and never written.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "factsweep/adapter/lora.hpp"
+
+namespace factsweep {
+
+struct Trainee {
+  NamedTensors leaves;  // in the working dtype, with gradients wanted
+  /// The model with these leaves, for one pass; in `training` with the adapter's dropout.
+  std::function<std::shared_ptr<const Weights>(bool training)> model;
+
+  std::string settings = {};  // what else decides the training: a checkpoint compares it
+
+  static Trainee full(const Weights& base);
+  /// Trains a copy of `start` in base's dtype.
+  static Trainee lora(const Weights& base, const LoraAdapter& start);
+};
+
+}  // namespace factsweep

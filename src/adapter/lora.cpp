@@ -1,0 +1,263 @@
+#include "factsweep/adapter/lora.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "factsweep/core/error.hpp"
+#include "factsweep/core/file.hpp"
+#include "factsweep/core/random.hpp"
+
+namespace factsweep {
+namespace {
+
+namespace fs = std::filesystem;
+using torch::Tensor;
+
+constexpr const char* kRoot = "base_model.model.";  // PEFT's wrapper in front of every name
+constexpr const char* kConfigFile = "adapter_config.json";
+constexpr const char* kTensorFile = "adapter_model.safetensors";
+
+Tensor like(const Tensor& tensor, torch::Dtype dtype, bool requires_grad) {
+  return torch::empty_like(tensor, tensor.options().dtype(dtype).requires_grad(false))
+      .copy_(tensor)
+      .set_requires_grad(requires_grad);
+}
+
+std::string slot_name(Slot slot) {
+  switch (slot) {
+    case Slot::qkv:
+      return "qkv";
+    case Slot::output:
+      return "output";
+    case Slot::up:
+      return "up";
+    case Slot::down:
+      return "down";
+  }
+  throw BugError("slot_name: no such slot");
+}
+
+/// PEFT keeps the bias of an adapted module inside its wrapper.
+std::string bias_name(const std::string& module, bool adapted) {
+  return fmt::format("{}{}{}.bias", kRoot, module, adapted ? ".base_layer" : "");
+}
+
+}  // namespace
+
+LoraAdapter LoraAdapter::layout(const LoraConfig& config, const Weights& base,
+                                const std::vector<LoraTarget>& targets) {
+  torch::NoGradGuard no_grad;
+  LoraAdapter adapter;
+  adapter.config_ = config;
+  adapter.base_ = base.config;
+  const auto options = base.embedding.options().requires_grad(false);
+  std::set<std::string> adapted;
+  for (std::size_t i = 0; i < targets.size();) {
+    LoraSlot slot{targets[i].layer, targets[i].slot, {}, {}};
+    std::int64_t ranks = 0;
+    const std::int64_t inputs = targets[i].module.inputs;
+    for (; i < targets.size() && targets[i].layer == slot.layer && targets[i].slot == slot.slot;
+         ++i) {
+      const LoraTarget& target = targets[i];
+      adapted.insert(target.module.name);
+      slot.parts.push_back({target.module.name, target.module.first, target.module.rows, ranks,
+                            target.rank, target.scale, config.dropout,
+                            torch::zeros({target.module.rows, target.rank}, options)});
+      ranks += target.rank;
+    }
+    slot.A = torch::zeros({ranks, inputs}, options);
+    adapter.slots_.push_back(std::move(slot));
+  }
+  if (config.bias == LoraBias::none) return adapter;
+  Weights view = base;
+  for (const BiasTensor& bias : bias_tensors(view)) {
+    for (const SlotModule& module : bias.modules) {
+      const bool is_adapted = adapted.count(module.name) != 0;
+      if (config.bias == LoraBias::lora_only && !is_adapted) continue;
+      adapter.biases_.push_back(
+          {module.name, is_adapted,
+           bias.tensor.defined() ? bias.tensor.detach().narrow(0, module.first, module.rows).clone()
+                                 : torch::empty({module.rows}, options)});
+    }
+  }
+  return adapter;
+}
+
+LoraAdapter LoraAdapter::create(const LoraConfig& config, const Weights& base, std::uint64_t seed,
+                                const std::string& where) {
+  LoraAdapter adapter = layout(config, base, find_targets(config, base.config, where, true));
+  torch::NoGradGuard no_grad;
+  for (LoraSlot& slot : adapter.slots_) {
+    const double bound = 1 / std::sqrt(static_cast<double>(slot.A.size(1)));
+    for (const LoraPart& part : slot.parts) {
+      CounterRandom random(hash_words({hash_text("lora"), seed, hash_text(part.module)}));
+      const Tensor A = torch::empty({part.rank, slot.A.size(1)}, torch::kFloat32);
+      for (std::int64_t i = 0; i < A.numel(); ++i)
+        A.data_ptr<float>()[i] = static_cast<float>((2 * random.uniform() - 1) * bound);
+      slot.A.narrow(0, part.rank_first, part.rank).copy_(A);
+    }
+  }
+  return adapter;
+}
+
+LoraAdapter LoraAdapter::load(const fs::path& directory, const Weights& base) {
+  const std::string file = (directory / kTensorFile).string();
+  if (fs::exists(directory / "adapter_model.bin") && !fs::exists(file)) {
+    throw InputError(
+        fmt::format("{}: only adapter_model.bin is there, a pickle that is not read. Save the "
+                    "adapter with PEFT again (safe_serialization, its default).",
+                    directory.string()));
+  }
+  const LoraConfig config = LoraConfig::read(directory / kConfigFile);
+  const SafetensorsReader reader(file);
+  NamedTensors tensors;
+  for (const std::string& name : reader.names()) tensors.emplace_back(name, reader.view(name));
+  return of(config, tensors, base, file);
+}
+
+LoraAdapter LoraAdapter::of(const LoraConfig& config, const NamedTensors& tensors,
+                            const Weights& base, const std::string& where) {
+  LoraAdapter adapter = layout(config, base, find_targets(config, base.config, where));
+  std::map<std::string, Tensor> left(tensors.begin(), tensors.end());
+  torch::NoGradGuard no_grad;
+  for (const auto& [name, tensor] : adapter.named()) {
+    auto found = left.find(name);
+    // PEFT before 0.6 had no wrapper around the base layer
+    const std::size_t wrapper = name.find(".base_layer.bias");
+    if (found == left.end() && wrapper != std::string::npos)
+      found = left.find(name.substr(0, wrapper) + ".bias");
+    if (found == left.end()) {
+      throw InputError(
+          fmt::format("{}: the tensor '{}' is missing, which {} asks for on this base model ({}).",
+                      where, name, kConfigFile, base.config.architecture));
+    }
+    if (found->second.sizes() != tensor.sizes() || !found->second.is_floating_point()) {
+      throw InputError(fmt::format(
+          "{}: the tensor '{}' is [{}], this base model needs [{}] of real numbers. Was "
+          "the adapter made for another model?",
+          where, name, fmt::join(found->second.sizes(), ", "), fmt::join(tensor.sizes(), ", ")));
+    }
+    tensor.copy_(found->second);
+    left.erase(found);
+  }
+  if (!left.empty()) {
+    throw InputError(
+        fmt::format("{}: the tensor '{}' belongs to no module that {} chooses on this base model "
+                    "({} such tensors).",
+                    where, left.begin()->first, kConfigFile, left.size()));
+  }
+  return adapter;
+}
+
+void LoraAdapter::save(const fs::path& directory) const {
+  write_adapter(directory, config_.json(base_), named());
+}
+
+void write_adapter(const fs::path& directory, const std::string& config_json,
+                   const NamedTensors& tensors) {
+  std::error_code failed;
+  fs::create_directories(directory, failed);
+  if (failed) {
+    throw EnvironmentError(
+        fmt::format("{}: cannot create the folder: {}.", directory.string(), failed.message()));
+  }
+  write_file(directory / kConfigFile, config_json);
+  write_safetensors(directory / kTensorFile, tensors, {{"format", "pt"}});
+}
+
+NamedTensors LoraAdapter::named() const {
+  NamedTensors tensors;
+  for (const LoraSlot& slot : slots_) {
+    for (const LoraPart& part : slot.parts) {
+      tensors.emplace_back(fmt::format("{}{}.lora_A.weight", kRoot, part.module),
+                           slot.A.detach().narrow(0, part.rank_first, part.rank));
+      tensors.emplace_back(fmt::format("{}{}.lora_B.weight", kRoot, part.module), part.B.detach());
+    }
+  }
+  for (const Bias& bias : biases_)
+    tensors.emplace_back(bias_name(bias.module, bias.adapted), bias.value.detach());
+  return tensors;
+}
+
+NamedTensors LoraAdapter::parameters() const {
+  NamedTensors list;
+  for (const LoraSlot& slot : slots_) {
+    list.emplace_back(fmt::format("{}.{}.A", slot.layer, slot_name(slot.slot)), slot.A);
+    for (const LoraPart& part : slot.parts) list.emplace_back(part.module + ".B", part.B);
+  }
+  for (const Bias& bias : biases_) list.emplace_back(bias.module + ".bias", bias.value);
+  return list;
+}
+
+LoraAdapter LoraAdapter::clone(torch::Dtype dtype, bool requires_grad) const {
+  torch::NoGradGuard no_grad;
+  LoraAdapter copy = *this;
+  for (LoraSlot& slot : copy.slots_) {
+    slot.A = like(slot.A, dtype, requires_grad);
+    for (LoraPart& part : slot.parts) part.B = like(part.B, dtype, requires_grad);
+  }
+  for (Bias& bias : copy.biases_) bias.value = like(bias.value, dtype, requires_grad);
+  return copy;
+}
+
+void LoraAdapter::assign(std::span<const Tensor> source) {
+  torch::NoGradGuard no_grad;
+  const NamedTensors mine = parameters();
+  require(mine.size() == source.size(), "LoraAdapter::assign: another number of tensors");
+  for (std::size_t i = 0; i < mine.size(); ++i) mine[i].second.copy_(source[i]);
+}
+
+void LoraAdapter::merge(Weights& weights, Replaced* replaced) const {
+  torch::NoGradGuard no_grad;
+  const auto put = [&](const Tensor& place, const Tensor& value) {
+    if (replaced != nullptr) replaced->emplace_back(place, place.clone());
+    place.copy_(value);
+  };
+  for (const LoraSlot& slot : slots_) {
+    const Tensor matrix = weights.layers[static_cast<std::size_t>(slot.layer)].at(slot.slot).weight;
+    for (const LoraPart& part : slot.parts) {
+      const Tensor place = matrix.detach().narrow(0, part.first, part.rows);
+      const Tensor A = slot.A.narrow(0, part.rank_first, part.rank).to(torch::kFloat32);
+      put(place,
+          at::addmm(place.to(torch::kFloat32), part.B.to(torch::kFloat32), A, 1, part.scale));
+    }
+  }
+  for (const BiasTensor& bias : bias_tensors(weights)) {
+    for (const SlotModule& module : bias.modules) {
+      if (const Tensor value = bias_of(module.name); value.defined())
+        put(bias.tensor.detach().narrow(0, module.first, module.rows), value);
+    }
+  }
+}
+
+void LoraAdapter::restore(const Replaced& replaced) {
+  torch::NoGradGuard no_grad;
+  for (auto one = replaced.rbegin(); one != replaced.rend(); ++one) one->first.copy_(one->second);
+}
+
+Tensor LoraAdapter::bias_of(const std::string& module) const {
+  const auto found = std::find_if(biases_.begin(), biases_.end(),
+                                  [&](const Bias& bias) { return bias.module == module; });
+  return found == biases_.end() ? Tensor() : found->value;
+}
+
+std::vector<std::pair<std::string, std::vector<std::int64_t>>> adapter_shapes(
+    const LoraConfig& config, const ModelConfig& base, const std::string& where) {
+  Weights nothing;
+  nothing.config = base;
+  nothing.embedding = torch::empty({0}, torch::kMeta);  // of no memory, as then all the adapter's
+  std::vector<std::pair<std::string, std::vector<std::int64_t>>> shapes;
+  const LoraAdapter adapter =
+      LoraAdapter::layout(config, nothing, find_targets(config, base, where, true));
+  for (const auto& [name, tensor] : adapter.named())
+    shapes.emplace_back(name, tensor.sizes().vec());
+  return shapes;
+}
+
+}  // namespace factsweep
