@@ -87,8 +87,9 @@ Tensor gate(const ModelConfig& c, const Tensor& up) {
   return activate(c.activation, parts[0]) * parts[1];
 }
 
+/// In float32, which a bfloat16 result is rounded from once instead of three times.
 Tensor soft_cap(const Tensor& x, double cap) {
-  return cap > 0 ? torch::tanh(x / cap) * cap : x;
+  return torch::tanh(x.to(torch::kFloat32) / cap) * cap;
 }
 
 /// Packed rows [N, heads, E] -> [B, heads, T, E], zero where a sequence has no token.
@@ -141,13 +142,12 @@ Tensor attend(const ModelConfig& c, const Tensor& q, const Tensor& k, const Tens
   // no fused kernel caps scores
   const std::int64_t shared = c.heads / c.kv_heads, T = q.size(2);
   const Tensor keys = k.repeat_interleave(shared, 1), values = v.repeat_interleave(shared, 1);
-  const Tensor scores =
-      soft_cap(torch::matmul(q, keys.transpose(2, 3)) * scale, c.attention_softcap);
+  const Tensor scores = soft_cap(torch::matmul(q, keys.transpose(2, 3)).to(torch::kFloat32) * scale,
+                                 c.attention_softcap);
   const Tensor seen =
       mask.defined() ? mask : torch::ones({T, T}, q.options().dtype(torch::kBool)).tril();
   const Tensor weights =
-      scores.masked_fill(seen.logical_not(), -std::numeric_limits<float>::infinity())
-          .softmax(-1, torch::kFloat32);
+      scores.masked_fill(seen.logical_not(), -std::numeric_limits<float>::infinity()).softmax(-1);
   return torch::matmul(weights.to(v.scalar_type()), values);
 }
 
@@ -283,7 +283,8 @@ class Pass {
     }
     const Tensor q = unpack(parts[0], tokens_);
     Tensor k = unpack(parts[1], tokens_), v = unpack(parts[2], tokens_);
-    if (options_.keep != nullptr) options_.keep->push_back({k, v});
+    // copies: a view would keep the queries in memory too
+    if (options_.keep != nullptr) options_.keep->push_back({k.contiguous(), v.contiguous()});
     k = with_context(k, options_.context, i, &LayerCache::keys);
     v = with_context(v, options_.context, i, &LayerCache::values);
     const double scale = c_.attention_scale / static_cast<double>(c_.scale_by_layer ? i + 1 : 1);
@@ -360,8 +361,9 @@ Tensor hidden_states(const Weights& weights, const PackedTokens& tokens,
 }
 
 Tensor logits(const Weights& weights, const Tensor& hidden_RD) {
-  return soft_cap(nn::linear(hidden_RD, weights.head, weights.head_bias),
-                  weights.config.logit_softcap);
+  const Tensor scores = nn::linear(hidden_RD, weights.head, weights.head_bias);
+  const double cap = weights.config.logit_softcap;
+  return cap > 0 ? soft_cap(scores, cap).to(scores.scalar_type()) : scores;
 }
 
 }  // namespace factsweep

@@ -3,19 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <queue>
 
-#include "factsweep/core/utf8.hpp"
+#include "characters.hpp"
 
 namespace factsweep::text {
 namespace {
 
-constexpr std::size_t kCachedWords = 1 << 17;
-constexpr std::size_t kCachedLength = 256;  // longer words hardly come back
-
-std::uint64_t pair_of(TokenId left, TokenId right) {
-  return static_cast<std::uint64_t>(left) << 32 | static_cast<std::uint32_t>(right);
-}
+constexpr std::size_t kShortWord = 48;             // symbols; beyond it the heap wins
+constexpr std::size_t kQuickCharacters = 0x10000;  // looked up by code point
 
 Merge read_merge(const Component& entry) {
   if (entry.value().is_array() && entry.value().size() == 2 && entry.value()[0].is_string() &&
@@ -32,43 +29,40 @@ Merge read_merge(const Component& entry) {
 
 }  // namespace
 
-Vocabulary read_vocabulary(const Component& object) {
-  if (!object.value().is_object()) object.fail("an object of token: id is needed here.");
-  Vocabulary vocabulary;
-  vocabulary.reserve(object.value().size());
-  for (const auto& [token, id] : object.value().items()) {
-    const bool plain = id.is_number_unsigned() && id.get<std::uint64_t>() < Vocabulary::kMaxId;
-    // the message is built for the broken entry only: there are up to 300,000 of them
-    vocabulary.set(
-        token, plain ? id.get<TokenId>()
-                     : Component(id, fmt::format("{}['{}']", object.where(), token)).token_id());
-  }
-  return vocabulary;
-}
-
-Bpe Bpe::from(const Component& model) {
-  const std::string type = model.text("type", "BPE");  // the oldest files leave it out
-  if (type != "BPE") model.unknown(type, "BPE");
-  if (model.has("dropout") && model.at("dropout").value() != 0.0) {
-    model.at("dropout").unknown("dropout", "0 or null: encoding must be repeatable");
+std::unique_ptr<Model> make_bpe(const Component& description) {
+  if (description.has("dropout") && description.at("dropout").value() != 0.0) {
+    description.at("dropout").unknown("dropout", "0 or null: encoding must be repeatable");
   }
   BpeOptions options;
-  options.ignore_merges = model.flag("ignore_merges", false);
-  options.byte_fallback = model.flag("byte_fallback", false);
-  options.fuse_unk = model.flag("fuse_unk", false);
-  options.unk_token = model.text("unk_token", "");
-  options.continuing_subword_prefix = model.text("continuing_subword_prefix", "");
-  options.end_of_word_suffix = model.text("end_of_word_suffix", "");
+  options.ignore_merges = description.flag("ignore_merges", false);
+  options.byte_fallback = description.flag("byte_fallback", false);
+  options.fuse_unk = description.flag("fuse_unk", false);
+  options.unk_token = description.text("unk_token", "");
+  options.continuing_subword_prefix = description.text("continuing_subword_prefix", "");
+  options.end_of_word_suffix = description.text("end_of_word_suffix", "");
+  const Component list = description.at("merges");
+  if (!list.value().is_array()) list.fail("a list is needed here.");
+  const auto place = [&](std::size_t i) { return fmt::format("{}[{}]", list.where(), i); };
   std::vector<Merge> merges;
-  for (const Component& entry : model.list("merges")) merges.push_back(read_merge(entry));
-  return {read_vocabulary(model.at("vocab")), merges, std::move(options),
-          [&](std::size_t i) { return fmt::format("{}.merges[{}]", model.where(), i); }};
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < list.value().size(); ++i) {
+    const nlohmann::json& item = list.value()[i];
+    // files of the first releases hold merges.txt line by line, heading and all
+    if (item.is_string() && item.get_ref<const std::string&>().starts_with("#version")) continue;
+    merges.push_back(read_merge({item, place(i)}));
+    places.push_back(i);
+  }
+  return std::make_unique<Bpe>(read_vocabulary(description.at("vocab")), merges, std::move(options),
+                               [&](std::size_t i) { return place(places[i]); });
 }
 
 Bpe::Bpe(Vocabulary vocabulary, const std::vector<Merge>& merges, BpeOptions options,
          const std::function<std::string(std::size_t)>& place)
-    : vocabulary_(std::move(vocabulary)), options_(std::move(options)) {
-  merges_.reserve(merges.size());
+    : Model(std::move(vocabulary)),
+      options_(std::move(options)),
+      is_plain_(options_.continuing_subword_prefix.empty() && options_.end_of_word_suffix.empty()),
+      characters_(kQuickCharacters, -1) {
+  const std::size_t prefix = options_.continuing_subword_prefix.size();
   for (std::size_t i = 0; i < merges.size(); ++i) {
     const auto known = [&](const std::string& token) {
       if (const auto id = vocabulary_.find(token)) return *id;
@@ -77,85 +71,130 @@ Bpe::Bpe(Vocabulary vocabulary, const std::vector<Merge>& merges, BpeOptions opt
           "merges must come from the same tokenizer.",
           place(i), merges[i].left, merges[i].right, token));
     };
-    std::string_view tail = merges[i].right;
-    if (tail.starts_with(options_.continuing_subword_prefix)) {
-      tail.remove_prefix(options_.continuing_subword_prefix.size());
-    }
-    const TokenId left = known(merges[i].left);
-    const TokenId right = known(merges[i].right);
-    const TokenId whole = known(merges[i].left + std::string(tail));
-    merges_.insert_or_assign(pair_of(left, right), Result{static_cast<std::uint32_t>(i), whole});
+    const auto left = static_cast<std::uint32_t>(known(merges[i].left));
+    const auto right = static_cast<std::uint32_t>(known(merges[i].right));
+    // every right half is taken to begin with the prefix
+    const std::string tail = merges[i].right.substr(std::min(prefix, merges[i].right.size()));
+    const TokenId whole = known(merges[i].left + tail);
+    merges_.set(pack(left, right), {static_cast<std::uint32_t>(i), whole});
   }
   if (!options_.unk_token.empty()) unk_ = vocabulary_.find(options_.unk_token);
-  if (options_.byte_fallback) {
-    for (int byte = 0; byte < 256; ++byte) {
-      byte_tokens_.push_back(vocabulary_.find(fmt::format("<0x{:02X}>", byte)));
-    }
+  if (options_.byte_fallback) byte_tokens_ = byte_tokens(vocabulary_);
+  for (TokenId id = 0; id < vocabulary_.size(); ++id) {
+    const std::string& text = vocabulary_.text(id);
+    std::size_t at = 0;
+    if (text.empty() || text.size() > 4) continue;
+    const char32_t code = next_character(text, at);
+    if (at == text.size() && code < kQuickCharacters) characters_[code] = id;
   }
-}
-
-const Bpe::Result* Bpe::find(TokenId left, TokenId right) const {
-  const auto found = merges_.find(pair_of(left, right));
-  return found == merges_.end() ? nullptr : &found->second;
 }
 
 void Bpe::encode(std::string_view word, std::vector<TokenId>& ids) const {
-  if (options_.ignore_merges) {
-    if (const auto id = vocabulary_.find(word)) {
-      ids.push_back(*id);
-      return;
-    }
-  }
-  const auto known = cache_.find(word);
-  if (known != cache_.end()) {
-    ids.insert(ids.end(), known->second.begin(), known->second.end());
+  if (const auto known = cache_.find(word)) {
+    ids.insert(ids.end(), known->begin(), known->end());
     return;
   }
-  std::vector<TokenId> found = characters(word);
-  merge(found);
+  std::vector<TokenId> found;
+  const auto whole = options_.ignore_merges ? vocabulary_.find(word) : std::nullopt;
+  if (whole) {
+    found.push_back(*whole);
+  } else {
+    found = characters(word);
+    merge(found);
+  }
   ids.insert(ids.end(), found.begin(), found.end());
-  if (word.size() > kCachedLength) return;
-  if (cache_.size() >= kCachedWords) cache_.clear();
-  cache_.emplace(word, std::move(found));
+  cache_.store(word, found);
+}
+
+std::optional<TokenId> Bpe::find_character(std::string_view character, bool first,
+                                           bool last) const {
+  if (is_plain_) {
+    std::size_t at = 0;
+    const char32_t code = next_character(character, at);
+    if (code >= kQuickCharacters) return vocabulary_.find(character);
+    if (characters_[code] < 0) return std::nullopt;
+    return characters_[code];
+  }
+  std::string written(first ? "" : options_.continuing_subword_prefix);
+  written += character;
+  if (last) written += options_.end_of_word_suffix;
+  return vocabulary_.find(written);
+}
+
+bool Bpe::push_bytes(std::string_view bytes, std::vector<TokenId>& ids) const {
+  const auto token = [&](char c) { return byte_tokens_[static_cast<unsigned char>(c)]; };
+  if (byte_tokens_.empty()) return false;
+  if (std::any_of(bytes.begin(), bytes.end(), [&](char c) { return token(c) < 0; })) return false;
+  for (const char c : bytes) ids.push_back(token(c));
+  return true;
 }
 
 std::vector<TokenId> Bpe::characters(std::string_view word) const {
   std::vector<TokenId> ids;
+  ids.reserve(word.size());
   bool unknown = false;  // an unknown character is kept back, the next one may join it
   const auto flush = [&] {
     if (unknown) ids.push_back(*unk_);
     unknown = false;
   };
-  for (std::size_t i = 0; i < word.size();) {
-    const std::size_t length = std::max<std::size_t>(1, utf8_length(word[i]));
-    const std::string_view bytes = word.substr(i, length);
-    std::string character(bytes);
-    if (i > 0) character.insert(0, options_.continuing_subword_prefix);
-    i += length;
-    if (i >= word.size()) character += options_.end_of_word_suffix;
-    if (const auto id = vocabulary_.find(character)) {
+  for (std::size_t at = 0; at < word.size();) {
+    const std::size_t begin = at;
+    next_character(word, at);
+    const std::string_view character = word.substr(begin, at - begin);
+    if (const auto id = find_character(character, begin == 0, at == word.size())) {
       flush();
       ids.push_back(*id);
       continue;
     }
-    const auto has_token = [&](char c) {
-      return byte_tokens_[static_cast<unsigned char>(c)].has_value();
-    };
-    if (options_.byte_fallback && std::all_of(bytes.begin(), bytes.end(), has_token)) {
-      for (const char c : bytes) ids.push_back(*byte_tokens_[static_cast<unsigned char>(c)]);
-    } else if (!options_.unk_token.empty()) {
-      if (!unk_) {
-        throw InputError(
-            fmt::format("the text has '{}', which the vocabulary lacks, and so does it lack the "
-                        "unk_token '{}'.",
-                        bytes, options_.unk_token));
-      }
-      if (!options_.fuse_unk) flush();
-      unknown = true;
+    if (push_bytes(character, ids) || options_.unk_token.empty()) continue;
+    if (!unk_) {
+      throw InputError(
+          fmt::format("the text has '{}', which the vocabulary lacks, and so does it lack the "
+                      "unk_token '{}'.",
+                      character, options_.unk_token));
     }
+    if (!options_.fuse_unk) flush();
+    unknown = true;
   }
   flush();
   return ids;
+}
+
+void Bpe::merge(std::vector<TokenId>& ids) const {
+  if (ids.size() <= kShortWord) {
+    merge_short(ids);
+  } else {
+    merge_long(ids);
+  }
+}
+
+/// Scans for the best pair each time; the ranks found once are kept, as merging changes two of
+/// them.
+void Bpe::merge_short(std::vector<TokenId>& ids) const {
+  constexpr std::uint32_t kNone = ~std::uint32_t{0};
+  std::array<Result, kShortWord> results;  // of ids[i] with ids[i + 1]
+  std::size_t count = ids.size();
+  const auto look_up = [&](std::size_t i) {
+    const Result* result = find(ids[i], ids[i + 1]);
+    results[i] = result == nullptr ? Result{kNone, 0} : *result;
+  };
+  for (std::size_t i = 0; i + 1 < count; ++i) look_up(i);
+  while (count > 1) {
+    std::size_t best = 0;
+    for (std::size_t i = 1; i + 1 < count; ++i) {
+      if (results[i].rank < results[best].rank) best = i;
+    }
+    if (results[best].rank == kNone) break;
+    ids[best] = results[best].id;
+    --count;
+    std::copy(ids.begin() + best + 2, ids.begin() + count + 1, ids.begin() + best + 1);
+    if (best + 1 < count) {
+      std::copy(results.begin() + best + 2, results.begin() + count, results.begin() + best + 1);
+      look_up(best);
+    }
+    if (best > 0) look_up(best - 1);
+  }
+  ids.resize(count);
 }
 
 struct Bpe::Symbol {
@@ -164,7 +203,8 @@ struct Bpe::Symbol {
   int next;  // -1: none; a symbol merged into its left neighbour has id -1
 };
 
-void Bpe::merge(std::vector<TokenId>& ids) const {
+/// With a heap of offers, for words of any length (a whole text where nothing cuts it).
+void Bpe::merge_long(std::vector<TokenId>& ids) const {
   struct Candidate {
     std::uint32_t rank;
     int position;

@@ -3,14 +3,15 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
-#include "component.hpp"
-#include "vocabulary.hpp"
+#include "model.hpp"
+#include "pair_map.hpp"
+#include "word_cache.hpp"
 
 namespace factsweep::text {
 
@@ -28,41 +29,42 @@ struct BpeOptions {
   std::string end_of_word_suffix;
 };
 
-/// From an object of token: id.
-Vocabulary read_vocabulary(const Component& object);
-
-class Bpe {
+class Bpe final : public Model {
  public:
   /// `place(i)` names where merge i stands ("merges.txt:17"), for the error about its unknown
   /// tokens.
   Bpe(Vocabulary vocabulary, const std::vector<Merge>& merges, BpeOptions options,
       const std::function<std::string(std::size_t)>& place);
-  /// From the `model` object of tokenizer.json.
-  static Bpe from(const Component& model);
 
-  void encode(std::string_view word, std::vector<TokenId>& ids) const;
-  const Vocabulary& vocabulary() const { return vocabulary_; }
+  void encode(std::string_view word, std::vector<TokenId>& ids) const override;
 
  private:
   struct Result {
-    std::uint32_t rank;
-    TokenId id;
-  };
-  struct PairHash {
-    std::size_t operator()(std::uint64_t pair) const { return pair * 0x9e3779b97f4a7c15 >> 16; }
+    std::uint32_t rank = 0;
+    TokenId id = 0;
   };
   struct Symbol;
 
+  std::optional<TokenId> find_character(std::string_view character, bool first, bool last) const;
+  bool push_bytes(std::string_view bytes, std::vector<TokenId>& ids) const;
   std::vector<TokenId> characters(std::string_view word) const;
   void merge(std::vector<TokenId>& ids) const;
-  const Result* find(TokenId left, TokenId right) const;
+  void merge_short(std::vector<TokenId>& ids) const;
+  void merge_long(std::vector<TokenId>& ids) const;
+  const Result* find(TokenId left, TokenId right) const {
+    return merges_.find(pack(static_cast<std::uint32_t>(left), static_cast<std::uint32_t>(right)));
+  }
 
-  Vocabulary vocabulary_;
   BpeOptions options_;
+  bool is_plain_;  // neither prefix nor suffix: a character's token depends on nothing else
   std::optional<TokenId> unk_;
-  std::vector<std::optional<TokenId>> byte_tokens_;
-  std::unordered_map<std::uint64_t, Result, PairHash> merges_;
-  mutable StringMap<std::vector<TokenId>> cache_;  // words seen, bounded
+  std::vector<TokenId> byte_tokens_;  // empty without byte fallback
+  std::vector<TokenId> characters_;   // by code point below 2^16, -1: no such token
+  PairMap<Result> merges_;
+  mutable WordCache cache_;
 };
+
+/// From the `model` object of tokenizer.json.
+std::unique_ptr<Model> make_bpe(const Component& description);
 
 }  // namespace factsweep::text

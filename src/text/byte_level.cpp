@@ -36,12 +36,9 @@ const Alphabet& alphabet() {
 
 }  // namespace
 
-std::string bytes_to_characters(std::string_view bytes) {
+void append_bytes_as_characters(std::string_view bytes, std::string& out) {
   const Alphabet& map = alphabet();
-  std::string out;
-  out.reserve(bytes.size() + bytes.size() / 4);
   for (const char byte : bytes) out += map.characters[static_cast<unsigned char>(byte)];
-  return out;
 }
 
 std::optional<std::string> characters_to_bytes(std::string_view characters) {

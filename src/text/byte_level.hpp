@@ -7,8 +7,8 @@
 
 namespace factsweep::text {
 
-/// Each byte as its printable character (UTF-8).
-std::string bytes_to_characters(std::string_view bytes);
+/// Appends each byte as its printable character (UTF-8, at most two bytes).
+void append_bytes_as_characters(std::string_view bytes, std::string& out);
 
 /// The bytes that `characters` stand for; nullopt when one of them stands for no byte.
 std::optional<std::string> characters_to_bytes(std::string_view characters);

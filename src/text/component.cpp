@@ -2,12 +2,16 @@
 
 #include <fmt/format.h>
 
+#include "characters.hpp"
 #include "vocabulary.hpp"
 
 namespace factsweep::text {
 
-Component::Component(const nlohmann::json& value, std::string where)
-    : value_(&value), where_(std::move(where)) {}
+Component::Component(const nlohmann::json& value, std::string where, int depth)
+    : value_(&value), where_(std::move(where)), depth_(depth) {
+  constexpr int kDeepest = 100;
+  if (depth_ > kDeepest) fail("components are nested too deeply.");
+}
 
 bool Component::has(const char* key) const {
   if (!value_->is_object()) return false;
@@ -19,7 +23,7 @@ Component Component::at(const char* key) const {
   if (!has(key)) fail(fmt::format("'{}' is missing.", key));
   // the file itself ends in "json", parts of it are joined with dots
   const bool is_file = where_.find(": ") == std::string::npos;
-  return {value_->at(key), fmt::format("{}{}{}", where_, is_file ? ": " : ".", key)};
+  return {value_->at(key), fmt::format("{}{}{}", where_, is_file ? ": " : ".", key), depth_ + 1};
 }
 
 std::vector<Component> Component::list(const char* key) const {
@@ -28,7 +32,7 @@ std::vector<Component> Component::list(const char* key) const {
   std::vector<Component> items;
   items.reserve(array.value().size());
   for (std::size_t i = 0; i < array.value().size(); ++i) {
-    items.emplace_back(array.value()[i], fmt::format("{}[{}]", array.where(), i));
+    items.emplace_back(array.value()[i], fmt::format("{}[{}]", array.where(), i), array.depth_ + 1);
   }
   return items;
 }
@@ -39,6 +43,18 @@ std::string Component::text(const char* key) const {
 
 std::string Component::text(const char* key, std::string_view fallback) const {
   return has(key) ? text(key) : std::string(fallback);
+}
+
+std::string Component::character(const char* key) const {
+  const std::string content = text(key);
+  std::size_t end = 0;
+  if (!content.empty()) next_character(content, end);
+  if (content.empty() || end != content.size()) at(key).fail("one character is needed here.");
+  return content;
+}
+
+std::string Component::character(const char* key, std::string_view fallback) const {
+  return has(key) ? character(key) : std::string(fallback);
 }
 
 bool Component::flag(const char* key, bool fallback) const {

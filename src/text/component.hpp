@@ -23,7 +23,7 @@ struct UnknownComponent : InputError {
 class Component {
  public:
   /// `value` must outlive the component.
-  Component(const nlohmann::json& value, std::string where);
+  Component(const nlohmann::json& value, std::string where, int depth = 0);
 
   const nlohmann::json& value() const { return *value_; }
   const std::string& where() const { return where_; }
@@ -33,6 +33,9 @@ class Component {
   std::vector<Component> list(const char* key) const;
   std::string text(const char* key) const;
   std::string text(const char* key, std::string_view fallback) const;
+  /// A string of exactly one character.
+  std::string character(const char* key) const;
+  std::string character(const char* key, std::string_view fallback) const;
   bool flag(const char* key, bool fallback) const;
   std::int64_t integer(const char* key, std::int64_t fallback) const;
   TokenId token_id() const;     // this value itself
@@ -46,6 +49,7 @@ class Component {
  private:
   const nlohmann::json* value_;
   std::string where_;
+  int depth_;  // of nesting: a file made to be deep must not exhaust the stack
 };
 
 }  // namespace factsweep::text

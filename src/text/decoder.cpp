@@ -7,6 +7,7 @@
 #include "byte_level.hpp"
 #include "regex.hpp"
 #include "unicode.hpp"
+#include "word_decoders.hpp"
 
 namespace factsweep::text {
 namespace {
@@ -91,8 +92,14 @@ class Fuse final : public DecoderStep {
 /// Takes up to `start` and `stop` times `content` from the ends of each token.
 class Strip final : public DecoderStep {
  public:
-  Strip(std::string content, std::int64_t start, std::int64_t stop, bool fused)
-      : content_(std::move(content)), start_(start), stop_(stop), fused_(fused) {}
+  Strip(const Component& description, bool fused)
+      : content_(description.character("content")),
+        start_(description.integer("start", 0)),
+        stop_(description.integer("stop", 0)),
+        fused_(fused) {
+    if (start_ < 0) description.at("start").fail("a count cannot be negative.");
+    if (stop_ < 0) description.at("stop").fail("a count cannot be negative.");
+  }
   void apply(std::vector<std::string>& tokens) const override {
     for (std::string& token : tokens) strip(token);
   }
@@ -119,8 +126,11 @@ class Strip final : public DecoderStep {
 
 class Metaspace final : public DecoderStep {
  public:
-  Metaspace(const std::string& replacement, bool prepended)
-      : replacement_(Regex::literal(replacement)), prepended_(prepended) {}
+  explicit Metaspace(const Component& description)
+      : replacement_(Regex::literal(description.character("replacement", "\u2581"))) {
+    const char* old_scheme = description.flag("add_prefix_space", true) ? "always" : "never";
+    prepended_ = description.text("prepend_scheme", old_scheme) != "never";
+  }
   void apply(std::vector<std::string>& tokens) const override {
     for (std::size_t i = 0; i < tokens.size(); ++i) {
       tokens[i] = replacement_.replace_all(tokens[i], i == 0 && prepended_ ? "" : " ");
@@ -137,7 +147,7 @@ class Metaspace final : public DecoderStep {
 
 }  // namespace
 
-Decoder::Decoder(const Component& description) {
+Decoder::Decoder(const Component& description) : joins_with_spaces_(false) {
   add(description);
 }
 
@@ -158,23 +168,21 @@ void Decoder::add(const Component& description) {
     const auto is_fuse = [](const auto& step) {
       return dynamic_cast<const Fuse*>(step.get()) != nullptr;
     };
-    const std::string content = description.text("content");
-    if (content.empty()) description.fail("'content' must be one character.");
-    steps_.push_back(std::make_unique<Strip>(content, description.integer("start", 0),
-                                             description.integer("stop", 0),
-                                             std::any_of(steps_.begin(), steps_.end(), is_fuse)));
-  } else if (type == "Metaspace") {
-    const char* old_scheme = description.flag("add_prefix_space", true) ? "always" : "never";
     steps_.push_back(
-        std::make_unique<Metaspace>(description.text("replacement", "\u2581"),
-                                    description.text("prepend_scheme", old_scheme) != "never"));
+        std::make_unique<Strip>(description, std::any_of(steps_.begin(), steps_.end(), is_fuse)));
+  } else if (type == "Metaspace") {
+    steps_.push_back(std::make_unique<Metaspace>(description));
+  } else if (auto step = make_word_decoder(type, description)) {
+    steps_.push_back(std::move(step));
   } else {
-    description.unknown(type, "ByteLevel, ByteFallback, Fuse, Replace, Strip, Metaspace, Sequence");
+    description.unknown(type,
+                        "ByteLevel, ByteFallback, Fuse, Replace, Strip, Metaspace, WordPiece, "
+                        "BPEDecoder, CTC, Sequence");
   }
 }
 
 std::string Decoder::decode(std::vector<std::string> tokens) const {
-  if (steps_.empty()) {
+  if (joins_with_spaces_) {
     for (std::size_t i = 1; i < tokens.size(); ++i) tokens[i].insert(0, 1, ' ');
   }
   for (const auto& step : steps_) step->apply(tokens);
@@ -182,7 +190,7 @@ std::string Decoder::decode(std::vector<std::string> tokens) const {
 }
 
 std::string Decoder::piece(std::string token) const {
-  if (steps_.empty()) return " " + token;
+  if (joins_with_spaces_) return " " + token;
   for (const auto& step : steps_) step->apply_inside(token);
   return token;
 }

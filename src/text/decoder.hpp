@@ -32,6 +32,7 @@ class Decoder {
  private:
   void add(const Component& description);
 
+  bool joins_with_spaces_ = true;
   std::vector<std::unique_ptr<DecoderStep>> steps_;
 };
 

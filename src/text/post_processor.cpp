@@ -16,6 +16,14 @@ std::vector<TokenId> template_ids(const Component& description, const std::strin
   return ids;
 }
 
+/// Of a pair of token and id.
+TokenId pair_id(const Component& pair) {
+  if (!pair.value().is_array() || pair.value().size() != 2) {
+    pair.fail("a pair of token and id is needed here.");
+  }
+  return Component(pair.value()[1], pair.where() + "[1]").token_id();
+}
+
 PostProcessor read_template(const Component& description) {
   PostProcessor processor;
   bool seen_text = false;
@@ -39,6 +47,9 @@ PostProcessor make_post_processor(const Component& description) {
   const std::string type = description.text("type");
   if (type == "ByteLevel") return {};  // moves offsets only
   if (type == "TemplateProcessing") return read_template(description);
+  if (type == "BertProcessing" || type == "RobertaProcessing") {
+    return {{pair_id(description.at("cls"))}, {pair_id(description.at("sep"))}};
+  }
   if (type == "Sequence") {
     PostProcessor all;
     for (const Component& step : description.list("processors")) {
@@ -48,7 +59,8 @@ PostProcessor make_post_processor(const Component& description) {
     }
     return all;
   }
-  description.unknown(type, "TemplateProcessing, ByteLevel, Sequence");
+  description.unknown(type,
+                      "TemplateProcessing, BertProcessing, RobertaProcessing, ByteLevel, Sequence");
 }
 
 }  // namespace factsweep::text

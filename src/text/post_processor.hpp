@@ -1,7 +1,6 @@
 // The `post_processor` of tokenizer.json: the special tokens around an encoded text.
 #pragma once
 
-#include <string>
 #include <vector>
 
 #include "component.hpp"

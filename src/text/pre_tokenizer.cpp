@@ -3,113 +3,57 @@
 #include <algorithm>
 
 #include "byte_level.hpp"
-#include "regex.hpp"
+#include "characters.hpp"
+#include "unicode.hpp"
 
 namespace factsweep::text {
 namespace {
 
+using Steps = std::vector<std::unique_ptr<PreTokenizer>>;
+
 constexpr const char* kGpt2Pattern =
     R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
-
-enum class Behavior { removed, isolated, contiguous, merged_with_previous, merged_with_next };
-
-Behavior read_behavior(const Component& description, std::string_view fallback) {
-  const std::string name = description.text("behavior", fallback);
-  if (name == "Removed") return Behavior::removed;
-  if (name == "Isolated") return Behavior::isolated;
-  if (name == "Contiguous") return Behavior::contiguous;
-  if (name == "MergedWithPrevious") return Behavior::merged_with_previous;
-  if (name == "MergedWithNext") return Behavior::merged_with_next;
-  description.at("behavior")
-      .unknown(name, "Removed, Isolated, Contiguous, MergedWithPrevious, MergedWithNext");
-}
-
-/// Joins each span with the one before it where `joins(span, match before)` says so.
-template <typename Joins>
-std::vector<Span> join(const std::vector<Span>& spans, Joins joins) {
-  std::vector<Span> out;
-  bool previous = false;
-  for (const Span& span : spans) {
-    if (!out.empty() && joins(span.matched, previous)) {
-      out.back().begin = std::min(out.back().begin, span.begin);
-      out.back().end = std::max(out.back().end, span.end);
-    } else {
-      out.push_back(span);
-    }
-    previous = span.matched;
-  }
-  return out;
-}
-
-std::vector<Span> arrange(std::vector<Span> spans, Behavior behavior) {
-  const auto match_after_text = [](bool now, bool before) { return now && !before; };
-  switch (behavior) {
-    case Behavior::isolated:
-      return spans;
-    case Behavior::removed:
-      std::erase_if(spans, [](const Span& span) { return span.matched; });
-      return spans;
-    case Behavior::contiguous:
-      return join(spans, [](bool now, bool before) { return now == before; });
-    case Behavior::merged_with_previous:
-      return join(spans, match_after_text);
-    case Behavior::merged_with_next:
-      std::reverse(spans.begin(), spans.end());
-      spans = join(spans, match_after_text);
-      std::reverse(spans.begin(), spans.end());
-      return spans;
-  }
-  throw BugError("arrange: no such behavior");
-}
-
-class Split final : public PreTokenizer {
- public:
-  Split(Regex pattern, Behavior behavior, bool invert = false)
-      : pattern_(std::move(pattern)), behavior_(behavior), invert_(invert) {}
-
-  void apply(std::vector<Word>& words) const override {
-    std::vector<Word> out;
-    out.reserve(words.size() * 2);
-    for (const Word& word : words) {
-      std::vector<Span> spans = pattern_.split(word.text);
-      if (invert_) {
-        for (Span& span : spans) span.matched = !span.matched;
-      }
-      for (const Span& span : arrange(std::move(spans), behavior_)) {
-        if (span.end == span.begin) continue;
-        out.push_back({word.text.substr(span.begin, span.end - span.begin),
-                       word.at_start && span.begin == 0});
-      }
-    }
-    words = std::move(out);
-  }
-
- private:
-  Regex pattern_;
-  Behavior behavior_;
-  bool invert_;
-};
 
 class ByteLevel final : public PreTokenizer {
  public:
   ByteLevel(bool add_prefix_space, bool use_regex) : add_prefix_space_(add_prefix_space) {
-    if (use_regex)
-      split_ = std::make_unique<Split>(Regex(kGpt2Pattern, "GPT-2"), Behavior::isolated);
+    if (use_regex) {
+      split_ = std::make_unique<RegexSplit>(Regex(kGpt2Pattern, "GPT-2"), Behavior::isolated);
+    }
   }
 
-  void apply(std::vector<Word>& words) const override {
+  void apply(Words& words) const override {
     if (add_prefix_space_) {
-      for (Word& word : words) {
-        if (!word.text.starts_with(' ')) word.text.insert(0, 1, ' ');
+      for (Word& word : words.list) {
+        if (word.text.starts_with(' ')) continue;
+        std::string spaced(1, ' ');
+        spaced += word.text;
+        word.text = words.keep(std::move(spaced));
       }
     }
     if (split_) split_->apply(words);
-    for (Word& word : words) word.text = bytes_to_characters(word.text);
+    // all words in one string: one allocation, not one a word
+    std::size_t bytes = 0;
+    for (const Word& word : words.list) bytes += word.text.size();
+    std::string all;
+    all.reserve(2 * bytes);  // the most that a byte's character takes
+    std::vector<std::size_t> ends;
+    ends.reserve(words.list.size());
+    for (const Word& word : words.list) {
+      append_bytes_as_characters(word.text, all);
+      ends.push_back(all.size());
+    }
+    const std::string_view kept = words.keep(std::move(all));
+    std::size_t begin = 0;
+    for (std::size_t i = 0; i < ends.size(); ++i) {
+      words.list[i].text = kept.substr(begin, ends[i] - begin);
+      begin = ends[i];
+    }
   }
 
  private:
   bool add_prefix_space_;
-  std::unique_ptr<Split> split_;
+  std::unique_ptr<RegexSplit> split_;
 };
 
 class Metaspace final : public PreTokenizer {
@@ -117,39 +61,91 @@ class Metaspace final : public PreTokenizer {
   enum class Prepend { always, first, never };
 
   Metaspace(std::string replacement, Prepend prepend, bool split)
-      : replacement_(std::move(replacement)),
-        prepend_(prepend),
-        spaces_(Regex::literal(" ")),
-        replacements_(Regex::literal(replacement_), Behavior::merged_with_next),
-        split_(split) {}
+      : replacement_(std::move(replacement)), prepend_(prepend), split_(split) {}
 
-  void apply(std::vector<Word>& words) const override {
-    for (Word& word : words) {
-      word.text = spaces_.replace_all(word.text, replacement_);
+  void apply(Words& words) const override {
+    for (Word& word : words.list) {
+      std::string text;
+      text.reserve(word.text.size() * 2 + replacement_.size());
+      for (const char c : word.text) {
+        if (c == ' ') {
+          text += replacement_;
+        } else {
+          text += c;
+        }
+      }
       const bool wanted =
           prepend_ == Prepend::always || (prepend_ == Prepend::first && word.at_start);
-      if (wanted && !word.text.starts_with(replacement_)) word.text.insert(0, replacement_);
+      if (wanted && !text.starts_with(replacement_)) text.insert(0, replacement_);
+      word.text = words.keep(std::move(text));
     }
-    if (split_) replacements_.apply(words);
+    if (split_) {
+      split_words(words, Behavior::isolated,
+                  [&](std::string_view text, std::vector<Span>& spans) { cut(text, spans); });
+    }
   }
 
  private:
+  /// A word begins at each replacement.
+  void cut(std::string_view text, std::vector<Span>& spans) const {
+    for (std::size_t begin = 0; begin < text.size();) {
+      const std::size_t end = std::min(text.find(replacement_, begin + 1), text.size());
+      spans.push_back({begin, end, false});
+      begin = end;
+    }
+  }
+
   std::string replacement_;
   Prepend prepend_;
-  Regex spaces_;
-  Split replacements_;
   bool split_;
+};
+
+/// Words of so many characters.
+class FixedLength final : public PreTokenizer {
+ public:
+  explicit FixedLength(std::size_t length) : length_(length) {}
+  void apply(Words& words) const override {
+    split_words(words, Behavior::isolated, [&](std::string_view text, std::vector<Span>& spans) {
+      for (std::size_t at = 0; at < text.size();) {
+        const std::size_t begin = at;
+        for (std::size_t i = 0; i < length_ && at < text.size(); ++i) next_character(text, at);
+        spans.push_back({begin, at, false});
+      }
+    });
+  }
+
+ private:
+  std::size_t length_;
+};
+
+/// Cuts where the script changes; characters of any script stay with those before them, or vanish
+/// where there are none.
+class UnicodeScripts final : public PreTokenizer {
+ public:
+  void apply(Words& words) const override {
+    split_words(words, Behavior::isolated, [&](std::string_view text, std::vector<Span>& spans) {
+      int last = kAnyScript - 1;  // differs from all
+      for_each_character(text, [&](char32_t character, std::string_view bytes) {
+        const auto begin = static_cast<std::size_t>(bytes.data() - text.data());
+        const int script = script_of(character);
+        const bool cuts = script != kAnyScript && script != last;
+        if (cuts) spans.push_back({begin, begin, false});
+        if (!spans.empty()) spans.back().end = begin + bytes.size();
+        if (script != kAnyScript) last = script;
+      });
+    });
+  }
 };
 
 class Sequence final : public PreTokenizer {
  public:
-  explicit Sequence(std::vector<std::unique_ptr<PreTokenizer>> steps) : steps_(std::move(steps)) {}
-  void apply(std::vector<Word>& words) const override {
+  explicit Sequence(Steps steps) : steps_(std::move(steps)) {}
+  void apply(Words& words) const override {
     for (const auto& step : steps_) step->apply(words);
   }
 
  private:
-  std::vector<std::unique_ptr<PreTokenizer>> steps_;
+  Steps steps_;
 };
 
 std::unique_ptr<PreTokenizer> make_metaspace(const Component& description) {
@@ -164,13 +160,32 @@ std::unique_ptr<PreTokenizer> make_metaspace(const Component& description) {
   } else if (scheme != "always") {
     description.at("prepend_scheme").unknown(scheme, "always, first, never");
   }
-  return std::make_unique<Metaspace>(description.text("replacement", "\u2581"), prepend,
+  return std::make_unique<Metaspace>(description.character("replacement", "\u2581"), prepend,
                                      description.flag("split", true));
 }
 
-std::unique_ptr<PreTokenizer> make_split(const char* pattern, Behavior behavior,
-                                         bool invert = false) {
-  return std::make_unique<Split>(Regex(pattern, "pre_tokenizer"), behavior, invert);
+std::unique_ptr<PreTokenizer> make_characters(CharacterSplit::Predicate predicate,
+                                              Behavior behavior) {
+  return std::make_unique<CharacterSplit>(predicate, behavior);
+}
+
+std::unique_ptr<PreTokenizer> make_bert() {
+  Steps steps;
+  steps.push_back(make_characters(is_space, Behavior::removed));
+  steps.push_back(make_characters(is_punctuation, Behavior::isolated));
+  return std::make_unique<Sequence>(std::move(steps));
+}
+
+std::unique_ptr<PreTokenizer> make_fixed_length(const Component& description) {
+  const std::int64_t length = description.integer("length", 5);
+  if (length < 1) description.at("length").fail("a word has at least one character.");
+  return std::make_unique<FixedLength>(static_cast<std::size_t>(length));
+}
+
+/// Runs of word characters and runs of everything else but white space.
+int whitespace_class(char32_t character) {
+  if (is_word(character)) return 1;
+  return is_space(character) ? 0 : 2;
 }
 
 }  // namespace
@@ -182,34 +197,38 @@ std::unique_ptr<PreTokenizer> make_pre_tokenizer(const Component& description) {
                                        description.flag("use_regex", true));
   }
   if (type == "Split") {
-    return std::make_unique<Split>(Regex::from(description.at("pattern")),
-                                   read_behavior(description, "Removed"),
-                                   description.flag("invert", false));
+    return std::make_unique<RegexSplit>(Regex::from(description.at("pattern")),
+                                        read_behavior(description, "Removed"),
+                                        description.flag("invert", false));
   }
   if (type == "Digits") {
     const bool individual = description.flag("individual_digits", false);
-    return make_split(individual ? R"(\p{N})" : R"(\p{N}+)", Behavior::isolated);
+    return make_characters(is_number, individual ? Behavior::isolated : Behavior::contiguous);
   }
   if (type == "Punctuation") {
-    return make_split(R"([\p{P}!-\/:-@\[-`{-~])", read_behavior(description, "Isolated"));
+    return make_characters(is_punctuation, read_behavior(description, "Isolated"));
   }
-  if (type == "Whitespace") {
-    // Rust's word characters, unlike Oniguruma's, have the two joiners
-    constexpr const char* kWords = R"([\w\x{200c}\x{200d}]+|[^\w\x{200c}\x{200d}\s]+)";
-    return make_split(kWords, Behavior::removed, true);
+  if (type == "Whitespace") return std::make_unique<ClassSplit>(whitespace_class);
+  if (type == "WhitespaceSplit") return make_characters(is_space, Behavior::removed);
+  if (type == "BertPreTokenizer") return make_bert();
+  if (type == "CharDelimiterSplit") {
+    return std::make_unique<RegexSplit>(Regex::literal(description.character("delimiter")),
+                                        Behavior::removed);
   }
-  if (type == "WhitespaceSplit") return make_split(R"(\s)", Behavior::removed);
   if (type == "Metaspace") return make_metaspace(description);
+  if (type == "FixedLength") return make_fixed_length(description);
+  if (type == "UnicodeScripts") return std::make_unique<UnicodeScripts>();
   if (type == "Sequence") {
-    std::vector<std::unique_ptr<PreTokenizer>> steps;
+    Steps steps;
     for (const Component& step : description.list("pretokenizers")) {
       steps.push_back(make_pre_tokenizer(step));
     }
     return std::make_unique<Sequence>(std::move(steps));
   }
-  description.unknown(type,
-                      "ByteLevel, Split, Digits, Punctuation, Whitespace, WhitespaceSplit, "
-                      "Metaspace, Sequence");
+  description.unknown(
+      type,
+      "ByteLevel, Split, Digits, Punctuation, Whitespace, WhitespaceSplit, BertPreTokenizer, "
+      "CharDelimiterSplit, Metaspace, FixedLength, UnicodeScripts, Sequence");
 }
 
 }  // namespace factsweep::text

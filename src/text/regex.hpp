@@ -33,9 +33,9 @@ class Regex {
   /// `{"Regex": "..."}` or `{"String": "..."}`, the form of the `pattern` key.
   static Regex from(const Component& pattern);
 
-  /// The whole text as spans in order, matches and what lies between them. `text` must be valid
-  /// UTF-8.
-  std::vector<Span> split(std::string_view text) const;
+  /// Appends the whole text as spans in order, matches and what lies between them. `text` must be
+  /// valid UTF-8. InputError when the pattern backtracks without end.
+  void split(std::string_view text, std::vector<Span>& spans) const;
   std::string replace_all(std::string_view text, std::string_view replacement) const;
 
  private:
@@ -50,6 +50,7 @@ class Regex {
                std::string_view where);
   std::optional<Span> find(std::string_view text, std::size_t from) const;
 
+  std::string where_;
   std::unique_ptr<pcre2_real_code_8, Free> code_;
   std::unique_ptr<pcre2_real_match_data_8, Free> match_;
   std::unique_ptr<pcre2_real_jit_stack_8, Free> stack_;

@@ -1,115 +1,183 @@
 #include "sentencepiece_tokenizer.hpp"
 
 #include <fmt/format.h>
-#include <sentencepiece_processor.h>
 
+#include <algorithm>
+#include <tuple>
+
+#include "bpe.hpp"
+#include "characters.hpp"
 #include "factsweep/core/file.hpp"
+#include "pipeline.hpp"
+#include "precompiled.hpp"
 #include "sentencepiece_model.hpp"
-#include "tokenizer_base.hpp"
-#include "tokenizer_config.hpp"
-#include "unicode.hpp"
+#include "unigram.hpp"
 
 namespace factsweep::text {
 namespace fs = std::filesystem;
 namespace {
 
-using Processor = sentencepiece::SentencePieceProcessor;
+constexpr const char* kSpace = "\u2581";  // how SentencePiece writes the space
 
-void check(const sentencepiece::util::Status& status, std::string_view file) {
-  if (!status.ok()) throw InputError(fmt::format("{}: {}.", file, status.ToString()));
-}
+using Type = SentencePieceModel::Type;
 
-class SentencePieceTokenizer final : public TokenizerBase {
- public:
-  SentencePieceTokenizer(const SentencePieceModel& model, const TokenizerConfig& config,
-                         std::string file);
-  std::vector<TokenId> encode(std::string_view text, bool with_special) const override;
-
- private:
-  Vocabulary read_vocabulary(std::vector<AddedToken>& added) const;
-
-  std::string file_;
-  Processor at_start_;  // puts a space before the text, if the model is so
-  Processor inside_;    // does not
-  AddedTokenFinder finder_;
-  bool legacy_;
-  bool add_bos_;
-  bool add_eos_;
-};
-
-SentencePieceTokenizer::SentencePieceTokenizer(const SentencePieceModel& model,
-                                               const TokenizerConfig& config, std::string file)
-    : file_(std::move(file)),
-      legacy_(config.legacy),
-      add_bos_(config.add_bos_token.value_or(true)),
-      add_eos_(config.add_eos_token.value_or(false)) {
-  check(at_start_.LoadFromSerializedProto(model.bytes), file_);
-  check(inside_.LoadFromSerializedProto(model.without_dummy_prefix()), file_);
-  std::vector<AddedToken> added;
-  Vocabulary vocabulary = read_vocabulary(added);
-  added = join_added_tokens(std::move(added), config, vocabulary);
-  for (const AddedToken& token : added) finder_.add(token, token.content);
-  nlohmann::json steps = {
-      {{"type", "Replace"}, {"pattern", {{"String", "\u2581"}}}, {"content", " "}},
-      {{"type", "ByteFallback"}},
-      {{"type", "Fuse"}}};
-  if (model.add_dummy_prefix) {
-    steps.push_back({{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}});
+Vocabulary vocabulary_of(const SentencePieceModel& model, const std::string& file) {
+  if (model.pieces.size() >= Vocabulary::kMaxId) {
+    throw InputError(fmt::format("{}: {} pieces are too many.", file, model.pieces.size()));
   }
-  const nlohmann::json decoder{{"type", "Sequence"}, {"decoders", steps}};
-  set_tokens(vocabulary, added, Decoder(Component(decoder, file_)));
-  const auto id_of = [&](const char* name, int own) -> std::optional<TokenId> {
-    if (config.named.contains(name)) return config.id_of(name, vocabulary);
-    if (own >= 0) return own;
-    return config.id_of(name, vocabulary);
-  };
-  set_special(id_of("bos_token", at_start_.bos_id()), id_of("eos_token", at_start_.eos_id()));
-}
-
-Vocabulary SentencePieceTokenizer::read_vocabulary(std::vector<AddedToken>& added) const {
   Vocabulary vocabulary;
-  vocabulary.reserve(at_start_.GetPieceSize());
-  for (TokenId id = 0; id < at_start_.GetPieceSize(); ++id) {
-    const std::string& piece = at_start_.IdToPiece(id);
-    vocabulary.set(piece, id);
-    if (at_start_.IsControl(id) || at_start_.IsUnknown(id)) {
-      added.push_back({.content = piece, .id = id, .special = true});
-    }
+  vocabulary.reserve(model.pieces.size());
+  for (const SentencePieceModel::Piece& piece : model.pieces) {
+    vocabulary.set(piece.text, vocabulary.size());
   }
   return vocabulary;
 }
 
-std::vector<TokenId> SentencePieceTokenizer::encode(std::string_view text,
-                                                    bool with_special) const {
-  std::string repaired;
-  if (!is_valid_utf8(text)) {
-    repaired = replace_invalid_utf8(text);
-    text = repaired;
-  }
-  std::vector<TokenId> ids;
-  if (with_special && add_bos_ && bos()) ids.push_back(*bos());
-  std::vector<int> found;
-  for (const Segment& segment : finder_.split(text)) {
-    if (segment.id) {
-      ids.push_back(*segment.id);
+/// SentencePiece merges any two neighbours that make a piece, the piece of the highest score first.
+/// Here all cuts of all pieces are written out as merges; among equal scores those with the longest
+/// left half come first, so that runs of spaces grow from the left.
+std::vector<Merge> merges_of(const SentencePieceModel& model, const Vocabulary& vocabulary) {
+  struct Cut {
+    float score;
+    std::size_t left_characters;
+    std::size_t right_characters;
+    Merge merge;
+  };
+  std::vector<Cut> cuts;
+  for (const SentencePieceModel::Piece& piece : model.pieces) {
+    if (piece.type == Type::control || piece.type == Type::unknown || piece.type == Type::byte) {
       continue;
     }
-    const bool spaced = legacy_ || segment.text.data() == text.data();
-    const Processor& processor = spaced ? at_start_ : inside_;
-    check(processor.Encode({segment.text.data(), segment.text.size()}, &found), file_);
-    ids.insert(ids.end(), found.begin(), found.end());
+    const std::string_view text = piece.text;
+    const std::size_t count = count_characters(text);
+    std::size_t before = 0;
+    for_each_character(text, [&](char32_t, std::string_view character) {
+      const auto cut = static_cast<std::size_t>(character.data() - text.data());
+      const std::string_view left = text.substr(0, cut);
+      const std::string_view right = text.substr(cut);
+      if (before > 0 && vocabulary.find(left) && vocabulary.find(right)) {
+        cuts.push_back(
+            {piece.score, before, count - before, {std::string(left), std::string(right)}});
+      }
+      ++before;
+    });
   }
-  if (with_special && add_eos_ && eos()) ids.push_back(*eos());
-  return ids;
+  std::stable_sort(cuts.begin(), cuts.end(), [](const Cut& a, const Cut& b) {
+    return std::tie(a.score, a.left_characters, a.right_characters) >
+           std::tie(b.score, b.left_characters, b.right_characters);
+  });
+  std::vector<Merge> merges;
+  merges.reserve(cuts.size());
+  for (Cut& cut : cuts) merges.push_back(std::move(cut.merge));
+  return merges;
+}
+
+std::unique_ptr<Model> model_of(const SentencePieceModel& model, const std::string& file) {
+  Vocabulary vocabulary = vocabulary_of(model, file);
+  switch (model.kind) {
+    case SentencePieceModel::Kind::bpe: {
+      const BpeOptions options{
+          .byte_fallback = model.byte_fallback, .fuse_unk = true, .unk_token = model.unk_piece};
+      const std::vector<Merge> merges = merges_of(model, vocabulary);
+      return std::make_unique<Bpe>(std::move(vocabulary), merges, options,
+                                   [&](std::size_t) { return file; });
+    }
+    case SentencePieceModel::Kind::unigram: {
+      std::vector<double> scores;
+      for (const SentencePieceModel::Piece& piece : model.pieces) scores.push_back(piece.score);
+      if (model.unk_id < 0 || model.unk_id >= vocabulary.size()) {
+        throw InputError(fmt::format("{}: the id of the unknown piece, {}, is outside 0..{}.", file,
+                                     model.unk_id, vocabulary.size() - 1));
+      }
+      return std::make_unique<Unigram>(std::move(vocabulary), std::move(scores),
+                                       UnigramOptions{model.unk_id, model.byte_fallback});
+    }
+    default:
+      throw UnknownComponent(fmt::format(
+          "{}: a model of words or characters is not supported. Supported here: BPE, Unigram.",
+          file));
+  }
+}
+
+/// What transformers builds around the model: a space before the text, spaces as U+2581.
+nlohmann::json describe(const SentencePieceModel& model, const TokenizerConfig& config) {
+  const bool prefix = config.add_prefix_space.value_or(model.add_dummy_prefix);
+  const nlohmann::json space_to_mark{
+      {"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", kSpace}};
+  const char* scheme = !prefix ? "never" : config.legacy ? "always" : "first";
+  nlohmann::json metaspace{
+      {"type", "Metaspace"}, {"replacement", kSpace}, {"prepend_scheme", scheme}};
+  nlohmann::json normalizers = nlohmann::json::array();
+  nlohmann::json root;
+  if (model.remove_extra_whitespaces) {
+    normalizers.push_back({{"type", "Strip"}, {"strip_left", false}, {"strip_right", true}});
+    normalizers.push_back(
+        {{"type", "Replace"}, {"pattern", {{"Regex", " {2,}"}}}, {"content", kSpace}});
+    metaspace["split"] = model.kind == SentencePieceModel::Kind::unigram;
+    root["pre_tokenizer"] = metaspace;
+  } else if (config.legacy) {
+    if (prefix) normalizers.push_back({{"type", "Prepend"}, {"prepend", kSpace}});
+    normalizers.push_back(space_to_mark);
+  } else {
+    metaspace["split"] = false;
+    root["pre_tokenizer"] = metaspace;
+  }
+  root["normalizer"] = {{"type", "Sequence"}, {"normalizers", normalizers}};
+  nlohmann::json decoders = {
+      {{"type", "Replace"}, {"pattern", {{"String", kSpace}}}, {"content", " "}},
+      {{"type", "ByteFallback"}},
+      {{"type", "Fuse"}}};
+  if (prefix) {
+    decoders.push_back({{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}});
+  }
+  root["decoder"] = {{"type", "Sequence"}, {"decoders", decoders}};
+  return root;
+}
+
+/// Names the model's own BOS and EOS where no file beside it does.
+void assume_own_specials(const SentencePieceModel& model, TokenizerConfig& config) {
+  const auto assume = [&](const char* name, const std::string& text) {
+    const auto is_it = [&](const SentencePieceModel::Piece& piece) {
+      return piece.text == text && piece.type == Type::control;
+    };
+    if (std::any_of(model.pieces.begin(), model.pieces.end(), is_it)) {
+      config.named.emplace(name, AddedToken{.content = text, .special = true});
+    }
+  };
+  assume("bos_token", model.bos_piece);
+  assume("eos_token", model.eos_piece);
+  if (!config.add_bos_token) config.add_bos_token = true;
+}
+
+std::vector<AddedToken> added_tokens_of(const SentencePieceModel& model) {
+  std::vector<AddedToken> added;
+  for (std::size_t i = 0; i < model.pieces.size(); ++i) {
+    const SentencePieceModel::Piece& piece = model.pieces[i];
+    const bool special = piece.type == Type::control || piece.type == Type::unknown;
+    if (!special && piece.type != Type::user_defined) continue;
+    added.push_back({.content = piece.text, .id = static_cast<TokenId>(i), .special = special});
+  }
+  return added;
 }
 
 }  // namespace
 
 std::unique_ptr<Tokenizer> load_sentencepiece(const fs::path& directory) {
-  const fs::path path = find_file(directory / "tokenizer.model");
-  const SentencePieceModel model = SentencePieceModel::parse(read_file(path), path.string());
-  return std::make_unique<SentencePieceTokenizer>(model, read_tokenizer_config(directory),
-                                                  path.string());
+  const std::string file = find_file(directory / "tokenizer.model").string();
+  const SentencePieceModel model = SentencePieceModel::parse(read_file(file), file);
+  TokenizerConfig config = read_tokenizer_config(directory);
+  assume_own_specials(model, config);
+  Parts parts{.model = model_of(model, file), .added_tokens = added_tokens_of(model)};
+  const nlohmann::json description = describe(model, config);
+  read_components({description, file}, parts);
+  if (!model.charsmap.empty()) {
+    std::vector<std::unique_ptr<Normalizer>> steps;
+    steps.push_back(std::make_unique<Precompiled>(model.charsmap, file));
+    steps.push_back(std::move(parts.normalizer));
+    parts.normalizer = chain(std::move(steps));
+  }
+  add_bos_and_eos(config, parts);
+  return std::make_unique<Pipeline>(std::move(parts), config);
 }
 
 }  // namespace factsweep::text

@@ -1,5 +1,5 @@
-// tokenizer.model: SentencePiece cuts the text, special tokens are found before, as LlamaTokenizer
-// of transformers does it.
+// tokenizer.model of SentencePiece (BPE or Unigram), made into the pipeline that transformers' fast
+// tokenizers make of it.
 #pragma once
 
 #include <filesystem>

@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include "bpe_tokenizer.hpp"
 #include "factsweep/core/error.hpp"
+#include "pipeline.hpp"
 #include "sentencepiece_tokenizer.hpp"
 
 namespace factsweep {

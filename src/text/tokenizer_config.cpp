@@ -69,7 +69,9 @@ void read_main(const Component& root, TokenizerConfig& config) {
   }
   if (root.has("add_bos_token")) config.add_bos_token = root.flag("add_bos_token", false);
   if (root.has("add_eos_token")) config.add_eos_token = root.flag("add_eos_token", false);
-  config.add_prefix_space = root.flag("add_prefix_space", false);
+  if (root.has("add_prefix_space")) {
+    config.add_prefix_space = root.flag("add_prefix_space", false);
+  }
   config.legacy = root.flag("legacy", false);
   config.tokenizer_class = root.text("tokenizer_class", "");
 }
@@ -136,15 +138,18 @@ std::vector<AddedToken> join_added_tokens(std::vector<AddedToken> tokens,
     vocabulary.set(token.content, *token.id);
     tokens.push_back(std::move(token));
   };
-  std::vector<AddedToken> with_id = config.added;
-  std::stable_sort(with_id.begin(), with_id.end(), [](const AddedToken& a, const AddedToken& b) {
-    return a.id.value_or(Vocabulary::kMaxId) < b.id.value_or(Vocabulary::kMaxId);
-  });
-  for (const AddedToken& token : with_id) join(token);
+  // those with ids in their order, then the named ones, then all others, as transformers does it
+  std::vector<AddedToken> others = config.added;
+  const auto rest = std::stable_partition(
+      others.begin(), others.end(), [](const AddedToken& token) { return token.id.has_value(); });
+  std::stable_sort(others.begin(), rest,
+                   [](const AddedToken& a, const AddedToken& b) { return *a.id < *b.id; });
+  std::for_each(others.begin(), rest, join);
   for (const char* name : kNames) {
     const auto found = config.named.find(name);
     if (found != config.named.end()) join(found->second);
   }
+  std::for_each(rest, others.end(), join);
   return tokens;
 }
 

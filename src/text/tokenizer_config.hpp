@@ -20,8 +20,10 @@ struct TokenizerConfig {
   std::optional<TokenId> eos_id;            // where the tokenizer's says nothing
   std::optional<bool> add_bos_token;
   std::optional<bool> add_eos_token;
-  bool add_prefix_space = false;
-  bool legacy = false;  // SentencePiece: a space before the text after each special token
+  std::optional<bool> add_prefix_space;
+  // SentencePiece: a space before every text between special tokens, even one that begins with a
+  // space. Without a tokenizer_config.json that is so, as the SentencePiece library does it.
+  bool legacy = true;
   std::string tokenizer_class;
 
   /// The id of `name` ("bos_token") in `vocabulary`.

@@ -1,10 +1,17 @@
 #include "unicode.hpp"
 
+#include <fmt/format.h>
 #include <unicode/bytestream.h>
 #include <unicode/normalizer2.h>
 #include <unicode/uchar.h>
+#include <unicode/uniset.h>
+#include <unicode/uscript.h>
 #include <unicode/utf8.h>
 
+#include <algorithm>
+#include <cctype>
+
+#include "characters.hpp"
 #include "factsweep/core/error.hpp"
 
 namespace factsweep::text {
@@ -16,7 +23,7 @@ std::int32_t length_of(std::string_view text) {
   return static_cast<std::int32_t>(text.size());
 }
 
-const icu::Normalizer2& normalizer(NormalForm form, UErrorCode& status) {
+const icu::Normalizer2& newest(NormalForm form, UErrorCode& status) {
   switch (form) {
     case NormalForm::nfc:
       return *icu::Normalizer2::getNFCInstance(status);
@@ -30,48 +37,79 @@ const icu::Normalizer2& normalizer(NormalForm form, UErrorCode& status) {
   throw BugError("normalizer: no such form");
 }
 
-void append(std::string& out, UChar32 character) {
+void check(UErrorCode status, std::string_view what) {
+  if (U_FAILURE(status)) {
+    throw EnvironmentError(fmt::format("ICU cannot {}: {}", what, u_errorName(status)));
+  }
+}
+
+const icu::UnicodeSet& characters_of_unicode_9() {
+  static const icu::UnicodeSet set = [] {
+    UErrorCode status = U_ZERO_ERROR;
+    icu::UnicodeSet known;
+    known.applyPropertyAlias("age", "9.0", status);
+    check(status, "list the characters of Unicode 9");
+    known.freeze();
+    return known;
+  }();
+  return set;
+}
+
+int age(char32_t character) {
+  UVersionInfo version;
+  u_charAge(static_cast<UChar32>(character), version);
+  return version[0];
+}
+
+/// Whether the general category is one of `mask` and was already in Unicode `version`.
+bool is_of(char32_t character, std::uint32_t mask, int version) {
+  return (U_GET_GC_MASK(static_cast<UChar32>(character)) & mask) != 0 &&
+         age(character) <= version && age(character) > 0;
+}
+
+void append(std::string& out, char32_t character) {
   char buffer[U8_MAX_LENGTH];
   std::int32_t used = 0;
   U8_APPEND_UNSAFE(buffer, used, character);
   out.append(buffer, used);
 }
 
-bool is_word(UChar32 character) {
-  const auto mask = U_GET_GC_MASK(character);
-  return u_hasBinaryProperty(character, UCHAR_ALPHABETIC) ||
-         (mask & (U_GC_M_MASK | U_GC_ND_MASK | U_GC_PC_MASK)) != 0 ||
-         u_hasBinaryProperty(character, UCHAR_JOIN_CONTROL);
+bool is_ascii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return static_cast<unsigned char>(c) < 0x80; });
 }
 
 }  // namespace
 
 std::string normalize(NormalForm form, std::string_view text) {
-  std::string out;
+  if (is_ascii(text)) return std::string(text);
   UErrorCode status = U_ZERO_ERROR;
+  const icu::Normalizer2& unrestricted = newest(form, status);
+  check(status, "load its normalization data");
+  const icu::FilteredNormalizer2 normalizer(unrestricted, characters_of_unicode_9());
+  std::string out;
   icu::StringByteSink<std::string> sink(&out, length_of(text));
-  normalizer(form, status)
-      .normalizeUTF8(0, icu::StringPiece(text.data(), length_of(text)), sink, nullptr, status);
-  if (U_FAILURE(status)) {
-    throw EnvironmentError(std::string("ICU cannot normalize text: ") + u_errorName(status));
-  }
+  normalizer.normalizeUTF8(0, icu::StringPiece(text.data(), length_of(text)), sink, nullptr,
+                           status);
+  check(status, "normalize text");
   return out;
 }
 
 std::string lowercase(std::string_view text) {
-  constexpr UChar32 kCapitalIWithDot = 0x130;  // the only letter whose lower case is two characters
+  constexpr char32_t kCapitalIWithDot =
+      0x130;  // the only letter whose lower case is two characters
   std::string out;
   out.reserve(text.size());
-  const std::int32_t length = length_of(text);
-  for (std::int32_t i = 0; i < length;) {
-    UChar32 character = 0;
-    U8_NEXT_OR_FFFD(text.data(), i, length, character);
-    if (character == kCapitalIWithDot) {
+  for_each_character(text, [&](char32_t character, std::string_view) {
+    if (character < 0x80) {
+      const bool capital = character >= 'A' && character <= 'Z';
+      out += static_cast<char>(capital ? character + ('a' - 'A') : character);
+    } else if (character == kCapitalIWithDot) {
       out += "i\u0307";
     } else {
-      append(out, u_tolower(character));
+      append(out, static_cast<char32_t>(u_tolower(static_cast<UChar32>(character))));
     }
-  }
+  });
   return out;
 }
 
@@ -93,6 +131,7 @@ std::string replace_invalid_utf8(std::string_view text) {
 }
 
 bool is_valid_utf8(std::string_view text) {
+  if (is_ascii(text)) return true;
   const std::int32_t length = length_of(text);
   for (std::int32_t i = 0; i < length;) {
     UChar32 character = 0;
@@ -102,12 +141,66 @@ bool is_valid_utf8(std::string_view text) {
   return true;
 }
 
+bool is_word(char32_t character) {
+  const auto code = static_cast<UChar32>(character);
+  return u_hasBinaryProperty(code, UCHAR_ALPHABETIC) ||
+         (U_GET_GC_MASK(code) & (U_GC_M_MASK | U_GC_ND_MASK | U_GC_PC_MASK)) != 0 ||
+         u_hasBinaryProperty(code, UCHAR_JOIN_CONTROL);
+}
+
+bool is_space(char32_t character) {
+  return u_isUWhiteSpace(static_cast<UChar32>(character));
+}
+
+bool is_number(char32_t character) {
+  return (U_GET_GC_MASK(static_cast<UChar32>(character)) & U_GC_N_MASK) != 0;
+}
+
+bool is_punctuation(char32_t character) {
+  if (character < 0x80) return std::ispunct(static_cast<int>(character)) != 0;
+  // two that have changed category since
+  return character == 0x166d || character == 0x111c9 || is_of(character, U_GC_P_MASK, 8);
+}
+
+bool is_bert_control(char32_t character) {
+  if (character == '\t' || character == '\n' || character == '\r') return false;
+  constexpr std::uint32_t kMask = U_GC_CC_MASK | U_GC_CF_MASK | U_GC_CO_MASK;
+  return character == 0xfffd || is_of(character, kMask, 8);
+}
+
+bool is_bert_accent(char32_t character) {
+  // these have become marks since, or are none any more
+  if (character == 0x1885 || character == 0x1886 || character == 0xa9bd || character == 0x111c9) {
+    return false;
+  }
+  return character == 0x1734 || is_of(character, U_GC_MN_MASK, 8);
+}
+
+bool is_accent(char32_t character) {
+  if (character == 0x111c9) return false;
+  return character == 0x1cf2 || character == 0x1cf3 || is_of(character, U_GC_M_MASK, 9);
+}
+
+int script_of(char32_t character) {
+  constexpr char32_t kProlongedSoundMark = 0x30fc;
+  if (character == ' ') return kAnyScript;
+  if (character == kProlongedSoundMark) return USCRIPT_HAN;
+  // these have changed script since
+  if (character == 0x953 || character == 0x954) return USCRIPT_DEVANAGARI;
+  if (character == 0x589 || character == 0x61c) return USCRIPT_COMMON;
+  if (age(character) > 9) return kAnyScript;
+  UErrorCode status = U_ZERO_ERROR;
+  const UScriptCode script = uscript_getScript(static_cast<UChar32>(character), &status);
+  if (U_FAILURE(status) || script == USCRIPT_UNKNOWN) return kAnyScript;
+  return script == USCRIPT_HIRAGANA || script == USCRIPT_KATAKANA ? USCRIPT_HAN : script;
+}
+
 bool starts_with_word(std::string_view text) {
   if (text.empty()) return false;
   std::int32_t i = 0;
   UChar32 character = 0;
   U8_NEXT_OR_FFFD(text.data(), i, length_of(text), character);
-  return is_word(character);
+  return is_word(static_cast<char32_t>(character));
 }
 
 bool ends_with_word(std::string_view text) {
@@ -115,7 +208,7 @@ bool ends_with_word(std::string_view text) {
   std::int32_t i = length_of(text);
   UChar32 character = 0;
   U8_PREV_OR_FFFD(text.data(), 0, i, character);
-  return is_word(character);
+  return is_word(static_cast<char32_t>(character));
 }
 
 std::size_t leading_space(std::string_view text) {

@@ -2,8 +2,9 @@
 // the class that tokenizer_config.json names.
 #include <fmt/format.h>
 
-#include "bpe_tokenizer.hpp"
+#include "bpe.hpp"
 #include "factsweep/core/file.hpp"
+#include "pipeline.hpp"
 
 namespace factsweep::text {
 namespace fs = std::filesystem;
@@ -53,7 +54,7 @@ nlohmann::json describe(const TokenizerConfig& config, const Component& where) {
   const bool is_plain = name.empty() || name == "PreTrainedTokenizer";
   if (is_plain || name == "GPT2Tokenizer" || name == "CodeGenTokenizer" ||
       name == "GPTNeoXTokenizer") {
-    root["pre_tokenizer"] = byte_level(config.add_prefix_space, true);
+    root["pre_tokenizer"] = byte_level(config.add_prefix_space.value_or(false), true);
     if (name == "GPTNeoXTokenizer") root["normalizer"] = {{"type", "NFC"}};
   } else if (name == "Qwen2Tokenizer") {
     root["normalizer"] = {{"type", "NFC"}};
@@ -61,7 +62,7 @@ nlohmann::json describe(const TokenizerConfig& config, const Component& where) {
         {"type", "Split"}, {"pattern", {{"Regex", kQwen2Pattern}}}, {"behavior", "Isolated"}};
     root["pre_tokenizer"] = {
         {"type", "Sequence"},
-        {"pretokenizers", {split, byte_level(config.add_prefix_space, false)}}};
+        {"pretokenizers", {split, byte_level(config.add_prefix_space.value_or(false), false)}}};
   } else {
     where.unknown(config.tokenizer_class,
                   "GPT2Tokenizer, CodeGenTokenizer, GPTNeoXTokenizer, Qwen2Tokenizer. Bring the "
@@ -71,8 +72,8 @@ nlohmann::json describe(const TokenizerConfig& config, const Component& where) {
 }
 
 /// GPT-2's special token, where neither file beside says otherwise.
-void assume_end_of_text(TokenizerConfig& config, const Bpe& model) {
-  const auto end = model.vocabulary().find(kEndOfText);
+void assume_end_of_text(TokenizerConfig& config, const Vocabulary& vocabulary) {
+  const auto end = vocabulary.find(kEndOfText);
   if (!end) return;
   const AddedToken token{.content = kEndOfText, .id = end, .special = true};
   config.named.emplace("unk_token", token);
@@ -91,24 +92,14 @@ std::unique_ptr<Tokenizer> load_vocab_and_merges(const fs::path& directory) {
   const nlohmann::json rest = describe(
       config, {vocabulary, (directory / "tokenizer_config.json").string() + ": tokenizer_class"});
   const Component root(rest, directory.string());
-  Bpe model(
-      read_vocabulary({vocabulary, vocab_path.string()}), merges.merges, {},
+  auto model = std::make_unique<Bpe>(
+      read_vocabulary({vocabulary, vocab_path.string()}), merges.merges, BpeOptions{},
       [&](std::size_t i) { return fmt::format("{}:{}", merges_path.string(), merges.lines[i]); });
-  assume_end_of_text(config, model);
-  const Vocabulary& known = model.vocabulary();
-  PostProcessor around;
-  const auto bos = config.id_of("bos_token", known);
-  const auto eos = config.id_of("eos_token", known);
-  if (config.add_bos_token.value_or(false) && bos) around.before = {*bos};
-  if (config.add_eos_token.value_or(false) && eos) around.after = {*eos};
-  BpeParts parts{
-      .model = std::move(model),
-      .added_tokens = {},
-      .normalizer = root.has("normalizer") ? make_normalizer(root.at("normalizer")) : nullptr,
-      .pre_tokenizer = make_pre_tokenizer(root.at("pre_tokenizer")),
-      .post_processor = std::move(around),
-      .decoder = Decoder(root.at("decoder"))};
-  return std::make_unique<BpeTokenizer>(std::move(parts), config);
+  assume_end_of_text(config, model->vocabulary());
+  Parts parts{.model = std::move(model)};
+  read_components(root, parts);
+  add_bos_and_eos(config, parts);
+  return std::make_unique<Pipeline>(std::move(parts), config);
 }
 
 }  // namespace factsweep::text

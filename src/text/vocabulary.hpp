@@ -24,7 +24,7 @@ using StringMap = std::unordered_map<std::string, Value, StringHash, std::equal_
 class Vocabulary {
  public:
   /// A damaged file must not make us allocate by a wild id.
-  static constexpr TokenId kMaxId = 1 << 24;
+  static constexpr TokenId kMaxId = 1 << 21;
 
   void reserve(std::size_t count) { ids_.reserve(count); }
 

@@ -53,7 +53,7 @@ def log_probabilities(make, dtype, prompts, completions):
     for prompt, completion in zip(prompts, completions):
         model = make().to(dtype)  # fresh: dynamic rope scaling leaves traces
         with torch.no_grad():
-            logits = model(torch.tensor([prompt + completion])).logits[0, len(prompt) - 1 : -1].float()
+            logits = model(torch.tensor([prompt + completion[:-1]])).logits[0, len(prompt) - 1 :].float()
         values.append(logits.log_softmax(1).gather(1, torch.tensor(completion)[:, None])[:, 0])
         largest = max(largest, logits.abs().max().item())
     return torch.cat(values), largest

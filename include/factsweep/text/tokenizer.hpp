@@ -14,18 +14,22 @@ namespace factsweep {
 
 using TokenId = std::int32_t;
 
+/// Not for several threads at once, const or not: it remembers words it has cut.
 class Tokenizer {
  public:
-  /// Reads a model directory: `tokenizer.json` (byte-level BPE), else `tokenizer.model`
-  /// (SentencePiece), else `vocab.json` + `merges.txt`; special tokens and add_bos/add_eos from
-  /// tokenizer_config.json where present. Any of these may be gzipped. InputError: none there, a
-  /// damaged file, a component we do not know (named).
+  /// Reads a model directory: `tokenizer.json` (of Hugging Face's tokenizers library: BPE, Unigram,
+  /// WordPiece, WordLevel), else `tokenizer.model` (SentencePiece), else `vocab.json` +
+  /// `merges.txt`; special tokens and add_bos/add_eos from tokenizer_config.json where present. Any
+  /// of these may be gzipped. InputError: none there, a damaged file, a component we do not know
+  /// (named).
   static std::unique_ptr<Tokenizer> load(const std::filesystem::path& directory);
   virtual ~Tokenizer() = default;
 
   /// Token ids of `text`. `with_special`: add BOS/EOS the way the tokenizer does by default
   /// (transformers' add_special_tokens=True). Added tokens written inside the text are recognised,
-  /// as in transformers.
+  /// as in transformers. Bytes that are not UTF-8 become U+FFFD first, one for each maximal
+  /// ill-formed part (the tokenizers library takes only valid text; so does Rust repair it).
+  /// InputError where the vocabulary lacks a character and has no token for the unknown.
   virtual std::vector<TokenId> encode(std::string_view text, bool with_special = false) const = 0;
 
   /// The text of `ids` as transformers' decode(skip_special_tokens=True,
@@ -33,8 +37,8 @@ class Tokenizer {
   virtual std::string decode(std::span<const TokenId> ids) const = 0;
 
   /// The bytes that token `id` adds to a text when it is not the first token (a SentencePiece
-  /// "_Paris" gives " Paris"; a byte token one raw byte, possibly part of a UTF-8 character; a
-  /// special token nothing).
+  /// "_Paris" gives " Paris", a WordPiece "##ing" gives "ing" and "Paris" gives " Paris"; a byte
+  /// token one raw byte, possibly part of a UTF-8 character; a special token nothing).
   virtual std::string_view piece(TokenId id) const = 0;
 
   virtual std::int32_t size() const = 0;  // ids are in [0, size)

@@ -1,14 +1,48 @@
+#include <fmt/format.h>
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <limits>
 
+#include "evaluation.hpp"
 #include "factsweep/studies/common_options.hpp"
 #include "slick.hpp"
 
 namespace factsweep::slick {
 
+namespace {
+
+/// An answer of more tokens than may be generated could never be right, and its fact would pass for
+/// one that the model does not know.
+void check_room(const Deck& deck, const char* key, const Tokenizer& tokenizer,
+                const std::string& lead, const std::vector<std::string>& answers) {
+  const std::string* longest = nullptr;
+  std::int64_t needed = deck.integer(key);
+  for (const std::string& answer : answers) {
+    const auto tokens = static_cast<std::int64_t>(tokenizer.encode(lead + answer).size());
+    if (tokens <= needed) continue;
+    needed = tokens;
+    longest = &answer;
+  }
+  if (longest == nullptr) return;
+  throw deck.error(key,
+                   fmt::format("is too short: the answer '{}' has {} tokens and could never be "
+                               "given. Set it to {} or more.",
+                               *longest, needed, needed));
+}
+
+}  // namespace
+
 void SlickStudy::prepare(const Deck& deck, torch::Device device) {
   model_ = Model::load(deck.text("model.path"), parse_dtype(deck.text("model.dtype")), device);
+  std::vector<std::string> answers;
+  for (const Question& question : corpus_.rows) answers.push_back(question.answer);
+  check_room(deck, "label.max_new_tokens", *model_.tokenizer, " ", answers);
+  for (const Question& question : corpus_.dev_probe) answers.push_back(question.answer);
+  const std::vector<std::string> variants = deck.text_list("grid.variant");
+  if (std::find(variants.begin(), variants.end(), "idk") != variants.end())
+    answers.emplace_back(kIdontKnow);
+  check_room(deck, "slick.answer_max_tokens", *model_.tokenizer, answer_lead(deck), answers);
 }
 
 void SlickStudy::run(const Plan& plan, std::size_t stage, Workbench& bench) {

@@ -64,8 +64,9 @@ void SlickStudy::declare(OptionTable& table) const {
        .unit = "1",
        .minimum = 0,
        .maximum = 1,
-       .help = "exact: tokenisations of the answer less likely than this are not followed; what was "
-               "left out is stored as `pruned`"});
+       .help =
+           "exact: tokenisations of the answer less likely than this are not followed; what was "
+           "left out is stored as `pruned`"});
   table.add({.key = "label.batch_tokens",
              .kind = Kind::integer,
              .fallback = "4096",
@@ -195,6 +196,10 @@ void SlickStudy::declare(OptionTable& table) const {
              .minimum = 0,
              .maximum = 1,
              .help = "axis: share of D that the base model does not know"});
+}
+
+std::string answer_lead(const Deck& deck) {
+  return deck.text("slick.answer_lead") == "space" ? " " : "";
 }
 
 LabelSettings label_settings(const Deck& deck) {

@@ -20,6 +20,8 @@ namespace factsweep::slick {
 
 LabelSettings label_settings(const Deck& deck);
 SizeRule size_rule(const Deck& deck);
+/// What stands between the fine-tuning prompt and the answer: "" or " ".
+std::string answer_lead(const Deck& deck);
 
 /// Names of the curves in /curves, in file order.
 const std::vector<std::string>& curve_names();

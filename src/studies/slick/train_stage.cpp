@@ -93,8 +93,8 @@ class Trajectory {
   }
 
   void make_sets() {
-    const AnswerFormat format{deck_.text("slick.answer_lead") == "space" ? " " : "",
-                              deck_.text("label.match"), deck_.integer("slick.answer_max_tokens")};
+    const AnswerFormat format{answer_lead(deck_), deck_.text("label.match"),
+                              deck_.integer("slick.answer_max_tokens")};
     std::vector<Question> questions;
     std::vector<std::string> answers;
     const auto add = [&](const Question& question, const std::string& answer) {

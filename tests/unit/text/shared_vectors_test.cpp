@@ -76,6 +76,17 @@ TEST_CASE("Llama 2 agrees with llama.cpp's vectors") {
   CHECK(tokenizer->piece(3681) == " Paris");
 }
 
+TEST_CASE("MiniLM's WordPiece agrees with llama.cpp's vectors for BERT") {
+  const auto file = shared_tokenizers() / "minilm-wordpiece" / "tokenizer.json.gz";
+  if (is_absent(file)) return;
+  const auto tokenizer = Tokenizer::load(file.parent_path());
+  CHECK(tokenizer->size() == 30522);
+  check_vectors(*tokenizer, "ggml-vocab-bert-bge");
+  CHECK(tokenizer->encode("hello", true) == Ids{101, 7592, 102});
+  CHECK(tokenizer->piece(3000) == " paris");
+  CHECK(tokenizer->piece(2075) == "ing");
+}
+
 TEST_CASE("GPT-NeoX is read from tokenizer.json.gz, runs of spaces and all") {
   const auto file = shared_tokenizers() / "gpt-neox-20b" / "20B_tokenizer.json.gz";
   if (is_absent(file)) return;

@@ -72,6 +72,20 @@ TEST_CASE("added_tokens_decoder of tokenizer_config.json adds what tokenizer.jso
   CHECK(tokenizer->piece(next - 1).empty());
 }
 
+TEST_CASE("tokens without an id get one as in transformers: the named ones first") {
+  Folder folder;
+  write_tiny(folder);
+  const TokenId next = Tokenizer::load(folder.path())->size();
+  folder.write_json("tokenizer_config.json", {{"additional_special_tokens", {"<x>", "<y>"}},
+                                              {"pad_token", "<pad>"},
+                                              {"eos_token", "<|end|>"},
+                                              {"add_eos_token", true}});
+  const auto tokenizer = Tokenizer::load(folder.path());
+  CHECK(tokenizer->encode("<y><pad><x>") == Ids{next + 2, next, next + 1});
+  // tokenizer.json has no post-processor that adds EOS, and it is what counts
+  CHECK(tokenizer->encode("<x>", true) == Ids{next + 1});
+}
+
 TEST_CASE("vocab.json with merges.txt cuts words as GPT-2") {
   Folder folder;
   write_two_files(folder);

@@ -43,8 +43,8 @@ TEST_CASE("unknown components are named with their place and what is supported")
   CHECK_THAT(error_after([&](auto& d) { d["post_processor"] = odd; }),
              Contains("post_processor: 'Odd'"));
   CHECK_THAT(error_after([&](auto& d) { d["decoder"] = odd; }), Contains("decoder: 'Odd'"));
-  CHECK_THAT(error_after([&](auto& d) { d["model"]["type"] = "Unigram"; }),
-             Contains("model: 'Unigram'") && Contains("BPE"));
+  CHECK_THAT(error_after([&](auto& d) { d["model"]["type"] = "Odd"; }),
+             Contains("model: 'Odd'") && Contains("Unigram"));
   CHECK_THAT(error_after([&](auto& d) { d["model"]["dropout"] = 0.1; }), Contains("dropout"));
 }
 
@@ -70,6 +70,57 @@ TEST_CASE("damaged tokenizer.json is an input error, wherever it is damaged") {
              Contains("pre_tokenizer.use_regex") && Contains("true or false"));
 }
 
+TEST_CASE("ids that two tokens claim are refused, and so are ids beyond any vocabulary") {
+  CHECK_THAT(error_after([](auto& d) { d["model"]["vocab"]["a"] = d["model"]["vocab"]["b"]; }),
+             Contains("model.vocab") && Contains("'a'") && Contains("'b'") && Contains("both"));
+  CHECK_THAT(error_after([](auto& d) {
+               nlohmann::json other = d["added_tokens"][0];
+               other["content"] = "<other>";
+               d["added_tokens"].push_back(other);
+             }),
+             Contains("added_tokens[1]") && Contains("<other>") && Contains("both"));
+  CHECK_THAT(error_after([](auto& d) { d["added_tokens"][0]["id"] = 1 << 30; }),
+             Contains("added_tokens[0].id") && Contains("outside"));
+}
+
+TEST_CASE("settings that make no sense are refused with their place") {
+  const auto with = [](const char* part, const nlohmann::json& value) {
+    return error_after([&](auto& d) { d[part] = value; });
+  };
+  CHECK_THAT(with("pre_tokenizer", {{"type", "FixedLength"}, {"length", 0}}),
+             Contains("pre_tokenizer.length"));
+  CHECK_THAT(with("pre_tokenizer", {{"type", "CharDelimiterSplit"}, {"delimiter", "ab"}}),
+             Contains("pre_tokenizer.delimiter") && Contains("one character"));
+  CHECK_THAT(with("decoder", {{"type", "Strip"}, {"content", "x"}, {"start", -1}, {"stop", 0}}),
+             Contains("decoder.start") && Contains("negative"));
+  CHECK_THAT(with("normalizer", {{"type", "Precompiled"}, {"precompiled_charsmap", "?"}}),
+             Contains("normalizer.precompiled_charsmap") && Contains("base64"));
+  CHECK_THAT(with("normalizer", {{"type", "Precompiled"}, {"precompiled_charsmap", "AAAA"}}),
+             Contains("normalizer.precompiled_charsmap") && Contains("damaged"));
+  CHECK_THAT(with("post_processor", {{"type", "BertProcessing"}, {"cls", {"a"}}, {"sep", 1}}),
+             Contains("post_processor.cls") && Contains("pair"));
+  const auto one = [](const nlohmann::json& score) {
+    return nlohmann::json::array({nlohmann::json::array({"a", score})});
+  };
+  CHECK_THAT(with("model", {{"type", "Unigram"}, {"vocab", one(0.0)}, {"unk_id", 5}}),
+             Contains("model.unk_id") && Contains("outside"));
+  CHECK_THAT(with("model", {{"type", "Unigram"}, {"vocab", one("b")}}),
+             Contains("model.vocab[0]") && Contains("score"));
+  nlohmann::json nested{{"type", "NFC"}};
+  for (int i = 0; i < 1000; ++i) nested = {{"type", "Sequence"}, {"normalizers", {nested}}};
+  CHECK_THAT(with("normalizer", nested), Contains("nested too deeply"));
+}
+
+TEST_CASE("a text with an unknown character and no token for it is refused, not mangled") {
+  Folder folder;
+  folder.write_json(
+      "tokenizer.json",
+      {{"model", {{"type", "WordLevel"}, {"vocab", {{"a", 0}}}, {"unk_token", "?"}}}});
+  const auto tokenizer = Tokenizer::load(folder.path());
+  CHECK(tokenizer->encode("a") == testing::Ids{0});
+  CHECK_THROWS_AS(tokenizer->encode("b"), InputError);
+}
+
 TEST_CASE("a regex that is not understood is quoted") {
   const auto with = [](const char* pattern) {
     return error_after([&](auto& d) {
@@ -78,7 +129,7 @@ TEST_CASE("a regex that is not understood is quoted") {
     });
   };
   CHECK_THAT(with("a(b"), Contains("pattern.Regex") && Contains("'a(b'"));
-  CHECK_THAT(with("[\\p{L}&&[^a]]"), Contains("nested"));
+  CHECK_THAT(with("[a-"), Contains("pattern.Regex") && Contains("'[a-'"));
   CHECK(with("[[:alpha:]\\s]+").empty());
 }
 

@@ -1,11 +1,12 @@
-// The pipeline of Hugging Face's tokenizers library around a BPE model: added tokens, normalizer,
-// pre-tokenizer, model, post-processor, decoder.
+// The pipeline of Hugging Face's tokenizers library: added tokens, normalizer, pre-tokenizer,
+// model, post-processor, decoder. Whatever files a model brings, this is what they become.
 #pragma once
 
 #include <filesystem>
 #include <memory>
+#include <vector>
 
-#include "bpe.hpp"
+#include "model.hpp"
 #include "normalizer.hpp"
 #include "post_processor.hpp"
 #include "pre_tokenizer.hpp"
@@ -15,8 +16,8 @@
 namespace factsweep::text {
 
 /// The parts, each as Hugging Face configures it.
-struct BpeParts {
-  Bpe model;
+struct Parts {
+  std::unique_ptr<Model> model;
   std::vector<AddedToken> added_tokens;
   std::unique_ptr<Normalizer> normalizer;       // may be null
   std::unique_ptr<PreTokenizer> pre_tokenizer;  // may be null
@@ -24,18 +25,25 @@ struct BpeParts {
   Decoder decoder;
 };
 
-class BpeTokenizer final : public TokenizerBase {
+class Pipeline final : public TokenizerBase {
  public:
-  BpeTokenizer(BpeParts parts, const TokenizerConfig& config);
+  Pipeline(Parts parts, const TokenizerConfig& config);
   std::vector<TokenId> encode(std::string_view text, bool with_special) const override;
 
  private:
+  void encode_segment(std::string_view text, bool at_start, std::vector<TokenId>& ids) const;
   void encode_plain(std::string_view text, bool at_start, std::vector<TokenId>& ids) const;
 
-  BpeParts parts_;
+  Parts parts_;
   AddedTokenFinder in_raw_;
   AddedTokenFinder in_normalized_;
 };
+
+/// Normalizer, pre-tokenizer, decoder from the keys of `root` that are there.
+void read_components(const Component& root, Parts& parts);
+
+/// Sets the post-processor that tokenizer_config.json's add_bos_token and add_eos_token ask for.
+void add_bos_and_eos(const TokenizerConfig& config, Parts& parts);
 
 /// `tokenizer.json` of `directory`. UnknownComponent where it needs something that is not
 /// implemented.
