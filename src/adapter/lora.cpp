@@ -118,12 +118,13 @@ LoraAdapter LoraAdapter::load(const fs::path& directory, const Weights& base) {
   const SafetensorsReader reader(file);
   NamedTensors tensors;
   for (const std::string& name : reader.names()) tensors.emplace_back(name, reader.view(name));
-  return of(config, tensors, base, file);
+  return of(config, tensors, base, (directory / kConfigFile).string() + ": target_modules", file);
 }
 
 LoraAdapter LoraAdapter::of(const LoraConfig& config, const NamedTensors& tensors,
-                            const Weights& base, const std::string& where) {
-  LoraAdapter adapter = layout(config, base, find_targets(config, base.config, where));
+                            const Weights& base, const std::string& config_place,
+                            const std::string& tensor_place) {
+  LoraAdapter adapter = layout(config, base, find_targets(config, base.config, config_place));
   std::map<std::string, Tensor> left(tensors.begin(), tensors.end());
   torch::NoGradGuard no_grad;
   for (const auto& [name, tensor] : adapter.named()) {
@@ -135,13 +136,14 @@ LoraAdapter LoraAdapter::of(const LoraConfig& config, const NamedTensors& tensor
     if (found == left.end()) {
       throw InputError(
           fmt::format("{}: the tensor '{}' is missing, which {} asks for on this base model ({}).",
-                      where, name, kConfigFile, base.config.architecture));
+                      tensor_place, name, kConfigFile, base.config.architecture));
     }
     if (found->second.sizes() != tensor.sizes() || !found->second.is_floating_point()) {
       throw InputError(fmt::format(
           "{}: the tensor '{}' is [{}], this base model needs [{}] of real numbers. Was "
           "the adapter made for another model?",
-          where, name, fmt::join(found->second.sizes(), ", "), fmt::join(tensor.sizes(), ", ")));
+          tensor_place, name, fmt::join(found->second.sizes(), ", "),
+          fmt::join(tensor.sizes(), ", ")));
     }
     tensor.copy_(found->second);
     left.erase(found);
@@ -150,7 +152,7 @@ LoraAdapter LoraAdapter::of(const LoraConfig& config, const NamedTensors& tensor
     throw InputError(
         fmt::format("{}: the tensor '{}' belongs to no module that {} chooses on this base model "
                     "({} such tensors).",
-                    where, left.begin()->first, kConfigFile, left.size()));
+                    tensor_place, left.begin()->first, kConfigFile, left.size()));
   }
   return adapter;
 }

@@ -138,8 +138,8 @@ std::vector<LoraTarget> find_targets(const LoraConfig& config, const ModelConfig
                     name, existing(base)));
   }
   if (found.empty() || (strict && !unused.empty())) {
-    throw InputError(fmt::format("{}: {} matches no module of {}. Its linears: {}.", where,
-                                 found.empty() ? std::string("this") : "'" + *unused.begin() + "'",
+    const std::string what = found.empty() ? "" : fmt::format(": '{}'", *unused.begin());
+    throw InputError(fmt::format("{}{} matches no module of {}. Its linears: {}.", where, what,
                                  base.architecture, existing(base)));
   }
   return found;

@@ -79,7 +79,7 @@ void write_hf(const StoredDeltas& deltas, const std::string& model, const std::s
     add_deltas(weights, deltas.tensors, model);
   } else {
     LoraAdapter::of(LoraConfig::parse(deltas.adapter_config, "the run's adapter_config"),
-                    adapter_tensors(deltas), weights, model)
+                    adapter_tensors(deltas), weights, model, model)
         .merge(weights);
   }
   Weights written = weights.clone(parse_dtype(dtype));

@@ -46,9 +46,10 @@ class LoraAdapter {
   /// not fit this base.
   static LoraAdapter load(const std::filesystem::path& directory, const Weights& base);
 
-  /// The same of tensors under their names in adapter_model.safetensors; `where` begins messages.
+  /// The same of tensors under their names in adapter_model.safetensors. `config_place` and
+  /// `tensor_place` begin messages.
   static LoraAdapter of(const LoraConfig& config, const NamedTensors& tensors, const Weights& base,
-                        const std::string& where);
+                        const std::string& config_place, const std::string& tensor_place);
 
   /// See write_adapter().
   void save(const std::filesystem::path& directory) const;

@@ -58,9 +58,9 @@ struct LoraTarget {
   double scale = 0;
 };
 
-/// The adapted modules by layer, slot and row. `where` ("adapter_config.json", "deck.ini:14")
-/// begins messages. InputError: nothing matches (lists the modules there are), or a match that is
-/// no linear of a block; with `strict` also a name that matches nothing.
+/// The adapted modules by layer, slot and row. `where` ("deck.ini:14: lora.targets") begins
+/// messages. InputError: nothing matches (lists the modules there are), or a match that is no
+/// linear of a block; with `strict` also a name that matches nothing.
 std::vector<LoraTarget> find_targets(const LoraConfig& config, const ModelConfig& base,
                                      const std::string& where, bool strict = false);
 

@@ -14,7 +14,7 @@ using Catch::Contains;
 
 namespace {
 
-constexpr double kTolerance = 2e-6;  // of the largest logit
+constexpr double kTolerance = 5e-6;  // of the largest logit
 
 struct Case {
   Case(const std::string& adapter_name, const std::string& family)
@@ -99,10 +99,11 @@ TEST_CASE("a merged model is the adapted one, and restoring it gives the base bi
     one.adapter.merge(weights, &replaced);  // the same rows again
     LoraAdapter::restore(replaced);
     CHECK(holds(weights, before));
-    Weights narrow = one.weights.clone(torch::kBFloat16);
-    one.adapter.clone(torch::kBFloat16).merge(narrow);
-    const torch::Tensor rounded = logits_of(narrow, one.reference.sequences).to(torch::kFloat32);
-    CHECK(relative_distance(rounded, one.expected()) < 0.05);
+    // bfloat16: added in float32, rounded once
+    Weights narrow = one.weights.clone(torch::kBFloat16), wide = narrow.clone(torch::kFloat32);
+    one.adapter.merge(narrow);
+    one.adapter.merge(wide);
+    CHECK(holds(narrow, values(wide.clone(torch::kBFloat16))));
   });
 }
 
@@ -239,8 +240,7 @@ TEST_CASE("a damaged adapter, or one of another base, is told with file and tens
   tensors.emplace_back("base_model.model.model.layers.9.mlp.up_proj.lora_A.weight",
                        torch::zeros({4, 32}));
   save(tensors);
-  CHECK_THAT(error(one.weights),
-             Contains("layers.9.mlp.up_proj") && Contains("1 such tensors"));
+  CHECK_THAT(error(one.weights), Contains("layers.9.mlp.up_proj") && Contains("1 such tensors"));
   tensors = good;
   tensors[0].second = torch::zeros({5, 32});
   save(tensors);
