@@ -161,7 +161,8 @@ ExitCode embed(const Words& words) {
     const Embeddings found = encoder.embed(std::span(texts).subspan(done, count), settings);
     truncated += found.truncated;
     writer.write(found.rows_ND);
-    console::progress(fmt::format("{} of {} texts", done + count, texts.size()));
+    if (done + count < texts.size())
+      console::progress(fmt::format("{} of {} texts", done + count, texts.size()));
   }
   console::end_progress();
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;

@@ -5,13 +5,13 @@
 #include <cmath>
 
 #include "factsweep/core/error.hpp"
+#include "linear.hpp"
 
 // Shape legend: N packed tokens, B texts, b texts of a run, t its length, D width, H heads, E head
 // size, F MLP width.
 namespace factsweep::encoder {
 namespace {
 
-namespace nn = torch::nn::functional;
 using torch::Tensor;
 
 /// MPNet's buckets of the distances in a text of `length` tokens: exact ones up to 7, then
@@ -54,12 +54,10 @@ class Pass {
     for (const Layer& layer : w_.layers) {
       // behind the last attention only the rows that are pooled go on
       const bool firsts = pooling_ == Pooling::cls && &layer == &w_.layers.back();
-      const Tensor mixed = attention(nn::linear(x, layer.qkv.weight, layer.qkv.bias), firsts);
+      const Tensor mixed = attention(linear(x, layer.qkv), firsts);
       if (firsts) x = first_rows(x);
-      x = norm(layer.mixed_norm, nn::linear(mixed, layer.mixed.weight, layer.mixed.bias).add_(x));
-      Tensor hidden = nn::linear(x, layer.up.weight, layer.up.bias);
-      at::gelu_(hidden);
-      x = norm(layer.norm, nn::linear(hidden, layer.down.weight, layer.down.bias).add_(x));
+      x = norm(layer.mixed_norm, linear_add(mixed, layer.mixed, x));
+      x = norm(layer.norm, linear_add(linear_gelu(x, layer.up), layer.down, x));
     }
     return pooling_ == Pooling::cls ? x.to(torch::kFloat32) : means(x);
   }

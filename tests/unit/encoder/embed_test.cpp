@@ -87,8 +87,9 @@ TEST_CASE("encoders: neither order nor batch changes an embedding") {
     CHECK(distance(alone, whole[static_cast<std::int64_t>(i)]) < kTolerance);
   }
   std::reverse(texts.begin(), texts.end());
-  texts.insert(texts.end(), texts.begin(), texts.end());
-  const torch::Tensor twice = encoder.embed(texts, {.pooling = pooling}).rows_ND;
+  std::vector<std::string> both = texts;
+  both.insert(both.end(), texts.begin(), texts.end());
+  const torch::Tensor twice = encoder.embed(both, {.pooling = pooling}).rows_ND;
   CHECK(distance(twice, torch::cat({whole, whole}).flip(0)) < kTolerance);
 }
 
