@@ -138,7 +138,7 @@ std::vector<LoraTarget> find_targets(const LoraConfig& config, const ModelConfig
                     name, existing(base)));
   }
   if (found.empty() || (strict && !unused.empty())) {
-    const std::string what = found.empty() ? "" : fmt::format(": '{}'", *unused.begin());
+    const std::string what = unused.empty() ? "" : fmt::format(": '{}'", *unused.begin());
     throw InputError(fmt::format("{}{} matches no module of {}. Its linears: {}.", where, what,
                                  base.architecture, existing(base)));
   }

@@ -41,7 +41,7 @@ PYTHON
 [ -f full/model.safetensors ] || fail "the full point is no model directory"
 expect 2 "fully fine-tuned" "$FACTSWEEP" export out.h5 --point unknown_ratio-0.5-lora_rank0-s1 --output no --format peft
 
-launch 2 "$FACTSWEEP" run deck.ini "${settings[@]}" --run.output=two.h5 2>two.log || { cat two.log; fail "two ranks"; }
+launch 2 run deck.ini "${settings[@]}" --run.output=two.h5 2>two.log || { cat two.log; fail "two ranks"; }
 same_results out.h5 two.h5
 python3 - <<'PYTHON'
 import h5py

@@ -98,7 +98,7 @@ TEST_CASE("ranks and scales follow patterns, the first that matches") {
 
 TEST_CASE("targets that cannot be adapted are told with the modules there are") {
   const std::string none = mistake(R"({"target_modules": ["query"]})");
-  CHECK_THAT(none, Contains("here matches no module") &&
+  CHECK_THAT(none, Contains("here: 'query' matches no module") &&
                        Contains("model.layers.0.self_attn.q_proj") &&
                        Contains("model.layers.0.mlp.down_proj") && Contains("0 to 1"));
   for (const char* name : {"lm_head", "embed_tokens", "input_layernorm"}) {
