@@ -60,11 +60,13 @@ class LoraHook : public LinearHook {
     return y;
   }
 
+  bool drops(const LoraPart& part) const { return training_ && part.dropout > 0; }
+
   /// What the B of `part` multiplies. Dropout is drawn anew for each module, as PEFT's modules do,
   /// so then there is no common product.
   Tensor input_of(const LoraSlot& slot, const LoraPart& part, const Tensor& x,
                   const Tensor& h_NR) const {
-    if (!training_ || part.dropout == 0) return h_NR.narrow(1, part.rank_first, part.rank);
+    if (!drops(part)) return h_NR.narrow(1, part.rank_first, part.rank);
     return at::linear(torch::dropout(x, part.dropout, /*train=*/true),
                       slot.A.narrow(0, part.rank_first, part.rank));
   }
@@ -72,9 +74,9 @@ class LoraHook : public LinearHook {
   /// y is cut at the modules' borders once: a gradient for each cut of its own would be as large as
   /// y.
   Tensor differentiable(const LoraSlot& slot, const Tensor& x, const Tensor& y) const {
-    const bool dropped = training_ && std::any_of(slot.parts.begin(), slot.parts.end(),
-                                                  [](const LoraPart& p) { return p.dropout > 0; });
-    const Tensor h_NR = dropped ? Tensor() : at::linear(x, slot.A);
+    const bool shared = std::any_of(slot.parts.begin(), slot.parts.end(),
+                                    [&](const LoraPart& part) { return !drops(part); });
+    const Tensor h_NR = shared ? at::linear(x, slot.A) : Tensor();
     std::vector<std::int64_t> sizes;
     std::int64_t end = 0;
     for (const LoraPart& part : slot.parts) {

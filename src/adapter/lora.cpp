@@ -4,7 +4,6 @@
 #include <fmt/ranges.h>
 #include <torch/torch.h>
 
-#include <algorithm>
 #include <cmath>
 #include <map>
 #include <set>
@@ -80,10 +79,10 @@ LoraAdapter LoraAdapter::layout(const LoraConfig& config, const Weights& base,
     for (const SlotModule& module : bias.modules) {
       const bool is_adapted = adapted.count(module.name) != 0;
       if (config.bias == LoraBias::lora_only && !is_adapted) continue;
-      adapter.biases_.push_back(
-          {module.name, is_adapted,
-           bias.tensor.defined() ? bias.tensor.detach().narrow(0, module.first, module.rows).clone()
-                                 : torch::empty({module.rows}, options)});
+      adapter.biases_[module.name] = {
+          is_adapted, bias.tensor.defined()
+                          ? bias.tensor.detach().narrow(0, module.first, module.rows).clone()
+                          : torch::empty({module.rows}, options)};
     }
   }
   return adapter;
@@ -182,8 +181,8 @@ NamedTensors LoraAdapter::named() const {
       tensors.emplace_back(fmt::format("{}{}.lora_B.weight", kRoot, part.module), part.B.detach());
     }
   }
-  for (const Bias& bias : biases_)
-    tensors.emplace_back(bias_name(bias.module, bias.adapted), bias.value.detach());
+  for (const auto& [module, bias] : biases_)
+    tensors.emplace_back(bias_name(module, bias.adapted), bias.value.detach());
   return tensors;
 }
 
@@ -193,7 +192,7 @@ NamedTensors LoraAdapter::parameters() const {
     list.emplace_back(fmt::format("{}.{}.A", slot.layer, slot_name(slot.slot)), slot.A);
     for (const LoraPart& part : slot.parts) list.emplace_back(part.module + ".B", part.B);
   }
-  for (const Bias& bias : biases_) list.emplace_back(bias.module + ".bias", bias.value);
+  for (const auto& [module, bias] : biases_) list.emplace_back(module + ".bias", bias.value);
   return list;
 }
 
@@ -204,7 +203,7 @@ LoraAdapter LoraAdapter::clone(torch::Dtype dtype, bool requires_grad) const {
     slot.A = like(slot.A, dtype, requires_grad);
     for (LoraPart& part : slot.parts) part.B = like(part.B, dtype, requires_grad);
   }
-  for (Bias& bias : copy.biases_) bias.value = like(bias.value, dtype, requires_grad);
+  for (auto& [module, bias] : copy.biases_) bias.value = like(bias.value, dtype, requires_grad);
   return copy;
 }
 
@@ -244,9 +243,8 @@ void LoraAdapter::restore(const Replaced& replaced) {
 }
 
 Tensor LoraAdapter::bias_of(const std::string& module) const {
-  const auto found = std::find_if(biases_.begin(), biases_.end(),
-                                  [&](const Bias& bias) { return bias.module == module; });
-  return found == biases_.end() ? Tensor() : found->value;
+  const auto found = biases_.find(module);
+  return found == biases_.end() ? Tensor() : found->second.value;
 }
 
 std::vector<std::pair<std::string, std::vector<std::int64_t>>> adapter_shapes(

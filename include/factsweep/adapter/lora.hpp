@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <span>
 #include <string>
 #include <utility>
@@ -81,7 +82,6 @@ class LoraAdapter {
 
  private:
   struct Bias {
-    std::string module;
     bool adapted = false;  // PEFT stores it as the base layer's
     torch::Tensor value;
   };
@@ -93,7 +93,7 @@ class LoraAdapter {
   LoraConfig config_;
   ModelConfig base_;
   std::vector<LoraSlot> slots_;
-  std::vector<Bias> biases_;
+  std::map<std::string, Bias> biases_;  // by module
 };
 
 /// adapter_config.json and adapter_model.safetensors in `directory` (created), which PEFT loads.
