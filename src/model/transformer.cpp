@@ -171,9 +171,13 @@ class Pass {
   }
 
   Tensor run() {
-    x_ = embed();
-    for (std::int64_t i = 0; i < c_.layers; ++i) layer(i);
-    return add_norm(w_.norm);
+    // a copy: without gradients the layers add to x_ in place
+    x_ = options_.entering_ND.defined() ? options_.entering_ND.clone() : embed();
+    const bool to_the_end = options_.end_layer < 0;
+    const std::int64_t end = to_the_end ? c_.layers : options_.end_layer;
+    for (std::int64_t i = options_.first_layer; i < end; ++i) layer(i);
+    if (to_the_end) return add_norm(w_.norm);
+    return pending_.defined() ? x_ + pending_ : x_;
   }
 
  private:

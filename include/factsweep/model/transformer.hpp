@@ -63,7 +63,7 @@ struct Context {
 };
 
 /// A term that somebody else adds to a linear: low-rank adapters, experts, captured activations. It
-/// is the last to see y: without gradients it may add to y in place.
+/// is the last to see y, and may add to it in place.
 class LinearHook {
  public:
   virtual ~LinearHook() = default;
@@ -81,10 +81,14 @@ struct ForwardOptions {
       nullptr;                       // receives keys and values of the new tokens, [B, G, T, E]
   double dropout = 0;                // on the embeddings and on both residual branches
   const LinearHook* hook = nullptr;  // asked behind every linear of a layer
+  /// A part of the layers: from `first_layer`, which `entering_ND` enters in place of the embedded
+  /// tokens, to before `end_layer` (-1: to the end).
+  std::int64_t first_layer = 0, end_layer = -1;
+  torch::Tensor entering_ND = {};
 };
 
-/// Hidden states after the final norm, [R, D] (or [N, D]). InputError: a text longer than the table
-/// of learned positions.
+/// Hidden states after the final norm, [R, D] (or [N, D]); with an end_layer the residual stream
+/// that would enter it. InputError: a text longer than the table of learned positions.
 torch::Tensor hidden_states(const Weights& weights, const PackedTokens& tokens,
                             const ForwardOptions& options = {});
 
