@@ -1,0 +1,189 @@
+// Editing metrics: predictions against plain forward passes, the shares by hand, greedy verdicts
+// against real decoding.
+#include "factsweep/edit/metrics.hpp"
+
+#include <cmath>
+
+#include "catch.hpp"
+#include "factsweep/core/random.hpp"
+#include "factsweep/data/answer_matcher.hpp"
+#include "factsweep/model/decoding.hpp"
+#include "tiny_model.hpp"
+
+using namespace factsweep;
+using namespace factsweep::test;
+
+namespace {
+
+const std::function<void(double, std::int64_t)> kNoStep = [](double, std::int64_t) {};
+
+const std::vector<Continuation> kContinuations = {
+    {"the cab", "a"}, {"Q: k\nA:", "bab ab"}, {"", "a"}, {"F", "b"}, {"zz b the cab", "ab ab ab"},
+    {"the", ""},      {"JOP k", "ba"}};
+
+/// The definition: one forward pass for each prefix of each text.
+std::vector<TokenId> plain_predictions(const Model& model, const ForcedText& text) {
+  std::vector<std::vector<TokenId>> prefixes;
+  for (auto end = static_cast<std::size_t>(text.prompt_tokens); end <= text.ids.size(); ++end)
+    prefixes.emplace_back(text.ids.begin(), text.ids.begin() + static_cast<std::ptrdiff_t>(end));
+  std::vector<TokenId> best;
+  for (const auto& scores : next_logits(model.weights, prefixes))
+    best.push_back(naive_top_k(scores, 1, 1).front().first);
+  return best;
+}
+
+void check_predictions(const Model& model, const std::vector<ForcedText>& texts,
+                       const ForcedPredictions& found) {
+  REQUIRE(found.starts.size() == texts.size() + 1);
+  for (std::size_t t = 0; t < texts.size(); ++t) {
+    INFO("text " << t);
+    std::vector<TokenId> predicted(found.predicted.begin() + found.starts[t],
+                                   found.predicted.begin() + found.starts[t + 1]);
+    if (texts[t].ids.empty()) {
+      CHECK(predicted.empty());
+      CHECK(found.following[t] == -1);
+      continue;
+    }
+    predicted.push_back(found.following[t]);
+    CHECK(predicted == plain_predictions(model, texts[t]));
+  }
+}
+
+/// Doubles what the first layer's MLP gives.
+class Doubling : public LinearHook {
+ public:
+  torch::Tensor apply(std::int64_t layer, Slot slot, const torch::Tensor&,
+                      const torch::Tensor& y) const override {
+    return layer == 0 && slot == Slot::down ? y * 2 : y;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("texts are tokenised whole, prompts only for their length") {
+  const Model model = tiny_model();
+  const std::vector<Continuation> continuations = {{"Q ", "ab"}, {"Qa", "b"}, {"Qa", "bb"}};
+  const auto texts = force(*model.tokenizer, continuations, "");
+  CHECK(texts[0].ids == model.tokenizer->encode("Q ab", true));
+  CHECK(texts[0].prompt_tokens == 3);
+  CHECK(!texts[0].continues);  // " a" is one token: "b" alone is left of the target
+  CHECK(texts[1].ids.size() == 3);
+  CHECK(texts[1].prompt_tokens == 3);  // "ab" is one token: no target token is left
+  CHECK(texts[2].ids.size() == 4);
+  const auto spaced = force(*model.tokenizer, continuations);
+  CHECK(spaced[1].ids == model.tokenizer->encode("Qa b", true));
+  CHECK(spaced[1].target == " b");
+  CHECK(spaced[1].continues);
+  const ForcedPredictions found = predict(model, texts, 100, kNoStep);
+  CHECK(found.starts == std::vector<std::int64_t>{0, 1, 1, 2});
+  CHECK(std::isnan(token_accuracy(found)[1]));
+}
+
+TEST_CASE("predictions are those of plain forward passes, in batches of any size") {
+  for (const char* name : {"llama-tied", "llama3-untied"}) {
+    Model model = tiny_model(name);
+    const auto texts = force(*model.tokenizer, kContinuations);
+    CHECK(texts[2].ids.empty());
+    CHECK(texts[5].ids.empty());
+    const ForcedPredictions together = predict(model, texts, 10000, kNoStep);
+    check_predictions(model, texts, together);
+    CHECK(predict(model, texts, 1, kNoStep).predicted == together.predicted);
+    CHECK(predict(model, texts, 20, kNoStep).following == together.following);
+    model.weights.adapter = std::make_shared<Doubling>();
+    const ForcedPredictions adapted = predict(model, texts, 10000, kNoStep);
+    check_predictions(model, texts, adapted);
+    CHECK(adapted.predicted != together.predicted);
+  }
+}
+
+TEST_CASE("steps tell the share done and every token; a stop leaves") {
+  const Model model = tiny_model();
+  const auto texts = force(*model.tokenizer, kContinuations);
+  std::int64_t expected = 0, told = 0, passes = 0;
+  for (const ForcedText& text : texts) expected += static_cast<std::int64_t>(text.ids.size());
+  double last = 0;
+  predict(model, texts, 20, [&](double fraction, std::int64_t tokens) {
+    CHECK(fraction > last);
+    last = fraction;
+    told += tokens;
+    ++passes;
+  });
+  CHECK(last == 1);
+  CHECK(told == expected);
+  CHECK(passes > 1);
+  const auto stop = [](double, std::int64_t) { throw std::runtime_error("stop"); };
+  CHECK_THROWS_WITH(predict(model, texts, 20, stop), "stop");
+}
+
+TEST_CASE("a model that diverged is an error") {
+  Model model = tiny_model();
+  model.weights.norm.gain = model.weights.norm.gain * std::nan("");
+  const auto texts = force(*model.tokenizer, kContinuations);
+  CHECK_THROWS_AS(predict(model, texts, 100, kNoStep), InputError);
+}
+
+TEST_CASE("accuracy and agreement are shares of a text's own tokens") {
+  const ForcedPredictions before{{0, 2, 2, 5}, {4, 5, 6, 7, 8}, {4, 9, 6, 7, 9}, {1, -1, 1}};
+  ForcedPredictions after = before;
+  after.predicted = {4, 5, 9, 9, 8};
+  const auto accuracy = token_accuracy(before), alike = agreement(before, after);
+  REQUIRE(accuracy.size() == 3);
+  CHECK(accuracy[0] == 0.5);
+  CHECK(std::isnan(accuracy[1]));
+  CHECK(accuracy[2] == Approx(2.0 / 3));
+  CHECK(alike[0] == 1);
+  CHECK(std::isnan(alike[1]));
+  CHECK(alike[2] == Approx(1.0 / 3));
+  after.labels[0] = 3;
+  CHECK_THROWS_AS(agreement(before, after), BugError);
+}
+
+TEST_CASE("greedy verdicts are those of real decoding") {
+  CounterRandom random(5);
+  const std::string letters = "abkQzt .the";
+  for (const char* name : {"llama-tied", "llama3-untied"}) {
+    const Model model = tiny_model(name);
+    std::vector<DecodeRequest> requests;
+    std::vector<std::string> prompts;
+    for (int i = 0; i < 150; ++i) {
+      std::string prompt = "Q";
+      for (int j = 0; j < 6; ++j) prompt += letters[random.below(letters.size())];
+      prompts.push_back(prompt);
+      requests.push_back({model.tokenizer->encode(prompt, true), true, 0, 0});
+    }
+    for (const std::int64_t longest : {1, 3, 6}) {
+      const auto decoded =
+          decode(model, requests, {.max_new_tokens = longest}, {}, [](std::int64_t) {});
+      // what the model says; the beginning and another letter of it; a text of one's own
+      std::vector<Continuation> continuations;
+      for (std::size_t i = 0; i < prompts.size(); ++i) {
+        std::string said = decoded[i][0].text;
+        said.resize(std::min(said.find('\n'), said.size()));
+        if (said.find_first_not_of(' ') == std::string::npos) said = "a";
+        if (i % 3 == 1) said = said.substr(0, said.find_last_not_of(' ') / 2 + 1) + "b";
+        if (i % 5 == 4) said = "ab";
+        continuations.push_back({prompts[i], said});
+      }
+      for (const char* rule : {"strict", "squad", "contains"}) {
+        const auto texts = force(*model.tokenizer, continuations, "");
+        const auto found = greedy_match(model, texts, predict(model, texts, 4096, kNoStep),
+                                        {.rule = rule, .max_new_tokens = longest}, kNoStep);
+        int matched = 0;
+        for (std::size_t i = 0; i < texts.size(); ++i) {
+          INFO(name << ", " << rule << ", " << longest << ": '" << prompts[i] << "' + '"
+                    << continuations[i].target << "', said '" << decoded[i][0].text << "'");
+          if (texts[i].ids.size() <= static_cast<std::size_t>(texts[i].prompt_tokens)) {
+            CHECK(std::isnan(found[i]));
+            continue;
+          }
+          const bool expected =
+              AnswerMatcher::make(rule, continuations[i].target)->matches(decoded[i][0].text);
+          CHECK(found[i] == (expected ? 1 : 0));
+          matched += expected ? 1 : 0;
+        }
+        CHECK(matched > 20);
+        CHECK(matched < 130);
+      }
+    }
+  }
+}
