@@ -1,8 +1,6 @@
 #include "factsweep/core/file.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #include <algorithm>
@@ -11,6 +9,7 @@
 #include <cstring>
 
 #include "factsweep/core/error.hpp"
+#include "factsweep/core/file_writer.hpp"
 
 namespace factsweep {
 namespace fs = std::filesystem;
@@ -86,29 +85,9 @@ void for_each_json_line(std::string_view text, std::string_view name,
 }
 
 void write_file(const fs::path& path, std::string_view content) {
-  const fs::path partial = path.string() + ".partial";
-  const auto fail = [&](const char* what) {
-    const int reason = errno;
-    std::error_code ignored;
-    fs::remove(partial, ignored);
-    throw EnvironmentError(
-        fmt::format("{}: cannot {}: {}.", path.string(), what, std::strerror(reason)));
-  };
-  const int file = ::open(partial.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
-  if (file < 0) fail("create the file");
-  for (std::size_t done = 0; done < content.size();) {
-    const ssize_t count = ::write(file, content.data() + done, content.size() - done);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) {
-      const int reason = errno;
-      ::close(file);
-      errno = reason;
-      fail("write the file");
-    }
-    done += static_cast<std::size_t>(count);
-  }
-  if (::fsync(file) != 0 || ::close(file) != 0) fail("finish the file");
-  if (::rename(partial.c_str(), path.c_str()) != 0) fail("rename the finished file");
+  FileWriter file(path);
+  file.append(content);
+  file.finish();
 }
 
 }  // namespace factsweep

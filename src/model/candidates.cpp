@@ -188,6 +188,13 @@ void search_device(Candidates& out, const torch::Tensor& scores_RV, const torch:
 
 }  // namespace
 
+std::size_t nucleus(std::span<const float> probabilities, double top_p) {
+  std::size_t kept = 0;
+  for (double before = 0; kept < probabilities.size() && (kept == 0 || before < top_p); ++kept)
+    before += probabilities[kept];
+  return kept;
+}
+
 Candidates find_candidates(const Weights& weights, const torch::Tensor& hidden_RD,
                            std::int64_t top_k, double temperature) {
   torch::NoGradGuard no_grad;

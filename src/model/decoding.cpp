@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/random.hpp"
@@ -123,10 +124,16 @@ class Decoding {
               std::vector<State>& next) {
     std::map<TokenId, std::vector<Draw>> children;
     const auto ids = candidates.row_ids(row);
+    auto shares = candidates.row_probabilities(row);
+    double total = 1;
+    if (settings_.top_p < 1) {
+      shares = shares.first(nucleus(shares, settings_.top_p));
+      total = std::accumulate(shares.begin(), shares.end(), 0.0);
+    }
     for (Draw draw : state.draws) {
       const TokenId token = draw.sample == kGreedy || settings_.top_k == 1
                                 ? ids.front()
-                                : pick(ids, candidates.row_probabilities(row), draw.random);
+                                : ids[pick(shares, total, draw.random)];
       children[token].push_back(draw);
     }
     for (auto& [token, draws] : children) {
@@ -149,15 +156,15 @@ class Decoding {
     }
   }
 
-  /// Inverse of the cumulative distribution: the same uniform number always picks the same token.
-  static TokenId pick(std::span<const TokenId> ids, std::span<const float> probabilities,
-                      CounterRandom& random) {
-    double rest = random.uniform();
-    for (std::size_t j = 0; j < ids.size(); ++j) {
-      rest -= probabilities[j];
-      if (rest < 0) return ids[j];
+  /// Inverse of the cumulative distribution of `shares`, which sum to `total`: the same uniform
+  /// number always picks the same place.
+  static std::size_t pick(std::span<const float> shares, double total, CounterRandom& random) {
+    double rest = random.uniform() * total;
+    for (std::size_t j = 0; j < shares.size(); ++j) {
+      rest -= shares[j];
+      if (rest < 0) return j;
     }
-    return ids.back();
+    return shares.size() - 1;
   }
 
   void finish(const State& state) {

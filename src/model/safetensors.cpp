@@ -13,6 +13,7 @@
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/file.hpp"
+#include "factsweep/core/file_writer.hpp"
 
 namespace factsweep {
 namespace fs = std::filesystem;
@@ -279,16 +280,15 @@ void write_safetensors(const fs::path& file, const NamedTensors& tensors,
   }
   std::string text = header.dump();
   text.resize((text.size() + 7) / 8 * 8, ' ');  // tensors start at a multiple of 8
-  std::string content(sizeof(std::uint64_t), '\0');
   const std::uint64_t size = text.size();
-  std::memcpy(content.data(), &size, sizeof size);
-  content.reserve(content.size() + text.size() + offset);
-  content += text;
+  FileWriter out(file);
+  out.append({reinterpret_cast<const char*>(&size), sizeof size});
+  out.append(text);
   for (const auto& [name, tensor] : tensors) {
     const torch::Tensor whole = tensor.detach().to(torch::kCPU).contiguous();
-    content.append(static_cast<const char*>(whole.data_ptr()), whole.nbytes());
+    out.append({static_cast<const char*>(whole.data_ptr()), whole.nbytes()});
   }
-  write_file(file, content);
+  out.finish();
 }
 
 }  // namespace factsweep

@@ -77,13 +77,17 @@ void read_components(const Component& root, Parts& parts) {
   if (root.has("decoder")) parts.decoder = Decoder(root.at("decoder"));
 }
 
-void add_bos_and_eos(const TokenizerConfig& config, Parts& parts) {
+void surround(const TokenizerConfig& config, const std::string& first, const std::string& last,
+              Parts& parts) {
   Vocabulary vocabulary = parts.model->vocabulary();
   join_added_tokens(parts.added_tokens, config, vocabulary);
-  const auto bos = config.id_of("bos_token", vocabulary);
-  const auto eos = config.id_of("eos_token", vocabulary);
-  if (config.add_bos_token.value_or(false) && bos) parts.post_processor.before = {*bos};
-  if (config.add_eos_token.value_or(false) && eos) parts.post_processor.after = {*eos};
+  if (const auto id = config.id_of(first, vocabulary)) parts.post_processor.before = {*id};
+  if (const auto id = config.id_of(last, vocabulary)) parts.post_processor.after = {*id};
+}
+
+void add_bos_and_eos(const TokenizerConfig& config, Parts& parts) {
+  surround(config, config.add_bos_token.value_or(false) ? "bos_token" : "",
+           config.add_eos_token.value_or(false) ? "eos_token" : "", parts);
 }
 
 namespace {

@@ -42,6 +42,11 @@ class Pipeline final : public TokenizerBase {
 /// Normalizer, pre-tokenizer, decoder from the keys of `root` that are there.
 void read_components(const Component& root, Parts& parts);
 
+/// Sets the post-processor to the special tokens that `config` calls `first` ("cls_token") and
+/// `last`, where it has them.
+void surround(const TokenizerConfig& config, const std::string& first, const std::string& last,
+              Parts& parts);
+
 /// Sets the post-processor that tokenizer_config.json's add_bos_token and add_eos_token ask for.
 void add_bos_and_eos(const TokenizerConfig& config, Parts& parts);
 
@@ -51,5 +56,12 @@ std::unique_ptr<Tokenizer> load_tokenizer_json(const std::filesystem::path& dire
 
 /// `vocab.json` and `merges.txt` of `directory`, the older form of GPT-2 and Qwen2 tokenizers.
 std::unique_ptr<Tokenizer> load_vocab_and_merges(const std::filesystem::path& directory);
+
+/// `vocab.txt` of `directory`, the older form of BERT's and MPNet's WordPiece.
+std::unique_ptr<Tokenizer> load_vocab_txt(const std::filesystem::path& directory);
+
+/// `sentencepiece.bpe.model` of `directory`, the older form of XLM-RoBERTa's tokenizer: a unigram
+/// model in spite of its name, with fairseq's ids.
+std::unique_ptr<Tokenizer> load_fairseq_sentencepiece(const std::filesystem::path& directory);
 
 }  // namespace factsweep::text

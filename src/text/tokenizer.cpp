@@ -20,16 +20,17 @@ std::unique_ptr<Tokenizer> Tokenizer::load(const fs::path& directory) {
     try {
       return text::load_tokenizer_json(directory);
     } catch (const text::UnknownComponent&) {
-      if (!has("tokenizer.model")) throw;
+      if (!has("tokenizer.model") && !has("sentencepiece.bpe.model") && !has("vocab.txt")) throw;
     }
   }
   if (has("tokenizer.model")) return text::load_sentencepiece(directory);
+  if (has("sentencepiece.bpe.model")) return text::load_fairseq_sentencepiece(directory);
   if (has("vocab.json")) return text::load_vocab_and_merges(directory);
-  throw InputError(
-      fmt::format("{}: no tokenizer here. One of tokenizer.json, tokenizer.model, or vocab.json "
-                  "with merges.txt "
-                  "is needed (each may end in .gz).",
-                  directory.string()));
+  if (has("vocab.txt")) return text::load_vocab_txt(directory);
+  throw InputError(fmt::format(
+      "{}: no tokenizer here. One of tokenizer.json, tokenizer.model, sentencepiece.bpe.model, "
+      "vocab.json with merges.txt, or vocab.txt is needed (each may end in .gz).",
+      directory.string()));
 }
 
 }  // namespace factsweep

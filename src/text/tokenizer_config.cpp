@@ -67,13 +67,20 @@ void read_main(const Component& root, TokenizerConfig& config) {
       config.added.push_back(std::move(token));
     }
   }
-  if (root.has("add_bos_token")) config.add_bos_token = root.flag("add_bos_token", false);
-  if (root.has("add_eos_token")) config.add_eos_token = root.flag("add_eos_token", false);
-  if (root.has("add_prefix_space")) {
-    config.add_prefix_space = root.flag("add_prefix_space", false);
-  }
+  const auto read_flag = [&](const char* key, std::optional<bool>& flag) {
+    if (root.has(key)) flag = root.flag(key, false);
+  };
+  read_flag("add_bos_token", config.add_bos_token);
+  read_flag("add_eos_token", config.add_eos_token);
+  read_flag("add_prefix_space", config.add_prefix_space);
+  read_flag("do_lower_case", config.do_lower_case);
+  read_flag("tokenize_chinese_chars", config.tokenize_chinese_chars);
+  read_flag("strip_accents", config.strip_accents);
   config.legacy = root.flag("legacy", false);
   config.tokenizer_class = root.text("tokenizer_class", "");
+  if (config.tokenizer_class.ends_with("Fast"))
+    config.tokenizer_class.resize(config.tokenizer_class.size() - 4);
+  if (config.tokenizer_class == "PreTrainedTokenizer") config.tokenizer_class.clear();
 }
 
 void read_ids(const Component& root, TokenizerConfig& config) {
@@ -88,6 +95,7 @@ void read_ids(const Component& root, TokenizerConfig& config) {
   };
   read("bos_token_id", config.bos_id);
   read("eos_token_id", config.eos_id);
+  if (config.model_type.empty()) config.model_type = root.text("model_type", "");
 }
 
 }  // namespace
@@ -113,6 +121,21 @@ TokenizerConfig read_tokenizer_config(const fs::path& directory) {
     visit_file(directory / name, [&](const Component& root) { read_ids(root, config); });
   }
   return config;
+}
+
+bool TokenizerConfig::is_class(std::string_view name, std::string_view type) const {
+  if (!tokenizer_class.empty()) return tokenizer_class == name;
+  return model_type.empty() || model_type == type;
+}
+
+void TokenizerConfig::unknown_class(const fs::path& directory, std::string_view supported) const {
+  const bool has_class = !tokenizer_class.empty();
+  const fs::path file = directory / (has_class ? "tokenizer_config.json" : "config.json");
+  throw UnknownComponent(fmt::format(
+      "{}: {}: '{}' is not supported without a tokenizer.json. Supported here: {}. Bring the "
+      "model's tokenizer.json (save_pretrained of a fast tokenizer writes it).",
+      file.string(), has_class ? "tokenizer_class" : "model_type", has_class ? tokenizer_class : model_type,
+      supported));
 }
 
 std::optional<TokenId> TokenizerConfig::id_of(const std::string& name,

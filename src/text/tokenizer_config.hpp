@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "added_tokens.hpp"
@@ -21,10 +22,22 @@ struct TokenizerConfig {
   std::optional<bool> add_bos_token;
   std::optional<bool> add_eos_token;
   std::optional<bool> add_prefix_space;
+  std::optional<bool> do_lower_case;  // these three of BERT's kind
+  std::optional<bool> tokenize_chinese_chars;
+  std::optional<bool> strip_accents;
   // SentencePiece: a space before every text between special tokens, even one that begins with a
   // space. Without a tokenizer_config.json that is so, as the SentencePiece library does it.
   bool legacy = true;
-  std::string tokenizer_class;
+  std::string tokenizer_class;  // without the "Fast" at its end; empty where none is named
+  std::string model_type;       // of config.json
+
+  /// Whether the class is `name`, or, where no file names one, the model's type is `type`. True for
+  /// all where both are unknown.
+  bool is_class(std::string_view name, std::string_view type) const;
+  /// UnknownComponent: files of `directory` without a tokenizer.json are of a class that we do not
+  /// know.
+  [[noreturn]] void unknown_class(const std::filesystem::path& directory,
+                                  std::string_view supported) const;
 
   /// The id of `name` ("bos_token") in `vocabulary`.
   std::optional<TokenId> id_of(const std::string& name, const Vocabulary& vocabulary) const;

@@ -47,12 +47,10 @@ nlohmann::json byte_level(bool add_prefix_space, bool use_regex) {
 }
 
 /// The rest of tokenizer.json as transformers builds it for the class.
-nlohmann::json describe(const TokenizerConfig& config, const Component& where) {
-  std::string name = config.tokenizer_class;
-  if (name.ends_with("Fast")) name.erase(name.size() - 4);
+nlohmann::json describe(const TokenizerConfig& config, const fs::path& directory) {
+  const std::string& name = config.tokenizer_class;
   nlohmann::json root{{"decoder", {{"type", "ByteLevel"}}}};
-  const bool is_plain = name.empty() || name == "PreTrainedTokenizer";
-  if (is_plain || name == "GPT2Tokenizer" || name == "CodeGenTokenizer" ||
+  if (name.empty() || name == "GPT2Tokenizer" || name == "CodeGenTokenizer" ||
       name == "GPTNeoXTokenizer") {
     root["pre_tokenizer"] = byte_level(config.add_prefix_space.value_or(false), true);
     if (name == "GPTNeoXTokenizer") root["normalizer"] = {{"type", "NFC"}};
@@ -64,9 +62,8 @@ nlohmann::json describe(const TokenizerConfig& config, const Component& where) {
         {"type", "Sequence"},
         {"pretokenizers", {split, byte_level(config.add_prefix_space.value_or(false), false)}}};
   } else {
-    where.unknown(config.tokenizer_class,
-                  "GPT2Tokenizer, CodeGenTokenizer, GPTNeoXTokenizer, Qwen2Tokenizer. Bring the "
-                  "model's tokenizer.json (save_pretrained of a fast tokenizer writes it)");
+    config.unknown_class(directory,
+                         "GPT2Tokenizer, CodeGenTokenizer, GPTNeoXTokenizer, Qwen2Tokenizer");
   }
   return root;
 }
@@ -78,7 +75,7 @@ void assume_end_of_text(TokenizerConfig& config, const Vocabulary& vocabulary) {
   const AddedToken token{.content = kEndOfText, .id = end, .special = true};
   config.named.emplace("unk_token", token);
   config.named.emplace("eos_token", token);
-  if (!config.tokenizer_class.starts_with("Qwen2")) config.named.emplace("bos_token", token);
+  if (config.tokenizer_class != "Qwen2Tokenizer") config.named.emplace("bos_token", token);
 }
 
 }  // namespace
@@ -89,8 +86,7 @@ std::unique_ptr<Tokenizer> load_vocab_and_merges(const fs::path& directory) {
   const NumberedMerges merges = read_merges(merges_path);
   TokenizerConfig config = read_tokenizer_config(directory);
   const nlohmann::json vocabulary = read_json(vocab_path);
-  const nlohmann::json rest = describe(
-      config, {vocabulary, (directory / "tokenizer_config.json").string() + ": tokenizer_class"});
+  const nlohmann::json rest = describe(config, directory);
   const Component root(rest, directory.string());
   auto model = std::make_unique<Bpe>(
       read_vocabulary({vocabulary, vocab_path.string()}), merges.merges, BpeOptions{},

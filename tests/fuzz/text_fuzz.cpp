@@ -220,6 +220,11 @@ std::vector<Files> stored_tokenizers() {
     const std::string model = read_file(data / name / "tokenizer.model");
     all.push_back({{"tokenizer.model", model}, {"tokenizer_config.json", config}});
   }
+  all.push_back(
+      {{"sentencepiece.bpe.model", read_file(data / "tiny_fairseq" / "sentencepiece.bpe.model")},
+       {"tokenizer_config.json", json{{"add_prefix_space", true}}.dump()}});
+  all.push_back({{"vocab.txt", read_file(data / "tiny_vocab_txt" / "vocab.txt")},
+                 {"tokenizer_config.json", json{{"do_lower_case", true}}.dump()}});
   all.push_back({{"vocab.json", json{{"a", 0}, {"b", 1}, {"ab", 2}, {"<s>", 3}}.dump()},
                  {"merges.txt", "#version: 0.2\na b\n"},
                  {"tokenizer_config.json", config},

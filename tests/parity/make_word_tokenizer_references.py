@@ -5,7 +5,8 @@
 tiny_edges: a BPE whose tokens mark the end of each word, over bytes, so that its ids show the text after
 every normalizer and the cuts of every pre-tokenizer. tiny_wordpiece, tiny_unigram, tiny_wordlevel: the other
 models, their post-processors and decoders. tiny_spm_unigram: a tokenizer.model with a table of replacements.
-Needs: pip install tokenizers sentencepiece.
+tiny_fairseq, tiny_vocab_txt: the older files of XLM-RoBERTa, BERT and MPNet, as transformers reads them.
+Needs: pip install tokenizers sentencepiece protobuf transformers.
 """
 
 import base64
@@ -21,6 +22,7 @@ from make_tokenizer_references import (
 )  # fmt: skip
 from sentencepiece import sentencepiece_model_pb2
 from tokenizers import Tokenizer, pre_tokenizers
+from transformers import AutoTokenizer
 
 # dense on purpose: each is seen by dozens of combinations
 TEXTS = [
@@ -237,6 +239,44 @@ def prefix_cases(alphabet):
     yield "whole words", {"model": dict(model, vocab=whole, ignore_merges=True), **words}
 
 
+def fairseq():
+    """A SentencePiece file laid out as XLM-RoBERTa's, and what may stand beside it."""
+    proto = train_spm("unigram", 145, RULES, user_defined_symbols=["[MASK]", "<low>"])
+    mask = {"content": "<mask>", "lstrip": True, "rstrip": False, "normalized": False, "single_word": False, "__type": "AddedToken"}
+    name = {"tokenizer_class": "XLMRobertaTokenizer"}
+    configs = [name, {**name, "mask_token": mask, "model_max_length": 512}, {"tokenizer_class": "XLMRobertaTokenizerFast", "add_prefix_space": False},
+               {**name, "added_tokens_decoder": {"146": mask, "147": {**mask, "content": "LOW", "special": True}}}]  # fmt: skip
+    return {"sentencepiece.bpe.model": proto.SerializeToString()}, configs
+
+
+def vocab_txt():
+    tokens = [*wordpiece()["model"]["vocab"], "<s>", "<pad>", "</s>", "\u00e9", "The", "##\u00e9", "LOW", "clair", "\u30b9", "\u30fc"]
+    bert, mpnet = {"tokenizer_class": "BertTokenizer"}, {"tokenizer_class": "MPNetTokenizer"}
+    configs = [bert, {**bert, "do_lower_case": False}, {**bert, "strip_accents": False}, {**bert, "do_lower_case": False, "strip_accents": True},
+               {"tokenizer_class": "BertTokenizerFast", "tokenize_chinese_chars": False}, {**bert, "sep_token": "LOW", "unk_token": "the"},
+               mpnet, {**mpnet, "do_lower_case": False, "cls_token": "[CLS]", "mask_token": "[MASK]"}]  # fmt: skip
+    return {"vocab.txt": "".join(token + "\r\n" for token in tokens).encode()}, configs
+
+
+def older_files(name, files, configs):
+    """Ids and texts of transformers for each tokenizer_config.json beside the same files."""
+    cases = []
+    for config in configs:
+        with tempfile.TemporaryDirectory() as folder:
+            for file, content in files.items():
+                Path(folder, file).write_bytes(content)
+            Path(folder, "tokenizer_config.json").write_text(json.dumps(config))
+            tokenizer = AutoTokenizer.from_pretrained(folder)
+            texts = [{"text": text, "ids": tokenizer.encode(text, add_special_tokens=False), "special": tokenizer.encode(text)} for text in TEXTS + CORPUS[:5]]
+            for entry in texts:
+                entry["decoded"] = tokenizer.decode(entry["ids"], skip_special_tokens=True, clean_up_tokenization_spaces=False)
+            cases.append({"config": config, "texts": texts})
+    for file, content in files.items():
+        Path(DATA, name).mkdir(exist_ok=True)
+        Path(DATA, name, file).write_bytes(content)
+    write_packed(f"{name}_cases.json.gz", cases)
+
+
 def checksum(ids):
     return sum((i + 1) * token for i, token in enumerate(ids)) % 1000003
 
@@ -290,6 +330,8 @@ def main():
     converted = Tokenizer.from_str(json.dumps(converted_unigram(proto)))
     results += [{"text": text, "ids": converted.encode(text, add_special_tokens=False).ids} for text in TEXTS]
     write("tiny_spm_unigram_cases.json", results)
+    older_files("tiny_fairseq", *fairseq())
+    older_files("tiny_vocab_txt", *vocab_txt())
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ Tokenizers: those of DATA/tokenizers (gpt2, smollm2, gpt-neox-20b, llama2, minil
 pre-tokenizers of Llama 3, Qwen 2, o200k, BLOOM and DeepSeek on top) and the stored tiny ones. Half of the strings are
 real text of DATA, half are random: fragments that have hurt tokenizers, and characters of Unicode 14. Compared are the
 ids, the ids with special tokens and the decoded text. Exit code 1 when one string differs. --speed times the question
-strings on one thread instead. Needs: pip install tokenizers gguf (sentencepiece and protobuf for llama2's model).
+strings on one thread instead. Needs: pip install tokenizers gguf sentencepiece protobuf transformers.
 """
 
 import argparse
@@ -169,6 +169,37 @@ def full_unigram():
     return unigram(sentencepiece_model_pb2.ModelProto.FromString(written.getvalue()))
 
 
+def read_by_transformers(name, files, config):
+    """Older files have no description of their own: what transformers builds of them is the reference."""
+    from transformers import AutoTokenizer
+
+    files = {**files, "tokenizer_config.json": json.dumps(config).encode()}
+    with tempfile.TemporaryDirectory() as folder:
+        for file, content in files.items():
+            Path(folder, file).write_bytes(content)
+        return name, files, json.loads(AutoTokenizer.from_pretrained(folder).backend_tokenizer.to_str())
+
+
+def older_files(data):
+    """vocab.txt of BERT and MPNet, and a sentencepiece.bpe.model as XLM-RoBERTa's, trained here on the data's texts."""
+    import io
+
+    import sentencepiece
+
+    vocab = json.loads(unpacked(Path(data, "tokenizers", "minilm-wordpiece", "tokenizer.json.gz")))["model"]["vocab"]
+    vocab = {"vocab.txt": "".join(token + "\n" for token in sorted(vocab, key=vocab.get)).encode()}
+    bert, mpnet = {"tokenizer_class": "BertTokenizer"}, {"tokenizer_class": "MPNetTokenizer"}
+    yield read_by_transformers("minilm (vocab.txt)", vocab, bert)
+    yield read_by_transformers("minilm (vocab.txt), cased", vocab, {**bert, "do_lower_case": False, "tokenize_chinese_chars": False})
+    yield read_by_transformers("minilm (vocab.txt) as mpnet", vocab, {**mpnet, "strip_accents": False})
+    written = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(real_strings(data, 20000)), model_writer=written, vocab_size=8000, model_type="unigram", minloglevel=2)  # fmt: skip
+    mask = {"content": "<mask>", "lstrip": True, "rstrip": False, "normalized": False, "single_word": False, "__type": "AddedToken"}
+    config = {"tokenizer_class": "XLMRobertaTokenizer", "mask_token": mask}
+    yield read_by_transformers("xlm-roberta (sentencepiece.bpe.model)", {"sentencepiece.bpe.model": written.getvalue()}, config)
+
+
 def tokenizers_at_hand(data):
     """(name, files for the C++ side, description for the Python side)."""
     shared = Path(data) / "tokenizers"
@@ -198,6 +229,7 @@ def tokenizers_at_hand(data):
     yield "llama2 (tokenizer.model)", {"tokenizer.model": model}, legacy
     yield "llama2 (tokenizer.model), not legacy", {"tokenizer.model": model, "tokenizer_config.json": b'{"legacy":false,"add_bos_token":true}'}, new
     yield "unigram with nmt_nfkc", None, full_unigram()
+    yield from older_files(data)
     for name in ["bpe", "fallback", "edges", "wordpiece", "wordlevel", "unigram"]:
         yield f"tiny {name}", None, json.loads((STORED / f"tiny_{name}" / "tokenizer.json").read_text())
 

@@ -30,6 +30,11 @@ struct Candidates {
   float gap(std::int64_t row) const { return scores[row * width] - scores[row * width + 1]; }
 };
 
+/// How many of a row's candidates, most likely first, nucleus sampling keeps (Holtzman et al.,
+/// arXiv 1904.09751, as transformers' TopPLogitsWarper): each whose predecessors' shares sum to
+/// less than `top_p`. At least one.
+std::size_t nucleus(std::span<const float> probabilities, double top_p);
+
 /// hidden_RD: rows of hidden_states(). In bfloat16 the logits of the candidates are computed again
 /// in float32 from the rounded hidden state and weights: bf16 logits tie too often to rank by.
 /// top_k >= 2.

@@ -16,7 +16,8 @@ namespace factsweep {
 struct DecodeSettings {
   std::int64_t max_new_tokens = 32;
   double temperature = 1;
-  std::int64_t top_k = 40;
+  std::int64_t top_k = 40;  // 0: all tokens
+  double top_p = 1;         // of the candidates the most likely ones whose shares reach it
   bool stop_at_newline = true;
   std::int64_t batch_rows = 256;  // forward rows a step
 };

@@ -57,7 +57,8 @@ class SafetensorsReader {
   std::string where_;
 };
 
-/// Writes CPU copies of `tensors`; atomic (temporary name, sync, rename). EnvironmentError.
+/// Writes `tensors` one after the other, so that memory holds a copy of at most one of them (none
+/// of one that lies whole on the CPU); atomic (temporary name, sync, rename). EnvironmentError.
 void write_safetensors(const std::filesystem::path& file, const NamedTensors& tensors,
                        const std::map<std::string, std::string>& metadata);
 

@@ -18,10 +18,10 @@ using TokenId = std::int32_t;
 class Tokenizer {
  public:
   /// Reads a model directory: `tokenizer.json` (of Hugging Face's tokenizers library: BPE, Unigram,
-  /// WordPiece, WordLevel), else `tokenizer.model` (SentencePiece), else `vocab.json` +
-  /// `merges.txt`; special tokens and add_bos/add_eos from tokenizer_config.json where present. Any
-  /// of these may be gzipped. InputError: none there, a damaged file, a component we do not know
-  /// (named).
+  /// WordPiece, WordLevel), else `tokenizer.model` (SentencePiece), else `sentencepiece.bpe.model`
+  /// (XLM-RoBERTa), else `vocab.json` + `merges.txt`, else `vocab.txt` (BERT, MPNet); special tokens
+  /// and add_bos/add_eos from tokenizer_config.json where present. Any of these may be gzipped.
+  /// InputError: none there, a damaged file, a component we do not know (named).
   static std::unique_ptr<Tokenizer> load(const std::filesystem::path& directory);
   virtual ~Tokenizer() = default;
 

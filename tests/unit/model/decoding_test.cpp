@@ -17,6 +17,17 @@ namespace {
 const std::function<void(std::int64_t)> kNoStep = [](std::int64_t) {};
 const std::function<bool(std::size_t, std::string_view)> kAlways;
 
+/// Drops the least likely choices as transformers words it: as long as all dropped ones together do
+/// not exceed 1 - top_p. Returns the probability of those that stay.
+double naive_top_p(std::vector<std::pair<TokenId, double>>& choices, double top_p) {
+  double dropped = 0;
+  while (choices.size() > 1 && dropped + choices.back().second <= 1 - top_p) {
+    dropped += choices.back().second;
+    choices.pop_back();
+  }
+  return 1 - dropped;
+}
+
 /// One sample as decode() promises it, without caches, batches or sharing.
 Decoded plain_answer(const Model& model, const DecodeRequest& request, std::int64_t sample,
                      const DecodeSettings& settings) {
@@ -24,9 +35,10 @@ Decoded plain_answer(const Model& model, const DecodeRequest& request, std::int6
   Decoded answer;
   std::vector<TokenId> text = request.prompt;
   while (static_cast<std::int64_t>(answer.ids.size()) < settings.max_new_tokens) {
-    const auto choices = naive_top_k(next_logits(model.weights, {text}).front(), settings.top_k,
-                                     settings.temperature);
-    double rest = sample < 0 ? -1 : random.uniform();
+    auto choices = naive_top_k(next_logits(model.weights, {text}).front(), settings.top_k,
+                               settings.temperature);
+    const double kept = naive_top_p(choices, settings.top_p);
+    double rest = sample < 0 ? -1 : random.uniform() * kept;
     TokenId token = sample < 0 ? choices.front().first : choices.back().first;
     for (std::size_t j = 0; rest >= 0 && j < choices.size(); ++j) {
       rest -= choices[j].second;
@@ -141,7 +153,8 @@ TEST_CASE("greedy decoding continues as transformers does") {
 TEST_CASE("samples are those of a plain loop, whatever is decoded beside them") {
   const Model model = tiny_model();
   const auto list = requests(12);
-  DecodeSettings settings{.max_new_tokens = 8, .temperature = 0.7, .top_k = 20};
+  const double top_p = GENERATE(1.0, 0.6, 0.1);
+  DecodeSettings settings{.max_new_tokens = 8, .temperature = 0.7, .top_k = 20, .top_p = top_p};
   std::int64_t tokens = 0;
   const auto answers =
       decode(model, list, settings, kAlways, [&](std::int64_t count) { tokens += count; });
@@ -169,6 +182,16 @@ TEST_CASE("samples are those of a plain loop, whatever is decoded beside them") 
       CHECK(backwards[list.size() - 1 - i][s].ids == answers[i][s].ids);
     }
   }
+}
+
+TEST_CASE("the nucleus is the fewest likeliest candidates that reach top_p, and never empty") {
+  const std::vector<float> shares = {0.5F, 0.25F, 0.125F, 0.125F};
+  CHECK(nucleus(shares, 1e-9) == 1);
+  CHECK(nucleus(shares, 0.5) == 1);
+  CHECK(nucleus(shares, 0.51) == 2);
+  CHECK(nucleus(shares, 0.75) == 2);
+  CHECK(nucleus(shares, 0.76) == 3);
+  CHECK(nucleus(shares, 1) == 4);
 }
 
 TEST_CASE("with top_k = 1 every sample is the greedy answer") {

@@ -1,5 +1,8 @@
 // Safetensors files and config.json: round trips, and messages for damaged or foreign ones.
+#include <sys/resource.h>
+
 #include <cmath>
+#include <csignal>
 #include <cstring>
 
 #include "catch.hpp"
@@ -62,6 +65,42 @@ TEST_CASE("safetensors: what is written comes back, bit for bit") {
   for (const auto& entry : std::filesystem::directory_iterator(folder.path())) {
     files += entry.exists() ? 1 : 0;
   }
+  CHECK(files == 1);
+}
+
+TEST_CASE("safetensors: writing holds no second copy, and what cannot be written leaves nothing") {
+  const TemporaryFolder folder;
+  const auto peak_kib = [] {
+    struct rusage usage {};
+    ::getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_maxrss;
+  };
+  const torch::Tensor one = torch::ones({4 << 20});  // 16 MiB, under eight names
+  NamedTensors tensors;
+  for (const char* name : {"a", "b", "c", "d", "e", "f", "g", "h"}) tensors.emplace_back(name, one);
+  const auto before = peak_kib();
+  write_safetensors(folder / "whole", tensors, {});
+  CHECK(peak_kib() - before < 16 << 10);
+  CHECK(std::filesystem::file_size(folder / "whole") > 128 << 20);
+
+  // a limit on the size of files stands for a full disk
+  struct rlimit usual {};
+  REQUIRE(::getrlimit(RLIMIT_FSIZE, &usual) == 0);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  const struct rlimit tight { 20 << 20, usual.rlim_max };
+  REQUIRE(::setrlimit(RLIMIT_FSIZE, &tight) == 0);
+  std::string message;
+  try {
+    write_safetensors(folder / "cut", tensors, {});
+  } catch (const EnvironmentError& error) {
+    message = error.what();
+  }
+  ::setrlimit(RLIMIT_FSIZE, &usual);
+  std::signal(SIGXFSZ, handler);
+  CHECK_THAT(message, Contains((folder / "cut").string()) && Contains("cannot write"));
+  std::size_t files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(folder.path()))
+    files += entry.exists() ? 1 : 0;
   CHECK(files == 1);
 }
 
