@@ -1,7 +1,7 @@
 """`compare A B`: are all results bit-identical, and by how much does every metric differ?
 
 Points are joined by the values of their axes. Left out of the verdict: what depends on the run and
-not on the deck (/points and /stages seconds and rank, and the root attributes).
+not on the deck (times, ranks, and the root attributes).
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import pandas as pd
 
 from .statistics import mean
 from .store import RESULTS, WEIGHTS, Results, StoreError, open_file, read, text
-from .tables import Table
+from .table import Table
 
-NOT_RESULTS = {"points/seconds", "points/rank", "stages/seconds", "stages/rank"}
+NOT_RESULTS = {"seconds", "edit_seconds", "rank"}  # datasets, whatever their group
 _SLICE_BYTES = 1 << 26
 
 
@@ -62,7 +62,7 @@ def _datasets(file: h5py.File) -> list[str]:
     file.visititems(
         lambda name, item: found.append(name) if isinstance(item, h5py.Dataset) else None
     )
-    return [name for name in sorted(found) if name not in NOT_RESULTS]
+    return [name for name in sorted(found) if name.rpartition("/")[2] not in NOT_RESULTS]
 
 
 def differing_datasets(first: h5py.File, second: h5py.File) -> list[str]:
@@ -164,18 +164,16 @@ def _differences(a: Results, b: Results, figure: Path | None) -> None:
         return
     print(metric_table(a, b, points).text())
     if figure is not None:
-        print(
-            f"figure: {_draw(a, b, points, figure)}" if _fractions(a, b) else "no accuracy to draw"
-        )
+        print(f"figure: {_draw(a, b, points, figure)}" if _fractions(a, b) else "no share to draw")
 
 
 def _fractions(a: Results, b: Results) -> list[str]:
     """Metrics that are shares of questions, for the figure; the others have no common scale."""
-    return [m for m in a.metrics if m in b.metrics and m.startswith(("accuracy_", "answered_"))]
+    return [m for m in a.metrics if m in b.metrics and a.units.get(m) == "fraction"]
 
 
 def _draw(a: Results, b: Results, points: pd.DataFrame, path: Path) -> Path:
-    from .figures import style
+    from . import style
 
     names = _fractions(a, b)
     values = {n: 100 * points[[f"{n}_a", f"{n}_b"]].to_numpy(float) for n in names}
@@ -184,18 +182,19 @@ def _draw(a: Results, b: Results, points: pd.DataFrame, path: Path) -> Path:
     everything = np.concatenate(list(values.values()))
     low, high = np.nanmin(everything), np.nanmax(everything)
     left.plot([low, high], [low, high], color=style.GREY, linewidth=0.8)
-    for when, colour, marker in (
-        ("early_stop", style.VERMILLION, "o"),
-        ("final", style.BLACK, "s"),
+    stops = [v for n, v in values.items() if n.endswith("early_stop")]
+    others = [v for n, v in values.items() if not n.endswith("early_stop")]
+    for chosen, label, colour, marker in (
+        (stops, "early stop", style.VERMILLION, "o"),
+        (others, "at the end", style.BLACK, "s"),
     ):
-        chosen = [v for n, v in values.items() if n.endswith(when)]
         if chosen:
             x, y = np.concatenate(chosen).T
-            left.plot(x, y, marker, color=colour, markersize=3, alpha=0.6, linewidth=0, label=when)
+            left.plot(x, y, marker, color=colour, markersize=3, alpha=0.6, linewidth=0, label=label)
     left.set_xlabel(f"A: {a.path.name} (%)")
     left.set_ylabel(f"B: {b.path.name} (%)")
     left.legend(loc="upper left")
-    style.panel_title(left, "a", f"every accuracy of {len(points)} joined points")
+    style.panel_title(left, "a", f"every share of {len(points)} joined points")
     for y, v in enumerate(values.values()):
         m = mean(v[:, 1] - v[:, 0])
         half = 0.0 if math.isnan(m.half) else m.half

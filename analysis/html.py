@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
-from .tables import PAPER, Table
+from .table import PAPER, Table
 
 STYLE = """
 body { font: 15px/1.5 Georgia, serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
@@ -45,7 +45,7 @@ class Section:
         )
 
     def table(self, table: Table) -> None:
-        published = [column == PAPER for column in table.columns]
+        published = [column.startswith(PAPER) for column in table.columns]
 
         def row(cells: list[str], tag: str) -> str:
             marked = (

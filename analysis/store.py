@@ -25,11 +25,19 @@ UNSET = 255  # fill value of every uint8 dataset
 
 _BOOKKEEPING = {"point", "id", "stage", "status", "reason", "seconds", "rank"}
 _COMMON_AXES = {"variant", "unknown_ratio", "seed"}
+# Axes of studies whose deck names some elsewhere than in [grid]
+_STUDY_AXES = {
+    "flearning": ["method", "lambda", "layers", "preset", "model", "data_set", "records", "seed"],
+}
 _METRIC = re.compile(r"(n_train|epoch_early_stop|accuracy_|answered_)")
 
 
 class StoreError(Exception):
     """The file is not one this package can read; the message says where, what and what to do."""
+
+
+class Missing(Exception):
+    """A figure or table cannot be made from this file; the message says what it needs."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +73,7 @@ class Results:
     path: Path
     attributes: dict[str, Any]
     points: pd.DataFrame  # every point, finished or not; the index is the row number
+    units: dict[str, str]  # of the columns of points that have one
     axes: list[str]
     epochs: np.ndarray
     curves: dict[str, np.ndarray]  # metric -> [point, epoch]
@@ -131,12 +140,28 @@ def read(path: Path) -> Results:
             path=path,
             attributes=attributes,
             points=points,
+            units={
+                n: text(d.attrs["units"]) for n, d in file["points"].items() if "units" in d.attrs
+            },
             axes=_axes(points, attributes),
             epochs=file["curves/epoch"][()] if "curves/epoch" in file else np.arange(width),
             curves=curves,
             labels=_labels(file),
             predictions=_predictions(file),
         )
+
+
+def read_group(path: Path, name: str) -> dict[str, np.ndarray]:
+    """Every dataset below a group by its path there, text as str; empty where there is no group."""
+    found: dict[str, np.ndarray] = {}
+    with open_file(path, (RESULTS,)) as file:
+        if name in file:
+            file[name].visititems(
+                lambda at, item: (
+                    found.update({at: _values(item)}) if isinstance(item, h5py.Dataset) else None
+                )
+            )
+    return found
 
 
 def text(value: Any) -> str:
@@ -196,6 +221,8 @@ def _axes(points: pd.DataFrame, attributes: dict[str, Any]) -> list[str]:
 
     A file whose deck names no grid key is read by the metric names of docs/layout.md instead.
     """
+    if axes := _STUDY_AXES.get(str(attributes.get("study", ""))):
+        return [name for name in axes if name in points]
     known = _COMMON_AXES | grid_keys(str(attributes.get("deck", "")))
     by_deck = len(known) > len(_COMMON_AXES)
     return [

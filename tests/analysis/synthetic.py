@@ -294,6 +294,8 @@ def _write_points(
     for name, values in columns.items():
         whole = name.startswith(("n_train", "epoch"))
         writer.data(name, values.astype(np.int64) if whole else values, "point")
+        if name.startswith(("accuracy_", "answered_")):
+            writer.group[name].attrs["units"] = "fraction"
 
 
 if __name__ == "__main__":

@@ -78,7 +78,7 @@ def test_report_of_labels_alone(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    "attribute, value", [("layout_version", 9), ("filetype", "x"), ("study", "flearning")]
+    "attribute, value", [("layout_version", 9), ("filetype", "x"), ("study", "no study")]
 )
 def test_report_refuses_what_it_cannot_read(tmp_path, capsys, attribute, value):
     path = synthetic.write(tmp_path / "other.h5", World(seeds=(1,), variants=("idk",), **SMALL))

@@ -8,7 +8,7 @@ import pytest
 import synthetic
 from synthetic import World
 
-from analysis import slick, tables
+from analysis.slick import quantities, tables
 from analysis.store import StoreError, grid_keys, read
 
 
@@ -19,7 +19,7 @@ def file(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def setting(file):
-    (only,) = slick.settings(read(file))
+    (only,) = quantities.settings(read(file))
     return only
 
 
@@ -40,7 +40,7 @@ def test_grid_keys_of_a_deck():
 
 
 def test_linear_model_recovers_the_synthetic_coefficients(setting):
-    fit = slick.linear_model(setting, "test")
+    fit = quantities.linear_model(setting, "test")
     truth = [synthetic.B0, synthetic.B_KNOWN, synthetic.B_UNKNOWN]
     assert fit.coefficients == pytest.approx(truth, abs=0.2)
     assert fit.observations == 21 * 50  # epoch 0 is the base model, no training epoch
@@ -49,7 +49,7 @@ def test_linear_model_recovers_the_synthetic_coefficients(setting):
 
 def test_fitted_share_is_of_the_whole_set(setting):
     points = setting.ratios()
-    share = slick.fitted_share(setting, points, "test")
+    share = quantities.fitted_share(setting, points, "test")
     quarter = (points["unknown_ratio"] == 0.25).to_numpy()
     assert share["unknown"][quarter, -1] == pytest.approx(0.25, abs=0.02)
     assert share["known"][quarter, -1] == pytest.approx(0.75, abs=0.04)
@@ -57,16 +57,16 @@ def test_fitted_share_is_of_the_whole_set(setting):
 
 
 def test_learning_order_holds_and_a_planted_violation_is_found(file, tmp_path):
-    (setting,) = slick.settings(read(file))
-    assert all(not run.violations for run in slick.learning_order(setting))
+    (setting,) = quantities.settings(read(file))
+    assert all(not run.violations for run in quantities.learning_order(setting))
 
     spoiled = tmp_path / "spoiled.h5"
     spoiled.write_bytes(file.read_bytes())
     row = int(setting.ratios().query("unknown_ratio == 0.5 and seed == 2").index[0])
     with h5py.File(spoiled, "r+") as h5:
         h5["curves/fitted_unknown"][row, 7] = h5["curves/fitted_known"][row, 7]
-    (setting,) = slick.settings(read(spoiled))
-    bad = [run for run in slick.learning_order(setting) if run.violations]
+    (setting,) = quantities.settings(read(spoiled))
+    bad = [run for run in quantities.learning_order(setting) if run.violations]
     assert [(run.ratio, run.seed, run.violations) for run in bad] == [(0.5, 2, [7])]
     assert "14 of 15 runs" in tables.order_table(setting).title
 
@@ -75,12 +75,12 @@ def test_unknown_by_sets_is_the_mean_over_all_choices():
     knows = np.random.default_rng(0).random((40, 5)) < 0.3
     for n in range(1, 6):
         choices = [~knows[:, list(c)].any(axis=1) for c in itertools.combinations(range(5), n)]
-        assert slick.unknown_by_sets(knows, n) == pytest.approx(np.mean(choices, axis=0))
+        assert quantities.unknown_by_sets(knows, n) == pytest.approx(np.mean(choices, axis=0))
 
 
 def test_all_sets_give_the_stored_category(setting):
     labels = setting.results.labels
-    by_sets = slick.unknown_by_sets(slick.set_knows(setting, "test"), 10)
+    by_sets = quantities.unknown_by_sets(quantities.set_knows(setting, "test"), 10)
     assert ((by_sets == 1) == (labels.category == 3)).all()
 
 
@@ -92,9 +92,9 @@ def test_known_only_ratio_is_inferred_where_the_file_has_none(file, tmp_path):
         values[h5["points/variant"].asstr()[()] == "known_only"] = np.nan
         h5["points/unknown_ratio"][...] = values
     for path in (file, blank):
-        (setting,) = slick.settings(read(path))
+        (setting,) = quantities.settings(read(path))
         points = setting.variant("known_only", "test")
-        assert slick.known_only_ratio(setting, points).tolist() == sorted(
+        assert quantities.known_only_ratio(setting, points).tolist() == sorted(
             [0.1, 0.25, 0.5, 0.75, 0.9] * 3
         )
 
@@ -104,7 +104,7 @@ def test_a_further_axis_makes_settings(tmp_path):
         tmp_path / "rates.h5",
         World(seeds=(1,), epochs=10, learning_rates=(1e-5, 1e-4), variants=("unknown_ratio",)),
     )
-    found = slick.settings(read(path))
+    found = quantities.settings(read(path))
     assert [s.name for s in found] == ["learning_rate = 1e-05", "learning_rate = 0.0001"]
     assert [len(s.points) for s in found] == [7, 7]
 

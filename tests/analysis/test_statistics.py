@@ -116,3 +116,36 @@ def test_dependent_regressors_are_refused():
     design = np.column_stack([np.ones(9), np.ones(9), np.arange(9.0)])
     with pytest.raises(ValueError, match="not independent"):
         statistics.cluster_bootstrap(design, np.arange(9.0), np.arange(9))
+
+
+# --- Paired differences ------------------------------------------------------------------------
+
+
+def test_paired_bootstrap_of_one_seed_is_the_error_of_the_mean():
+    difference = np.random.default_rng(4).normal(0.5, 1.0, (1, 400))
+    found = statistics.paired_bootstrap(difference)
+    error = difference.std(ddof=1) / math.sqrt(400)
+    assert found.value == pytest.approx(difference.mean())
+    assert found.high - found.low == pytest.approx(2 * 1.96 * error, rel=0.1)
+
+
+def test_paired_bootstrap_does_not_count_a_record_asked_by_every_seed_as_several():
+    one = np.random.default_rng(5).normal(0.0, 1.0, (1, 300))
+    alone = statistics.paired_bootstrap(one)
+    three = statistics.paired_bootstrap(np.repeat(one, 3, axis=0))
+    assert three.high - three.low == pytest.approx(alone.high - alone.low, rel=0.05)
+
+
+def test_paired_bootstrap_sees_that_seeds_differ():
+    records = np.random.default_rng(6).normal(0.0, 0.1, (1, 300))
+    apart = records + np.array([[-1.0], [0.0], [1.0]])
+    assert statistics.paired_bootstrap(apart).verdict == "undecided"
+    assert statistics.paired_bootstrap(apart + 3).verdict == "holds"
+    assert statistics.paired_bootstrap(apart - 3).verdict == "does not hold"
+
+
+def test_paired_bootstrap_leaves_out_what_was_not_asked():
+    difference = np.full((3, 50), np.nan)
+    difference[0, :40], difference[1, 10:] = 1.0, 0.0
+    assert statistics.paired_bootstrap(difference).value == 0.5
+    assert math.isnan(statistics.paired_bootstrap(difference[2:]).value)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from .statistics import Fit, cluster_bootstrap
-from .store import UNSET, Results
+from ..statistics import Fit, cluster_bootstrap
+from ..store import UNSET, Missing, Results
 
 CATEGORIES = ("highly_known", "maybe_known", "weakly_known", "unknown")
 KNOWN = CATEGORIES[:3]
@@ -28,10 +28,6 @@ LONG = {
 }
 WHEN = {"early_stop": "EARLY_STOP", "final": "CONVERGENCE"}
 CONVERGED = 0.99  # fitted share of D from which a run counts as converged
-
-
-class Missing(Exception):
-    """A figure or table cannot be made from this file; the message says what it needs."""
 
 
 @dataclass(frozen=True)

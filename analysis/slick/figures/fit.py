@@ -6,10 +6,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ... import style
+from ...statistics import mean_columns
 from .. import published
-from ..slick import CATEGORIES, LONG, Setting
-from ..statistics import mean_columns
-from . import style
+from ..quantities import CATEGORIES, LONG, Setting
 
 
 def known_and_unknown(setting: Setting) -> Figure:

@@ -7,9 +7,9 @@ import math
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..slick import CATEGORIES, LONG, Missing
-from ..store import Labels
-from . import style
+from ... import style
+from ...store import Labels, Missing
+from ..quantities import CATEGORIES, LONG
 
 LAST_BIN = 128  # exposures beyond share one open range
 

@@ -7,10 +7,11 @@ import pandas as pd
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
+from ... import style
+from ...statistics import mean_columns
+from ...store import Missing
 from .. import published
-from ..slick import WHEN, Missing, Setting, by_seed, known_only_ratio
-from ..statistics import mean_columns
-from . import style
+from ..quantities import WHEN, Setting, by_seed, known_only_ratio
 
 TEST_NAME = {"test": "Test accuracy (%)", "ood": "OOD test accuracy (%)"}
 

@@ -11,10 +11,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ... import style
+from ...statistics import mean_columns
 from .. import published
-from ..slick import WHEN, Setting, set_knows, unknown_by_sets, verdicts
-from ..statistics import mean_columns
-from . import style
+from ..quantities import WHEN, Setting, set_knows, unknown_by_sets, verdicts
 
 FEWEST = 20  # questions below a threshold from which the P(True) curve is drawn
 

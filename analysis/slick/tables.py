@@ -2,66 +2,25 @@
 
 from __future__ import annotations
 
-import csv
 import math
-from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from ..statistics import Mean, chunk_test, mean, stars
+from ..store import Labels, Missing
+from ..table import PAPER, Table, number, with_interval
 from . import published
-from .slick import (
+from .quantities import (
     CATEGORIES,
     LONG,
     SHORT,
     WHEN,
-    Missing,
     Setting,
     learning_order,
     linear_model,
     verdicts,
 )
-from .statistics import Mean, chunk_test, mean, stars
-from .store import Labels
-
-PAPER = "paper"
-
-
-@dataclass(frozen=True)
-class Table:
-    name: str  # file name stem
-    title: str
-    columns: list[str]
-    rows: list[list[str]]
-    notes: list[str] = field(default_factory=list)
-
-    def text(self) -> str:
-        """Aligned columns, the first flush left and the others flush right."""
-        grid = [self.columns, *self.rows]
-        widths = [max(len(row[k]) for row in grid) for k in range(len(self.columns))]
-        lines = [self.title]
-        for row in grid:
-            cells = [row[0].ljust(widths[0])]
-            cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
-            lines.append("  " + "  ".join(cells).rstrip())
-        return "\n".join(lines + [f"  {note}" for note in self.notes])
-
-    def write_csv(self, folder: Path) -> Path:
-        path = folder / f"{self.name}.csv"
-        with path.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([self.columns, *self.rows])
-        return path
-
-
-def number(value: float, digits: int = 1) -> str:
-    return "-" if value is None or not math.isfinite(value) else f"{value:.{digits}f}"
-
-
-def with_interval(m: Mean, digits: int = 1) -> str:
-    if not math.isfinite(m.half):
-        return number(m.value, digits)
-    return f"{m.value:.{digits}f} \u00b1 {m.half:.{digits}f}"
 
 
 def _percent(setting: Setting, points: pd.DataFrame, column: str, needed_by: str) -> Mean:

@@ -6,9 +6,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from ... import style
 from .. import published
-from ..slick import Setting, fitted_share
-from . import style
+from ..quantities import Setting, fitted_share
 
 
 def fitted_at_early_stop(setting: Setting) -> Figure:

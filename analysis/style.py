@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import matplotlib
@@ -28,6 +29,9 @@ COLOUR = {
     "final": BLACK,
 }
 PUBLISHED = {"linestyle": (0, (4, 2)), "linewidth": 1.0, "alpha": 0.55}
+
+# The PDF writer warns of the old dates in the fonts that formulas use.
+logging.getLogger("fontTools").setLevel(logging.ERROR)
 
 matplotlib.rcParams.update(
     {
@@ -89,6 +93,11 @@ def legend(axes: Axes, **keywords) -> None:
 
 def legend_right(axes: Axes, **keywords) -> None:
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), **keywords)
+
+
+def layer_axis(axes: Axes) -> None:
+    axes.set_xlabel("Layer")
+    axes.xaxis.get_major_locator().set_params(integer=True)
 
 
 def save(figure: Figure, folder: Path, name: str) -> Path:

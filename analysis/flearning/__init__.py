@@ -1,0 +1,5 @@
+"""The F-Learning study (docs/flearning.md): its figures and tables, and the published numbers."""
+
+from . import report
+
+__all__ = ["report"]

@@ -1,0 +1,231 @@
+"""Figures of the F-Learning study: what forgetting does, and how learning depends on lambda."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from .. import style
+from ..statistics import mean, mean_columns
+from ..store import Missing, Results
+from . import published
+from .quantities import (
+    LABEL,
+    LEARNS,
+    OUTCOMES,
+    Part,
+    Variant,
+    by_lambda,
+    cosines,
+    forget_norms,
+    nearest,
+)
+from .sweep import searches
+
+MATRIX_COLOUR = {
+    "q": style.BLUE,
+    "k": style.SKY,
+    "v": style.GREEN,
+    "o": style.GREY,
+    "gate": style.ORANGE,
+    "up": style.VERMILLION,
+    "down": style.PURPLE,
+}
+OUTCOME_COLOUR = {
+    "reliability": style.BLUE,
+    "generality": style.GREEN,
+    "locality": style.VERMILLION,
+}
+WORDS = {"full": "full fine-tuning", "lora": "LoRA"}
+
+
+def _matrix_colours(names: list[str]) -> dict[str, object]:
+    """Fixed for Llama's matrices; another family's take what a colour map gives."""
+    other = [name for name in names if name not in MATRIX_COLOUR]
+    map_ = colormaps["viridis"](np.linspace(0.1, 0.85, max(1, len(other))))
+    return MATRIX_COLOUR | dict(zip(other, map_, strict=False))
+
+
+# --- Figures 4 and 5 ---------------------------------------------------------------------------
+
+
+def norms(part: Part, how: str) -> Figure:
+    """Figure 4 (full) or 5 (LoRA): ||theta' - theta|| at lambda = 1, by layer and matrix."""
+    ours = forget_norms(part, how)
+    colours = _matrix_colours(list(ours))
+    figure, (left, right) = style.panels(2, width=3.6, height=2.8)
+    for name, values in ours.items():
+        centre, half = mean_columns(values)
+        layers = np.arange(values.shape[1])
+        left.plot(layers, centre, marker=".", color=colours[name], label=name)
+        style.band(left, layers, centre, half, colours[name])
+    layers = sorted(published.NORMS[how])
+    for name in published.NORMS[how][layers[0]]:
+        values = [published.NORMS[how][layer][name] for layer in layers]
+        right.plot(layers, values, marker="o", markersize=3, color=MATRIX_COLOUR[name], label=name)
+    for axes in (left, right):
+        style.layer_axis(axes)
+        axes.set_ylim(0, None)
+    right.set_xlim(0, 31)
+    left.set_ylabel("$\\|\\theta' - \\theta\\|_2\\,/\\,\\lambda$")
+    style.panel_title(left, "a", f"{part.model}, {WORDS[how]}")
+    style.panel_title(right, "b", f"published, {published.LLAMA2}")
+    style.legend_right(right, handles=left.get_legend_handles_labels()[0])
+    return figure
+
+
+# --- Figures 6 and 7 ---------------------------------------------------------------------------
+
+
+def forgetting(part: Part, how: str) -> Figure:
+    """Figure 6 (full) or 7 (LoRA): the old answers and locality after forgetting alone."""
+    method = "forget_ft" if how == "full" else "forget_lora"
+    variants = part.variants(method)
+    if not variants:
+        raise Missing(f"figure {6 if how == 'full' else 7} needs a finished point of {method}")
+    ranges = list(dict.fromkeys(v.layers for v in variants))
+    figure, panels = style.panels(len(ranges), width=5.4, height=2.8, sharey=True, squeeze=False)
+    for axes, layers in zip(panels[0], ranges, strict=True):
+        chosen = [v for v in variants if v.layers == layers]
+        for outcome in ("reliability_old", "generality_old", "locality"):
+            colour = OUTCOME_COLOUR[outcome.removesuffix("_old")]
+            label = outcome.replace("_old", " (old)")
+            _curve(axes, part, chosen, outcome, "original", colour, label)
+            axes.plot(
+                published.FORGETTING_LAMBDA,
+                100 * np.array(published.FORGETTING[how][outcome]),
+                color=colour,
+                label=f"{label}, published",
+                **style.PUBLISHED,
+            )
+        axes.set_xlabel("$\\lambda$")
+        axes.set_title(f"{LABEL[method]}, layers: {layers}", loc="left")
+    panels[0][0].set_ylabel("Percent")
+    style.legend(panels[0][-1], loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure
+
+
+def _curve(
+    axes: Axes,
+    part: Part,
+    variants: list[Variant],
+    outcome: str,
+    at_zero: str,
+    colour: str,
+    label: str,
+) -> None:
+    """Outcome by lambda; a searched lambda as a star at the mean over seeds of what was found."""
+    curve = by_lambda(part, variants, outcome, at_zero)
+    if len(curve.lambdas):
+        centre, half = mean_columns(curve.values)
+        style.error_bars(
+            axes, curve.lambdas, centre, half, color=colour, marker="o", markersize=3, label=label
+        )
+    for variant in variants:
+        if variant.searched:
+            value = mean(part.means(variant, outcome)).value
+            axes.plot(variant.lambda_used, value, "*", color=colour, markersize=8)
+
+
+# --- Beyond the paper --------------------------------------------------------------------------
+
+
+def learning(part: Part) -> Figure:
+    """What F-Learning reaches by lambda, beside the same training without forgetting."""
+    groups = [
+        (method, layers)
+        for method in LEARNS
+        for layers in dict.fromkeys(v.layers for v in part.variants(method))
+    ]
+    if not groups:
+        raise Missing("F-Learning by lambda needs a finished point of f_learning_*")
+    columns = min(3, len(groups))
+    rows = math.ceil(len(groups) / columns)
+    figure, panels = style.panels(columns, rows, width=3.1, height=2.7, sharey=True, squeeze=False)
+    for axes in panels.flat[len(groups) :]:
+        axes.set_visible(False)
+    for axes, (method, layers) in zip(panels.flat, groups, strict=False):
+        variants = [v for v in part.variants(method) if v.layers == layers]
+        for outcome in OUTCOMES:
+            colour = OUTCOME_COLOUR[outcome]
+            _curve(axes, part, variants, outcome, LEARNS[method], colour, outcome)
+            for plain in part.variants(LEARNS[method]):
+                level = mean(part.means(plain, outcome)).value
+                axes.axhline(level, color=colour, linestyle=":", linewidth=0.9)
+        _paper_lambda(axes, part, method)
+        axes.set_xlabel("$\\lambda$")
+        where = "" if layers == "all" else f", layers {layers}"
+        axes.set_title(f"{LABEL[method]}{where}", loc="left")
+    for row in panels:
+        row[0].set_ylabel("Percent")
+    style.legend_right(panels.flat[columns - 1])
+    return figure
+
+
+def _paper_lambda(axes: Axes, part: Part, method: str) -> None:
+    found = published.LAMBDA.get(part.paper or "", {}).get(method, {})
+    for value in sorted(set(found.values())):
+        axes.axvline(value, color=style.GREY, linewidth=0.7, alpha=0.6)
+
+
+def cosine(part: Part) -> Figure:
+    """Cosine between delta_old and the change by learning: by matrix, and by lambda."""
+    methods = [method for method in LEARNS if part.variants(method)]
+    if not methods:
+        raise Missing("the cosines need a finished point of f_learning_*")
+    figure, panels = style.panels(
+        2, len(methods), width=3.6, height=2.5, squeeze=False, sharey="row"
+    )
+    for (left, right), method in zip(panels, methods, strict=True):
+        variants = [v for v in part.variants(method) if v.everywhere and not v.searched]
+        variants = variants or part.variants(method)
+        default = published.LAMBDA.get(part.paper or "zsre", {}).get(method, {})
+        shown = nearest(variants, default.get(published.LLAMA2, 0.3))
+        by_module = cosines(part, shown)
+        colours = _matrix_colours(list(by_module))
+        for name, values in by_module.items():
+            centre, half = mean_columns(values)
+            layers = np.arange(len(centre))
+            left.plot(layers, centre, color=colours[name], marker=".", markersize=4, label=name)
+            style.band(left, layers, centre, half, colours[name])
+        shades = colormaps["cividis"](np.linspace(0.9, 0.1, len(variants)))
+        for variant, shade in zip(variants, shades, strict=True):
+            if every := cosines(part, variant):
+                mean_of = np.nanmean(np.stack(list(every.values())), axis=(0, 1))
+                right.plot(
+                    np.arange(len(mean_of)),
+                    mean_of,
+                    color=shade,
+                    label=f"$\\lambda$ = {variant.lambda_used:.3g}",
+                )
+        for axes in (left, right):
+            axes.axhline(0, color=style.GREY, linewidth=0.6)
+            style.layer_axis(axes)
+            style.legend_right(axes)
+        left.set_ylabel("Cosine")
+        style.panel_title(left, "a", shown.label)
+        style.panel_title(right, "b", "mean over matrices")
+    return figure
+
+
+def lambda_search(results: Results) -> Figure:
+    """Locality of forgetting alone at every lambda that a search tried."""
+    found = searches(results)
+    if not found:
+        raise Missing("the search for lambda needs search.locality and a finished search")
+    figure, axes = style.panels(width=5.0, height=2.8)
+    shades = colormaps["viridis"](np.linspace(0.05, 0.85, len(found)))
+    for (title, tried, locality, value), shade in zip(found, shades, strict=True):
+        order = np.argsort(tried)
+        axes.plot(
+            tried[order], 100 * locality[order], color=shade, marker="o", markersize=3, label=title
+        )
+        axes.axvline(value, color=shade, linewidth=0.7, linestyle=":")
+    axes.set_xlabel("$\\lambda$ tried")
+    axes.set_ylabel("Locality (%)")
+    style.legend_right(axes)
+    return figure

@@ -1,0 +1,156 @@
+"""The paper's orderings of methods, each tested on the records that both methods edited."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from ..statistics import Interval, paired_bootstrap
+from ..store import Missing
+from . import published
+from .quantities import LABEL, OUTCOMES, Part, Variant
+
+FEWEST = 20  # records below which no verdict is given
+
+
+@dataclass(frozen=True)
+class Claim:
+    better: str
+    worse: str
+    outcome: str
+
+
+CLAIMS = [
+    Claim(better, worse, outcome)
+    for better, worse in (
+        ("f_learning_ft", "ft"),
+        ("f_learning_lora", "lora"),
+        ("f_learning_lora_ft", "ft"),
+    )
+    for outcome in OUTCOMES
+]
+# What ROME's locality is above: what else edits, in table 1.
+OTHERS = ("lora", "f_learning_lora", "ft_c", "ft", "memit", "f_learning_lora_ft", "f_learning_ft")
+
+
+@dataclass(frozen=True)
+class Test:
+    better: Variant
+    worse: Variant
+    outcome: str
+    difference: Interval  # percent points
+    seeds: int
+    agreeing: int  # seeds whose own mean difference has the sign of the whole
+    records: int
+
+
+def test(part: Part, better: Variant, worse: Variant, outcome: str) -> Test | None:
+    """better - worse, paired by seed and record; None where they have no seed in common."""
+    difference = _difference(part, better, worse, outcome)
+    asked = np.isfinite(difference)
+    difference, asked = difference[asked.any(axis=1)], asked[asked.any(axis=1)]
+    if not len(difference):
+        return None
+    interval = paired_bootstrap(100 * difference)
+    own = np.nanmean(difference, axis=1)
+    return Test(
+        better,
+        worse,
+        outcome,
+        interval,
+        len(difference),
+        int((np.sign(own) == np.sign(interval.value)).sum()),
+        int(asked.any(axis=0).sum()),
+    )
+
+
+def _difference(part: Part, better: Variant, worse: Variant, outcome: str) -> np.ndarray:
+    """[seed, record] of the seeds that both have finished."""
+    seeds = [v.points["seed"].to_numpy() for v in (better, worse)]
+    _, first, second = np.intersect1d(*seeds, return_indices=True)
+    return part.values(better, outcome)[first] - part.values(worse, outcome)[second]
+
+
+@cache
+def tests(part: Part) -> list[Test]:
+    """Every claim for every lambda, preset and range of layers. Missing when there is none."""
+    found = []
+    for claim in CLAIMS:
+        for worse in part.variants(claim.worse):
+            for better in part.variants(claim.better):
+                found.append(test(part, better, worse, claim.outcome))
+    for rome in part.variants("rome", "rome_reset"):
+        rivals = [test(part, rome, other, "locality") for other in part.variants(*OTHERS)]
+        known = [rival for rival in rivals if rival is not None]
+        if known:  # highest: above the strongest of the others
+            found.append(min(known, key=lambda t: t.difference.value))
+    found = [t for t in found if t is not None]
+    if not found:
+        raise Missing(
+            "the orderings need two methods that the paper compares (f_learning_ft and ft, ...) "
+            "with a seed in common"
+        )
+    return found
+
+
+def published_difference(part: Part, found: Test, model: str) -> float | None:
+    """The same difference in the tables of the paper on this data set."""
+    rows = published.OUTCOMES.get(part.paper or "", {})
+    sides = [
+        _published(rows, v.method.removesuffix("_reset"), model, found.outcome)
+        for v in (found.better, found.worse)
+    ]
+    return None if None in sides else sides[0] - sides[1]
+
+
+def _published(rows: dict, method: str, model: str, outcome: str) -> float | None:
+    numbers = rows.get(method, {}).get(model)
+    return None if numbers is None else numbers[OUTCOMES.index(outcome)]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The verdicts on one claim at every setting (lambda, layers, preset) that was run."""
+
+    claim: str
+    outcome: str
+    settings: dict[str, list[str]]  # verdict -> settings
+    published: list[float]  # the differences in tables 1 and 2
+
+
+def summaries(found: list[Test]) -> list[Summary]:
+    """One a claim, in the order of the tests."""
+    groups: dict[tuple[str, str], list[Test]] = {}
+    for one in found:
+        # ROME's rival is whichever is strongest, so it is no part of the claim
+        rival = "every other" if one.better.method.startswith("rome") else LABEL[one.worse.method]
+        name = f"{LABEL[one.better.method]} > {rival}"
+        groups.setdefault((name, one.outcome), []).append(one)
+    rows = []
+    for (claim, outcome), members in groups.items():
+        settings: dict[str, list[str]] = {}
+        for one in members:
+            settings.setdefault(verdict(one), []).append(one.better.setting or "yes")
+        rows.append(Summary(claim, outcome, settings, published_differences(members[0])))
+    return rows
+
+
+def published_differences(found: Test) -> list[float]:
+    """Of every data set and model of tables 1 and 2 that has both."""
+    rome = found.better.method.startswith("rome")
+    differences = []
+    for rows in published.OUTCOMES.values():
+        for model in rows["ft"]:
+            better = _published(rows, "rome" if rome else found.better.method, model, found.outcome)
+            others = OTHERS if rome else (found.worse.method,)
+            worse = [_published(rows, name, model, found.outcome) for name in others]
+            known = [value for value in worse if value is not None]
+            if better is not None and known:
+                differences.append(better - max(known))
+    return differences
+
+
+def verdict(found: Test) -> str:
+    return found.difference.verdict if found.records >= FEWEST else "too few records"

@@ -1,0 +1,245 @@
+"""What the F-Learning figures and tables show, computed from a results file (docs/flearning.md).
+
+A `Part` is one model and data set. Its points of equal method, lambda, layers, preset and number of
+records differ in their seed alone and make a `Variant`, which tables show as one row.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from ..store import Missing, Results, read_group
+from . import published
+
+OUTCOMES = ("reliability", "generality", "locality")
+LABEL = {  # in the order of the paper's table 1
+    "original": "Original model",
+    "lora": "LoRA",
+    "f_learning_lora": "F-Learning_LoRA",
+    "ft_c": "FT-c",
+    "ft": "Full-FT",
+    "rome": "ROME",
+    "rome_reset": "ROME, reset",
+    "memit": "MEMIT",
+    "f_learning_lora_ft": "F-Learning_LoRA-FT",
+    "f_learning_ft": "F-Learning_FT",
+    "forget_lora": "Forgetting (LoRA)",
+    "forget_ft": "Forgetting (FT)",
+}
+FORGETS = {  # how the old knowledge's parameters were found
+    "forget_ft": "full",
+    "f_learning_ft": "full",
+    "forget_lora": "lora",
+    "f_learning_lora": "lora",
+    "f_learning_lora_ft": "lora",
+}
+LEARNS = {  # the same training on the new answers, without forgetting
+    "f_learning_ft": "ft",
+    "f_learning_lora_ft": "ft",
+    "f_learning_lora": "lora",
+}
+EDITORS = ("ft_c", "rome", "rome_reset", "memit")
+
+
+@dataclass(frozen=True)
+class Variant:
+    method: str
+    lambda_: float  # NaN: none, or searched
+    layers: str
+    preset: str
+    records: int
+    points: pd.DataFrame = field(repr=False)  # a row a seed
+
+    @property
+    def lambda_used(self) -> float:
+        """Mean over seeds: the search may end elsewhere for each."""
+        return float(self.points["lambda_used"].mean()) if self.method in FORGETS else math.nan
+
+    @property
+    def searched(self) -> bool:
+        return self.method in FORGETS and math.isnan(self.lambda_)
+
+    @property
+    def everywhere(self) -> bool:
+        """Forgets in all layers."""
+        return self.layers == "all"
+
+    @property
+    def setting(self) -> str:
+        """lambda and what else was chosen; empty for a method without choices."""
+        parts = []
+        if self.searched:
+            parts.append(f"\u03bb searched: {self.lambda_used:.3g}")
+        elif self.method in FORGETS:
+            parts.append(f"\u03bb {self.lambda_:g}")
+        if self.method in FORGETS and not self.everywhere:
+            parts.append(f"layers {self.layers}")
+        if self.preset and self.preset != "paper":
+            parts.append(self.preset)
+        return ", ".join(parts)
+
+    @property
+    def label(self) -> str:
+        return f"{LABEL[self.method]}, {self.setting}" if self.setting else LABEL[self.method]
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Finished points of one model and data set."""
+
+    results: Results
+    outcomes: dict[str, np.ndarray]  # /outcomes: [point, record]
+    norms: dict[str, np.ndarray]  # /norms
+    model: str
+    data_set: str
+    name: str  # "" when the sweep has one part only
+    points: pd.DataFrame
+
+    @property
+    def paper(self) -> str | None:
+        """The paper's data set of the same name."""
+        return published.data_set_of(self.data_set)
+
+    @property
+    def records(self) -> int:
+        """The largest number of records edited at once: what all but table 3 are about."""
+        return int(self.points["records"].max())
+
+    def variants(self, *methods: str, records: int | None = None) -> list[Variant]:
+        """In the order of LABEL, then by layers, preset and lambda; methods: all where not given.
+
+        `records`: edited at once, the largest number where not given.
+        """
+        wanted = self.points[self.points["records"] == (records or self.records)]
+        found = [
+            Variant(*key, points=rows.sort_values("seed"))
+            for key, rows in wanted.groupby(
+                ["method", "lambda", "layers", "preset", "records"], dropna=False
+            )
+            if not methods or key[0] in methods
+        ]
+        order = list(LABEL)
+        return sorted(
+            found,
+            key=lambda v: (
+                (order.index(v.method), v.layers != "all", v.layers, v.preset, v.searched)
+                + (0.0 if math.isnan(v.lambda_) else v.lambda_,)
+            ),
+        )
+
+    def values(self, variant: Variant, outcome: str) -> np.ndarray:
+        """[seed, record], NaN where a record was not asked. Missing without /outcomes."""
+        if outcome not in self.outcomes:
+            raise Missing(f"outcomes by record need /outcomes/{outcome}")
+        return self.outcomes[outcome][variant.points.index.to_numpy()].astype(float)
+
+    def means(self, variant: Variant, outcome: str, first: int | None = None) -> np.ndarray:
+        """Percent, one a seed; of the first records alone where told so."""
+        if first is None:
+            return 100 * variant.points[outcome].to_numpy(dtype=float)
+        values = self.values(variant, outcome)[:, :first]
+        asked = np.isfinite(values)
+        count = np.where(asked.any(axis=1), asked.sum(axis=1), np.nan)
+        return 100 * np.where(asked, values, 0).sum(axis=1) / count
+
+    @property
+    def edited(self) -> int:
+        """The fewest records that a method edited: editors may be given fewer than a training."""
+        largest = self.points[self.points["records"] == self.records]
+        return int(largest["n_records"].min())
+
+
+def parts(results: Results) -> list[Part]:
+    """In the order of the file; one part without points when nothing has finished."""
+    outcomes, norms = (read_group(results.path, name) for name in ("outcomes", "norms"))
+    done = results.done
+    found = []
+    several = len(results.points[["model", "data_set"]].drop_duplicates()) > 1
+    for (model, data_set), points in done.groupby(["model", "data_set"], sort=False):
+        name = f"{model}, {data_set}" if several else ""
+        found.append(Part(results, outcomes, norms, model, data_set, name, points))
+    return found
+
+
+def nearest(variants: list[Variant], lambda_: float) -> Variant:
+    """The one that forgets everywhere at a lambda nearest to this one, not by a search."""
+    chosen = [v for v in variants if v.everywhere and not v.searched] or variants
+    return min(chosen, key=lambda v: abs(v.lambda_used - lambda_))
+
+
+# --- By lambda ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Curve:
+    """An outcome against lambda: [seed, lambda] in percent, NaN where a seed has not finished."""
+
+    lambdas: np.ndarray
+    values: np.ndarray
+
+
+def by_lambda(part: Part, variants: list[Variant], outcome: str, at_zero: str) -> Curve:
+    """Searched lambdas are left out; lambda = 0 is the method `at_zero` where it was not swept."""
+    columns = {v.lambda_: _by_seed(v, outcome) for v in variants if not v.searched}
+    if 0.0 not in columns:
+        for variant in part.variants(at_zero):
+            columns[0.0] = _by_seed(variant, outcome)
+    table = pd.DataFrame(columns).sort_index(axis=1)
+    return Curve(table.columns.to_numpy(dtype=float), 100 * table.to_numpy(dtype=float))
+
+
+def _by_seed(variant: Variant, outcome: str) -> pd.Series:
+    return variant.points.set_index("seed")[outcome]
+
+
+# --- By layer ----------------------------------------------------------------------------------
+
+
+def short_module(name: str) -> str:
+    """self_attn.q_proj -> q."""
+    return name.rpartition(".")[2].removesuffix("_proj")
+
+
+def forget_norms(part: Part, how: str) -> dict[str, np.ndarray]:
+    """Matrix -> [seed, layer] of ||theta' - theta|| / |lambda|, which every lambda has in common.
+
+    Matrices that do not change are left out. Missing where nothing forgets so.
+    """
+    figure = "figure 4" if how == "full" else "figure 5"
+    if "forget" not in part.norms:
+        raise Missing(f"{figure} needs /norms/forget")
+    methods = [method for method, by in FORGETS.items() if by == how]
+    rows = []
+    for variant in part.variants(*methods):
+        if variant.everywhere:
+            rows.append(variant.points)
+    points = pd.concat(rows) if rows else part.points[:0]
+    points = points[points["lambda_used"].abs() > 0].drop_duplicates("seed")
+    if points.empty:
+        raise Missing(f"{figure} needs a finished point of {' or '.join(methods)}")
+    norms = part.norms["forget"][points.index.to_numpy()]
+    norms = norms / points["lambda_used"].abs().to_numpy()[:, None, None]
+    return _by_module(part, norms)
+
+
+def cosines(part: Part, variant: Variant) -> dict[str, np.ndarray]:
+    """Matrix -> [seed, layer] of the cosine between delta_old and the change by learning."""
+    if "cosine" not in part.norms:
+        raise Missing("the cosines need /norms/cosine")
+    return _by_module(part, part.norms["cosine"][variant.points.index.to_numpy()])
+
+
+def _by_module(part: Part, values: np.ndarray) -> dict[str, np.ndarray]:
+    """[seed, layer, module] by module; layers that no seed has are cut off."""
+    layers = np.isfinite(values).any(axis=(0, 2))
+    last = int(np.flatnonzero(layers)[-1]) + 1 if layers.any() else 0
+    found = {}
+    for k, name in enumerate(part.norms["module"]):
+        column = values[:, :last, k]
+        if np.nansum(np.abs(column)) > 0:
+            found[short_module(str(name))] = column
+    return found

@@ -1,0 +1,224 @@
+"""The quantities behind the F-Learning tables and figures, from files whose truth is known."""
+
+import h5py
+import numpy as np
+import pytest
+import synthetic_flearning
+from synthetic_flearning import MEAN, NORM, World
+
+from analysis.flearning import orderings, published, quantities, sweep, tables
+from analysis.store import Missing, read
+
+EIGHT = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9)
+
+
+def part_of(path, world=World(), index=0):
+    return quantities.parts(read(synthetic_flearning.write(path, world)))[index]
+
+
+@pytest.fixture(scope="module")
+def part(tmp_path_factory):
+    return part_of(tmp_path_factory.mktemp("flearning") / "full.h5")
+
+
+def only(part, method, lambda_=None):
+    (found,) = [v for v in part.variants(method) if lambda_ in (None, v.lambda_)]
+    return found
+
+
+def test_axes_are_found_wherever_the_deck_names_them(part):
+    axes = ["method", "lambda", "layers", "preset", "model", "data_set", "records", "seed"]
+    assert part.results.axes == axes
+    assert {"reliability", "n_records", "edit_seconds"} <= set(part.results.metrics)
+
+
+def test_a_variant_has_a_point_for_each_seed(part):
+    found = part.variants()
+    assert all(v.points["seed"].tolist() == [0, 1, 2] for v in found)
+    assert sum(len(v.points) for v in found) == len(part.results.points)
+    assert [v.label for v in part.variants("f_learning_ft")] == [
+        "F-Learning_FT, \u03bb 0.1",
+        "F-Learning_FT, \u03bb 0.3",
+        "F-Learning_FT, \u03bb searched: 0.3",  # the mean of 0.25, 0.3 and 0.35
+    ]
+
+
+def test_means_of_all_records_are_those_of_the_points(part):
+    for variant in part.variants():
+        for outcome in quantities.OUTCOMES:
+            whole = part.means(variant, outcome)
+            assert part.means(variant, outcome, first=80) == pytest.approx(whole)
+            assert np.mean(whole) == pytest.approx(
+                100 * MEAN[variant.method][quantities.OUTCOMES.index(outcome)], abs=6
+            )
+
+
+def test_trained_methods_are_also_asked_about_what_the_editors_edited(part):
+    assert (part.records, part.edited) == (80, 30)
+    ft = only(part, "ft")
+    values = part.outcomes["generality"][ft.points.index.to_numpy()]
+    expected = 100 * np.nanmean(values[:, :30].astype(float), axis=1)
+    assert part.means(ft, "generality", first=30) == pytest.approx(expected)
+    row = {row[0]: row for row in tables.subset_table(part).rows}
+    assert row["Full-FT"][5].startswith(f"{expected.mean():.1f}")
+    assert row["ROME"][2] == "30" and row["Full-FT"][2] == "80"
+
+
+# --- Orderings ---------------------------------------------------------------------------------
+
+
+def verdicts(part):
+    return {
+        (t.better.method, t.outcome, t.better.lambda_): orderings.verdict(t)
+        for t in orderings.tests(part)
+    }
+
+
+def test_planted_orderings_are_found(part):
+    found = verdicts(part)
+    for lambda_ in (0.1, 0.3):
+        assert found["f_learning_ft", "reliability", lambda_] == "holds"
+        assert found["f_learning_ft", "generality", lambda_] == "holds"
+        assert found["f_learning_ft", "locality", lambda_] == "undecided"
+    assert found["f_learning_lora", "reliability", 0.7] == "undecided"
+    assert found["f_learning_lora_ft", "reliability", 3.0] == "does not hold"
+
+
+def test_rome_is_set_against_the_strongest_on_its_own_records(part):
+    (rome,) = [t for t in orderings.tests(part) if t.better.method == "rome"]
+    assert (rome.worse.method, rome.records, rome.seeds) == ("memit", 30, 3)
+    assert orderings.verdict(rome) == "holds"
+    assert len(orderings.published_differences(rome)) == 4  # BLOOM has no ROME
+
+
+def test_a_difference_is_that_of_the_same_record_and_seed(part):
+    better, worse = only(part, "f_learning_ft", 0.3), only(part, "ft")
+    found = orderings.test(part, better, worse, "reliability")
+    expected = part.means(better, "reliability") - part.means(worse, "reliability")
+    assert found.difference.value == pytest.approx(expected.mean())
+    assert found.difference.low < found.difference.value < found.difference.high
+
+
+def test_few_records_give_no_verdict(tmp_path):
+    world = World(methods=("ft", "f_learning_ft"), records=(10,), search=False)
+    found = verdicts(part_of(tmp_path / "few.h5", world))
+    assert set(found.values()) == {"too few records"}
+
+
+def test_seeds_that_only_one_method_has_finished_are_left_out(tmp_path):
+    world = World(methods=("ft", "f_learning_ft"), lambdas=(0.3,), search=False, unfinished=1)
+    tests = orderings.tests(part_of(tmp_path / "partial.h5", world))
+    assert [t.seeds for t in tests] == [2, 2, 2]
+
+
+def test_orderings_need_two_methods(tmp_path):
+    alone = part_of(tmp_path / "alone.h5", World(methods=("ft",)))
+    with pytest.raises(Missing, match="two methods"):
+        orderings.tests(alone)
+
+
+def test_published_differences_of_a_claim():
+    rows = published.OUTCOMES
+    assert set(rows) == set(published.LAMBDA) == set(published.SECONDS)
+    better, worse = rows["zsre"]["f_learning_ft"], rows["zsre"]["ft"]
+    assert better["LLaMA2-7B"][0] - worse["LLaMA2-7B"][0] == pytest.approx(3.63)
+    assert published.data_set_of("zsre_mend_eval") == "zsre"
+    assert published.data_set_of("Counter-Fact-edit") == "counterfact"
+    assert published.data_set_of("wiki_recent") is None
+
+
+# --- Layers and lambda -------------------------------------------------------------------------
+
+
+def test_norms_are_at_lambda_one_whatever_lambda_was_run(part):
+    full, lora = (quantities.forget_norms(part, how) for how in ("full", "lora"))
+    assert list(full) == ["q", "k", "v", "o", "gate", "up", "down"]
+    assert list(lora) == ["q", "v"]  # the others do not move
+    for values in (*full.values(), *lora.values()):
+        assert values.shape == (3, 4)
+        assert values == pytest.approx(NORM)
+
+
+def test_norms_come_from_points_that_forget_everywhere(tmp_path):
+    world = World(methods=("forget_ft",), layers=("2-3", "all"))
+    assert quantities.forget_norms(part_of(tmp_path / "all.h5", world), "full")[
+        "q"
+    ] == pytest.approx(NORM)
+    world = World(methods=("forget_ft",), layers=("2-3",))
+    with pytest.raises(Missing, match="figure 4"):
+        quantities.forget_norms(part_of(tmp_path / "some.h5", world), "full")
+
+
+def test_cosines_of_the_adapted_matrices(part):
+    found = quantities.cosines(part, only(part, "f_learning_lora", 0.7))
+    assert list(found) == ["q", "v"]
+    assert found["q"][0] == pytest.approx([-0.2, -0.1, 0.0, 0.1], abs=1e-6)
+
+
+def test_lambda_zero_is_the_original_model(part):
+    curve = quantities.by_lambda(
+        part, part.variants("forget_ft"), "reliability_old", at_zero="original"
+    )
+    assert curve.lambdas.tolist() == [0.0, 0.1, 0.3]  # the searched one has no place of its own
+    original = part.means(only(part, "original"), "reliability_old")
+    assert curve.values[:, 0] == pytest.approx(original)
+
+
+# --- Time and trainings ------------------------------------------------------------------------
+
+
+def test_seconds_by_number_of_edits_and_their_ratio_to_full_fine_tuning(tmp_path):
+    world = World(methods=("ft", "f_learning_ft", "rome"), records=(1, 10), edited=5, search=False)
+    table = tables.time_table(part_of(tmp_path / "time.h5", world))
+    assert table.columns[1:5] == ["1 edits: s", "s per edit", "x Full-FT", "paper 1"]
+    rows = {row[0]: row for row in table.rows}
+    assert rows["F-Learning_FT, \u03bb 0.1"][1:5] == ["1", "1", "2.00", "1.47 (2.04)"]
+    assert rows["ROME"][5:8] == ["50 for 5", "10", "20.00"]
+
+
+def test_eight_lambdas_share_the_trainings_before_them(tmp_path):
+    world = World(seeds=(0,), lambdas=EIGHT, methods=("forget_ft", "f_learning_ft"), search=False)
+    results = read(synthetic_flearning.write(tmp_path / "eight.h5", world))
+    found = {s.method: s for s in sweep.savings(results)}
+    learning, forgetting = found["f_learning_ft"], found["forget_ft"]
+    assert (learning.points, learning.alone, learning.shared) == (8, 24, 10)
+    assert (forgetting.points, forgetting.alone, forgetting.shared) == (8, 16, 2)
+    assert learning.shared_seconds == 30 + 20 + 8 * 25
+    assert sweep.training_table(results).title == "Trainings: 10 in place of 40"
+
+
+def test_equal_titles_of_two_models_are_two_trainings(tmp_path):
+    world = World(seeds=(0,), models=("tiny", "small"), methods=("ft",))
+    results = read(synthetic_flearning.write(tmp_path / "models.h5", world))
+    (saving,) = sweep.savings(results)
+    assert (saving.points, saving.alone, saving.shared) == (2, 4, 4)
+
+
+def test_searches_tell_what_they_tried(part):
+    title, tried, locality, found = sweep.searches(part.results)[1]
+    assert (title, found) == ("full counterfact-edit n80 s1", 0.3)
+    assert tried.tolist() == [2.0, 1.0, 0.5, 0.25]  # what was not tried is left out
+    assert locality == pytest.approx(1 - 0.4 * tried)
+
+
+def test_abilities_stand_beside_the_task_of_the_same_name(tmp_path):
+    table = tables.ability_table(part_of(tmp_path / "abilities.h5", World(abilities=True)))
+    rows = {row[0]: row for row in table.rows}
+    assert rows["gsm8k"][1:3] == ["2.0 \u00b1 0.0", "2.4"]
+    assert rows["mmlu_college_physics"][2] == "19.6"
+    assert table.columns[3] == "Forgetting (FT), \u03bb 0.3"  # the paper's lambda
+
+
+def test_a_bloom_like_matrix_name_is_shortened():
+    assert quantities.short_module("self_attn.q_proj") == "q"
+    assert quantities.short_module("self_attention.query_key_value") == "query_key_value"
+
+
+def test_a_file_without_outcomes_by_record_still_has_its_means(tmp_path):
+    path = synthetic_flearning.write(tmp_path / "means.h5", World(search=False))
+    with h5py.File(path, "r+") as h5:
+        del h5["outcomes"]
+    (part,) = quantities.parts(read(path))
+    assert tables.outcome_table(part).rows
+    with pytest.raises(Missing, match="/outcomes/reliability"):
+        orderings.tests(part)
