@@ -26,7 +26,7 @@ def outcome_table(part: Part) -> Table:
     rows = []
     for variant in part.variants():
         row = [*_head_cells(variant), *_outcome_cells(part, variant)]
-        rows.append(row + [_paper_cell(part, variant.method, model) for model in models])
+        rows.append(row + [_paper_cell(part, variant, model) for model in models])
     notes = [
         "Share of answer tokens, teacher-forced as in EasyEdit; exact: the whole greedy answer "
         "(locality: every token unchanged). Percent, mean over seeds \u00b1 95 % Student interval."
@@ -91,8 +91,10 @@ def _models(part: Part) -> list[str]:
     return list(published.OUTCOMES[part.paper]["ft"]) if part.paper else []
 
 
-def _paper_cell(part: Part, method: str, model: str) -> str:
-    found = published.OUTCOMES[part.paper].get(method, {}).get(model)
+def _paper_cell(part: Part, variant: Variant, model: str) -> str:
+    if variant.preset not in ("", "paper"):
+        return "-"
+    found = published.OUTCOMES[part.paper].get(variant.method, {}).get(model)
     return "-" if found is None else " / ".join(number(value) for value in found)
 
 

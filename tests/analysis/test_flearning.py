@@ -111,6 +111,12 @@ def test_seeds_that_only_one_method_has_finished_are_left_out(tmp_path):
     assert [t.seeds for t in tests] == [2, 2, 2]
 
 
+def test_lambda_zero_is_no_case_of_a_claim(tmp_path):
+    world = World(methods=("ft", "f_learning_ft"), lambdas=(0.0, 0.3), search=False)
+    found = verdicts(part_of(tmp_path / "zero.h5", world))
+    assert {lambda_ for _, _, lambda_ in found} == {0.3}
+
+
 def test_orderings_need_two_methods(tmp_path):
     alone = part_of(tmp_path / "alone.h5", World(methods=("ft",)))
     with pytest.raises(Missing, match="two methods"):
