@@ -138,32 +138,64 @@ ExitCode tokenize(const Words& words) {
   return ExitCode::done;
 }
 
+namespace {
+
+DecodeSettings read_decode_settings(const po::variables_map& flags) {
+  const auto temperature = flags["temperature"].as<double>(), top_p = flags["top-p"].as<double>();
+  const auto top_k = flags["top-k"].as<std::int64_t>(),
+             longest = flags["max-new-tokens"].as<std::int64_t>();
+  const auto samples = flags["samples"].as<std::int64_t>();
+  if (!(temperature >= 0 && std::isfinite(temperature)) || samples < 1 || longest < 1 || top_k < 0)
+    throw InputError(
+        "command line: --temperature and --top-k must be >= 0, --samples and --max-new-tokens >= "
+        "1.");
+  if (!(top_p > 0 && top_p <= 1))
+    throw InputError(fmt::format("command line: --top-p = {} is not in (0, 1].", top_p));
+  if (temperature == 0 && (top_k > 0 || top_p < 1 || samples > 1))
+    throw InputError(
+        "command line: without --temperature the answer is the greedy one, and --top-k, --top-p "
+        "and --samples have nothing to choose from. --temperature 1 draws from the model's own "
+        "probabilities.");
+  for (const std::string& stop : flags["stop"].as<std::vector<std::string>>())
+    if (stop.empty()) throw InputError("command line: --stop needs a text that is not empty.");
+  if (temperature == 0) return {.max_new_tokens = longest, .top_k = 2, .stop_at_newline = false};
+  return {.max_new_tokens = longest,
+          .temperature = temperature,
+          .top_k = top_k,
+          .top_p = top_p,
+          .stop_at_newline = false};
+}
+
+/// Where the first of `stops` begins in `text`; npos: nowhere.
+std::size_t first_stop(std::string_view text, const std::vector<std::string>& stops) {
+  std::size_t first = std::string_view::npos;
+  for (const std::string& stop : stops) first = std::min(first, text.find(stop));
+  return first;
+}
+
+}  // namespace
+
 ExitCode generate(const Words& words) {
   po::options_description options = model_options();
   options.add_options()("max-new-tokens", po::value<std::int64_t>()->default_value(32),
                         "longest answer")("temperature", po::value<double>()->default_value(0),
                                           "0: greedy")(
-      "top-k", po::value<std::int64_t>()->default_value(0), "0: all tokens")(
+      "top-k", po::value<std::int64_t>()->default_value(0), "of the k likeliest tokens; 0: of all")(
+      "top-p", po::value<double>()->default_value(1),
+      "of the likeliest tokens whose probabilities, after temperature and top-k, reach p")(
       "samples", po::value<std::int64_t>()->default_value(1), "answers a prompt")(
       "seed", po::value<std::uint64_t>()->default_value(0), "of the draws")(
-      "stop", po::value<std::string>(), "end an answer at this text, which is left out");
+      "stop", po::value<std::vector<std::string>>()->default_value({}, ""),
+      "end an answer at this text, which is left out; several: --stop A --stop B");
   po::variables_map flags;
   if (!parse_flags("factsweep generate --model DIR: {\"prompt\"} -> {\"text\",\"ids\"} (lists of "
                    "both with --samples > 1)",
                    options, words, flags))
     return ExitCode::done;
-  const double temperature = flags["temperature"].as<double>();
-  const std::int64_t samples = flags["samples"].as<std::int64_t>(),
-                     longest = flags["max-new-tokens"].as<std::int64_t>();
-  if (!(temperature >= 0) || samples < 1 || longest < 1)
-    throw InputError(
-        "command line: --temperature must be >= 0, --samples and --max-new-tokens >= 1.");
-  const bool greedy = temperature == 0;
-  const std::string stop = flags.count("stop") != 0 ? flags["stop"].as<std::string>() : "";
-  const DecodeSettings settings{.max_new_tokens = longest,
-                                .temperature = greedy ? 1.0 : temperature,
-                                .top_k = greedy ? 2 : flags["top-k"].as<std::int64_t>(),
-                                .stop_at_newline = false};
+  const DecodeSettings settings = read_decode_settings(flags);
+  const bool greedy = flags["temperature"].as<double>() == 0;
+  const auto samples = flags["samples"].as<std::int64_t>();
+  const auto stops = flags["stop"].as<std::vector<std::string>>();
   const Model model = load_model(flags);
   std::uint64_t line = 0;
   for_each_batch(flags, [&](const std::vector<nlohmann::json>& batch) {
@@ -173,7 +205,7 @@ ExitCode generate(const Words& words) {
                           hash_words({flags["seed"].as<std::uint64_t>(), line++})});
     }
     const auto go_on = [&](std::size_t, std::string_view text) {
-      return stop.empty() || text.find(stop) == std::string_view::npos;
+      return first_stop(text, stops) == std::string_view::npos;
     };
     std::vector<nlohmann::json> answers;
     for (std::vector<Decoded>& list :
@@ -181,8 +213,10 @@ ExitCode generate(const Words& words) {
       nlohmann::json texts = nlohmann::json::array(), ids = nlohmann::json::array();
       for (Decoded& answer : list) {
         std::string text = model.tokenizer->decode(answer.ids);
-        if (!stop.empty()) text = text.substr(0, text.find(stop));
-        texts.push_back(std::move(text));
+        std::size_t end = first_stop(text, stops);
+        // decoding drops a first space that the stop text may begin with
+        if (end == std::string::npos && !go_on(0, answer.text)) end = 0;
+        texts.push_back(text.substr(0, end));
         ids.push_back(std::move(answer.ids));
       }
       answers.push_back(list.size() == 1 ? nlohmann::json{{"text", texts[0]}, {"ids", ids[0]}}
@@ -195,9 +229,11 @@ ExitCode generate(const Words& words) {
 
 ExitCode score(const Words& words) {
   po::variables_map flags;
-  if (!parse_flags("factsweep score --model DIR: {\"prompt\",\"completion\"} -> "
-                   "{\"logprobs\",\"sum\",\"perplexity\",\"greedy\"}",
-                   model_options(), words, flags))
+  if (!parse_flags(
+          "factsweep score --model DIR: {\"prompt\",\"completion\"} -> "
+          "{\"logprobs\",\"sum\",\"perplexity\",\"greedy\",\"predicted\"}: the most likely "
+          "token in place of each of the completion's",
+          model_options(), words, flags))
     return ExitCode::done;
   const Model model = load_model(flags);
   torch::NoGradGuard no_grad;
@@ -220,20 +256,26 @@ ExitCode score(const Words& words) {
           logits(model.weights, hidden_states(model.weights, packed, {.rows_R = rows}))
               .to(torch::kFloat32);
       const torch::Tensor target =
-          torch::tensor(std::vector<std::int64_t>(completion.begin(), completion.end()))
-              .to(model.device());
-      const torch::Tensor log_p =
-          scores.log_softmax(1).gather(1, target.unsqueeze(1)).squeeze(1).to(torch::kFloat64).cpu();
+          torch::tensor(std::vector<std::int64_t>(completion.begin(), completion.end()));
+      const torch::Tensor log_p = scores.log_softmax(1)
+                                      .gather(1, target.to(model.device()).unsqueeze(1))
+                                      .squeeze(1)
+                                      .to(torch::kFloat64)
+                                      .cpu();
       const double sum = log_p.sum().item<double>();
       if (!std::isfinite(sum))
         throw InputError(
             fmt::format("{}: the model's logits are not finite: its weights hold nan or infinity.",
                         record.at("\nwhere").get<std::string>()));
-      answers.push_back({{"logprobs", std::vector<double>(log_p.data_ptr<double>(),
-                                                          log_p.data_ptr<double>() + count)},
-                         {"sum", sum},
-                         {"perplexity", std::exp(-sum / static_cast<double>(count))},
-                         {"greedy", scores.argmax(1).equal(target)}});
+      const torch::Tensor best = scores.argmax(1).cpu();
+      answers.push_back(
+          {{"logprobs",
+            std::vector<double>(log_p.data_ptr<double>(), log_p.data_ptr<double>() + count)},
+           {"sum", sum},
+           {"perplexity", std::exp(-sum / static_cast<double>(count))},
+           {"greedy", best.equal(target)},
+           {"predicted", std::vector<std::int64_t>(best.data_ptr<std::int64_t>(),
+                                                   best.data_ptr<std::int64_t>() + count)}});
     }
     return answers;
   });

@@ -1,7 +1,8 @@
 """One tiny random encoder of each family as a folder of sentence-transformers, every switch on in at least one of them.
 
 make_encoder_references.py stores what transformers and sentence-transformers compute with them, encoder_live.py compares at
-once. Needs transformers, tokenizers and sentence-transformers.
+once, also with folders whose tokenizer is in the older files. Needs transformers and tokenizers, the references
+sentence-transformers, OLDER sentencepiece.
 """
 
 import json
@@ -30,6 +31,11 @@ ENCODERS = {
     "mpnet": ("MPNetModel", {**SIZES, "max_position_embeddings": 180}, "wordpiece-s",
               {"pooling": {"pooling_mode": ["mean"]}, "folder": "0_Transformer",
                "prompt": {"prompts": {"query": "who wrote: ", "document": ""}, "default_prompt_name": "query"}}),
+}  # fmt: skip
+
+OLDER = {
+    "bert, vocab.txt": (*ENCODERS["bert"][:2], "vocab.txt", ENCODERS["bert"][3]),
+    "xlm-roberta, sentencepiece.bpe.model": (*ENCODERS["xlm-roberta"][:2], "sentencepiece.bpe.model", ENCODERS["xlm-roberta"][3]),
 }  # fmt: skip
 
 
@@ -62,6 +68,25 @@ def make_tokenizer(kind, corpus):
     return transformers.PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, pad_token=pad, cls_token=first, sep_token=last, unk_token="[UNK]", model_input_names=names,
         **({"model_max_length": 10} if kind == "unigram-10" else {}))  # fmt: skip
+
+
+def write_older(kind, folder, texts):
+    """The tokenizer as one file without tokenizer.json; returns how many ids it has."""
+    if kind == "vocab.txt":
+        vocab = make_tokenizer("wordpiece", texts).get_vocab()
+        (folder / kind).write_text("".join(token + "\n" for token in sorted(vocab, key=vocab.get)))
+        write_json(folder / "tokenizer_config.json", {"tokenizer_class": "BertTokenizer"})
+    else:
+        import io
+
+        import sentencepiece
+
+        written = io.BytesIO()
+        sentencepiece.SentencePieceTrainer.train(sentence_iterator=iter(texts), model_writer=written, vocab_size=100, minloglevel=2,
+                                                 hard_vocab_limit=False)  # fmt: skip
+        (folder / kind).write_bytes(written.getvalue())
+        write_json(folder / "tokenizer_config.json", {"tokenizer_class": "XLMRobertaTokenizer"})
+    return len(transformers.AutoTokenizer.from_pretrained(folder))
 
 
 def make_weights(name, keys, seed):
@@ -101,13 +126,17 @@ def write_json(path, content):
 
 def write_encoder(family, directory, seed, texts):
     """The folder of an encoder whose tokenizer has seen `texts`."""
-    name, keys, tokenizer, files = ENCODERS[family]
+    name, keys, tokenizer, files = {**ENCODERS, **OLDER}[family]
     folder = files.get("folder", "")
     (directory / folder).mkdir(parents=True, exist_ok=True)
-    fast = make_tokenizer(tokenizer, texts)
-    model = make_weights(name, {**keys, "vocab_size": len(fast)}, seed)
+    if family in OLDER:
+        vocabulary = write_older(tokenizer, directory / folder, texts)
+    else:
+        fast = make_tokenizer(tokenizer, texts)
+        fast.save_pretrained(directory / folder)
+        vocabulary = len(fast)
+    model = make_weights(name, {**keys, "vocab_size": vocabulary}, seed)
     model.half().save_pretrained(directory / folder)
-    fast.save_pretrained(directory / folder)
     if "pooling" in files:
         write_sentence_files(directory, folder, files, keys["hidden_size"])
 

@@ -166,7 +166,8 @@ check 2 'text.h5' "$FACTSWEEP" status text.h5
 check 2 'subjects >= 30' "$FACTSWEEP" world --output w --subjects 5
 check 2 'output' "$FACTSWEEP" world
 check 3 'plain' "$FACTSWEEP" world --output plain/world --subjects 30 --passes 1
-for options in '--dtype=float16' '--device=tpu' '--temperature=-1' '--samples=0' '--max-new-tokens=0' '--threads=many'; do
+for options in '--dtype=float16' '--device=tpu' '--temperature=-1' '--samples=0' '--max-new-tokens=0' '--threads=many' \
+    '--top-p=0' '--top-p=1.5' '--top-k=-1' '--samples=2' '--top-k=5' '--stop='; do
   name=${options%=*}
   check 2 "${name#--}" "$FACTSWEEP" generate --model "$model" "$options"
 done
