@@ -17,3 +17,10 @@ else
   data=$world/facts
 fi
 python3 "$here/transformers_parity.py" "$FACTSWEEP" "$FACTSWEEP_SMOLLM2" "$data"
+
+driver=$(dirname "$FACTSWEEP")/tests/edit_metrics_driver
+records=${FACTSWEEP_DATA:-}/counterfact/counterfact-edit.json.gz
+if [ -x "$driver" ] && [ -f "$records" ]; then
+  python3 "$here/../parity/edit_metrics.py" --driver "$driver" --factsweep "$FACTSWEEP" --model "$FACTSWEEP_SMOLLM2" \
+    --records "$records" --count 60 --greedy 30
+fi
