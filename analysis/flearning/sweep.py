@@ -15,14 +15,12 @@ from ..store import DONE, Missing, Results, read_group
 from ..table import Table, number
 from .quantities import FORGETS, LABEL
 
-TRAINS = ("original", "delta", "learn")  # kinds of stages that train
-
 
 @dataclass(frozen=True)
 class Saving:
-    """Trainings, and the seconds of their stages, of the finished points of a method."""
+    """Trainings, and the seconds of their stages, of finished points."""
 
-    method: str
+    label: str
     points: int
     alone: int
     alone_seconds: float
@@ -48,39 +46,40 @@ def upstream_titles(point: pd.Series) -> list[str]:
 
 
 def savings(results: Results) -> list[Saving]:
-    """A row a method that has finished points, in the order of LABEL."""
-    stages = journal(results)
-    seconds = stages.groupby("title")["seconds"].mean()  # of equal titles: another model each
-    found = []
-    for method in LABEL:
-        points = results.done[results.done["method"] == method]
-        if points.empty:
-            continue
-        alone: list[float] = []
-        shared: dict[tuple, float] = {}
-        for _, point in points.iterrows():
-            trained = {
-                (point["model"], title): float(seconds.get(title, np.nan))
-                for title in upstream_titles(point)
-            }
-            leaf = stages.iloc[int(point["stage"])]
-            if leaf["kind"] == "learn":
-                trained[("", int(point["stage"]))] = float(leaf["seconds"])
-            alone += trained.values()
-            shared |= trained
-        found.append(
-            Saving(
-                method,
-                len(points),
-                len(alone),
-                float(np.nansum(alone)),
-                len(shared),
-                float(np.nansum(list(shared.values()))),
-            )
-        )
-    if not found:
+    """A row a method that has finished points, in the order of LABEL, then all of them together."""
+    stages, done = journal(results), results.done
+    if done.empty:
         raise Missing("the trainings need a finished point")
-    return found
+    found = [
+        _saving(label, points, stages)
+        for method, label in LABEL.items()
+        if not (points := done[done["method"] == method]).empty
+    ]
+    return [*found, _saving("all together", done, stages)]
+
+
+def _saving(label: str, points: pd.DataFrame, stages: pd.DataFrame) -> Saving:
+    seconds = stages.groupby("title")["seconds"].mean()  # of equal titles: another model each
+    alone: list[float] = []
+    shared: dict[tuple, float] = {}
+    for _, point in points.iterrows():
+        trained = {
+            (point["model"], title): float(seconds.get(title, np.nan))
+            for title in upstream_titles(point)
+        }
+        leaf = stages.iloc[int(point["stage"])]
+        if leaf["kind"] == "learn":
+            trained["", int(point["stage"])] = float(leaf["seconds"])
+        alone += trained.values()
+        shared |= trained
+    return Saving(
+        label,
+        len(points),
+        len(alone),
+        float(np.nansum(alone)),
+        len(shared),
+        float(np.nansum(list(shared.values()))),
+    )
 
 
 def searches(results: Results) -> list[tuple[str, np.ndarray, np.ndarray, float]]:
@@ -112,45 +111,32 @@ def done_by_kind(results: Results) -> pd.DataFrame:
 
 def training_table(results: Results) -> Table:
     """How many trainings the points took, and how many they would have taken one by one."""
-    rows, alone, alone_seconds = [], 0, 0.0
-    for saving in savings(results):
-        alone, alone_seconds = alone + saving.alone, alone_seconds + saving.alone_seconds
-        rows.append(
-            [
-                LABEL[saving.method],
-                str(saving.points),
-                str(saving.alone),
-                str(saving.shared),
-                _duration(saving.alone_seconds),
-                _duration(saving.shared_seconds),
-            ]
-        )
-    kinds = done_by_kind(results)
-    trained = kinds[kinds.index.isin(TRAINS)]
-    done, seconds = int(trained["size"].sum()), float(trained["sum"].sum())
-    rows.append(
+    found = savings(results)
+    rows = [
         [
-            "all together",
-            str(len(results.done)),
-            str(alone),
-            str(done),
-            _duration(alone_seconds),
-            _duration(seconds),
+            saving.label,
+            str(saving.points),
+            str(saving.alone),
+            str(saving.shared),
+            _duration(saving.alone_seconds),
+            _duration(saving.shared_seconds),
         ]
-    )
+        for saving in found
+    ]
     counted = ", ".join(
-        f"{int(row['size'])} {kind} ({_duration(row['sum'])})" for kind, row in kinds.iterrows()
+        f"{int(row['size'])} {kind} ({_duration(row['sum'])})"
+        for kind, row in done_by_kind(results).iterrows()
     )
     return Table(
         "trainings",
-        f"Trainings: {done} in place of {alone}",
+        f"Trainings: {found[-1].shared} in place of {found[-1].alone}",
         ["method", "points", "alone", "shared", "time alone", "time shared"],
         rows,
         [
-            "alone: each point by itself, the original model, delta_old and learning trained for "
-            "it; shared: each training once among the points of the row. The last row's is what "
-            "the journal (/stages) has done. Times are of whole stages, evaluation included.",
-            f"Stages done: {counted}.",
+            "alone: each finished point by itself, the original model, delta_old and learning "
+            "trained for it; shared: each training once among the points of the row. Times are of "
+            "whole stages, evaluation included.",
+            f"Stages that the journal has done: {counted}.",
         ],
     )
 

@@ -185,18 +185,24 @@ def test_seconds_by_number_of_edits_and_their_ratio_to_full_fine_tuning(tmp_path
 def test_eight_lambdas_share_the_trainings_before_them(tmp_path):
     world = World(seeds=(0,), lambdas=EIGHT, methods=("forget_ft", "f_learning_ft"), search=False)
     results = read(synthetic_flearning.write(tmp_path / "eight.h5", world))
-    found = {s.method: s for s in sweep.savings(results)}
-    learning, forgetting = found["f_learning_ft"], found["forget_ft"]
+    forgetting, learning, _ = sorted(sweep.savings(results), key=lambda s: s.alone)
     assert (learning.points, learning.alone, learning.shared) == (8, 24, 10)
     assert (forgetting.points, forgetting.alone, forgetting.shared) == (8, 16, 2)
     assert learning.shared_seconds == 30 + 20 + 8 * 25
     assert sweep.training_table(results).title == "Trainings: 10 in place of 40"
 
 
+def test_all_methods_together_trained_what_the_journal_has(part):
+    kinds = sweep.done_by_kind(part.results)["size"]
+    together = sweep.savings(part.results)[-1]
+    assert together.shared == kinds["original"] + kinds["delta"] + kinds["learn"]
+    assert together.points == len(part.results.points)
+
+
 def test_equal_titles_of_two_models_are_two_trainings(tmp_path):
     world = World(seeds=(0,), models=("tiny", "small"), methods=("ft",))
     results = read(synthetic_flearning.write(tmp_path / "models.h5", world))
-    (saving,) = sweep.savings(results)
+    saving, _ = sweep.savings(results)
     assert (saving.points, saving.alone, saving.shared) == (2, 4, 4)
 
 
