@@ -1,0 +1,71 @@
+// How well a model does a task: by generation and post-processing, and of multiple choice by
+// likelihood too.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "factsweep/model/model.hpp"
+#include "factsweep/tasks/prompt.hpp"
+#include "factsweep/tasks/sandbox.hpp"
+#include "factsweep/tasks/task.hpp"
+
+namespace factsweep {
+
+/// Which text of an option is scored by likelihood.
+enum class OptionText : std::uint8_t {
+  option,  // the option's own: "dry palms"
+  output,  // what training would teach, were it right: "the correct answer is answer1"
+};
+
+struct EvaluationSettings {
+  std::string prompt_template = std::string(kPlainTemplate);
+  std::vector<TaskExample> shots;   // worked examples in front of every question
+  bool generate = true;             // greedily
+  std::int64_t max_new_tokens = 0;  // 0: max_new_tokens_of() the set's kind
+  bool likelihood = false;          // of sets with options
+  OptionText option_text = OptionText::option;
+  std::int64_t batch_tokens = 8192;  // of prompts that are encoded or answered together
+  bool allow_code_execution = false;
+  SandboxLimits sandbox;
+};
+
+/// letter 32, name 16, number 256, text 32, code 256.
+std::int64_t max_new_tokens_of(TaskKind kind);
+
+struct TaskVerdict {
+  bool right = false;
+  std::string text;    // what was generated, up to where its answer was certain
+  std::string answer;  // extract_answer() of it
+  std::string reason;  // of code that failed: why
+};
+
+struct OptionVerdict {
+  std::int64_t by_sum = 0, by_mean = 0;  // most likely option: log-probability summed, a token
+  std::vector<double> sum, mean;         // [option]
+};
+
+struct TaskScore {
+  std::int64_t examples = 0;
+  std::int64_t right = 0;                            // by generation
+  std::int64_t right_by_sum = 0, right_by_mean = 0;  // by likelihood
+  std::vector<TaskVerdict> verdicts;                 // [example], empty unless `generate`
+  std::vector<OptionVerdict> options;                // [example], empty unless `likelihood`
+  bool own_namespaces = true;                        // of code: see SandboxResult, of all programs
+};
+
+/// `step(fraction, tokens)` after each forward pass and each program that was run. InputError: a
+/// set of code without allow_code_execution, `likelihood` for a set without options, a set without
+/// examples.
+TaskScore evaluate(const Model& model, const TaskSet& set, const EvaluationSettings& settings,
+                   const std::function<void(double, std::int64_t)>& step);
+
+/// The four worked questions of OpenCompass's GSM8K configuration (gsm8k_gen_1d7fe4), by their rows
+/// in GSM8K's train file; the answers are the file's.
+inline constexpr std::int64_t kGsm8kShots[] = {7364, 1708, 669, 6724};
+/// The three of its MBPP configuration (mbpp_gen_1e1056), by row of the file (task_id 2, 3, 4).
+inline constexpr std::int64_t kMbppShots[] = {1, 2, 3};
+
+}  // namespace factsweep

@@ -1,0 +1,29 @@
+// Log-probabilities of given texts behind a prompt that is encoded once for all of them.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "factsweep/model/model.hpp"
+
+namespace factsweep {
+
+struct ScoreRequest {
+  std::vector<TokenId> prompt;                      // not empty
+  std::vector<std::vector<TokenId>> continuations;  // none empty
+};
+
+struct ContinuationScore {
+  double sum = 0;  // natural log of the continuation's probability
+  std::int64_t tokens = 0;
+  double mean() const { return sum / static_cast<double>(tokens); }
+};
+
+/// [request][continuation]. About `batch_tokens` tokens a pass; `step(requests done, tokens)` after
+/// each.
+std::vector<std::vector<ContinuationScore>> score_continuations(
+    const Model& model, const std::vector<ScoreRequest>& requests, std::int64_t batch_tokens,
+    const std::function<void(std::int64_t, std::int64_t)>& step);
+
+}  // namespace factsweep

@@ -1,0 +1,37 @@
+// Files of labelled tasks, as their makers publish them (docs/tasks.md lists the forms).
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "factsweep/tasks/task.hpp"
+
+namespace factsweep {
+
+struct ReadTasksSettings {
+  std::string form = "auto";  // one of task_forms(); auto: told by the keys of the first record
+  /// A part of a file: of T0 one data set ("ag_news"), of MBPP one split ("prompt", "test",
+  /// "validation", "train"). Empty: all.
+  std::string part;
+  /// Multiple choice asked as OpenCompass does ("Question: ...\nA. ...\nB. ...\nAnswer:") and
+  /// answered by a letter, where the file asks for names ("answer1"). Others are not changed.
+  bool letters = false;
+};
+
+/// The names of all forms.
+std::vector<std::string> task_forms();
+
+/// JSON array or JSON lines, .gz read transparently. A T0 file holds one set a data set, others
+/// hold one, named like the file (up to its first dot; LLM-Adapters' "train.json" and "test.json"
+/// like their folder). Records of T0 without a completion are left out. InputError with file and
+/// line (of an array: the record's number) and key: a key missing or of another type, an empty
+/// output, an answer that is none of the options, no example at all, a form or part that does not
+/// exist, PIQA without labels.
+std::vector<TaskSet> read_task_sets(const std::filesystem::path& path,
+                                    const ReadTasksSettings& settings = {});
+
+/// The one set of a file. InputError as above, and when it holds several: `part` must choose.
+TaskSet read_task_set(const std::filesystem::path& path, const ReadTasksSettings& settings = {});
+
+}  // namespace factsweep

@@ -1,0 +1,62 @@
+// Labelled tasks that studies train on and evaluate: what is asked, what training teaches, and what
+// counts as right.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace factsweep {
+
+/// How an answer is taken out of a generated text (tasks/answer.hpp) and compared.
+enum class TaskKind : std::uint8_t {
+  letter,  // the letter of an option: A, B, ...
+  name,    // the name of an option, as the prompt lists them: "answer1", "true"
+  number,  // a number, right within 0.001 of the gold one
+  text,    // a line of text, compared after SQuAD's normalisation
+  code,    // Python that must pass asserts
+};
+std::string_view name(TaskKind kind);
+
+struct TaskExample {
+  std::string instruction, input;  // what a prompt template's {instruction} and {input} stand for
+  std::string output;              // what training teaches
+  std::string answer;     // the gold answer as extract_answer() gives answers: "B", "answer2", "72"
+  std::string rationale;  // why, where the file says so
+  std::vector<std::string> options;         // the options' texts, of multiple choice
+  std::vector<std::string> names;           // [option] what `answer` would be, were it right
+  std::vector<std::string> option_outputs;  // [option] what `output` would be, were it right
+  std::string tests;                        // of code: Python to run behind it
+
+  /// Index of the gold option; -1 where there are no options.
+  std::int64_t gold() const;
+};
+
+struct TaskSet {
+  std::string name;
+  TaskKind kind = TaskKind::text;
+  std::vector<TaskExample> examples;
+  std::int64_t left_out = 0;  // records of the file that teach nothing: T0's empty completions
+};
+
+/// The examples of the given rows, in their order. InputError: a row that does not exist.
+TaskSet pick(const TaskSet& set, std::span<const std::int64_t> rows);
+
+/// Rows of `count` examples (0: all), ascending, chosen without replacement by a permutation keyed
+/// by (seed, set.name). A smaller draw of the same seed is part of a larger one. InputError: fewer
+/// than `count` examples.
+std::vector<std::int64_t> draw_rows(const TaskSet& set, std::int64_t count, std::uint64_t seed);
+/// The examples of these rows.
+TaskSet draw(const TaskSet& set, std::int64_t count, std::uint64_t seed);
+
+/// A file without splits of its own, parted: `test` examples held out by a permutation keyed by
+/// (seed, set.name), the others to train on. InputError: nothing would be left to train on.
+struct TaskSplit {
+  TaskSet train, test;
+  std::vector<std::int64_t> train_rows, test_rows;  // [example] its place in the set
+};
+TaskSplit hold_out(const TaskSet& set, std::int64_t test, std::uint64_t seed);
+
+}  // namespace factsweep

@@ -1,0 +1,234 @@
+#include "factsweep/tasks/answer.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+#include <cstdlib>
+#include <regex>
+
+#include "factsweep/data/answer_matcher.hpp"
+#include "record.hpp"
+
+namespace factsweep {
+namespace {
+
+using tasks::strip;
+
+constexpr double kNumberTolerance = 1e-3;  // LLM-Adapters' evaluate.py
+constexpr std::string_view kNextQuestion = "Question:";
+constexpr std::string_view kMarkedNumber = "####";
+constexpr std::string_view kBegin = "[BEGIN]", kDone = "[DONE]", kFence = "```";
+
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+bool is_letter(char c) {
+  return std::isalpha(static_cast<unsigned char>(c)) != 0;
+}
+
+/// Where the text that last_number() reads ends for good; npos: it may go on.
+std::size_t number_end(std::string_view text) {
+  std::size_t end = text.find(kNextQuestion);
+  const std::size_t mark = text.find(kMarkedNumber);
+  if (mark >= end || mark == std::string_view::npos) return end;
+  const std::size_t digit = text.find_first_of("0123456789", mark);
+  return std::min(end, digit < end ? text.find('\n', digit) : std::string_view::npos);
+}
+
+/// The part of a text that stays once its answer is certain, and whether it is.
+struct Cut {
+  std::string_view text;
+  bool final = false;
+};
+
+Cut cut_code(std::string_view text) {
+  const std::size_t done = text.find(kDone);
+  const bool is_done = done != std::string_view::npos;
+  text = text.substr(0, done);
+  std::size_t fence = text.find(kFence);
+  if (const std::size_t begin = text.find(kBegin); begin < fence) {
+    text.remove_prefix(begin + kBegin.size());
+    fence = text.find(kFence);
+  }
+  if (fence == std::string_view::npos) return {text, is_done};
+  const std::size_t line = text.find('\n', fence);  // behind "```python"
+  if (line == std::string_view::npos) return {{}, is_done};
+  text.remove_prefix(line + 1);
+  const std::size_t close = text.find(kFence);
+  return {text.substr(0, close), is_done || close != std::string_view::npos};
+}
+
+std::string collapsed(std::string_view text) {
+  std::string result;
+  for (const char c : strip(text)) {
+    const bool space = std::isspace(static_cast<unsigned char>(c)) != 0;
+    if (!space || result.back() != ' ') result += space ? ' ' : c;
+  }
+  return result;
+}
+
+/// Where the gold text has several lines, an answer is all of the text.
+bool takes_all_lines(const TaskExample& example) {
+  return strip(example.output).find('\n') != std::string_view::npos &&
+         collapsed(example.output) == collapsed(example.answer);
+}
+
+std::string extract_text(const TaskExample& example, std::string_view text) {
+  if (takes_all_lines(example)) return collapsed(text);
+  text = strip(text);
+  return collapsed(text.substr(0, text.find('\n')));
+}
+
+bool is_option(char letter, std::size_t options) {
+  return letter >= 'A' && static_cast<std::size_t>(letter - 'A') < options;
+}
+
+struct Found {
+  char letter = 0;      // 0: none
+  std::size_t end = 0;  // behind the letter
+};
+
+/// The first match whose group 1 is the letter of an option.
+Found find_letter(std::string_view text, const std::regex& pattern, std::size_t options) {
+  using Iterator = std::regex_iterator<std::string_view::const_iterator>;
+  for (Iterator match(text.begin(), text.end(), pattern), none; match != none; ++match) {
+    const char letter = *(*match)[1].first;
+    if (is_option(letter, options))
+      return {letter, static_cast<std::size_t>((*match)[1].second - text.begin())};
+  }
+  return {};
+}
+
+const std::regex& opening_letter() {
+  static const std::regex pattern(R"(^\s*[\(\[\*"']*([A-Z])[\)\]\*"'.:,;\n])");
+  return pattern;
+}
+const std::regex& stated_letter() {
+  static const std::regex pattern(
+      R"((?:[Aa]nswer|[Oo]ption|[Cc]hoice)(?: to (?:the|this) question)?(?: is| would be)?\s*:?\s*)"
+      R"((?:[Oo]ption|[Cc]hoice)?\s*[\(\[\*"']*([A-Z])(?![A-Za-z0-9]))");
+  return pattern;
+}
+
+}  // namespace
+
+std::string last_number(std::string_view text) {
+  text = text.substr(0, number_end(text));
+  std::string last;
+  for (std::size_t i = 0; i < text.size();) {
+    if (!is_digit(text[i])) {
+      ++i;
+      continue;
+    }
+    // "10-3" holds no negative number
+    const bool negative = i > 0 && text[i - 1] == '-' &&
+                          (i < 2 || !std::isalnum(static_cast<unsigned char>(text[i - 2])));
+    last.assign(negative ? 1 : 0, '-');
+    bool point = false;
+    for (; i < text.size(); ++i) {
+      const auto digits_follow = [&](std::size_t count) {
+        return i + count < text.size() &&
+               std::all_of(text.begin() + static_cast<std::ptrdiff_t>(i) + 1,
+                           text.begin() + static_cast<std::ptrdiff_t>(i + count) + 1, is_digit);
+      };
+      if (text[i] == '.' && !point && digits_follow(1)) {
+        point = true;
+      } else if (text[i] == ',' && !point && digits_follow(3) && !digits_follow(4)) {
+        continue;
+      } else if (!is_digit(text[i])) {
+        break;
+      }
+      last += text[i];
+    }
+  }
+  return last;
+}
+
+std::string first_option_letter(std::string_view text, std::size_t options) {
+  static const std::regex closing(R"((?:^|[\s:,\(\*])([A-Z])[\)\*.,]*\s*$)");
+  static const std::regex alone(R"((?:^|[\s\(\*])([A-Z])(?=$|[\s.,:;\)\*]))");
+  static const std::regex before_colon(R"(([A-Z]):)"), anywhere(R"(([A-Z]))");
+  for (const std::regex* pattern :
+       {&opening_letter(), &stated_letter(), &closing, &alone, &before_colon, &anywhere}) {
+    if (const Found found = find_letter(text, *pattern, options); found.letter != 0)
+      return std::string(1, found.letter);
+  }
+  return {};
+}
+
+std::string first_name(std::string_view text, const std::vector<std::string>& names) {
+  std::string lower(text);
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  for (std::size_t i = 0; i < lower.size(); ++i) {
+    if (i > 0 && is_letter(lower[i - 1])) continue;
+    for (const std::string& name : names) {
+      if (std::string_view(lower).substr(i).starts_with(name)) return name;
+    }
+  }
+  return {};
+}
+
+std::string extract_code(std::string_view text) {
+  std::string code;
+  for (const char c : cut_code(text).text) {
+    if (c != '\r') code += c;
+  }
+  // blanks at the beginning are Python's business, empty lines are not
+  const std::size_t first = code.find_first_not_of(" \t\n");
+  if (first == std::string::npos) return {};
+  const std::size_t line = code.rfind('\n', first);
+  code.erase(0, line == std::string::npos ? 0 : line + 1);
+  code.erase(code.find_last_not_of(" \t\n") + 1);
+  return code;
+}
+
+std::string extract_answer(TaskKind kind, const TaskExample& example, std::string_view text) {
+  switch (kind) {
+    case TaskKind::letter:
+      return first_option_letter(text, example.names.size());
+    case TaskKind::name:
+      return first_name(text, example.names);
+    case TaskKind::number:
+      return last_number(text);
+    case TaskKind::text:
+      return extract_text(example, text);
+    case TaskKind::code:
+      return extract_code(text);
+  }
+  return {};
+}
+
+bool answer_is_final(TaskKind kind, const TaskExample& example, std::string_view text) {
+  switch (kind) {
+    case TaskKind::letter: {
+      const std::size_t options = example.names.size();
+      if (find_letter(text, opening_letter(), options).letter != 0) return true;
+      const Found stated = find_letter(text, stated_letter(), options);
+      return stated.letter != 0 && stated.end < text.size();
+    }
+    case TaskKind::name:
+      return !first_name(text, example.names).empty();
+    case TaskKind::number:
+      return number_end(text) != std::string_view::npos;
+    case TaskKind::text: {
+      const std::size_t begin = text.find_first_not_of(" \t\r\n\f\v");
+      return begin != std::string_view::npos && !takes_all_lines(example) &&
+             text.find('\n', begin) != std::string_view::npos;
+    }
+    case TaskKind::code:
+      return cut_code(text).final;
+  }
+  return false;
+}
+
+bool answer_matches(TaskKind kind, const TaskExample& example, std::string_view answer) {
+  if (answer.empty()) return false;
+  if (kind == TaskKind::text) return AnswerMatcher::make("squad", example.answer)->matches(answer);
+  if (kind != TaskKind::number) return answer == example.answer;
+  const double found = std::strtod(std::string(answer).c_str(), nullptr);
+  const double gold = std::strtod(example.answer.c_str(), nullptr);
+  return std::abs(found - gold) <= kNumberTolerance;
+}
+
+}  // namespace factsweep

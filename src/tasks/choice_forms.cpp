@@ -1,0 +1,202 @@
+// Multiple choice: LLM-Adapters' templated records, PIQA, AQuA.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "factsweep/core/error.hpp"
+#include "factsweep/core/file.hpp"
+#include "forms.hpp"
+
+namespace factsweep::tasks {
+namespace {
+
+constexpr std::string_view kFormatMark = "Answer format: ";
+
+/// What LLM-Adapters wrote into one instruction text: "<task>: <question>\n\nAnswer1: <text>
+/// Answer2: <text>\n\nAnswer format: answer1/answer2", or for BoolQ "true/false" without texts.
+struct TemplatedChoice {
+  std::string question;
+  std::vector<std::string> names, options;
+};
+
+std::vector<std::string> split_names(std::string_view list) {
+  std::vector<std::string> names;
+  for (;;) {
+    const std::size_t slash = list.find('/');
+    names.emplace_back(strip(list.substr(0, slash)));
+    if (slash == std::string_view::npos) return names;
+    list.remove_prefix(slash + 1);
+  }
+}
+
+/// "answer1" -> "Answer1:"
+std::string option_mark(std::string name) {
+  if (!name.empty() && name[0] >= 'a' && name[0] <= 'z') name[0] = static_cast<char>(name[0] - 32);
+  return name + ":";
+}
+
+TemplatedChoice parse_choice(const Record& record) {
+  const std::string_view text = record.text("instruction");
+  const std::size_t format = text.rfind(kFormatMark);
+  TemplatedChoice choice{.names = split_names(text.substr(format + kFormatMark.size()))};
+  std::string_view head = text.substr(0, format);
+  const std::size_t task_end = head.find(": ");
+  if (task_end == std::string_view::npos)
+    record.fail("has an 'instruction' without a ': ' in front of its question");
+  head.remove_prefix(task_end + 2);
+  const std::size_t first = head.find(option_mark(choice.names.front()));
+  choice.question = strip(head.substr(0, first));
+  if (first == std::string_view::npos) {  // the names are the options: true/false
+    choice.options = choice.names;
+    return choice;
+  }
+  head.remove_prefix(first);
+  for (std::size_t i = 0; i < choice.names.size(); ++i) {
+    const std::string mark = option_mark(choice.names[i]);
+    if (!head.starts_with(mark))
+      record.fail(fmt::format("has an 'instruction' without option '{}'", mark));
+    head.remove_prefix(mark.size());
+    const std::size_t end =
+        i + 1 < choice.names.size() ? head.find(option_mark(choice.names[i + 1])) : head.size();
+    choice.options.emplace_back(strip(head.substr(0, end)));
+    head.remove_prefix(std::min(end, head.size()));
+  }
+  return choice;
+}
+
+/// `output` with the gold name exchanged for another: what training would teach of that option.
+std::string exchanged(const std::string& output, const std::string& gold, const std::string& by) {
+  const std::size_t at = output.rfind(gold);
+  return at == std::string::npos ? by : std::string(output).replace(at, gold.size(), by);
+}
+
+void read_choice(const Record& record, const FormContext& context,
+                 std::vector<TaskExample>& examples) {
+  const TemplatedChoice choice = parse_choice(record);
+  const std::string answer = record.filled("answer");
+  const auto gold = std::find(choice.names.begin(), choice.names.end(), answer);
+  if (gold == choice.names.end())
+    record.fail(
+        fmt::format("has the 'answer' '{}', which its answer format does not list", answer));
+  if (context.settings.letters) {
+    examples.push_back(lettered("Question: ", choice.question, choice.options,
+                                static_cast<std::size_t>(gold - choice.names.begin())));
+    return;
+  }
+  TaskExample example{.instruction = record.text("instruction"),
+                      .input = record.text_or_empty("input"),
+                      .output = record.filled("output"),
+                      .answer = answer,
+                      .options = choice.options,
+                      .names = choice.names};
+  for (const std::string& name : choice.names)
+    example.option_outputs.push_back(exchanged(example.output, answer, name));
+  examples.push_back(std::move(example));
+}
+
+void read_piqa(const Record& record, const FormContext& context,
+               std::vector<TaskExample>& examples) {
+  double label = -1;
+  if (record.has("label")) {
+    label = record.number("label");
+  } else if (context.row < context.labels.size()) {
+    label = static_cast<double>(context.labels[context.row]);
+  }
+  if (label != 0 && label != 1) record.fail("has no label 0 or 1, nor has the file of labels");
+  examples.push_back(lettered("", record.filled("goal"),
+                              {record.filled("sol1"), record.filled("sol2")},
+                              static_cast<std::size_t>(label)));
+}
+
+void read_aqua(const Record& record, const FormContext&, std::vector<TaskExample>& examples) {
+  std::vector<std::string> options;
+  for (const nlohmann::json& option : record.list("options")) {
+    const std::string mark = {static_cast<char>('A' + options.size()), ')'};
+    if (!option.is_string() || !option.get_ref<const std::string&>().starts_with(mark))
+      record.fail(fmt::format("has an option that does not begin with '{}'", mark));
+    options.emplace_back(strip(std::string_view(option.get_ref<const std::string&>()).substr(2)));
+  }
+  const std::string answer = record.filled("lSolutions");
+  if (answer.size() != 1 || answer[0] < 'A' ||
+      static_cast<std::size_t>(answer[0] - 'A') >= options.size())
+    record.fail(fmt::format("has the solution '{}', which is no option", answer));
+  examples.push_back(lettered("Question: ", record.filled("sQuestion"), options,
+                              static_cast<std::size_t>(answer[0] - 'A')));
+  examples.back().rationale = strip(record.text_or_empty("rationale"));
+}
+
+constexpr Form kForms[] = {
+    {.name = "choices",
+     .keys = "instruction (ending in 'Answer format: a/b'), output, answer",
+     .kind = TaskKind::name,
+     .fits =
+         [](const Record& record) {
+           return record.has_all({"instruction", "output", "answer"}) &&
+                  record.text("instruction").find(kFormatMark) != std::string::npos;
+         },
+     .read = read_choice},
+    {.name = "piqa",
+     .keys = "goal, sol1, sol2, label (or X-labels.lst beside X.jsonl)",
+     .kind = TaskKind::letter,
+     .fits =
+         [](const Record& record) {
+           return record.has_all({"goal", "sol1", "sol2"});
+         },
+     .read = read_piqa},
+    {.name = "aqua",
+     .keys = "sQuestion, options, lSolutions",
+     .kind = TaskKind::letter,
+     .fits =
+         [](const Record& record) {
+           return record.has_all({"sQuestion", "options", "lSolutions"});
+         },
+     .read = read_aqua},
+};
+
+}  // namespace
+
+std::span<const Form> choice_forms() {
+  return kForms;
+}
+
+TaskExample lettered(std::string_view lead, const std::string& question,
+                     const std::vector<std::string>& options, std::size_t gold) {
+  TaskExample example{.instruction = fmt::format("{}{}", lead, question), .options = options};
+  for (std::size_t i = 0; i < options.size(); ++i) {
+    example.names.emplace_back(1, static_cast<char>('A' + i));
+    example.option_outputs.push_back(fmt::format("{}. {}", example.names[i], options[i]));
+    example.instruction += "\n" + example.option_outputs[i];
+  }
+  example.instruction += "\nAnswer:";
+  example.output = example.option_outputs.at(gold);
+  example.answer = example.names.at(gold);
+  return example;
+}
+
+std::vector<std::int64_t> piqa_labels(const std::filesystem::path& path) {
+  std::string name = path.filename().string();
+  name.resize(std::min(name.find(".json"), name.size()));
+  const std::filesystem::path file = path.parent_path() / (name + "-labels.lst");
+  std::string text;
+  try {
+    text = read_file(file);
+  } catch (const InputError&) {
+    throw InputError(fmt::format(
+        "{}: PIQA's records have no label and {} is not beside the file. The test split was "
+        "published without labels; take valid.jsonl with valid-labels.lst.",
+        path.string(), file.filename().string()));
+  }
+  std::vector<std::int64_t> labels;
+  for (std::string_view rest = strip(text); !rest.empty();) {
+    const std::size_t end = std::min(rest.find('\n'), rest.size());
+    const std::string_view line = strip(rest.substr(0, end));
+    if (line != "0" && line != "1")
+      throw InputError(fmt::format("{}:{}: '{}' is no label; 0 or 1 is needed.", file.string(),
+                                   labels.size() + 1, line));
+    labels.push_back(line == "1" ? 1 : 0);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return labels;
+}
+
+}  // namespace factsweep::tasks

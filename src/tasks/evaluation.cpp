@@ -1,0 +1,185 @@
+#include "factsweep/tasks/evaluation.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "factsweep/core/error.hpp"
+#include "factsweep/label/probe.hpp"
+#include "factsweep/model/decoding.hpp"
+#include "factsweep/tasks/answer.hpp"
+#include "factsweep/tasks/likelihood.hpp"
+
+namespace factsweep {
+namespace {
+
+class Evaluation {
+ public:
+  Evaluation(const Model& model, const TaskSet& set, const EvaluationSettings& settings,
+             const std::function<void(double, std::int64_t)>& step)
+      : model_(model), set_(set), settings_(settings), step_(step) {
+    const std::string shots = worked_examples(settings.prompt_template, settings.shots);
+    for (const TaskExample& example : set.examples)
+      prompts_.push_back(shots + render(settings.prompt_template, example));
+    // generating, running what was generated, and scoring options each count alike
+    const bool runs = settings.generate && set.kind == TaskKind::code;
+    parts_ = (settings.generate ? 1 : 0) + (runs ? 1 : 0) + (settings.likelihood ? 1 : 0);
+  }
+
+  TaskScore run() {
+    score_.examples = static_cast<std::int64_t>(set_.examples.size());
+    if (settings_.generate) {
+      generate();
+      judge();
+    }
+    if (settings_.likelihood) score_options();
+    return std::move(score_);
+  }
+
+ private:
+  void step(std::size_t done, std::int64_t tokens) const {
+    const double share = static_cast<double>(done) / static_cast<double>(set_.examples.size());
+    step_((finished_parts_ + share) / parts_, tokens);
+  }
+
+  /// Answers in batches of like prompt length; what a batch's prompts share is encoded once in it.
+  void generate() {
+    score_.verdicts.resize(set_.examples.size());
+    std::vector<std::vector<TokenId>> ids;
+    for (const std::string& prompt : prompts_)
+      ids.push_back(model_.tokenizer->encode(prompt, true));
+    std::vector<std::size_t> order(ids.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t a, std::size_t b) { return ids[a].size() < ids[b].size(); });
+    const std::size_t shared = common_prefix(ids);
+    const auto limit = static_cast<std::size_t>(settings_.batch_tokens);
+    for (std::size_t begin = 0; begin < order.size();) {
+      std::size_t end = begin, tokens = 0;
+      while (end < order.size() &&
+             (end == begin || tokens + ids[order[end]].size() - shared <= limit))
+        tokens += ids[order[end++]].size() - shared;
+      answer(std::span(order).subspan(begin, end - begin), ids, begin);
+      begin = end;
+    }
+    ++finished_parts_;
+  }
+
+  void answer(std::span<const std::size_t> members, const std::vector<std::vector<TokenId>>& ids,
+              std::size_t done) {
+    std::vector<DecodeRequest> requests;
+    for (const std::size_t member : members)
+      requests.push_back({.prompt = ids[member], .greedy = true});
+    const std::int64_t longest =
+        settings_.max_new_tokens > 0 ? settings_.max_new_tokens : max_new_tokens_of(set_.kind);
+    const auto open = [&](std::size_t request, std::string_view text) {
+      return !answer_is_final(set_.kind, set_.examples[members[request]], text);
+    };
+    const auto decoded = decode(model_, requests,
+                                {.max_new_tokens = longest,
+                                 .top_k = 1,
+                                 .stop_at_newline = false,
+                                 .batch_rows = static_cast<std::int64_t>(members.size())},
+                                open, [&](std::int64_t tokens) { step(done, tokens); });
+    for (std::size_t i = 0; i < members.size(); ++i) {
+      TaskVerdict& verdict = score_.verdicts[members[i]];
+      verdict.text = decoded[i].front().text;
+      verdict.answer = extract_answer(set_.kind, set_.examples[members[i]], verdict.text);
+    }
+  }
+
+  void judge() {
+    for (std::size_t i = 0; i < set_.examples.size(); ++i) {
+      TaskVerdict& verdict = score_.verdicts[i];
+      if (set_.kind == TaskKind::code) {
+        const SandboxResult result =
+            run_python(verdict.answer, set_.examples[i].tests, settings_.sandbox);
+        verdict.right = result.passed;
+        verdict.reason = result.reason;
+        score_.own_namespaces = score_.own_namespaces && result.own_namespaces;
+        step(i + 1, 0);
+      } else {
+        verdict.right = answer_matches(set_.kind, set_.examples[i], verdict.answer);
+      }
+      score_.right += verdict.right ? 1 : 0;
+    }
+    if (set_.kind == TaskKind::code) ++finished_parts_;
+  }
+
+  void score_options() {
+    std::vector<ScoreRequest> requests;
+    for (std::size_t i = 0; i < set_.examples.size(); ++i) {
+      const TaskExample& example = set_.examples[i];
+      const auto& texts =
+          settings_.option_text == OptionText::option ? example.options : example.option_outputs;
+      requests.emplace_back();
+      for (const std::string& text : texts) {
+        ProbeItem item =
+            make_item(model_, prompts_[i], std::string(lead(prompts_[i])), text, nullptr);
+        requests.back().prompt = std::move(item.prompt);
+        requests.back().continuations.push_back(std::move(item.gold));
+      }
+    }
+    const auto scores = score_continuations(model_, requests, settings_.batch_tokens,
+                                            [&](std::int64_t requests_done, std::int64_t tokens) {
+                                              step(static_cast<std::size_t>(requests_done), tokens);
+                                            });
+    for (std::size_t i = 0; i < scores.size(); ++i) {
+      OptionVerdict verdict;
+      for (const ContinuationScore& score : scores[i]) {
+        verdict.sum.push_back(score.sum);
+        verdict.mean.push_back(score.mean());
+      }
+      verdict.by_sum = likeliest(verdict.sum);
+      verdict.by_mean = likeliest(verdict.mean);
+      score_.right_by_sum += verdict.by_sum == set_.examples[i].gold() ? 1 : 0;
+      score_.right_by_mean += verdict.by_mean == set_.examples[i].gold() ? 1 : 0;
+      score_.options.push_back(std::move(verdict));
+    }
+  }
+
+  static std::int64_t likeliest(const std::vector<double>& scores) {
+    return std::max_element(scores.begin(), scores.end()) - scores.begin();
+  }
+
+  const Model& model_;
+  const TaskSet& set_;
+  const EvaluationSettings& settings_;
+  const std::function<void(double, std::int64_t)>& step_;
+  std::vector<std::string> prompts_;
+  double parts_ = 1, finished_parts_ = 0;
+  TaskScore score_;
+};
+
+}  // namespace
+
+std::int64_t max_new_tokens_of(TaskKind kind) {
+  switch (kind) {
+    case TaskKind::name:
+      return 16;
+    case TaskKind::letter:
+    case TaskKind::text:
+      return 32;
+    case TaskKind::number:
+    case TaskKind::code:
+      return 256;
+  }
+  return 0;
+}
+
+TaskScore evaluate(const Model& model, const TaskSet& set, const EvaluationSettings& settings,
+                   const std::function<void(double, std::int64_t)>& step) {
+  if (set.examples.empty()) throw InputError(fmt::format("{}: holds no example.", set.name));
+  if (settings.likelihood && set.examples.front().options.empty())
+    throw InputError(fmt::format(
+        "{}: has no options to score by likelihood; it is no multiple choice.", set.name));
+  if (settings.generate && set.kind == TaskKind::code && !settings.allow_code_execution)
+    throw InputError(fmt::format(
+        "{}: its answers are programs. They are run in a confined process, and only where "
+        "eval.allow_code_execution = true.",
+        set.name));
+  return Evaluation(model, set, settings, step).run();
+}
+
+}  // namespace factsweep

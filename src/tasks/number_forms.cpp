@@ -1,0 +1,108 @@
+// Word problems: GSM8K, the sums of LLM-Adapters (AddSub, MultiArith, SVAMP, SingleEq), MAWPS.
+#include <fmt/format.h>
+
+#include "factsweep/tasks/answer.hpp"
+#include "forms.hpp"
+
+namespace factsweep::tasks {
+namespace {
+
+/// As OpenCompass's gsm8k_gen_1d7fe4 asks.
+std::string step_by_step(std::string_view question) {
+  return fmt::format("Question: {}\nLet's think step by step\nAnswer:", strip(question));
+}
+
+/// GSM8K's "<<48/2=24>>" are orders to a calculator; nobody executes them here.
+std::string without_calculations(std::string_view text) {
+  std::string result;
+  while (!text.empty()) {
+    const std::size_t begin = std::min(text.find("<<"), text.size());
+    const std::size_t end = text.find(">>", begin);
+    result += text.substr(0, begin);
+    if (end == std::string_view::npos) return result + std::string(text.substr(begin));
+    text.remove_prefix(end + 2);
+  }
+  return result;
+}
+
+void read_gsm8k(const Record& record, const FormContext&, std::vector<TaskExample>& examples) {
+  const std::string output = without_calculations(record.filled("answer"));
+  const std::size_t mark = output.find("####");
+  const std::string answer =
+      mark == std::string::npos ? std::string() : last_number(output.substr(mark));
+  if (answer.empty()) record.fail("has an 'answer' without '#### NUMBER'");
+  examples.push_back({.instruction = step_by_step(record.filled("question")),
+                      .output = output,
+                      .answer = answer,
+                      .rationale = std::string(strip(output.substr(0, mark)))});
+}
+
+void add_sum(const std::string& question, double solution, std::vector<TaskExample>& examples) {
+  const std::string answer = fmt::format("{}", solution);
+  examples.push_back({.instruction = step_by_step(question),
+                      .output = "The answer is " + answer,
+                      .answer = answer});
+}
+
+void read_sum(const Record& record, const FormContext&, std::vector<TaskExample>& examples) {
+  const std::string body(strip(record.text_or_empty("Body")));  // SVAMP: the story
+  const std::string_view gap = body.empty() ? "" : body.back() == '.' ? " " : ". ";
+  add_sum(fmt::format("{}{}{}", body, gap, record.filled("sQuestion")), record.number("lSolutions"),
+          examples);
+}
+
+void read_mawps(const Record& record, const FormContext&, std::vector<TaskExample>& examples) {
+  add_sum(record.filled("original_text"), record.number("ans"), examples);
+}
+
+/// LLM-Adapters' math_10k: a worked solution and the number that it comes to.
+void read_worked(const Record& record, const FormContext&, std::vector<TaskExample>& examples) {
+  examples.push_back({.instruction = record.filled("instruction"),
+                      .input = record.text_or_empty("input"),
+                      .output = record.filled("output"),
+                      .answer = fmt::format("{}", record.number("answer"))});
+}
+
+constexpr Form kForms[] = {
+    {.name = "worked",
+     .keys = "instruction, input, output, answer (a number)",
+     .kind = TaskKind::number,
+     .fits =
+         [](const Record& record) {
+           return record.has_all({"instruction", "output", "answer"}) && record.is_number("answer");
+         },
+     .read = read_worked},
+    {.name = "gsm8k",
+     .keys = "question, answer (with '#### NUMBER')",
+     .kind = TaskKind::number,
+     .fits =
+         [](const Record& record) {
+           return record.has_all({"question", "answer"}) &&
+                  record.text("answer").find("####") != std::string::npos;
+         },
+     .read = read_gsm8k},
+    {.name = "sums",
+     .keys = "sQuestion, lSolutions, Body (SVAMP)",
+     .kind = TaskKind::number,
+     .fits =
+         [](const Record& record) {
+           return record.has_all({"sQuestion", "lSolutions"}) && !record.has("options");
+         },
+     .read = read_sum},
+    {.name = "mawps",
+     .keys = "original_text, ans",
+     .kind = TaskKind::number,
+     .fits =
+         [](const Record& record) {
+           return record.has_all({"original_text", "ans"});
+         },
+     .read = read_mawps},
+};
+
+}  // namespace
+
+std::span<const Form> number_forms() {
+  return kForms;
+}
+
+}  // namespace factsweep::tasks

@@ -1,0 +1,98 @@
+#include "factsweep/tasks/prompt.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "factsweep/core/error.hpp"
+#include "factsweep/label/probe.hpp"
+
+namespace factsweep {
+namespace {
+
+constexpr std::string_view kInstruction = "{instruction}", kInput = "{input}";
+
+bool holds_once(std::string_view text, std::string_view part) {
+  const std::size_t first = text.find(part);
+  return first != std::string_view::npos && text.find(part, first + 1) == std::string_view::npos;
+}
+
+}  // namespace
+
+std::string prompt_template(std::string_view value, std::string_view where) {
+  if (value == "plain") return std::string(kPlainTemplate);
+  if (value == "chat") return std::string(kChatTemplate);
+  std::string text;
+  while (!value.empty()) {
+    const std::size_t end = std::min(value.find("\\n"), value.size());
+    text += value.substr(0, end);
+    if (end < value.size()) text += '\n';
+    value.remove_prefix(std::min(end + 2, value.size()));
+  }
+  if (!holds_once(text, kInstruction) || !holds_once(text, kInput))
+    throw InputError(fmt::format(
+        "{}: '{}' is neither 'plain' nor 'chat' nor a template that holds {} and {} once each.",
+        where, text, kInstruction, kInput));
+  return text;
+}
+
+std::string render(std::string_view prompt_template, const TaskExample& example) {
+  std::string prompt;
+  while (!prompt_template.empty()) {
+    const std::size_t brace = std::min(prompt_template.find('{'), prompt_template.size());
+    prompt += prompt_template.substr(0, brace);
+    prompt_template.remove_prefix(brace);
+    if (prompt_template.starts_with(kInstruction)) {
+      prompt += example.instruction;
+      prompt_template.remove_prefix(kInstruction.size());
+    } else if (prompt_template.starts_with(kInput)) {
+      prompt += example.input;
+      prompt_template.remove_prefix(kInput.size());
+    } else if (!prompt_template.empty()) {
+      prompt += '{';
+      prompt_template.remove_prefix(1);
+    }
+  }
+  return prompt;
+}
+
+std::string worked_examples(std::string_view prompt_template,
+                            const std::vector<TaskExample>& shots) {
+  std::string text;
+  for (const TaskExample& shot : shots) {
+    const std::string prompt = render(prompt_template, shot);
+    text += fmt::format("{}{}{}\n\n", prompt, lead(prompt), shot.output);
+  }
+  return text;
+}
+
+std::string_view lead(std::string_view prompt) {
+  const bool open = prompt.empty() || prompt.find_last_of(" \t\r\n") == prompt.size() - 1;
+  return open ? "" : " ";
+}
+
+TrainingExamples training_examples(const Model& model, const TaskSet& set,
+                                   std::string_view prompt_template, std::int64_t longest) {
+  if (model.eos.empty())
+    throw InputError(fmt::format(
+        "{}: the model has no EOS token, so no training can teach it where an answer ends.",
+        set.name));
+  TrainingExamples result;
+  const auto limit = static_cast<std::size_t>(longest);
+  for (std::size_t row = 0; row < set.examples.size(); ++row) {
+    const std::string prompt = render(prompt_template, set.examples[row]);
+    ProbeItem item =
+        make_item(model, prompt, std::string(lead(prompt)), set.examples[row].output, nullptr);
+    item.gold.push_back(model.eos.front());
+    if (item.prompt.size() >= limit) continue;
+    if (item.prompt.size() + item.gold.size() > limit) {
+      item.gold.resize(limit - item.prompt.size());
+      ++result.shortened;
+    }
+    result.examples.push_back({std::move(item.prompt), std::move(item.gold)});
+    result.rows.push_back(row);
+  }
+  return result;
+}
+
+}  // namespace factsweep

@@ -1,0 +1,95 @@
+#include "record.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "factsweep/core/error.hpp"
+#include "factsweep/core/file.hpp"
+
+namespace factsweep::tasks {
+
+std::string_view strip(std::string_view text) {
+  constexpr std::string_view kSpace = " \t\r\n\f\v";
+  const std::size_t begin = text.find_first_not_of(kSpace);
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
+}
+
+Record::Record(const nlohmann::json& value, std::string where)
+    : value_(value), where_(std::move(where)) {
+  if (!value_.is_object()) fail("is no JSON object {\"key\": ...}");
+}
+
+bool Record::has_all(std::initializer_list<const char*> keys) const {
+  return std::all_of(keys.begin(), keys.end(), [this](const char* key) { return has(key); });
+}
+
+const nlohmann::json& Record::at(const char* key) const {
+  const auto found = value_.find(key);
+  if (found == value_.end()) fail(fmt::format("has no '{}'", key));
+  return *found;
+}
+
+const std::string& Record::text(const char* key) const {
+  const nlohmann::json& value = at(key);
+  if (!value.is_string()) fail(fmt::format("has a '{}' that is not a text", key));
+  return value.get_ref<const std::string&>();
+}
+
+std::string Record::text_or_empty(const char* key) const {
+  return has(key) ? text(key) : std::string();
+}
+
+std::string Record::filled(const char* key) const {
+  std::string stripped(strip(text(key)));
+  if (stripped.empty()) fail(fmt::format("has an empty '{}'", key));
+  return stripped;
+}
+
+std::optional<double> Record::parse_number(const char* key) const {
+  const nlohmann::json* value = &at(key);
+  if (value->is_array() && value->size() == 1) value = &value->front();
+  if (value->is_number()) return value->get<double>();
+  if (!value->is_string()) return std::nullopt;
+  const std::string_view digits = strip(value->get_ref<const std::string&>());
+  double result = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), result);
+  const bool whole = error == std::errc() && end == digits.data() + digits.size();
+  return whole && std::isfinite(result) ? std::optional(result) : std::nullopt;
+}
+
+double Record::number(const char* key) const {
+  const std::optional<double> value = parse_number(key);
+  if (!value) fail(fmt::format("has a '{}' that is not one number", key));
+  return *value;
+}
+
+const nlohmann::json& Record::list(const char* key) const {
+  const nlohmann::json& value = at(key);
+  if (!value.is_array() || value.empty()) fail(fmt::format("has no list in '{}'", key));
+  return value;
+}
+
+void Record::fail(std::string_view what) const {
+  throw InputError(fmt::format("{}: the record {}.", where_, what));
+}
+
+void for_each_record(const std::filesystem::path& path,
+                     const std::function<void(const Record&)>& visit) {
+  const std::string found = find_file(path).string();
+  const std::string text = read_file(found);
+  if (strip(text).starts_with('[')) {
+    const nlohmann::json content = read_json(found);
+    for (std::size_t i = 0; i < content.size(); ++i)
+      visit(Record(content[i], fmt::format("{}: record {}", found, i + 1)));
+    return;
+  }
+  for_each_json_line(text, found, [&](const nlohmann::json& value, std::int64_t line) {
+    visit(Record(value, fmt::format("{}:{}", found, line)));
+  });
+}
+
+}  // namespace factsweep::tasks

@@ -1,0 +1,47 @@
+// One record of a task file, and where it stands. Private to the tasks module.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace factsweep::tasks {
+
+class Record {
+ public:
+  Record(const nlohmann::json& value, std::string where);
+
+  bool has(const char* key) const { return value_.contains(key); }
+  bool has_all(std::initializer_list<const char*> keys) const;
+  /// InputError unless it is a string.
+  const std::string& text(const char* key) const;
+  /// text(), or nothing where the key is missing.
+  std::string text_or_empty(const char* key) const;
+  /// text() without white space at its ends. InputError where nothing is left.
+  std::string filled(const char* key) const;
+  /// A number, a string that spells one, or a list of one of these. InputError.
+  double number(const char* key) const;
+  bool is_number(const char* key) const { return parse_number(key).has_value(); }
+  const nlohmann::json& list(const char* key) const;
+
+  const std::string& where() const { return where_; }
+  /// Throws InputError: where, then `what`.
+  [[noreturn]] void fail(std::string_view what) const;
+
+ private:
+  const nlohmann::json& at(const char* key) const;
+  std::optional<double> parse_number(const char* key) const;
+  const nlohmann::json& value_;
+  const std::string where_;
+};
+
+/// Visits every record of a JSON array or of JSON lines. InputError: neither, or damaged.
+void for_each_record(const std::filesystem::path& path,
+                     const std::function<void(const Record&)>& visit);
+
+std::string_view strip(std::string_view text);
+
+}  // namespace factsweep::tasks

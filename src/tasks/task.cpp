@@ -1,0 +1,84 @@
+#include "factsweep/tasks/task.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "factsweep/core/error.hpp"
+#include "factsweep/core/random.hpp"
+
+namespace factsweep {
+namespace {
+
+std::vector<std::int64_t> shuffled(const TaskSet& set, std::string_view purpose,
+                                   std::uint64_t seed) {
+  return permutation(static_cast<std::int64_t>(set.examples.size()),
+                     CounterRandom(hash_words({hash_text(purpose), seed, hash_text(set.name)})));
+}
+
+}  // namespace
+
+std::string_view name(TaskKind kind) {
+  switch (kind) {
+    case TaskKind::letter:
+      return "letter";
+    case TaskKind::name:
+      return "name";
+    case TaskKind::number:
+      return "number";
+    case TaskKind::text:
+      return "text";
+    case TaskKind::code:
+      return "code";
+  }
+  return "";
+}
+
+std::int64_t TaskExample::gold() const {
+  const auto found = std::find(names.begin(), names.end(), answer);
+  return found == names.end() ? -1 : found - names.begin();
+}
+
+TaskSet pick(const TaskSet& set, std::span<const std::int64_t> rows) {
+  TaskSet picked{.name = set.name, .kind = set.kind};
+  for (const std::int64_t row : rows) {
+    if (row < 0 || row >= static_cast<std::int64_t>(set.examples.size()))
+      throw InputError(fmt::format("{}: has {} examples, there is no row {} (from 0).", set.name,
+                                   set.examples.size(), row));
+    picked.examples.push_back(set.examples[static_cast<std::size_t>(row)]);
+  }
+  return picked;
+}
+
+std::vector<std::int64_t> draw_rows(const TaskSet& set, std::int64_t count, std::uint64_t seed) {
+  const auto size = static_cast<std::int64_t>(set.examples.size());
+  if (count < 0 || count > size)
+    throw InputError(
+        fmt::format("{}: {} examples are asked for, it has {}.", set.name, count, size));
+  std::vector<std::int64_t> rows = shuffled(set, "draw of a task", seed);
+  if (count > 0) rows.resize(static_cast<std::size_t>(count));
+  std::sort(rows.begin(), rows.end());
+  return rows;
+}
+
+TaskSet draw(const TaskSet& set, std::int64_t count, std::uint64_t seed) {
+  return pick(set, draw_rows(set, count, seed));
+}
+
+TaskSplit hold_out(const TaskSet& set, std::int64_t test, std::uint64_t seed) {
+  const auto size = static_cast<std::int64_t>(set.examples.size());
+  if (test < 1 || test >= size)
+    throw InputError(fmt::format(
+        "{}: {} of its {} examples cannot be held out; at least one has to stay on either side.",
+        set.name, test, size));
+  std::vector<std::int64_t> rows = shuffled(set, "test examples of a task", seed);
+  const auto border = rows.begin() + test;
+  std::sort(rows.begin(), border);
+  std::sort(border, rows.end());
+  TaskSplit split{.train_rows = {border, rows.end()}, .test_rows = {rows.begin(), border}};
+  split.train = pick(set, split.train_rows);
+  split.test = pick(set, split.test_rows);
+  return split;
+}
+
+}  // namespace factsweep

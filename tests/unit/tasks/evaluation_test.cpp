@@ -1,0 +1,186 @@
+// Evaluation equals plain decoding and plain log-probabilities of whole texts, whatever the
+// batches.
+#include "factsweep/tasks/evaluation.hpp"
+
+#include <torch/torch.h>
+
+#include "catch.hpp"
+#include "factsweep/core/random.hpp"
+#include "factsweep/tasks/answer.hpp"
+#include "tiny_model.hpp"
+
+using namespace factsweep;
+using namespace factsweep::test;
+
+namespace {
+
+const auto kNoStep = [](double, std::int64_t) {};
+
+std::string random_text(CounterRandom& random, std::size_t pieces) {
+  const PieceTokenizer tokenizer;
+  std::string text;
+  for (std::size_t i = 0; i < pieces; ++i)
+    text += tokenizer.piece(4 + static_cast<TokenId>(random.below(60)));
+  return text;
+}
+
+TaskSet random_choices() {
+  TaskSet set{.name = "choices", .kind = TaskKind::letter, .examples = {}};
+  CounterRandom random(3);
+  for (int i = 0; i < 40; ++i) {
+    TaskExample example{.instruction = random_text(random, 1 + random.below(12)),
+                        .output = "A",
+                        .answer = "A",
+                        .names = {"A", "B", "C"}};
+    for (int option = 0; option < 3; ++option) {
+      example.options.push_back(random_text(random, 1 + random.below(5)));
+      example.option_outputs.push_back(example.names[static_cast<std::size_t>(option)]);
+    }
+    set.examples.push_back(example);
+  }
+  return set;
+}
+
+/// Greedy text of a prompt by whole passes, up to where its answer is final.
+std::string plain_answer(const Model& model, const TaskSet& set, const TaskExample& example,
+                         const std::string& prompt, std::size_t longest) {
+  std::vector<TokenId> ids = model.tokenizer->encode(prompt, true);
+  std::string text;
+  for (std::size_t i = 0; i < longest; ++i) {
+    const TokenId next = naive_top_k(next_logits(model.weights, {ids}).front(), 1, 1).front().first;
+    if (model.is_eos(next)) break;
+    ids.push_back(next);
+    text += model.tokenizer->piece(next);
+    if (answer_is_final(set.kind, example, text)) break;
+  }
+  return text;
+}
+
+double plain_log_probability(const Model& model, std::vector<TokenId> ids,
+                             const std::vector<TokenId>& continuation) {
+  double sum = 0;
+  for (const TokenId next : continuation) {
+    const torch::Tensor scores = torch::tensor(next_logits(model.weights, {ids}).front());
+    sum += scores.to(torch::kFloat64).log_softmax(0)[next].item<double>();
+    ids.push_back(next);
+  }
+  return sum;
+}
+
+}  // namespace
+
+TEST_CASE("generation is plain greedy decoding up to the answer") {
+  const Model model = tiny_model();
+  TaskSet set = random_choices();
+  EvaluationSettings settings{.prompt_template = "Q: {instruction}{input}\n", .max_new_tokens = 12};
+  settings.shots = {set.examples[0], set.examples[1]};
+  const std::string shots = worked_examples(settings.prompt_template, settings.shots);
+  std::int64_t right = 0;
+  std::vector<std::string> texts;
+  for (TaskExample& example : set.examples) {
+    texts.push_back(
+        plain_answer(model, set, example, shots + render(settings.prompt_template, example), 12));
+    const std::string answer = extract_answer(set.kind, example, texts.back());
+    if (texts.size() % 2 == 0 && !answer.empty()) example.answer = answer;
+    right += answer == example.answer ? 1 : 0;
+  }
+  REQUIRE(right > 0);
+  REQUIRE(right < 40);
+  for (const std::int64_t batch_tokens : {1, 100, 10000}) {
+    settings.batch_tokens = batch_tokens;
+    double share = 0;
+    const TaskScore score = evaluate(model, set, settings, [&](double done, std::int64_t) {
+      CHECK(done >= share);
+      share = done;
+    });
+    CHECK(share <= 1);
+    CHECK(score.examples == 40);
+    CHECK(score.right == right);
+    for (std::size_t i = 0; i < texts.size(); ++i) CHECK(score.verdicts[i].text == texts[i]);
+  }
+}
+
+TEST_CASE("likelihoods are those of the whole texts") {
+  const Model model = tiny_model("llama3-untied");
+  const TaskSet set = random_choices();
+  for (const OptionText text : {OptionText::option, OptionText::output}) {
+    std::vector<TaskScore> scores;
+    for (const std::int64_t batch_tokens : {1, 60, 10000}) {
+      scores.push_back(evaluate(model, set,
+                                {.prompt_template = "{instruction}{input}:\n",
+                                 .generate = false,
+                                 .likelihood = true,
+                                 .option_text = text,
+                                 .batch_tokens = batch_tokens},
+                                kNoStep));
+    }
+    for (std::size_t i = 0; i < 8; ++i) {
+      const TaskExample& example = set.examples[i];
+      const auto prompt = model.tokenizer->encode(example.instruction + ":\n", true);
+      std::vector<double> sums, means;
+      for (std::size_t option = 0; option < 3; ++option) {
+        const auto ids = model.tokenizer->encode(
+            text == OptionText::option ? example.options[option] : example.names[option]);
+        sums.push_back(plain_log_probability(model, prompt, ids));
+        means.push_back(sums.back() / static_cast<double>(ids.size()));
+      }
+      for (const TaskScore& score : scores) {
+        for (std::size_t option = 0; option < 3; ++option) {
+          CHECK(score.options[i].sum[option] == Approx(sums[option]).margin(1e-4));
+          CHECK(score.options[i].mean[option] == Approx(means[option]).margin(1e-4));
+        }
+        CHECK(score.options[i].by_sum == std::max_element(sums.begin(), sums.end()) - sums.begin());
+      }
+    }
+    CHECK(scores[0].right_by_sum == scores[2].right_by_sum);
+    CHECK(scores[0].right_by_mean == scores[2].right_by_mean);
+    std::int64_t right = 0;
+    for (const OptionVerdict& verdict : scores[0].options) right += verdict.by_mean == 0 ? 1 : 0;
+    CHECK(scores[0].right_by_mean == right);
+  }
+}
+
+TEST_CASE("templates keep what texts hold, and wrong ones are named") {
+  const TaskExample example{.instruction = "a {input} b", .input = "{instruction}", .output = "x"};
+  CHECK(render("<{instruction}|{input}|{x}>", example) == "<a {input} b|{instruction}|{x}>");
+  CHECK(prompt_template("Q: {instruction} {input}\\nA:", "deck:3") ==
+        "Q: {instruction} {input}\nA:");
+  CHECK(prompt_template("plain", "deck:3") == "{instruction}\n{input}\n");
+  CHECK_THAT(prompt_template("chat", "deck:3"),
+             Catch::Contains("<</SYS>>\n\n {instruction}\n{input}\n [/INST]"));
+  for (const char* wrong : {"", "{input}", "{instruction}{input}{input}"})
+    CHECK_THAT(input_error([&] { prompt_template(wrong, "deck:3"); }), Catch::Contains("deck:3"));
+  CHECK(worked_examples("{instruction}{input}:", {example}) == "a {input} b{instruction}: x\n\n");
+}
+
+TEST_CASE("training sees the output and its end, cut at the limit") {
+  const Model model = tiny_model();
+  const TaskSet set{.name = "s",
+                    .kind = TaskKind::text,
+                    .examples = {{.instruction = "cd", .output = "ab"},
+                                 {.instruction = "cd", .output = "abcdefgh"},
+                                 {.instruction = "cdefghijkl", .output = "ab"}}};
+  const TrainingExamples found = training_examples(model, set, "{instruction}{input}\n", 8);
+  REQUIRE(found.rows == std::vector<std::size_t>{0, 1});
+  CHECK(found.shortened == 1);
+  CHECK(found.examples[0].prompt == model.tokenizer->encode("cd\n", true));
+  std::vector<TokenId> answer = model.tokenizer->encode("ab");
+  answer.push_back(2);
+  CHECK(found.examples[0].answer == answer);
+  CHECK(found.examples[1].prompt.size() + found.examples[1].answer.size() == 8);
+}
+
+TEST_CASE("code is run only where that is allowed, options scored only where there are some") {
+  const Model model = tiny_model();
+  const TaskSet code{.name = "programs",
+                     .kind = TaskKind::code,
+                     .examples = {{.instruction = "ab", .output = "x", .tests = "assert False"}}};
+  CHECK_THAT(input_error([&] { evaluate(model, code, {}, kNoStep); }),
+             Catch::Contains("eval.allow_code_execution"));
+  CHECK_THAT(input_error([&] { evaluate(model, code, {.likelihood = true}, kNoStep); }),
+             Catch::Contains("no options"));
+  const TaskScore score =
+      evaluate(model, code, {.max_new_tokens = 3, .allow_code_execution = true}, kNoStep);
+  CHECK(score.right == 0);
+  CHECK_FALSE(score.verdicts.at(0).reason.empty());
+}

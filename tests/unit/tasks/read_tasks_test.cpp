@@ -1,0 +1,295 @@
+// The readers: every form by a small file, what is refused and how it is said, draws, and that the
+// real files' own outputs give their gold answers.
+#include "factsweep/tasks/read_tasks.hpp"
+
+#include <cstdlib>
+#include <fstream>
+#include <set>
+
+#include "catch.hpp"
+#include "factsweep/core/error.hpp"
+#include "factsweep/tasks/answer.hpp"
+#include "factsweep/tasks/evaluation.hpp"
+#include "tiny_model.hpp"
+
+using namespace factsweep;
+using namespace factsweep::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+class TaskFiles {
+ public:
+  fs::path write(const std::string& name, const std::string& text) {
+    std::ofstream(folder_ / name) << text;
+    return folder_ / name;
+  }
+
+ private:
+  TemporaryFolder folder_;
+};
+
+const char* const kChoice =
+    R"([{"instruction": "Please choose the correct answer to the question: Why: so?\n\nAnswer1: dry palms Answer2: wet: palms\n\nAnswer format: answer1/answer2", "input": "", "output": "the correct answer is answer2", "answer": "answer2"}])";
+
+fs::path real_data() {
+  const char* data = std::getenv("FACTSWEEP_DATA");
+  const char* source = std::getenv("FACTSWEEP_SOURCE");
+  return data != nullptr ? fs::path(data) : fs::path(source ? source : ".") / "../shared/data";
+}
+
+}  // namespace
+
+TEST_CASE("templated choices are taken apart") {
+  TaskFiles files;
+  const fs::path path = files.write("ARC-Easy.train.json", kChoice);
+  const TaskSet named = read_task_set(path);
+  CHECK(named.name == "ARC-Easy");
+  CHECK(named.kind == TaskKind::name);
+  const TaskExample& example = named.examples.at(0);
+  CHECK(example.options == std::vector<std::string>{"dry palms", "wet: palms"});
+  CHECK(example.names == std::vector<std::string>{"answer1", "answer2"});
+  CHECK(example.option_outputs ==
+        std::vector<std::string>{"the correct answer is answer1", "the correct answer is answer2"});
+  CHECK(example.gold() == 1);
+
+  const TaskSet letters = read_task_set(path, {.letters = true});
+  CHECK(letters.kind == TaskKind::letter);
+  CHECK(letters.examples.at(0).instruction ==
+        "Question: Why: so?\nA. dry palms\nB. wet: palms\nAnswer:");
+  CHECK(letters.examples.at(0).output == "B. wet: palms");
+  CHECK(letters.examples.at(0).answer == "B");
+}
+
+TEST_CASE("options that are their own names, and options in one line") {
+  TaskFiles files;
+  const TaskSet boolq = read_task_set(files.write(
+      "train.json",
+      R"([{"instruction": "Please answer the following question with true or false, question: do they?\n\nAnswer format: true/false", "input": "", "output": "the correct answer is false", "answer": "false"}])"));
+  CHECK(boolq.examples.at(0).options == std::vector<std::string>{"true", "false"});
+  CHECK(boolq.examples.at(0).gold() == 1);
+  const TaskSet grande = read_task_set(
+      files.write(
+          "w.json",
+          R"([{"instruction": "Please choose the correct answer to fill in the blank to complete the given sentence: Sarah _ so.\n\nOption1: Sarah Option2: Maria Answer format: option1/option2", "input": "", "output": "the correct answer is option2", "answer": "option2"}])"),
+      {.letters = true});
+  CHECK(grande.examples.at(0).instruction == "Question: Sarah _ so.\nA. Sarah\nB. Maria\nAnswer:");
+}
+
+TEST_CASE("PIQA takes its labels from the file beside, and is refused without them") {
+  TaskFiles files;
+  const std::string records =
+      R"({"goal": "Dry a cup", "sol1": "Wipe it", "sol2": "Wet it"}
+{"goal": "Wet a cup", "sol1": "Wipe it", "sol2": "Dip it"}
+)";
+  const fs::path path = files.write("valid.jsonl", records);
+  CHECK_THAT(input_error([&] { read_task_set(path); }), Catch::Contains("valid-labels.lst"));
+  files.write("valid-labels.lst", "0\n1\n");
+  const TaskSet set = read_task_set(path);
+  CHECK(set.examples.at(0).answer == "A");
+  CHECK(set.examples.at(1).answer == "B");
+  CHECK(set.examples.at(1).instruction == "Wet a cup\nA. Wipe it\nB. Dip it\nAnswer:");
+  files.write("valid-labels.lst", "0\n1\n0\n");
+  CHECK_THAT(input_error([&] { read_task_set(path); }), Catch::Contains("3 labels"));
+  files.write("valid-labels.lst", "0\n2\n");
+  CHECK_THAT(input_error([&] { read_task_set(path); }), Catch::Contains("labels.lst:2"));
+}
+
+TEST_CASE("word problems give numbers") {
+  TaskFiles files;
+  const TaskSet gsm8k = read_task_set(files.write(
+      "train.jsonl",
+      R"({"question": "How many?", "answer": "He has 2*600=<<2*600=1200>>1,200.\n#### 1,200"})"));
+  CHECK(gsm8k.examples.at(0).output == "He has 2*600=1,200.\n#### 1,200");
+  CHECK(gsm8k.examples.at(0).answer == "1200");
+  CHECK(gsm8k.examples.at(0).rationale == "He has 2*600=1,200.");
+  const TaskSet svamp = read_task_set(files.write(
+      "SVAMP.SVAMP.json",
+      R"([{"Body": "A pack costs 76", "sQuestion": "How much?", "lSolutions": 51.0}])"));
+  CHECK(svamp.examples.at(0).instruction ==
+        "Question: A pack costs 76. How much?\nLet's think step by step\nAnswer:");
+  CHECK(svamp.examples.at(0).answer == "51");
+  CHECK(read_task_set(files.write("AddSub.json", R"([{"sQuestion": "?", "lSolutions": ["43"]}])"))
+            .examples.at(0)
+            .output == "The answer is 43");
+  CHECK(read_task_set(files.write("m.json", R"([{"original_text": "?", "ans": "0.75"}])"))
+            .examples.at(0)
+            .answer == "0.75");
+  CHECK(read_task_set(
+            files.write("math.json",
+                        R"([{"instruction": "2+2?", "output": "It is 4.", "answer": 4.0}])"))
+            .kind == TaskKind::number);
+}
+
+TEST_CASE("a T0 file holds one set a data set; MBPP's splits can be chosen") {
+  TaskFiles files;
+  const fs::path t0 = files.write(
+      "t0.jsonl",
+      R"({"task": "ag_news_classify", "prompt": "P\n", "completion": "Business<|endoftext|>"}
+{"task": "adversarial_qa_dbert_based_on", "prompt": "P", "completion": "a"}
+{"task": "adversarial_qa_droberta_based_on", "prompt": "P", "completion": "two\nlines"}
+{"task": "of_my_own", "prompt": "P", "completion": "a"}
+{"task": "of_my_own", "prompt": "P", "completion": "<|endoftext|>"}
+{"task": "trec_trec1", "prompt": "P", "completion": " "}
+)");
+  const std::vector<TaskSet> sets = read_task_sets(t0);
+  REQUIRE(sets.size() == 3);
+  CHECK(sets[0].name == "ag_news");
+  CHECK(sets[0].examples.at(0).output == "Business");
+  CHECK(sets[1].name == "adversarial_qa");
+  CHECK(sets[1].examples.at(1).answer == "two lines");
+  CHECK(sets[2].name == "of_my_own");
+  CHECK(sets[2].examples.size() == 1);
+  CHECK(sets[2].left_out == 1);
+  CHECK(read_task_set(t0, {.part = "ag_news"}).examples.size() == 1);
+  CHECK_THAT(input_error([&] { read_task_set(t0); }), Catch::Contains("adversarial_qa"));
+  CHECK_THAT(input_error([&] { read_task_set(t0, {.part = "trec"}); }), Catch::Contains("empty"));
+  CHECK_THAT(input_error([&] { read_task_set(t0, {.part = "imdb"}); }),
+             Catch::Contains("no part 'imdb'") && Catch::Contains("of_my_own"));
+
+  const fs::path mbpp = files.write(
+      "mbpp.jsonl",
+      R"({"text": "Add.", "code": "def f(a):\r\n  return a", "task_id": 11, "test_setup_code": "", "test_list": ["assert f(1) == 1 "]}
+{"text": "Sub.", "code": "g = 1", "task_id": 601, "test_setup_code": "x = g", "test_list": ["assert x"]}
+)");
+  const TaskSet train = read_task_set(mbpp, {.part = "train"});
+  REQUIRE(train.examples.size() == 1);
+  CHECK(train.examples[0].tests == "x = g\nassert x\n");
+  CHECK(read_task_set(mbpp, {.part = "test"}).examples.at(0).output ==
+        "[BEGIN]\ndef f(a):\n  return a\n[DONE]");
+}
+
+TEST_CASE("instructions, prompts and pairs are free text") {
+  TaskFiles files;
+  CHECK(read_task_set(files.write("a.jsonl", R"({"prompt": "Why?", "answer": " So. "})"))
+            .examples.at(0)
+            .answer == "So.");
+  CHECK(read_task_set(
+            files.write("b.json", R"([{"instruction": "Do", "input": "x", "output": "y"}])"))
+            .examples.at(0)
+            .input == "x");
+  CHECK(
+      read_task_set(files.write("country-capital.json", R"([{"input": "Peru", "output": "Lima"}])"))
+          .examples.at(0)
+          .instruction == "Task: country capital");
+  CHECK(
+      read_task_set(
+          files.write(
+              "s.jsonl",
+              R"({"instruction": "Do", "instances": [{"input": "", "output": "1"}, {"input": "b", "output": "2"}]})"))
+          .examples.size() == 2);
+}
+
+TEST_CASE("what is wrong with a file is said with its place and key") {
+  TaskFiles files;
+  const auto error_of = [&](const std::string& text, const ReadTasksSettings& settings = {}) {
+    const fs::path path = files.write("x.json", text);
+    return input_error([&] { read_task_sets(path, settings); });
+  };
+  CHECK_THAT(error_of("{\"input\": \"a\", \"output\": \"b\"}\n{\"input\": \"a\"}\n"),
+             Catch::Contains("x.json:2") && Catch::Contains("pairs"));
+  CHECK_THAT(error_of(R"([{"input": "a", "output": "b"}, {"input": "a", "output": 3}])"),
+             Catch::Contains("record 2") && Catch::Contains("'output' that is not a text"));
+  CHECK_THAT(error_of(R"([{"input": "a", "output": " \n"}])"), Catch::Contains("empty 'output'"));
+  CHECK_THAT(error_of(R"([{"conversations": []}])"),
+             Catch::Contains("no known form") && Catch::Contains("goal, sol1, sol2"));
+  CHECK_THAT(error_of("[3]"), Catch::Contains("no JSON object"));
+  CHECK_THAT(error_of("[]"), Catch::Contains("holds no record"));
+  CHECK_THAT(error_of("{\"input\": \n"), Catch::Contains("x.json:1"));
+  CHECK_THAT(error_of(kChoice, {.form = "gsm8k"}), Catch::Contains("form 'gsm8k'"));
+  CHECK_THAT(error_of(kChoice, {.form = "choice"}), Catch::Contains("choices"));
+  CHECK_THAT(error_of(kChoice, {.part = "test"}), Catch::Contains("have no parts"));
+  CHECK_THAT(error_of(R"([{"question": "?", "answer": "5"}])", {.form = "gsm8k"}),
+             Catch::Contains("gsm8k"));
+  CHECK_THAT(error_of(R"([{"sQuestion": "?", "lSolutions": "many"}])"),
+             Catch::Contains("not one number"));
+  std::string other = kChoice;
+  other.replace(other.rfind("answer2"), 7, "answer5");
+  CHECK_THAT(error_of(other), Catch::Contains("'answer5'"));
+}
+
+TEST_CASE("draws are nested, without replacement, and keyed by seed and name") {
+  TaskSet set{.name = "s", .kind = TaskKind::text, .examples = {}};
+  for (int i = 0; i < 100; ++i)
+    set.examples.push_back({.instruction = std::to_string(i), .output = "x", .answer = "x"});
+  const auto members = [](const TaskSet& part) {
+    std::set<std::string> names;
+    for (const TaskExample& example : part.examples) names.insert(example.instruction);
+    return names;
+  };
+  const auto five = members(draw(set, 5, 7)), fifty = members(draw(set, 50, 7));
+  CHECK(five.size() == 5);
+  CHECK(fifty.size() == 50);
+  CHECK(std::includes(fifty.begin(), fifty.end(), five.begin(), five.end()));
+  CHECK(members(draw(set, 50, 8)) != fifty);
+  TaskSet other = set;
+  other.name = "t";
+  CHECK(members(draw(other, 50, 7)) != fifty);
+  CHECK(draw(set, 0, 7).examples.size() == 100);
+  CHECK_THROWS_AS(draw(set, 101, 7), InputError);
+
+  const TaskSplit split = hold_out(set, 30, 7);
+  std::set<std::string> both = members(split.train);
+  CHECK(both.size() == 70);
+  both.merge(members(split.test));
+  CHECK(both.size() == 100);
+  CHECK_THROWS_AS(hold_out(set, 100, 7), InputError);
+}
+
+TEST_CASE("in real files every output gives its gold answer", "[data]") {
+  const fs::path root = real_data();
+  if (!fs::exists(root / "arc")) {
+    WARN("skipped: no " << root.string() << "/arc; set FACTSWEEP_DATA to the data folder");
+    return;
+  }
+  const std::vector<std::pair<std::string, std::size_t>> files = {
+      {"arc/ARC-Easy.test.json", 2376},
+      {"arc/ARC-Challenge.train.json", 1119},
+      {"boolq/boolq.test.json", 3270},
+      {"piqa/valid.jsonl", 1838},
+      {"gsm8k/test.jsonl", 1319},
+      {"gsm8k/train.jsonl", 7473},
+      {"mbpp/mbpp.jsonl", 974},
+      {"llm_adapters_extra/openbookqa.test.json", 500},
+      {"llm_adapters_extra/social_i_qa.test.json", 1954},
+      {"llm_adapters_extra/winogrande.test.json", 1267},
+      {"llm_adapters_extra/AQuA.AQuA.json", 254},
+      {"llm_adapters_extra/AddSub.AddSub.json", 395},
+      {"llm_adapters_extra/MultiArith.MultiArith.json", 600},
+      {"llm_adapters_extra/SVAMP.SVAMP.json", 1000},
+      {"llm_adapters_extra/SingleEq.SingleEq.json", 508},
+      {"llm_adapters_extra/mawps.testset.json", 238},
+      {"function_vectors/abstractive/english-german.json", 5145},
+      {"instructions/alpaca_en_demo.json", 999},
+      {"instructions/self_instruct_seed_tasks.jsonl", 175},
+      {"instructions/dolly_prompts_small.jsonl", 151},
+  };
+  for (const auto& [name, count] : files) {
+    for (const bool letters : {false, true}) {
+      const TaskSet set = read_task_set(root / name, {.letters = letters});
+      INFO(name << ", letters " << letters);
+      CHECK(set.examples.size() == count);
+      std::size_t right = 0, options = 0, wanted = 0;
+      for (const TaskExample& example : set.examples) {
+        const std::string answer = extract_answer(set.kind, example, example.output);
+        right += set.kind == TaskKind::code ? answer == example.answer
+                                            : answer_matches(set.kind, example, answer);
+        wanted += example.options.size();
+        for (std::size_t i = 0; i < example.options.size(); ++i)
+          options +=
+              extract_answer(set.kind, example, example.option_outputs[i]) == example.names[i] &&
+              !example.options[i].empty();
+      }
+      CHECK(right == count);
+      CHECK(options == wanted);
+    }
+  }
+  CHECK(read_task_set(root / "mbpp/mbpp.jsonl", {.part = "test"}).examples.size() == 500);
+  // trec's 700 completions are all empty in this copy
+  CHECK(read_task_sets(root / "t0_tasks/t0_tasks.jsonl").size() == 32);
+  const TaskSet gsm8k = pick(read_task_set(root / "gsm8k/train.jsonl"), kGsm8kShots);
+  CHECK_THAT(gsm8k.examples.front().instruction, Catch::Contains("Angelo and Melanie"));
+  CHECK(gsm8k.name == "gsm8k");
+  const TaskSet mbpp = pick(read_task_set(root / "mbpp/mbpp.jsonl"), kMbppShots);
+  CHECK_THAT(mbpp.examples.back().answer, Catch::Contains("heap_queue_largest"));
+}
