@@ -3,9 +3,12 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "factsweep/adapter/lora.hpp"
+#include "factsweep/adapter/low_rank.hpp"
 #include "factsweep/core/error.hpp"
+#include "factsweep/model/dropout.hpp"
 #include "factsweep/model/transformer.hpp"
 
 namespace factsweep {
@@ -15,6 +18,26 @@ using torch::Tensor;
 
 constexpr std::size_t kSlots = 4;
 
+std::size_t index(std::int64_t layer, Slot slot) {
+  return static_cast<std::size_t>(layer) * kSlots + static_cast<std::size_t>(slot);
+}
+
+/// What the parts of `slot` add to y's rows from `row` on, given the same rows x of the input.
+/// Dropout is drawn anew for each module, as PEFT's modules do, so then there is no common product.
+void append_terms(const LoraSlot& slot, const Tensor& x, std::int64_t row, bool training,
+                  const std::optional<at::Generator>& generator, std::vector<LowRankTerm>& terms) {
+  const auto drops = [&](const LoraPart& part) { return training && part.dropout > 0; };
+  const bool shared = !std::all_of(slot.parts.begin(), slot.parts.end(), drops);
+  const Tensor h_NR = shared ? at::linear(x, slot.A) : Tensor();
+  for (const LoraPart& part : slot.parts) {
+    const Tensor h = drops(part) ? at::linear(dropout(x, part.dropout, generator),
+                                              slot.A.narrow(0, part.rank_first, part.rank))
+                                 : h_NR.narrow(1, part.rank_first, part.rank);
+    terms.push_back({h, part.B, row, part.first, part.scale});
+  }
+}
+
+/// Adapters that all rows share: their sum.
 class LoraHook : public LinearHook {
  public:
   LoraHook(std::int64_t layers, std::span<const LoraAdapter> adapters, bool training)
@@ -28,14 +51,12 @@ class LoraHook : public LinearHook {
   Tensor apply(std::int64_t layer, Slot slot, const Tensor& x, const Tensor& y) const override {
     const LoraSlot& adapted = slots_[index(layer, slot)];
     if (adapted.parts.empty()) return y;
-    return torch::GradMode::is_enabled() ? differentiable(adapted, x, y) : in_place(adapted, x, y);
+    std::vector<LowRankTerm> terms;
+    append_terms(adapted, x, 0, training_, std::nullopt, terms);
+    return add_low_rank(y, terms);
   }
 
  private:
-  static std::size_t index(std::int64_t layer, Slot slot) {
-    return static_cast<std::size_t>(layer) * kSlots + static_cast<std::size_t>(slot);
-  }
-
   static void add(LoraSlot& sum, const LoraSlot& slot) {
     if (sum.parts.empty()) {
       sum = slot;
@@ -46,60 +67,40 @@ class LoraHook : public LinearHook {
       sum.parts.push_back(std::move(part));
     }
     sum.A = torch::cat({sum.A, slot.A});
-    std::stable_sort(sum.parts.begin(), sum.parts.end(),
-                     [](const LoraPart& a, const LoraPart& b) { return a.first < b.first; });
-  }
-
-  /// The output's own rows take the products: no copy of y.
-  static Tensor in_place(const LoraSlot& slot, const Tensor& x, const Tensor& y) {
-    const Tensor h_NR = at::linear(x, slot.A);
-    for (const LoraPart& part : slot.parts) {
-      y.narrow(1, part.first, part.rows)
-          .addmm_(h_NR.narrow(1, part.rank_first, part.rank), part.B.t(), 1, part.scale);
-    }
-    return y;
-  }
-
-  bool drops(const LoraPart& part) const { return training_ && part.dropout > 0; }
-
-  /// What the B of `part` multiplies. Dropout is drawn anew for each module, as PEFT's modules do,
-  /// so then there is no common product.
-  Tensor input_of(const LoraSlot& slot, const LoraPart& part, const Tensor& x,
-                  const Tensor& h_NR) const {
-    if (!drops(part)) return h_NR.narrow(1, part.rank_first, part.rank);
-    return at::linear(torch::dropout(x, part.dropout, /*train=*/true),
-                      slot.A.narrow(0, part.rank_first, part.rank));
-  }
-
-  /// y is cut at the modules' borders once: a gradient for each cut of its own would be as large as
-  /// y.
-  Tensor differentiable(const LoraSlot& slot, const Tensor& x, const Tensor& y) const {
-    const bool shared = std::any_of(slot.parts.begin(), slot.parts.end(),
-                                    [&](const LoraPart& part) { return !drops(part); });
-    const Tensor h_NR = shared ? at::linear(x, slot.A) : Tensor();
-    std::vector<std::int64_t> sizes;
-    std::int64_t end = 0;
-    for (const LoraPart& part : slot.parts) {
-      if (part.first < end) continue;  // rows of the part before, by another adapter
-      if (part.first > end) sizes.push_back(part.first - end);
-      sizes.push_back(part.rows);
-      end = part.first + part.rows;
-    }
-    if (end < y.size(1)) sizes.push_back(y.size(1) - end);
-    std::vector<Tensor> pieces = y.split_with_sizes(sizes, 1);
-    std::int64_t first = 0;
-    auto part = slot.parts.begin();
-    for (std::size_t i = 0; i < pieces.size(); first += sizes[i++]) {
-      for (; part != slot.parts.end() && part->first == first; ++part) {
-        pieces[i] =
-            at::addmm(pieces[i], input_of(slot, *part, x, h_NR), part->B.t(), 1, part->scale);
-      }
-    }
-    return pieces.size() == 1 ? pieces.front() : torch::cat(pieces, 1);
   }
 
   std::vector<LoraSlot> slots_;
   const bool training_;
+};
+
+/// Adapters that each have rows of their own: products as large as the adapter's rows, none of them
+/// padded.
+class RowHook : public LinearHook {
+ public:
+  RowHook(std::int64_t layers, const std::vector<RowShare>& shares)
+      : users_(static_cast<std::size_t>(layers) * kSlots), shares_(shares) {
+    for (std::size_t i = 0; i < shares_.size(); ++i) {
+      for (const LoraSlot& slot : shares_[i].adapter.slots())
+        users_[index(slot.layer, slot.slot)].emplace_back(i, slot);
+    }
+  }
+
+  Tensor apply(std::int64_t layer, Slot slot, const Tensor& x, const Tensor& y) const override {
+    const auto& users = users_[index(layer, slot)];
+    if (users.empty()) return y;
+    const std::vector<std::int64_t> sizes = row_counts(shares_, x.size(0));
+    const std::vector<Tensor> rows = x.split_with_sizes(sizes, 0);
+    std::vector<std::int64_t> first(sizes.size());
+    std::exclusive_scan(sizes.begin(), sizes.end(), first.begin(), std::int64_t{0});
+    std::vector<LowRankTerm> terms;
+    for (const auto& [i, adapted] : users)
+      append_terms(adapted, rows[i], first[i], true, shares_[i].generator, terms);
+    return add_low_rank(y, terms);
+  }
+
+ private:
+  std::vector<std::vector<std::pair<std::size_t, LoraSlot>>> users_;  // by layer and slot
+  const std::vector<RowShare> shares_;
 };
 
 /// The adapter's biases in place of the base's; a tensor of several modules is put together anew.
@@ -117,6 +118,30 @@ void replace_biases(Weights& weights, const LoraAdapter& adapter) {
 }
 
 }  // namespace
+
+std::vector<std::int64_t> row_counts(const std::vector<RowShare>& shares, std::int64_t rows) {
+  std::vector<std::int64_t> tokens, wanted;
+  for (const RowShare& share : shares) {
+    tokens.push_back(share.tokens);
+    wanted.push_back(share.wanted);
+  }
+  const bool all = std::accumulate(tokens.begin(), tokens.end(), std::int64_t{0}) == rows;
+  require(all || std::accumulate(wanted.begin(), wanted.end(), std::int64_t{0}) == rows,
+          "row_counts: neither the shares' tokens nor their wanted rows");
+  return all ? tokens : wanted;
+}
+
+Weights with_row_adapters(const Weights& base, const std::vector<RowShare>& shares) {
+  require(base.adapter == nullptr, "with_row_adapters: the model has adapters already");
+  for (const RowShare& share : shares) {
+    require(share.adapter.dtype() == base.embedding.scalar_type() &&
+                share.adapter.config().bias == LoraBias::none,
+            "with_row_adapters: adapters in the base's dtype, and none with biases");
+  }
+  Weights adapted = base;
+  adapted.adapter = std::make_shared<RowHook>(base.config.layers, shares);
+  return adapted;
+}
 
 Weights with_adapters(const Weights& base, std::span<const LoraAdapter> adapters, bool training) {
   require(base.adapter == nullptr, "with_adapters: the model has adapters already");

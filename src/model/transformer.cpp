@@ -11,6 +11,7 @@
 #include "attention_mask.hpp"
 #include "factsweep/core/error.hpp"
 #include "fused.hpp"
+#include "fused_training.hpp"
 #include "rope.hpp"
 
 namespace factsweep {
@@ -41,6 +42,7 @@ Tensor rotate(const Tensor& x, const Rotation& r, bool interleaved) {
 /// transformers does.
 Tensor rms_norm(const Tensor& x, const Tensor& gain, double epsilon) {
   if (fused::applies(x) && x.dim() == 2) return fused::rms_norm(x, gain, epsilon);
+  if (fused::trains(x) && x.dim() == 2) return fused::training_rms_norm(x, gain, epsilon);
   if (x.scalar_type() == torch::kFloat32) return at::rms_norm(x, {x.size(-1)}, gain, epsilon);
   const Tensor wide = x.to(torch::kFloat32);
   return (wide * torch::rsqrt(wide.square().mean(-1, true) + epsilon)).to(x.scalar_type()) * gain;
@@ -83,6 +85,7 @@ Tensor activate(Activation activation, const Tensor& x) {
 Tensor gate(const ModelConfig& c, const Tensor& up) {
   if (!c.gated) return activate(c.activation, up);
   if (c.activation == Activation::silu && fused::applies(up)) return fused::silu_times(up);
+  if (c.activation == Activation::silu && fused::trains(up)) return fused::training_silu_times(up);
   const std::vector<Tensor> parts = up.chunk(2, 1);
   return activate(c.activation, parts[0]) * parts[1];
 }
@@ -151,10 +154,6 @@ Tensor attend(const ModelConfig& c, const Tensor& q, const Tensor& k, const Tens
   return torch::matmul(weights.to(v.scalar_type()), values);
 }
 
-Tensor drop(const Tensor& x, double p) {
-  return p > 0 ? torch::dropout(x, p, /*train=*/true) : x;
-}
-
 /// One pass of packed tokens through the layers.
 class Pass {
  public:
@@ -196,7 +195,7 @@ class Pass {
       x = x + torch::embedding(w_.positions, tokens_.positions_N + c_.position_offset);
     }
     if (c_.embedding_norm) x = normalize(c_, w_.norm_embedding, x);
-    return drop(x, options_.dropout);
+    return drop(x);
   }
 
   /// Linear `slot` of layer `i`, and what the model's adapter and then the hook make of it.
@@ -213,6 +212,11 @@ class Pass {
     if (!added.defined()) return normalize(c_, norm, x_);
     if (c_.norm == NormKind::rms && fused::applies(x_))
       return fused::add_rms_norm(x_, added, norm.gain, c_.norm_epsilon);
+    if (c_.norm == NormKind::rms && fused::trains(x_)) {
+      Tensor normed;
+      std::tie(x_, normed) = fused::training_add_rms_norm(x_, added, norm.gain, c_.norm_epsilon);
+      return normed;
+    }
     x_ = x_ + added;
     return normalize(c_, norm, x_);
   }
@@ -239,9 +243,11 @@ class Pass {
     if (c_.residual != Residual::sequential) pending_ = attended + pending_;
   }
 
+  Tensor drop(const Tensor& x) const { return options_.drop ? options_.drop(x) : x; }
+
   /// What a residual branch adds.
   Tensor branch(const Tensor& y, const Norm& behind) const {
-    return drop(c_.branch_norms ? normalize(c_, behind, y) : y, options_.dropout);
+    return drop(c_.branch_norms ? normalize(c_, behind, y) : y);
   }
 
   /// Queries, keys and values [N, heads, E].
@@ -254,11 +260,15 @@ class Pass {
     return parts;
   }
 
-  bool can_fuse(std::int64_t i, const Tensor& qkv) const {
-    return fused::applies(qkv) && tokens_.longest <= kShort && mask_.is_plain(i) &&
-           !c_.qkv_per_head && !c_.head_norms && !c_.rotary_interleaved && !c_.scale_by_layer &&
-           c_.attention_softcap == 0 &&
+  /// Whether layer i is what the fused paths compute.
+  bool is_common(std::int64_t i) const {
+    return mask_.is_plain(i) && !c_.qkv_per_head && !c_.head_norms && !c_.rotary_interleaved &&
+           !c_.scale_by_layer && c_.attention_softcap == 0 &&
            c_.attention_scale == 1 / std::sqrt(static_cast<double>(c_.head_size));
+  }
+  bool has_no_context() const {
+    return !options_.context.has_prefix() && !options_.context.has_past() &&
+           options_.keep == nullptr;
   }
 
   Tensor fused_attention(std::int64_t i, Tensor& qkv, const Rotation& turn) {
@@ -276,7 +286,13 @@ class Pass {
   Tensor attention(std::int64_t i, const Tensor& x_ND) {
     const Rotation& turn = c_.window_rope && c_.window(i) > 0 ? window_turn_ : turn_;
     Tensor qkv = apply(i, Slot::qkv, x_ND);
-    if (can_fuse(i, qkv)) return fused_attention(i, qkv, turn);
+    if (is_common(i)) {
+      if (fused::applies(qkv) && tokens_.longest <= kShort) return fused_attention(i, qkv, turn);
+      if (fused::trains(qkv) && has_no_context()) {
+        return fused::training_attention(qkv, c_, tokens_,
+                                         c_.position == PositionKind::rotary ? &turn : nullptr);
+      }
+    }
     std::vector<Tensor> parts = heads(qkv);
     if (c_.head_norms) {
       parts[0] = normalize(c_, w_.layers[i].norm_query, parts[0]);
@@ -368,6 +384,14 @@ Tensor logits(const Weights& weights, const Tensor& hidden_RD) {
   const Tensor scores = nn::linear(hidden_RD, weights.head, weights.head_bias);
   const double cap = weights.config.logit_softcap;
   return cap > 0 ? soft_cap(scores, cap).to(scores.scalar_type()) : scores;
+}
+
+Tensor cross_entropy(const Weights& weights, const Tensor& hidden_RD, const Tensor& targets_R) {
+  const bool frozen = !weights.head.requires_grad() && !weights.head_bias.defined();
+  if (frozen && weights.config.logit_softcap == 0 && fused::trains(hidden_RD))
+    return fused::training_cross_entropy(hidden_RD, weights.head, targets_R);
+  return nn::cross_entropy(logits(weights, hidden_RD).to(torch::kFloat32), targets_R,
+                           nn::CrossEntropyFuncOptions().reduction(torch::kNone));
 }
 
 }  // namespace factsweep

@@ -2,13 +2,23 @@
 
 #include <string>
 
+#include "factsweep/core/error.hpp"
+
 namespace factsweep {
 
 Trainee Trainee::full(const Weights& base) {
-  const auto copy = std::make_shared<Weights>(base.clone(base.embedding.scalar_type(), true));
+  return full(base.clone(torch::kFloat32), base.embedding.scalar_type());
+}
+
+Trainee Trainee::full(const Weights& masters, torch::Dtype dtype) {
+  require(masters.embedding.scalar_type() == torch::kFloat32, "masters are float32");
+  const auto copy =
+      std::make_shared<Weights>(dtype == torch::kFloat32 ? masters : masters.clone(dtype));
   Trainee trainee;
+  trainee.masters = masters.parameters();
   for (const torch::Tensor& parameter : copy->parameters())
-    trainee.leaves.emplace_back(std::to_string(trainee.leaves.size()), parameter);
+    trainee.leaves.emplace_back(std::to_string(trainee.leaves.size()),
+                                parameter.requires_grad_(true));
   trainee.model = [copy](bool) { return copy; };
   return trainee;
 }

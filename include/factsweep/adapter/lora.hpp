@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -110,5 +111,19 @@ std::vector<std::pair<std::string, std::vector<std::int64_t>>> adapter_shapes(
 /// adapter carries biases. Slots that no adapter adapts cost nothing.
 Weights with_adapters(const Weights& base, std::span<const LoraAdapter> adapters,
                       bool training = false);
+
+/// The rows of a training pass that are one adapter's own; shares follow each other.
+struct RowShare {
+  LoraAdapter adapter;
+  std::int64_t tokens = 0, wanted = 0;     // packed tokens, and those of ForwardOptions::rows_R
+  std::optional<at::Generator> generator;  // of its dropout
+};
+
+/// How many of a tensor's rows belong to each share: of all packed tokens, or of the wanted ones.
+std::vector<std::int64_t> row_counts(const std::vector<RowShare>& shares, std::int64_t rows);
+
+/// `base` for a pass in training that several adapters share, each on rows of its own. Nothing is
+/// copied. The adapters carry no biases.
+Weights with_row_adapters(const Weights& base, const std::vector<RowShare>& shares);
 
 }  // namespace factsweep

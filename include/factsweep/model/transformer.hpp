@@ -9,6 +9,7 @@
 #include <torch/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -78,8 +79,9 @@ struct ForwardOptions {
   Context context = {};
   torch::Tensor rows_R = {};  // rows whose output is wanted; undefined: all
   std::vector<LayerCache>* keep =
-      nullptr;                       // receives keys and values of the new tokens, [B, G, T, E]
-  double dropout = 0;                // on the embeddings and on both residual branches
+      nullptr;  // receives keys and values of the new tokens, [B, G, T, E]
+  /// Dropout on the embeddings [N, D] and on both residual branches; empty: none.
+  std::function<torch::Tensor(const torch::Tensor&)> drop = {};
   const LinearHook* hook = nullptr;  // asked behind every linear of a layer
   /// A part of the layers: from `first_layer`, which `entering_ND` enters in place of the embedded
   /// tokens, to before `end_layer` (-1: to the end).
@@ -94,5 +96,9 @@ torch::Tensor hidden_states(const Weights& weights, const PackedTokens& tokens,
 
 /// Vocabulary projection in the weights' dtype, with the head's bias and softcap: [R, V].
 torch::Tensor logits(const Weights& weights, const torch::Tensor& hidden_RD);
+
+/// -log softmax(logits)[target] of each row, [R] float32; targets int64.
+torch::Tensor cross_entropy(const Weights& weights, const torch::Tensor& hidden_RD,
+                            const torch::Tensor& targets_R);
 
 }  // namespace factsweep

@@ -16,9 +16,18 @@ struct Trainee {
   /// The model with these leaves, for one pass; in `training` with the adapter's dropout.
   std::function<std::shared_ptr<const Weights>(bool training)> model;
 
+  /// What the last pass of model(true) adds to the loss, a mean over that pass's tokens; empty:
+  /// nothing.
+  std::function<torch::Tensor()> penalty = {};
+
   std::string settings = {};  // what else decides the training: a checkpoint compares it
 
+  /// Float32 values of the leaves, which training changes in place; empty: made from the leaves.
+  std::vector<torch::Tensor> masters = {};
+
   static Trainee full(const Weights& base);
+  /// Trains `masters` (float32) itself; passes in `dtype`.
+  static Trainee full(const Weights& masters, torch::Dtype dtype);
   /// Trains a copy of `start` in base's dtype.
   static Trainee lora(const Weights& base, const LoraAdapter& start);
 };

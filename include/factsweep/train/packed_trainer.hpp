@@ -1,0 +1,69 @@
+// Many LoRA trainings beside one frozen base, each with its own data, rate, seed and length: the
+// rows of all of them end to end in one forward and backward. The base's products are taken once
+// over all rows, an adapter's on its own rows; no gradient of a frozen weight is ever taken.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "factsweep/adapter/lora.hpp"
+#include "factsweep/train/course.hpp"
+
+namespace factsweep {
+
+/// What Trainer would train alone: the result is the same.
+struct PackedMember {
+  LoraAdapter start;
+  std::vector<Example> examples;
+  TrainSettings settings;
+};
+
+class PackedTrainer {
+ public:
+  /// A pass takes microbatches of as many members as fit into `pass_tokens` tokens, which changes
+  /// no result. `base` is shared and never written. InputError: an adapter that trains biases.
+  PackedTrainer(const Weights& base, std::vector<PackedMember> members,
+                std::int64_t pass_tokens = 4096);
+
+  std::size_t members() const { return members_.size(); }
+  const Course& course(std::size_t member) const { return members_[member].course; }
+  /// Why a member was dropped; empty: it was not.
+  const std::string& failure(std::size_t member) const { return members_[member].failure; }
+  /// Whether a member has a step left and has not been dropped.
+  bool is_active(std::size_t member) const;
+  bool is_done() const;
+
+  /// One optimizer step of every active member. A member whose loss is not finite keeps the weights
+  /// that it had and is dropped; the others do not notice. Returns each member's loss, without
+  /// tokens where it made no step.
+  std::vector<StepLoss> step();
+
+  /// A member as it is now: a float32 copy, and the base with it in the working dtype (shares
+  /// storage with the trainer).
+  LoraAdapter adapter(std::size_t member) const;
+  Weights weights(std::size_t member) const;
+
+  /// All members; `extra` is the caller's own state. Atomic. EnvironmentError.
+  void save(const std::filesystem::path& file, const NamedTensors& extra) const;
+  /// Restores what save() wrote; returns the extras. Nothing (and no change) when the file is
+  /// absent, damaged, or any member's of another run.
+  std::optional<SafetensorsReader> restore(const std::filesystem::path& file);
+
+ private:
+  struct Member {
+    LoraAdapter adapter;  // its parameters are the course's leaves
+    Course course;
+    std::string failure = {};
+  };
+  struct Microbatch;
+  void accumulate(std::vector<Microbatch>& pass);
+
+  const Weights base_;
+  const std::int64_t pass_tokens_;
+  std::vector<Member> members_;
+};
+
+}  // namespace factsweep

@@ -1,0 +1,142 @@
+// moe.json and moe.safetensors.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <torch/torch.h>
+
+#include <map>
+
+#include "factsweep/core/error.hpp"
+#include "factsweep/core/file.hpp"
+#include "layout.hpp"
+
+namespace factsweep {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+using torch::Tensor;
+
+constexpr const char* kConfigFile = "moe.json";
+constexpr const char* kTensorFile = "moe.safetensors";
+constexpr const char* kType = "factsweep mixture of LoRA experts";
+
+struct Config {
+  std::vector<std::string> names;
+  std::int64_t top_k = 0;
+  double dropout = 0;
+  std::vector<ExpertModule> modules;
+};
+
+/// What keeps a file from being used, as one sentence; empty: nothing.
+std::string fault(const Config& config) {
+  const std::size_t count = config.names.size();
+  if (config.modules.empty()) return "'modules' is empty";
+  if (config.top_k < 1 || config.top_k > static_cast<std::int64_t>(count))
+    return fmt::format("top_k = {} is outside [1, {}]", config.top_k, count);
+  if (!(config.dropout >= 0 && config.dropout < 1))
+    return fmt::format("dropout = {} is outside [0, 1)", config.dropout);
+  for (const ExpertModule& module : config.modules) {
+    if (module.ranks.size() != count || module.scales.size() != count)
+      return fmt::format("'{}' needs a rank and a scale for each of {} experts", module.name,
+                         count);
+    for (const std::int64_t rank : module.ranks) {
+      if (rank < 1 || rank > 1 << 16)
+        return fmt::format("'{}' has an expert of rank {}", module.name, rank);
+    }
+  }
+  return "";
+}
+
+Config parse(const std::string& text, const std::string& where) {
+  Config config;
+  try {
+    const Json json = Json::parse(text);
+    if (json.at("type") != kType)
+      throw InputError(fmt::format("{}: 'type' is not \"{}\".", where, kType));
+    config.names = json.at("experts").get<std::vector<std::string>>();
+    config.top_k = json.at("top_k").get<std::int64_t>();
+    config.dropout = json.at("dropout").get<double>();
+    for (const auto& [name, module] : json.at("modules").items()) {
+      config.modules.push_back({name, module.at("ranks").get<std::vector<std::int64_t>>(),
+                                module.at("scales").get<std::vector<double>>()});
+    }
+  } catch (const nlohmann::json::exception& error) {
+    throw InputError(fmt::format("{}: {}.", where, error.what()));
+  }
+  const std::string reason = fault(config);
+  if (!reason.empty()) throw InputError(fmt::format("{}: {}.", where, reason));
+  return config;
+}
+
+/// Copies `tensors` to the places of the same names. `where` begins messages.
+void fill(const NamedTensors& places, const NamedTensors& tensors, const std::string& where) {
+  std::map<std::string, Tensor> left(tensors.begin(), tensors.end());
+  for (const auto& [name, place] : places) {
+    const auto found = left.extract(name);
+    if (found.empty()) {
+      throw InputError(fmt::format("{}: the tensor '{}' is missing, which {} asks for.", where,
+                                   name, kConfigFile));
+    }
+    const Tensor& tensor = found.mapped();
+    if (tensor.sizes() != place.sizes() || !tensor.is_floating_point()) {
+      throw InputError(fmt::format(
+          "{}: the tensor '{}' is [{}], {} and this base model need [{}] of real numbers.", where,
+          name, fmt::join(tensor.sizes(), ", "), kConfigFile, fmt::join(place.sizes(), ", ")));
+    }
+    place.copy_(tensor);
+  }
+  if (!left.empty()) {
+    throw InputError(
+        fmt::format("{}: the tensor '{}' belongs to no module of {} ({} such "
+                    "tensors).",
+                    where, left.begin()->first, kConfigFile, left.size()));
+  }
+}
+
+}  // namespace
+
+std::string MoeAdapter::json() const {
+  Json json = {{"type", kType}, {"experts", names_}, {"top_k", top_k_}, {"dropout", dropout_}};
+  Json& modules = json["modules"] = Json::object();
+  for (const MoeSlot& slot : slots_) {
+    for (const MoePart& part : slot.parts)
+      modules[part.module] = {{"ranks", part.ranks}, {"scales", part.scales}};
+  }
+  return json.dump(2) + "\n";
+}
+
+MoeAdapter MoeAdapter::of(const std::string& config_json, const NamedTensors& tensors,
+                          const Weights& base, const std::string& config_place,
+                          const std::string& tensor_place) {
+  Config config = parse(config_json, config_place);
+  MoeAdapter moe;
+  moe.slots_ = expert_slots(config.modules, base, config_place);
+  moe.names_ = std::move(config.names);
+  moe.top_k_ = config.top_k;
+  moe.dropout_ = config.dropout;
+  torch::NoGradGuard no_grad;
+  fill(moe.named(), tensors, tensor_place);
+  return moe;
+}
+
+MoeAdapter MoeAdapter::load(const fs::path& directory, const Weights& base) {
+  const fs::path config = directory / kConfigFile, file = directory / kTensorFile;
+  const std::string text = read_file(config);
+  const SafetensorsReader reader(file);
+  NamedTensors tensors;
+  for (const std::string& name : reader.names()) tensors.emplace_back(name, reader.view(name));
+  return of(text, tensors, base, config.string(), file.string());
+}
+
+void MoeAdapter::save(const fs::path& directory) const {
+  std::error_code failed;
+  fs::create_directories(directory, failed);
+  if (failed) {
+    throw EnvironmentError(
+        fmt::format("{}: cannot create the folder: {}.", directory.string(), failed.message()));
+  }
+  write_file(directory / kConfigFile, json());
+  write_safetensors(directory / kTensorFile, named(), {});
+}
+
+}  // namespace factsweep

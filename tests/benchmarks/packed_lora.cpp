@@ -1,0 +1,63 @@
+// factsweep's side of packed_lora.py: trains the adapters of a job file together. For each line of
+// standard input, a number of steps, it writes one line: the seconds, and every member's mean
+// losses.
+#include <chrono>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "factsweep/core/file.hpp"
+#include "factsweep/train/packed_trainer.hpp"
+
+using namespace factsweep;
+
+namespace {
+
+TrainSettings settings_of(const nlohmann::json& job) {
+  const nlohmann::json& given = job.at("settings");
+  TrainSettings settings;
+  settings.learning_rate = given.at("learning_rate");
+  settings.beta1 = given.at("beta1");
+  settings.beta2 = given.at("beta2");
+  settings.epsilon = given.at("epsilon");
+  settings.weight_decay = given.at("weight_decay");
+  settings.batch_size = job.at("batch");
+  settings.epochs = 1 << 20;
+  settings.dropout = 0;
+  return settings;
+}
+
+PackedTrainer trainer_of(const nlohmann::json& job) {
+  const Weights base = Weights::load(job.at("model").get<std::string>(),
+                                     parse_dtype(job.at("dtype").get<std::string>()), torch::kCPU);
+  std::vector<PackedMember> members;
+  for (const nlohmann::json& adapter : job.at("adapters")) {
+    std::vector<Example> examples;
+    for (const nlohmann::json& example : adapter.at("examples"))
+      examples.push_back({example[0], example[1]});
+    members.push_back({LoraAdapter::load(adapter.at("directory").get<std::string>(), base),
+                       std::move(examples), settings_of(job)});
+  }
+  return PackedTrainer(base, std::move(members), job.value("pass_tokens", 4096));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::cerr << "usage: packed_lora JOB.json\n";
+    return 2;
+  }
+  PackedTrainer trainer = trainer_of(read_json(argv[1]));
+  int steps = 0;
+  while (std::cin >> steps) {
+    std::vector<std::vector<double>> losses(trainer.members());
+    const auto started = std::chrono::steady_clock::now();
+    for (int step = 0; step < steps; ++step) {
+      const std::vector<StepLoss> found = trainer.step();
+      for (std::size_t i = 0; i < found.size(); ++i)
+        losses[i].push_back(found[i].sum / static_cast<double>(found[i].answer_tokens));
+    }
+    const std::chrono::duration<double> time = std::chrono::steady_clock::now() - started;
+    std::cout << nlohmann::json{{"seconds", time.count()}, {"losses", losses}} << std::endl;
+  }
+}
