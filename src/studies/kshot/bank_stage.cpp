@@ -1,0 +1,179 @@
+// Stages of the bank: adapters trained together, adapters that users bring, how alike they are.
+#include <fmt/format.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+
+#include "../tensors.hpp"
+#include "factsweep/core/random.hpp"
+#include "factsweep/selection/diversity.hpp"
+#include "factsweep/studies/common_options.hpp"
+#include "factsweep/tasks/prompt.hpp"
+#include "factsweep/train/packed_trainer.hpp"
+#include "stage_run.hpp"
+
+namespace factsweep::kshot {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// Mean losses by epoch, of every member of a packed training.
+struct Curves {
+  torch::Tensor loss;  // float64 [member, epoch], NaN where there is none
+  torch::Tensor sums;  // [member, 2]: loss and answer tokens of the epoch under way
+
+  Curves(std::size_t members, std::int64_t epochs)
+      : loss(torch::full({static_cast<std::int64_t>(members), epochs},
+                         std::numeric_limits<double>::quiet_NaN(), torch::kFloat64)),
+        sums(torch::zeros({static_cast<std::int64_t>(members), 2}, torch::kFloat64)) {}
+
+  void add(std::int64_t member, const StepLoss& step, const Course& course) {
+    if (step.tokens == 0) return;
+    double* sum = sums.data_ptr<double>() + 2 * member;
+    sum[0] += step.sum;
+    sum[1] += static_cast<double>(step.answer_tokens);
+    if (course.steps_done() % course.steps_per_epoch() != 0) return;
+    loss[member][course.steps_done() / course.steps_per_epoch() - 1] = sum[0] / sum[1];
+    sum[0] = sum[1] = 0;
+  }
+  NamedTensors named() const { return {{"loss", loss}, {"sums", sums}}; }
+  void restore(const SafetensorsReader& saved) {
+    loss = saved.view("loss").clone();
+    sums = saved.view("sums").clone();
+  }
+};
+
+/// As train_to_end() does for one training.
+void train_all(PackedTrainer& trainer, Curves& curves, Workbench& bench, double interval) {
+  const std::filesystem::path file =
+      bench.checkpoint_stem().empty() ? "" : bench.checkpoint_stem() + ".safetensors";
+  if (!file.empty()) {
+    if (const auto saved = trainer.restore(file)) curves.restore(*saved);
+  }
+  std::int64_t steps = 0;
+  for (std::size_t i = 0; i < trainer.members(); ++i) steps += trainer.course(i).steps();
+  Clock::time_point last_save = Clock::now();
+  const auto save = [&] {
+    if (!file.empty()) trainer.save(file, curves.named());
+    last_save = Clock::now();
+  };
+  while (!trainer.is_done()) {
+    const std::vector<StepLoss> losses = trainer.step();
+    std::int64_t done = 0, tokens = 0;
+    for (std::size_t i = 0; i < losses.size(); ++i) {
+      curves.add(static_cast<std::int64_t>(i), losses[i], trainer.course(i));
+      done += trainer.course(i).steps_done();
+      tokens += 3 * losses[i].tokens;
+    }
+    try {
+      bench.step(static_cast<double>(done) / static_cast<double>(steps), tokens);
+    } catch (const StopRequested&) {
+      save();
+      throw;
+    }
+    if (interval > 0 && std::chrono::duration<double>(Clock::now() - last_save).count() > interval)
+      save();
+  }
+  std::error_code ignored;
+  if (!file.empty()) std::filesystem::remove(file, ignored);
+}
+
+}  // namespace
+
+void StageRun::bank() {
+  const auto members = get<std::vector<std::size_t>>("adapters");
+  std::vector<PackedMember> trained;
+  for (const std::size_t i : members) {
+    const BankEntry& entry = sets_.bank[i];
+    PackedMember member;
+    member.settings = train_settings(deck_);
+    member.settings.learning_rate = deck_.real("bank.learning_rate");
+    if (deck_.text("train.schedule") == "cosine") member.settings.final_learning_rate = 0;
+    member.settings.epochs = deck_.integer("bank.epochs");
+    member.settings.seed = hash_words({hash_text("bank"), hash_text(entry.name),
+                                       static_cast<std::uint64_t>(deck_.integer("bank.seed"))});
+    member.start = LoraAdapter::create(lora_config(deck_), base_.weights, member.settings.seed,
+                                       lora_place(deck_));
+    member.examples =
+        training_examples(base_, entry.set, prompts(), deck_.integer("kshot.longest")).examples;
+    if (member.examples.empty())
+      throw InputError(
+          fmt::format("{}: the prompts of all examples are longer than "
+                      "kshot.longest = {} tokens.",
+                      entry.name, deck_.integer("kshot.longest")));
+    trained.push_back(std::move(member));
+  }
+  PackedTrainer trainer(base_.weights, std::move(trained),
+                        deck_.integer("train.microbatch_tokens"));
+  Curves curves(members.size(), deck_.integer("bank.epochs"));
+  train_all(trainer, curves, bench_, deck_.seconds("run.checkpoint_interval"));
+  for (std::size_t m = 0; m < members.size(); ++m) {
+    emit_adapter(members[m], trainer.adapter(m));
+    bench_.emit(fmt::format("usable/{}", members[m]),
+                Array::of(std::vector<std::uint8_t>{trainer.failure(m).empty()}));
+    const torch::Tensor loss = curves.loss[static_cast<std::int64_t>(m)].contiguous();
+    bench_.emit(fmt::format("loss/{}", members[m]),
+                Array::of(std::span<const double>(loss.data_ptr<double>(),
+                                                  static_cast<std::size_t>(loss.numel()))));
+  }
+}
+
+void StageRun::adapter() {
+  const std::size_t index = get<std::vector<std::size_t>>("adapters").at(0);
+  emit_adapter(index, LoraAdapter::load(sets_.bank[index].adapter, base_.weights));
+  bench_.emit(fmt::format("usable/{}", index), Array::of(std::vector<std::uint8_t>{1}));
+}
+
+void StageRun::emit_adapter(std::size_t index, const LoraAdapter& adapter) {
+  const DType dtype =
+      deck_.text("store.delta_dtype") == "bfloat16" ? DType::bfloat16 : DType::float32;
+  for (const auto& [name, tensor] : adapter.named())
+    bench_.emit(fmt::format("{}/{}", index, name), to_array(tensor, dtype));
+}
+
+std::size_t StageRun::bank_stage(std::size_t adapter) const {
+  for (const std::size_t index : stage_.upstream) {
+    const Stage& stage = plan_.stages[index];
+    if (stage.kind != "bank" && stage.kind != "adapter") continue;
+    const auto members = stage.configuration.at("adapters").get<std::vector<std::size_t>>();
+    if (std::find(members.begin(), members.end(), adapter) != members.end()) return index;
+  }
+  throw BugError("kshot: the stage does not stand on that adapter");
+}
+
+bool StageRun::is_usable(std::size_t adapter) const {
+  return bench_.input(bank_stage(adapter), fmt::format("usable/{}", adapter))
+             .as<std::uint8_t>()[0] == 1;
+}
+
+LoraAdapter StageRun::stored(std::size_t adapter) const {
+  const BankEntry& entry = sets_.bank[adapter];
+  const LoraConfig config = entry.is_brought()
+                                ? LoraConfig::read(entry.adapter + "/adapter_config.json")
+                                : lora_config(deck_);
+  const std::size_t stage = bank_stage(adapter);
+  NamedTensors tensors;
+  for (const auto& [name, shape] :
+       adapter_shapes(config, base_.weights.config, "bank: " + entry.name))
+    tensors.emplace_back(
+        name, to_tensor(bench_.input(stage, fmt::format("{}/{}", adapter, name)), shape));
+  return LoraAdapter::of(config, tensors, base_.weights, entry.name, entry.name);
+}
+
+void StageRun::similarity() {
+  std::vector<LoraAdapter> adapters;
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < sets_.bank.size(); ++i) {
+    adapters.push_back(stored(i));
+    names.push_back(sets_.bank[i].name);
+  }
+  DiversitySettings settings;
+  settings.products = deck_.text("kshot.diversity") == "products";
+  const AdapterSimilarity found = adapter_similarity(
+      adapters, names, settings, [&](double fraction) { bench_.step(fraction, 0); });
+  bench_.emit("bank/similarity", Array::of(found.cosine));
+}
+
+}  // namespace factsweep::kshot

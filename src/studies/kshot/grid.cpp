@@ -1,0 +1,199 @@
+#include "grid.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <set>
+
+namespace factsweep::kshot {
+namespace {
+
+/// One value of each axis that grid.combine combines.
+struct Setting {
+  std::int64_t shots = 0, experts = 0, top_k = 0, budget = 0;
+  double tau = 0;
+  std::string signals, selection;
+};
+
+/// Axes as ways to change a setting, first values first.
+using Change = std::function<void(Setting&)>;
+
+template <typename T>
+std::vector<Change> changes(const std::vector<T>& values, T Setting::*axis) {
+  std::vector<Change> list;
+  for (const T& value : values) list.push_back([=](Setting& setting) { setting.*axis = value; });
+  return list;
+}
+
+std::vector<Setting> settings(const Deck& deck) {
+  const std::vector<std::vector<Change>> axes = {
+      changes(deck.integer_list("grid.shots"), &Setting::shots),
+      changes(deck.integer_list("grid.experts"), &Setting::experts),
+      changes(deck.integer_list("grid.top_k"), &Setting::top_k),
+      changes(deck.integer_list("grid.budget"), &Setting::budget),
+      changes(deck.real_list("grid.tau"), &Setting::tau),
+      changes(deck.text_list("grid.signals"), &Setting::signals),
+      changes(deck.text_list("grid.data_selection"), &Setting::selection),
+  };
+  Setting first;
+  for (const auto& axis : axes) {
+    if (axis.empty())
+      throw InputError(
+          "grid.shots, experts, top_k, budget, tau, signals and data_selection need a value each.");
+    axis.front()(first);
+  }
+  if (first.top_k > first.experts)
+    throw deck.error("grid.top_k", fmt::format("its first value {} is above grid.experts = {}: a "
+                                               "token cannot go to more experts than there are.",
+                                               first.top_k, first.experts));
+  std::vector<Setting> list = {first};
+  const bool product = deck.text("grid.combine") == "product";
+  for (const auto& axis : axes) {
+    const std::size_t before = product ? list.size() : 1;
+    for (std::size_t value = 1; value < axis.size(); ++value) {
+      for (std::size_t i = 0; i < before; ++i) {
+        list.push_back(list[i]);
+        axis[value](list.back());
+      }
+    }
+  }
+  std::erase_if(list, [](const Setting& setting) { return setting.top_k > setting.experts; });
+  return list;
+}
+
+/// The setting's values for the axes that the method has.
+GridPoint point_of(const Method& method, std::size_t task, const Setting& setting) {
+  GridPoint at;
+  at.method = &method;
+  at.task = task;
+  if (method.has_shots()) at.shots = setting.shots;
+  if (method.is_selected()) {
+    at.experts = setting.experts;
+    at.signals = method.at_random ? "random" : setting.signals;
+  }
+  if (method.tuning == Method::Tuning::mixture) at.top_k = setting.top_k;
+  if (method.has_data()) {
+    at.selection = method.at_random ? "random" : setting.selection;
+    at.budget = setting.budget;
+    if (at.selection == "none" || at.budget == 0) {
+      at.selection = "none";
+      at.budget = 0;
+    }
+    if (has_tau(at.selection)) at.tau = setting.tau;
+  }
+  return at;
+}
+
+void check(const Deck& deck, const Sets& sets, const GridPoint& at) {
+  const TaskEntry& task = sets.tasks[at.task];
+  const std::string& method = at.method->name;
+  if (at.method->start == Method::Start::own && !sets.expert_of(at.task))
+    throw deck.error("grid.method", fmt::format("{}: no adapter of the bank has \"task\": \"{}\".",
+                                                method, task.name));
+  if (at.method->start == Method::Start::best && !deck.flag("bank.evaluate"))
+    throw deck.error("grid.method",
+                     fmt::format("{}: it is the best of the bank on the test set, which needs "
+                                 "bank.evaluate = true.",
+                                 method));
+  if (at.shots > static_cast<std::int64_t>(task.train.examples.size()))
+    throw deck.error("grid.shots", fmt::format("the task {} has {} examples to draw shots from.",
+                                               task.name, task.train.examples.size()));
+  if (at.experts > static_cast<std::int64_t>(sets.bank.size()))
+    throw deck.error("grid.experts", fmt::format("the bank has {} adapters.", sets.bank.size()));
+  if (at.signals == "pad" && at.experts > deck.integer("kshot.pool"))
+    throw deck.error("grid.experts",
+                     fmt::format("{} experts cannot be chosen from a pool of kshot.pool = {}.",
+                                 at.experts, deck.integer("kshot.pool")));
+  if (at.has_data() && !task.pool)
+    throw deck.error("grid.budget",
+                     fmt::format("the task {} names no \"pool\" of open data. Name one, or use "
+                                 "grid.data_selection = none.",
+                                 task.name));
+  if (at.has_data() && deck.text("augment.encoder").empty())
+    throw deck.error("augment.encoder",
+                     "is needed to select open data: a sentence-embedding model. Or use "
+                     "grid.data_selection = none.");
+}
+
+}  // namespace
+
+std::string GridPoint::id(const Sets& sets) const {
+  std::string id = method->name + "-" + sets.tasks[task].name;
+  if (shots >= 0) id += fmt::format("-k{}", shots);
+  if (experts >= 0) id += fmt::format("-n{}", experts);
+  if (top_k >= 0) id += fmt::format("-top{}", top_k);
+  if (!signals.empty() && !method->at_random) id += "-" + signals;
+  if (budget > 0) id += fmt::format("-c{}", budget);
+  if (!selection.empty() && !method->at_random) id += "-" + selection;
+  if (!std::isnan(tau)) id += fmt::format("-tau{}", tau);
+  if (draw >= 0) id += fmt::format("-d{}", draw);
+  if (seed >= 0) id += fmt::format("-s{}", seed);
+  return id;
+}
+
+std::vector<GridPoint> grid_points(const Deck& deck, const Sets& sets) {
+  const std::vector<Setting> all = settings(deck);
+  const bool product = deck.text("grid.combine") == "product";
+  std::vector<GridPoint> points;
+  std::set<std::string> ids;
+  const auto add = [&](const GridPoint& at) {
+    if (!ids.insert(at.id(sets)).second) return;
+    check(deck, sets, at);
+    points.push_back(at);
+  };
+  for (std::size_t task = 0; task < sets.tasks.size(); ++task) {
+    for (const std::string& name : deck.text_list("grid.method")) {
+      const Method& how = method(name);
+      const bool first_alone = !product && name != "ours";
+      for (std::size_t i = 0; i < (first_alone ? 1 : all.size()); ++i) {
+        GridPoint at = point_of(how, task, all[i]);
+        const bool is_seeded = how.has_seed() || at.signals == "random";
+        const auto draws = how.has_shots() ? deck.integer_list("grid.draw") : std::vector{at.draw};
+        const auto seeds = is_seeded ? deck.integer_list("grid.seed") : std::vector{at.seed};
+        for (const std::int64_t draw : draws) {
+          for (const std::int64_t seed : seeds) {
+            at.draw = draw;
+            at.seed = seed;
+            add(at);
+          }
+        }
+      }
+    }
+  }
+  return points;
+}
+
+std::vector<Axis> axes() {
+  return {{"task", "", "task", ""},
+          {"method", "", "how an expert of the task is made", ""},
+          {"shots", "examples", "examples of the task that are known; -1: none are used", "K"},
+          {"experts", "adapters", "experts; -1: none are selected", "N"},
+          {"top_k", "experts", "experts that a token goes to; -1: there is no router", "k"},
+          {"budget", "examples", "open data before near ones are dropped; -1: cannot be used", "C"},
+          {"tau", "1", "cosine above which one of two goes; nan: none goes", "tau"},
+          {"signals", "", "what experts are selected by", ""},
+          {"data_selection", "", "what open data are selected by", ""},
+          {"draw", "1", "draw of the shots; -1: none", ""},
+          {"seed", "1", "seed; -1: nothing is drawn", ""}};
+}
+
+Point make_point(const GridPoint& at, const Sets& sets) {
+  Point point;
+  point.id = at.id(sets);
+  point.values = {sets.tasks[at.task].name,
+                  at.method->name,
+                  at.shots,
+                  at.experts,
+                  at.top_k,
+                  at.budget,
+                  at.tau,
+                  at.signals,
+                  at.selection,
+                  at.draw,
+                  at.seed};
+  return point;
+}
+
+}  // namespace factsweep::kshot

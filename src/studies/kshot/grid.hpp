@@ -1,0 +1,36 @@
+// Points of the sweep: tasks, methods, and of each method the axes that it has.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "factsweep/plan/plan.hpp"
+#include "methods.hpp"
+#include "sets.hpp"
+
+namespace factsweep::kshot {
+
+/// -1, NaN and "": the method has no such axis.
+struct GridPoint {
+  const Method* method = nullptr;
+  std::size_t task = 0;
+  std::int64_t shots = -1, experts = -1, top_k = -1, budget = -1;  // K, N, k, C
+  double tau = std::numeric_limits<double>::quiet_NaN();
+  std::string signals, selection;
+  std::int64_t draw = -1, seed = -1;
+
+  bool has_data() const { return budget > 0; }
+  std::string id(const Sets& sets) const;
+};
+
+/// In the order of tasks and methods, none twice. InputError: a method that a task cannot have,
+/// more shots than a task has examples, N above the bank or kshot.pool, k above N.
+std::vector<GridPoint> grid_points(const Deck& deck, const Sets& sets);
+
+std::vector<Axis> axes();
+Point make_point(const GridPoint& at, const Sets& sets);
+
+}  // namespace factsweep::kshot

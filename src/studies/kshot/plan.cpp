@@ -1,0 +1,243 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "../fingerprint.hpp"
+#include "builder.hpp"
+#include "factsweep/studies/common_options.hpp"
+#include "factsweep/tasks/prompt.hpp"
+#include "kshot.hpp"
+
+namespace factsweep::kshot {
+namespace {
+
+constexpr double kCharactersPerToken = 4.5, kPromptOverhead = 50;
+
+}  // namespace
+
+double tokens_of(const TaskSet& set) {
+  double characters = 0;
+  for (const TaskExample& example : set.examples)
+    characters += static_cast<double>(example.instruction.size() + example.input.size() +
+                                      example.output.size());
+  return characters / kCharactersPerToken +
+         kPromptOverhead * static_cast<double>(set.examples.size());
+}
+
+Slab whole(const DatasetSpec& spec) {
+  return {spec.file, spec.path, std::vector<std::uint64_t>(spec.shape.size(), 0), spec.shape};
+}
+
+void point_output(Stage& stage, const std::string& name, bool shared) {
+  stage.outputs.push_back({name, {}, shared});
+}
+
+Builder::Builder(const Deck& deck, const Sets& sets)
+    : deck_(deck),
+      sets_(sets),
+      model_(ModelConfig::read(deck.text("model.path"))),
+      model_fingerprint_(model_fingerprint(deck.text("model.path"))),
+      points_(grid_points(deck, sets)) {
+  prompt_template(deck.text("kshot.template"), deck.where("kshot.template") + ": kshot.template");
+  if (deck.text("lora.bias") != "none")
+    throw deck.error("lora.bias", "is not supported here: experts are matrices alone. Use none.");
+  read_adapters();
+  measure();
+  if (!deck.text("augment.encoder").empty()) read_encoder();
+}
+
+Plan Builder::build() {
+  plan_.study = "kshot";
+  plan_.axes = axes();
+  plan_.model_bytes =
+      static_cast<double>(model_.parameters()) * (deck_.text("model.dtype") == "float32" ? 4 : 2);
+  plan_.datasets = study_datasets(shape_, sets_, draws_);
+  for (DatasetSpec& spec : point_datasets(shape_, sets_, points_)) {
+    if (spec.dimensions.front() == "point" && spec.content.bytes.empty())
+      of_points_.push_back(spec);
+    plan_.datasets.push_back(std::move(spec));
+  }
+  add_bank();
+  if (deck_.flag("bank.evaluate")) {
+    for (std::size_t task = 0; task < sets_.tasks.size(); ++task) {
+      for (std::size_t model = 0; model <= sets_.bank.size(); ++model) test(task, model);
+    }
+  }
+  for (const GridPoint& at : points_) {
+    Point point = make_point(at, sets_);
+    const std::size_t row = plan_.points.size();
+    point.leaf = leaf(at, row);
+    add_places(point.leaf, row);
+    plan_.points.push_back(std::move(point));
+  }
+  return std::move(plan_);
+}
+
+void Builder::measure() {
+  std::set<std::int64_t> draws;
+  const auto raise = [](std::uint64_t& value, std::int64_t to) {
+    value = std::max(value, static_cast<std::uint64_t>(std::max<std::int64_t>(to, 1)));
+  };
+  for (const GridPoint& at : points_) {
+    raise(shape_.shots, at.shots);
+    raise(shape_.experts, at.experts);
+    raise(shape_.samples, at.budget);
+    if (at.draw >= 0) draws.insert(at.draw);
+  }
+  for (const TaskEntry& task : sets_.tasks)
+    raise(shape_.examples, static_cast<std::int64_t>(task.test.examples.size()));
+  draws_ = {draws.begin(), draws.end()};
+  shape_.points = std::max<std::uint64_t>(points_.size(), 1);
+  shape_.tasks = sets_.tasks.size();
+  shape_.adapters = sets_.bank.size();
+  shape_.draws = std::max<std::uint64_t>(draws_.size(), 1);
+  raise(shape_.bank_epochs, deck_.integer("bank.epochs"));
+  raise(shape_.epochs, deck_.integer("moe.epochs"));
+  shape_.modules = adapters_.front().modules();
+}
+
+/// Science keys that begin with one of `sections`.
+nlohmann::json Builder::keys(std::initializer_list<std::string_view> sections) const {
+  nlohmann::json chosen = nlohmann::json::object();
+  for (const auto& [key, value] : deck_.science()) {
+    for (const std::string_view section : sections) {
+      if (key.starts_with(section)) chosen[key] = value;
+    }
+  }
+  return chosen;
+}
+
+Stage Builder::stage(const std::string& kind, const std::string& title) const {
+  Stage result;
+  result.kind = kind;
+  result.title = kind + " " + title;
+  result.configuration = {{"model", model_fingerprint_}, {"dtype", deck_.text("model.dtype")}};
+  return result;
+}
+
+/// One row of a dataset that was declared before: offsets of its first dimensions.
+Output Builder::row_of(const std::string& path, const std::vector<std::uint64_t>& at,
+                       bool shared) const {
+  const auto spec = std::find_if(plan_.datasets.begin(), plan_.datasets.end(),
+                                 [&](const DatasetSpec& item) { return item.path == path; });
+  require(spec != plan_.datasets.end(), "kshot: no dataset " + path);
+  Slab slab = whole(*spec);
+  for (std::size_t i = 0; i < at.size(); ++i) {
+    slab.offset[i] = at[i];
+    slab.count[i] = 1;
+  }
+  return {path.substr(1), {slab}, shared};
+}
+
+void Builder::test_outputs(Stage& stage) const {
+  for (const TestColumn& column : test_columns())
+    point_output(stage, (column.of_examples ? "outcomes/" : "points/") + column.name);
+}
+
+/// The row of `point` of every dataset of points that the stage has an output for, or of `only`.
+void Builder::add_places(std::size_t index, std::uint64_t point, std::string_view only) {
+  for (const DatasetSpec& spec : of_points_) {
+    for (Output& output : plan_.stages[index].outputs) {
+      if (output.name != spec.path.substr(1) || (!only.empty() && output.name != only)) continue;
+      Slab slab = whole(spec);
+      slab.offset[0] = point;
+      slab.count[0] = 1;
+      output.places.push_back(std::move(slab));
+    }
+  }
+}
+
+void Builder::evaluation(Stage& stage, const TaskEntry& task) const {
+  stage.configuration["evaluation"] = keys({"eval.", "kshot.template"});
+  stage.configuration["evaluation"].erase("eval.test_examples");
+  TaskSet worked;
+  worked.examples = task.worked;
+  stage.configuration["worked"] = fingerprint(worked);
+  stage.cost_flop += 2.5 * tokens_of(task.test) * model_.flop_per_token();
+}
+
+void Builder::training_memory(Stage& stage, double adapters) const {
+  stage.memory_bytes = adapters * training_bytes(model_, lora_config(deck_), lora_place(deck_)) +
+                       activation_bytes(model_, deck_.integer("train.microbatch_tokens"));
+}
+
+/// The largest K of the deck at once: smaller draws are part of it.
+TaskSet Builder::all_shots(std::size_t task, std::int64_t draw) const {
+  const TaskEntry& entry = sets_.tasks[task];
+  return pick(entry.train, shots_of(entry, static_cast<std::int64_t>(shape_.shots), draw));
+}
+
+std::size_t Builder::leaf(const GridPoint& at, std::uint64_t point) {
+  using Start = Method::Start;
+  if (at.method->tuning == Method::Tuning::none) {
+    if (at.method->start == Start::base) return test(at.task, 0);
+    if (at.method->start == Start::own) return test(at.task, 1 + *sets_.expert_of(at.task));
+    return best(at.task);
+  }
+  std::vector<std::size_t> upstream;
+  const auto stand_on = [&](std::size_t stage) {
+    upstream.push_back(stage);
+    add_places(stage, point);
+  };
+  if (at.method->start == Start::best) {
+    upstream.push_back(best(at.task));
+    add_places(upstream.back(), point, "selection/adapter");
+  }
+  if (at.method->is_selected()) stand_on(select(at));
+  if (at.has_data()) stand_on(augment(at));
+  if (at.method->start != Start::fresh)
+    upstream.insert(upstream.end(), bank_stages_.begin(), bank_stages_.end());
+  return tune(at, upstream);
+}
+
+std::size_t Builder::tune(const GridPoint& at, const std::vector<std::size_t>& upstream) {
+  using Tuning = Method::Tuning;
+  const TaskEntry& task = sets_.tasks[at.task];
+  const TaskSet shots = pick(task.train, shots_of(task, at.shots, at.draw));
+  Stage result = stage("tune", at.id(sets_));
+  result.upstream = upstream;
+  result.configuration["method"] = at.method->name;
+  result.configuration["task"] = at.task;
+  result.configuration["examples"] = fingerprint(task.test);
+  result.configuration["shots"] = at.shots;
+  result.configuration["draw"] = at.draw;
+  result.configuration["shot_examples"] = fingerprint(shots);
+  if (at.top_k >= 0) result.configuration["top_k"] = at.top_k;
+  if (at.seed >= 0) result.configuration["seed"] = at.seed;
+  evaluation(result, task);
+  test_outputs(result);
+  if (at.method->has_data()) {
+    result.configuration["training"] =
+        keys({"moe.", "train.", "lora.", "kshot.template", "kshot.longest"});
+    double tokens = tokens_of(shots);
+    if (at.has_data()) {
+      const TaskSet& pool = sets_.pools[*task.pool].set;
+      tokens += tokens_of(pool) * static_cast<double>(at.budget) /
+                static_cast<double>(pool.examples.size());
+    }
+    result.cost_flop +=
+        2 * static_cast<double>(deck_.integer("moe.epochs")) * tokens * model_.flop_per_token();
+    training_memory(result, std::max<double>(1, static_cast<double>(at.experts)));
+    point_output(result, "curves/loss");
+    point_output(result, "points/train_seconds");
+  }
+  if (at.method->tuning == Tuning::search) {
+    result.configuration["search"] = keys({"lorahub.", "kshot.template"});
+    result.cost_flop += static_cast<double>(deck_.integer("lorahub.evaluations")) *
+                        tokens_of(shots) * model_.flop_per_token();
+    point_output(result, "points/train_seconds");
+  }
+  if (at.method->tuning == Tuning::search || at.method->tuning == Tuning::average)
+    point_output(result, "selection/weight");
+  if (at.method->tuning == Tuning::mixture) point_output(result, "moe/share");
+  return plan_.add_stage(std::move(result));
+}
+
+Plan KShotStudy::expand(const Deck& deck) {
+  deck_ = std::make_unique<Deck>(deck);
+  sets_ = Sets::read(deck);
+  return Builder(*deck_, sets_).build();
+}
+
+}  // namespace factsweep::kshot

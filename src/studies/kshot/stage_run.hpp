@@ -1,0 +1,101 @@
+// One stage at work.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "datasets.hpp"
+#include "factsweep/adapter/lora.hpp"
+#include "factsweep/encoder/encoder.hpp"
+#include "factsweep/model/model.hpp"
+#include "factsweep/studies/study.hpp"
+#include "factsweep/tasks/evaluation.hpp"
+#include "factsweep/train/trainer.hpp"
+#include "grid.hpp"
+#include "methods.hpp"
+#include "sets.hpp"
+
+namespace factsweep::kshot {
+
+class StageRun {
+ public:
+  StageRun(const Deck& deck, const Sets& sets, const Plan& plan, const Stage& stage,
+           const Model& base, Workbench& bench);
+
+  // bank_stage.cpp
+  void bank();
+  void adapter();
+  void similarity();
+
+  // signal_stage.cpp
+  void signals();
+  void test();
+  void best();
+  void select();
+
+  // data_stage.cpp
+  void embed(const Encoder& encoder);
+  void augment();
+
+  // tune_stage.cpp
+  void tune();
+
+ private:
+  // bank_stage.cpp
+  void emit_adapter(std::size_t index, const LoraAdapter& adapter);
+  bool is_usable(std::size_t adapter) const;
+  LoraAdapter stored(std::size_t adapter) const;  // in the base's dtype
+  std::size_t bank_stage(std::size_t adapter) const;
+
+  // signal_stage.cpp
+  EvaluationSettings evaluation_settings() const;
+  void emit_score(const TaskScore& score);
+  void emit_untested();
+  ExpertSignals gather_signals();
+
+  // tune_stage.cpp
+  std::vector<std::int64_t> selected() const;  // rows of the bank
+  std::vector<Example> lessons() const;        // shots and selected data
+  TrainSettings tuning_settings() const;
+  void train_and_test(Trainer& trainer, const std::function<Model()>& result);
+  void mixture();
+  void one_adapter();
+  void average();
+  void search();
+  void test_on(const Model& model);
+  void emit_weights(const std::vector<double>& weights);
+
+  std::optional<std::size_t> upstream(const std::string& kind) const;
+  bool has(const std::string& output) const;
+  const Slab& place_of(const std::string& output) const;
+  void emit_value(const std::string& output, double value);
+  /// `values`, `fill` behind them up to the length of the dataset's row.
+  template <typename T>
+  void emit_row(const std::string& output, std::vector<T> values, T fill) {
+    values.resize(static_cast<std::size_t>(place_of(output).count.back()), fill);
+    bench_.emit(output, Array::of(values));
+  }
+  std::function<void(double, std::int64_t)> step() const;
+
+  template <typename T>
+  T get(const std::string& key) const {
+    return stage_.configuration.at(key).get<T>();
+  }
+  std::uint64_t seed() const { return get<std::uint64_t>("seed"); }
+  const TaskEntry& task() const { return sets_.tasks.at(get<std::size_t>("task")); }
+  TaskSet shots() const;
+  /// Positions of the stage's shots among those of the largest draw, of which `upstream` knows.
+  std::vector<std::int64_t> shots_among(std::size_t upstream) const;
+  std::string prompts() const;  // kshot.template
+
+  const Deck& deck_;
+  const Sets& sets_;
+  const Plan& plan_;
+  const Stage& stage_;
+  const Model& base_;
+  Workbench& bench_;
+};
+
+}  // namespace factsweep::kshot

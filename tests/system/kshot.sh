@@ -1,0 +1,102 @@
+#!/usr/bin/env bash
+# The K-shot study at the smallest size: every method on two tasks; one and two ranks agree to the last bit; killed and
+# stopped runs end with the same results; users' adapters stand in a bank; and what is said of mistakes.
+# shellcheck source-path=SCRIPTDIR source=support.sh
+source "$(dirname "${BASH_SOURCE[0]}")/support.sh"
+need_tool mpirun
+need_python "h5py, numpy, pandas"
+tiny_world
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
+python3 "$here/kshot_tiny.py" "$world" "$FACTSWEEP_SOURCE/tests/unit/encoder/data/bert"
+
+"$FACTSWEEP" plan deck.ini >plan.txt
+launch 1 run deck.ini --run.output=one.h5 2>run.log || { cat run.log; fail "the run"; }
+launch 2 run deck.ini --run.output=two.h5 2>two.log || { cat two.log; fail "two ranks"; }
+same_results one.h5 two.h5
+
+python3 - <<'PYTHON'
+import h5py
+import numpy as np
+
+with h5py.File("one.h5") as file, h5py.File("one.weights.h5") as weights:
+    assert (file["stages/status"][:] == 2).all(), file["stages/reason"][:]
+    points = {name: column[:] for name, column in file["points"].items()}
+    methods = points["method"].astype(str)
+    assert set(methods) == set("base expert_lora source_best lora source_best_sft uniform lorahub random ours".split())
+    assert np.isfinite(points["accuracy"]).all() and (file["bank/usable"][:] == 1).all()
+    choice = points["task"].astype(str) == "choice"
+    assert np.isfinite(points["accuracy_by_sum"][choice]).all() and np.isnan(points["accuracy_by_sum"][~choice]).all()
+    trained = np.isin(methods, ["lora", "source_best_sft", "random", "ours"])
+    assert (np.isfinite(file["curves/loss"][:]).all(1) == trained).all()
+    # accuracy is the mean of what is stored by example, and source_best is the best of the bank
+    right = file["outcomes/right"][:]
+    assert np.allclose(points["accuracy"], (right == 1).sum(1) / (right != 255).sum(1))
+    best = file["tests/accuracy"][:, 1:].max(1)
+    names = list(file["tasks/name"].asstr())
+    for row in np.flatnonzero(methods == "source_best"):
+        assert points["accuracy"][row] == best[names.index(points["task"].astype(str)[row])]
+    # as many experts, shots and data as the axes say; shares of the mixtures sum to 1
+    mixed = np.isin(methods, ["random", "ours"])
+    assert ((file["selection/adapter"][:] >= 0).sum(1)[mixed] == points["experts"][mixed]).all()
+    assert ((file["selection/shot_row"][:] >= 0).sum(1) == np.maximum(points["shots"], 0)).all()
+    data = file["selection/row"][:]
+    assert ((data >= 0).sum(1) == np.maximum(points["selected_data"], 0)).all() and (data >= 0).any()
+    share = np.nansum(file["moe/share"][:], 2)
+    assert np.allclose(share[mixed], 1, atol=1e-6) and not share[~mixed].any()
+    # Algorithm 1 once more, from what is stored: the best of all pairs of the pool
+    order = {name: i for i, name in enumerate(file["bank/name"].asstr())}
+    similarity = file["bank/similarity"][:]
+    assert similarity.shape == (len(order),) * 2 and np.allclose(similarity, similarity.T)
+    pads = (points["signals"].astype(str) == "pad") & (points["experts"] == 2) & (methods == "ours")
+    for row in np.flatnonzero(pads):
+        ranks = file["selection/perplexity_rank"][row] + file["selection/accuracy_rank"][row]
+        pool = np.flatnonzero(file["selection/pool"][row])
+        pairs = [(a, b) for i, a in enumerate(pool) for b in pool[i + 1 :]]
+        alike = np.array([similarity[pair] for pair in pairs])
+        score = [ranks[a] + ranks[b] + 1 + (alike < one).sum() for (a, b), one in zip(pairs, alike)]
+        chosen = tuple(file["selection/adapter"][row][:2])
+        assert score[pairs.index(chosen)] == min(score), (row, chosen)
+    assert int(file["pools/repeated"][0]) > 0
+    assert weights["embeddings/pools/open"].shape[0] == file["pools/examples"][0]
+    print(f"{len(methods)} points, accuracy by method:", {m: round(points["accuracy"][methods == m].mean(), 3) for m in sorted(set(methods))})
+PYTHON
+
+echo "--- killed and stopped"
+for delay in 0.6 1.2; do
+  timeout -s KILL $delay "$FACTSWEEP" run deck.ini --run.output=killed.h5 --run.checkpoint_interval=0.05 >/dev/null 2>&1 || true
+done
+launch 2 run deck.ini --run.output=killed.h5 2>killed.log || { cat killed.log; fail "the run after kills"; }
+same_results one.h5 killed.h5
+for turn in $(seq 60); do
+  code=0
+  launch 1 run deck.ini --run.output=stopped.h5 --run.wall_limit=1.5 2>stopped.log || code=$?
+  [ "$code" = 5 ] || break
+done
+[ "$code" = 0 ] || { cat stopped.log; fail "exit code $code after $turn runs"; }
+[ "$turn" -gt 1 ] || fail "the wall limit stopped nothing"
+same_results one.h5 stopped.h5
+
+echo "--- mistakes"
+expect 2 "grid.shots;;has .* examples to draw shots from" "$FACTSWEEP" plan deck.ini --grid.shots=5000
+expect 2 "grid.experts = 6;;the bank has 5 adapters" "$FACTSWEEP" plan deck.ini --grid.experts=6
+expect 2 "grid.experts = 5;;kshot.pool = 4" "$FACTSWEEP" plan deck.ini --grid.experts=5
+expect 2 "grid.top_k;;above grid.experts" "$FACTSWEEP" plan deck.ini --grid.top_k=3
+expect 2 "grid.task;;no task of;;w1, choice" "$FACTSWEEP" plan deck.ini --grid.task=w2
+expect 2 "bank.evaluate" "$FACTSWEEP" plan deck.ini --bank.evaluate=false
+expect 2 "augment.encoder;;sentence-embedding" "$FACTSWEEP" plan deck.ini --augment.encoder=
+change() { # PYTHON: changes `sets` into bad.json
+  python3 -c "import json; sets = json.load(open('sets.json')); $1; json.dump(sets, open('bad.json', 'w'))"
+}
+change "sets['bank'][0]['trian'] = 1"
+expect 2 "bad.json: bank\[0\];;unknown key 'trian'" "$FACTSWEEP" plan deck.ini --data.sets=bad.json
+change "sets['bank'][2]['name'] = 'w1'"
+expect 2 "bank\[2\];;once more" "$FACTSWEEP" plan deck.ini --data.sets=bad.json
+change "sets['pools']['open'] = ['w1_test.json']"
+expect 2 "'open' is empty;;ask what a test asks" "$FACTSWEEP" plan deck.ini --data.sets=bad.json --eval.test_examples=0
+change "sets['tasks'][0].pop('pool')"
+expect 2 "grid.budget;;names no .pool." "$FACTSWEEP" plan deck.ini --data.sets=bad.json
+change "sets['bank'].pop(0)"
+expect 2 "grid.method;;expert_lora" "$FACTSWEEP" plan deck.ini --data.sets=bad.json
+change "sets['bank'][4] = {'name': 'mine', 'adapter': '$FACTSWEEP_SOURCE/tests/unit/adapter/data/llama'}"
+expect 2 "tests/unit/adapter/data/llama" "$FACTSWEEP" plan deck.ini --data.sets=bad.json
+echo "all checks passed"
