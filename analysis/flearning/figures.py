@@ -95,17 +95,19 @@ def forgetting(part: Part, how: str) -> Figure:
             colour = OUTCOME_COLOUR[outcome.removesuffix("_old")]
             label = outcome.replace("_old", " (old)")
             _curve(axes, part, chosen, outcome, "original", colour, label)
-            axes.plot(
-                published.FORGETTING_LAMBDA,
-                100 * np.array(published.FORGETTING[how][outcome]),
-                color=colour,
-                label=f"{label}, published",
-                **style.PUBLISHED,
-            )
+            if layers == "all":
+                axes.plot(
+                    published.FORGETTING_LAMBDA,
+                    100 * np.array(published.FORGETTING[how][outcome]),
+                    color=colour,
+                    label=f"{label}, published",
+                    **style.PUBLISHED,
+                )
         axes.set_xlabel("$\\lambda$")
         axes.set_title(f"{LABEL[method]}, layers: {layers}", loc="left")
     panels[0][0].set_ylabel("Percent")
-    style.legend(panels[0][-1], loc="center left", bbox_to_anchor=(1.0, 0.5))
+    whole = ranges.index("all") if "all" in ranges else 0  # its panel has the published curves
+    style.legend(panels[0][whole], loc="best")
     return figure
 
 

@@ -13,6 +13,7 @@ from . import published
 from .quantities import LABEL, OUTCOMES, Part, Variant
 
 FEWEST = 20  # records below which no verdict is given
+TOO_FEW = "too few records"
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def tests(part: Part) -> list[Test]:
     for claim in CLAIMS:
         for worse in part.variants(claim.worse):
             for better in part.variants(claim.better):
-                if better.lambda_ == 0:
+                if better.lambda_used == 0:
                     continue  # nothing was forgotten: the two are one training
                 found.append(test(part, better, worse, claim.outcome))
     for rome in part.variants("rome", "rome_reset"):
@@ -155,4 +156,4 @@ def published_differences(found: Test) -> list[float]:
 
 
 def verdict(found: Test) -> str:
-    return found.difference.verdict if found.records >= FEWEST else "too few records"
+    return found.difference.verdict if found.records >= FEWEST else TOO_FEW

@@ -153,12 +153,12 @@ def search_table(results: Results) -> Table:
     """What the searches for lambda tried and found."""
     rows = []
     for title, tried, locality, found in searches(results):
-        at_found = locality[np.isclose(tried, found)]
+        kept = locality[np.isclose(tried, found)] if found != 0 else [1.0]  # nothing forgotten
         rows.append(
             [
                 title,
                 f"{found:.4g}",
-                number(100 * at_found[0]) if len(at_found) else "-",
+                number(100 * kept[0]) if len(kept) else "-",
                 str(len(tried)),
                 ", ".join(
                     f"{at:.3g}: {100 * share:.1f}"

@@ -9,10 +9,10 @@ from ..statistics import Interval, mean
 from ..store import Missing
 from ..table import PAPER, Table, number, with_interval
 from . import published
-from .orderings import FEWEST, Test, published_difference, summaries, test, tests, verdict
+from .orderings import FEWEST, TOO_FEW, Test, published_difference, summaries, test, tests, verdict
 from .quantities import FORGETS, LABEL, OUTCOMES, Part, Variant, nearest
 
-VERDICTS = ("holds", "undecided", "does not hold")
+VERDICTS = ("holds", "undecided", "does not hold", TOO_FEW)
 CASE_STUDY_LAMBDA = 0.3  # of the paper's table 5
 HEADS = [head for outcome in OUTCOMES for head in (outcome, "exact")]
 
@@ -139,7 +139,8 @@ def old_table(part: Part) -> Table:
 def _published_old(variant: Variant) -> str:
     forgets = variant.method in ("original", "forget_ft", "forget_lora")
     lambda_ = 0.0 if variant.method == "original" else variant.lambda_
-    if not forgets or lambda_ not in published.FORGETTING_LAMBDA:
+    somewhere = variant.method != "original" and not variant.everywhere
+    if not forgets or somewhere or lambda_ not in published.FORGETTING_LAMBDA:
         return "-"
     at = published.FORGETTING_LAMBDA.index(lambda_)
     rows = published.FORGETTING[FORGETS.get(variant.method, "full")]
@@ -152,17 +153,19 @@ def _published_old(variant: Variant) -> str:
 def verdict_table(part: Part) -> Table:
     """The verdict on each claim, and at which settings."""
     rows = []
-    for found in summaries(tests(part)):
+    found_all = summaries(tests(part))
+    columns = [v for v in VERDICTS if v != TOO_FEW or any(v in f.settings for f in found_all)]
+    for found in found_all:
         above = sum(difference > 0 for difference in found.published)
         rows.append(
             [found.claim, found.outcome]
-            + ["; ".join(found.settings.get(name, [])) or "-" for name in VERDICTS]
+            + ["; ".join(found.settings.get(name, [])) or "-" for name in columns]
             + [f"{above} of {len(found.published)}"]
         )
     return Table(
         "verdicts",
         f"Do the paper's orderings hold on {part.data_set}?",
-        ["claim", "outcome", *VERDICTS, f"{PAPER}: holds in"],
+        ["claim", "outcome", *columns, f"{PAPER}: holds in"],
         rows,
         [
             f"Settings of the better method; no verdict from fewer than {FEWEST} records. Limits "
