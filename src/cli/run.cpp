@@ -70,8 +70,10 @@ ExitCode run_deck(const Communicator& world, const Words& words) {
   world.barrier();
   on_root(world, [&] {
     print_results(plan, store, task.study->headline());
+    // a kill may have left a half-written checkpoint behind; failed stages may still want theirs
     std::error_code ignored;
-    if (result.left == 0) std::filesystem::remove(checkpoints, ignored);  // only when empty
+    if (result.left + result.failed + result.blocked == 0)
+      std::filesystem::remove_all(checkpoints, ignored);
     console::info("{} stages done, {} failed, {} blocked, {} left. Results: {}", result.done,
                   result.failed, result.blocked, result.left, output.string());
     if (result.stopped)

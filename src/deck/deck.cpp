@@ -103,8 +103,9 @@ std::string Deck::raw(std::string_view key) const {
   return value(key, {}).raw;
 }
 
-bool Deck::is_set(std::string_view key) const {
-  return value(key, {}).where != "default";
+bool Deck::is_default(std::string_view key) const {
+  const Option& option = *table_->find(key);
+  return value::normal(option, value(key, {}).raw) == value::normal(option, option.fallback);
 }
 
 std::string Deck::where(std::string_view key) const {

@@ -12,17 +12,17 @@
 namespace factsweep {
 namespace {
 
-void declare_lora_options(OptionTable& table) {
+void declare_lora_options(OptionTable& table, const TrainingDefaults& defaults) {
   table.add({.key = "lora.rank",
              .kind = Kind::integer,
-             .fallback = "16",
+             .fallback = defaults.lora_rank,
              .unit = "1",
              .minimum = 1,
              .maximum = 65536,
              .help = "r of an adapted module's B A"});
   table.add({.key = "lora.alpha",
              .kind = Kind::real,
-             .fallback = "32",
+             .fallback = defaults.lora_alpha,
              .unit = "1",
              .minimum = 0,
              .maximum = 1e6,
@@ -33,7 +33,7 @@ void declare_lora_options(OptionTable& table) {
              .help = "scale by alpha / sqrt(rank) instead (arXiv 2312.03732)"});
   table.add({.key = "lora.dropout",
              .kind = Kind::real,
-             .fallback = "0",
+             .fallback = defaults.lora_dropout,
              .unit = "1",
              .minimum = 0,
              .maximum = 0.95,
@@ -46,7 +46,7 @@ void declare_lora_options(OptionTable& table) {
                      "modules"});
   table.add({.key = "lora.targets",
              .kind = Kind::text_list,
-             .fallback = "all-linear",
+             .fallback = defaults.lora_targets,
              .help = "adapted modules by the ends of their names, as q_proj, v_proj; all-linear: "
                      "every linear layer of the blocks"});
 }
@@ -105,54 +105,27 @@ void declare_common_options(OptionTable& table) {
              .help = "of weights and matrix products; training keeps float32 master weights and "
                      "moments either way"});
 
-  table.add({.key = "data.facts",
-             .kind = Kind::path,
-             .help = "EntityQuestions directory: {train,dev,test}/P17.train.json[.gz]",
-             .required = true});
-  table.add({.key = "data.relations",
-             .kind = Kind::text_list,
-             .help = "in-distribution relations; empty: all of the directory that "
-                     "data.ood_relations does not name"});
-  table.add({.key = "data.ood_relations",
-             .kind = Kind::text_list,
-             .help = "out-of-distribution relations, used as test questions only"});
-  table.add({.key = "data.overlap_filter",
-             .kind = Kind::choice,
-             .fallback = "subject",
-             .choices = {"none", "subject", "entity"},
-             .help = "drop train questions whose subject is a test subject (subject), or occurs "
-                     "among test subjects and answers (entity)"});
+  table.add(
+      {.key = "grid.seed",
+       .kind = Kind::integer_list,
+       .fallback = "1",
+       .unit = "1",
+       .minimum = 0,
+       .maximum = 1e15,
+       .help = "axis: seed of every random choice of a point, data order and dropout among them"});
+}
 
-  table.add({.key = "train.method",
-             .kind = Kind::choice,
-             .fallback = "full",
-             .choices = {"full", "lora"},
-             .help = "full: every weight; lora: low-rank adapters beside a frozen model "
-                     "(arXiv 2106.09685), as PEFT computes them"});
-  table.add({.key = "train.learning_rate",
-             .kind = Kind::real,
-             .fallback = "1e-5",
-             .unit = "1",
-             .minimum = 0,
-             .maximum = 1,
-             .help = "AdamW, constant (SliCK, appendix E)"});
+void declare_training_options(OptionTable& table, const TrainingDefaults& defaults) {
   table.add({.key = "train.batch_size",
              .kind = Kind::integer,
-             .fallback = "128",
+             .fallback = defaults.batch_size,
              .unit = "examples",
              .minimum = 1,
              .maximum = 1 << 20,
              .help = "examples an optimizer step"});
-  table.add({.key = "train.epochs",
-             .kind = Kind::integer,
-             .fallback = "50",
-             .unit = "epochs",
-             .minimum = 1,
-             .maximum = 100000,
-             .help = "the last epoch is CONVERGENCE, the one of best dev accuracy EARLY_STOP"});
   table.add({.key = "train.dropout",
              .kind = Kind::real,
-             .fallback = "0.05",
+             .fallback = defaults.dropout,
              .unit = "1",
              .minimum = 0,
              .maximum = 0.95,
@@ -207,56 +180,18 @@ void declare_common_options(OptionTable& table) {
              .maximum = 1 << 30,
              .help = "tokens of one forward and backward pass; bounds the activation memory"});
 
-  declare_lora_options(table);
+  declare_lora_options(table, defaults);
 
-  table.add({.key = "store.deltas",
-             .kind = Kind::choice,
-             .fallback = "none",
-             .choices = {"none", "final", "early_stop+final"},
-             .help = "which fine-tuned minus base weights to keep; of LoRA the adapter itself"});
   table.add({.key = "store.delta_dtype",
              .kind = Kind::choice,
-             .fallback = "bfloat16",
+             .fallback = defaults.delta_dtype,
              .choices = {"bfloat16", "float32"},
              .help = "precision of stored deltas"});
-
-  table.add({.key = "grid.seed",
-             .kind = Kind::integer_list,
-             .fallback = "1",
-             .unit = "1",
-             .minimum = 0,
-             .maximum = 1e15,
-             .help = "axis: seed of variant sampling, data order and dropout"});
-  table.add({.key = "grid.learning_rate",
-             .kind = Kind::real_list,
-             .minimum = 0,
-             .maximum = 1,
-             .help = "axis: replaces train.learning_rate; empty: not swept"});
-  table.add({.key = "grid.batch_size",
-             .kind = Kind::integer_list,
-             .unit = "examples",
-             .minimum = 1,
-             .maximum = 1 << 20,
-             .help = "axis: replaces train.batch_size; empty: not swept"});
-  table.add({.key = "grid.lora_rank",
-             .kind = Kind::integer_list,
-             .unit = "1",
-             .minimum = 0,
-             .maximum = 65536,
-             .help = "axis: replaces train.method and lora.rank; 0: full fine-tuning; empty: not "
-                     "swept"});
-  table.add({.key = "grid.dropout",
-             .kind = Kind::real_list,
-             .minimum = 0,
-             .maximum = 0.95,
-             .help = "axis: replaces train.dropout; empty: not swept"});
 }
 
 TrainSettings train_settings(const Deck& deck) {
   TrainSettings settings;
-  settings.learning_rate = deck.real("train.learning_rate");
   settings.batch_size = deck.integer("train.batch_size");
-  settings.epochs = deck.integer("train.epochs");
   settings.dropout = deck.real("train.dropout");
   settings.beta1 = deck.real("train.beta1");
   settings.beta2 = deck.real("train.beta2");
@@ -268,11 +203,9 @@ TrainSettings train_settings(const Deck& deck) {
   return settings;
 }
 
-std::optional<LoraConfig> lora_config(const Deck& deck, std::optional<std::int64_t> swept_rank) {
-  const bool lora = swept_rank ? *swept_rank > 0 : deck.text("train.method") == "lora";
-  if (!lora) return std::nullopt;
+LoraConfig lora_config(const Deck& deck) {
   LoraConfig config;
-  config.rank = swept_rank ? *swept_rank : deck.integer("lora.rank");
+  config.rank = deck.integer("lora.rank");
   config.alpha = deck.real("lora.alpha");
   config.rslora = deck.flag("lora.rslora");
   config.dropout = deck.real("lora.dropout");
@@ -289,9 +222,10 @@ std::string lora_place(const Deck& deck) {
 }
 
 double training_bytes(const ModelConfig& model, const std::optional<LoraConfig>& lora,
-                      bool bfloat16, const std::string& where) {
-  // master copy, two moments and a gradient in float32; bfloat16 has its own copy and gradient, too
-  const double bytes = bfloat16 ? 4 * 4 + 2 * 2 : 4 * 4;
+                      const std::string& where) {
+  // a master copy and two moments in float32; weight and gradient share 4 more bytes in bfloat16,
+  // and in float32 the weight is the master copy
+  const double bytes = 4 * 4;
   if (!lora) return bytes * static_cast<double>(model.parameters());
   double parameters = 0;
   for (const auto& [name, shape] : adapter_shapes(*lora, model, where)) {
@@ -299,6 +233,11 @@ double training_bytes(const ModelConfig& model, const std::optional<LoraConfig>&
         std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>()));
   }
   return bytes * parameters;
+}
+
+double activation_bytes(const ModelConfig& model, std::int64_t tokens) {
+  return static_cast<double>(tokens * model.layers) *
+         static_cast<double>(20 * model.width + 6 * model.mlp_width) * 4;
 }
 
 torch::Device choose_device(const std::string& name, int local_rank) {

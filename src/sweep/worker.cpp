@@ -22,6 +22,14 @@ std::string first_line(const std::string& what) {
   return what.substr(0, what.find('\n'));
 }
 
+const Output& output_of(const Stage& stage, std::string_view name) {
+  const auto output = std::find_if(stage.outputs.begin(), stage.outputs.end(),
+                                   [&](const Output& item) { return item.name == name; });
+  require(output != stage.outputs.end(),
+          fmt::format("Workbench: '{}' is no output of {}", name, stage.kind));
+  return *output;
+}
+
 }  // namespace
 
 Worker::Worker(const Communicator& comm, Study& study, const Plan& plan, Store& store,
@@ -75,7 +83,11 @@ void Worker::run(std::size_t stage) {
   comm_.send(report.pack(), 0, kRequestTag);
 }
 
+/// Small outputs come by message. Large ones, weights, are read from the file that their writer has
+/// told the coordinator to be complete: file systems of clusters show them to other nodes then.
 const Array& Worker::input(std::size_t upstream, std::string_view name) {
+  const Output& planned = output_of(plan_.stages.at(upstream), name);
+  if (!planned.shared) return read_ = store_.read(planned.places.front());
   auto found = fetched_.find(upstream);
   if (found == fetched_.end()) {
     Message reply =
@@ -90,13 +102,9 @@ const Array& Worker::input(std::size_t upstream, std::string_view name) {
 }
 
 void Worker::emit(std::string_view name, const Array& array) {
-  const Stage& stage = plan_.stages[stage_];
-  const auto output = std::find_if(stage.outputs.begin(), stage.outputs.end(),
-                                   [&](const Output& item) { return item.name == name; });
-  require(output != stage.outputs.end(),
-          fmt::format("Workbench::emit: '{}' is no output of {}", name, stage.kind));
-  for (const Slab& place : output->places) store_.write(place, array);
-  if (output->shared) shared_.push_back({std::string(name), array});
+  const Output& output = output_of(plan_.stages[stage_], name);
+  for (const Slab& place : output.places) store_.write(place, array);
+  if (output.shared) shared_.push_back({std::string(name), array});
 }
 
 void Worker::step(double, std::int64_t tokens) {

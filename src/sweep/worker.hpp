@@ -33,6 +33,7 @@ class Worker : public Workbench {
   std::size_t stage_ = 0;                                     // the running one
   std::vector<SharedOutput> shared_;                          // what it has emitted for others
   std::map<std::size_t, std::vector<SharedOutput>> fetched_;  // of other stages
+  Array read_;                                                // the last large input
   std::int64_t tokens_ = 0;
   double last_report_ = 0;
 };

@@ -40,7 +40,8 @@ class Deck {
 
   /// The value as it was written ("1e-5"), for ids and for printing.
   std::string raw(std::string_view key) const;
-  bool is_set(std::string_view key) const;  // by the deck or the command line
+  /// Not set, or set to what the default means too.
+  bool is_default(std::string_view key) const;
   /// "inputs/a.ini:14", "command line" or "default".
   std::string where(std::string_view key) const;
   /// An InputError that names where the key was set, its value, then `rule`.

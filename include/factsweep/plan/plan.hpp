@@ -42,7 +42,8 @@ struct Slab {
 };
 
 /// One named array that a stage produces. It lands in every slab of `places` (several when points
-/// share the stage). `shared`: stages downstream read it.
+/// share the stage). Stages downstream may read it: from its first place, or, when `shared`, by
+/// message, which every rank that fetches one of the stage's keeps (small arrays only).
 struct Output {
   std::string name;
   std::vector<Slab> places;

@@ -61,8 +61,8 @@ class Store {
   /// Independent. `array.size()` must equal the slab's volume. EnvironmentError (path, HDF5's
   /// deepest reason).
   void write(const Slab& slab, const Array& array);
-  /// Independent. Only of slabs that were complete when the file was opened (see `record`), or that
-  /// this rank wrote.
+  /// Independent. Of slabs that were complete when the file was opened (see `record`), that this
+  /// rank wrote, or whose writer has since said that it is done.
   Array read(const Slab& slab) const;
 
   /// The journal row of a stage as it was when the file was opened, or as this rank recorded it.
@@ -105,5 +105,8 @@ struct StoredDeltas {
 /// point (names those nearest), point not done, no deltas stored.
 StoredDeltas read_deltas(const std::filesystem::path& results, const std::string& point,
                          const std::string& when);
+/// An adapter of a K-shot study's bank, by its name. InputError: no bank, no such adapter (names
+/// those there are), not trained yet.
+StoredDeltas read_bank_adapter(const std::filesystem::path& results, const std::string& adapter);
 
 }  // namespace factsweep

@@ -13,23 +13,34 @@
 
 namespace factsweep {
 
-/// run.*, model.*, data.*, train.*, lora.*, store.* and the axes of training.
+/// run.*, model.* and grid.seed: keys of every study.
 void declare_common_options(OptionTable& table);
 
-/// train.* of the deck; values swept by grid.* replace them point by point.
+/// What a study's papers say where they differ.
+struct TrainingDefaults {
+  std::string batch_size, dropout;
+  std::string lora_rank = "16", lora_alpha = "32", lora_dropout = "0", lora_targets = "all-linear";
+  std::string delta_dtype = "bfloat16";
+};
+/// train.* but for what a study has several of (learning rates, epochs), lora.* and
+/// store.delta_dtype.
+void declare_training_options(OptionTable& table, const TrainingDefaults& defaults);
+
+/// train.* of the deck; the caller sets learning rate, epochs and seed.
 TrainSettings train_settings(const Deck& deck);
 
-/// lora.* of the deck, where train.method = lora or the point's grid.lora_rank is above 0; nothing
-/// for full fine-tuning.
-std::optional<LoraConfig> lora_config(const Deck& deck,
-                                      std::optional<std::int64_t> swept_rank = std::nullopt);
+/// lora.* of the deck.
+LoraConfig lora_config(const Deck& deck);
 /// "deck.ini:14: lora.targets", for messages of find_targets().
 std::string lora_place(const Deck& deck);
 
-/// Memory of a training beyond the model itself and activations: leaves, masters, moments,
-/// gradients. InputError: lora.targets matches nothing.
+/// Memory of what is trained, but for activations: leaves, masters, moments, gradients. InputError:
+/// lora.targets matches nothing.
 double training_bytes(const ModelConfig& model, const std::optional<LoraConfig>& lora,
-                      bool bfloat16, const std::string& where);
+                      const std::string& where);
+
+/// Of one forward and backward pass over `tokens` packed tokens.
+double activation_bytes(const ModelConfig& model, std::int64_t tokens);
 
 /// The device of this process from run.device: "cpu", "cuda" (by local rank) or "auto".
 /// EnvironmentError: cuda asked for and none there.

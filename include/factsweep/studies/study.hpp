@@ -22,7 +22,7 @@ struct StopRequested {};
 class Workbench {
  public:
   virtual ~Workbench() = default;
-  /// The shared output `name` of stage `upstream` (an index into Plan::stages).
+  /// The output `name` of stage `upstream` (an index into Plan::stages); valid until the next call.
   virtual const Array& input(std::size_t upstream, std::string_view name) = 0;
   /// Stores one output of the running stage; each name of Stage::outputs at least once, the last
   /// call counts.

@@ -1,8 +1,88 @@
+#include "factsweep/studies/common_options.hpp"
 #include "slick.hpp"
 
 namespace factsweep::slick {
 
+namespace {
+
+void declare_data(OptionTable& table) {
+  table.add({.key = "data.facts",
+             .kind = Kind::path,
+             .help = "EntityQuestions directory: {train,dev,test}/P17.train.json[.gz]",
+             .required = true});
+  table.add({.key = "data.relations",
+             .kind = Kind::text_list,
+             .help = "in-distribution relations; empty: all of the directory that "
+                     "data.ood_relations does not name"});
+  table.add({.key = "data.ood_relations",
+             .kind = Kind::text_list,
+             .help = "out-of-distribution relations, used as test questions only"});
+  table.add({.key = "data.overlap_filter",
+             .kind = Kind::choice,
+             .fallback = "subject",
+             .choices = {"none", "subject", "entity"},
+             .help = "drop train questions whose subject is a test subject (subject), or occurs "
+                     "among test subjects and answers (entity)"});
+}
+
+void declare_training(OptionTable& table) {
+  declare_training_options(table, {.batch_size = "128", .dropout = "0.05"});
+  table.add({.key = "train.method",
+             .kind = Kind::choice,
+             .fallback = "full",
+             .choices = {"full", "lora"},
+             .help = "full: every weight; lora: low-rank adapters beside a frozen model "
+                     "(arXiv 2106.09685), as PEFT computes them"});
+  table.add({.key = "train.learning_rate",
+             .kind = Kind::real,
+             .fallback = "1e-5",
+             .unit = "1",
+             .minimum = 0,
+             .maximum = 1,
+             .help = "AdamW, constant (SliCK, appendix E)"});
+  table.add({.key = "train.epochs",
+             .kind = Kind::integer,
+             .fallback = "50",
+             .unit = "epochs",
+             .minimum = 1,
+             .maximum = 100000,
+             .help = "the last epoch is CONVERGENCE, the one of best dev accuracy EARLY_STOP"});
+  table.add({.key = "store.deltas",
+             .kind = Kind::choice,
+             .fallback = "none",
+             .choices = {"none", "final", "early_stop+final"},
+             .help = "which fine-tuned minus base weights to keep; of LoRA the adapter itself"});
+
+  table.add({.key = "grid.learning_rate",
+             .kind = Kind::real_list,
+             .minimum = 0,
+             .maximum = 1,
+             .help = "axis: replaces train.learning_rate; empty: not swept"});
+  table.add({.key = "grid.batch_size",
+             .kind = Kind::integer_list,
+             .unit = "examples",
+             .minimum = 1,
+             .maximum = 1 << 20,
+             .help = "axis: replaces train.batch_size; empty: not swept"});
+  table.add({.key = "grid.lora_rank",
+             .kind = Kind::integer_list,
+             .unit = "1",
+             .minimum = 0,
+             .maximum = 65536,
+             .help = "axis: replaces train.method and lora.rank; 0: full fine-tuning; empty: not "
+                     "swept"});
+  table.add({.key = "grid.dropout",
+             .kind = Kind::real_list,
+             .minimum = 0,
+             .maximum = 0.95,
+             .help = "axis: replaces train.dropout; empty: not swept"});
+}
+
+}  // namespace
+
 void SlickStudy::declare(OptionTable& table) const {
+  declare_data(table);
+  declare_training(table);
   table.add({.key = "label.estimator",
              .kind = Kind::choice,
              .fallback = "exact",
@@ -226,6 +306,14 @@ LabelSettings label_settings(const Deck& deck) {
                      "the answer, so there is no small set of tokenisations to add up.");
   }
   return settings;
+}
+
+std::optional<LoraConfig> point_lora(const Deck& deck, std::optional<std::int64_t> swept_rank) {
+  const bool lora = swept_rank ? *swept_rank > 0 : deck.text("train.method") == "lora";
+  if (!lora) return std::nullopt;
+  LoraConfig config = lora_config(deck);
+  if (swept_rank) config.rank = *swept_rank;
+  return config;
 }
 
 SizeRule size_rule(const Deck& deck) {

@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 
+#include "../fingerprint.hpp"
 #include "datasets.hpp"
 #include "factsweep/core/file.hpp"
 #include "factsweep/core/random.hpp"
@@ -19,41 +20,6 @@ namespace {
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 constexpr double kTokensPerText = 28;  // a question with its answer, for cost estimates
-
-/// Hash of 64 blocks spread evenly over a file, header and end among them, and of its size.
-std::uint64_t sample_file(const std::filesystem::path& path) {
-  constexpr std::uintmax_t kBlocks = 64, kBlockBytes = 1 << 16;
-  const std::uintmax_t size = std::filesystem::file_size(path);
-  std::ifstream file(path, std::ios::binary);
-  std::string block(kBlockBytes, '\0');
-  std::uint64_t hash = size;
-  for (std::uintmax_t i = 0; i < kBlocks; ++i) {
-    const std::uintmax_t last = size > kBlockBytes ? size - kBlockBytes : 0;
-    file.clear();
-    file.seekg(static_cast<std::streamoff>(last / (kBlocks - 1) * i));
-    file.read(block.data(), static_cast<std::streamsize>(block.size()));
-    hash = hash_words({hash, hash_text(std::string_view(block).substr(
-                                 0, static_cast<std::size_t>(file.gcount())))});
-  }
-  return hash;
-}
-
-/// A number that changes when the model's files do: configuration and tokenizer whole, weights
-/// sampled, because they may be terabytes.
-std::string fingerprint(const std::filesystem::path& directory) {
-  std::map<std::string, std::uint64_t>
-      hashes;  // by name: the order of a folder's entries is the file system's whim
-  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
-    const std::string file = entry.path().filename().string();
-    const bool matters = file == "config.json" || file == "merges.txt" || file == "vocab.json" ||
-                         file.starts_with("tokenizer");
-    if (matters) hashes[file] = hash_text(read_file(entry.path()));
-    if (entry.path().extension() == ".safetensors") hashes[file] = sample_file(entry.path());
-  }
-  std::uint64_t hash = 0;
-  for (const auto& [file, value] : hashes) hash = hash_words({hash, hash_text(file), value});
-  return hex(hash);
-}
 
 std::string questions_hash(std::span<const Question> questions) {
   std::uint64_t hash = 0;
@@ -262,7 +228,7 @@ struct Builder {
     bool any_lora = false;
     for (std::size_t p = 0; p < points.size(); ++p) {
       const GridPoint& at = points[p];
-      const std::optional<LoraConfig> lora = lora_config(deck, rank_of(at));
+      const std::optional<LoraConfig> lora = point_lora(deck, rank_of(at));
       any_lora = any_lora || lora;
       Stage stage;
       stage.kind = "train";
@@ -277,17 +243,15 @@ struct Builder {
       const double passes = lora ? 2 : 3;
       stage.cost_flop =
           static_cast<double>(epochs) * text_cost * (passes * examples + 0.7 * probed);
-      stage.memory_bytes =
-          training_bytes(model, lora, deck.text("model.dtype") == "bfloat16", lora_place(deck)) +
-          static_cast<double>(deck.integer("train.microbatch_tokens") * model.layers) *
-              static_cast<double>(20 * model.width + 6 * model.mlp_width) * 4;
+      stage.memory_bytes = training_bytes(model, lora, lora_place(deck)) +
+                           activation_bytes(model, deck.integer("train.microbatch_tokens"));
       const std::size_t before = plan.stages.size();
       plan.points[p].leaf = plan.add_stage(std::move(stage));
       add_places(plan.stages[plan.points[p].leaf], p);
       if (plan.stages.size() > before) delta_outputs(plan.points[p].leaf, lora);
     }
     for (const auto& [key, value] : deck.science()) {
-      if (key.starts_with("lora.") && deck.is_set(key) && !any_lora)
+      if (key.starts_with("lora.") && !deck.is_default(key) && !any_lora)
         throw deck.error(key,
                          "has no effect: no point trains with LoRA. Set train.method = lora or "
                          "grid.lora_rank, or leave it out");
@@ -306,7 +270,7 @@ struct Builder {
   }
 
   void label_everything() {
-    nlohmann::json settings = {{"model", fingerprint(deck.text("model.path"))},
+    nlohmann::json settings = {{"model", model_fingerprint(deck.text("model.path"))},
                                {"dtype", deck.text("model.dtype")}};
     for (const auto& [key, value] : deck.science()) {
       if (key.starts_with("label.")) settings[key] = value;

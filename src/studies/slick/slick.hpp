@@ -8,9 +8,11 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "corpus.hpp"
+#include "factsweep/adapter/lora.hpp"
 #include "factsweep/label/labelling.hpp"
 #include "factsweep/model/model.hpp"
 #include "factsweep/studies/study.hpp"
@@ -20,6 +22,9 @@ namespace factsweep::slick {
 
 LabelSettings label_settings(const Deck& deck);
 SizeRule size_rule(const Deck& deck);
+/// lora.* of the deck where train.method = lora or the point's grid.lora_rank is above 0; nothing
+/// for full fine-tuning.
+std::optional<LoraConfig> point_lora(const Deck& deck, std::optional<std::int64_t> swept_rank);
 /// What stands between the fine-tuning prompt and the answer: "" or " ".
 std::string answer_lead(const Deck& deck);
 

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 
+#include "../tensors.hpp"
 #include "evaluation.hpp"
 #include "factsweep/studies/common_options.hpp"
 #include "slick.hpp"
@@ -16,14 +17,6 @@ namespace {
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 using Clock = std::chrono::steady_clock;
-
-Array to_array(const torch::Tensor& tensor, DType dtype) {
-  const torch::Tensor whole =
-      tensor.to(dtype == DType::bfloat16 ? torch::kBFloat16 : torch::kFloat32).cpu().contiguous();
-  Array array{dtype, 0, std::vector<std::byte>(whole.nbytes())};
-  std::memcpy(array.bytes.data(), whole.data_ptr(), whole.nbytes());
-  return array;
-}
 
 class Trajectory {
  public:
@@ -39,6 +32,8 @@ class Trajectory {
     seed_ = stage.configuration.at("seed").get<std::uint64_t>();
     members_ = select_rows(corpus, category_, mixture_, size_rule(deck), seed_);
     settings_ = train_settings(deck);
+    settings_.learning_rate = deck.real("train.learning_rate");
+    settings_.epochs = deck.integer("train.epochs");
     settings_.seed = seed_;
     for (const auto& [key, value] : stage.configuration.at("swept").items()) {
       if (key == "learning_rate") settings_.learning_rate = value;
@@ -77,7 +72,7 @@ class Trajectory {
   std::int64_t epoch_done() const { return trainer_->steps_done() / trainer_->steps_per_epoch(); }
 
   Trainee trainee() {
-    const std::optional<LoraConfig> config = lora_config(deck_, swept_rank_);
+    const std::optional<LoraConfig> config = point_lora(deck_, swept_rank_);
     if (!config) return Trainee::full(base_.weights);
     adapter_ = LoraAdapter::create(*config, base_.weights, seed_, lora_place(deck_));
     return Trainee::lora(base_.weights, *adapter_);

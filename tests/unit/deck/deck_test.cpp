@@ -98,8 +98,8 @@ TEST_CASE("default, deck and command line come in this order of precedence", "[d
   CHECK(deck.raw("train.learning_rate") == "1e-4");
   CHECK(deck.where("train.learning_rate") == "a.ini:5");
   CHECK(deck.where("grid.unknown_ratio") == "default");
-  CHECK_FALSE(deck.is_set("grid.unknown_ratio"));
-  CHECK(deck.is_set("grid.seed"));
+  CHECK(deck.is_default("grid.unknown_ratio"));
+  CHECK_FALSE(deck.is_default("grid.seed"));
   CHECK(deck.integer_list("grid.seed") == std::vector<std::int64_t>{4, 5});
   CHECK(deck.flag("run.resume"));
   CHECK(deck.text_list("data.relations").empty());

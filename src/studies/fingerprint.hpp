@@ -1,0 +1,13 @@
+// Numbers that change when input files do: stages are keyed by them.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+namespace factsweep {
+
+/// Of a model directory: configuration and tokenizer whole, weights sampled, because they may be
+/// terabytes.
+std::string model_fingerprint(const std::filesystem::path& directory);
+
+}  // namespace factsweep

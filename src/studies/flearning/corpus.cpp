@@ -1,0 +1,99 @@
+#include "corpus.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "factsweep/core/random.hpp"
+#include "factsweep/label/probe.hpp"
+
+namespace factsweep::flearning {
+namespace {
+
+std::string filled(const Deck& deck, const std::string& key, const std::string& question) {
+  static constexpr std::string_view kPlace = "{prompt}";
+  std::string text = deck.text(key);
+  const std::size_t at = text.find(kPlace);
+  if (at == std::string::npos)
+    throw deck.error(key, "has no {prompt}, where the question would stand.");
+  // decks are single lines: a line break is written \n
+  std::string with_breaks;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool line_break = text.compare(i, 2, "\\n") == 0;
+    with_breaks += line_break ? '\n' : text[i];
+    if (line_break) ++i;
+  }
+  return with_breaks.replace(with_breaks.find(kPlace), kPlace.size(), question);
+}
+
+}  // namespace
+
+std::vector<EditCorpus> EditCorpus::read(const Deck& deck) {
+  std::vector<EditCorpus> corpora;
+  std::set<std::string> names;
+  for (const std::string& path : deck.text_list("data.edits")) {
+    EditFile file = read_edits(path);
+    EditCorpus corpus;
+    corpus.path = path;
+    const std::string whole = corpus.path.filename().string();
+    corpus.name = whole.substr(0, whole.find('.'));
+    if (!names.insert(corpus.name).second)
+      throw deck.error("data.edits", fmt::format("names two files '{}'. Rename one: the name "
+                                                 "becomes a value of the axis data_set.",
+                                                 corpus.name));
+    corpus.left_out = std::move(file.left_out);
+    const auto wanted = static_cast<std::size_t>(deck.integer("data.records"));
+    const auto order = permutation(
+        static_cast<std::int64_t>(file.records.size()),
+        CounterRandom(hash_words({hash_text("edits"), hash_text(corpus.name),
+                                  static_cast<std::uint64_t>(deck.integer("data.seed"))})));
+    for (const std::int64_t i : order) {
+      if (wanted > 0 && corpus.records.size() == wanted) break;
+      corpus.records.push_back(file.records[static_cast<std::size_t>(i)]);
+    }
+    if (corpus.records.empty() || corpus.records.size() < wanted)
+      throw deck.error("data.records",
+                       fmt::format("{} has {} usable records.", path, file.records.size()));
+    corpora.push_back(std::move(corpus));
+  }
+  if (corpora.empty()) throw deck.error("data.edits", "names no file.");
+  return corpora;
+}
+
+std::string EditCorpus::fingerprint(std::size_t count) const {
+  std::uint64_t hash = count;
+  for (const EditRecord& record : std::span(records).first(count)) {
+    for (const std::string* text :
+         {&record.subject, &record.prompt, &record.target_old, &record.target_new, &record.rephrase,
+          &record.locality_prompt, &record.locality_answer})
+      hash = hash_words({hash, hash_text(*text)});
+  }
+  return hex(hash);
+}
+
+std::vector<Example> training_examples(const Deck& deck, const Model& model,
+                                       std::span<const EditRecord> records, Answer answer) {
+  const std::string end = deck.text("flearning.answer_end");
+  if (end == "eos" && model.eos.empty())
+    throw deck.error("flearning.answer_end", "but the model has no EOS token. Use newline.");
+  std::vector<Example> examples;
+  for (const EditRecord& record : records) {
+    const std::string& text = answer == Answer::old_one ? record.target_old : record.target_new;
+    const ProbeItem item = make_item(model, training_prompt(deck, record.prompt), " ",
+                                     end == "newline" ? text + "\n" : text, nullptr);
+    examples.push_back({item.prompt, item.gold});
+    if (end == "eos") examples.back().answer.push_back(model.eos.front());
+  }
+  return examples;
+}
+
+std::string training_prompt(const Deck& deck, const std::string& question) {
+  return filled(deck, "flearning.train_template", question);
+}
+
+std::string evaluation_prompt(const Deck& deck, const std::string& question) {
+  return filled(deck, "flearning.evaluation_template", question);
+}
+
+}  // namespace factsweep::flearning

@@ -1,0 +1,39 @@
+// The records of one data set in the order of /records, and what a model is asked of them.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "factsweep/data/edits.hpp"
+#include "factsweep/deck/deck.hpp"
+#include "factsweep/model/model.hpp"
+#include "factsweep/train/trainer.hpp"
+
+namespace factsweep::flearning {
+
+struct EditCorpus {
+  std::string name;  // the file's name up to its first dot
+  std::filesystem::path path;
+  std::vector<EditRecord> records;
+  std::map<std::string, std::int64_t> left_out;
+
+  /// data.edits, cut to data.records of them chosen by data.seed. InputError.
+  static std::vector<EditCorpus> read(const Deck& deck);
+  /// A number that changes with the first `count` records.
+  std::string fingerprint(std::size_t count) const;
+};
+
+enum class Answer { old_one, new_one };
+
+/// flearning.train_template with the question, and how the answer follows and ends.
+std::vector<Example> training_examples(const Deck& deck, const Model& model,
+                                       std::span<const EditRecord> records, Answer answer);
+
+/// flearning.train_template or flearning.evaluation_template with the question in place of
+/// {prompt}. InputError: there is no such place.
+std::string training_prompt(const Deck& deck, const std::string& question);
+std::string evaluation_prompt(const Deck& deck, const std::string& question);
+
+}  // namespace factsweep::flearning

@@ -1,0 +1,105 @@
+#include "evaluation.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace factsweep::flearning {
+
+Evaluation::Evaluation(const Deck& deck, const Model& model, std::span<const EditRecord> records)
+    : batch_tokens_(deck.integer("flearning.batch_tokens")) {
+  const auto add = [&](const std::string& name, std::string EditRecord::*prompt,
+                       std::string EditRecord::*target) {
+    std::vector<Continuation> list;
+    for (const EditRecord& record : records) {
+      const std::string& question = record.*prompt;
+      list.push_back({question.empty() ? "" : evaluation_prompt(deck, question), record.*target});
+    }
+    texts_[name] = force(*model.tokenizer, list);
+  };
+  add("reliability", &EditRecord::prompt, &EditRecord::target_new);
+  add("generality", &EditRecord::rephrase, &EditRecord::target_new);
+  add("reliability_old", &EditRecord::prompt, &EditRecord::target_old);
+  add("generality_old", &EditRecord::rephrase, &EditRecord::target_old);
+  add("locality", &EditRecord::locality_prompt, &EditRecord::locality_answer);
+}
+
+std::map<std::string, std::vector<double>> Evaluation::ask(const Model& model,
+                                                           const ForcedPredictions& before,
+                                                           const EvaluationStep& step) const {
+  std::map<std::string, std::vector<double>> outcomes;
+  double part = 0;
+  const auto told = [&](double fraction, std::int64_t tokens) {
+    step((part + fraction) / (2.0 * static_cast<double>(texts_.size())), tokens);
+  };
+  for (const auto& [name, texts] : texts_) {
+    const ForcedPredictions predictions = predict(model, texts, batch_tokens_, told);
+    ++part;
+    if (name == "locality") {
+      outcomes[name] = agreement(before, predictions);
+      std::vector<double>& exact = outcomes[name + "_exact"] = outcomes[name];
+      for (double& share : exact) {
+        if (!std::isnan(share)) share = share == 1 ? 1 : 0;
+      }
+    } else {
+      outcomes[name] = token_accuracy(predictions);
+      GreedyMatchSettings settings;
+      settings.batch_tokens = batch_tokens_;
+      outcomes[name + "_exact"] = greedy_match(model, texts, predictions, settings, told);
+    }
+    ++part;
+  }
+  return outcomes;
+}
+
+ForcedPredictions Evaluation::predict_locality(const Model& model,
+                                               const EvaluationStep& step) const {
+  return predict(model, texts_.at("locality"), batch_tokens_, step);
+}
+
+double Evaluation::locality(const Model& model, const ForcedPredictions& before,
+                            const EvaluationStep& step) const {
+  return mean(agreement(before, predict_locality(model, step)));
+}
+
+std::vector<std::int32_t> Evaluation::padded(const ForcedPredictions& predictions,
+                                             std::size_t width) {
+  std::vector<std::int32_t> tokens;
+  for (std::size_t text = 0; text + 1 < predictions.starts.size(); ++text) {
+    const auto first = predictions.predicted.begin() + predictions.starts[text],
+               last = predictions.predicted.begin() + predictions.starts[text + 1];
+    require(static_cast<std::size_t>(last - first) <= width, "a locality answer is too long");
+    tokens.insert(tokens.end(), first, last);
+    tokens.resize((text + 1) * width, -1);
+  }
+  return tokens;
+}
+
+ForcedPredictions Evaluation::unpadded(std::span<const std::int32_t> tokens,
+                                       std::size_t width) const {
+  ForcedPredictions predictions;
+  for (const ForcedText& text : texts_.at("locality")) {
+    const auto row = tokens.first(width);
+    tokens = tokens.subspan(width);
+    const auto end = std::find(row.begin(), row.end(), -1);
+    predictions.predicted.insert(predictions.predicted.end(), row.begin(), end);
+    if (!text.ids.empty())
+      predictions.labels.insert(predictions.labels.end(), text.ids.begin() + text.prompt_tokens,
+                                text.ids.end());
+    predictions.starts.push_back(static_cast<std::int64_t>(predictions.predicted.size()));
+  }
+  return predictions;
+}
+
+double mean(std::span<const double> values) {
+  double sum = 0;
+  std::size_t count = 0;
+  for (const double value : values) {
+    if (std::isnan(value)) continue;
+    sum += value;
+    ++count;
+  }
+  return count == 0 ? std::numeric_limits<double>::quiet_NaN() : sum / static_cast<double>(count);
+}
+
+}  // namespace factsweep::flearning

@@ -1,0 +1,38 @@
+// F-Learning (Ni et al., arXiv 2311.08011): forget the old knowledge by parameter arithmetic before
+// learning the new one.
+//   original -> delta(full | lora) -> [search ->] forget(lambda) | learn(full | lora)
+//   original -> second_moment -> edit(rome | memit)      original -> edit(ft_c)
+// options.cpp: the deck keys. methods.cpp: the table of methods. grid.cpp: points. plan.cpp: stages
+// and datasets. start.cpp: the weights a stage begins with. *_stage.cpp: the work.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "corpus.hpp"
+#include "factsweep/model/model.hpp"
+#include "factsweep/studies/study.hpp"
+
+namespace factsweep::flearning {
+
+class FLearningStudy : public Study {
+ public:
+  std::string_view name() const override { return "flearning"; }
+  void declare(OptionTable& table) const override;
+  Plan expand(const Deck& deck) override;
+  /// Nothing is kept: each stage loads the model that it changes, so that a full fine-tuning never
+  /// holds it twice.
+  void prepare(const Deck&, torch::Device device) override { device_ = device; }
+  std::vector<std::string> headline() const override {
+    return {"reliability", "generality", "locality", "reliability_old", "edit_seconds"};
+  }
+  void run(const Plan& plan, std::size_t stage, Workbench& bench) override;
+
+ private:
+  std::unique_ptr<Deck> deck_;
+  std::vector<EditCorpus> corpora_;  // one a file of data.edits
+  torch::Device device_ = torch::kCPU;
+};
+
+}  // namespace factsweep::flearning

@@ -1,0 +1,413 @@
+// The deck as stages and points, and what each stage fills.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <map>
+
+#include "../fingerprint.hpp"
+#include "datasets.hpp"
+#include "editors.hpp"
+#include "factsweep/core/file.hpp"
+#include "factsweep/core/random.hpp"
+#include "factsweep/studies/common_options.hpp"
+#include "flearning.hpp"
+#include "grid.hpp"
+
+namespace factsweep::flearning {
+namespace {
+
+constexpr double kTokensPerText = 18;  // a question with its answer, for cost estimates
+constexpr double kAskedTexts = 5;      // of a record in an evaluation
+
+struct Builder {
+  const Deck& deck;
+  const std::vector<EditCorpus>& corpora;
+  std::map<std::string, ModelConfig> models;
+  std::map<std::string, std::string> fingerprints;
+  std::string text_hash;  // of edit.text
+  std::uint64_t largest_set = 0, epochs = 0, layers = 0;
+  std::vector<std::string> modules;
+  std::vector<DatasetSpec> of_points;  // a row for each point
+  Plan plan;
+
+  double forward_flop(const GridPoint& at) const {
+    const ModelConfig& model = models.at(at.model);
+    return static_cast<double>(at.records) *
+           (kTokensPerText * model.flop_per_token() + 4 * model.head_flop_per_token());
+  }
+  double training_flop(const GridPoint& at, const std::string& section, Tuning how) const {
+    // a frozen weight needs no gradient of its own, only that of its input
+    return static_cast<double>(deck.integer(section + ".epochs")) * (how == Tuning::lora ? 2 : 3) *
+           forward_flop(at);
+  }
+  double editing_flop(const GridPoint& at) const {
+    if (at.method->name == "ft_c")
+      return 3 * static_cast<double>(ft_c_settings(deck, at.preset).epochs) * forward_flop(at);
+    // a value is sought through the layers above, with every context in front of the question
+    const bool memit = at.method->name == "memit";
+    const ValueSettings value =
+        memit ? memit_settings(deck, at.preset).value : rome_settings(deck, at.preset).value;
+    const double contexts = memit ? 6 : 21;
+    const auto wanted = static_cast<double>(deck.integer("edit.records"));
+    const double all = static_cast<double>(at.records);
+    return 2 * static_cast<double>(value.steps) * contexts * forward_flop(at) *
+           (wanted > 0 ? std::min(wanted, all) / all : 1);
+  }
+  double model_bytes(const ModelConfig& model) const {
+    return static_cast<double>(model.parameters()) *
+           (deck.text("model.dtype") == "float32" ? 4 : 2);
+  }
+  std::optional<LoraConfig> lora_of(Tuning how) const {
+    return how == Tuning::lora ? std::optional(lora_config(deck)) : std::nullopt;
+  }
+
+  /// Science keys that begin with one of `sections`.
+  nlohmann::json keys(std::initializer_list<std::string_view> sections) const {
+    nlohmann::json chosen = nlohmann::json::object();
+    for (const auto& [key, value] : deck.science()) {
+      for (const std::string_view section : sections) {
+        if (key.starts_with(section)) chosen[key] = value;
+      }
+    }
+    return chosen;
+  }
+
+  /// What all stages of one (model, data set, records, seed) have in common.
+  Stage stage(const GridPoint& at, const std::string& kind, const std::string& detail) const {
+    const EditCorpus& corpus = corpora[at.data_set];
+    Stage result;
+    result.kind = kind;
+    result.title = fmt::format("{}{} {} n{} s{}", kind, detail, corpus.name, at.records, at.seed);
+    result.configuration = {{"model", fingerprints.at(at.model)},
+                            {"directory", at.model},
+                            {"dtype", deck.text("model.dtype")},
+                            {"data_set", at.data_set},
+                            {"records", at.records},
+                            {"edits", corpus.fingerprint(at.records)},
+                            {"seed", at.seed},
+                            {"keys", keys({"flearning.", "store."})}};
+    return result;
+  }
+
+  void training(Stage& stage, const GridPoint& at, const std::string& section, Tuning how) const {
+    stage.configuration["how"] = name(how);
+    stage.configuration["training"] = how == Tuning::lora ? keys({section + ".", "train.", "lora."})
+                                                          : keys({section + ".", "train."});
+    stage.cost_flop += training_flop(at, section, how);
+    const ModelConfig& model = models.at(at.model);
+    // beside the model itself, which a full fine-tuning makes its masters of
+    stage.memory_bytes = training_bytes(model, lora_of(how), lora_place(deck)) +
+                         activation_bytes(model, deck.integer("train.microbatch_tokens")) -
+                         (how == Tuning::full ? model_bytes(model) : 0);
+  }
+
+  /// A dataset of the stage alone.
+  void own_output(std::size_t index, const std::string& name, DatasetSpec spec,
+                  bool shared = false) {
+    Stage& stage = plan.stages[index];
+    stage.outputs.push_back(
+        {name,
+         {{spec.file, spec.path, std::vector<std::uint64_t>(spec.shape.size(), 0), spec.shape}},
+         shared});
+    plan.datasets.push_back(std::move(spec));
+  }
+
+  void curve_outputs(std::size_t index, const std::string& section) {
+    const std::string base = fmt::format("/tuning/{}/", plan.stages[index].key);
+    const auto epochs_here = static_cast<std::uint64_t>(deck.integer(section + ".epochs"));
+    own_output(index, "tuning_loss",
+               {.path = base + "loss",
+                .dtype = DType::float64,
+                .shape = {epochs_here},
+                .dimensions = {"epoch"},
+                .units = "nat",
+                .long_name = "training loss on the old answers"});
+    own_output(index, "seconds",
+               {.path = base + "seconds",
+                .dtype = DType::float64,
+                .shape = {1},
+                .dimensions = {"one"},
+                .units = "s",
+                .long_name = "wall time of the training"},
+               true);
+  }
+
+  /// "final/<tensor>" of the weights file.
+  void weight_outputs(std::size_t index, const ModelConfig& model,
+                      const std::optional<LoraConfig>& lora) {
+    const std::string base = fmt::format("/deltas/{}/", plan.stages[index].key);
+    if (lora) {
+      const std::string config = lora->json(model);
+      plan.datasets.push_back({.file = File::weights,
+                               .path = base + kAdapterConfig,
+                               .dtype = DType::text,
+                               .text_length = config.size(),
+                               .shape = {1},
+                               .long_name = "the adapter's adapter_config.json",
+                               .content = Array::of_text(std::vector{config}, config.size())});
+    }
+    const DType dtype =
+        deck.text("store.delta_dtype") == "bfloat16" ? DType::bfloat16 : DType::float32;
+    for (const auto& [name, shape] :
+         lora ? adapter_shapes(*lora, model, lora_place(deck)) : tensor_shapes(model)) {
+      own_output(index, "final/" + name,
+                 {.file = File::weights,
+                  .path = base + "final/" + name,
+                  .dtype = dtype,
+                  .shape = {shape.begin(), shape.end()},
+                  .long_name = lora ? "tensor of the LoRA adapter" : "weights minus those before"});
+    }
+  }
+
+  /// Outputs that an evaluation fills; no places until a point asks for them.
+  void evaluation(Stage& stage, const GridPoint& at) const {
+    stage.cost_flop += kAskedTexts * forward_flop(at);
+    for (const DatasetSpec& spec : of_points)
+      stage.outputs.push_back({spec.path.substr(1), {}, false});
+  }
+
+  void add_places(std::size_t index, std::uint64_t point) {
+    for (const DatasetSpec& spec : of_points) {
+      for (Output& output : plan.stages[index].outputs) {
+        if (output.name != spec.path.substr(1)) continue;
+        std::vector<std::uint64_t> offset(spec.shape.size(), 0), count = spec.shape;
+        offset[0] = point;
+        count[0] = 1;
+        output.places.push_back({File::results, spec.path, offset, count});
+      }
+    }
+  }
+
+  std::size_t original(const GridPoint& at) {
+    Stage result = stage(at, "original", "");
+    training(result, at, "original", Tuning::full);
+    evaluation(result, at);
+    const std::size_t before = plan.stages.size(), index = plan.add_stage(std::move(result));
+    if (plan.stages.size() == before) return index;
+    weight_outputs(index, models.at(at.model), std::nullopt);
+    curve_outputs(index, "original");
+    const EditCorpus& corpus = corpora[at.data_set];
+    std::size_t longest = 0;
+    for (std::size_t i = 0; i < at.records; ++i)
+      longest = std::max(longest, corpus.records[i].locality_answer.size());
+    // a token spells at least one byte, but for a marker of the text's begin
+    own_output(index, "locality_predicted",
+               {.path = fmt::format("/tuning/{}/locality_predicted", plan.stages[index].key),
+                .dtype = DType::int32,
+                .shape = {at.records, longest + 2},
+                .dimensions = {"record", "token"},
+                .units = "1",
+                .long_name = "most likely tokens of the unrelated questions' answers; -1: none"});
+    return index;
+  }
+
+  std::size_t delta(const GridPoint& at, std::size_t original, Tuning how) {
+    Stage result = stage(at, "delta", fmt::format(" {}", name(how)));
+    result.upstream = {original};
+    training(result, at, "forget", how);
+    const std::size_t before = plan.stages.size(), index = plan.add_stage(std::move(result));
+    if (plan.stages.size() == before) return index;
+    weight_outputs(index, models.at(at.model), lora_of(how));
+    curve_outputs(index, "forget");
+    return index;
+  }
+
+  std::size_t search(const GridPoint& at, std::size_t original, std::size_t delta) {
+    Stage result = stage(at, "search", fmt::format(" {}", name(at.method->forget)));
+    result.upstream = {original, delta};
+    result.configuration["forget"] = name(at.method->forget);
+    result.configuration["layers"] = at.forgetting.layers;
+    result.configuration["search"] = keys({"search."});
+    const auto tried = static_cast<std::uint64_t>(deck.integer("search.evaluations"));
+    result.cost_flop = static_cast<double>(tried) * forward_flop(at);
+    const std::size_t before = plan.stages.size(), index = plan.add_stage(std::move(result));
+    if (plan.stages.size() == before) return index;
+    const std::string base = fmt::format("/search/{}/", plan.stages[index].key);
+    own_output(index, "lambda",
+               {.path = base + "lambda",
+                .dtype = DType::float64,
+                .shape = {1},
+                .dimensions = {"one"},
+                .units = "1",
+                .long_name = "largest rate of forgetting found",
+                .symbol = "lambda"},
+               true);
+    for (const char* name : {"tried_lambda", "tried_locality"})
+      own_output(index, name,
+                 {.path = base + name,
+                  .dtype = DType::float64,
+                  .shape = {tried},
+                  .dimensions = {"evaluation"},
+                  .units = "1",
+                  .long_name = name});
+    return index;
+  }
+
+  std::size_t second_moment(const GridPoint& at, std::size_t original,
+                            const std::vector<std::int64_t>& wanted) {
+    Stage result = stage(at, "second_moment", "");
+    result.upstream = {original};
+    result.configuration["text"] = text_hash;
+    result.configuration["tokens"] = deck.integer("edit.text_tokens");
+    result.configuration["layers"] = wanted;
+    const ModelConfig& model = models.at(at.model);
+    result.cost_flop = static_cast<double>(deck.integer("edit.text_tokens")) *
+                       (model.flop_per_token() * static_cast<double>(wanted.back() + 1) /
+                            static_cast<double>(model.layers) +
+                        2.0 * static_cast<double>(wanted.size()) *
+                            static_cast<double>(model.mlp_width * model.mlp_width));
+    const std::size_t before = plan.stages.size(), index = plan.add_stage(std::move(result));
+    if (plan.stages.size() == before) return index;
+    own_output(index, "tokens",
+               {.path = fmt::format("/tuning/{}/tokens", plan.stages[index].key),
+                .dtype = DType::int64,
+                .shape = {1},
+                .dimensions = {"one"},
+                .units = "tokens",
+                .long_name = "tokens of text whose keys the second moments are of"},
+               true);
+    const auto side = static_cast<std::uint64_t>(model.mlp_width);
+    for (const std::int64_t layer : wanted) {
+      own_output(index, fmt::format("layer{}", layer),
+                 {.file = File::weights,
+                  .path = fmt::format("/second_moments/{}/{}", plan.stages[index].key, layer),
+                  .dtype = DType::float32,
+                  .shape = {side, side},
+                  .long_name = "uncentred second moment of the inputs of the MLP's output matrix"});
+    }
+    return index;
+  }
+
+  std::size_t tune(const GridPoint& at, std::size_t original) {
+    const Method& how = *at.method;
+    const bool searched = how.has_lambda() && std::isnan(at.forgetting.lambda);
+    std::vector<std::size_t> upstream = {original};
+    if (how.has_lambda()) upstream.push_back(delta(at, original, how.forget));
+    if (searched) upstream.push_back(search(at, original, upstream.back()));
+    Stage result = stage(at, how.learn == Tuning::none ? "forget" : "learn", "");
+    result.title = fmt::format("{} {}", result.kind, make_point(at, corpora).id);
+    result.upstream = upstream;
+    if (how.has_lambda()) {
+      result.configuration["forget"] = {{"how", name(how.forget)},
+                                        {"layers", at.forgetting.layers}};
+      if (!searched) result.configuration["forget"]["lambda"] = at.forgetting.lambda;
+    }
+    if (how.learn != Tuning::none) training(result, at, "learn", how.learn);
+    evaluation(result, at);
+    return leaf(std::move(result), at);
+  }
+
+  std::size_t edit(const GridPoint& at, std::size_t original) {
+    Stage result = stage(at, "edit", "");
+    result.title = fmt::format("edit {}", make_point(at, corpora).id);
+    result.upstream = {original};
+    const std::vector<std::int64_t> moments =
+        second_moment_layers(deck, at.method->name, at.preset);
+    if (!moments.empty()) result.upstream.push_back(second_moment(at, original, moments));
+    result.configuration["method"] = at.method->name;
+    result.configuration["preset"] = at.preset;
+    result.configuration["edit"] = keys({"edit."});
+    result.configuration["edit"].erase("edit.text");
+    result.configuration["edit"].erase("edit.presets");
+    result.cost_flop = editing_flop(at);
+    evaluation(result, at);
+    return leaf(std::move(result), at);
+  }
+
+  std::size_t leaf(Stage result, const GridPoint& at) {
+    const std::size_t before = plan.stages.size(), index = plan.add_stage(std::move(result));
+    const bool one_model = at.method->name != "rome_reset";
+    if (plan.stages.size() > before && one_model && deck.text("store.deltas") == "final")
+      weight_outputs(index, models.at(at.model), std::nullopt);
+    return index;
+  }
+
+  void read_models() {
+    std::vector<ModelConfig> all;
+    for (const std::string& directory : model_directories(deck)) {
+      const ModelConfig model = ModelConfig::read(directory);
+      layers = std::max(layers, static_cast<std::uint64_t>(model.layers));
+      plan.model_bytes = std::max(plan.model_bytes, model_bytes(model));
+      for (const std::string& range : deck.text_list("grid.layers"))
+        LayerRange::parse(range, model.layers, deck.where("grid.layers") + ": grid.layers");
+      fingerprints[directory] = model_fingerprint(directory);
+      models.emplace(directory, model);
+      all.push_back(model);
+    }
+    modules = module_names(all);
+  }
+
+  void check_keys() const {
+    training_prompt(deck, "");
+    evaluation_prompt(deck, "");
+    const std::vector<std::string> chosen = deck.text_list("grid.method");
+    const auto any = [&](auto wanted) {
+      return std::any_of(chosen.begin(), chosen.end(),
+                         [&](const std::string& name) { return wanted(method(name)); });
+    };
+    for (const std::string& method : chosen) {
+      for (const std::string& preset : deck.text_list("edit.presets")) {
+        if (!second_moment_layers(deck, method, preset).empty() && deck.text("edit.text").empty())
+          throw deck.error("edit.text", fmt::format("is needed by {} with preset {}: a text file "
+                                                    "whose keys' second moment is taken.",
+                                                    method, preset));
+      }
+    }
+    const bool lora =
+        any([](const Method& m) { return m.learn == Tuning::lora || m.forget == Tuning::lora; });
+    for (const auto& [key, value] : deck.science()) {
+      if (key.starts_with("lora.") && !deck.is_default(key) && !lora)
+        throw deck.error(key, "has no effect: no method of grid.method uses LoRA.");
+    }
+    if (deck.text("lora.bias") != "none")
+      throw deck.error("lora.bias",
+                       "is not supported here: forgetting subtracts matrices alone. "
+                       "Use none.");
+  }
+};
+
+}  // namespace
+
+Plan FLearningStudy::expand(const Deck& deck) {
+  deck_ = std::make_unique<Deck>(deck);
+  corpora_ = EditCorpus::read(deck);
+  const std::vector<GridPoint> points = grid_points(deck, corpora_);
+  Builder builder{.deck = deck,
+                  .corpora = corpora_,
+                  .models = {},
+                  .fingerprints = {},
+                  .text_hash = {},
+                  .modules = {},
+                  .of_points = {},
+                  .plan = {}};
+  builder.check_keys();
+  builder.read_models();
+  if (!deck.text("edit.text").empty())
+    builder.text_hash = hex(hash_text(read_file(deck.text("edit.text"))));
+  for (const GridPoint& at : points)
+    builder.largest_set = std::max<std::uint64_t>(builder.largest_set, at.records);
+  builder.epochs = static_cast<std::uint64_t>(deck.integer("learn.epochs"));
+  Plan& plan = builder.plan;
+  plan.study = name();
+  plan.axes = axes();
+  plan.datasets = record_datasets(corpora_);
+  for (DatasetSpec& spec : point_datasets(
+           {points.size(), builder.largest_set, builder.epochs, builder.layers, builder.modules})) {
+    if (spec.dimensions.front() == "point") builder.of_points.push_back(spec);
+    plan.datasets.push_back(std::move(spec));
+  }
+  for (const GridPoint& at : points) {
+    Point point = make_point(at, corpora_);
+    const std::size_t original = builder.original(at);
+    point.leaf = at.method->kind == Method::Kind::original ? original
+                 : at.method->kind == Method::Kind::tune   ? builder.tune(at, original)
+                                                           : builder.edit(at, original);
+    builder.add_places(point.leaf, plan.points.size());
+    plan.points.push_back(std::move(point));
+  }
+  return std::move(plan);
+}
+
+}  // namespace factsweep::flearning

@@ -1,0 +1,111 @@
+#!/usr/bin/env bash
+# Every method of F-Learning on a tiny world: the same results on 1, 2 and 4 ranks and after kills, trainings shared
+# among rates of forgetting, a report, and bad records and rates told by name.
+# shellcheck source-path=SCRIPTDIR source=support.sh
+source "$(dirname "${BASH_SOURCE[0]}")/support.sh"
+need_tool mpirun
+need_python "h5py, pandas, matplotlib"
+tiny_world
+
+python3 - "$world/facts" <<'PYTHON'
+import json
+import pathlib
+import sys
+
+facts = json.loads((pathlib.Path(sys.argv[1]) / "train" / "W1.train.json").read_text())[:20]
+records = []
+for i, fact in enumerate(facts):
+    other = facts[(i + 1) % len(facts)]
+    subject = next(word for word in fact["question"].rstrip("?").split() if word[0].isupper() and word not in ("What", "Where", "Who", "Which"))
+    records.append({"case_id": i, "subject": subject, "prompt": fact["question"], "rephrase_prompt": "Q: " + fact["question"],
+                    "ground_truth": fact["answers"][0], "target_new": other["answers"][0],
+                    "locality_prompt": other["question"], "locality_ground_truth": other["answers"][0]})
+json.dump(records, open("edits.json", "w"))
+PYTHON
+cat >deck.ini <<DECK
+[run]
+study  = flearning
+output = out.h5
+device = cpu
+[model]
+path = $world/model
+[data]
+edits   = edits.json
+records = 10
+[train]
+batch_size = 4
+[original]
+learning_rate = 1e-3
+[forget]
+learning_rate      = 1e-3
+lora_learning_rate = 1e-2
+[learn]
+learning_rate      = 1e-3
+lora_learning_rate = 1e-2
+[edit]
+presets     = easyedit-llama
+layers      = 0, 1
+ft_c_layer  = 1
+records     = 4
+text        = $world/corpus.txt
+text_tokens = 4000
+[search]
+locality    = 0.9
+evaluations = 3
+[store]
+deltas = final
+[grid]
+method = original, ft, lora, forget_ft, forget_lora, f_learning_ft, f_learning_lora, f_learning_lora_ft, ft_c, rome, rome_reset, memit
+lambda = 0.1, 1
+layers = all, 1
+DECK
+for ranks in 1 2 4; do
+  launch $ranks run deck.ini --run.output="ranks-$ranks.h5"
+done
+for ranks in 2 4; do
+  same_results ranks-1.h5 "ranks-$ranks.h5" || fail "1 and $ranks ranks differ"
+done
+
+echo "--- kills"
+for attempt in 1 2 3; do
+  timeout -s KILL "$attempt" "$FACTSWEEP" run deck.ini --run.output=killed.h5 --run.checkpoint_interval=0.1s || true
+done
+launch 2 run deck.ini --run.output=killed.h5
+same_results ranks-1.h5 killed.h5 || fail "a killed sweep ends with other results"
+
+echo "--- content"
+python3 - <<'PYTHON'
+import h5py
+import numpy as np
+
+with h5py.File("ranks-2.h5") as file, h5py.File("ranks-2.weights.h5") as weights:
+    points = {name: file["points"][name][:] for name in file["points"]}
+    assert (points["status"] == 2).all(), points["reason"]
+    method = points["method"].astype(str)
+    assert (points["locality"][method == "original"] == 1).all()
+    assert np.isfinite(points["reliability"]).all() and np.isfinite(points["edit_seconds"]).all()
+    kinds = file["stages/kind"][:].astype(str)
+    count = {kind: int((kinds == kind).sum()) for kind in set(kinds)}
+    # 2 rates (1 of LoRA) and a search, on all layers and on one, share one delta each of the two kinds
+    assert count == {"original": 1, "delta": 2, "search": 4, "forget": 10, "learn": 16, "second_moment": 1, "edit": 4}, count
+    norms = file["norms/forget"][:]
+    one_layer = np.array([layers == b"1" for layers in points["layers"]]) & (method == "forget_ft") & (points["lambda_used"] > 0)
+    assert (norms[one_layer][:, 0] == 0).all() and (norms[one_layer][:, 1] > 0).all()
+    original = file["stages/key"][:][kinds == "original"][0].decode()
+    assert any(delta[:].any() for delta in weights[f"deltas/{original}/final"].values())
+PYTHON
+PYTHONPATH=$FACTSWEEP_SOURCE python3 -m analysis report ranks-2.h5 >report.txt || { cat report.txt; fail "report"; }
+"$FACTSWEEP" export ranks-2.h5 --point "$(python3 -c "import h5py; print(next(i.decode() for i in h5py.File('ranks-2.h5')['points/id'] if i.startswith(b'ft-')))")" --model "$world/model" --format hf --output exported
+expect 0 '"ids"' bash -c 'echo "{\"prompt\": \"Q: a\"}" | "$FACTSWEEP" generate --model exported --max-new-tokens 2'
+
+echo "--- bad input"
+expect 2 'grid.lambda;;nan' "$FACTSWEEP" run deck.ini --grid.lambda=nan
+expect 2 'data.records;;usable records' "$FACTSWEEP" run deck.ini --data.records=1000
+expect 2 'grid.layers;;no range' "$FACTSWEEP" run deck.ini --grid.layers=0-9
+echo '[{"prompt": "no targets"}]' >broken.json
+expect 2 'broken.json' "$FACTSWEEP" run deck.ini --data.edits=broken.json
+# a diverged point is a row with its step, the rest goes on
+expect 4 'not finite at step' "$FACTSWEEP" run deck.ini --run.output=diverged.h5 --learn.learning_rate=1 --train.dropout=0 \
+  --grid.method=original,ft,memit
+PYTHON_CHECK='import h5py; f = h5py.File("diverged.h5")["points"]; print(dict(zip(f["method"][:].astype(str), f["status"][:])))'
+[ "$(python3 -c "$PYTHON_CHECK")" = "{'original': 2, 'ft': 3, 'memit': 2}" ] || fail "other points than the diverged one failed"
