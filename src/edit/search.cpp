@@ -265,7 +265,7 @@ Values Search::run(const Tensor& initial_MD,
     step(1 - static_cast<double>(going_on.size()) / static_cast<double>(all.size()),
          state.batch.tokens.tokens());
     if (going_on.empty()) return found;
-    Tensor gradient_AD = torch::autograd::grad({losses_A.sum()}, {leaf})[0];
+    Tensor gradient_AD = torch::autograd::grad({losses_A}, {leaf}, {torch::ones_like(losses_A)})[0];
     if (going_on.size() < state.active.size()) narrow(state, going_on, gradient_AD);
     state.adam.step(state.delta_AD, gradient_AD);
     const Tensor most = settings_.clamp * state.norm_A, now = norms(state.delta_AD);
