@@ -9,7 +9,7 @@
 namespace factsweep {
 
 struct SandboxLimits {
-  double cpu_seconds = 5;    // rounded up to whole seconds
+  double cpu_seconds = 10;   // rounded up to whole seconds
   double wall_seconds = 30;  // of one program; longer than the CPU time, for busy machines
   std::int64_t memory_bytes = std::int64_t{1} << 30;  // of address space
   std::int64_t output_bytes = 1 << 16;                // kept; what is printed beyond is dropped
