@@ -93,11 +93,13 @@ void write_hf(const StoredDeltas& deltas, const std::string& model, const std::s
 }  // namespace
 
 ExitCode export_point(const Words& words) {
-  std::string file, point, output, model, when = "final", format = "auto", dtype = "float32";
+  std::string file, point, adapter, output, model, when = "final", format = "auto",
+                                                   dtype = "float32";
   po::options_description options;
   options.add_options()("file", po::value(&file)->required(),
                         "results file; may stand without --file")(
-      "point", po::value(&point)->required(), "id of the point, as in /points/id")(
+      "point", po::value(&point), "id of the point, as in /points/id")(
+      "adapter", po::value(&adapter), "or an adapter of a K-shot study's bank, as in /bank/name")(
       "output", po::value(&output)->required(), "folder to write")(
       "model", po::value(&model),
       "base model directory; in a PEFT directory it replaces the deck's model.path")(
@@ -110,8 +112,8 @@ ExitCode export_point(const Words& words) {
   Words rest = words;
   if (!rest.empty() && !rest.front().starts_with("--")) rest.front() = "--file=" + rest.front();
   po::variables_map flags;
-  if (!parse_flags("factsweep export FILE --point ID --output DIR [--model DIR]", options, rest,
-                   flags))
+  if (!parse_flags("factsweep export FILE (--point ID | --adapter NAME) --output DIR [--model DIR]",
+                   options, rest, flags))
     return ExitCode::done;
   if (when != "final" && when != "early_stop")
     throw InputError(fmt::format("command line: --when = '{}' is not final or early_stop.", when));
@@ -120,7 +122,11 @@ ExitCode export_point(const Words& words) {
   if (dtype != "float32" && dtype != "bfloat16")
     throw InputError(
         fmt::format("command line: --dtype = '{}' is not float32 or bfloat16.", dtype));
-  const StoredDeltas deltas = read_deltas(file, point, when);
+  if (point.empty() == adapter.empty())
+    throw InputError("command line: export needs either --point or --adapter.");
+  const StoredDeltas deltas =
+      adapter.empty() ? read_deltas(file, point, when) : read_bank_adapter(file, adapter);
+  const std::string& what = adapter.empty() ? point : adapter;
   const bool lora = !deltas.adapter_config.empty();
   if (format == "auto") format = lora ? "peft" : "hf";
   torch::NoGradGuard no_grad;
@@ -131,13 +137,13 @@ ExitCode export_point(const Words& words) {
           point));
     }
     write_peft(deltas, model, parse_dtype(dtype), output);
-    console::info("{} of {} as a PEFT adapter in {}", point, file, output);
+    console::info("{} of {} as a PEFT adapter in {}", what, file, output);
     return ExitCode::done;
   }
   if (model.empty())
     throw InputError("command line: --format hf needs --model, the base that was fine-tuned.");
   write_hf(deltas, model, dtype, output);
-  console::info("{} of {} as a Hugging Face model in {}", point, file, output);
+  console::info("{} of {} as a Hugging Face model in {}", what, file, output);
   return ExitCode::done;
 }
 

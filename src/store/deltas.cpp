@@ -1,5 +1,6 @@
-// Reading back the weight deltas of one point, for `factsweep export`.
+// Reading back the weight deltas of one point, or an adapter of a bank, for `factsweep export`.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -45,6 +46,24 @@ std::string listing(const std::vector<std::string>& ids) {
   return ids.size() > 10 ? list + ", ..." : list;
 }
 
+/// The tensors of `group`, and the text of `config` where it is there.
+StoredDeltas read_group(const h5::File& weights, const std::string& name, const std::string& config,
+                        const std::string& group) {
+  StoredDeltas stored;
+  if (H5Lexists(weights.id(), config.c_str(), H5P_DEFAULT) > 0)
+    stored.adapter_config = text_column(weights, name, config).at(0);
+  for (const std::string& member : members(weights, name, group)) {
+    const std::string path = group + "/" + member;
+    if (path == config) continue;
+    const h5::Where where{name, path};
+    const h5::Dataset dataset(
+        h5::check(H5Dopen2(weights.id(), path.c_str(), H5P_DEFAULT), where, "open"));
+    stored.tensors.push_back(
+        {member, h5::shape_of(dataset.id(), where), h5::read_all(weights, where, DType::float32)});
+  }
+  return stored;
+}
+
 }  // namespace
 
 StoredDeltas read_deltas(const std::filesystem::path& results, const std::string& point,
@@ -84,19 +103,28 @@ StoredDeltas read_deltas(const std::filesystem::path& results, const std::string
         "{}: holds no {} deltas of point '{}'. Run with store.deltas = early_stop+final.",
         weights_name, when, point));
   }
-  StoredDeltas found_deltas;
-  const std::string config = fmt::format("/deltas/{}/{}", key, kAdapterConfig);
-  if (H5Lexists(deltas.id(), config.c_str(), H5P_DEFAULT) > 0)
-    found_deltas.adapter_config = text_column(deltas, weights_name, config).at(0);
-  for (const std::string& member : members(deltas, weights_name, group)) {
-    const std::string path = group + "/" + member;
-    const h5::Where where{weights_name, path};
-    const h5::Dataset dataset(
-        h5::check(H5Dopen2(deltas.id(), path.c_str(), H5P_DEFAULT), where, "open"));
-    found_deltas.tensors.push_back(
-        {member, h5::shape_of(dataset.id(), where), h5::read_all(deltas, where, DType::float32)});
-  }
-  return found_deltas;
+  return read_group(deltas, weights_name, fmt::format("/deltas/{}/{}", key, kAdapterConfig), group);
+}
+
+StoredDeltas read_bank_adapter(const std::filesystem::path& results, const std::string& adapter) {
+  const std::lock_guard guard(h5::mutex());
+  h5::prepare();
+  const std::string name = results.string(), weights_name = weights_path(results).string();
+  const h5::File file = h5::open_serial(results, H5F_ACC_RDONLY);
+  if (H5Lexists(file.id(), "/bank", H5P_DEFAULT) <= 0)
+    throw InputError(fmt::format("{}: holds no bank of adapters; it is no K-shot study's.", name));
+  const std::vector<std::string> names = text_column(file, name, "/bank/name");
+  const auto found = std::find(names.begin(), names.end(), adapter);
+  if (found == names.end())
+    throw InputError(fmt::format("{}: its bank has no '{}'. It has: {}.", name, adapter,
+                                 fmt::join(names, ", ")));
+  const Array usable = h5::read_all(file, {name, "/bank/usable"}, DType::uint8);
+  if (usable.as<std::uint8_t>()[static_cast<std::size_t>(found - names.begin())] != 1)
+    throw InputError(fmt::format(
+        "{}: the adapter '{}' is not trained yet, or its training diverged.", name, adapter));
+  const h5::File weights = h5::open_serial(weights_path(results), H5F_ACC_RDONLY);
+  const std::string group = "/bank/" + adapter;
+  return read_group(weights, weights_name, group + "/" + kAdapterConfig, group);
 }
 
 }  // namespace factsweep

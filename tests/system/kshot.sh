@@ -35,12 +35,14 @@ with h5py.File("one.h5") as file, h5py.File("one.weights.h5") as weights:
     names = list(file["tasks/name"].asstr())
     for row in np.flatnonzero(methods == "source_best"):
         assert points["accuracy"][row] == best[names.index(points["task"].astype(str)[row])]
+    assert len(set(points["accuracy"][~choice])) > 2, "the methods make no difference"
     # as many experts, shots and data as the axes say; shares of the mixtures sum to 1
     mixed = np.isin(methods, ["random", "ours"])
     assert ((file["selection/adapter"][:] >= 0).sum(1)[mixed] == points["experts"][mixed]).all()
     assert ((file["selection/shot_row"][:] >= 0).sum(1) == np.maximum(points["shots"], 0)).all()
     data = file["selection/row"][:]
-    assert ((data >= 0).sum(1) == np.maximum(points["selected_data"], 0)).all() and (data >= 0).any()
+    assert ((data >= 0).sum(1) == np.maximum(points["selected_data"], 0)).all()
+    assert len(set(points["selected_data"])) > 2, "nothing is dropped, or all but one"
     share = np.nansum(file["moe/share"][:], 2)
     assert np.allclose(share[mixed], 1, atol=1e-6) and not share[~mixed].any()
     # Algorithm 1 once more, from what is stored: the best of all pairs of the pool
@@ -63,7 +65,7 @@ PYTHON
 
 echo "--- killed and stopped"
 for delay in 0.6 1.2; do
-  timeout -s KILL $delay "$FACTSWEEP" run deck.ini --run.output=killed.h5 --run.checkpoint_interval=0.05 >/dev/null 2>&1 || true
+  { timeout -s KILL $delay "$FACTSWEEP" run deck.ini --run.output=killed.h5 --run.checkpoint_interval=0.05; } >/dev/null 2>&1 || true
 done
 launch 2 run deck.ini --run.output=killed.h5 2>killed.log || { cat killed.log; fail "the run after kills"; }
 same_results one.h5 killed.h5
@@ -76,6 +78,28 @@ done
 [ "$turn" -gt 1 ] || fail "the wall limit stopped nothing"
 same_results one.h5 stopped.h5
 
+change() { # PYTHON: what becomes of `sets`, in bad.json
+  printf '%s\n' "import json; sets = json.load(open('sets.json'))" "$1" "json.dump(sets, open('bad.json', 'w'))" | python3 -
+}
+echo "--- a bank that users bring gives the same as one that is trained"
+bring="for entry in sets['bank']: entry.pop('train', 0); entry.pop('examples', 0); entry['adapter'] = entry['name'] + '-peft'"
+for adapter in w1 choice w3 w4 w5; do
+  "$FACTSWEEP" export one.h5 --adapter $adapter --output $adapter-peft 2>export.log || { cat export.log; fail "export"; }
+done
+change "$bring"
+"$FACTSWEEP" run deck.ini --data.sets=bad.json --run.output=brought.h5 2>brought.log || { cat brought.log; fail "brought"; }
+python3 - <<'PYTHON'
+import h5py
+import numpy as np
+
+with h5py.File("one.h5") as trained, h5py.File("brought.h5") as brought:
+    assert (brought["bank/examples"][:] == -1).all()
+    for name in ("points/accuracy", "curves/loss", "selection/adapter", "signals/reasoning_perplexity", "bank/similarity"):
+        assert np.array_equal(trained[name][:], brought[name][:], equal_nan=True), name
+PYTHON
+expect 2 "no 'w9';;w1, choice, w3" "$FACTSWEEP" export one.h5 --adapter w9 --output no
+expect 2 "either --point or --adapter" "$FACTSWEEP" export one.h5 --output no
+
 echo "--- mistakes"
 expect 2 "grid.shots;;has .* examples to draw shots from" "$FACTSWEEP" plan deck.ini --grid.shots=5000
 expect 2 "grid.experts = 6;;the bank has 5 adapters" "$FACTSWEEP" plan deck.ini --grid.experts=6
@@ -83,16 +107,14 @@ expect 2 "grid.experts = 5;;kshot.pool = 4" "$FACTSWEEP" plan deck.ini --grid.ex
 expect 2 "grid.top_k;;above grid.experts" "$FACTSWEEP" plan deck.ini --grid.top_k=3
 expect 2 "grid.task;;no task of;;w1, choice" "$FACTSWEEP" plan deck.ini --grid.task=w2
 expect 2 "bank.evaluate" "$FACTSWEEP" plan deck.ini --bank.evaluate=false
-expect 2 "augment.encoder;;sentence-embedding" "$FACTSWEEP" plan deck.ini --augment.encoder=
-change() { # PYTHON: changes `sets` into bad.json
-  python3 -c "import json; sets = json.load(open('sets.json')); $1; json.dump(sets, open('bad.json', 'w'))"
-}
+sed '/^encoder/d' deck.ini >no-encoder.ini
+expect 2 "augment.encoder;;sentence-embedding" "$FACTSWEEP" plan no-encoder.ini
 change "sets['bank'][0]['trian'] = 1"
 expect 2 "bad.json: bank\[0\];;unknown key 'trian'" "$FACTSWEEP" plan deck.ini --data.sets=bad.json
 change "sets['bank'][2]['name'] = 'w1'"
 expect 2 "bank\[2\];;once more" "$FACTSWEEP" plan deck.ini --data.sets=bad.json
 change "sets['pools']['open'] = ['w1_test.json']"
-expect 2 "'open' is empty;;ask what a test asks" "$FACTSWEEP" plan deck.ini --data.sets=bad.json --eval.test_examples=0
+expect 2 "'open' is empty;;ask what a test asks" "$FACTSWEEP" plan deck.ini --data.sets=bad.json
 change "sets['tasks'][0].pop('pool')"
 expect 2 "grid.budget;;names no .pool." "$FACTSWEEP" plan deck.ini --data.sets=bad.json
 change "sets['bank'].pop(0)"

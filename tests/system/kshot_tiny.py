@@ -56,7 +56,7 @@ path = {world}/model
 [data]
 sets = sets.json
 [bank]
-epochs        = 2
+epochs        = 6
 learning_rate = 3e-3
 packed        = 2
 [kshot]
@@ -66,7 +66,7 @@ pool     = 4
 [augment]
 encoder = {encoder}
 [moe]
-epochs        = 2
+epochs        = 4
 learning_rate = 3e-3
 [train]
 batch_size = 8
@@ -74,8 +74,7 @@ batch_size = 8
 rank  = 4
 alpha = 4
 [eval]
-test_examples  = 8
-max_new_tokens = 6
+max_new_tokens = 14
 [lorahub]
 evaluations = 4
 [grid]
@@ -84,6 +83,7 @@ experts        = 2, 3
 top_k          = 2, 1
 budget         = 10
 signals        = pad, a
+tau            = 0.9995
 data_selection = cosine, none, random
 draw           = 1, 2
 """)

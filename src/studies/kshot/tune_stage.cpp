@@ -116,13 +116,15 @@ void StageRun::one_adapter() {
   train_and_test(trainer, [&] { return base_.with(trainer.weights()); });
 }
 
-/// A stop during the test keeps the finished training.
+/// An interruption of the test keeps the finished training.
 void StageRun::train_and_test(Trainer& trainer, const std::function<Model()>& result) {
-  const TrainingRecord record = train_to_end(trainer, deck_.integer("moe.epochs"), bench_,
-                                             deck_.seconds("run.checkpoint_interval"));
+  const TrainingRecord record =
+      train_to_end(trainer, deck_.integer("moe.epochs"), bench_,
+                   deck_.seconds("run.checkpoint_interval"), AtEnd::keep_checkpoint);
   emit_row("curves/loss", record.loss, kNaN);
   emit_value("points/train_seconds", record.seconds);
   test_on(result());
+  remove_checkpoint(bench_);
 }
 
 void StageRun::emit_weights(const std::vector<double>& weights) {
