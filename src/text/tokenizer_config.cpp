@@ -134,8 +134,8 @@ void TokenizerConfig::unknown_class(const fs::path& directory, std::string_view 
   throw UnknownComponent(fmt::format(
       "{}: {}: '{}' is not supported without a tokenizer.json. Supported here: {}. Bring the "
       "model's tokenizer.json (save_pretrained of a fast tokenizer writes it).",
-      file.string(), has_class ? "tokenizer_class" : "model_type", has_class ? tokenizer_class : model_type,
-      supported));
+      file.string(), has_class ? "tokenizer_class" : "model_type",
+      has_class ? tokenizer_class : model_type, supported));
 }
 
 std::optional<TokenId> TokenizerConfig::id_of(const std::string& name,
