@@ -235,9 +235,13 @@ double training_bytes(const ModelConfig& model, const std::optional<LoraConfig>&
   return bytes * parameters;
 }
 
-double activation_bytes(const ModelConfig& model, std::int64_t tokens) {
+double weight_bytes(const Deck& deck) {
+  return deck.text("model.dtype") == "float32" ? 4 : 2;
+}
+
+double activation_bytes(const Deck& deck, const ModelConfig& model, std::int64_t tokens) {
   return static_cast<double>(tokens * model.layers) *
-         static_cast<double>(20 * model.width + 6 * model.mlp_width) * 4;
+         static_cast<double>(20 * model.width + 6 * model.mlp_width) * weight_bytes(deck);
 }
 
 torch::Device choose_device(const std::string& name, int local_rank) {

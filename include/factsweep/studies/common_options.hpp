@@ -39,8 +39,10 @@ std::string lora_place(const Deck& deck);
 double training_bytes(const ModelConfig& model, const std::optional<LoraConfig>& lora,
                       const std::string& where);
 
-/// Of one forward and backward pass over `tokens` packed tokens.
-double activation_bytes(const ModelConfig& model, std::int64_t tokens);
+/// Bytes of a weight: of model.dtype.
+double weight_bytes(const Deck& deck);
+/// Of one forward and backward pass over `tokens` packed tokens in model.dtype.
+double activation_bytes(const Deck& deck, const ModelConfig& model, std::int64_t tokens);
 
 /// The device of this process from run.device: "cpu", "cuda" (by local rank) or "auto".
 /// EnvironmentError: cuda asked for and none there.

@@ -43,6 +43,8 @@ std::vector<EditCorpus> EditCorpus::read(const Deck& deck) {
                                                  "becomes a value of the axis data_set.",
                                                  corpus.name));
     corpus.left_out = std::move(file.left_out);
+    // kept, but for one of the questions
+    corpus.left_out.merge(file.not_measured);
     const auto wanted = static_cast<std::size_t>(deck.integer("data.records"));
     const auto order = permutation(
         static_cast<std::int64_t>(file.records.size()),

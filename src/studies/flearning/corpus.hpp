@@ -17,7 +17,7 @@ struct EditCorpus {
   std::string name;  // the file's name up to its first dot
   std::filesystem::path path;
   std::vector<EditRecord> records;
-  std::map<std::string, std::int64_t> left_out;
+  std::map<std::string, std::int64_t> left_out;  // why -> how many records of the file
 
   /// data.edits, cut to data.records of them chosen by data.seed. InputError.
   static std::vector<EditCorpus> read(const Deck& deck);

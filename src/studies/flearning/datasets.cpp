@@ -119,6 +119,9 @@ std::vector<DatasetSpec> point_datasets(const PointShape& shape) {
     specs.push_back(dataset("/outcomes/" + name, DType::float32, {points, shape.records},
                             {"point", "record"}, "fraction", long_name(name)));
   }
+  for (const std::string& ability : shape.abilities)
+    specs.push_back(dataset("/points/" + ability, DType::float64, {points}, {"point"}, "fraction",
+                            "accuracy on a task that has nothing to do with the edits"));
   specs.push_back(dataset("/points/n_records", DType::int64, {points}, {"point"}, "records",
                           "records edited and asked"));
   specs.push_back(dataset("/points/lambda_used", DType::float64, {points}, {"point"}, "1",

@@ -25,6 +25,7 @@ std::vector<DatasetSpec> record_datasets(std::span<const EditCorpus> corpora);
 struct PointShape {
   std::uint64_t points = 0, records = 0, epochs = 0, layers = 0;
   std::vector<std::string> modules;
+  std::vector<std::string> abilities;  // columns
 };
 /// /points, /outcomes, /curves and /norms.
 std::vector<DatasetSpec> point_datasets(const PointShape& shape);

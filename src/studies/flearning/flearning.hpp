@@ -2,8 +2,8 @@
 // learning the new one.
 //   original -> delta(full | lora) -> [search ->] forget(lambda) | learn(full | lora)
 //   original -> second_moment -> edit(rome | memit)      original -> edit(ft_c)
-// options.cpp: the deck keys. methods.cpp: the table of methods. grid.cpp: points. plan.cpp: stages
-// and datasets. start.cpp: the weights a stage begins with. *_stage.cpp: the work.
+// options.cpp, check_keys.cpp: the deck keys. methods.cpp: the table of methods. grid.cpp: points.
+// plan.cpp: stages and datasets. start.cpp: the weights a stage begins with. *_stage.cpp: the work.
 #pragma once
 
 #include <memory>
@@ -13,8 +13,12 @@
 #include "corpus.hpp"
 #include "factsweep/model/model.hpp"
 #include "factsweep/studies/study.hpp"
+#include "factsweep/tasks/task.hpp"
 
 namespace factsweep::flearning {
+
+/// InputError: a key that contradicts another, or has no effect.
+void check_keys(const Deck& deck);
 
 class FLearningStudy : public Study {
  public:
@@ -32,6 +36,7 @@ class FLearningStudy : public Study {
  private:
   std::unique_ptr<Deck> deck_;
   std::vector<EditCorpus> corpora_;  // one a file of data.edits
+  std::vector<TaskSet> abilities_;
   torch::Device device_ = torch::kCPU;
 };
 

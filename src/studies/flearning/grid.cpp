@@ -33,12 +33,12 @@ std::vector<std::size_t> record_counts(const Deck& deck, const EditCorpus& corpu
   return counts.empty() ? std::vector{corpus.records.size()} : counts;
 }
 
+}  // namespace
+
 std::string last_name(const std::string& directory) {
   const std::filesystem::path path(directory);
   return path.has_filename() ? path.filename().string() : path.parent_path().filename().string();
 }
-
-}  // namespace
 
 LayerRange LayerRange::parse(const std::string& text, std::int64_t layers,
                              const std::string& where) {

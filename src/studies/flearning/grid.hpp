@@ -42,6 +42,9 @@ std::vector<GridPoint> grid_points(const Deck& deck, const std::vector<EditCorpu
 std::vector<Axis> axes();
 Point make_point(const GridPoint& at, const std::vector<EditCorpus>& corpora);
 
+/// The last folder of a path: a model's name in titles, ids and axes.
+std::string last_name(const std::string& directory);
+
 /// grid.model, or model.path alone.
 std::vector<std::string> model_directories(const Deck& deck);
 

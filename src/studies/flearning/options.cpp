@@ -145,6 +145,17 @@ void FLearningStudy::declare(OptionTable& table) const {
              .help = "final: keep every point's weights minus the base model's; the original model "
                      "and delta_old are always kept"});
   declare_editors(table);
+  table.add({.key = "ability.tasks",
+             .kind = Kind::text_list,
+             .help = "files of labelled tasks that every model is asked too (docs/tasks.md): a "
+                     "path, or path#part"});
+  table.add({.key = "ability.examples",
+             .kind = Kind::integer,
+             .fallback = "0",
+             .unit = "examples",
+             .minimum = 0,
+             .maximum = 1e12,
+             .help = "examples asked of each task, chosen by data.seed; 0: all"});
   table.add({.key = "grid.method",
              .kind = Kind::text_list,
              .fallback = "original, ft, f_learning_ft",

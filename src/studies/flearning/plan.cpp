@@ -7,8 +7,10 @@
 #include <map>
 
 #include "../fingerprint.hpp"
+#include "ability.hpp"
 #include "datasets.hpp"
 #include "editors.hpp"
+#include "factsweep/core/console.hpp"
 #include "factsweep/core/file.hpp"
 #include "factsweep/core/random.hpp"
 #include "factsweep/studies/common_options.hpp"
@@ -19,7 +21,19 @@ namespace factsweep::flearning {
 namespace {
 
 constexpr double kTokensPerText = 18;  // a question with its answer, for cost estimates
-constexpr double kAskedTexts = 5;      // of a record in an evaluation
+constexpr double kAnswerTokens = 3;
+constexpr double kAskedTexts = 5;        // of a record in an evaluation
+constexpr double kProgramBytes = 150e6;  // libtorch, MPI and HDF5 at work on a CPU
+
+std::string fingerprint(const std::vector<TaskSet>& tasks) {
+  std::uint64_t hash = 0;
+  for (const TaskSet& task : tasks) {
+    for (const TaskExample& example : task.examples)
+      hash = hash_words({hash, hash_text(task.name), hash_text(example.instruction),
+                         hash_text(example.input), hash_text(example.answer)});
+  }
+  return hex(hash);
+}
 
 struct Builder {
   const Deck& deck;
@@ -27,6 +41,7 @@ struct Builder {
   std::map<std::string, ModelConfig> models;
   std::map<std::string, std::string> fingerprints;
   std::string text_hash;  // of edit.text
+  std::string abilities;  // hash of ability.tasks
   std::uint64_t largest_set = 0, epochs = 0, layers = 0;
   std::vector<std::string> modules;
   std::vector<DatasetSpec> of_points;  // a row for each point
@@ -55,9 +70,20 @@ struct Builder {
     return 2 * static_cast<double>(value.steps) * contexts * forward_flop(at) *
            (wanted > 0 ? std::min(wanted, all) / all : 1);
   }
+  /// Of one forward and backward pass: a batch may be smaller than a pass may be.
+  std::int64_t pass_tokens() const {
+    const double batch = static_cast<double>(deck.integer("train.batch_size")) * kTokensPerText;
+    return std::min(deck.integer("train.microbatch_tokens"), static_cast<std::int64_t>(batch));
+  }
+  /// Logits of the answers asked together, and their float32 copies.
+  double evaluation_bytes(const ModelConfig& model) const {
+    const double rows = kAnswerTokens *
+                        static_cast<double>(deck.integer("flearning.batch_tokens")) /
+                        kTokensPerText;
+    return rows * static_cast<double>(model.vocabulary) * (weight_bytes(deck) + 4);
+  }
   double model_bytes(const ModelConfig& model) const {
-    return static_cast<double>(model.parameters()) *
-           (deck.text("model.dtype") == "float32" ? 4 : 2);
+    return static_cast<double>(model.parameters()) * weight_bytes(deck);
   }
   std::optional<LoraConfig> lora_of(Tuning how) const {
     return how == Tuning::lora ? std::optional(lora_config(deck)) : std::nullopt;
@@ -79,7 +105,8 @@ struct Builder {
     const EditCorpus& corpus = corpora[at.data_set];
     Stage result;
     result.kind = kind;
-    result.title = fmt::format("{}{} {} n{} s{}", kind, detail, corpus.name, at.records, at.seed);
+    result.title = fmt::format("{}{} {} {} n{} s{}", kind, detail, last_name(at.model), corpus.name,
+                               at.records, at.seed);
     result.configuration = {{"model", fingerprints.at(at.model)},
                             {"directory", at.model},
                             {"dtype", deck.text("model.dtype")},
@@ -99,8 +126,8 @@ struct Builder {
     const ModelConfig& model = models.at(at.model);
     // beside the model itself, which a full fine-tuning makes its masters of
     stage.memory_bytes = training_bytes(model, lora_of(how), lora_place(deck)) +
-                         activation_bytes(model, deck.integer("train.microbatch_tokens")) -
-                         (how == Tuning::full ? model_bytes(model) : 0);
+                         activation_bytes(deck, model, pass_tokens()) + evaluation_bytes(model) +
+                         kProgramBytes - (how == Tuning::full ? model_bytes(model) : 0);
   }
 
   /// A dataset of the stage alone.
@@ -163,6 +190,7 @@ struct Builder {
 
   /// Outputs that an evaluation fills; no places until a point asks for them.
   void evaluation(Stage& stage, const GridPoint& at) const {
+    stage.configuration["abilities"] = abilities;
     stage.cost_flop += kAskedTexts * forward_flop(at);
     for (const DatasetSpec& spec : of_points)
       stage.outputs.push_back({spec.path.substr(1), {}, false});
@@ -215,7 +243,8 @@ struct Builder {
   }
 
   std::size_t search(const GridPoint& at, std::size_t original, std::size_t delta) {
-    Stage result = stage(at, "search", fmt::format(" {}", name(at.method->forget)));
+    Stage result =
+        stage(at, "search", fmt::format(" {} {}", name(at.method->forget), at.forgetting.layers));
     result.upstream = {original, delta};
     result.configuration["forget"] = name(at.method->forget);
     result.configuration["layers"] = at.forgetting.layers;
@@ -338,51 +367,29 @@ struct Builder {
     }
     modules = module_names(all);
   }
-
-  void check_keys() const {
-    training_prompt(deck, "");
-    evaluation_prompt(deck, "");
-    const std::vector<std::string> chosen = deck.text_list("grid.method");
-    const auto any = [&](auto wanted) {
-      return std::any_of(chosen.begin(), chosen.end(),
-                         [&](const std::string& name) { return wanted(method(name)); });
-    };
-    for (const std::string& method : chosen) {
-      for (const std::string& preset : deck.text_list("edit.presets")) {
-        if (!second_moment_layers(deck, method, preset).empty() && deck.text("edit.text").empty())
-          throw deck.error("edit.text", fmt::format("is needed by {} with preset {}: a text file "
-                                                    "whose keys' second moment is taken.",
-                                                    method, preset));
-      }
-    }
-    const bool lora =
-        any([](const Method& m) { return m.learn == Tuning::lora || m.forget == Tuning::lora; });
-    for (const auto& [key, value] : deck.science()) {
-      if (key.starts_with("lora.") && !deck.is_default(key) && !lora)
-        throw deck.error(key, "has no effect: no method of grid.method uses LoRA.");
-    }
-    if (deck.text("lora.bias") != "none")
-      throw deck.error("lora.bias",
-                       "is not supported here: forgetting subtracts matrices alone. "
-                       "Use none.");
-  }
 };
 
 }  // namespace
 
 Plan FLearningStudy::expand(const Deck& deck) {
   deck_ = std::make_unique<Deck>(deck);
+  check_keys(deck);
   corpora_ = EditCorpus::read(deck);
+  abilities_ = read_abilities(deck);
+  for (const EditCorpus& corpus : corpora_) {
+    for (const auto& [reason, count] : corpus.left_out)
+      console::info("{}: {} records: {}", corpus.path.string(), count, reason);
+  }
   const std::vector<GridPoint> points = grid_points(deck, corpora_);
   Builder builder{.deck = deck,
                   .corpora = corpora_,
                   .models = {},
                   .fingerprints = {},
                   .text_hash = {},
+                  .abilities = fingerprint(abilities_),
                   .modules = {},
                   .of_points = {},
                   .plan = {}};
-  builder.check_keys();
   builder.read_models();
   if (!deck.text("edit.text").empty())
     builder.text_hash = hex(hash_text(read_file(deck.text("edit.text"))));
@@ -393,8 +400,9 @@ Plan FLearningStudy::expand(const Deck& deck) {
   plan.study = name();
   plan.axes = axes();
   plan.datasets = record_datasets(corpora_);
-  for (DatasetSpec& spec : point_datasets(
-           {points.size(), builder.largest_set, builder.epochs, builder.layers, builder.modules})) {
+  for (DatasetSpec& spec :
+       point_datasets({points.size(), builder.largest_set, builder.epochs, builder.layers,
+                       builder.modules, ability_columns(abilities_)})) {
     if (spec.dimensions.front() == "point") builder.of_points.push_back(spec);
     plan.datasets.push_back(std::move(spec));
   }

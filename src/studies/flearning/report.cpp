@@ -67,6 +67,12 @@ ForcedPredictions StageRun::original_locality(const Evaluation& evaluation) cons
 void StageRun::evaluate(const Model& model) {
   const Evaluation evaluation(deck_, model, records_);
   emit_outcomes(evaluation.ask(model, original_locality(evaluation), step()));
+  emit_abilities(model);
+}
+
+void StageRun::emit_abilities(const Model& model) {
+  for (const auto& [column, accuracy] : ask_abilities(deck_, model, abilities_, step()))
+    emit_value(column, accuracy);
 }
 
 }  // namespace factsweep::flearning

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "../training.hpp"
+#include "ability.hpp"
 #include "changes.hpp"
 #include "corpus.hpp"
 #include "editors.hpp"
@@ -20,8 +21,8 @@ namespace factsweep::flearning {
 
 class StageRun {
  public:
-  StageRun(const Deck& deck, const EditCorpus& corpus, const Plan& plan, const Stage& stage,
-           torch::Device device, Workbench& bench);
+  StageRun(const Deck& deck, const EditCorpus& corpus, const std::vector<TaskSet>& abilities,
+           const Plan& plan, const Stage& stage, torch::Device device, Workbench& bench);
 
   void original();
   void delta();
@@ -64,6 +65,7 @@ class StageRun {
   void emit_value(const std::string& point_column, double value);
   void emit_outcomes(const std::map<std::string, std::vector<double>>& outcomes);
   void evaluate(const Model& model);
+  void emit_abilities(const Model& model);
   ForcedPredictions original_locality(const Evaluation& evaluation) const;
   EvaluationStep step() const;
 
@@ -83,6 +85,7 @@ class StageRun {
   Tuning forgets_by() const;
 
   const Deck& deck_;
+  const std::vector<TaskSet>& abilities_;
   const Plan& plan_;
   const Stage& stage_;
   const torch::Device device_;

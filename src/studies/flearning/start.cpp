@@ -8,9 +8,11 @@
 
 namespace factsweep::flearning {
 
-StageRun::StageRun(const Deck& deck, const EditCorpus& corpus, const Plan& plan, const Stage& stage,
+StageRun::StageRun(const Deck& deck, const EditCorpus& corpus,
+                   const std::vector<TaskSet>& abilities, const Plan& plan, const Stage& stage,
                    torch::Device device, Workbench& bench)
     : deck_(deck),
+      abilities_(abilities),
       plan_(plan),
       stage_(stage),
       device_(device),

@@ -6,7 +6,7 @@ namespace factsweep::flearning {
 void FLearningStudy::run(const Plan& plan, std::size_t index, Workbench& bench) {
   const Stage& stage = plan.stages[index];
   const auto data_set = stage.configuration.at("data_set").get<std::size_t>();
-  StageRun run(*deck_, corpora_.at(data_set), plan, stage, device_, bench);
+  StageRun run(*deck_, corpora_.at(data_set), abilities_, plan, stage, device_, bench);
   if (stage.kind == "original") return run.original();
   if (stage.kind == "delta") return run.delta();
   if (stage.kind == "search") return run.search();

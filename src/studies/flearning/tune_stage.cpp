@@ -75,6 +75,7 @@ void StageRun::original() {
   bench_.emit("locality_predicted", Array::of(Evaluation::padded(locality, width)));
   if (!wanted("points/reliability")) return;
   emit_outcomes(evaluation.ask(tuned.model, locality, step()));
+  emit_abilities(tuned.model);
   emit_value("edit_seconds", 0);
   emit_value("lambda_used", std::numeric_limits<double>::quiet_NaN());
 }

@@ -159,7 +159,7 @@ void Builder::evaluation(Stage& stage, const TaskEntry& task) const {
 
 void Builder::training_memory(Stage& stage, double adapters) const {
   stage.memory_bytes = adapters * training_bytes(model_, lora_config(deck_), lora_place(deck_)) +
-                       activation_bytes(model_, deck_.integer("train.microbatch_tokens"));
+                       activation_bytes(deck_, model_, deck_.integer("train.microbatch_tokens"));
 }
 
 /// The largest K of the deck at once: smaller draws are part of it.

@@ -244,7 +244,7 @@ struct Builder {
       stage.cost_flop =
           static_cast<double>(epochs) * text_cost * (passes * examples + 0.7 * probed);
       stage.memory_bytes = training_bytes(model, lora, lora_place(deck)) +
-                           activation_bytes(model, deck.integer("train.microbatch_tokens"));
+                           activation_bytes(deck, model, deck.integer("train.microbatch_tokens"));
       const std::size_t before = plan.stages.size();
       plan.points[p].leaf = plan.add_stage(std::move(stage));
       add_places(plan.stages[plan.points[p].leaf], p);
