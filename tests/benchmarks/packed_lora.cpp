@@ -1,11 +1,13 @@
 // factsweep's side of packed_lora.py: trains the adapters of a job file together. For each line of
-// standard input, a number of steps, it writes one line: the seconds, and every member's mean
-// losses.
+// standard input, a number of steps, it writes one line: seconds, seconds of the processor, and
+// every member's mean losses.
 #include <chrono>
+#include <ctime>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "factsweep/core/file.hpp"
+#include "factsweep/core/memory.hpp"
 #include "factsweep/train/packed_trainer.hpp"
 
 using namespace factsweep;
@@ -37,7 +39,7 @@ PackedTrainer trainer_of(const nlohmann::json& job) {
     members.push_back({LoraAdapter::load(adapter.at("directory").get<std::string>(), base),
                        std::move(examples), settings_of(job)});
   }
-  return PackedTrainer(base, std::move(members), job.value("pass_tokens", 4096));
+  return PackedTrainer(base, std::move(members), job.value("pass_tokens", 2048));
 }
 
 }  // namespace
@@ -47,17 +49,21 @@ int main(int argc, char** argv) {
     std::cerr << "usage: packed_lora JOB.json\n";
     return 2;
   }
+  keep_freed_memory();  // as the program does
   PackedTrainer trainer = trainer_of(read_json(argv[1]));
   int steps = 0;
   while (std::cin >> steps) {
     std::vector<std::vector<double>> losses(trainer.members());
     const auto started = std::chrono::steady_clock::now();
+    const std::clock_t processor = std::clock();
     for (int step = 0; step < steps; ++step) {
       const std::vector<StepLoss> found = trainer.step();
       for (std::size_t i = 0; i < found.size(); ++i)
         losses[i].push_back(found[i].sum / static_cast<double>(found[i].answer_tokens));
     }
     const std::chrono::duration<double> time = std::chrono::steady_clock::now() - started;
-    std::cout << nlohmann::json{{"seconds", time.count()}, {"losses", losses}} << std::endl;
+    const double cpu = static_cast<double>(std::clock() - processor) / CLOCKS_PER_SEC;
+    std::cout << nlohmann::json{{"seconds", time.count()}, {"cpu", cpu}, {"losses", losses}}
+              << std::endl;
   }
 }

@@ -26,7 +26,7 @@ class PackedTrainer {
   /// A pass takes microbatches of as many members as fit into `pass_tokens` tokens, which changes
   /// no result. `base` is shared and never written. InputError: an adapter that trains biases.
   PackedTrainer(const Weights& base, std::vector<PackedMember> members,
-                std::int64_t pass_tokens = 4096);
+                std::int64_t pass_tokens = 2048);
 
   std::size_t members() const { return members_.size(); }
   const Course& course(std::size_t member) const { return members_[member].course; }
