@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from . import flearning, html, slick
+from . import flearning, html, kshot, slick
 from .store import STATUS, Results, StoreError, read
 from .writer import Writer
 
-STUDIES = {"flearning": flearning.report, "slick": slick.report}
+STUDIES = {"flearning": flearning.report, "kshot": kshot.report, "slick": slick.report}
 
 
 def report(path: Path, folder: Path | None) -> None:
@@ -53,7 +53,7 @@ def _state(results: Results) -> list[str]:
     lines = [f"{results.path}: {done} of {len(results.points)} points finished ({states})."]
     if done < len(results.points):
         lines.append("Unfinished points are left out of every figure and table.")
-    seeds = results.done["seed"].nunique() if "seed" in results.points else 0
+    seeds = len({s for s in results.done.get("seed", ()) if s >= 0})  # -1: nothing is drawn
     if seeds == 1:
         lines.append("One seed only: no confidence intervals over seeds.")
     elif seeds > 1:

@@ -28,6 +28,8 @@ _COMMON_AXES = {"variant", "unknown_ratio", "seed"}
 # Axes of studies whose deck names some elsewhere than in [grid]
 _STUDY_AXES = {
     "flearning": ["method", "lambda", "layers", "preset", "model", "data_set", "records", "seed"],
+    "kshot": ["task", "method", "shots", "experts", "top_k", "budget", "tau", "signals"]
+    + ["data_selection", "draw", "seed"],
 }
 _METRIC = re.compile(r"(n_train|epoch_early_stop|accuracy_|answered_)")
 

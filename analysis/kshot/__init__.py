@@ -1,0 +1,5 @@
+"""The K-shot study (docs/kshot.md): its figures and tables, and the published numbers."""
+
+from . import report
+
+__all__ = ["report"]

@@ -1,0 +1,199 @@
+"""Figures 2, 7, 8, 9 and 11 of the K-shot study; figure 10 is in projection.py."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from .. import style
+from ..statistics import Mean, mean
+from ..store import Missing
+from .quantities import (
+    CASES,
+    Study,
+    adapter_accuracy,
+    average,
+    cases,
+    correlations,
+    need_signals,
+    over_draws,
+    perplexities,
+    scores,
+)
+
+KINDS = {"perplexity": "Vanilla perplexity", "reasoning_perplexity": "Reasoning perplexity"}
+
+
+def _colours(tasks: list[str]) -> dict[str, object]:
+    """Fixed places for up to six tasks, as the paper has; a colour map's for more."""
+    fixed = [
+        style.BLUE,
+        style.VERMILLION,
+        style.GREEN,
+        style.PURPLE,
+        style.ORANGE,
+        style.SKY,
+    ]
+    if len(tasks) > len(fixed):
+        fixed = list(colormaps["viridis"](np.linspace(0, 0.9, len(tasks))))
+    return dict(zip(tasks, fixed, strict=False))
+
+
+# --- Figure 7 ----------------------------------------------------------------------------------
+
+
+def activation(study: Study) -> Figure:
+    """Share of the tokens' choices that go to each expert of `ours`, by layer; one draw a task."""
+    if "share" not in study.moe:
+        raise Missing("figure 7 needs /moe/share")
+    points = study.first("ours")
+    chosen = points.drop_duplicates("task").set_index("task")
+    tasks = [task for task in study.tasks if task in chosen.index]
+    rows = {task: points.index[points["task"] == task][0] for task in tasks}
+    shares = {task: _by_layer(study, row) for task, row in rows.items()}
+    most = max(float(np.nanmax(share)) for share in shares.values())
+    figure, panels = style.panels(len(tasks), width=2.3, height=3.0, squeeze=False)
+    image = None
+    for axes, task in zip(panels[0], tasks, strict=True):
+        share = shares[task]
+        image = axes.imshow(share, aspect="auto", cmap="viridis", vmin=0, vmax=most)
+        experts = study.selection["adapter"][rows[task]]
+        names = [study.bank[k] for k in experts[experts >= 0]]
+        axes.set_xticks(range(len(names)), names, rotation=60, ha="right")
+        axes.yaxis.get_major_locator().set_params(integer=True)
+        axes.set_title(f"{task}, even: {1 / len(names):.2f}", loc="left")
+    panels[0][0].set_ylabel("Layer")
+    figure.colorbar(image, ax=panels[0][-1], label="Share of choices")
+    return figure
+
+
+def _by_layer(study: Study, row: int) -> np.ndarray:
+    """[layer, expert]: mean over the adapted modules of a layer."""
+    experts = int((study.selection["adapter"][row] >= 0).sum())
+    share, layers = study.moe["share"][row][:, :experts], study.moe["layer"]
+    return np.stack([share[layers == layer].mean(axis=0) for layer in np.unique(layers)])
+
+
+# --- Figures 2 and 8 ---------------------------------------------------------------------------
+
+
+def perplexity(study: Study) -> Figure:
+    """Figure 8: accuracy of every adapter against its perplexity, a row a task."""
+    need_signals(study, "figure 8")
+    figure, panels = style.panels(
+        2, len(study.tasks), width=3.1, height=2.3, squeeze=False, sharey="row"
+    )
+    for task, row in enumerate(panels):
+        for axes, kind in zip(row, KINDS, strict=True):
+            rho = mean(correlations(study, task, kind))
+            _scatter(axes, study, task, kind)
+            axes.set_title(
+                f"{study.tasks[task]}, $\\rho$ = {rho.value:.2f}"
+                + (f" $\\pm$ {rho.half:.2f}" if np.isfinite(rho.half) else ""),
+                loc="left",
+            )
+        row[0].set_ylabel("Test accuracy (%)")
+    return figure
+
+
+def tuned(study: Study) -> Figure:
+    """Figure 2: the same by reasoning perplexity, and what tuning adds to the best adapter."""
+    need_signals(study, "figure 2")
+    points = study.first("source_best_sft")
+    ours = scores(study, points)
+    figure, panels = style.panels(len(study.tasks), width=2.9, height=2.6, squeeze=False)
+    for task, (axes, name) in enumerate(zip(panels[0], study.tasks, strict=True)):
+        _scatter(axes, study, task, "reasoning_perplexity")
+        own = points.index[points["task"] == name]
+        if len(own):
+            best = int(study.selection["adapter"][own[0]][0])
+            at = float(np.nanmean(perplexities(study, task, "reasoning_perplexity")[:, best]))
+            before, after = adapter_accuracy(study, task)[best], mean(ours[name]).value
+            axes.annotate(
+                "", (at, after), (at, before), arrowprops={"arrowstyle": "->", "color": style.GREEN}
+            )
+            axes.plot(at, after, marker="*", color=style.GREEN, markersize=8)
+            words = f"{study.bank[best]} {after - before:+.1f}"
+            axes.annotate(words, (at, after), (5, 3), textcoords="offset points", fontsize=7)
+        axes.set_title(name, loc="left")
+    panels[0][0].set_ylabel("Test accuracy (%)")
+    return figure
+
+
+def _scatter(axes: Axes, study: Study, task: int, kind: str) -> None:
+    """Adapters by mean perplexity over the draws; the task's own expert is filled differently."""
+    accuracy, drawn = adapter_accuracy(study, task), perplexities(study, task, kind)
+    known = np.isfinite(drawn).any(axis=0) & np.isfinite(accuracy)
+    at = np.full(len(accuracy), np.nan)
+    at[known] = np.nanmean(drawn[:, known], axis=0)
+    axes.plot(at, accuracy, "o", color=style.BLUE, markersize=3.5, alpha=0.8)
+    if known.any() and np.nanmax(at) > 3 * np.nanmin(at):
+        axes.set_xscale("log")
+    axes.set_xlabel(KINDS[kind])
+
+
+# --- Figure 9 ----------------------------------------------------------------------------------
+
+
+def open_data(study: Study) -> Figure:
+    """Accuracy of `ours` against tau (a) and C (b), task by task and on average."""
+    found = {axis: study.along(axis) for axis in ("tau", "budget")}
+    found["tau"] = found["tau"][found["tau"]["tau"].notna()]
+    shown = {axis: p for axis, p in found.items() if p[axis].nunique() > 1}
+    if not shown:
+        raise Missing(
+            "figure 9 needs finished points of ours with two values of grid.budget or grid.tau"
+        )
+    figure, panels = style.panels(len(shown), width=3.4, height=2.7, squeeze=False, sharey=True)
+    words = {"tau": "$\\tau$", "budget": "Open data $C$"}
+    for letter, axes, (axis, points) in zip("ab", panels[0], shown.items(), strict=False):
+        values = np.sort(points[axis].unique())
+        tables = [scores(study, points[points[axis] == value]) for value in values]
+        for task, colour in _colours(study.tasks).items():
+            _curve(axes, values, [mean(t[task]) for t in tables], color=colour, label=task)
+        if len(study.tasks) > 1:
+            means = [average(t) for t in tables]
+            _curve(axes, values, means, color=style.BLACK, label="average", linewidth=2)
+        axes.set_xlabel(words[axis])
+        style.panel_title(axes, letter, f"by {words[axis]}")
+    panels[0][0].set_ylabel("Accuracy (%)")
+    style.legend_right(panels[0][-1])
+    return figure
+
+
+def _curve(axes: Axes, x: np.ndarray, means: list[Mean], **keywords) -> None:
+    y, half = np.array([m.value for m in means]), np.array([m.half for m in means])
+    style.error_bars(axes, x, y, half, marker="o", markersize=3, **keywords)
+
+
+# --- Figure 11 ---------------------------------------------------------------------------------
+
+
+def case_counts(study: Study) -> Figure:
+    """All-correct, mixed and all-incorrect cases of the experts, and what the mixture makes."""
+    found = cases(study, study.first("ours"))
+    tasks = [task for task in study.tasks if any(c.task == task for c in found)]
+    figure, panels = style.panels(len(tasks), width=2.2, height=2.6, squeeze=False, sharey=True)
+    for axes, task in zip(panels[0], tasks, strict=True):
+        of_task = [c for c in found if c.task == task]
+        share = [over_draws(of_task, _share(k)) for k in range(len(CASES))]
+        right = [over_draws(of_task, _share(k, right=True)).value for k in range(len(CASES))]
+        total = np.array([m.value for m in share])
+        half = np.array([m.half for m in share])
+        at = np.arange(len(CASES))
+        axes.bar(at, right, color=style.GREEN, label="mixture right")
+        axes.bar(at, total - right, bottom=right, color=style.VERMILLION, label="mixture wrong")
+        if np.isfinite(half).any():
+            axes.errorbar(at, total, yerr=half, fmt="none", color=style.BLACK, capsize=2)
+        axes.set_xticks(at, [name.replace(" ", "\n") for name in CASES])
+        axes.set_title(task, loc="left")
+    panels[0][0].set_ylabel("Test examples (%)")
+    style.legend_right(panels[0][-1])
+    return figure
+
+
+def _share(case: int, right: bool = False):
+    """Percent of the test examples that are such a case, or that the mixture has right of them."""
+    return lambda c: 100 * (c.right if right else c.counts)[case] / c.counts.sum()

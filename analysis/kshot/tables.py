@@ -1,0 +1,228 @@
+"""Tables of accuracy in the K-shot study, ours beside the published numbers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ..statistics import Interval, mean
+from ..store import Missing
+from ..table import PAPER, Table, number, with_interval
+from . import published
+from .quantities import METHODS, Study, average, difference, scores
+
+SIGNALS = {  # in the order of table 2
+    "random": "random experts",
+    "p": "R_P",
+    "a": "R_A",
+    "pa": "R_P + R_A",
+    "pad": "R_P + R_A + R_D",
+}
+SELECTIONS = {  # in the order of table 3
+    "none": "K-shot only",
+    "random": "random D_A",
+    "cosine": "cosine",
+    "convex": "convex hull",
+    "kde2": "KDE, \u03b3 = 2",
+    "kde10": "KDE, \u03b3 = 10",
+    "repr_filter": "cosine + Repr Filter",
+    "centroid": "centroid (released code)",
+}
+AXIS_TABLES: list[tuple[str, str, str, dict]] = [  # axis, file name stem, title, published
+    ("signals", "table2_signals", "Table 2: what experts are selected by", published.TABLE2),
+    (
+        "data_selection",
+        "table3_data_selection",
+        "Table 3: what open data are selected by",
+        published.TABLE3,
+    ),
+    ("shots", "table4_shots", "Table 4: K, examples that are known", published.TABLE4),
+    ("experts", "table6_experts", "Table 6: N, experts", published.TABLE6),
+    ("top_k", "table7_top_k", "Table 7: k, experts that a token goes to", published.TABLE7),
+]
+
+
+@dataclass(frozen=True)
+class Row:
+    label: str
+    points: pd.DataFrame
+    paper: published.Scores | None
+
+
+# --- Tables 1, 2, 3, 4, 6, 7 -------------------------------------------------------------------
+
+
+def method_table(study: Study) -> Table:
+    """Table 1: every method at its first setting."""
+    rows = [
+        Row(label, study.first(method), published.TABLE1.get(method))
+        for method, label in METHODS.items()
+        if (study.done["method"] == method).any()
+    ]
+    if not rows:
+        raise Missing("table 1 needs a finished point")
+    notes = [
+        "Percent of test examples; mean \u00b1 95 % Student interval over the draws of the shots, "
+        "seeds averaged first (over seeds where there is one draw). likelihood: the right option "
+        "has the largest, summed over its tokens.",
+        "Of the paper's methods, Random is the one with open data, and LoRAHub the one without; "
+        "LoRA and Uniform sum are not in its table. Source Best is chosen on the test set.",
+    ]
+    return _table(study, "table1_methods", "Table 1: methods", "method", rows, notes)
+
+
+def axis_table(study: Study, axis: str, name: str, title: str, paper: dict) -> Table:
+    """Tables 2, 3, 4, 6, 7: `ours` by one axis, everything else as in its first setting."""
+    points = study.along(axis)
+    rows = [
+        Row(value_label(axis, value), points[points[axis] == value], paper.get(value))
+        for value in _ordered(axis, points[axis].unique())
+    ]
+    if axis == "data_selection" and (plain := _without_deduplication(study)) is not None:
+        rows.append(plain)
+    if len(rows) < 2:
+        raise Missing(
+            f"{title.partition(':')[0].lower()} needs finished points of ours with two values of "
+            f"grid.{axis}"
+        )
+    first = value_label(axis, study.first_value(axis))
+    notes = [f"The other tables and table 1 have {axis} = {first}."]
+    return _table(study, name, title, axis, rows, notes)
+
+
+def _without_deduplication(study: Study) -> Row | None:
+    points = study.along("tau")
+    points = points[(points["tau"] == 1) & (points["data_selection"] == "cosine")]
+    if points.empty or study.first_value("tau") == 1:
+        return None
+    return Row("cosine, no dedup (\u03c4 = 1)", points, published.NO_DEDUPLICATION)
+
+
+def value_label(axis: str, value: object) -> str:
+    names = {"signals": SIGNALS, "data_selection": SELECTIONS}.get(axis)
+    return str(names.get(value, value)) if names is not None else f"{value:g}"
+
+
+def _ordered(axis: str, values: np.ndarray) -> list:
+    names = {"signals": SIGNALS, "data_selection": SELECTIONS}.get(axis)
+    return sorted(values) if names is None else sorted(values, key=list(names).index)
+
+
+def _table(study: Study, name: str, title: str, head: str, rows: list[Row], notes: list) -> Table:
+    """Of each task the accuracy and, where it has options, the one by likelihood."""
+    every = pd.concat([row.points for row in rows])
+    likely = [t for t, c in scores(study, every, "accuracy_by_sum").items() if c.notna().any()]
+    columns = [head, "draws"]
+    for task in study.tasks:
+        columns += [task] + (["likelihood"] if task in likely else [])
+    columns += ["average"] + (["likelihood"] if likely else [])
+    cells = []
+    for row in rows:
+        ours = scores(study, row.points)
+        by_sum = scores(study, row.points, "accuracy_by_sum")
+        line = [row.label, _draws(row.points)]
+        for task in study.tasks:
+            line.append(with_interval(mean(ours[task])))
+            line += [with_interval(mean(by_sum[task]))] if task in likely else []
+        line.append(with_interval(average(ours)))
+        line += [with_interval(average(by_sum[likely]))] if likely else []
+        cells.append(line + [_paper_cell(study, row.paper, model) for model in published.MODELS])
+    columns += [f"{PAPER} {model}" for model in published.MODELS]
+    return Table(name, f"{title} (percent)", columns, cells, [*notes, _paper_note(study)])
+
+
+def _draws(points: pd.DataFrame) -> str:
+    """1-3: what the tasks have."""
+    counts = points.groupby("task")["draw"].agg(lambda d: d[d >= 0].nunique())
+    low, high = counts.min(), counts.max()
+    return "-" if high == 0 else f"{low}" if low == high else f"{low}-{high}"
+
+
+def _common(study: Study) -> list[int]:
+    """Places in the paper's tables of the tasks of this file."""
+    known = [published.task_of(name) for name in study.tasks]
+    return [published.TASKS.index(task) for task in known if task is not None]
+
+
+def _paper_cell(study: Study, paper: published.Scores | None, model: str) -> str:
+    if paper is None:
+        return "-"
+    values = paper[model]
+    common = _common(study)
+    if len(values) == 1 or not common:
+        return f"({number(float(np.mean(values)))})"
+    chosen = [values[k] for k in common]
+    return " / ".join(map(number, chosen)) + f" ({number(float(np.mean(chosen)))})"
+
+
+def _paper_note(study: Study) -> str:
+    tasks = " / ".join(published.TASKS[k] for k in _common(study))
+    shown = f"{tasks} (their mean); alone in brackets" if tasks else "in brackets"
+    return f"paper: {published.CITATION}, {shown}: the mean of its six tasks."
+
+
+# --- Beside table 1 ----------------------------------------------------------------------------
+
+
+def difference_table(study: Study) -> Table:
+    """Is `ours` better than each other method, on the same examples?"""
+    ours = study.first("ours")
+    rows = []
+    for method, label in METHODS.items():
+        if method == "ours" or not (study.done["method"] == method).any():
+            continue
+        other = study.first(method)
+        found = [
+            difference(study, ours[ours["task"] == task], other[other["task"] == task])
+            for task in study.tasks
+        ]
+        whole = _mean_of(found)
+        rows.append(
+            [label, *(map(_limits, found)), _limits(whole), _verdict(whole)]
+            + [_paper_difference(study, method, model) for model in published.MODELS]
+        )
+    if not rows:
+        raise Missing("ours against other methods needs a finished point of another method")
+    return Table(
+        "ours_against",
+        "Ours minus each other method of table 1 (percent points)",
+        ["method", *study.tasks, "average", "ours is better"]
+        + [f"{PAPER} {model}" for model in published.MODELS],
+        rows,
+        [
+            "Paired by draw and test example; in brackets 95 % limits from 2000 bootstrap "
+            "resamples of both. The limits of the average take the tasks as independent.",
+            _paper_note(study),
+        ],
+    )
+
+
+def _limits(value: Interval) -> str:
+    if not math.isfinite(value.value):
+        return "-"
+    return f"{value.value:+.1f} [{value.low:.1f}, {value.high:.1f}]"
+
+
+def _verdict(value: Interval) -> str:
+    return value.verdict if math.isfinite(value.value) else "-"
+
+
+def _mean_of(parts: list[Interval]) -> Interval:
+    """Mean of independent estimates; half widths add in squares, below and above."""
+    n = len(parts)
+    value = float(np.mean([p.value for p in parts]))
+    low = math.sqrt(sum((p.value - p.low) ** 2 for p in parts)) / n
+    high = math.sqrt(sum((p.high - p.value) ** 2 for p in parts)) / n
+    return Interval(value, value - low, value + high)
+
+
+def _paper_difference(study: Study, method: str, model: str) -> str:
+    if method not in published.TABLE1:
+        return "-"
+    pair = [published.TABLE1[m][model] for m in ("ours", method)]
+    gaps = np.subtract(*pair)
+    common = _common(study)
+    return f"({number(float(gaps[common].mean() if common else gaps.mean()))})"
