@@ -46,6 +46,7 @@ TEST_CASE("memit: updates of all layers are the reference's") {
 TEST_CASE("memit: values found one by one, in pairs or together give one update") {
   const EditCase c("gemma2");
   MemitSettings settings = case_settings();
+  settings.value.batch_requests = 8;
   const MemitEdit together = edit_of(c, settings);
   for (const std::int64_t batch : {1, 2}) {
     settings.value.batch_requests = batch;

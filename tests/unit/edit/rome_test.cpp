@@ -63,6 +63,7 @@ TEST_CASE("rome: updates and searches are the reference's") {
 TEST_CASE("rome: one by one as in a batch, whatever its size") {
   const EditCase c("gemma2");
   RomeSettings settings = settings_of("plain");
+  settings.value.batch_requests = 8;
   const std::vector<RomeEdit> together = edits_of(c, settings);
   settings.value.batch_requests = 2;
   const std::vector<RomeEdit> pairs = edits_of(c, settings);
