@@ -21,7 +21,7 @@ from .quantities import (
 
 def mixed_table(study: Study) -> Table:
     """Table 5: errors of the experts and of their mixture where some expert is right, some not."""
-    found = cases(study, study.first("ours"))
+    found = cases(study)
     rows = []
     for task in study.tasks:
         of_task = [c for c in found if c.task == task]
@@ -50,8 +50,8 @@ def mixed_table(study: Study) -> Table:
         ["task", "cases", "experts", "best expert", "mixture", "best - mixture", PAPER],
         rows,
         [
-            "Experts as in the bank, before they are tuned in the mixture. Mean \u00b1 95 % Student "
-            "interval over draws, each of which has its own experts and cases.",
+            "Experts as in the bank, before they are tuned in the mixture. Mean \u00b1 95 % "
+            "Student interval over draws, each of which has its own experts and cases.",
             f"paper: {published.CITATION}, {published.MISTRAL}, cases / experts / best expert / "
             "mixture.",
         ],
@@ -67,7 +67,7 @@ def expert_table(study: Study) -> Table:
             *map(str, c.counts),
             number(c.mixture_error),
         ]
-        for c in cases(study, study.first("ours"))
+        for c in cases(study)
     ]
     return Table(
         "experts",
@@ -125,9 +125,9 @@ def bank_table(study: Study) -> Table:
 
 def kept_table(study: Study) -> Table:
     """What deduplication leaves of the open data, by C and tau."""
-    points = study.along("budget"), study.along("tau")
     rows = {}
-    for chosen in points:
+    for axis in ("budget", "tau"):
+        chosen = study.along(axis, "the open data kept")
         chosen = chosen[(chosen["selected_data"] > 0) & chosen["tau"].notna()]
         for (budget, tau), members in chosen.groupby(["budget", "tau"]):
             kept = members.groupby(["draw", "task"])["selected_data"].mean().unstack()

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from .. import style
 from ..statistics import Mean, mean
@@ -48,7 +49,7 @@ def activation(study: Study) -> Figure:
     """Share of the tokens' choices that go to each expert of `ours`, by layer; one draw a task."""
     if "share" not in study.moe:
         raise Missing("figure 7 needs /moe/share")
-    points = study.first("ours")
+    points = study.first("ours", "figure 7")
     chosen = points.drop_duplicates("task").set_index("task")
     tasks = [task for task in study.tasks if task in chosen.index]
     rows = {task: points.index[points["task"] == task][0] for task in tasks}
@@ -101,15 +102,14 @@ def perplexity(study: Study) -> Figure:
 def tuned(study: Study) -> Figure:
     """Figure 2: the same by reasoning perplexity, and what tuning adds to the best adapter."""
     need_signals(study, "figure 2")
-    points = study.first("source_best_sft")
+    points = study.first("source_best_sft", "figure 2")
     ours = scores(study, points)
     figure, panels = style.panels(len(study.tasks), width=2.9, height=2.6, squeeze=False)
     for task, (axes, name) in enumerate(zip(panels[0], study.tasks, strict=True)):
         _scatter(axes, study, task, "reasoning_perplexity")
-        own = points.index[points["task"] == name]
-        if len(own):
-            best = int(study.selection["adapter"][own[0]][0])
-            at = float(np.nanmean(perplexities(study, task, "reasoning_perplexity")[:, best]))
+        for row in points.index[points["task"] == name][:1]:
+            best = int(study.selection["adapter"][row][0])
+            at = float(mean(perplexities(study, task, "reasoning_perplexity")[:, best]).value)
             before, after = adapter_accuracy(study, task)[best], mean(ours[name]).value
             axes.annotate(
                 "", (at, after), (at, before), arrowprops={"arrowstyle": "->", "color": style.GREEN}
@@ -123,14 +123,15 @@ def tuned(study: Study) -> Figure:
 
 
 def _scatter(axes: Axes, study: Study, task: int, kind: str) -> None:
-    """Adapters by mean perplexity over the draws; the task's own expert is filled differently."""
+    """Adapters by mean perplexity over the draws."""
     accuracy, drawn = adapter_accuracy(study, task), perplexities(study, task, kind)
     known = np.isfinite(drawn).any(axis=0) & np.isfinite(accuracy)
     at = np.full(len(accuracy), np.nan)
     at[known] = np.nanmean(drawn[:, known], axis=0)
     axes.plot(at, accuracy, "o", color=style.BLUE, markersize=3.5, alpha=0.8)
-    if known.any() and np.nanmax(at) > 3 * np.nanmin(at):
+    if known.any() and np.nanmax(at) > 10 * np.nanmin(at):
         axes.set_xscale("log")
+        axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel(KINDS[kind])
 
 
@@ -139,7 +140,7 @@ def _scatter(axes: Axes, study: Study, task: int, kind: str) -> None:
 
 def open_data(study: Study) -> Figure:
     """Accuracy of `ours` against tau (a) and C (b), task by task and on average."""
-    found = {axis: study.along(axis) for axis in ("tau", "budget")}
+    found = {axis: study.along(axis, "figure 9") for axis in ("tau", "budget")}
     found["tau"] = found["tau"][found["tau"]["tau"].notna()]
     shown = {axis: p for axis, p in found.items() if p[axis].nunique() > 1}
     if not shown:
@@ -147,7 +148,7 @@ def open_data(study: Study) -> Figure:
             "figure 9 needs finished points of ours with two values of grid.budget or grid.tau"
         )
     figure, panels = style.panels(len(shown), width=3.4, height=2.7, squeeze=False, sharey=True)
-    words = {"tau": "$\\tau$", "budget": "Open data $C$"}
+    symbols = {"tau": "$\\tau$", "budget": "$C$"}
     for letter, axes, (axis, points) in zip("ab", panels[0], shown.items(), strict=False):
         values = np.sort(points[axis].unique())
         tables = [scores(study, points[points[axis] == value]) for value in values]
@@ -156,8 +157,8 @@ def open_data(study: Study) -> Figure:
         if len(study.tasks) > 1:
             means = [average(t) for t in tables]
             _curve(axes, values, means, color=style.BLACK, label="average", linewidth=2)
-        axes.set_xlabel(words[axis])
-        style.panel_title(axes, letter, f"by {words[axis]}")
+        axes.set_xlabel(symbols[axis])
+        style.panel_title(axes, letter, f"by {symbols[axis]}")
     panels[0][0].set_ylabel("Accuracy (%)")
     style.legend_right(panels[0][-1])
     return figure
@@ -173,7 +174,7 @@ def _curve(axes: Axes, x: np.ndarray, means: list[Mean], **keywords) -> None:
 
 def case_counts(study: Study) -> Figure:
     """All-correct, mixed and all-incorrect cases of the experts, and what the mixture makes."""
-    found = cases(study, study.first("ours"))
+    found = cases(study)
     tasks = [task for task in study.tasks if any(c.task == task for c in found)]
     figure, panels = style.panels(len(tasks), width=2.2, height=2.6, squeeze=False, sharey=True)
     for axes, task in zip(panels[0], tasks, strict=True):

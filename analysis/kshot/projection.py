@@ -47,7 +47,7 @@ def plane_of(vectors: np.ndarray) -> Plane:
 
 def projection(study: Study) -> Figure:
     """A row a task, a column a data selection, of the first draw that has finished."""
-    points = study.along("data_selection")
+    points = study.along("data_selection", "figure 10")
     points = points[points["selected_data"] > 0].drop_duplicates(["task", "data_selection"])
     if points.empty:
         raise Missing("figure 10 needs a finished point of ours with open data")
@@ -63,8 +63,8 @@ def projection(study: Study) -> Figure:
         at = tasks.index(point["task"]), names.index(point["data_selection"])
         axes, (pool, plane, shots, selected) = panels[at], vectors[row]
         axes.set_visible(True)
-        axes.plot(*plane.of(pool).T, ".", color=style.GREY, markersize=1, alpha=0.4, label="pool")
-        axes.plot(*plane.of(selected).T, ".", color=style.BLUE, markersize=2.5, label="$D_A$")
+        axes.plot(*plane.of(pool).T, ".", color=style.GREY, markersize=2, alpha=0.5, label="pool")
+        axes.plot(*plane.of(selected).T, ".", color=style.BLUE, markersize=3, label="$D_A$")
         axes.plot(*plane.of(shots).T, "x", color=style.VERMILLION, markersize=4, label="$D_K$")
         axes.set_xticks([])
         axes.set_yticks([])

@@ -27,7 +27,6 @@ METHODS = {  # in the order of the paper's table 1
     "ours": "Ours",
 }
 AXES = ("shots", "experts", "top_k", "budget", "tau", "signals", "data_selection")
-MIXTURES = ("random", "ours")
 CASES = ("all correct", "mixed", "all incorrect")
 
 
@@ -50,27 +49,37 @@ class Study:
     def done(self) -> pd.DataFrame:
         return self.results.done
 
-    def first(self, method: str) -> pd.DataFrame:
-        """Finished points of a method's first setting, of every task, draw and seed."""
-        return self._alike(method)
+    def first(self, method: str, what: str) -> pd.DataFrame:
+        """Finished points of a method's first setting, of every task, draw and seed.
 
-    def along(self, axis: str) -> pd.DataFrame:
+        Missing without one: `what` needs it.
+        """
+        return self._alike(method, what)
+
+    def along(self, axis: str, what: str) -> pd.DataFrame:
         """Finished points of `ours` that differ from its first setting in this axis at most."""
-        return self._alike("ours", axis)
+        return self._alike("ours", what, axis)
 
     def first_value(self, axis: str) -> object:
-        """Of `ours`. Missing without a point of it."""
-        return _first_row(self.results.points, "ours")[axis]
+        """Of `ours`, of which there is a point."""
+        return self._first_row("ours")[axis]
 
-    def _alike(self, method: str, free: str | None = None) -> pd.DataFrame:
+    def _first_row(self, method: str) -> pd.Series:
+        """Finished or not: the sweep writes first values first."""
+        points = self.results.points
+        return points[points["method"] == method].iloc[0]
+
+    def _alike(self, method: str, what: str, free: str | None = None) -> pd.DataFrame:
         points = self.done[self.done["method"] == method]
         if points.empty:
-            raise Missing(f"needs a finished point of {method}")
-        first = _first_row(self.results.points, method)
+            raise Missing(f"{what} needs a finished point of {method}")
+        first = self._first_row(method)
         chosen = np.full(len(points), True)
         for axis in AXES:
             if axis != free:
                 chosen &= _equal(points[axis], first[axis]) | _does_not_apply(points, axis, free)
+        if not chosen.any():
+            raise Missing(f"{what} needs a finished point of {method} at its first setting")
         return points[chosen]
 
 
@@ -94,13 +103,6 @@ def study_of(results: Results) -> Study:
     )
 
 
-def _first_row(points: pd.DataFrame, method: str) -> pd.Series:
-    rows = points[points["method"] == method]
-    if rows.empty:
-        raise Missing(f"needs a point of {method}")
-    return rows.iloc[0]
-
-
 def _equal(column: pd.Series, value: object) -> np.ndarray:
     if isinstance(value, float) and math.isnan(value):
         return column.isna().to_numpy()
@@ -109,11 +111,13 @@ def _equal(column: pd.Series, value: object) -> np.ndarray:
 
 def _does_not_apply(points: pd.DataFrame, axis: str, free: str | None) -> np.ndarray:
     """Without open data there is no budget and no tau, and what is drawn at random has no tau."""
-    if free == "data_selection" and axis == "budget" or free == "budget" and axis == "tau":
+    if (free, axis) in {
+        ("data_selection", "budget"),
+        ("budget", "data_selection"),
+        ("budget", "tau"),
+    }:
         return (points["budget"] == 0).to_numpy()
-    if free == "budget" and axis == "data_selection":
-        return (points["budget"] == 0).to_numpy()
-    if free == "data_selection" and axis == "tau":
+    if (free, axis) == ("data_selection", "tau"):
         return points["tau"].isna().to_numpy()
     return np.full(len(points), False)
 
@@ -222,10 +226,12 @@ class Cases:
     mixture_error: float
 
 
-def cases(study: Study, points: pd.DataFrame) -> list[Cases]:
-    """A row a point whose experts were tested. Missing without one."""
+def cases(study: Study) -> list[Cases]:
+    """Of each point of `ours` at its first setting whose experts were tested. Missing if none."""
+    what = "table 5 and figure 11"
     if "right" not in study.tests or "right" not in study.outcomes:
-        raise Missing("table 5 and figure 11 need /tests/right and /outcomes/right")
+        raise Missing(f"{what} need /tests/right and /outcomes/right")
+    points = study.first("ours", what)
     found = []
     for row, point in points.iterrows():
         experts = study.selection["adapter"][row]
@@ -238,8 +244,7 @@ def cases(study: Study, points: pd.DataFrame) -> list[Cases]:
         found.append(_cases_of(study, point, experts, alone[:, asked] == 1, mixed[asked] == 1))
     if not found:
         raise Missing(
-            "table 5 and figure 11 need a finished point of ours whose experts were tested "
-            "(bank.evaluate = true)"
+            f"{what} need a finished point of ours whose experts were tested (bank.evaluate = true)"
         )
     return found
 
@@ -248,7 +253,7 @@ def _cases_of(study: Study, point, experts, alone: np.ndarray, mixture: np.ndarr
     all_right, none_right = alone.all(axis=0), ~alone.any(axis=0)
     masks = (all_right, ~all_right & ~none_right, none_right)
     mixed = masks[1]
-    errors = 100 * (1 - alone[:, mixed].mean(axis=1)) if mixed.any() else np.full(len(alone), np.nan)
+    count = mixed.sum() or math.nan
     return Cases(
         task=point["task"],
         draw=int(point["draw"]),
@@ -256,8 +261,8 @@ def _cases_of(study: Study, point, experts, alone: np.ndarray, mixture: np.ndarr
         experts=[study.bank[k] for k in experts],
         counts=np.array([mask.sum() for mask in masks]),
         right=np.array([mixture[mask].sum() for mask in masks]),
-        expert_errors=errors,
-        mixture_error=100 * float(1 - mixture[mixed].mean()) if mixed.any() else math.nan,
+        expert_errors=100 * (~alone[:, mixed]).sum(axis=1) / count,
+        mixture_error=100 * float((~mixture[mixed]).sum() / count),
     )
 
 

@@ -54,9 +54,9 @@ FIGURES: list[tuple[str, str, Callable[[Study], object]]] = [
 ]
 
 METHODS = [
-    "\u00b1 and bars: 95 % Student interval of the mean over the draws of the shots, seeds averaged "
-    "first; from one draw over seeds; none from a single value. They do not tell of the choice of "
-    "test examples; the limits in brackets, a bootstrap of draws and examples, do.",
+    "\u00b1 and bars: 95 % Student interval of the mean over the draws of the shots, seeds "
+    "averaged first; from one draw over seeds; none from a single value. They do not tell of the "
+    "choice of test examples; the limits in brackets, a bootstrap of draws and examples, do.",
     "Accuracy: share of test examples whose generated answer is right; by likelihood: the right "
     "option has the largest summed log-probability.",
     "Tables 2, 3, 4, 6, 7 and figure 9 change one axis at a time and keep the first value of every "

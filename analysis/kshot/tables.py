@@ -58,7 +58,7 @@ class Row:
 def method_table(study: Study) -> Table:
     """Table 1: every method at its first setting."""
     rows = [
-        Row(label, study.first(method), published.TABLE1.get(method))
+        Row(label, study.first(method, "table 1"), published.TABLE1.get(method))
         for method, label in METHODS.items()
         if (study.done["method"] == method).any()
     ]
@@ -76,7 +76,8 @@ def method_table(study: Study) -> Table:
 
 def axis_table(study: Study, axis: str, name: str, title: str, paper: dict) -> Table:
     """Tables 2, 3, 4, 6, 7: `ours` by one axis, everything else as in its first setting."""
-    points = study.along(axis)
+    what = title.partition(":")[0].lower()
+    points = study.along(axis, what)
     rows = [
         Row(value_label(axis, value), points[points[axis] == value], paper.get(value))
         for value in _ordered(axis, points[axis].unique())
@@ -84,17 +85,14 @@ def axis_table(study: Study, axis: str, name: str, title: str, paper: dict) -> T
     if axis == "data_selection" and (plain := _without_deduplication(study)) is not None:
         rows.append(plain)
     if len(rows) < 2:
-        raise Missing(
-            f"{title.partition(':')[0].lower()} needs finished points of ours with two values of "
-            f"grid.{axis}"
-        )
+        raise Missing(f"{what} needs finished points of ours with two values of grid.{axis}")
     first = value_label(axis, study.first_value(axis))
     notes = [f"The other tables and table 1 have {axis} = {first}."]
     return _table(study, name, title, axis, rows, notes)
 
 
 def _without_deduplication(study: Study) -> Row | None:
-    points = study.along("tau")
+    points = study.along("tau", "table 3")
     points = points[(points["tau"] == 1) & (points["data_selection"] == "cosine")]
     if points.empty or study.first_value("tau") == 1:
         return None
@@ -169,12 +167,13 @@ def _paper_note(study: Study) -> str:
 
 def difference_table(study: Study) -> Table:
     """Is `ours` better than each other method, on the same examples?"""
-    ours = study.first("ours")
+    what = "ours against other methods"
+    ours = study.first("ours", what)
     rows = []
     for method, label in METHODS.items():
         if method == "ours" or not (study.done["method"] == method).any():
             continue
-        other = study.first(method)
+        other = study.first(method, what)
         found = [
             difference(study, ours[ours["task"] == task], other[other["task"] == task])
             for task in study.tasks
@@ -185,7 +184,7 @@ def difference_table(study: Study) -> Table:
             + [_paper_difference(study, method, model) for model in published.MODELS]
         )
     if not rows:
-        raise Missing("ours against other methods needs a finished point of another method")
+        raise Missing(f"{what} needs a finished point of another method")
     return Table(
         "ours_against",
         "Ours minus each other method of table 1 (percent points)",

@@ -1,0 +1,209 @@
+"""Writes a synthetic K-shot results file, and its weights file, in the layout of docs/layout.md.
+
+What each method reaches is planted in MEAN, so that tests can find it again. Run it to get a file:
+    python tests/analysis/synthetic_kshot.py FILE
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+from synthetic import Writer
+
+# share of the test examples that are right
+MEAN = {
+    "base": 0.30,
+    "expert_lora": 0.45,
+    "source_best": 0.55,
+    "lora": 0.40,
+    "source_best_sft": 0.60,
+    "uniform": 0.45,
+    "lorahub": 0.45,
+    "random": 0.35,
+    "ours": 0.80,
+}
+FIRST = {
+    "shots": 50,
+    "experts": 2,
+    "top_k": 2,
+    "budget": 100,
+    "tau": 0.9,
+    "signals": "pad",
+    "data_selection": "cosine",
+}
+AXES_OF = {  # of each method; the others have none
+    "lora": ("shots", "budget", "tau", "data_selection"),
+    "source_best_sft": ("shots", "budget", "tau", "data_selection"),
+    "uniform": ("shots", "experts", "signals"),
+    "lorahub": ("shots", "experts", "signals"),
+    "random": ("shots", "experts", "top_k", "budget"),
+    "ours": tuple(FIRST),
+}
+NO_AXIS = {**dict.fromkeys(FIRST, -1), "tau": np.nan, "signals": "", "data_selection": ""}
+OTHERS = {  # further values of `ours`, and what each adds to the mean
+    "shots": {1: -0.3, 5: -0.1},
+    "experts": {3: -0.05},
+    "top_k": {1: -0.1},
+    "budget": {50: -0.1, 200: 0.0},
+    "tau": {1.0: -0.05, 0.8: -0.1},
+    "signals": {"p": -0.1, "random": -0.3},
+    "data_selection": {"random": -0.2, "none": -0.2},
+}
+BANK = ("arc_c", "gsm8k", "far", "near", "useless", "broken")
+LAYERS, DIMENSION, POOL = 3, 8, 60
+
+
+@dataclass(frozen=True)
+class World:
+    tasks: tuple[str, ...] = ("arc_c", "gsm8k")  # the first has options
+    methods: tuple[str, ...] = tuple(MEAN)
+    axes: tuple[str, ...] = tuple(FIRST)  # those of OTHERS that are swept
+    draws: tuple[int, ...] = (1, 2, 3)
+    seeds: tuple[int, ...] = (1, 2)
+    examples: int = 200
+    evaluate: bool = True  # the bank
+    weights: bool = True
+    unfinished: int = 0  # points at the end that still wait
+
+
+def write(path: Path, world: World = World(), random_seed: int = 0) -> Path:
+    generator = np.random.default_rng(random_seed)
+    points = _points(world)
+    done = np.arange(len(points)) < len(points) - world.unfinished
+    with h5py.File(path, "w") as file:
+        file.attrs["filetype"] = "factsweep results"
+        file.attrs["layout_version"] = 1
+        file.attrs["study"] = "kshot"
+        file.attrs["deck"] = "[run]\nstudy = kshot\n[grid]\nshots = 50, 5, 1\n"
+        _write_sets(file, world)
+        _write_tests(file, world, generator)
+        _write_points(file, world, points, done, generator)
+    if world.weights:
+        _write_weights(path.with_suffix(".weights.h5"), world, generator)
+    return path
+
+
+def _points(world: World) -> list[dict]:
+    rows = []
+    for task in world.tasks:
+        for method in world.methods:
+            settings = [dict(FIRST)]
+            if method == "ours":
+                settings += [{**FIRST, a: v} for a in world.axes for v in OTHERS[a]]
+            for setting in settings:
+                rows += _of_setting(world, task, method, setting)
+    return rows
+
+
+def _of_setting(world: World, task: str, method: str, setting: dict) -> list[dict]:
+    added = sum(OTHERS[a].get(v, 0) for a, v in setting.items() if setting[a] != FIRST[a])
+    row = NO_AXIS | {axis: setting[axis] for axis in AXES_OF.get(method, ())}
+    if method == "random":
+        row |= {"signals": "random", "data_selection": "random"}
+    if row["data_selection"] == "none":
+        row["budget"] = 0
+    if row["data_selection"] in ("random", "none"):
+        row["tau"] = np.nan
+    drawn, seeded = method in AXES_OF, method in AXES_OF and method != "uniform"
+    return [
+        {"task": task, "method": method, **row, "draw": d, "seed": s, "mean": MEAN[method] + added}
+        for d in (world.draws if drawn else (-1,))
+        for s in (world.seeds if seeded else (-1,))
+    ]
+
+
+def _write_sets(file: h5py.File, world: World) -> None:
+    tasks, bank = (Writer(file.create_group(name)) for name in ("tasks", "bank"))
+    tasks.scale("task", np.arange(len(world.tasks)))
+    tasks.data("name", list(world.tasks), "task")
+    tasks.data("pool", ["open"] * len(world.tasks), "task")
+    tasks.data("rationales", ["file"] * len(world.tasks), "task")
+    bank.scale("adapter", np.arange(len(BANK)))
+    bank.data("name", list(BANK), "adapter")
+
+
+def _write_tests(file: h5py.File, world: World, generator) -> None:
+    """Adapter a is right on the examples up to 0.7 - 0.1 a; reasons tell so, plain answers not.
+
+    The last one's training diverged.
+    """
+    tasks, models = len(world.tasks), 1 + len(BANK)
+    right = np.full((tasks, models, world.examples), 255, np.uint8)
+    place = np.arange(world.examples) / world.examples
+    if world.evaluate:
+        for model in range(models - 1):
+            right[:, model] = place < (MEAN["base"] if model == 0 else 0.799 - 0.1 * model)
+    tests = Writer(file.create_group("tests"))
+    tests.scale("task", np.arange(tasks))
+    tests.scale("model", np.arange(models))
+    tests.data("right", right)
+    asked = (right != 255).any(axis=2)
+    tests.data("accuracy", np.where(asked, (right == 1).mean(axis=2), np.nan), "task", "model")
+    shape = (tasks, len(world.draws), len(BANK), max(1, FIRST["shots"]))
+    reasons = np.exp(0.5 + 0.3 * np.arange(len(BANK)))[:, None] + generator.normal(0, 0.01, shape)
+    plain = generator.uniform(2, 3, shape)
+    reasons[:, :, -1] = plain[:, :, -1] = np.nan
+    signals = Writer(file.create_group("signals"))
+    signals.data("perplexity", plain.astype(np.float32))
+    signals.data("reasoning_perplexity", reasons.astype(np.float32))
+
+
+def _write_points(file: h5py.File, world: World, points: list[dict], done, generator) -> None:
+    n = len(points)
+    right = np.full((n, world.examples), 255, np.uint8)
+    adapter = np.full((n, 3), -1, np.int32)
+    row = np.full((n, 200), -1, np.int64)
+    share = np.full((n, 2 * LAYERS, 3), np.nan, np.float32)
+    for k, point in enumerate(points):
+        if not done[k]:
+            continue
+        right[k] = generator.random(world.examples) < point["mean"]
+        experts = point["experts"]
+        if experts > 0:
+            adapter[k, :experts] = np.arange(experts)
+        if point["method"].startswith("source"):
+            adapter[k, 0] = 0
+        if point["top_k"] > 0:
+            share[k, :, :experts] = 1 / experts
+        if point["budget"] > 0:
+            kept = np.sort(generator.permutation(POOL)[: point["budget"] // 5])
+            row[k, : len(kept)] = kept
+    accuracy = np.where(done, (right == 1).mean(axis=1), np.nan)
+    options = np.array([p["task"] == world.tasks[0] for p in points])
+    group = Writer(file.create_group("points"))
+    group.scale("point", np.arange(n))
+    group.data("id", [str(list(point.values())) for point in points], "point")
+    group.data("status", np.where(done, 2, 0).astype(np.uint8), "point")
+    group.data("reason", np.full(n, ""), "point")
+    for axis in [name for name in points[0] if name != "mean"]:
+        group.data(axis, np.array([point[axis] for point in points]), "point")
+    group.data("accuracy", accuracy, "point")
+    group.data("accuracy_by_sum", np.where(options, accuracy / 2, np.nan), "point")
+    selected = (row >= 0).sum(axis=1)
+    group.data("selected_data", np.where(selected > 0, selected, -1), "point")
+    Writer(file.create_group("outcomes")).data("right", right)
+    selection = Writer(file.create_group("selection"))
+    selection.data("adapter", adapter)
+    selection.data("row", row)
+    moe = Writer(file.create_group("moe"))
+    moe.data("share", share)
+    moe.data("layer", np.repeat(np.arange(LAYERS), 2))
+
+
+def _write_weights(path: Path, world: World, generator) -> None:
+    with h5py.File(path, "w") as file:
+        file.attrs["filetype"] = "factsweep weights"
+        file.attrs["layout_version"] = 1
+        file["embeddings/pools/open"] = generator.normal(size=(POOL, DIMENSION)).astype(np.float32)
+        for task in world.tasks:
+            for draw in world.draws:
+                shots = generator.normal(size=(FIRST["shots"], DIMENSION)).astype(np.float32)
+                file[f"embeddings/shots/{task}/{draw}"] = shots
+
+
+if __name__ == "__main__":
+    print(write(Path(sys.argv[1])))
