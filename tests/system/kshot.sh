@@ -10,7 +10,9 @@ export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 python3 "$here/kshot_tiny.py" "$world" "$FACTSWEEP_SOURCE/tests/unit/encoder/data/bert"
 
 "$FACTSWEEP" plan deck.ini >plan.txt
+started=$(date +%s.%N)
 launch 1 run deck.ini --run.output=one.h5 2>run.log || { cat run.log; fail "the run"; }
+half=$(python3 -c "import time; print((time.time() - $started) / 2)")
 launch 2 run deck.ini --run.output=two.h5 2>two.log || { cat two.log; fail "two ranks"; }
 same_results one.h5 two.h5
 
@@ -71,7 +73,7 @@ launch 2 run deck.ini --run.output=killed.h5 2>killed.log || { cat killed.log; f
 same_results one.h5 killed.h5
 for turn in $(seq 60); do
   code=0
-  launch 1 run deck.ini --run.output=stopped.h5 --run.wall_limit=1.5 2>stopped.log || code=$?
+  launch 1 run deck.ini --run.output=stopped.h5 --run.wall_limit="$half" 2>stopped.log || code=$?
   [ "$code" = 5 ] || break
 done
 [ "$code" = 0 ] || { cat stopped.log; fail "exit code $code after $turn runs"; }
