@@ -5,7 +5,7 @@
 
 #include <cmath>
 #include <limits>
-#include <map>
+#include <utility>
 #include <vector>
 
 #include "../model/config_reader.hpp"
@@ -32,7 +32,7 @@ std::vector<std::string> pooling_modes(const ConfigReader& reader, const nlohman
     if (content["pooling_mode"].is_array()) return reader.words("pooling_mode");
     return {reader.word("pooling_mode", "")};
   }
-  static const std::map<const char*, const char*> kFlags = {
+  static constexpr std::pair<const char*, const char*> kFlags[] = {
       {"pooling_mode_cls_token", "cls"},
       {"pooling_mode_mean_tokens", "mean"},
       {"pooling_mode_max_tokens", "max"},

@@ -43,7 +43,7 @@ SentencePieceModel read_model(const fs::path& path) {
 
 /// What the class calls its special tokens where no file does.
 void assume_specials(TokenizerConfig& config) {
-  const std::map<const char*, const char*> names = {
+  static constexpr std::pair<const char*, const char*> names[] = {
       {"bos_token", "<s>"},   {"eos_token", "</s>"}, {"unk_token", "<unk>"},  {"sep_token", "</s>"},
       {"pad_token", "<pad>"}, {"cls_token", "<s>"},  {"mask_token", "<mask>"}};
   for (const auto& [name, content] : names)

@@ -103,7 +103,7 @@ TEST_CASE("encoder files: sentence-transformers' own files are checked") {
   };
   const std::string pooling = "1_Pooling/config.json", limits = "sentence_bert_config.json";
   CHECK_THAT(error(pooling, "pooling_mode_max_tokens", true),
-             Contains("pooling by [max, mean] is not supported. Supported: one of cls, mean"));
+             Contains("pooling by [mean, max] is not supported. Supported: one of cls, mean"));
   CHECK_THAT(error(pooling, "pooling_mode", "lasttoken"), Contains("pooling by [lasttoken]"));
   CHECK_THAT(error(pooling, "word_embedding_dimension", 17), Contains("17 numbers"));
   CHECK_THAT(error(limits, "do_lower_case", true), Contains("'do_lower_case' = true"));
