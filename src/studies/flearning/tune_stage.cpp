@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 #include <torch/torch.h>
 
-#include <algorithm>
 #include <limits>
 
 #include "../tensors.hpp"
@@ -32,8 +31,8 @@ StageRun::Tuned StageRun::tune(Model start, const std::string& section, Answer a
     trainee = Trainee::full(tuned.weights, dtype());
   }
   Trainer trainer(std::move(trainee), std::move(examples), settings);
-  tuned.record =
-      train_to_end(trainer, settings.epochs, bench_, deck_.seconds("run.checkpoint_interval"));
+  tuned.record = train_to_end(trainer, settings.epochs, bench_,
+                              deck_.seconds("run.checkpoint_interval"), AtEnd::keep_checkpoint);
   tuned.model = start.with(trainer.weights());
   if (lora) {
     tuned.adapter = tuned.adapter->clone(torch::kFloat32);
@@ -69,15 +68,15 @@ void StageRun::original() {
   emit_curve(tuned.record);
   const Evaluation evaluation(deck_, tuned.model, records_);
   const ForcedPredictions locality = evaluation.predict_locality(tuned.model, step());
-  const auto place = std::find_if(stage_.outputs.begin(), stage_.outputs.end(),
-                                  [](const Output& o) { return o.name == "locality_predicted"; });
-  const std::size_t width = place->places.front().count.at(1);
+  const std::size_t width = place_of("locality_predicted").count.at(1);
   bench_.emit("locality_predicted", Array::of(Evaluation::padded(locality, width)));
-  if (!wanted("points/reliability")) return;
-  emit_outcomes(evaluation.ask(tuned.model, locality, step()));
-  emit_abilities(tuned.model);
-  emit_value("edit_seconds", 0);
-  emit_value("lambda_used", std::numeric_limits<double>::quiet_NaN());
+  if (wanted("points/reliability")) {
+    emit_outcomes(evaluation.ask(tuned.model, locality, step()));
+    emit_abilities(tuned.model);
+    emit_value("edit_seconds", 0);
+    emit_value("lambda_used", std::numeric_limits<double>::quiet_NaN());
+  }
+  remove_checkpoint(bench_);
 }
 
 void StageRun::delta() {
@@ -94,6 +93,7 @@ void StageRun::delta() {
   } else {
     emit_delta(assemble(terms, torch::kFloat32).weights, tuned.weights);
   }
+  remove_checkpoint(bench_);
 }
 
 /// Bisection on the locality of forgetting alone, which falls as lambda grows.
@@ -101,12 +101,13 @@ void StageRun::search() {
   const double target = deck_.real("search.locality");
   double low = 0, high = deck_.real("search.largest_lambda");
   std::vector<double> lambdas, localities;
+  std::vector<Term> terms = {original_term(), forgetting_term(1)};
   std::optional<Evaluation> evaluation;
   ForcedPredictions before;
   const auto evaluations = static_cast<std::size_t>(deck_.integer("search.evaluations"));
   for (std::size_t i = 0; i < evaluations; ++i) {
     const double lambda = i == 0 ? high : 0.5 * (low + high);
-    const std::vector<Term> terms = {original_term(), forgetting_term(lambda)};
+    terms.back().factor = -lambda;
     const Model model = assemble(terms, dtype());
     if (!evaluation) {
       evaluation.emplace(deck_, model, records_);
@@ -148,12 +149,14 @@ void StageRun::learn() {
   emit_value("lambda_used", forgets() ? lambda() : std::numeric_limits<double>::quiet_NaN());
   emit_row("curves/loss", tuned.record.loss);
   emit_changes(tuned);
-  if (!wanted_weights()) return;
-  if (lora) {
-    tuned.weights = assemble(terms, torch::kFloat32).weights;
-    tuned.adapter->merge(tuned.weights);
+  if (wanted_weights()) {
+    if (lora) {
+      tuned.weights = assemble(terms, torch::kFloat32).weights;
+      tuned.adapter->merge(tuned.weights);
+    }
+    emit_delta(load(dtype()).weights, tuned.weights);
   }
-  emit_delta(load(dtype()).weights, tuned.weights);
+  remove_checkpoint(bench_);  // not earlier: an interruption here keeps the finished training
 }
 
 /// /norms: how far forgetting and learning moved each matrix, and whether learning undid it.
@@ -171,16 +174,15 @@ void StageRun::emit_changes(const Tuned& tuned) {
   const std::vector<std::string> names = module_names(models);
   Change old;
   if (forgets()) {
-    if (forgets_by() == Tuning::lora) {
-      old = product(stored_adapter(stage_.upstream.at(1)));
+    const Term term = forgetting_term(lambda());
+    if (term.adapter) {
+      old = product(*term.adapter);
     } else {
       Weights values = load(torch::kFloat32).weights;
       torch::NoGradGuard no_grad;
-      for (const auto& [name, view] : values.named())
-        view.copy_(stored_delta(stage_.upstream.at(1))(name, view.sizes()));
+      for (const auto& [name, view] : values.named()) view.copy_(term.delta(name, view.sizes()));
       old = values_of(values);
     }
-    const Term term = forgetting_term(lambda());
     const Change moved = [&](std::int64_t layer, Slot slot, const SlotModule& module) {
       const torch::Tensor part =
           term.range.holds(layer) ? old(layer, slot, module) : torch::Tensor();
