@@ -62,7 +62,7 @@ std::vector<bool> serves_several_points(const Plan& plan) {
 
 struct KindTotal {
   std::size_t count = 0, shared = 0;
-  double flop = 0;
+  double flop = 0, memory = 0;
 };
 
 std::string stage_table(const Plan& plan, double flop_per_second) {
@@ -78,12 +78,14 @@ std::string stage_table(const Plan& plan, double flop_per_second) {
       ++sum->count;
       sum->shared += shared[i] ? 1 : 0;
       sum->flop += stage.cost_flop;
+      sum->memory = std::max(sum->memory, plan.model_bytes + stage.memory_bytes);
     }
   }
-  std::vector<Row> rows = {{"stages", "count", "shared", "FLOP", "one rank"}};
+  std::vector<Row> rows = {{"stages", "count", "shared", "FLOP", "one rank", "memory"}};
   const auto add = [&](const std::string& name, const KindTotal& total) {
     rows.push_back({name, std::to_string(total.count), std::to_string(total.shared),
-                    flop(total.flop), console::duration(total.flop / flop_per_second)});
+                    flop(total.flop), console::duration(total.flop / flop_per_second),
+                    console::bytes(total.memory)});
   };
   for (const std::string& kind : kinds) add(kind, totals[kind]);
   add("all", all);

@@ -235,6 +235,10 @@ double training_bytes(const ModelConfig& model, const std::optional<LoraConfig>&
   return bytes * parameters;
 }
 
+DType delta_dtype(const Deck& deck) {
+  return deck.text("store.delta_dtype") == "bfloat16" ? DType::bfloat16 : DType::float32;
+}
+
 double weight_bytes(const Deck& deck) {
   return deck.text("model.dtype") == "float32" ? 4 : 2;
 }

@@ -40,7 +40,7 @@ struct Progress {
 }  // namespace
 
 TrainingRecord train_to_end(Trainer& trainer, std::int64_t epochs, Workbench& bench,
-                            double checkpoint_interval, AtEnd end) {
+                            double checkpoint_interval) {
   const std::filesystem::path checkpoint = checkpoint_of(bench);
   Progress progress;
   if (!checkpoint.empty()) {
@@ -72,10 +72,7 @@ TrainingRecord train_to_end(Trainer& trainer, std::int64_t epochs, Workbench& be
     }
     if (checkpoint_interval > 0 && since(last_save) > checkpoint_interval) save();
   }
-  if (end == AtEnd::remove_checkpoint)
-    remove_checkpoint(bench);
-  else
-    save();
+  save();
   return {progress.loss, before + since(start)};
 }
 

@@ -13,14 +13,11 @@ struct TrainingRecord {
   double seconds = 0;        // that training took, of all runs that it needed
 };
 
-/// What is left of a training that has come to its end: nothing, or a checkpoint from which the
-/// stage goes on when it is interrupted later; remove_checkpoint() when the stage needs it no more.
-enum class AtEnd { remove_checkpoint, keep_checkpoint };
-
 /// Goes on from the checkpoint of an earlier run, and saves one every `checkpoint_interval` seconds
-/// (0: only when told to stop).
+/// (0: only when told to stop) and one at the end, from which the stage goes on when it is
+/// interrupted later: remove_checkpoint() when the stage needs it no more.
 TrainingRecord train_to_end(Trainer& trainer, std::int64_t epochs, Workbench& bench,
-                            double checkpoint_interval, AtEnd end = AtEnd::remove_checkpoint);
+                            double checkpoint_interval);
 void remove_checkpoint(const Workbench& bench);
 
 }  // namespace factsweep

@@ -34,6 +34,15 @@ struct DatasetSpec {
   Array content;          // written at creation when not empty (questions, axis values)
 };
 
+/// Of the results file.
+DatasetSpec dataset(std::string path, DType dtype, std::vector<std::uint64_t> shape,
+                    std::vector<std::string> dimensions, std::string units, std::string long_name,
+                    std::string symbol = "");
+/// Texts known when the file is created; each takes the bytes of the longest.
+DatasetSpec text_dataset(std::string path, const std::vector<std::string>& values,
+                         std::vector<std::uint64_t> shape, std::vector<std::string> dimensions,
+                         std::string long_name);
+
 /// A hyper-rectangle of one dataset.
 struct Slab {
   File file = File::results;

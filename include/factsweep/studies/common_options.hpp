@@ -8,6 +8,7 @@
 #include <string>
 
 #include "factsweep/adapter/lora.hpp"
+#include "factsweep/core/array.hpp"
 #include "factsweep/deck/deck.hpp"
 #include "factsweep/train/trainer.hpp"
 
@@ -39,6 +40,8 @@ std::string lora_place(const Deck& deck);
 double training_bytes(const ModelConfig& model, const std::optional<LoraConfig>& lora,
                       const std::string& where);
 
+/// store.delta_dtype: of stored deltas and adapters.
+DType delta_dtype(const Deck& deck);
 /// Bytes of a weight: of model.dtype.
 double weight_bytes(const Deck& deck);
 /// Of one forward and backward pass over `tokens` packed tokens in model.dtype.

@@ -5,29 +5,9 @@
 namespace factsweep::flearning {
 namespace {
 
-DatasetSpec dataset(std::string path, DType dtype, std::vector<std::uint64_t> shape,
-                    std::vector<std::string> dimensions, std::string units, std::string long_name,
-                    std::string symbol = "") {
-  DatasetSpec spec;
-  spec.path = std::move(path);
-  spec.dtype = dtype;
-  spec.shape = std::move(shape);
-  spec.dimensions = std::move(dimensions);
-  spec.units = std::move(units);
-  spec.long_name = std::move(long_name);
-  spec.symbol = std::move(symbol);
-  return spec;
-}
-
-DatasetSpec text(std::string path, const std::vector<std::string>& values,
+DatasetSpec text(const std::string& path, const std::vector<std::string>& values,
                  const std::string& dimension, const std::string& long_name) {
-  std::size_t length = 1;
-  for (const std::string& value : values) length = std::max(length, value.size());
-  DatasetSpec spec =
-      dataset(std::move(path), DType::text, {values.size()}, {dimension}, "", long_name);
-  spec.text_length = length;
-  spec.content = Array::of_text(values, length);
-  return spec;
+  return text_dataset(path, values, {values.size()}, {dimension}, long_name);
 }
 
 std::string long_name(const std::string& outcome) {

@@ -8,6 +8,7 @@
 
 #include "../fingerprint.hpp"
 #include "ability.hpp"
+#include "costs.hpp"
 #include "datasets.hpp"
 #include "editors.hpp"
 #include "factsweep/core/console.hpp"
@@ -19,11 +20,6 @@
 
 namespace factsweep::flearning {
 namespace {
-
-constexpr double kTokensPerText = 18;  // a question with its answer, for cost estimates
-constexpr double kAnswerTokens = 3;
-constexpr double kAskedTexts = 5;        // of a record in an evaluation
-constexpr double kProgramBytes = 150e6;  // libtorch, MPI and HDF5 at work on a CPU
 
 std::string fingerprint(const std::vector<TaskSet>& tasks) {
   std::uint64_t hash = 0;
@@ -47,44 +43,6 @@ struct Builder {
   std::vector<DatasetSpec> of_points;  // a row for each point
   Plan plan;
 
-  double forward_flop(const GridPoint& at) const {
-    const ModelConfig& model = models.at(at.model);
-    return static_cast<double>(at.records) *
-           (kTokensPerText * model.flop_per_token() + 4 * model.head_flop_per_token());
-  }
-  double training_flop(const GridPoint& at, const std::string& section, Tuning how) const {
-    // a frozen weight needs no gradient of its own, only that of its input
-    return static_cast<double>(deck.integer(section + ".epochs")) * (how == Tuning::lora ? 2 : 3) *
-           forward_flop(at);
-  }
-  double editing_flop(const GridPoint& at) const {
-    if (at.method->name == "ft_c")
-      return 3 * static_cast<double>(ft_c_settings(deck, at.preset).epochs) * forward_flop(at);
-    // a value is sought through the layers above, with every context in front of the question
-    const bool memit = at.method->name == "memit";
-    const ValueSettings value =
-        memit ? memit_settings(deck, at.preset).value : rome_settings(deck, at.preset).value;
-    const double contexts = memit ? 6 : 21;
-    const auto wanted = static_cast<double>(deck.integer("edit.records"));
-    const double all = static_cast<double>(at.records);
-    return 2 * static_cast<double>(value.steps) * contexts * forward_flop(at) *
-           (wanted > 0 ? std::min(wanted, all) / all : 1);
-  }
-  /// Of one forward and backward pass: a batch may be smaller than a pass may be.
-  std::int64_t pass_tokens() const {
-    const double batch = static_cast<double>(deck.integer("train.batch_size")) * kTokensPerText;
-    return std::min(deck.integer("train.microbatch_tokens"), static_cast<std::int64_t>(batch));
-  }
-  /// Logits of the answers asked together, and their float32 copies.
-  double evaluation_bytes(const ModelConfig& model) const {
-    const double rows = kAnswerTokens *
-                        static_cast<double>(deck.integer("flearning.batch_tokens")) /
-                        kTokensPerText;
-    return rows * static_cast<double>(model.vocabulary) * (weight_bytes(deck) + 4);
-  }
-  double model_bytes(const ModelConfig& model) const {
-    return static_cast<double>(model.parameters()) * weight_bytes(deck);
-  }
   std::optional<LoraConfig> lora_of(Tuning how) const {
     return how == Tuning::lora ? std::optional(lora_config(deck)) : std::nullopt;
   }
@@ -122,12 +80,9 @@ struct Builder {
     stage.configuration["how"] = name(how);
     stage.configuration["training"] = how == Tuning::lora ? keys({section + ".", "train.", "lora."})
                                                           : keys({section + ".", "train."});
-    stage.cost_flop += training_flop(at, section, how);
     const ModelConfig& model = models.at(at.model);
-    // beside the model itself, which a full fine-tuning makes its masters of
-    stage.memory_bytes = training_bytes(model, lora_of(how), lora_place(deck)) +
-                         activation_bytes(deck, model, pass_tokens()) + evaluation_bytes(model) +
-                         kProgramBytes - (how == Tuning::full ? model_bytes(model) : 0);
+    stage.cost_flop += training_flop(deck, model, at, section, how);
+    stage.memory_bytes = training_memory(deck, model, how);
   }
 
   /// A dataset of the stage alone.
@@ -175,8 +130,7 @@ struct Builder {
                                .long_name = "the adapter's adapter_config.json",
                                .content = Array::of_text(std::vector{config}, config.size())});
     }
-    const DType dtype =
-        deck.text("store.delta_dtype") == "bfloat16" ? DType::bfloat16 : DType::float32;
+    const DType dtype = delta_dtype(deck);
     for (const auto& [name, shape] :
          lora ? adapter_shapes(*lora, model, lora_place(deck)) : tensor_shapes(model)) {
       own_output(index, "final/" + name,
@@ -191,7 +145,7 @@ struct Builder {
   /// Outputs that an evaluation fills; no places until a point asks for them.
   void evaluation(Stage& stage, const GridPoint& at) const {
     stage.configuration["abilities"] = abilities;
-    stage.cost_flop += kAskedTexts * forward_flop(at);
+    stage.cost_flop += evaluation_flop(models.at(at.model), at);
     for (const DatasetSpec& spec : of_points)
       stage.outputs.push_back({spec.path.substr(1), {}, false});
   }
@@ -249,8 +203,9 @@ struct Builder {
     result.configuration["forget"] = name(at.method->forget);
     result.configuration["layers"] = at.forgetting.layers;
     result.configuration["search"] = keys({"search."});
-    const auto tried = static_cast<std::uint64_t>(deck.integer("search.evaluations"));
-    result.cost_flop = static_cast<double>(tried) * forward_flop(at);
+    const std::int64_t tries = deck.integer("search.evaluations");
+    const auto tried = static_cast<std::uint64_t>(tries);
+    result.cost_flop = search_flop(models.at(at.model), at, tries);
     const std::size_t before = plan.stages.size(), index = plan.add_stage(std::move(result));
     if (plan.stages.size() == before) return index;
     const std::string base = fmt::format("/search/{}/", plan.stages[index].key);
@@ -282,11 +237,7 @@ struct Builder {
     result.configuration["tokens"] = deck.integer("edit.text_tokens");
     result.configuration["layers"] = wanted;
     const ModelConfig& model = models.at(at.model);
-    result.cost_flop = static_cast<double>(deck.integer("edit.text_tokens")) *
-                       (model.flop_per_token() * static_cast<double>(wanted.back() + 1) /
-                            static_cast<double>(model.layers) +
-                        2.0 * static_cast<double>(wanted.size()) *
-                            static_cast<double>(model.mlp_width * model.mlp_width));
+    result.cost_flop = second_moment_flop(deck, model, wanted);
     const std::size_t before = plan.stages.size(), index = plan.add_stage(std::move(result));
     if (plan.stages.size() == before) return index;
     own_output(index, "tokens",
@@ -340,7 +291,7 @@ struct Builder {
     result.configuration["edit"] = keys({"edit."});
     result.configuration["edit"].erase("edit.text");
     result.configuration["edit"].erase("edit.presets");
-    result.cost_flop = editing_flop(at);
+    result.cost_flop = editing_flop(deck, models.at(at.model), at);
     evaluation(result, at);
     return leaf(std::move(result), at);
   }
@@ -358,7 +309,7 @@ struct Builder {
     for (const std::string& directory : model_directories(deck)) {
       const ModelConfig model = ModelConfig::read(directory);
       layers = std::max(layers, static_cast<std::uint64_t>(model.layers));
-      plan.model_bytes = std::max(plan.model_bytes, model_bytes(model));
+      plan.model_bytes = std::max(plan.model_bytes, model_bytes(deck, model));
       for (const std::string& range : deck.text_list("grid.layers"))
         LayerRange::parse(range, model.layers, deck.where("grid.layers") + ": grid.layers");
       fingerprints[directory] = model_fingerprint(directory);

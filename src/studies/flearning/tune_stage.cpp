@@ -31,8 +31,8 @@ StageRun::Tuned StageRun::tune(Model start, const std::string& section, Answer a
     trainee = Trainee::full(tuned.weights, dtype());
   }
   Trainer trainer(std::move(trainee), std::move(examples), settings);
-  tuned.record = train_to_end(trainer, settings.epochs, bench_,
-                              deck_.seconds("run.checkpoint_interval"), AtEnd::keep_checkpoint);
+  tuned.record =
+      train_to_end(trainer, settings.epochs, bench_, deck_.seconds("run.checkpoint_interval"));
   tuned.model = start.with(trainer.weights());
   if (lora) {
     tuned.adapter = tuned.adapter->clone(torch::kFloat32);
@@ -53,8 +53,7 @@ void StageRun::emit_curve(const TrainingRecord& record) {
 /// A tensor at a time: no third copy of the model.
 void StageRun::emit_delta(const Weights& before, const Weights& after) {
   torch::NoGradGuard no_grad;
-  const DType dtype =
-      deck_.text("store.delta_dtype") == "bfloat16" ? DType::bfloat16 : DType::float32;
+  const DType dtype = delta_dtype(deck_);
   const NamedTensors was = before.named(), is = after.named();
   for (std::size_t i = 0; i < is.size(); ++i)
     bench_.emit(
@@ -86,8 +85,7 @@ void StageRun::delta() {
       tune(assemble(terms, lora ? dtype() : torch::kFloat32), "forget", Answer::old_one);
   emit_curve(tuned.record);
   if (lora) {
-    const DType dtype =
-        deck_.text("store.delta_dtype") == "bfloat16" ? DType::bfloat16 : DType::float32;
+    const DType dtype = delta_dtype(deck_);
     for (const auto& [name, tensor] : tuned.adapter->named())
       bench_.emit("final/" + name, to_array(tensor, dtype));
   } else {

@@ -127,8 +127,7 @@ void StageRun::adapter() {
 }
 
 void StageRun::emit_adapter(std::size_t index, const LoraAdapter& adapter) {
-  const DType dtype =
-      deck_.text("store.delta_dtype") == "bfloat16" ? DType::bfloat16 : DType::float32;
+  const DType dtype = delta_dtype(deck_);
   for (const auto& [name, tensor] : adapter.named())
     bench_.emit(fmt::format("{}/{}", index, name), to_array(tensor, dtype));
 }

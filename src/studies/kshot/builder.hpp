@@ -17,9 +17,6 @@
 
 namespace factsweep::kshot {
 
-/// About as many tokens as training on a set and asking it see; for cost estimates.
-double tokens_of(const TaskSet& set);
-
 class Builder {
  public:
   /// Reads the grid and the bank's adapters. InputError.
@@ -37,6 +34,8 @@ class Builder {
 
   // plan.cpp
   void measure();
+  /// About as many tokens as training on a set sees, for cost estimates.
+  double tokens_of(const TaskSet& set) const;
   nlohmann::json keys(std::initializer_list<std::string_view> sections) const;
   Stage stage(const std::string& kind, const std::string& title) const;
   Output row_of(const std::string& path, const std::vector<std::uint64_t>& at, bool shared) const;
@@ -71,6 +70,7 @@ class Builder {
   const Sets& sets_;
   const ModelConfig model_;
   const std::string model_fingerprint_;
+  const std::string template_;
   const std::vector<GridPoint> points_;
   std::vector<AdapterForm> adapters_;  // of the bank
   FileShape shape_;

@@ -7,32 +7,6 @@
 namespace factsweep::kshot {
 namespace {
 
-DatasetSpec dataset(std::string path, DType dtype, std::vector<std::uint64_t> shape,
-                    std::vector<std::string> dimensions, std::string units, std::string long_name,
-                    std::string symbol = "") {
-  DatasetSpec spec;
-  spec.path = std::move(path);
-  spec.dtype = dtype;
-  spec.shape = std::move(shape);
-  spec.dimensions = std::move(dimensions);
-  spec.units = std::move(units);
-  spec.long_name = std::move(long_name);
-  spec.symbol = std::move(symbol);
-  return spec;
-}
-
-DatasetSpec text(std::string path, const std::vector<std::string>& values,
-                 std::vector<std::uint64_t> shape, std::vector<std::string> dimensions,
-                 const std::string& long_name) {
-  std::size_t length = 1;
-  for (const std::string& value : values) length = std::max(length, value.size());
-  DatasetSpec spec =
-      dataset(std::move(path), DType::text, std::move(shape), std::move(dimensions), "", long_name);
-  spec.text_length = length;
-  spec.content = Array::of_text(values, length);
-  return spec;
-}
-
 DatasetSpec numbers(std::string path, const std::vector<std::int64_t>& values,
                     std::vector<std::uint64_t> shape, std::vector<std::string> dimensions,
                     const std::string& units, const std::string& long_name,
@@ -67,18 +41,18 @@ void add_tasks(std::vector<DatasetSpec>& specs, const FileShape& shape, const Se
     rows.resize(names.size() * shape.examples, -1);
   }
   const std::vector<std::uint64_t> one = {shape.tasks}, each = {shape.tasks, shape.examples};
-  specs.push_back(text("/tasks/name", names, one, {"task"}, "task"));
-  specs.push_back(text("/tasks/kind", kinds, one, {"task"}, "kind of answer"));
-  specs.push_back(text("/tasks/pool", pools, one, {"task"}, "pool of open data"));
-  specs.push_back(text("/tasks/rationales", rationales, one, {"task"},
-                       "where the reasons of the reasoning perplexity come from"));
+  specs.push_back(text_dataset("/tasks/name", names, one, {"task"}, "task"));
+  specs.push_back(text_dataset("/tasks/kind", kinds, one, {"task"}, "kind of answer"));
+  specs.push_back(text_dataset("/tasks/pool", pools, one, {"task"}, "pool of open data"));
+  specs.push_back(text_dataset("/tasks/rationales", rationales, one, {"task"},
+                               "where the reasons of the reasoning perplexity come from"));
   specs.push_back(
       numbers("/tasks/train_examples", train, one, {"task"}, "examples", "train examples"));
   specs.push_back(
       numbers("/tasks/test_examples", test, one, {"task"}, "examples", "test examples"));
   specs.push_back(numbers("/tasks/test_row", rows, each, {"task", "example"}, "1",
                           "record of the test file, from 0"));
-  specs.push_back(text("/tasks/gold", gold, each, {"task", "example"}, "right answer"));
+  specs.push_back(text_dataset("/tasks/gold", gold, each, {"task", "example"}, "right answer"));
 }
 
 void add_pools(std::vector<DatasetSpec>& specs, const Sets& sets) {
@@ -92,7 +66,7 @@ void add_pools(std::vector<DatasetSpec>& specs, const Sets& sets) {
     tested.push_back(pool.tested);
   }
   const std::vector<std::uint64_t> one = {names.size()};
-  specs.push_back(text("/pools/name", names, one, {"pool"}, "pool of open data"));
+  specs.push_back(text_dataset("/pools/name", names, one, {"pool"}, "pool of open data"));
   specs.push_back(numbers("/pools/examples", examples, one, {"pool"}, "examples", "examples", "S"));
   specs.push_back(numbers("/pools/repeated", repeated, one, {"pool"}, "examples",
                           "left out: the same example again"));
@@ -109,8 +83,9 @@ void add_bank(std::vector<DatasetSpec>& specs, const FileShape& shape, const Set
     examples.push_back(entry.is_brought() ? -1 : count(entry.set));
   }
   const std::vector<std::uint64_t> one = {shape.adapters};
-  specs.push_back(text("/bank/name", names, one, {"adapter"}, "adapter"));
-  specs.push_back(text("/bank/task", tasks, one, {"adapter"}, "task whose examples it learnt"));
+  specs.push_back(text_dataset("/bank/name", names, one, {"adapter"}, "adapter"));
+  specs.push_back(
+      text_dataset("/bank/task", tasks, one, {"adapter"}, "task whose examples it learnt"));
   specs.push_back(numbers("/bank/examples", examples, one, {"adapter"}, "examples",
                           "examples it learnt; -1: brought by the user"));
   specs.push_back(
@@ -249,7 +224,8 @@ std::vector<DatasetSpec> point_datasets(const FileShape& shape, const Sets& sets
                           "1", "largest cosine to a shot"));
 
   const std::uint64_t modules = shape.modules.size();
-  specs.push_back(text("/moe/module", shape.modules, {modules}, {"module"}, "adapted module"));
+  specs.push_back(
+      text_dataset("/moe/module", shape.modules, {modules}, {"module"}, "adapted module"));
   for (const std::string& module : shape.modules) {
     const std::size_t digit = module.find_first_of("0123456789");
     layers.push_back(digit == std::string::npos ? -1 : std::stoll(module.substr(digit)));

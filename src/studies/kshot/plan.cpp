@@ -12,17 +12,19 @@
 namespace factsweep::kshot {
 namespace {
 
-constexpr double kCharactersPerToken = 4.5, kPromptOverhead = 50;
+constexpr double kCharactersPerToken = 4.5;
 
 }  // namespace
 
-double tokens_of(const TaskSet& set) {
-  double characters = 0;
-  for (const TaskExample& example : set.examples)
-    characters += static_cast<double>(example.instruction.size() + example.input.size() +
-                                      example.output.size());
-  return characters / kCharactersPerToken +
-         kPromptOverhead * static_cast<double>(set.examples.size());
+double Builder::tokens_of(const TaskSet& set) const {
+  const double longest = static_cast<double>(deck_.integer("kshot.longest"));
+  double tokens = 0;
+  for (const TaskExample& example : set.examples) {
+    const std::size_t characters = template_.size() + example.instruction.size() +
+                                   example.input.size() + example.output.size();
+    tokens += std::min(longest, static_cast<double>(characters) / kCharactersPerToken);
+  }
+  return tokens;
 }
 
 Slab whole(const DatasetSpec& spec) {
@@ -38,8 +40,9 @@ Builder::Builder(const Deck& deck, const Sets& sets)
       sets_(sets),
       model_(ModelConfig::read(deck.text("model.path"))),
       model_fingerprint_(model_fingerprint(deck.text("model.path"))),
+      template_(prompt_template(deck.text("kshot.template"),
+                                deck.where("kshot.template") + ": kshot.template")),
       points_(grid_points(deck, sets)) {
-  prompt_template(deck.text("kshot.template"), deck.where("kshot.template") + ": kshot.template");
   if (deck.text("lora.bias") != "none")
     throw deck.error("lora.bias", "is not supported here: experts are matrices alone. Use none.");
   read_adapters();
@@ -50,8 +53,7 @@ Builder::Builder(const Deck& deck, const Sets& sets)
 Plan Builder::build() {
   plan_.study = "kshot";
   plan_.axes = axes();
-  plan_.model_bytes =
-      static_cast<double>(model_.parameters()) * (deck_.text("model.dtype") == "float32" ? 4 : 2);
+  plan_.model_bytes = static_cast<double>(model_.parameters()) * weight_bytes(deck_);
   plan_.datasets = study_datasets(shape_, sets_, draws_);
   for (DatasetSpec& spec : point_datasets(shape_, sets_, points_)) {
     if (spec.dimensions.front() == "point" && spec.content.bytes.empty())

@@ -95,8 +95,7 @@ void Builder::brought(std::size_t adapter) {
 }
 
 void Builder::add_bank_stage(Stage result, const std::vector<std::size_t>& group) {
-  const DType dtype =
-      deck_.text("store.delta_dtype") == "bfloat16" ? DType::bfloat16 : DType::float32;
+  const DType dtype = delta_dtype(deck_);
   for (const std::size_t i : group) {
     const std::string base = fmt::format("/bank/{}/", sets_.bank[i].name);
     result.outputs.push_back(row_of("/bank/usable", {i}, true));

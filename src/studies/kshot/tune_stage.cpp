@@ -118,9 +118,8 @@ void StageRun::one_adapter() {
 
 /// An interruption of the test keeps the finished training.
 void StageRun::train_and_test(Trainer& trainer, const std::function<Model()>& result) {
-  const TrainingRecord record =
-      train_to_end(trainer, deck_.integer("moe.epochs"), bench_,
-                   deck_.seconds("run.checkpoint_interval"), AtEnd::keep_checkpoint);
+  const TrainingRecord record = train_to_end(trainer, deck_.integer("moe.epochs"), bench_,
+                                             deck_.seconds("run.checkpoint_interval"));
   emit_row("curves/loss", record.loss, kNaN);
   emit_value("points/train_seconds", record.seconds);
   test_on(result());

@@ -15,26 +15,16 @@ struct List {
                std::vector<std::string> dimensions, const std::string& units,
                const std::string& long_name, const std::string& symbol = "", Array content = {},
                std::size_t text_length = 0) {
-    DatasetSpec spec;
-    spec.path = path;
-    spec.dtype = dtype;
-    spec.text_length = text_length;
-    spec.shape = std::move(shape);
-    spec.dimensions = std::move(dimensions);
-    spec.units = units;
-    spec.long_name = long_name;
-    spec.symbol = symbol;
-    spec.content = std::move(content);
-    specs.push_back(std::move(spec));
+    specs.push_back(factsweep::dataset(path, dtype, std::move(shape), std::move(dimensions), units,
+                                       long_name, symbol));
+    specs.back().text_length = text_length;
+    specs.back().content = std::move(content);
   }
 
   void text(const std::string& path, const std::vector<std::string>& values,
             std::vector<std::uint64_t> shape, std::vector<std::string> dimensions,
             const std::string& long_name) {
-    std::size_t length = 1;
-    for (const std::string& value : values) length = std::max(length, value.size());
-    dataset(path, DType::text, std::move(shape), std::move(dimensions), "", long_name, "",
-            Array::of_text(values, length), length);
+    specs.push_back(text_dataset(path, values, std::move(shape), std::move(dimensions), long_name));
   }
 
   void add_labels(const Deck& deck, const Corpus& corpus,

@@ -184,8 +184,7 @@ struct Builder {
     Stage& stage = plan.stages[index];
     const std::string deltas = deck.text("store.deltas");
     if (deltas == "none") return;
-    const DType dtype =
-        deck.text("store.delta_dtype") == "bfloat16" ? DType::bfloat16 : DType::float32;
+    const DType dtype = delta_dtype(deck);
     const std::vector<std::pair<std::string, std::vector<std::int64_t>>> tensors =
         lora ? adapter_shapes(*lora, model, lora_place(deck)) : tensor_shapes(model);
     if (lora) {
@@ -336,8 +335,8 @@ Plan SlickStudy::expand(const Deck& deck) {
                   .epochs = static_cast<std::uint64_t>(deck.integer("train.epochs")),
                   .label_stages = {}};
   builder.plan.study = name();
-  builder.plan.model_bytes = static_cast<double>(builder.model.parameters()) *
-                             (deck.text("model.dtype") == "float32" ? 4 : 2);
+  builder.plan.model_bytes =
+      static_cast<double>(builder.model.parameters()) * weight_bytes(deck);
   builder.plan.datasets = label_datasets(deck, corpus_, exemplars_);
   builder.label_everything();
   if (deck.text("slick.stop_after") == "label") return std::move(builder.plan);

@@ -212,8 +212,7 @@ class Trajectory {
   void emit_deltas(const std::string& when) {
     const std::string deltas = deck_.text("store.deltas");
     if (deltas == "none" || (when == "early_stop" && deltas == "final")) return;
-    const DType dtype =
-        deck_.text("store.delta_dtype") == "bfloat16" ? DType::bfloat16 : DType::float32;
+    const DType dtype = delta_dtype(deck_);
     torch::NoGradGuard no_grad;
     if (adapter_) {
       LoraAdapter master = adapter_->clone(torch::kFloat32);

@@ -61,10 +61,10 @@ bool has_line(const std::string& text, const std::string& line) {
 TEST_CASE("the tables of a plan", "[plan]") {
   const std::string text = describe(sample_plan(), 2, 10);
   INFO(text);
-  CHECK(has_line(text, "  stages  count  shared  FLOP  one rank"));
-  CHECK(has_line(text, "  label       1       1   100    10.0 s"));
-  CHECK(has_line(text, "  train       2       1   500    50.0 s"));
-  CHECK(has_line(text, "  all         3       2   600    1m 00s"));
+  CHECK(has_line(text, "  stages  count  shared  FLOP  one rank   memory"));
+  CHECK(has_line(text, "  label       1       1   100    10.0 s  2.00 GB"));
+  CHECK(has_line(text, "  train       2       1   500    50.0 s  2.50 GB"));
+  CHECK(has_line(text, "  all         3       2   600    1m 00s  2.50 GB"));
   CHECK(has_line(text, "  points         3 in all; value (points) by axis"));
   CHECK(has_line(text, "  variant        ratio (2), natural (1)"));
   CHECK(has_line(text, "  unknown_ratio  0.5 (2), none (1)"));
