@@ -1,6 +1,5 @@
 // The adapters of a model at work: one product with all A of a slot, then each module's B on its
 // own rows of the output.
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <numeric>
@@ -9,6 +8,7 @@
 #include "factsweep/adapter/low_rank.hpp"
 #include "factsweep/core/error.hpp"
 #include "factsweep/model/dropout.hpp"
+#include "factsweep/model/torch.hpp"
 #include "factsweep/model/transformer.hpp"
 
 namespace factsweep {

@@ -1,6 +1,5 @@
 #include "factsweep/adapter/low_rank.hpp"
-
-#include <torch/torch.h>
+#include "factsweep/model/torch.hpp"
 
 namespace factsweep {
 namespace {

@@ -2,7 +2,6 @@
 // in order.
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <cmath>
 #include <fstream>
@@ -15,6 +14,7 @@
 #include "factsweep/core/file.hpp"
 #include "factsweep/core/random.hpp"
 #include "factsweep/model/decoding.hpp"
+#include "factsweep/model/torch.hpp"
 #include "factsweep/studies/common_options.hpp"
 #include "flags.hpp"
 

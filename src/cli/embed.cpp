@@ -2,7 +2,6 @@
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <bit>
@@ -16,6 +15,7 @@
 #include "factsweep/core/console.hpp"
 #include "factsweep/core/file.hpp"
 #include "factsweep/encoder/encoder.hpp"
+#include "factsweep/model/torch.hpp"
 #include "factsweep/model/weights.hpp"
 #include "factsweep/studies/common_options.hpp"
 #include "flags.hpp"

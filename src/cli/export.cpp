@@ -1,13 +1,13 @@
 // `factsweep export`: the fine-tuned model of one point as a Hugging Face directory, or its LoRA
 // adapter as a PEFT directory.
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <map>
 
 #include "factsweep/adapter/lora.hpp"
 #include "factsweep/cli/commands.hpp"
 #include "factsweep/core/console.hpp"
+#include "factsweep/model/torch.hpp"
 #include "factsweep/model/weights.hpp"
 #include "factsweep/store/store.hpp"
 #include "flags.hpp"

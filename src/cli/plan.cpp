@@ -1,6 +1,5 @@
 // `factsweep plan`: the cost of a sweep, from the deck and the files' sizes alone.
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <chrono>
 #include <cstdio>
@@ -8,6 +7,7 @@
 #include "deck_arguments.hpp"
 #include "factsweep/cli/commands.hpp"
 #include "factsweep/core/file.hpp"
+#include "factsweep/model/torch.hpp"
 #include "factsweep/model/weights.hpp"
 #include "factsweep/plan/describe.hpp"
 

@@ -15,6 +15,7 @@
 #include "factsweep/sweep/stop.hpp"
 #include "factsweep/sweep/sweep.hpp"
 #include "results_table.hpp"
+#include "reuse.hpp"
 
 namespace factsweep::cli {
 namespace {
@@ -61,7 +62,9 @@ ExitCode run_deck(const Communicator& world, const Words& words) {
     if (!std::filesystem::exists(output, no_matter))
       std::filesystem::remove_all(checkpoints, no_matter);
   });
-  Store store(world, output, plan, describe_run(deck, words, world.size()));
+  const RunDescription description = describe_run(deck, words, world.size());
+  reuse_finished_stages(world, deck, plan, description);
+  Store store(world, output, plan, description);
   on_all(world, [&] { task.study->prepare(deck, device); });
 
   on_root(world, [&] { std::filesystem::create_directories(checkpoints); });

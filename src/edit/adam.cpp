@@ -1,8 +1,8 @@
 #include "adam.hpp"
 
-#include <torch/torch.h>
-
 #include <cmath>
+
+#include "factsweep/model/torch.hpp"
 
 namespace factsweep {
 

@@ -1,7 +1,7 @@
 #include "factsweep/edit/ft_c.hpp"
 
 #include <fmt/format.h>
-#include <torch/torch.h>
+#include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -9,6 +9,7 @@
 
 #include "adam.hpp"
 #include "factsweep/core/error.hpp"
+#include "factsweep/model/torch.hpp"
 #include "lookup.hpp"
 
 namespace factsweep {

@@ -1,12 +1,12 @@
 #include "lookup.hpp"
 
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/label/probe.hpp"
+#include "factsweep/model/torch.hpp"
 
 namespace factsweep {
 namespace {

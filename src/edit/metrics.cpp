@@ -1,7 +1,5 @@
 #include "factsweep/edit/metrics.hpp"
 
-#include <torch/torch.h>
-
 #include <algorithm>
 #include <limits>
 #include <numeric>
@@ -10,6 +8,7 @@
 #include "factsweep/data/answer_matcher.hpp"
 #include "factsweep/label/probe.hpp"
 #include "factsweep/model/candidates.hpp"
+#include "factsweep/model/torch.hpp"
 
 namespace factsweep {
 namespace {

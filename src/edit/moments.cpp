@@ -1,9 +1,9 @@
 #include "moments.hpp"
 
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include "factsweep/core/error.hpp"
+#include "factsweep/model/torch.hpp"
 
 namespace factsweep {
 

@@ -7,13 +7,14 @@
 #include "search.hpp"
 
 #include <fmt/format.h>
-#include <torch/torch.h>
+#include <torch/csrc/autograd/autograd.h>
 
 #include <cmath>
 #include <numeric>
 #include <stdexcept>
 
 #include "adam.hpp"
+#include "factsweep/model/torch.hpp"
 
 namespace factsweep {
 namespace {

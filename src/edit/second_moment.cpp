@@ -1,10 +1,9 @@
 #include "factsweep/edit/second_moment.hpp"
 
-#include <torch/torch.h>
-
 #include <algorithm>
 
 #include "factsweep/core/error.hpp"
+#include "factsweep/model/torch.hpp"
 #include "lookup.hpp"
 
 namespace factsweep {

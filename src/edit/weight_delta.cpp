@@ -1,6 +1,5 @@
 #include "factsweep/edit/weight_delta.hpp"
-
-#include <torch/torch.h>
+#include "factsweep/model/torch.hpp"
 
 namespace factsweep {
 

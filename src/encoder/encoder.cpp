@@ -1,13 +1,13 @@
 #include "factsweep/encoder/encoder.hpp"
 
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <numeric>
 #include <vector>
 
 #include "factsweep/core/error.hpp"
+#include "factsweep/model/torch.hpp"
 #include "factsweep/text/tokenizer.hpp"
 #include "forward.hpp"
 #include "sentence_config.hpp"

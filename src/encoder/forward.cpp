@@ -1,10 +1,9 @@
 #include "forward.hpp"
 
-#include <torch/torch.h>
-
 #include <cmath>
 
 #include "factsweep/core/error.hpp"
+#include "factsweep/model/torch.hpp"
 #include "linear.hpp"
 
 // Shape legend: N packed tokens, B texts, b texts of a run, t its length, D width, H heads, E head

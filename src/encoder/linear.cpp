@@ -1,10 +1,11 @@
 #include "linear.hpp"
 
 #include <ATen/core/dispatch/Dispatcher.h>
-#include <torch/torch.h>
 
 #include <optional>
 #include <utility>
+
+#include "factsweep/model/torch.hpp"
 
 namespace factsweep::encoder {
 namespace {

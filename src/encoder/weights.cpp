@@ -1,12 +1,12 @@
 #include "weights.hpp"
 
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <set>
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/model/safetensors.hpp"
+#include "factsweep/model/torch.hpp"
 
 namespace factsweep::encoder {
 namespace {

@@ -1,12 +1,12 @@
 // P(True): does the model itself believe the gold answer? (Kadavath et al., arXiv 2207.05221;
 // SliCK, appendix J)
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <cmath>
 
 #include "factsweep/label/labelling.hpp"
+#include "factsweep/model/torch.hpp"
 
 namespace factsweep {
 namespace {

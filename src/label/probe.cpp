@@ -1,13 +1,12 @@
 #include "factsweep/label/probe.hpp"
 
-#include <torch/torch.h>
-
 #include <algorithm>
 #include <utility>
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/model/candidates.hpp"
 #include "factsweep/model/decoding.hpp"
+#include "factsweep/model/torch.hpp"
 
 namespace factsweep {
 namespace {

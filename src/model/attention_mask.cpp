@@ -1,9 +1,9 @@
 #include "attention_mask.hpp"
 
-#include <torch/torch.h>
-
 #include <cmath>
 #include <limits>
+
+#include "factsweep/model/torch.hpp"
 
 namespace factsweep {
 namespace {

@@ -1,7 +1,6 @@
 #include "factsweep/model/candidates.hpp"
 
 #include <ATen/Parallel.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <array>
@@ -11,6 +10,7 @@
 #include <numeric>
 
 #include "factsweep/core/error.hpp"
+#include "factsweep/model/torch.hpp"
 #include "factsweep/model/transformer.hpp"
 
 namespace factsweep {

@@ -1,7 +1,5 @@
 #include "factsweep/model/decoding.hpp"
 
-#include <torch/torch.h>
-
 #include <algorithm>
 #include <map>
 #include <numeric>
@@ -9,6 +7,7 @@
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/random.hpp"
 #include "factsweep/model/candidates.hpp"
+#include "factsweep/model/torch.hpp"
 
 namespace factsweep {
 namespace {

@@ -1,13 +1,13 @@
 #include "fused.hpp"
 
 #include <ATen/Parallel.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <cmath>
 #include <vector>
 
 #include "cpu_kernels.hpp"
+#include "factsweep/model/torch.hpp"
 
 namespace factsweep::fused {
 namespace {

@@ -1,11 +1,11 @@
 #include "factsweep/model/model.hpp"
 
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 
 #include "factsweep/core/error.hpp"
+#include "factsweep/model/torch.hpp"
 
 namespace factsweep {
 

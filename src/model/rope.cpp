@@ -1,10 +1,10 @@
 #include "rope.hpp"
 
-#include <torch/torch.h>
-
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+
+#include "factsweep/model/torch.hpp"
 
 namespace factsweep {
 namespace {

@@ -2,13 +2,13 @@
 // sequence are widened to float32 and multiplied as matrices, all query heads of a key-value head
 // in one; in blocks of queries, as a block sees no keys behind its own end.
 #include <ATen/Parallel.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <cmath>
 #include <vector>
 
 #include "cpu_gradients.hpp"
+#include "factsweep/model/torch.hpp"
 #include "fused_training.hpp"
 
 namespace factsweep::fused {

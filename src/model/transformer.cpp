@@ -1,7 +1,6 @@
 #include "factsweep/model/transformer.hpp"
 
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <cmath>
@@ -10,6 +9,7 @@
 
 #include "attention_mask.hpp"
 #include "factsweep/core/error.hpp"
+#include "factsweep/model/torch.hpp"
 #include "fused.hpp"
 #include "fused_training.hpp"
 #include "rope.hpp"
@@ -17,7 +17,6 @@
 namespace factsweep {
 namespace {
 
-namespace nn = torch::nn::functional;
 using torch::Tensor;
 
 /// Longest sequence whose attention the fused path computes; a blocked kernel wins beyond.
@@ -201,7 +200,7 @@ class Pass {
   /// Linear `slot` of layer `i`, and what the model's adapter and then the hook make of it.
   Tensor apply(std::int64_t i, Slot slot, const Tensor& x) const {
     const Linear& linear = w_.layers[i].at(slot);
-    Tensor y = nn::linear(x, linear.weight, linear.bias);
+    Tensor y = torch::linear(x, linear.weight, linear.bias);
     if (w_.adapter != nullptr) y = w_.adapter->apply(i, slot, x, y);
     return options_.hook == nullptr ? y : options_.hook->apply(i, slot, x, y);
   }
@@ -381,7 +380,7 @@ Tensor hidden_states(const Weights& weights, const PackedTokens& tokens,
 }
 
 Tensor logits(const Weights& weights, const Tensor& hidden_RD) {
-  const Tensor scores = nn::linear(hidden_RD, weights.head, weights.head_bias);
+  const Tensor scores = torch::linear(hidden_RD, weights.head, weights.head_bias);
   const double cap = weights.config.logit_softcap;
   return cap > 0 ? soft_cap(scores, cap).to(scores.scalar_type()) : scores;
 }
@@ -390,8 +389,8 @@ Tensor cross_entropy(const Weights& weights, const Tensor& hidden_RD, const Tens
   const bool frozen = !weights.head.requires_grad() && !weights.head_bias.defined();
   if (frozen && weights.config.logit_softcap == 0 && fused::trains(hidden_RD))
     return fused::training_cross_entropy(hidden_RD, weights.head, targets_R);
-  return nn::cross_entropy(logits(weights, hidden_RD).to(torch::kFloat32), targets_R,
-                           nn::CrossEntropyFuncOptions().reduction(torch::kNone));
+  return torch::cross_entropy_loss(logits(weights, hidden_RD).to(torch::kFloat32), targets_R, {},
+                                   at::Reduction::None);
 }
 
 }  // namespace factsweep

@@ -1,12 +1,12 @@
 // moe.json and moe.safetensors.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <torch/torch.h>
 
 #include <map>
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/file.hpp"
+#include "factsweep/model/torch.hpp"
 #include "layout.hpp"
 
 namespace factsweep {

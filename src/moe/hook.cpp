@@ -2,7 +2,6 @@
 // weighed by its gate (zero where not chosen), then one product with the experts' B of each module.
 // No loop over experts, and the base is computed once.
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <map>
 #include <utility>
@@ -10,6 +9,7 @@
 #include "factsweep/adapter/low_rank.hpp"
 #include "factsweep/core/error.hpp"
 #include "factsweep/model/dropout.hpp"
+#include "factsweep/model/torch.hpp"
 #include "factsweep/model/transformer.hpp"
 #include "factsweep/moe/moe.hpp"
 

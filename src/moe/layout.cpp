@@ -1,12 +1,12 @@
 #include "layout.hpp"
 
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <map>
 #include <numeric>
 
 #include "factsweep/core/error.hpp"
+#include "factsweep/model/torch.hpp"
 
 namespace factsweep {
 namespace {

@@ -1,9 +1,8 @@
 #include "deduplicate.hpp"
 
-#include <torch/torch.h>
-
 #include <cmath>
 
+#include "factsweep/model/torch.hpp"
 #include "scorer.hpp"
 
 namespace factsweep {

@@ -4,12 +4,12 @@
 #include "factsweep/selection/diversity.hpp"
 
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <map>
 #include <utility>
 
 #include "factsweep/core/error.hpp"
+#include "factsweep/model/torch.hpp"
 
 namespace factsweep {
 namespace {

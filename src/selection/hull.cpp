@@ -1,7 +1,6 @@
 // Points drawn in the convex hull of the shots, and the nearest candidate to each.
 //
 // Shape legend: K shots, P points, b candidates of a block.
-#include <torch/torch.h>
 
 #include <cmath>
 #include <numeric>
@@ -10,6 +9,7 @@
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/random.hpp"
+#include "factsweep/model/torch.hpp"
 #include "scan.hpp"
 
 namespace factsweep {

@@ -1,8 +1,7 @@
 #include "scan.hpp"
 
-#include <torch/torch.h>
-
 #include "factsweep/core/error.hpp"
+#include "factsweep/model/torch.hpp"
 
 namespace factsweep {
 

@@ -1,13 +1,13 @@
 #include "scorer.hpp"
 
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 
 #include "factsweep/core/error.hpp"
+#include "factsweep/model/torch.hpp"
 
 namespace factsweep {
 

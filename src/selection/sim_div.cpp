@@ -1,7 +1,6 @@
 #include "factsweep/selection/sim_div.hpp"
 
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <cmath>
@@ -10,6 +9,7 @@
 #include "deduplicate.hpp"
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/random.hpp"
+#include "factsweep/model/torch.hpp"
 #include "scan.hpp"
 
 namespace factsweep {

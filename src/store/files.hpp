@@ -39,6 +39,9 @@ void create_files(const std::filesystem::path& path, const Plan& plan, const Lay
 Journal resume_files(const std::filesystem::path& path, const Plan& plan, const Layout& layout,
                      const RunDescription& run);
 
+/// InputError: another kind of file, or of another layout version.
+void check_kind(const h5::File& file, const std::string& name, const std::string& filetype);
+
 /// While it lives no other job can take the same sweep (EnvironmentError there). A file of its own,
 /// so that readers, who lock the results file, are not disturbed; the system drops the lock when
 /// the process dies.

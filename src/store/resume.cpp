@@ -19,20 +19,6 @@ using h5::Where;
 
 constexpr std::size_t kNamedDifferences = 5;
 
-void check_kind(const h5::File& file, const std::string& name, const std::string& filetype) {
-  const std::string found = h5::text_attribute(file.id(), {name}, "filetype");
-  if (found != filetype) {
-    throw InputError(fmt::format("{}: is a '{}' file, '{}' is needed.", name, found, filetype));
-  }
-  const std::int64_t version = h5::integer_attribute(file.id(), {name}, "layout_version");
-  if (version != kLayoutVersion) {
-    throw InputError(fmt::format(
-        "{}: has layout version {}, this factsweep writes {}. Finish it with the factsweep that "
-        "began it ({}), or name another run.output.",
-        name, version, kLayoutVersion, h5::text_attribute(file.id(), {name}, "code_version")));
-  }
-}
-
 void check_science(const h5::File& file, const std::string& name,
                    const std::map<std::string, std::string>& now) {
   const auto parsed =
@@ -171,6 +157,20 @@ void take(std::string_view& packed, std::vector<T>& values) {
 }
 
 }  // namespace
+
+void check_kind(const h5::File& file, const std::string& name, const std::string& filetype) {
+  const std::string found = h5::text_attribute(file.id(), {name}, "filetype");
+  if (found != filetype) {
+    throw InputError(fmt::format("{}: is a '{}' file, '{}' is needed.", name, found, filetype));
+  }
+  const std::int64_t version = h5::integer_attribute(file.id(), {name}, "layout_version");
+  if (version != kLayoutVersion) {
+    throw InputError(fmt::format(
+        "{}: has layout version {}, this factsweep writes {}. Finish it with the factsweep that "
+        "began it ({}), or name another run.output.",
+        name, version, kLayoutVersion, h5::text_attribute(file.id(), {name}, "code_version")));
+  }
+}
 
 std::string Journal::pack() const {
   std::string packed;

@@ -65,6 +65,11 @@ void declare_common_options(OptionTable& table) {
              .fallback = "results.h5",
              .help = "result file; weights go to NAME.weights.h5 beside it",
              .scope = execution});
+  table.add({.key = "run.reuse",
+             .kind = Kind::text_list,
+             .help = "result files of this study with other decks: stages that they have finished "
+                     "and this deck has too are copied, not done again",
+             .scope = execution});
   table.add({.key = "run.wall_limit",
              .kind = Kind::duration,
              .fallback = "0",

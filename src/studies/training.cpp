@@ -1,8 +1,8 @@
 #include "training.hpp"
 
-#include <torch/torch.h>
-
 #include <chrono>
+
+#include "factsweep/model/torch.hpp"
 
 namespace factsweep {
 namespace {

@@ -1,11 +1,10 @@
 #include "factsweep/tasks/likelihood.hpp"
 
-#include <torch/torch.h>
-
 #include <algorithm>
 #include <numeric>
 
 #include "factsweep/core/error.hpp"
+#include "factsweep/model/torch.hpp"
 
 namespace factsweep {
 namespace {

@@ -1,6 +1,5 @@
 #include "answers.hpp"
-
-#include <torch/torch.h>
+#include "factsweep/model/torch.hpp"
 
 namespace factsweep {
 

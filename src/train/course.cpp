@@ -1,7 +1,6 @@
 #include "factsweep/train/course.hpp"
 
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <bit>
@@ -11,6 +10,7 @@
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/random.hpp"
+#include "factsweep/model/torch.hpp"
 
 namespace factsweep {
 namespace {

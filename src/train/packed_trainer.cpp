@@ -1,7 +1,6 @@
 #include "factsweep/train/packed_trainer.hpp"
 
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <cmath>
@@ -9,6 +8,7 @@
 #include "answers.hpp"
 #include "factsweep/core/error.hpp"
 #include "factsweep/model/dropout.hpp"
+#include "factsweep/model/torch.hpp"
 
 namespace factsweep {
 namespace {

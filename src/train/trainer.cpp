@@ -1,13 +1,13 @@
 #include "factsweep/train/trainer.hpp"
 
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <cmath>
 
 #include "answers.hpp"
 #include "factsweep/core/error.hpp"
 #include "factsweep/model/dropout.hpp"
+#include "factsweep/model/torch.hpp"
 
 namespace factsweep {
 

@@ -1,12 +1,12 @@
 #include <fmt/format.h>
 #include <sentencepiece_trainer.h>
-#include <torch/torch.h>
 
 #include <chrono>
 #include <unordered_map>
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/file.hpp"
+#include "factsweep/model/torch.hpp"
 #include "factsweep/train/trainer.hpp"
 #include "factsweep/world/world.hpp"
 

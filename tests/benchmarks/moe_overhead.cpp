@@ -6,7 +6,6 @@
 // of 64 tokens each and 8 of one token (a step of decoding, without its cache); the table gives
 // milliseconds, medians of many turns, and the median of the ratios of neighbours.
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <chrono>
@@ -14,6 +13,7 @@
 #include <iostream>
 
 #include "factsweep/core/memory.hpp"
+#include "factsweep/model/torch.hpp"
 #include "factsweep/model/transformer.hpp"
 #include "factsweep/moe/moe.hpp"
 

@@ -2,7 +2,6 @@
 // file, one JSON line each with ids, prompt length, predictions, accuracy and greedy verdict of its
 // three texts. Seconds go to standard error: of tokenising, of the teacher-forced passes, of the
 // greedy verdicts beyond them.
-#include <torch/torch.h>
 
 #include <chrono>
 #include <iostream>
@@ -10,6 +9,7 @@
 
 #include "factsweep/data/edits.hpp"
 #include "factsweep/edit/metrics.hpp"
+#include "factsweep/model/torch.hpp"
 
 using namespace factsweep;
 

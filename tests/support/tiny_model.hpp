@@ -2,7 +2,7 @@
 // pieces overlap, and a temporary folder: what the tests of model, label and train share.
 #pragma once
 
-#include <torch/torch.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -17,6 +17,7 @@
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/file.hpp"
 #include "factsweep/model/model.hpp"
+#include "factsweep/model/torch.hpp"
 
 namespace factsweep::test {
 
@@ -69,7 +70,7 @@ class PieceTokenizer : public Tokenizer {
       pieces_.emplace_back(1, c);
     }
     require(pieces_.size() == 64, "PieceTokenizer: one piece for each id of the tiny model");
-    while (pieces_.size() < size) pieces_.push_back("<" + std::to_string(pieces_.size()) + ">");
+    while (pieces_.size() < size) pieces_.push_back(fmt::format("<{}>", pieces_.size()));
   }
   /// Longest piece first, the lowest id of equal ones; an unknown byte is id 0.
   std::vector<TokenId> encode(std::string_view text, bool with_special = false) const override {

@@ -1,11 +1,10 @@
 #include "changes.hpp"
 
-#include <torch/torch.h>
-
 #include <algorithm>
 #include <limits>
 
 #include "datasets.hpp"
+#include "factsweep/model/torch.hpp"
 
 namespace factsweep::flearning {
 namespace {

@@ -1,6 +1,5 @@
 // Stages of the editors: second moments, FT-c, ROME, MEMIT.
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <chrono>
 #include <limits>
@@ -9,6 +8,7 @@
 #include "../tensors.hpp"
 #include "datasets.hpp"
 #include "factsweep/core/file.hpp"
+#include "factsweep/model/torch.hpp"
 #include "stage_run.hpp"
 
 namespace factsweep::flearning {

@@ -1,8 +1,8 @@
 // The weights a stage begins with: the base model's files, and what earlier stages stored.
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include "../tensors.hpp"
+#include "factsweep/model/torch.hpp"
 #include "factsweep/studies/common_options.hpp"
 #include "stage_run.hpp"
 

@@ -1,12 +1,12 @@
 // Stages that train or subtract: original, delta, search, forget, learn.
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <limits>
 
 #include "../tensors.hpp"
 #include "datasets.hpp"
 #include "factsweep/core/random.hpp"
+#include "factsweep/model/torch.hpp"
 #include "factsweep/studies/common_options.hpp"
 #include "stage_run.hpp"
 

@@ -1,8 +1,8 @@
 #include "weights_arithmetic.hpp"
 
-#include <torch/torch.h>
-
 #include <map>
+
+#include "factsweep/model/torch.hpp"
 
 namespace factsweep::flearning {
 namespace {

@@ -1,6 +1,5 @@
 // Stages of the bank: adapters trained together, adapters that users bring, how alike they are.
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <chrono>
@@ -8,6 +7,7 @@
 
 #include "../tensors.hpp"
 #include "factsweep/core/random.hpp"
+#include "factsweep/model/torch.hpp"
 #include "factsweep/selection/diversity.hpp"
 #include "factsweep/studies/common_options.hpp"
 #include "factsweep/tasks/prompt.hpp"

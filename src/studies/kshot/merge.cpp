@@ -1,11 +1,10 @@
 #include "merge.hpp"
 
-#include <torch/torch.h>
-
 #include <algorithm>
 #include <cmath>
 
 #include "factsweep/core/error.hpp"
+#include "factsweep/model/torch.hpp"
 
 namespace factsweep::kshot {
 namespace {

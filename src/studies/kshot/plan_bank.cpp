@@ -1,11 +1,11 @@
 // The bank in the plan: adapters, their signals and tests, and who is selected.
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 
 #include "../fingerprint.hpp"
 #include "builder.hpp"
+#include "factsweep/model/torch.hpp"
 #include "factsweep/studies/common_options.hpp"
 
 namespace factsweep::kshot {

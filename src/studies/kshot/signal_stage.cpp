@@ -1,6 +1,5 @@
 // Stages that ask adapters: their signals on the shots, their tests, and who is chosen by them.
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <cmath>
@@ -8,6 +7,7 @@
 
 #include "factsweep/core/random.hpp"
 #include "factsweep/label/probe.hpp"
+#include "factsweep/model/torch.hpp"
 #include "factsweep/tasks/likelihood.hpp"
 #include "factsweep/tasks/prompt.hpp"
 #include "stage_run.hpp"

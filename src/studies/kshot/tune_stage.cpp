@@ -1,6 +1,5 @@
 // The last stage of a point: an expert is made of what was selected, and tested.
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <chrono>
@@ -10,6 +9,7 @@
 #include "../training.hpp"
 #include "factsweep/core/random.hpp"
 #include "factsweep/label/probe.hpp"
+#include "factsweep/model/torch.hpp"
 #include "factsweep/moe/moe.hpp"
 #include "factsweep/studies/common_options.hpp"
 #include "factsweep/tasks/likelihood.hpp"

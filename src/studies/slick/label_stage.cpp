@@ -1,10 +1,10 @@
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <limits>
 
 #include "evaluation.hpp"
+#include "factsweep/model/torch.hpp"
 #include "factsweep/studies/common_options.hpp"
 #include "slick.hpp"
 

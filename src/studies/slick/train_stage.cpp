@@ -1,7 +1,6 @@
 // One training trajectory: after every epoch the model is asked everything; the best dev epoch is
 // EARLY_STOP, the last CONVERGENCE. Both come from the same run.
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <chrono>
 #include <cmath>
@@ -9,6 +8,7 @@
 
 #include "../tensors.hpp"
 #include "evaluation.hpp"
+#include "factsweep/model/torch.hpp"
 #include "factsweep/studies/common_options.hpp"
 #include "slick.hpp"
 

@@ -95,7 +95,7 @@ std::pair<double, NamedTensors> gradients(const Weights& base, const Reference& 
   }
   const torch::Tensor hidden = hidden_states(weights, packed, {.rows_R = torch::tensor(rows)});
   const torch::Tensor loss =
-      torch::nn::functional::cross_entropy(logits(weights, hidden), torch::tensor(targets));
+      torch::cross_entropy_loss(logits(weights, hidden), torch::tensor(targets));
   loss.backward();
   std::vector<torch::Tensor> list;
   for (const torch::Tensor& parameter : weights.parameters()) list.push_back(parameter.grad());

@@ -76,7 +76,7 @@ torch::Tensor loss_of(const Weights& weights, const Reference& reference) {
       rows.push_back(row);
   }
   const torch::Tensor scores = logits_of(weights, sequences).index_select(0, torch::tensor(rows));
-  return torch::nn::functional::cross_entropy(scores, torch::tensor(targets));
+  return torch::cross_entropy_loss(scores, torch::tensor(targets));
 }
 
 /// Gradients of the trainee's leaves after one pass, under the names of moe.safetensors.

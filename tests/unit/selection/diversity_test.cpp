@@ -1,7 +1,6 @@
 // Cosines between adapters against loops over the very matrices.
 #include "factsweep/selection/diversity.hpp"
-
-#include <torch/torch.h>
+#include "factsweep/model/torch.hpp"
 
 #include <cmath>
 

@@ -3,7 +3,6 @@
 #include "factsweep/selection/sim_div.hpp"
 
 #include <sys/resource.h>
-#include <torch/torch.h>
 
 #include <cmath>
 #include <limits>
@@ -12,6 +11,7 @@
 
 #include "catch.hpp"
 #include "factsweep/core/random.hpp"
+#include "factsweep/model/torch.hpp"
 #include "selection_support.hpp"
 #include "tiny_model.hpp"
 
@@ -76,7 +76,8 @@ std::vector<std::int64_t> indices(const DataChoice& choice) {
 
 Tensor unit_rows(std::int64_t count, std::int64_t width, std::uint64_t seed) {
   torch::manual_seed(seed);
-  return torch::nn::functional::normalize(torch::randn({count, width}));
+  const torch::Tensor rows = torch::randn({count, width});
+  return rows / rows.norm(2, -1, /*keepdim=*/true);
 }
 
 }  // namespace

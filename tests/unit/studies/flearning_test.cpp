@@ -1,5 +1,4 @@
 // F-Learning's plan (what is trained once) and its parameter arithmetic.
-#include <torch/torch.h>
 
 #include <map>
 
@@ -8,6 +7,7 @@
 #include "../../../src/studies/flearning/weights_arithmetic.hpp"
 #include "catch.hpp"
 #include "factsweep/core/file.hpp"
+#include "factsweep/model/torch.hpp"
 #include "factsweep/studies/common_options.hpp"
 #include "tiny_model.hpp"
 

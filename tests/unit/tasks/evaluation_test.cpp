@@ -2,10 +2,9 @@
 // batches.
 #include "factsweep/tasks/evaluation.hpp"
 
-#include <torch/torch.h>
-
 #include "catch.hpp"
 #include "factsweep/core/random.hpp"
+#include "factsweep/model/torch.hpp"
 #include "factsweep/tasks/answer.hpp"
 #include "tiny_model.hpp"
 

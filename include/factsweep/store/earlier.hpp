@@ -1,0 +1,38 @@
+// Finished stages of another sweep, for one that does the same work among other work: equal keys
+// are equal work (docs/layout.md).
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "factsweep/store/store.hpp"
+
+namespace factsweep {
+
+/// A result file of an earlier sweep and its weights file, read serially; both stay as they are.
+class EarlierSweep {
+ public:
+  /// InputError: no file, none of ours, another layout version. EnvironmentError: not readable.
+  explicit EarlierSweep(const std::filesystem::path& results);
+  ~EarlierSweep();
+  EarlierSweep(EarlierSweep&&) noexcept;
+
+  const std::string& study() const;
+  /// The effective deck, from which its plan is made again.
+  const std::string& deck() const;
+
+  /// Copies into `store` what finished stages have left that `plan` has too, and marks them done
+  /// there; a stage with an array that does not fit its new place stays to be done. `earlier` is
+  /// this sweep's own plan; InputError: it is not. Independent: each rank takes its share, and is
+  /// told how many stages it took; the store shows them to other ranks once it is closed and opened
+  /// again.
+  std::size_t take_over(const Communicator& comm, const Plan& earlier, const Plan& plan,
+                        Store& store) const;
+
+ private:
+  struct Files;
+  std::unique_ptr<Files> files_;
+};
+
+}  // namespace factsweep

@@ -1,0 +1,54 @@
+#include "reuse.hpp"
+
+#include <fmt/format.h>
+
+#include "deck_arguments.hpp"
+#include "factsweep/core/console.hpp"
+#include "factsweep/core/error.hpp"
+#include "factsweep/store/earlier.hpp"
+
+namespace factsweep::cli {
+namespace {
+
+/// Where the arrays of an earlier sweep lie, its own deck says.
+Plan plan_of(const EarlierSweep& earlier, const std::string& file) {
+  DeckArguments arguments;
+  arguments.path = file + " (its deck)";
+  try {
+    const Task task = read_task(arguments, earlier.deck());
+    return task.study->expand(task.deck);
+  } catch (const InputError& error) {
+    throw InputError(fmt::format(
+        "{} (run.reuse): what it was made from is not there any more, or not as seen from this "
+        "folder: {}",
+        file, error.what()));
+  }
+}
+
+}  // namespace
+
+void reuse_finished_stages(const Communicator& world, const Deck& deck, const Plan& plan,
+                           const RunDescription& run) {
+  const std::vector<std::string> files = deck.text_list("run.reuse");
+  if (files.empty()) return;
+  const std::string output = deck.text("run.output");
+  Store store(world, output, plan, run);
+  for (const std::string& file : files) {
+    std::size_t taken = 0;
+    on_all(world, [&] {
+      std::error_code different;
+      if (std::filesystem::equivalent(file, output, different))
+        throw deck.error("run.reuse", file + " is run.output itself.");
+      const EarlierSweep earlier(file);
+      if (earlier.study() != plan.study)
+        throw deck.error("run.reuse", fmt::format("{} holds the study '{}', not '{}'.", file,
+                                                  earlier.study(), plan.study));
+      taken = earlier.take_over(world, plan_of(earlier, file), plan, store);
+    });
+    const std::int64_t all = world.sum(static_cast<std::int64_t>(taken));
+    console::info("{} of {} stages taken over from {}", all, plan.stages.size(), file);
+  }
+  store.close();
+}
+
+}  // namespace factsweep::cli

@@ -1,0 +1,147 @@
+#include "factsweep/store/earlier.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+
+#include "files.hpp"
+
+namespace factsweep {
+namespace {
+
+/// A dataset's shape and type, as its plan has them.
+using Known = std::map<std::pair<File, std::string>, const DatasetSpec*>;
+
+Known known_datasets(const Layout& layout) {
+  Known known;
+  for (const DatasetSpec* spec : layout.datasets) known[{spec->file, spec->path}] = spec;
+  return known;
+}
+
+/// An output in both plans.
+struct Transfer {
+  const DatasetSpec* from = nullptr;
+  const Slab* source = nullptr;
+  const Output* to = nullptr;
+};
+
+/// What has to be copied of a stage; nothing when some of it does not fit.
+std::optional<std::vector<Transfer>> transfers(const Stage& earlier, const Known& from,
+                                               const Stage& stage, const Known& to) {
+  std::vector<Transfer> list;
+  for (const Output& output : stage.outputs) {
+    if (output.places.empty()) continue;
+    const auto found = std::find_if(earlier.outputs.begin(), earlier.outputs.end(),
+                                    [&](const Output& item) { return item.name == output.name; });
+    if (found == earlier.outputs.end() || found->places.empty()) return std::nullopt;
+    const Slab &source = found->places.front(), &target = output.places.front();
+    const DatasetSpec &was = *from.at({source.file, source.path}),
+                      &is = *to.at({target.file, target.path});
+    if (was.dtype != is.dtype || was.text_length != is.text_length ||
+        volume_of(source.count) != volume_of(target.count))
+      return std::nullopt;
+    list.push_back({&was, &source, &output});
+  }
+  return list;
+}
+
+}  // namespace
+
+struct EarlierSweep::Files {
+  std::filesystem::path path;
+  h5::File results, weights;
+  std::string study, deck;
+  std::vector<std::string> keys;
+  std::vector<std::uint8_t> status;
+  std::vector<double> seconds;
+
+  Array read(const Transfer& transfer) const {
+    const bool of_weights = transfer.source->file == File::weights;
+    const std::string name = (of_weights ? weights_path(path) : path).string();
+    const std::lock_guard guard(h5::mutex());
+    const h5::Where where{name, transfer.source->path};
+    const h5::Dataset dataset(h5::check(
+        H5Dopen2((of_weights ? weights : results).id(), transfer.source->path.c_str(), H5P_DEFAULT),
+        where, "open the dataset"));
+    const h5::Type type = h5::type_of(transfer.from->dtype, transfer.from->text_length);
+    Array array{transfer.from->dtype, transfer.from->text_length,
+                std::vector<std::byte>(volume_of(transfer.source->count) * H5Tget_size(type.id()))};
+    h5::read(dataset.id(), where, type.id(), transfer.source->offset, transfer.source->count,
+             array.bytes.data());
+    return array;
+  }
+};
+
+EarlierSweep::EarlierSweep(const std::filesystem::path& results)
+    : files_(std::make_unique<Files>()) {
+  const std::lock_guard guard(h5::mutex());
+  h5::prepare();
+  const std::string name = results.string();
+  std::error_code ignored;
+  if (!std::filesystem::exists(results, ignored))
+    throw InputError(fmt::format("{}: no such file.", name));
+  Files& files = *files_;
+  files.path = results;
+  files.results = h5::open_serial(results, H5F_ACC_RDONLY);
+  check_kind(files.results, name, "factsweep results");
+  files.study = h5::text_attribute(files.results.id(), {name}, "study");
+  files.deck = h5::text_attribute(files.results.id(), {name}, "deck");
+  files.keys = h5::read_all(files.results, {name, "/stages/key"}, DType::text).as_text();
+  const Array status = h5::read_all(files.results, {name, "/stages/status"}, DType::uint8);
+  const Array seconds = h5::read_all(files.results, {name, "/stages/seconds"}, DType::float64);
+  files.status.assign(status.as<std::uint8_t>().begin(), status.as<std::uint8_t>().end());
+  files.seconds.assign(seconds.as<double>().begin(), seconds.as<double>().end());
+  if (std::filesystem::exists(weights_path(results), ignored))
+    files.weights = h5::open_serial(weights_path(results), H5F_ACC_RDONLY);
+}
+
+EarlierSweep::~EarlierSweep() {
+  const std::lock_guard guard(h5::mutex());
+  files_.reset();
+}
+
+EarlierSweep::EarlierSweep(EarlierSweep&&) noexcept = default;
+
+const std::string& EarlierSweep::study() const {
+  return files_->study;
+}
+
+const std::string& EarlierSweep::deck() const {
+  return files_->deck;
+}
+
+std::size_t EarlierSweep::take_over(const Communicator& comm, const Plan& earlier, const Plan& plan,
+                                    Store& store) const {
+  const Layout was(earlier, /*with_content=*/false), is(plan, /*with_content=*/false);
+  const Known from = known_datasets(was), to = known_datasets(is);
+  std::map<std::string, std::size_t> finished;
+  for (std::size_t i = 0; i < files_->keys.size(); ++i) {
+    if (i >= earlier.stages.size() || earlier.stages[i].key != files_->keys[i]) {
+      throw InputError(
+          fmt::format("{}: its deck means other work today: input files or the code changed since. "
+                      "Take it out of run.reuse, or bring the old input back.",
+                      files_->path.string()));
+    }
+    if (files_->status[i] == static_cast<std::uint8_t>(Status::done)) finished[files_->keys[i]] = i;
+  }
+  std::size_t taken = 0;
+  for (auto i = static_cast<std::size_t>(comm.rank()); i < plan.stages.size();
+       i += static_cast<std::size_t>(comm.size())) {
+    const Stage& stage = plan.stages[i];
+    const auto done = finished.find(stage.key);
+    if (done == finished.end() || store.record(i).status == Status::done) continue;
+    const auto list = transfers(earlier.stages[done->second], from, stage, to);
+    if (!list) continue;
+    for (const Transfer& transfer : *list) {
+      const Array array = files_->read(transfer);
+      for (const Slab& place : transfer.to->places) store.write(place, array);
+    }
+    store.set_record(i, {Status::done, files_->seconds[done->second], comm.rank(), ""});
+    ++taken;
+  }
+  return taken;
+}
+
+}  // namespace factsweep

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# A sweep that begins with what a smaller one has done (run.reuse) ends with the same file as one that does all of it.
+# shellcheck source-path=SCRIPTDIR source=support.sh
+source "$(dirname "${BASH_SOURCE[0]}")/support.sh"
+need_tool mpirun
+need_python "h5py, pandas"
+tiny_world
+
+tiny_deck deck.ini
+printf '[store]\ndeltas = final\n' >>deck.ini
+launch 2 run deck.ini --grid.unknown_ratio=0,1 --grid.seed=2 --run.output=small.h5
+launch 2 run deck.ini --run.output=whole.h5
+expect 0 "of [0-9]+ stages taken over from small.h5" launch 2 run deck.ini --run.reuse=small.h5 --run.output=grown.h5
+same_results whole.h5 grown.h5 || fail "what was taken over differs from what is computed"
+expect 0 "0 of [0-9]+ stages taken over" launch 1 run deck.ini --run.reuse=small.h5 --run.output=grown.h5
+
+# not computed again: labels, and two of six trainings, keep the seconds of the small sweep
+python3 - <<'PYTHON'
+import h5py
+
+def seconds(name):
+    with h5py.File(name) as file:
+        return dict(zip(file["stages/key"].asstr()[:], zip(file["stages/kind"].asstr()[:], file["stages/seconds"][:])))
+
+small, grown, whole = seconds("small.h5"), seconds("grown.h5"), seconds("whole.h5")
+assert set(small) < set(grown) and set(grown) == set(whole)
+assert all(grown[key] == small[key] for key in small)
+assert not any(grown[key] == whole[key] for key in whole)
+assert sum(kind == "train" for kind, _ in small.values()) == 2
+PYTHON
+
+# begun with half-finished work: what was not done stays to be done
+expect 5 "" launch 1 run deck.ini --run.wall_limit=00:00:01 --train.epochs=400 --run.output=cut.h5
+expect 0 "taken over from cut.h5" launch 2 run deck.ini --run.reuse=cut.h5,small.h5 --run.output=both.h5
+same_results whole.h5 both.h5 || fail "two sweeps taken over differ from one computed"
+
+expect 2 "no such file" launch 2 run deck.ini --run.reuse=absent.h5 --run.output=bad.h5
+expect 2 "deck.ini" launch 2 run deck.ini --run.reuse=deck.ini --run.output=bad.h5
+expect 2 "run.output itself" launch 2 run deck.ini --run.reuse=whole.h5 --run.output=whole.h5
+cp -r "$world/model" model
+launch 1 run deck.ini --model.path=model --grid.seed=1 --grid.unknown_ratio=0 --run.output=moved.h5
+rm -r model
+expect 2 "moved.h5 \(run.reuse\): what it was made from;;model: no such model folder" launch 2 run deck.ini --run.reuse=moved.h5 --run.output=bad.h5
