@@ -38,7 +38,7 @@ def journal(results: Results) -> pd.DataFrame:
 
 def upstream_titles(point: pd.Series) -> list[str]:
     """Titles of the trainings behind a point besides its leaf, as plan.cpp writes them."""
-    place = f"{point['data_set']} n{point['records']} s{point['seed']}"
+    place = f"{point['model']} {point['data_set']} n{point['records']} s{point['seed']}"
     titles = [f"original {place}"]
     if point["method"] in FORGETS:
         titles.append(f"delta {FORGETS[point['method']]} {place}")
@@ -59,26 +59,25 @@ def savings(results: Results) -> list[Saving]:
 
 
 def _saving(label: str, points: pd.DataFrame, stages: pd.DataFrame) -> Saving:
-    seconds = stages.groupby("title")["seconds"].mean()  # of equal titles: another model each
+    seconds = stages.groupby("title")["seconds"].mean()  # equal: models of one name, two folders
     alone: list[float] = []
-    shared: dict[tuple, float] = {}
+    shared: dict[str | int, float] = {}
     for _, point in points.iterrows():
-        trained = {
-            (point["model"], title): float(seconds.get(title, np.nan))
-            for title in upstream_titles(point)
+        trained: dict[str | int, float] = {
+            title: float(seconds.get(title, np.nan)) for title in upstream_titles(point)
         }
         leaf = stages.iloc[int(point["stage"])]
         if leaf["kind"] == "learn":
-            trained["", int(point["stage"])] = float(leaf["seconds"])
+            trained[int(point["stage"])] = float(leaf["seconds"])
         alone += trained.values()
         shared |= trained
     return Saving(
         label,
         len(points),
         len(alone),
-        float(np.nansum(alone)),
+        sum(alone),
         len(shared),
-        float(np.nansum(list(shared.values()))),
+        sum(shared.values()),
     )
 
 

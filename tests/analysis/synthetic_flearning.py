@@ -124,14 +124,14 @@ def _stages(points: list[dict]) -> list[dict]:
         return rows[(kind, title, *key)]["row"]
 
     for point in points:
-        place = f"{point['data_set']} n{point['records']} s{point['seed']}"
-        method, model = point["method"], point["model"]
-        point["stage"] = add("original", f"original {place}", model)
+        place = f"{point['model']} {point['data_set']} n{point['records']} s{point['seed']}"
+        method = point["method"]
+        point["stage"] = add("original", f"original {place}")
         if method in FULL + LORA:
             how = "full" if method in FULL else "lora"
-            add("delta", f"delta {how} {place}", model)
+            add("delta", f"delta {how} {place}")
             if np.isnan(point["lambda"]):
-                add("search", f"search {how} {place}", model, point["layers"])
+                add("search", f"search {how} {point['layers']} {place}")
         if method != "original":
             kind = "edit" if method in EDITORS else "forget" if "forget" in method else "learn"
             point["stage"] = add(

@@ -199,16 +199,17 @@ def test_all_methods_together_trained_what_the_journal_has(part):
     assert together.points == len(part.results.points)
 
 
-def test_equal_titles_of_two_models_are_two_trainings(tmp_path):
+def test_two_models_have_their_own_trainings(tmp_path):
     world = World(seeds=(0,), models=("tiny", "small"), methods=("ft",))
     results = read(synthetic_flearning.write(tmp_path / "models.h5", world))
     saving, _ = sweep.savings(results)
     assert (saving.points, saving.alone, saving.shared) == (2, 4, 4)
+    assert saving.alone_seconds == saving.shared_seconds == 2 * (30 + 25)
 
 
 def test_searches_tell_what_they_tried(part):
     title, tried, locality, found = sweep.searches(part.results)[1]
-    assert (title, found) == ("full counterfact-edit n80 s1", 0.3)
+    assert (title, found) == ("full all tiny counterfact-edit n80 s1", 0.3)
     assert tried.tolist() == [2.0, 1.0, 0.5, 0.25]  # what was not tried is left out
     assert locality == pytest.approx(1 - 0.4 * tried)
 
