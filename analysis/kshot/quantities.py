@@ -24,6 +24,7 @@ METHODS = {  # in the order of the paper's table 1
     "source_best_sft": "Source Best SFT",
     "uniform": "Uniform sum",
     "lorahub": "LoRAHub",
+    "arrow": "Arrow",
     "ours": "Ours",
 }
 AXES = ("shots", "experts", "top_k", "budget", "tau", "signals", "data_selection")

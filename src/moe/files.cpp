@@ -19,9 +19,11 @@ using torch::Tensor;
 constexpr const char* kConfigFile = "moe.json";
 constexpr const char* kTensorFile = "moe.safetensors";
 constexpr const char* kType = "factsweep mixture of LoRA experts";
+constexpr const char *kLearned = "learned", *kArrow = "arrow";
 
 struct Config {
   std::vector<std::string> names;
+  Routing routing = Routing::learned;
   std::int64_t top_k = 0;
   double dropout = 0;
   std::vector<ExpertModule> modules;
@@ -54,6 +56,12 @@ Config parse(const std::string& text, const std::string& where) {
     if (json.at("type") != kType)
       throw InputError(fmt::format("{}: 'type' is not \"{}\".", where, kType));
     config.names = json.at("experts").get<std::vector<std::string>>();
+    const auto routing = json.at("routing").get<std::string>();
+    if (routing != kLearned && routing != kArrow) {
+      throw InputError(fmt::format("{}: 'routing' is \"{}\", neither \"{}\" nor \"{}\".", where,
+                                   routing, kLearned, kArrow));
+    }
+    config.routing = routing == kArrow ? Routing::arrow : Routing::learned;
     config.top_k = json.at("top_k").get<std::int64_t>();
     config.dropout = json.at("dropout").get<double>();
     for (const auto& [name, module] : json.at("modules").items()) {
@@ -96,7 +104,11 @@ void fill(const NamedTensors& places, const NamedTensors& tensors, const std::st
 }  // namespace
 
 std::string MoeAdapter::json() const {
-  Json json = {{"type", kType}, {"experts", names_}, {"top_k", top_k_}, {"dropout", dropout_}};
+  Json json = {{"type", kType},
+               {"experts", names_},
+               {"routing", routing_ == Routing::arrow ? kArrow : kLearned},
+               {"top_k", top_k_},
+               {"dropout", dropout_}};
   Json& modules = json["modules"] = Json::object();
   for (const MoeSlot& slot : slots_) {
     for (const MoePart& part : slot.parts)
@@ -112,6 +124,7 @@ MoeAdapter MoeAdapter::of(const std::string& config_json, const NamedTensors& te
   MoeAdapter moe;
   moe.slots_ = expert_slots(config.modules, base, config_place);
   moe.names_ = std::move(config.names);
+  moe.routing_ = config.routing;
   moe.top_k_ = config.top_k;
   moe.dropout_ = config.dropout;
   torch::NoGradGuard no_grad;

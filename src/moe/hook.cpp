@@ -21,7 +21,11 @@ using torch::Tensor;
 class MoeHook : public LinearHook {
  public:
   MoeHook(const MoeAdapter& moe, const MoePass& pass)
-      : experts_(moe.experts()), top_k_(moe.top_k()), dropout_(moe.dropout()), pass_(pass) {
+      : experts_(moe.experts()),
+        routing_(moe.routing()),
+        top_k_(moe.top_k()),
+        dropout_(moe.dropout()),
+        pass_(pass) {
     std::int64_t modules = 0;
     for (const MoeSlot& slot : moe.slots()) {
       slots_.try_emplace({slot.layer, slot.slot}, slot, modules);
@@ -49,8 +53,9 @@ class MoeHook : public LinearHook {
   /// the renormalised one over all.
   Tensor gates(const MoeSlot& slot, std::int64_t first_module, const Tensor& x) const {
     const auto parts = static_cast<std::int64_t>(slot.parts.size());
-    const Tensor logits_NPX =
+    const Tensor routed_NPX =
         at::linear(x.to(torch::kFloat32), slot.router).view({-1, parts, experts_});
+    const Tensor logits_NPX = routing_ == Routing::arrow ? routed_NPX.abs() : routed_NPX;
     const auto [best_NPk, chosen_NPk] = torch::topk(logits_NPX, top_k_, -1);
     if (pass_.picks.defined()) count(chosen_NPk, first_module);
     if (pass_.balance != nullptr) pass_.balance->push_back(balance(logits_NPX, chosen_NPk));
@@ -92,7 +97,9 @@ class MoeHook : public LinearHook {
 
   /// A slot, and where its modules begin among all of the adapter's.
   std::map<std::pair<std::int64_t, Slot>, std::pair<MoeSlot, std::int64_t>> slots_;
-  const std::int64_t experts_, top_k_;
+  const std::int64_t experts_;
+  const Routing routing_;
+  const std::int64_t top_k_;
   const double dropout_;
   const MoePass pass_;
 };

@@ -76,7 +76,15 @@ void check(std::span<const MoeExpert> experts, const MoeSettings& settings) {
   }
 }
 
-/// The router of one module, [X, in].
+/// The right singular vector of B A with the largest singular value, [in], float32; of either sign.
+/// A^T = Q T is of full rank r, so B A = (B T^T) Q^T, whose vectors are those of [out, r] behind Q.
+Tensor arrow_prototype(const Tensor& A, const Tensor& B) {
+  const auto [Q, T] = at::linalg_qr(A.to(torch::kFloat64).t());
+  const Tensor right = std::get<2>(at::linalg_svd(B.to(torch::kFloat64).mm(T.t()), false));
+  return Q.mv(right[0]).to(torch::kFloat32);
+}
+
+/// The learned router of one module, [X, in].
 void fill_router(const Tensor& rows, std::uint64_t seed, const std::string& module) {
   const double bound = 1 / std::sqrt(static_cast<double>(rows.size(1)));
   CounterRandom random(hash_words({hash_text("router"), seed, hash_text(module)}));
@@ -108,6 +116,7 @@ MoeAdapter MoeAdapter::create(std::span<const MoeExpert> experts, const Weights&
   }
   MoeAdapter moe;
   for (const MoeExpert& expert : experts) moe.names_.push_back(expert.name);
+  moe.routing_ = settings.routing;
   moe.top_k_ = settings.top_k;
   moe.dropout_ = settings.dropout;
   moe.slots_ = expert_slots(modules, base, experts.front().name);
@@ -121,8 +130,16 @@ MoeAdapter MoeAdapter::create(std::span<const MoeExpert> experts, const Weights&
       places.at(expert_tensor(part->module, i, 'B')).copy_(part->B);
     }
   }
-  for (const std::string& module : moe.modules())
-    fill_router(places.at(router_tensor(module)), settings.seed, module);
+  for (const std::string& module : moe.modules()) {
+    const Tensor& router = places.at(router_tensor(module));
+    if (settings.routing == Routing::learned) {
+      fill_router(router, settings.seed, module);
+      continue;
+    }
+    for (std::size_t i = 0; i < experts.size(); ++i)
+      router[static_cast<std::int64_t>(i)].copy_(arrow_prototype(
+          places.at(expert_tensor(module, i, 'A')), places.at(expert_tensor(module, i, 'B'))));
+  }
   return moe;
 }
 

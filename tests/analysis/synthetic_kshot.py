@@ -23,6 +23,7 @@ MEAN = {
     "source_best_sft": 0.60,
     "uniform": 0.45,
     "lorahub": 0.45,
+    "arrow": 0.45,
     "random": 0.35,
     "ours": 0.80,
 }
@@ -40,6 +41,7 @@ AXES_OF = {  # of each method; the others have none
     "source_best_sft": ("shots", "budget", "tau", "data_selection"),
     "uniform": ("shots", "experts", "signals"),
     "lorahub": ("shots", "experts", "signals"),
+    "arrow": ("shots", "experts", "top_k", "signals"),
     "random": ("shots", "experts", "top_k", "budget"),
     "ours": tuple(FIRST),
 }
@@ -108,7 +110,7 @@ def _of_setting(world: World, task: str, method: str, setting: dict) -> list[dic
         row["budget"] = 0
     if row["data_selection"] in ("random", "none"):
         row["tau"] = np.nan
-    drawn, seeded = method in AXES_OF, method in AXES_OF and method != "uniform"
+    drawn, seeded = method in AXES_OF, method in AXES_OF and method not in ("uniform", "arrow")
     return [
         {"task": task, "method": method, **row, "draw": d, "seed": s, "mean": MEAN[method] + added}
         for d in (world.draws if drawn else (-1,))

@@ -24,7 +24,7 @@ with h5py.File("one.h5") as file, h5py.File("one.weights.h5") as weights:
     assert (file["stages/status"][:] == 2).all(), file["stages/reason"][:]
     points = {name: column[:] for name, column in file["points"].items()}
     methods = points["method"].astype(str)
-    assert set(methods) == set("base expert_lora source_best lora source_best_sft uniform lorahub random ours".split())
+    assert set(methods) == set("base expert_lora source_best lora source_best_sft uniform lorahub arrow random ours".split())
     assert np.isfinite(points["accuracy"]).all() and (file["bank/usable"][:] == 1).all()
     choice = points["task"].astype(str) == "choice"
     assert np.isfinite(points["accuracy_by_sum"][choice]).all() and np.isnan(points["accuracy_by_sum"][~choice]).all()
@@ -39,7 +39,7 @@ with h5py.File("one.h5") as file, h5py.File("one.weights.h5") as weights:
         assert points["accuracy"][row] == best[names.index(points["task"].astype(str)[row])]
     assert len(set(points["accuracy"][~choice])) > 2, "the methods make no difference"
     # as many experts, shots and data as the axes say; shares of the mixtures sum to 1
-    mixed = np.isin(methods, ["random", "ours"])
+    mixed = np.isin(methods, ["arrow", "random", "ours"])
     assert ((file["selection/adapter"][:] >= 0).sum(1)[mixed] == points["experts"][mixed]).all()
     assert ((file["selection/shot_row"][:] >= 0).sum(1) == np.maximum(points["shots"], 0)).all()
     data = file["selection/row"][:]

@@ -28,7 +28,15 @@ struct MoeExpert {
   LoraAdapter adapter;
 };
 
+/// What a router is.
+enum class Routing {
+  learned,  // drawn at random, and trained
+  arrow,    // each expert's row is the direction of input that its B A stretches most, and a token
+          // goes where |row x| is largest: nothing is trained (Ostapenko et al., arXiv 2405.11157)
+};
+
 struct MoeSettings {
+  Routing routing = Routing::learned;
   std::int64_t top_k = 2;  // experts a token
   double dropout = 0;      // on the experts' input, in training; the router sees all of it
   std::uint64_t seed = 0;  // of the routers
@@ -60,8 +68,8 @@ struct MoeSlot {
 
 class MoeAdapter {
  public:
-  /// A and B as the experts have them, routers uniform in +-1/sqrt(in) (torch's default for a
-  /// Linear), drawn from a counter keyed by (seed, module). InputError: no expert, other targets
+  /// A and B as the experts have them, learned routers uniform in +-1/sqrt(in) (torch's default for
+  /// a Linear), drawn from a counter keyed by (seed, module). InputError: no expert, other targets
   /// than the first expert's, an expert with biases, top_k not in [1, X].
   static MoeAdapter create(std::span<const MoeExpert> experts, const Weights& base,
                            const MoeSettings& settings);
@@ -81,6 +89,7 @@ class MoeAdapter {
   std::int64_t experts() const { return static_cast<std::int64_t>(names_.size()); }
   const std::vector<std::string>& names() const { return names_; }
   std::int64_t top_k() const { return top_k_; }
+  Routing routing() const { return routing_; }
   double dropout() const { return dropout_; }
   const std::vector<MoeSlot>& slots() const { return slots_; }
   /// The adapted modules, by layer, slot and row.
@@ -100,6 +109,7 @@ class MoeAdapter {
 
  private:
   std::vector<std::string> names_;  // of the experts
+  Routing routing_ = Routing::learned;
   std::int64_t top_k_ = 0;
   double dropout_ = 0;
   std::vector<MoeSlot> slots_;
@@ -120,8 +130,8 @@ struct MoePass {
 /// `base` and the experts, sharing storage with both.
 Weights with_experts(const Weights& base, const MoeAdapter& moe, const MoePass& pass = {});
 
-/// Trains a copy of `start`, experts and routers, in base's dtype (routers in float32). With
-/// `balance` > 0, that multiple of the modules' mean load-balancing term joins the loss.
+/// Trains a copy of `start`, experts and learned routers, in base's dtype (routers in float32).
+/// With `balance` > 0, that multiple of the modules' mean load-balancing term joins the loss.
 Trainee moe_trainee(const Weights& base, const MoeAdapter& start, double balance = 0);
 
 }  // namespace factsweep

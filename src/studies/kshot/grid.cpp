@@ -73,7 +73,7 @@ GridPoint point_of(const Method& method, std::size_t task, const Setting& settin
     at.experts = setting.experts;
     at.signals = method.at_random ? "random" : setting.signals;
   }
-  if (method.tuning == Method::Tuning::mixture) at.top_k = setting.top_k;
+  if (method.is_mixture()) at.top_k = setting.top_k;
   if (method.has_data()) {
     at.selection = method.at_random ? "random" : setting.selection;
     at.budget = setting.budget;

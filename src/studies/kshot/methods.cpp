@@ -17,6 +17,7 @@ const std::vector<Method>& methods() {
       {"source_best_sft", S::best, T::lora},
       {"uniform", S::selected, T::average},
       {"lorahub", S::selected, T::search},
+      {"arrow", S::selected, T::arrow},
       {"random", S::selected, T::mixture, true},
       {"ours", S::selected, T::mixture},
   };

@@ -24,6 +24,7 @@ struct Method {
     none,     // nothing is trained
     lora,     // one adapter on the shots and the selected data
     mixture,  // experts and routers, likewise
+    arrow,    // a mixture whose routers follow from the experts (moe.hpp); nothing is trained
     average,  // the adapters' sum with equal weights
     search,   // the adapters' sum with weights found on the shots, without gradients (LoRAHub)
   };
@@ -34,6 +35,7 @@ struct Method {
 
   bool is_selected() const { return start == Start::selected; }
   bool has_data() const { return tuning == Tuning::lora || tuning == Tuning::mixture; }
+  bool is_mixture() const { return tuning == Tuning::mixture || tuning == Tuning::arrow; }
   bool has_shots() const { return is_selected() || has_data(); }
   bool has_seed() const { return has_data() || tuning == Tuning::search; }
 };

@@ -129,11 +129,12 @@ void declare_grid(OptionTable& table) {
   table.add({.key = "grid.method",
              .kind = Kind::text_list,
              .fallback = "base, expert_lora, source_best, lora, source_best_sft, uniform, lorahub, "
-                         "random, ours",
+                         "arrow, random, ours",
              .choices = method_names(),
-             .help = "axis; base, expert_lora, source_best, uniform: nothing is trained; lora, "
-                     "source_best_sft: one adapter on shots and selected data; random: ours with "
-                     "experts and data drawn"});
+             .help =
+                 "axis; base, expert_lora, source_best, uniform, arrow: nothing is trained; lora, "
+                 "source_best_sft: one adapter on shots and selected data; random: ours with "
+                 "experts and data drawn"});
   table.add({.key = "grid.combine",
              .kind = Kind::choice,
              .fallback = "one_by_one",

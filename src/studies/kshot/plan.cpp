@@ -232,7 +232,7 @@ std::size_t Builder::tune(const GridPoint& at, const std::vector<std::size_t>& u
   }
   if (at.method->tuning == Tuning::search || at.method->tuning == Tuning::average)
     point_output(result, "selection/weight");
-  if (at.method->tuning == Tuning::mixture) point_output(result, "moe/share");
+  if (at.method->is_mixture()) point_output(result, "moe/share");
   return plan_.add_stage(std::move(result));
 }
 

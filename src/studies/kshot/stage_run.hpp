@@ -10,6 +10,7 @@
 #include "factsweep/adapter/lora.hpp"
 #include "factsweep/encoder/encoder.hpp"
 #include "factsweep/model/model.hpp"
+#include "factsweep/moe/moe.hpp"
 #include "factsweep/studies/study.hpp"
 #include "factsweep/tasks/evaluation.hpp"
 #include "factsweep/train/trainer.hpp"
@@ -60,7 +61,10 @@ class StageRun {
   std::vector<Example> lessons() const;        // shots and selected data
   TrainSettings tuning_settings() const;
   void train_and_test(Trainer& trainer, const std::function<Model()>& result);
+  MoeAdapter selected_experts(MoeSettings settings) const;
   void mixture();
+  void arrow();
+  void emit_shares(const MoeAdapter& moe, const MoePass& pass);
   void one_adapter();
   void average();
   void search();

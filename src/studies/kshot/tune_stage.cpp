@@ -22,6 +22,13 @@ namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
+/// One that counts which experts the test's tokens go to.
+MoePass counting_pass(const MoeAdapter& moe) {
+  return {.picks =
+              torch::zeros({static_cast<std::int64_t>(moe.modules().size()), moe.experts()},
+                           torch::dtype(torch::kInt64).device(moe.slots().front().A.device()))};
+}
+
 }  // namespace
 
 std::vector<std::int64_t> StageRun::selected() const {
@@ -65,6 +72,8 @@ void StageRun::tune() {
   switch (method(get<std::string>("method")).tuning) {
     case Method::Tuning::mixture:
       return mixture();
+    case Method::Tuning::arrow:
+      return arrow();
     case Method::Tuning::lora:
       return one_adapter();
     case Method::Tuning::average:
@@ -77,25 +86,36 @@ void StageRun::tune() {
   throw BugError("kshot: nothing to tune");
 }
 
-void StageRun::mixture() {
+MoeAdapter StageRun::selected_experts(MoeSettings settings) const {
   std::vector<MoeExpert> experts;
   for (const std::int64_t i : selected())
     experts.push_back(
         {sets_.bank[static_cast<std::size_t>(i)].name, stored(static_cast<std::size_t>(i))});
-  const TrainSettings settings = tuning_settings();
-  MoeSettings shape;
-  shape.top_k = get<std::int64_t>("top_k");
-  shape.dropout = deck_.real("lora.dropout");
-  shape.seed = hash_words({hash_text("routers"), seed()});
-  MoeAdapter moe = MoeAdapter::create(experts, base_.weights, shape);
-  Trainer trainer(moe_trainee(base_.weights, moe, deck_.real("moe.balance")), lessons(), settings);
-  MoePass pass;
-  pass.picks = torch::zeros({static_cast<std::int64_t>(moe.modules().size()), moe.experts()},
-                            torch::dtype(torch::kInt64).device(base_.device()));
+  settings.top_k = get<std::int64_t>("top_k");
+  return MoeAdapter::create(experts, base_.weights, settings);
+}
+
+void StageRun::mixture() {
+  MoeAdapter moe = selected_experts(
+      {.dropout = deck_.real("lora.dropout"), .seed = hash_words({hash_text("routers"), seed()})});
+  Trainer trainer(moe_trainee(base_.weights, moe, deck_.real("moe.balance")), lessons(),
+                  tuning_settings());
+  const MoePass pass = counting_pass(moe);
   train_and_test(trainer, [&] {
     moe.assign(trainer.master());
     return base_.with(with_experts(base_.weights, moe, pass));
   });
+  emit_shares(moe, pass);
+}
+
+void StageRun::arrow() {
+  const MoeAdapter moe = selected_experts({.routing = Routing::arrow});
+  const MoePass pass = counting_pass(moe);
+  test_on(base_.with(with_experts(base_.weights, moe, pass)));
+  emit_shares(moe, pass);
+}
+
+void StageRun::emit_shares(const MoeAdapter& moe, const MoePass& pass) {
   const Slab& place = place_of("moe/share");
   const torch::Tensor share = torch::full(
       {static_cast<std::int64_t>(place.count.at(1)), static_cast<std::int64_t>(place.count.at(2))},

@@ -3,6 +3,7 @@
 #include "factsweep/moe/moe.hpp"
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 
 #include "catch.hpp"
@@ -241,6 +242,39 @@ TEST_CASE("fresh routers depend on seed and module alone, and lie within the bou
     CHECK(one[i].abs().max().item<double>() <= bound);
     CHECK(one[i].abs().max().item<double>() > 0.9 * bound);
   }
+}
+
+TEST_CASE("Arrow's routers are the directions that the experts stretch most, of either sign") {
+  const TemporaryFolder folder;
+  const Reference reference = moe_reference();
+  const Weights base = family_weights("llama");
+  const MoeAdapter moe = MoeAdapter::create(experts_of(reference, base), base,
+                                            {.routing = Routing::arrow, .top_k = 2});
+  std::map<std::string, torch::Tensor> tensors;
+  for (const auto& [name, tensor] : moe.named()) tensors.emplace(name, tensor);
+  for (const std::string& module : moe.modules()) {
+    const torch::Tensor router = tensors.at(module + ".router.weight");
+    for (int i = 0; i < 3; ++i) {
+      const std::string expert = module + ".experts." + std::to_string(i);
+      const torch::Tensor update =
+          tensors.at(expert + ".lora_B.weight").mm(tensors.at(expert + ".lora_A.weight"));
+      CHECK(router[i].norm().item<double>() == Approx(1));
+      CHECK(update.mv(router[i]).norm().item<double>() ==
+            Approx(at::linalg_svdvals(update)[0].item<double>()).epsilon(1e-5));
+    }
+  }
+  const torch::Tensor expected = plain_logits(with_experts(base, moe), reference);
+  moe.save(folder / "moe");
+  MoeAdapter turned = MoeAdapter::load(folder / "moe", base);
+  CHECK(turned.routing() == Routing::arrow);
+  for (const MoeSlot& slot : turned.slots()) {
+    const torch::Tensor router = slot.router;
+    router[1].neg_();
+  }
+  CHECK(torch::equal(plain_logits(with_experts(base, turned), reference), expected));
+  const MoeAdapter learned =
+      MoeAdapter::create(experts_of(reference, base), base, {.top_k = 2, .seed = 3});
+  CHECK_FALSE(torch::equal(plain_logits(with_experts(base, learned), reference), expected));
 }
 
 TEST_CASE("what cannot be mixed is refused by name") {

@@ -93,18 +93,18 @@ std::set<std::string> ids(const Plan& plan) {
 TEST_CASE("kshot: equal work is one stage") {
   const Decks decks;
   const Plan plan = decks.expand();
-  // base, expert_lora and source_best once a task, the six others once a draw
-  CHECK(plan.points.size() == 2 * (3 + 6 * 3));
+  // base, expert_lora and source_best once a task, the seven others once a draw
+  CHECK(plan.points.size() == 2 * (3 + 7 * 3));
   auto count = kinds(plan);
   CHECK(count["bank"] == 5);
   CHECK(count["test"] == 2 * 6);         // base and bank on each task
   CHECK(count["signals"] == 2 * 3 * 5);  // task, draw, adapter
   CHECK(count["similarity"] == 1);
   CHECK(count["best"] == 2);
-  CHECK(count["select"] == 2 * 3 * 2);   // by signals for ours, uniform, lorahub; at random
+  CHECK(count["select"] == 2 * 3 * 2);   // by signals for ours, uniform, lorahub, arrow; at random
   CHECK(count["augment"] == 2 * 3 * 2);  // for ours, lora, source_best_sft; at random
   CHECK(count["embed"] == 1 + 2 * 3);    // the pool once, the shots of each draw
-  CHECK(count["tune"] == 2 * 3 * 6);
+  CHECK(count["tune"] == 2 * 3 * 7);
 
   // seeds share all but what draws lots
   auto seeded = kinds(decks.expand({"--grid.seed=1, 2"}));
@@ -112,7 +112,7 @@ TEST_CASE("kshot: equal work is one stage") {
     CHECK(seeded[kind] == count[kind]);
   CHECK(seeded["select"] == 2 * 3 * 3);
   CHECK(seeded["augment"] == 2 * 3 * 3);
-  CHECK(seeded["tune"] == 2 * 3 * (5 * 2 + 1));  // uniform has no seed
+  CHECK(seeded["tune"] == 2 * 3 * (5 * 2 + 2));  // uniform and arrow have no seed
 
   // fewer shots are part of more: signals and embeddings of the largest K serve all
   auto fewer = kinds(decks.expand({"--grid.shots=6, 2, 1"}));
