@@ -23,9 +23,9 @@ MEAN = {
     "source_best_sft": 0.60,
     "uniform": 0.45,
     "lorahub": 0.45,
-    "arrow": 0.45,
     "random": 0.35,
     "ours": 0.80,
+    "arrow": 0.45,
 }
 FIRST = {
     "shots": 50,
