@@ -107,7 +107,8 @@ def forgetting(part: Part, how: str) -> Figure:
         axes.set_title(f"{LABEL[method]}, layers: {layers}", loc="left")
     panels[0][0].set_ylabel("Percent")
     whole = ranges.index("all") if "all" in ranges else 0  # its panel has the published curves
-    style.legend(panels[0][whole], loc="best")
+    beside = {"bbox_to_anchor": (1.0, 0.5), "bbox_transform": panels[0][-1].transAxes}
+    style.legend(panels[0][whole], loc="center left", **beside)
     return figure
 
 
