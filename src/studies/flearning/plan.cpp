@@ -288,9 +288,9 @@ struct Builder {
     if (!moments.empty()) result.upstream.push_back(second_moment(at, original, moments));
     result.configuration["method"] = at.method->name;
     result.configuration["preset"] = at.preset;
-    result.configuration["edit"] = keys({"edit."});
-    result.configuration["edit"].erase("edit.text");
-    result.configuration["edit"].erase("edit.presets");
+    // the text stands in the second moments' key
+    result.configuration["edit"] =
+        at.method->name == "ft_c" ? keys({"edit.ft_c_"}) : keys({"edit.layers", "edit.records"});
     result.cost_flop = editing_flop(deck, models.at(at.model), at);
     evaluation(result, at);
     return leaf(std::move(result), at);
