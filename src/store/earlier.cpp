@@ -60,6 +60,12 @@ struct EarlierSweep::Files {
   Array read(const Transfer& transfer) const {
     const bool of_weights = transfer.source->file == File::weights;
     const std::string name = (of_weights ? weights_path(path) : path).string();
+    if (of_weights && !weights.is_open())
+      throw InputError(
+          fmt::format("{}: no such file, but it holds weights of stages that {} has finished. "
+                      "Bring it back, or "
+                      "take that file out of run.reuse.",
+                      name, path.string()));
     const std::lock_guard guard(h5::mutex());
     const h5::Where where{name, transfer.source->path};
     const h5::Dataset dataset(h5::check(

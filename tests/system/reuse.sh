@@ -34,6 +34,8 @@ expect 5 "" launch 1 run deck.ini --run.wall_limit=00:00:01 --train.epochs=400 -
 expect 0 "taken over from cut.h5" launch 2 run deck.ini --run.reuse=cut.h5,small.h5 --run.output=both.h5
 same_results whole.h5 both.h5 || fail "two sweeps taken over differ from one computed"
 
+mv small.weights.h5 elsewhere
+expect 2 "small.weights.h5: no such file;;run.reuse" launch 2 run deck.ini --run.reuse=small.h5 --run.output=weightless.h5
 expect 2 "no such file" launch 2 run deck.ini --run.reuse=absent.h5 --run.output=bad.h5
 expect 2 "deck.ini" launch 2 run deck.ini --run.reuse=deck.ini --run.output=bad.h5
 expect 2 "run.output itself" launch 2 run deck.ini --run.reuse=whole.h5 --run.output=whole.h5
