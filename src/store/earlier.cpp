@@ -108,8 +108,6 @@ EarlierSweep::~EarlierSweep() {
   files_.reset();
 }
 
-EarlierSweep::EarlierSweep(EarlierSweep&&) noexcept = default;
-
 const std::string& EarlierSweep::study() const {
   return files_->study;
 }

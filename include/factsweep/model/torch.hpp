@@ -1,5 +1,5 @@
 // What is used of libtorch: tensors, their operators, autograd. Not <torch/torch.h>, whose modules
-// and optimisers cost each file that sees them four more seconds of compiling.
+// and optimisers cost each file that sees them seconds more of compiling, even precompiled.
 #pragma once
 
 #include <ATen/CPUGeneratorImpl.h>

@@ -1,5 +1,5 @@
 // Finished stages of another sweep, for one that does the same work among other work: equal keys
-// are equal work (docs/layout.md).
+// are equal work (docs/architecture.md).
 #pragma once
 
 #include <filesystem>
@@ -16,7 +16,6 @@ class EarlierSweep {
   /// InputError: no file, none of ours, another layout version. EnvironmentError: not readable.
   explicit EarlierSweep(const std::filesystem::path& results);
   ~EarlierSweep();
-  EarlierSweep(EarlierSweep&&) noexcept;
 
   const std::string& study() const;
   /// The effective deck, from which its plan is made again.
