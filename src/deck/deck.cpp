@@ -37,8 +37,10 @@ Deck Deck::parse(const OptionTable& table, std::string_view text, std::string_vi
   for (Assignment& override : read_overrides(table, overrides))
     assignments.push_back(std::move(override));
   for (Assignment& assignment : assignments) {
+    const Option& option = *table.find(assignment.key);
+    if (option.kind == Kind::text) assignment.raw = value::unquoted(assignment.raw);
     try {
-      value::check(*table.find(assignment.key), assignment.raw);
+      value::check(option, assignment.raw);
     } catch (const value::Broken& broken) {
       throw broken_rule(assignment.where, assignment.key, assignment.raw, broken.rule);
     }
@@ -63,7 +65,10 @@ const Deck::Value& Deck::value(std::string_view key, std::span<const Kind> kinds
 
 std::string Deck::text(std::string_view key) const {
   const std::string& raw = value(key, std::array{Kind::text, Kind::path, Kind::choice}).raw;
-  if (table_->find(key)->kind != Kind::path) return raw;
+  return table_->find(key)->kind == Kind::path ? path(key, raw) : raw;
+}
+
+std::string Deck::path(std::string_view key, std::string_view raw) const {
   try {
     return value::expanded_path(raw);
   } catch (const value::Broken& broken) {
@@ -89,6 +94,12 @@ double Deck::seconds(std::string_view key) const {
 
 std::vector<std::string> Deck::text_list(std::string_view key) const {
   return value::text_list(value(key, std::array{Kind::text_list}).raw);
+}
+
+std::vector<std::string> Deck::path_list(std::string_view key) const {
+  std::vector<std::string> paths = value::text_list(value(key, std::array{Kind::path_list}).raw);
+  for (std::string& item : paths) item = path(key, item);
+  return paths;
 }
 
 std::vector<std::int64_t> Deck::integer_list(std::string_view key) const {

@@ -2,7 +2,6 @@
 // keys.
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <sstream>
 
 #include "factsweep/deck/deck.hpp"
@@ -55,7 +54,9 @@ std::string Deck::effective() const {
     const std::string section = option.key.substr(0, dot);
     if (!body.contains(section)) sections.push_back(section);
     const Value& found = values_.find(option.key)->second;
-    const std::string assignment = fmt::format("{} = {}", option.key.substr(dot + 1), found.raw);
+    const std::string assignment =
+        fmt::format("{} = {}", option.key.substr(dot + 1),
+                    option.kind == Kind::text ? value::quoted(found.raw) : found.raw);
     body[section] += "\n" + comment(option.help) + comment(facts(option)) +
                      std::string(value::trim(assignment)) + "\n";
   }

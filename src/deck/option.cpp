@@ -37,6 +37,28 @@ bool is_well_formed(std::string_view key) {
   return characters && key.find('.') != key.npos && !key.starts_with('.') && !key.ends_with('.');
 }
 
+Option option(Kind kind, const std::string& key, const Fallback& fallback, const std::string& help,
+              Scope scope = Scope::science) {
+  return {.key = key,
+          .kind = kind,
+          .fallback = fallback.text,
+          .help = help,
+          .scope = scope,
+          .required = fallback.required};
+}
+
+Option within(double minimum, double maximum, const std::string& unit, Option option) {
+  option.unit = unit;
+  option.minimum = minimum;
+  option.maximum = maximum;
+  return option;
+}
+
+Option one_of(std::vector<std::string> choices, Option option) {
+  option.choices = std::move(choices);
+  return option;
+}
+
 }  // namespace
 
 void OptionTable::add(Option option) {
@@ -55,6 +77,67 @@ void OptionTable::add(Option option) {
     }
   }
   options_.push_back(std::move(option));
+}
+
+void OptionTable::text(const std::string& key, const Fallback& fallback, const std::string& help) {
+  add(option(Kind::text, key, fallback, help));
+}
+
+void OptionTable::path(const std::string& key, const Fallback& fallback, const std::string& help,
+                       Scope scope) {
+  add(option(Kind::path, key, fallback, help, scope));
+}
+
+void OptionTable::flag(const std::string& key, const Fallback& fallback, const std::string& help) {
+  add(option(Kind::flag, key, fallback, help));
+}
+
+void OptionTable::duration(const std::string& key, const Fallback& fallback,
+                           const std::string& help, Scope scope) {
+  Option duration = option(Kind::duration, key, fallback, help, scope);
+  duration.unit = "time";
+  add(std::move(duration));
+}
+
+void OptionTable::choice(const std::string& key, const Fallback& fallback,
+                         std::vector<std::string> choices, const std::string& help, Scope scope) {
+  add(one_of(std::move(choices), option(Kind::choice, key, fallback, help, scope)));
+}
+
+void OptionTable::choices(const std::string& key, const Fallback& fallback,
+                          std::vector<std::string> choices, const std::string& help) {
+  add(one_of(std::move(choices), option(Kind::text_list, key, fallback, help)));
+}
+
+void OptionTable::texts(const std::string& key, const Fallback& fallback, const std::string& help,
+                        Scope scope) {
+  add(option(Kind::text_list, key, fallback, help, scope));
+}
+
+void OptionTable::paths(const std::string& key, const Fallback& fallback, const std::string& help,
+                        Scope scope) {
+  add(option(Kind::path_list, key, fallback, help, scope));
+}
+
+void OptionTable::integer(const std::string& key, const Fallback& fallback, const std::string& unit,
+                          double minimum, double maximum, const std::string& help, Scope scope) {
+  add(within(minimum, maximum, unit, option(Kind::integer, key, fallback, help, scope)));
+}
+
+void OptionTable::integers(const std::string& key, const Fallback& fallback,
+                           const std::string& unit, double minimum, double maximum,
+                           const std::string& help) {
+  add(within(minimum, maximum, unit, option(Kind::integer_list, key, fallback, help)));
+}
+
+void OptionTable::real(const std::string& key, const Fallback& fallback, const std::string& unit,
+                       double minimum, double maximum, const std::string& help) {
+  add(within(minimum, maximum, unit, option(Kind::real, key, fallback, help)));
+}
+
+void OptionTable::reals(const std::string& key, const Fallback& fallback, const std::string& unit,
+                        double minimum, double maximum, const std::string& help) {
+  add(within(minimum, maximum, unit, option(Kind::real_list, key, fallback, help)));
 }
 
 const Option* OptionTable::find(std::string_view key) const {

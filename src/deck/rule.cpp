@@ -69,7 +69,7 @@ void check_texts(const Option& option, const std::vector<std::string>& values) {
   check_repeated(values, [](const std::string& item) { return item; });
 }
 
-/// Traps of the INI syntax: what looks like a comment or a quoted text is neither.
+/// Traps of the INI syntax: what looks like a comment is none, and only a whole text is quoted.
 void check_syntax(std::string_view text) {
   if (text.find('#') != text.npos) throw Broken{"contains '#', which starts a comment in a deck"};
   if (text.find_first_of("\r\n") != text.npos) throw Broken{"contains a line break"};
@@ -105,6 +105,7 @@ void check(const Option& option, std::string_view text) {
     case Kind::duration:
       return check_range(option, duration(text), "");
     case Kind::text_list:
+    case Kind::path_list:
       return check_texts(option, text_list(text));
     case Kind::integer_list:
       return check_numbers(option, integer_list(text));
@@ -124,6 +125,7 @@ std::string normal(const Option& option, std::string_view text) {
     case Kind::duration:
       return number(duration(text));
     case Kind::text_list:
+    case Kind::path_list:
       return joined(text_list(text));
     case Kind::integer_list:
       return joined(integer_list(text));

@@ -94,6 +94,15 @@ std::string_view trim(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(kSpace) + 1 - begin);
 }
 
+std::string unquoted(std::string_view text) {
+  const bool marks = text.size() >= 2 && text.starts_with('"') && text.ends_with('"');
+  return std::string(marks ? text.substr(1, text.size() - 2) : text);
+}
+
+std::string quoted(const std::string& text) {
+  return trim(text) == text && unquoted(text) == text ? text : '"' + text + '"';
+}
+
 std::int64_t integer(std::string_view text) {
   if (const auto number = parsed<std::int64_t>(text)) return *number;
   const auto number = finite(text);

@@ -20,6 +20,11 @@ struct Broken {
 
 std::string_view trim(std::string_view text);
 
+/// A text between quotation marks is what stands between them: so it may begin or end with blanks.
+std::string unquoted(std::string_view text);
+/// The text, between quotation marks where it would change without them.
+std::string quoted(const std::string& text);
+
 std::int64_t integer(std::string_view text);
 double real(std::string_view text);
 bool flag(std::string_view text);

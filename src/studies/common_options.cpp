@@ -13,185 +13,72 @@ namespace factsweep {
 namespace {
 
 void declare_lora_options(OptionTable& table, const TrainingDefaults& defaults) {
-  table.add({.key = "lora.rank",
-             .kind = Kind::integer,
-             .fallback = defaults.lora_rank,
-             .unit = "1",
-             .minimum = 1,
-             .maximum = 65536,
-             .help = "r of an adapted module's B A"});
-  table.add({.key = "lora.alpha",
-             .kind = Kind::real,
-             .fallback = defaults.lora_alpha,
-             .unit = "1",
-             .minimum = 0,
-             .maximum = 1e6,
-             .help = "B A is scaled by alpha / rank"});
-  table.add({.key = "lora.rslora",
-             .kind = Kind::flag,
-             .fallback = "false",
-             .help = "scale by alpha / sqrt(rank) instead (arXiv 2312.03732)"});
-  table.add({.key = "lora.dropout",
-             .kind = Kind::real,
-             .fallback = defaults.lora_dropout,
-             .unit = "1",
-             .minimum = 0,
-             .maximum = 0.95,
-             .help = "on what A reads; train.dropout acts beside it"});
-  table.add({.key = "lora.bias",
-             .kind = Kind::choice,
-             .fallback = "none",
-             .choices = {"none", "all", "lora_only"},
-             .help = "which of the model's biases are trained too: none, all, those of adapted "
-                     "modules"});
-  table.add({.key = "lora.targets",
-             .kind = Kind::text_list,
-             .fallback = defaults.lora_targets,
-             .help = "adapted modules by the ends of their names, as q_proj, v_proj; all-linear: "
-                     "every linear layer of the blocks"});
+  table.integer("lora.rank", defaults.lora_rank, "1", 1, 65536, "r of an adapted module's B A");
+  table.real("lora.alpha", defaults.lora_alpha, "1", 0, 1e6, "B A is scaled by alpha / rank");
+  table.flag("lora.rslora", "false", "scale by alpha / sqrt(rank) instead (arXiv 2312.03732)");
+  table.real("lora.dropout", defaults.lora_dropout, "1", 0, 0.95,
+             "on what A reads; train.dropout acts beside it");
+  table.choice("lora.bias", "none", {"none", "all", "lora_only"},
+               "which of the model's biases are trained too: none, all, those of adapted modules");
+  table.texts("lora.targets", defaults.lora_targets,
+              "adapted modules by the ends of their names, as q_proj, v_proj; all-linear: every "
+              "linear layer of the blocks");
 }
 
 }  // namespace
 
 void declare_common_options(OptionTable& table) {
   const auto execution = Scope::execution;
-  table.add({.key = "run.study",
-             .kind = Kind::choice,
-             .choices = study_names(),
-             .help = "which study this deck describes",
-             .required = true});
-  table.add({.key = "run.output",
-             .kind = Kind::path,
-             .fallback = "results.h5",
-             .help = "result file; weights go to NAME.weights.h5 beside it",
-             .scope = execution});
-  table.add({.key = "run.reuse",
-             .kind = Kind::text_list,
-             .help = "result files of this study with other decks: stages that they have finished "
-                     "and this deck has too are copied, not done again",
-             .scope = execution});
-  table.add({.key = "run.wall_limit",
-             .kind = Kind::duration,
-             .fallback = "0",
-             .unit = "time",
-             .help = "stop cleanly (exit code 5) before this much time has passed; 0: no limit",
-             .scope = execution});
-  table.add({.key = "run.device",
-             .kind = Kind::choice,
-             .fallback = "auto",
-             .choices = {"auto", "cpu", "cuda"},
-             .help = "where ranks compute; auto: cuda where there is one",
-             .scope = execution});
-  table.add({.key = "run.threads",
-             .kind = Kind::integer,
-             .fallback = "1",
-             .unit = "threads",
-             .minimum = 1,
-             .maximum = 1024,
-             .help = "CPU threads a rank. Another number of threads may change the last bit of "
-                     "results; another number of ranks never does, so prefer ranks",
-             .scope = execution});
-  table.add(
-      {.key = "run.checkpoint_interval",
-       .kind = Kind::duration,
-       .fallback = "00:10:00",
-       .unit = "time",
-       .help = "how often a running training saves its state; 0: only when the job is told to stop",
-       .scope = execution});
+  table.choice("run.study", no_default, study_names(), "which study this deck describes");
+  table.path("run.output", "results.h5", "result file; weights go to NAME.weights.h5 beside it",
+             execution);
+  table.paths("run.reuse", "",
+              "result files of this study with other decks: stages that they have finished and "
+              "this deck has too are copied, not done again",
+              execution);
+  table.duration("run.wall_limit", "0",
+                 "stop cleanly (exit code 5) before this much time has passed; 0: no limit",
+                 execution);
+  table.choice("run.device", "auto", {"auto", "cpu", "cuda"},
+               "where ranks compute; auto: cuda where there is one", execution);
+  table.integer("run.threads", "1", "threads", 1, 1024,
+                "CPU threads a rank. Another number of threads may change the last bit of results; "
+                "another number of ranks never does, so prefer ranks",
+                execution);
+  table.duration(
+      "run.checkpoint_interval", "00:10:00",
+      "how often a running training saves its state; 0: only when the job is told to stop",
+      execution);
 
-  table.add({.key = "model.path",
-             .kind = Kind::path,
-             .help = "Hugging Face model directory",
-             .required = true});
-  table.add({.key = "model.dtype",
-             .kind = Kind::choice,
-             .fallback = "float32",
-             .choices = {"float32", "bfloat16"},
-             .help = "of weights and matrix products; training keeps float32 master weights and "
-                     "moments either way"});
+  table.path("model.path", no_default, "Hugging Face model directory");
+  table.choice("model.dtype", "float32", {"float32", "bfloat16"},
+               "of weights and matrix products; training keeps float32 master weights and moments "
+               "either way");
 
-  table.add(
-      {.key = "grid.seed",
-       .kind = Kind::integer_list,
-       .fallback = "1",
-       .unit = "1",
-       .minimum = 0,
-       .maximum = 1e15,
-       .help = "axis: seed of every random choice of a point, data order and dropout among them"});
+  table.integers("grid.seed", "1", "1", 0, 1e15,
+                 "axis: seed of every random choice of a point, data order and dropout among them");
 }
 
 void declare_training_options(OptionTable& table, const TrainingDefaults& defaults) {
-  table.add({.key = "train.batch_size",
-             .kind = Kind::integer,
-             .fallback = defaults.batch_size,
-             .unit = "examples",
-             .minimum = 1,
-             .maximum = 1 << 20,
-             .help = "examples an optimizer step"});
-  table.add({.key = "train.dropout",
-             .kind = Kind::real,
-             .fallback = defaults.dropout,
-             .unit = "1",
-             .minimum = 0,
-             .maximum = 0.95,
-             .help = "on the embeddings and on both residual branches of every layer"});
-  table.add({.key = "train.beta1",
-             .kind = Kind::real,
-             .fallback = "0.9",
-             .unit = "1",
-             .minimum = 0,
-             .maximum = 0.999999,
-             .help = "AdamW first-moment decay"});
-  table.add({.key = "train.beta2",
-             .kind = Kind::real,
-             .fallback = "0.999",
-             .unit = "1",
-             .minimum = 0,
-             .maximum = 0.9999999,
-             .help = "AdamW second-moment decay"});
-  table.add({.key = "train.epsilon",
-             .kind = Kind::real,
-             .fallback = "1e-8",
-             .unit = "1",
-             .minimum = 1e-20,
-             .maximum = 1,
-             .help = "AdamW denominator"});
-  table.add({.key = "train.weight_decay",
-             .kind = Kind::real,
-             .fallback = "0",
-             .unit = "1",
-             .minimum = 0,
-             .maximum = 10,
-             .help = "AdamW decoupled weight decay (the papers do not state one)"});
-  table.add({.key = "train.gradient_clip",
-             .kind = Kind::real,
-             .fallback = "0",
-             .unit = "1",
-             .minimum = 0,
-             .maximum = 1e9,
-             .help = "largest global gradient norm; 0: no clipping"});
-  table.add({.key = "train.warmup_steps",
-             .kind = Kind::integer,
-             .fallback = "0",
-             .unit = "steps",
-             .minimum = 0,
-             .maximum = 1e9,
-             .help = "linear warm-up"});
-  table.add({.key = "train.microbatch_tokens",
-             .kind = Kind::integer,
-             .fallback = "4096",
-             .unit = "tokens",
-             .minimum = 1,
-             .maximum = 1 << 30,
-             .help = "tokens of one forward and backward pass; bounds the activation memory"});
+  table.integer("train.batch_size", defaults.batch_size, "examples", 1, 1 << 20,
+                "examples an optimizer step");
+  table.real("train.dropout", defaults.dropout, "1", 0, 0.95,
+             "on the embeddings and on both residual branches of every layer");
+  table.real("train.beta1", "0.9", "1", 0, 0.999999, "AdamW first-moment decay");
+  table.real("train.beta2", "0.999", "1", 0, 0.9999999, "AdamW second-moment decay");
+  table.real("train.epsilon", "1e-8", "1", 1e-20, 1, "AdamW denominator");
+  table.real("train.weight_decay", "0", "1", 0, 10,
+             "AdamW decoupled weight decay (the papers do not state one)");
+  table.real("train.gradient_clip", "0", "1", 0, 1e9,
+             "largest global gradient norm; 0: no clipping");
+  table.integer("train.warmup_steps", "0", "steps", 0, 1e9, "linear warm-up");
+  table.integer("train.microbatch_tokens", "4096", "tokens", 1, 1 << 30,
+                "tokens of one forward and backward pass; bounds the activation memory");
 
   declare_lora_options(table, defaults);
 
-  table.add({.key = "store.delta_dtype",
-             .kind = Kind::choice,
-             .fallback = defaults.delta_dtype,
-             .choices = {"bfloat16", "float32"},
-             .help = "precision of stored deltas"});
+  table.choice("store.delta_dtype", defaults.delta_dtype, {"bfloat16", "float32"},
+               "precision of stored deltas");
 }
 
 TrainSettings train_settings(const Deck& deck) {
@@ -259,8 +146,7 @@ torch::Device choose_device(const std::string& name, int local_rank) {
   if (devices == 0) {
     throw EnvironmentError(
         "run.device = cuda, but this process sees no CUDA device. Is the libtorch built with CUDA, "
-        "and does "
-        "the job ask for GPUs? Use run.device = cpu otherwise.");
+        "and does the job ask for GPUs? Use run.device = cpu otherwise.");
   }
   return torch::Device(torch::kCUDA, static_cast<c10::DeviceIndex>(local_rank % devices));
 }

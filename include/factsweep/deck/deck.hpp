@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <map>
 #include <memory>
 #include <span>
@@ -25,15 +24,16 @@ class Deck {
   static Deck parse(const OptionTable& table, std::string_view text, std::string_view name,
                     std::span<const std::string> overrides);
 
-  /// text, path or choice. In a path a leading "~/", $NAME and ${NAME} are replaced here, not
-  /// earlier, so that a stored deck can be parsed on a machine without these variables. InputError:
-  /// a variable that is not set.
+  /// text, path or choice. In paths, of lists too, a leading "~/", $NAME and ${NAME} are replaced
+  /// here, not earlier, so that a stored deck can be parsed on a machine without these variables.
+  /// InputError: a variable that is not set.
   std::string text(std::string_view key) const;
   std::int64_t integer(std::string_view key) const;
   double real(std::string_view key) const;
   bool flag(std::string_view key) const;
   double seconds(std::string_view key) const;  // duration: "03:50:00", "90 s", "0" = none
   std::vector<std::string> text_list(std::string_view key) const;
+  std::vector<std::string> path_list(std::string_view key) const;
   std::vector<std::int64_t> integer_list(std::string_view key) const;  // "1, 2, 3" or "1..5"
   std::vector<double> real_list(
       std::string_view key) const;  // "0, 0.5, 1", "linear(0, 1, 5)", "log(1e-3, 1e-1, 3)"
@@ -59,6 +59,7 @@ class Deck {
     std::string where;
   };
   const Value& value(std::string_view key, std::span<const Kind> kinds) const;
+  std::string path(std::string_view key, std::string_view raw) const;
   std::shared_ptr<const OptionTable> table_;
   std::map<std::string, Value, std::less<>> values_;
 };

@@ -17,6 +17,7 @@ enum class Kind {
   choice,
   duration,
   text_list,
+  path_list,
   integer_list,
   real_list
 };
@@ -39,10 +40,52 @@ struct Option {
   bool required = false;
 };
 
+/// In place of a default: the deck must give the key.
+struct NoDefault {};
+inline constexpr NoDefault no_default;
+
+/// What a key has where a deck is silent, as it would stand there.
+struct Fallback {
+  Fallback(const char* value) : text(value) {}
+  Fallback(std::string value) : text(std::move(value)) {}
+  Fallback(NoDefault) : required(true) {}
+
+  std::string text;
+  bool required = false;
+};
+
 class OptionTable {
  public:
   void add(
       Option option);  // require()s that the key is new and that the fallback obeys its own rule
+
+  // A key of each kind, so that a study's declarations read as a table.
+  void text(const std::string& key, const Fallback& fallback, const std::string& help);
+  void path(const std::string& key, const Fallback& fallback, const std::string& help,
+            Scope scope = Scope::science);
+  void flag(const std::string& key, const Fallback& fallback, const std::string& help);
+  void duration(const std::string& key, const Fallback& fallback, const std::string& help,
+                Scope scope);
+  void choice(const std::string& key, const Fallback& fallback, std::vector<std::string> choices,
+              const std::string& help, Scope scope = Scope::science);
+  void integer(const std::string& key, const Fallback& fallback, const std::string& unit,
+               double minimum, double maximum, const std::string& help,
+               Scope scope = Scope::science);
+  void real(const std::string& key, const Fallback& fallback, const std::string& unit,
+            double minimum, double maximum, const std::string& help);
+
+  // Lists.
+  void texts(const std::string& key, const Fallback& fallback, const std::string& help,
+             Scope scope = Scope::science);
+  void paths(const std::string& key, const Fallback& fallback, const std::string& help,
+             Scope scope = Scope::science);
+  void choices(const std::string& key, const Fallback& fallback, std::vector<std::string> choices,
+               const std::string& help);
+  void integers(const std::string& key, const Fallback& fallback, const std::string& unit,
+                double minimum, double maximum, const std::string& help);
+  void reals(const std::string& key, const Fallback& fallback, const std::string& unit,
+             double minimum, double maximum, const std::string& help);
+
   const Option* find(std::string_view key) const;
   /// The known key with the smallest edit distance, for "Did you mean"; one of the same name in
   /// another section wins.

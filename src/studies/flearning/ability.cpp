@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <set>
 
 #include "factsweep/tasks/evaluation.hpp"
@@ -23,11 +25,13 @@ bool has_options(const TaskSet& task) {
 std::vector<TaskSet> read_abilities(const Deck& deck) {
   std::vector<TaskSet> tasks;
   std::set<std::string> names;
-  for (const std::string& file : deck.text_list("ability.tasks")) {
-    const std::size_t hash = file.find('#');
+  for (const std::string& file : deck.path_list("ability.tasks")) {
+    const std::string name = std::filesystem::path(file).filename().string();
+    const std::size_t colon = std::min(name.rfind(':'), name.size());
     ReadTasksSettings settings;
-    if (hash != std::string::npos) settings.part = file.substr(hash + 1);
-    const TaskSet whole = read_task_set(file.substr(0, hash), settings);
+    if (colon < name.size()) settings.part = name.substr(colon + 1);
+    const TaskSet whole =
+        read_task_set(file.substr(0, file.size() - name.size() + colon), settings);
     if (whole.kind == TaskKind::code)
       throw deck.error("ability.tasks",
                        fmt::format("'{}' needs code to be run, which this study does not.", file));

@@ -32,7 +32,7 @@ std::string filled(const Deck& deck, const std::string& key, const std::string& 
 std::vector<EditCorpus> EditCorpus::read(const Deck& deck) {
   std::vector<EditCorpus> corpora;
   std::set<std::string> names;
-  for (const std::string& path : deck.text_list("data.edits")) {
+  for (const std::string& path : deck.path_list("data.edits")) {
     EditFile file = read_edits(path);
     EditCorpus corpus;
     corpus.path = path;

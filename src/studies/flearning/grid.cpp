@@ -61,7 +61,7 @@ LayerRange LayerRange::parse(const std::string& text, std::int64_t layers,
 }
 
 std::vector<std::string> model_directories(const Deck& deck) {
-  const std::vector<std::string> swept = deck.text_list("grid.model");
+  const std::vector<std::string> swept = deck.path_list("grid.model");
   return swept.empty() ? std::vector{deck.text("model.path")} : swept;
 }
 

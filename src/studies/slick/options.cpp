@@ -6,76 +6,37 @@ namespace factsweep::slick {
 namespace {
 
 void declare_data(OptionTable& table) {
-  table.add({.key = "data.facts",
-             .kind = Kind::path,
-             .help = "EntityQuestions directory: {train,dev,test}/P17.train.json[.gz]",
-             .required = true});
-  table.add({.key = "data.relations",
-             .kind = Kind::text_list,
-             .help = "in-distribution relations; empty: all of the directory that "
-                     "data.ood_relations does not name"});
-  table.add({.key = "data.ood_relations",
-             .kind = Kind::text_list,
-             .help = "out-of-distribution relations, used as test questions only"});
-  table.add({.key = "data.overlap_filter",
-             .kind = Kind::choice,
-             .fallback = "subject",
-             .choices = {"none", "subject", "entity"},
-             .help = "drop train questions whose subject is a test subject (subject), or occurs "
-                     "among test subjects and answers (entity)"});
+  table.path("data.facts", no_default,
+             "EntityQuestions directory: {train,dev,test}/P17.train.json[.gz]");
+  table.texts("data.relations", "",
+              "in-distribution relations; empty: all of the directory that data.ood_relations does "
+              "not name");
+  table.texts("data.ood_relations", "",
+              "out-of-distribution relations, used as test questions only");
+  table.choice("data.overlap_filter", "subject", {"none", "subject", "entity"},
+               "drop train questions whose subject is a test subject (subject), or occurs among "
+               "test subjects and answers (entity)");
 }
 
 void declare_training(OptionTable& table) {
   declare_training_options(table, {.batch_size = "128", .dropout = "0.05"});
-  table.add({.key = "train.method",
-             .kind = Kind::choice,
-             .fallback = "full",
-             .choices = {"full", "lora"},
-             .help = "full: every weight; lora: low-rank adapters beside a frozen model "
-                     "(arXiv 2106.09685), as PEFT computes them"});
-  table.add({.key = "train.learning_rate",
-             .kind = Kind::real,
-             .fallback = "1e-5",
-             .unit = "1",
-             .minimum = 0,
-             .maximum = 1,
-             .help = "AdamW, constant (SliCK, appendix E)"});
-  table.add({.key = "train.epochs",
-             .kind = Kind::integer,
-             .fallback = "50",
-             .unit = "epochs",
-             .minimum = 1,
-             .maximum = 100000,
-             .help = "the last epoch is CONVERGENCE, the one of best dev accuracy EARLY_STOP"});
-  table.add({.key = "store.deltas",
-             .kind = Kind::choice,
-             .fallback = "none",
-             .choices = {"none", "final", "early_stop+final"},
-             .help = "which fine-tuned minus base weights to keep; of LoRA the adapter itself"});
+  table.choice("train.method", "full", {"full", "lora"},
+               "full: every weight; lora: low-rank adapters beside a frozen model (arXiv "
+               "2106.09685), as PEFT computes them");
+  table.real("train.learning_rate", "1e-5", "1", 0, 1, "AdamW, constant (SliCK, appendix E)");
+  table.integer("train.epochs", "50", "epochs", 1, 100000,
+                "the last epoch is CONVERGENCE, the one of best dev accuracy EARLY_STOP");
+  table.choice("store.deltas", "none", {"none", "final", "early_stop+final"},
+               "which fine-tuned minus base weights to keep; of LoRA the adapter itself");
 
-  table.add({.key = "grid.learning_rate",
-             .kind = Kind::real_list,
-             .minimum = 0,
-             .maximum = 1,
-             .help = "axis: replaces train.learning_rate; empty: not swept"});
-  table.add({.key = "grid.batch_size",
-             .kind = Kind::integer_list,
-             .unit = "examples",
-             .minimum = 1,
-             .maximum = 1 << 20,
-             .help = "axis: replaces train.batch_size; empty: not swept"});
-  table.add({.key = "grid.lora_rank",
-             .kind = Kind::integer_list,
-             .unit = "1",
-             .minimum = 0,
-             .maximum = 65536,
-             .help = "axis: replaces train.method and lora.rank; 0: full fine-tuning; empty: not "
-                     "swept"});
-  table.add({.key = "grid.dropout",
-             .kind = Kind::real_list,
-             .minimum = 0,
-             .maximum = 0.95,
-             .help = "axis: replaces train.dropout; empty: not swept"});
+  table.reals("grid.learning_rate", "", "1", 0, 1,
+              "axis: replaces train.learning_rate; empty: not swept");
+  table.integers("grid.batch_size", "", "examples", 1, 1 << 20,
+                 "axis: replaces train.batch_size; empty: not swept");
+  table.integers(
+      "grid.lora_rank", "", "1", 0, 65536,
+      "axis: replaces train.method and lora.rank; 0: full fine-tuning; empty: not swept");
+  table.reals("grid.dropout", "", "1", 0, 0.95, "axis: replaces train.dropout; empty: not swept");
 }
 
 }  // namespace
@@ -83,199 +44,67 @@ void declare_training(OptionTable& table) {
 void SlickStudy::declare(OptionTable& table) const {
   declare_data(table);
   declare_training(table);
-  table.add({.key = "label.estimator",
-             .kind = Kind::choice,
-             .fallback = "exact",
-             .choices = {"exact", "sample"},
-             .help = "exact: probability of a right sample computed, draws binomial; sample: "
-                     "answers really sampled"});
-  table.add({.key = "label.match",
-             .kind = Kind::choice,
-             .fallback = "strict",
-             .choices = {"strict", "squad", "contains"},
-             .help = "when an answer is right (the paper states no normalisation): equal after "
-                     "stripping; equal after SQuAD's normalisation; contains the gold answer"});
-  table.add({.key = "label.exemplar_sets",
-             .kind = Kind::integer,
-             .fallback = "10",
-             .unit = "sets",
-             .minimum = 1,
-             .maximum = 1000,
-             .help = "N_ex few-shot exemplar sets a relation, drawn from its dev split"});
-  table.add({.key = "label.shots",
-             .kind = Kind::integer,
-             .fallback = "4",
-             .unit = "exemplars",
-             .minimum = 0,
-             .maximum = 100,
-             .help = "exemplars a set"});
-  table.add({.key = "label.samples",
-             .kind = Kind::integer,
-             .fallback = "16",
-             .unit = "answers",
-             .minimum = 1,
-             .maximum = 100000,
-             .help = "sampled answers a question and set"});
-  table.add({.key = "label.temperature",
-             .kind = Kind::real,
-             .fallback = "0.5",
-             .unit = "1",
-             .minimum = 1e-3,
-             .maximum = 100,
-             .help = "of the sampled answers"});
-  table.add({.key = "label.top_k",
-             .kind = Kind::integer,
-             .fallback = "40",
-             .unit = "tokens",
-             .minimum = 2,
-             .maximum = 100000,
-             .help = "sampling keeps this many most likely tokens"});
-  table.add({.key = "label.max_new_tokens",
-             .kind = Kind::integer,
-             .fallback = "32",
-             .unit = "tokens",
-             .minimum = 1,
-             .maximum = 4096,
-             .help = "an answer ends at a newline, at EOS, or here"});
-  table.add(
-      {.key = "label.branch_floor",
-       .kind = Kind::real,
-       .fallback = "1e-5",
-       .unit = "1",
-       .minimum = 0,
-       .maximum = 1,
-       .help =
-           "exact: tokenisations of the answer less likely than this are not followed; what was "
-           "left out is stored as `pruned`"});
-  table.add({.key = "label.batch_tokens",
-             .kind = Kind::integer,
-             .fallback = "4096",
-             .unit = "tokens",
-             .minimum = 1,
-             .maximum = 1 << 30,
-             .help = "exact: tokens of one forward pass; more keep a GPU busier"});
-  table.add(
-      {.key = "label.tie_epsilon",
-       .kind = Kind::real,
-       .fallback = "1e-4",
-       .unit = "logits",
-       .minimum = 0,
-       .maximum = 100,
-       .help =
-           "exact: greedy verdicts with two best logits closer than this are decoded for real"});
-  table.add({.key = "label.keep_text",
-             .kind = Kind::flag,
-             .fallback = "false",
-             .help = "sample: every answer runs to its end and is stored"});
-  table.add({.key = "label.text_bytes",
-             .kind = Kind::integer,
-             .fallback = "64",
-             .unit = "bytes",
-             .minimum = 1,
-             .maximum = 65536,
-             .help = "length of a stored answer"});
-  table.add({.key = "label.questions_per_relation",
-             .kind = Kind::integer,
-             .fallback = "0",
-             .unit = "questions",
-             .minimum = 0,
-             .maximum = 1e12,
-             .help = "train questions labelled in each relation; 0: all"});
-  table.add({.key = "label.test_questions_per_relation",
-             .kind = Kind::integer,
-             .fallback = "0",
-             .unit = "questions",
-             .minimum = 0,
-             .maximum = 1e12,
-             .help = "test questions labelled in each relation, ID and OOD; 0: all"});
-  table.add({.key = "label.chunk",
-             .kind = Kind::integer,
-             .fallback = "256",
-             .unit = "questions",
-             .minimum = 1,
-             .maximum = 1e9,
-             .help = "questions of one label stage"});
-  table.add({.key = "label.seed",
-             .kind = Kind::integer,
-             .fallback = "0",
-             .unit = "1",
-             .minimum = 0,
-             .maximum = 1e15,
-             .help = "of the choice of questions, of exemplars and of sampled answers"});
-  table.add({.key = "label.p_true",
-             .kind = Kind::choice,
-             .fallback = "renormalised",
-             .choices = {"off", "raw", "renormalised"},
-             .help = "P(True) of test questions: P('(A)'), or P('(A)') / (P('(A)') + P('(B)')) "
-                     "(the paper does not say which)"});
+  table.choice("label.estimator", "exact", {"exact", "sample"},
+               "exact: probability of a right sample computed, draws binomial; sample: answers "
+               "really sampled");
+  table.choice("label.match", "strict", {"strict", "squad", "contains"},
+               "when an answer is right (the paper states no normalisation): equal after "
+               "stripping; equal after SQuAD's normalisation; contains the gold answer");
+  table.integer("label.exemplar_sets", "10", "sets", 1, 1000,
+                "N_ex few-shot exemplar sets a relation, drawn from its dev split");
+  table.integer("label.shots", "4", "exemplars", 0, 100, "exemplars a set");
+  table.integer("label.samples", "16", "answers", 1, 100000, "sampled answers a question and set");
+  table.real("label.temperature", "0.5", "1", 1e-3, 100, "of the sampled answers");
+  table.integer("label.top_k", "40", "tokens", 2, 100000,
+                "sampling keeps this many most likely tokens");
+  table.integer("label.max_new_tokens", "32", "tokens", 1, 4096,
+                "an answer ends at a newline, at EOS, or here");
+  table.real("label.branch_floor", "1e-5", "1", 0, 1,
+             "exact: tokenisations of the answer less likely than this are not followed; what was "
+             "left out is stored as `pruned`");
+  table.integer("label.batch_tokens", "4096", "tokens", 1, 1 << 30,
+                "exact: tokens of one forward pass; more keep a GPU busier");
+  table.real("label.tie_epsilon", "1e-4", "logits", 0, 100,
+             "exact: greedy verdicts with two best logits closer than this are decoded for real");
+  table.flag("label.keep_text", "false", "sample: every answer runs to its end and is stored");
+  table.integer("label.text_bytes", "64", "bytes", 1, 65536, "length of a stored answer");
+  table.integer("label.questions_per_relation", "0", "questions", 0, 1e12,
+                "train questions labelled in each relation; 0: all");
+  table.integer("label.test_questions_per_relation", "0", "questions", 0, 1e12,
+                "test questions labelled in each relation, ID and OOD; 0: all");
+  table.integer("label.chunk", "256", "questions", 1, 1e9, "questions of one label stage");
+  table.integer("label.seed", "0", "1", 0, 1e15,
+                "of the choice of questions, of exemplars and of sampled answers");
+  table.choice("label.p_true", "renormalised", {"off", "raw", "renormalised"},
+               "P(True) of test questions: P('(A)'), or P('(A)') / (P('(A)') + P('(B)')) (the "
+               "paper does not say which)");
 
-  table.add({.key = "slick.stop_after",
-             .kind = Kind::choice,
-             .fallback = "all",
-             .choices = {"label", "all"},
-             .help = "label: no fine-tuning"});
-  table.add({.key = "slick.train_size",
-             .kind = Kind::integer,
-             .fallback = "0",
-             .unit = "examples",
-             .minimum = 0,
-             .maximum = 1e12,
-             .help = "|D| of every variant, shared out over relations in proportion to what they "
-                     "can give; 0: the largest possible (the paper)"});
-  table.add({.key = "slick.size_rule",
-             .kind = Kind::choice,
-             .fallback = "four_categories",
-             .choices = {"four_categories", "known_unknown"},
-             .help = "what a relation can give: its smallest category (the paper), or the smaller "
-                     "of its Known and Unknown (enough when no single-category variant runs)"});
-  table.add({.key = "slick.dev_questions_per_relation",
-             .kind = Kind::integer,
-             .fallback = "0",
-             .unit = "questions",
-             .minimum = 0,
-             .maximum = 1e12,
-             .help = "dev questions that decide EARLY_STOP; 0: all"});
-  table.add({.key = "slick.answer_end",
-             .kind = Kind::choice,
-             .fallback = "newline",
-             .choices = {"newline", "eos"},
-             .help = "what a fine-tuned answer is taught to end with (the paper does not say)"});
-  table.add({.key = "slick.answer_lead",
-             .kind = Kind::choice,
-             .fallback = "none",
-             .choices = {"none", "space"},
-             .help =
-                 "what stands between the prompt's last newline and the answer (the paper does not "
-                 "say); with space an answer has the tokens that it has inside a sentence"});
-  table.add({.key = "slick.answer_max_tokens",
-             .kind = Kind::integer,
-             .fallback = "32",
-             .unit = "tokens",
-             .minimum = 1,
-             .maximum = 4096,
-             .help = "longest answer of the fine-tuned model when it is evaluated (greedy)"});
-  table.add({.key = "slick.idk_unknown_ratio",
-             .kind = Kind::real,
-             .fallback = "0.5",
-             .unit = "fraction",
-             .minimum = 0,
-             .maximum = 1,
-             .help = "unknown ratio of the idk variant (Table 3)"});
+  table.choice("slick.stop_after", "all", {"label", "all"}, "label: no fine-tuning");
+  table.integer("slick.train_size", "0", "examples", 0, 1e12,
+                "|D| of every variant, shared out over relations in proportion to what they can "
+                "give; 0: the largest possible (the paper)");
+  table.choice("slick.size_rule", "four_categories", {"four_categories", "known_unknown"},
+               "what a relation can give: its smallest category (the paper), or the smaller of its "
+               "Known and Unknown (enough when no single-category variant runs)");
+  table.integer("slick.dev_questions_per_relation", "0", "questions", 0, 1e12,
+                "dev questions that decide EARLY_STOP; 0: all");
+  table.choice("slick.answer_end", "newline", {"newline", "eos"},
+               "what a fine-tuned answer is taught to end with (the paper does not say)");
+  table.choice("slick.answer_lead", "none", {"none", "space"},
+               "what stands between the prompt's last newline and the answer (the paper does not "
+               "say); with space an answer has the tokens that it has inside a sentence");
+  table.integer("slick.answer_max_tokens", "32", "tokens", 1, 4096,
+                "longest answer of the fine-tuned model when it is evaluated (greedy)");
+  table.real("slick.idk_unknown_ratio", "0.5", "fraction", 0, 1,
+             "unknown ratio of the idk variant (Table 3)");
 
-  table.add({.key = "grid.variant",
-             .kind = Kind::text_list,
-             .fallback = "unknown_ratio",
-             .choices = {"unknown_ratio", "known_only", "highly_known", "maybe_known",
-                         "weakly_known", "unknown", "natural", "idk"},
-             .help = "axis: how D is made; unknown_ratio and known_only run once for each "
-                     "grid.unknown_ratio"});
-  table.add({.key = "grid.unknown_ratio",
-             .kind = Kind::real_list,
-             .fallback = "0, 0.1, 0.25, 0.5, 0.75, 0.9, 1",
-             .unit = "fraction",
-             .minimum = 0,
-             .maximum = 1,
-             .help = "axis: share of D that the base model does not know"});
+  table.choices(
+      "grid.variant", "unknown_ratio",
+      {"unknown_ratio", "known_only", "highly_known", "maybe_known", "weakly_known", "unknown",
+       "natural", "idk"},
+      "axis: how D is made; unknown_ratio and known_only run once for each grid.unknown_ratio");
+  table.reals("grid.unknown_ratio", "0, 0.1, 0.25, 0.5, 0.75, 0.9, 1", "fraction", 0, 1,
+              "axis: share of D that the base model does not know");
 }
 
 std::string answer_lead(const Deck& deck) {

@@ -168,7 +168,7 @@ TEST_CASE("numbers that are none are rejected", "[deck]") {
 }
 
 TEST_CASE("what looks like a quote or a comment is pointed out", "[deck]") {
-  CHECK(message_of("[data]\nprompt = \"a\"").find("without quotes") != std::string::npos);
+  CHECK(message_of("[data]\nrelations = \"P17\"").find("without quotes") != std::string::npos);
   CHECK(message_of("[data]\nprompt = a ; note").find("comments start with '#'") !=
         std::string::npos);
   CHECK(message(kMinimal, {"--data.prompt=a#b"}).find("starts a comment") != std::string::npos);
@@ -219,6 +219,28 @@ TEST_CASE("paths take the home folder and environment variables", "[deck]") {
         "$FACTSWEEP_TEST_NONE/a");
 }
 
+TEST_CASE("so does each path of a list", "[deck]") {
+  setenv("FACTSWEEP_TEST_SCRATCH", "/scratch/u", 1);
+  setenv("HOME", "/home/u", 1);
+  unsetenv("FACTSWEEP_TEST_NONE");
+  OptionTable table;
+  table.paths("run.reuse", "", "files");
+  const auto deck = [&](const std::string& value) {
+    return Deck::parse(table, "[run]\nreuse = " + value, "a.ini", {});
+  };
+  CHECK(deck("~/a.h5, $FACTSWEEP_TEST_SCRATCH/b.h5 ,c.h5").path_list("run.reuse") ==
+        std::vector<std::string>{"/home/u/a.h5", "/scratch/u/b.h5", "c.h5"});
+  CHECK(deck("").path_list("run.reuse").empty());
+  const Deck unset = deck("a.h5, $FACTSWEEP_TEST_NONE/b.h5");
+  CHECK(unset.raw("run.reuse") == "a.h5, $FACTSWEEP_TEST_NONE/b.h5");
+  CHECK(unset.science().at("run.reuse") == "a.h5, $FACTSWEEP_TEST_NONE/b.h5");
+  CHECK_THROWS_WITH(unset.path_list("run.reuse"),
+                    "a.ini:2: run.reuse = a.h5, $FACTSWEEP_TEST_NONE/b.h5 uses "
+                    "$FACTSWEEP_TEST_NONE, which is not set in the environment.");
+  CHECK_THROWS_WITH(deck("a.h5, a.h5"), "a.ini:2: run.reuse = a.h5, a.h5 has a.h5 twice.");
+  CHECK_THROWS_AS(unset.text_list("run.reuse"), BugError);
+}
+
 TEST_CASE("the effective deck parses to itself", "[deck]") {
   const Deck deck =
       parse(kMinimal + "[grid]\nunknown_ratio = linear(0, 1, 5)\n[run]\nwall_limit = 5 min\n",
@@ -235,6 +257,17 @@ TEST_CASE("the effective deck parses to itself", "[deck]") {
   CHECK(text.find("[run]") < text.find("[grid]"));
   CHECK(text.find("[grid]") < text.find("[train]"));
   CHECK(text.find("[run]") == text.rfind("[run]"));
+}
+
+TEST_CASE("texts keep the blanks around them between quotation marks", "[deck]") {
+  for (const std::string text : {"ask: ", " {}", "plain", "a \"word\""}) {
+    const Deck deck = parse(kMinimal, {"--data.prompt=\"" + text + "\""});
+    CHECK(deck.text("data.prompt") == text);
+    const Deck again = Deck::parse(sample_table(), deck.effective(), "effective.ini", {});
+    CHECK(again.text("data.prompt") == text);
+    CHECK(again.science() == deck.science());
+  }
+  CHECK(parse(kMinimal, {"--data.prompt=plain"}).text("data.prompt") == "plain");
 }
 
 TEST_CASE("science holds equal text for equal values and no execution keys", "[deck]") {
