@@ -1,6 +1,5 @@
 // factsweep: how does fine-tuning change what a language model knows?
 #include <algorithm>
-#include <cstdlib>
 #include <string>
 
 #include "factsweep/cli/commands.hpp"

@@ -25,25 +25,20 @@ constexpr const char* kUsage =
 Exit codes: 0 done, 1 bug, 2 bad deck or flag, 3 environment, 4 some points failed, 5 stopped with work left.
 )";
 
-int report(const std::exception& error, ExitCode code) {
-  console::end_progress();
-  console::write_error(error.what());
-  return static_cast<int>(code);
-}
-
 }  // namespace
+
+void report(const std::exception& error) {
+  console::end_progress();
+  const bool memory = dynamic_cast<const std::bad_alloc*>(&error) != nullptr;
+  console::write_error(memory ? "out of memory." : error.what());
+}
 
 int guarded(const std::function<ExitCode()>& work) {
   try {
     return static_cast<int>(work());
-  } catch (const InputError& error) {
-    return report(error, ExitCode::input);
-  } catch (const EnvironmentError& error) {
-    return report(error, ExitCode::environment);
-  } catch (const std::bad_alloc&) {
-    return report(EnvironmentError("out of memory."), ExitCode::environment);
   } catch (const std::exception& error) {
-    return report(error, ExitCode::bug);
+    report(error);
+    return static_cast<int>(exit_code(error));
   }
 }
 

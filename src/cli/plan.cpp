@@ -6,6 +6,7 @@
 
 #include "deck_arguments.hpp"
 #include "factsweep/cli/commands.hpp"
+#include "factsweep/core/console.hpp"
 #include "factsweep/core/file.hpp"
 #include "factsweep/model/torch.hpp"
 #include "factsweep/model/weights.hpp"
@@ -43,6 +44,7 @@ ExitCode plan(const Words& words) {
     return ExitCode::done;
   }
   const Plan expanded = task.study->expand(task.deck);
+  for (const std::string& note : expanded.notes) console::info("{}", note);
   const double rate = kEfficiency * measure_matrix_rate(parse_dtype(task.deck.text("model.dtype")));
   fmt::print("{}", describe(expanded, arguments.ranks, rate));
   fmt::print("\nTimes assume {:.0f}% of this machine's matrix-multiply rate on one thread.\n",

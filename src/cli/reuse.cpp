@@ -1,6 +1,9 @@
 #include "reuse.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <sstream>
 
 #include "deck_arguments.hpp"
 #include "factsweep/core/console.hpp"
@@ -25,13 +28,21 @@ Plan plan_of(const EarlierSweep& earlier, const std::string& file) {
   }
 }
 
+/// A variable in run.reuse may be set on rank 0 alone.
+std::vector<std::string> earlier_files(const Communicator& world, const Deck& deck) {
+  std::istringstream lines(from_root(
+      world, [&] { return fmt::format("{}", fmt::join(deck.path_list("run.reuse"), "\n")); }));
+  std::vector<std::string> files;
+  for (std::string line; std::getline(lines, line);) files.push_back(line);
+  return files;
+}
+
 }  // namespace
 
 void reuse_finished_stages(const Communicator& world, const Deck& deck, const Plan& plan,
-                           const RunDescription& run) {
-  const std::vector<std::string> files = deck.text_list("run.reuse");
+                           const std::filesystem::path& output, const RunDescription& run) {
+  const std::vector<std::string> files = earlier_files(world, deck);
   if (files.empty()) return;
-  const std::string output = deck.text("run.output");
   Store store(world, output, plan, run);
   for (const std::string& file : files) {
     std::size_t taken = 0;

@@ -9,6 +9,7 @@
 #include "deck_arguments.hpp"
 #include "device_report.hpp"
 #include "factsweep/cli/commands.hpp"
+#include "factsweep/cli/guard.hpp"
 #include "factsweep/core/console.hpp"
 #include "factsweep/core/file.hpp"
 #include "factsweep/studies/common_options.hpp"
@@ -36,10 +37,8 @@ RunDescription describe_run(const Deck& deck, const Words& words, int ranks) {
 
 ExitCode run_deck(const Communicator& world, const Words& words) {
   const DeckArguments arguments = DeckArguments::parse(words, /*for_plan=*/false);
-  std::string text;
-  on_root(world, [&] { text = read_file(arguments.path); });
-  world.broadcast(text, 0);
-  const Task task = read_task(arguments, text);
+  const Task task =
+      read_task(arguments, from_root(world, [&] { return read_file(arguments.path); }));
   const Deck& deck = task.deck;
   if (arguments.print_deck) {
     if (world.rank() == 0) fmt::print("{}", deck.effective());
@@ -50,11 +49,13 @@ ExitCode run_deck(const Communicator& world, const Words& words) {
 
   Plan plan;
   on_all(world, [&] { plan = task.study->expand(deck); });
+  for (const std::string& note : plan.notes) console::info("{}", note);
   const torch::Device device = report_device(world, deck);
   console::info("{}: {} points, {} stages, {} ranks on {}", arguments.path, plan.points.size(),
                 plan.stages.size(), world.size(), device.str());
 
-  const std::filesystem::path output = deck.text("run.output");
+  // a variable in it may be set on rank 0 alone
+  const std::filesystem::path output = from_root(world, [&] { return deck.text("run.output"); });
   const std::filesystem::path checkpoints = output.string() + ".checkpoints";
   // checkpoints of a results file that is gone would leave holes in a new one
   on_root(world, [&] {
@@ -63,7 +64,7 @@ ExitCode run_deck(const Communicator& world, const Words& words) {
       std::filesystem::remove_all(checkpoints, no_matter);
   });
   const RunDescription description = describe_run(deck, words, world.size());
-  reuse_finished_stages(world, deck, plan, description);
+  reuse_finished_stages(world, deck, plan, output, description);
   Store store(world, output, plan, description);
   on_all(world, [&] { task.study->prepare(deck, device); });
 
@@ -86,21 +87,28 @@ ExitCode run_deck(const Communicator& world, const Words& words) {
   return result.exit_code();
 }
 
+/// An error that every rank has met is one message and an orderly end. Where one rank alone has met
+/// it the others wait for that rank in some collective, for ever: it ends them.
+ExitCode end_job(const Communicator& farewell, const std::exception& error) {
+  constexpr double kPatience = 10;  // seconds between the first rank's end and the last one's
+  const ExitCode code = exit_code(error);
+  const bool together = farewell.all_arrive(kPatience);
+  if (!together || farewell.rank() == 0) report(error);
+  if (!together) MPI_Abort(MPI_COMM_WORLD, static_cast<int>(code));
+  return code;
+}
+
 }  // namespace
 
 ExitCode run(int& argc, char**& argv, const Words& words) {
   const MpiEnvironment mpi(argc, argv);
   const Communicator world = Communicator::world();
   console::set_rank(world.rank(), world.size());
+  const Communicator farewell = world.duplicate();
   try {
     return run_deck(world, words);
-  } catch (const InputError& error) {
-    // raised on every rank alike: one message, and an orderly end
-    if (world.rank() == 0) console::write_error(error.what());
-    return ExitCode::input;
-  } catch (const EnvironmentError& error) {
-    if (world.rank() == 0) console::write_error(error.what());
-    return ExitCode::environment;
+  } catch (const std::exception& error) {
+    return end_job(farewell, error);
   }
 }
 

@@ -200,12 +200,21 @@ void Communicator::broadcast(std::string& text, int root) const {
   broadcast_bytes(comm_, text.data(), text.size(), root);
 }
 
-bool Communicator::all_agree(bool mine) const {
-  return all_reduce(comm_, mine ? 1 : 0, MPI_INT, MPI_LAND) != 0;
-}
-
 std::int64_t Communicator::sum(std::int64_t mine) const {
   return all_reduce(comm_, mine, MPI_INT64_T, MPI_SUM);
+}
+
+bool Communicator::all_arrive(double seconds) const {
+  using Clock = std::chrono::steady_clock;
+  const auto end = Clock::now() + std::chrono::duration<double>(seconds);
+  MPI_Request request = MPI_REQUEST_NULL;
+  check(MPI_Ibarrier(comm_, &request), "wait for all ranks");
+  Pause pause;
+  for (int all = 0;; pause.take()) {
+    check(MPI_Test(&request, &all, MPI_STATUS_IGNORE), "wait for all ranks");
+    if (all != 0) return true;
+    if (Clock::now() > end) return false;
+  }
 }
 
 void Communicator::send(std::span<const std::byte> message, int to, int tag) const {
@@ -275,6 +284,13 @@ void on_root(const Communicator& comm, const std::function<void()>& work) {
   on_all(comm, [&] {
     if (root) work();
   });
+}
+
+std::string from_root(const Communicator& comm, const std::function<std::string()>& read) {
+  std::string text;
+  on_root(comm, [&] { text = read(); });
+  comm.broadcast(text, 0);
+  return text;
 }
 
 }  // namespace factsweep

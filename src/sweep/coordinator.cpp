@@ -23,13 +23,8 @@ Coordinator::Coordinator(const Communicator& comm, const Plan& plan, const std::
       scheduler_(plan, done),
       artifacts_(std::move(artifacts)),
       wall_limit_s_(wall_limit_s),
-      started_(seconds_since_start()) {
-  for (std::size_t i = 0; i < plan.stages.size(); ++i) {
-    cost_total_ += plan.stages[i].cost_flop;
-    if (done[i]) cost_before_ += plan.stages[i].cost_flop;
-  }
-  cost_done_ = cost_before_;
-}
+      started_(seconds_since_start()),
+      progress_(plan, done) {}
 
 bool Coordinator::must_stop() const {
   return stop_signalled() || (wall_limit_s_ > 0 && seconds_since_start() > wall_limit_s_);
@@ -65,8 +60,9 @@ void Coordinator::answer(const Message& message, int rank) {
   switch (static_cast<Request>(message.kind)) {
     case Request::work:
       return give_work(rank);
-    case Request::tokens:
+    case Request::progress:
       tokens_ += message.tokens;
+      progress_.running(stage, message.begun, message.fraction);
       return;
     case Request::fetch: {
       Message reply{.kind = static_cast<std::uint8_t>(Reply::artifact),
@@ -77,11 +73,12 @@ void Coordinator::answer(const Message& message, int rank) {
     }
     case Request::finished:
       artifacts_[stage] = message.outputs;
-      cost_done_ += plan_.stages[stage].cost_flop;
+      progress_.finished(stage);
       scheduler_.complete(stage);
       return wake_idle();
     case Request::failed:
       console::warn("{} failed: {}", plan_.stages[stage].title, message.text);
+      progress_.failed(stage);
       result_.user_error = result_.user_error || message.user_error;
       for (const std::size_t dependant : scheduler_.fail(stage)) blocked_.insert(dependant);
       return wake_idle();
@@ -118,15 +115,13 @@ void Coordinator::wake_idle() {
 void Coordinator::show_progress() {
   const Scheduler::Counts counts = scheduler_.counts();
   const double elapsed = seconds_since_start() - started_;
-  const double share = cost_total_ > 0 ? cost_done_ / cost_total_ : 1;
-  const double here = cost_done_ - cost_before_;
-  const std::string eta =
-      here > 0 ? console::duration(elapsed * (cost_total_ - cost_done_) / here) : "unknown";
+  const std::optional<double> left = progress_.seconds_left(elapsed);
   console::progress(fmt::format(
       "{} of {} stages done, {} running, {} failed; {:.0f}% of the work, {:.0f} tokens/s, {} so "
       "far, {} to go",
-      counts.done, plan_.stages.size(), counts.running, counts.failed, 100 * share,
-      static_cast<double>(tokens_) / std::max(elapsed, 1e-3), console::duration(elapsed), eta));
+      counts.done, plan_.stages.size(), counts.running, counts.failed, 100 * progress_.share(),
+      static_cast<double>(tokens_) / std::max(elapsed, 1e-3), console::duration(elapsed),
+      left ? console::duration(*left) : "unknown"));
 }
 
 }  // namespace factsweep

@@ -7,6 +7,7 @@
 
 #include "factsweep/mpi/communicator.hpp"
 #include "factsweep/plan/scheduler.hpp"
+#include "factsweep/sweep/progress.hpp"
 #include "factsweep/sweep/protocol.hpp"
 #include "factsweep/sweep/sweep.hpp"
 
@@ -39,7 +40,7 @@ class Coordinator {
   std::set<std::size_t> blocked_;
   int ended_ = 0;
   SweepResult result_;
-  double cost_total_ = 0, cost_done_ = 0, cost_before_ = 0;
+  Progress progress_;
   std::int64_t tokens_ = 0;
 };
 

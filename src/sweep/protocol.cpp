@@ -57,6 +57,8 @@ std::vector<std::byte> Message::pack() const {
   out.value(kind);
   out.value(stage);
   out.value(tokens);
+  out.value(begun);
+  out.value(fraction);
   out.value(user_error);
   out.block(text.data(), text.size());
   out.value(static_cast<std::uint64_t>(outputs.size()));
@@ -75,6 +77,8 @@ Message Message::unpack(const std::vector<std::byte>& bytes) {
   message.kind = in.value<std::uint8_t>();
   message.stage = in.value<std::int64_t>();
   message.tokens = in.value<std::int64_t>();
+  message.begun = in.value<double>();
+  message.fraction = in.value<double>();
   message.user_error = in.value<bool>();
   message.text = in.text();
   message.outputs.resize(in.value<std::uint64_t>());

@@ -56,7 +56,7 @@ SweepResult run_sweep(const Communicator& world, Study& study, const Plan& plan,
       } catch (const std::exception& error) {
         // without a coordinator every rank would wait for ever
         console::write_error(error.what());
-        MPI_Abort(MPI_COMM_WORLD, static_cast<int>(ExitCode::bug));
+        MPI_Abort(MPI_COMM_WORLD, static_cast<int>(exit_code(error)));
       }
     });
   }
@@ -64,13 +64,13 @@ SweepResult run_sweep(const Communicator& world, Study& study, const Plan& plan,
     Worker(comm, study, plan, store, settings).work();
   } catch (const std::exception& error) {
     console::write_error(error.what());
-    const bool environment = dynamic_cast<const EnvironmentError*>(&error) != nullptr;
-    MPI_Abort(MPI_COMM_WORLD,
-              static_cast<int>(environment ? ExitCode::environment : ExitCode::bug));
+    MPI_Abort(MPI_COMM_WORLD, static_cast<int>(exit_code(error)));
   }
   if (thread.joinable()) thread.join();
-  for (const std::size_t stage : blocked)
-    store.set_record(stage, {Status::blocked, 0, -1, "a stage that it needs failed"});
+  on_root(comm, [&] {
+    for (const std::size_t stage : blocked)
+      store.set_record(stage, {Status::blocked, 0, -1, "a stage that it needs failed"});
+  });
 
   std::string counts;
   if (comm.rank() == 0) {

@@ -11,7 +11,7 @@
 namespace factsweep {
 namespace {
 
-constexpr double kReportSeconds = 0.5;  // how often tokens are told to the coordinator
+constexpr double kReportSeconds = 0.5;  // how often progress is told to the coordinator
 
 std::uint8_t code(Request request) {
   return static_cast<std::uint8_t>(request);
@@ -53,6 +53,7 @@ void Worker::work() {
 void Worker::run(std::size_t stage) {
   stage_ = stage;
   shared_.clear();
+  begun_.reset();
   const double start = seconds_since_start();
   StageRecord record{Status::running, 0, comm_.rank(), ""};
   Message report{.kind = code(Request::failed), .stage = static_cast<std::int64_t>(stage)};
@@ -107,12 +108,17 @@ void Worker::emit(std::string_view name, const Array& array) {
   if (output.shared) shared_.push_back({std::string(name), array});
 }
 
-void Worker::step(double, std::int64_t tokens) {
+void Worker::step(double fraction, std::int64_t tokens) {
   tokens_ += tokens;
+  if (!begun_) begun_ = fraction;
   if (seconds_since_start() - last_report_ > kReportSeconds) {
     last_report_ = seconds_since_start();
-    comm_.send(Message{.kind = code(Request::tokens), .tokens = std::exchange(tokens_, 0)}.pack(),
-               0, kRequestTag);
+    const Message report{.kind = code(Request::progress),
+                         .stage = static_cast<std::int64_t>(stage_),
+                         .tokens = std::exchange(tokens_, 0),
+                         .begun = *begun_,
+                         .fraction = fraction};
+    comm_.send(report.pack(), 0, kRequestTag);
   }
   const bool late = settings_.wall_limit_s > 0 && seconds_since_start() > settings_.wall_limit_s;
   if (stop_signalled() || late) throw StopRequested();

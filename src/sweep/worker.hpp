@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 
 #include "factsweep/sweep/protocol.hpp"
 #include "factsweep/sweep/sweep.hpp"
@@ -34,6 +35,7 @@ class Worker : public Workbench {
   std::vector<SharedOutput> shared_;                          // what it has emitted for others
   std::map<std::size_t, std::vector<SharedOutput>> fetched_;  // of other stages
   Array read_;                                                // the last large input
+  std::optional<double> begun_;                               // share done at its first step
   std::int64_t tokens_ = 0;
   double last_report_ = 0;
 };

@@ -1,7 +1,6 @@
-// The commands of the program, one function each. They return the exit code or throw (errors.hpp).
+// The commands of the program, one function each. They return the exit code or throw (error.hpp).
 #pragma once
 
-#include <span>
 #include <string>
 #include <vector>
 

@@ -3,6 +3,7 @@
 // rule, what to do.
 #pragma once
 
+#include <exception>
 #include <source_location>
 #include <stdexcept>
 #include <string>
@@ -33,6 +34,10 @@ struct EnvironmentError : std::runtime_error {
 struct BugError : std::logic_error {
   using std::logic_error::logic_error;
 };
+
+/// What a program ends with that cannot go on after `error`: memory that is not there is the
+/// machine's fault, an exception of no family of ours a bug.
+ExitCode exit_code(const std::exception& error);
 
 /// Throws BugError with file, line and `what` unless `condition` holds.
 void require(bool condition, std::string_view what,

@@ -28,8 +28,9 @@ class Communicator {
 
   void barrier() const;                               // collective
   void broadcast(std::string& text, int root) const;  // collective
-  bool all_agree(bool mine) const;                    // collective: logical and
   std::int64_t sum(std::int64_t mine) const;          // collective
+  /// Has every rank come here, within `seconds` of this one? Of no use any more where one has not.
+  bool all_arrive(double seconds) const;
 
   /// Any length. One thread at a time may send to, or receive from, one rank on one tag.
   void send(std::span<const std::byte> message, int to, int tag) const;
@@ -65,5 +66,9 @@ void on_all(const Communicator& comm, const std::function<void()>& work);
 /// message. Collective. Use it for whatever one rank must do first (read a file, create a folder)
 /// so that nobody waits for the dead.
 void on_root(const Communicator& comm, const std::function<void()>& work);
+
+/// What rank 0 read, on every rank; errors as on_root's. Collective. For whatever may differ
+/// between ranks, such as a file or an environment variable.
+std::string from_root(const Communicator& comm, const std::function<std::string()>& read);
 
 }  // namespace factsweep

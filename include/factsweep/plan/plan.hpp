@@ -18,6 +18,8 @@ enum class File { results, weights };  // NAME.h5, NAME.weights.h5
 
 /// Beside the deltas of a stage that trained a LoRA adapter: the text of its adapter_config.json.
 inline constexpr const char* kAdapterConfig = "adapter_config";
+inline constexpr const char* kMixtureConfig =
+    "mixture_config";  // likewise, of a mixture of experts
 
 /// One dataset of the store, created whole before any work starts.
 struct DatasetSpec {
@@ -90,7 +92,8 @@ struct Plan {
   std::vector<Stage> stages;  // topologically sorted
   std::vector<DatasetSpec>
       datasets;  // the study's own; the store adds /points/<axis>, /points/status.. and /stages
-  double model_bytes = 0;  // weights of one model copy, for the memory column of `plan`
+  std::vector<std::string> notes;  // what the reader of the deck should know, as records left out
+  double model_bytes = 0;          // weights of one model copy, for the memory column of `plan`
 
   /// Index of the stage (kind, configuration, upstream); appended when new, shared when it exists.
   /// The caller adds the places of a shared stage's outputs itself.

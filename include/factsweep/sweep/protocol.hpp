@@ -16,7 +16,7 @@ enum class Request : std::uint8_t {
   failed,    // `stage` failed
   stopped,   // `stage` was interrupted by a stop; it stays to be done
   fetch,     // send me the shared outputs of `stage`
-  tokens,    // progress: `tokens` more were processed
+  progress,  // of the running `stage`: how far it is, and `tokens` more were processed
 };
 
 enum class Reply : std::uint8_t { run, end, artifact };
@@ -31,8 +31,9 @@ struct Message {
   std::uint8_t kind = 0;  // Request or Reply
   std::int64_t stage = -1;
   std::int64_t tokens = 0;
-  bool user_error = false;  // failed: by an InputError
-  std::string text;         // reason of a failure
+  double begun = 0, fraction = 0;  // progress: share of the stage done, when it began and now
+  bool user_error = false;         // failed: by an InputError
+  std::string text;                // reason of a failure
   std::vector<SharedOutput> outputs;
 
   std::vector<std::byte> pack() const;

@@ -11,7 +11,6 @@
 #include "costs.hpp"
 #include "datasets.hpp"
 #include "editors.hpp"
-#include "factsweep/core/console.hpp"
 #include "factsweep/core/file.hpp"
 #include "factsweep/core/random.hpp"
 #include "factsweep/studies/common_options.hpp"
@@ -29,6 +28,16 @@ std::string fingerprint(const std::vector<TaskSet>& tasks) {
                          hash_text(example.input), hash_text(example.answer)});
   }
   return hex(hash);
+}
+
+/// Records that are not used, or not for everything.
+std::vector<std::string> notes(const std::vector<EditCorpus>& corpora) {
+  std::vector<std::string> lines;
+  for (const EditCorpus& corpus : corpora) {
+    for (const auto& [reason, count] : corpus.left_out)
+      lines.push_back(fmt::format("{}: {} records: {}", corpus.path.string(), count, reason));
+  }
+  return lines;
 }
 
 struct Builder {
@@ -327,10 +336,6 @@ Plan FLearningStudy::expand(const Deck& deck) {
   check_keys(deck);
   corpora_ = EditCorpus::read(deck);
   abilities_ = read_abilities(deck);
-  for (const EditCorpus& corpus : corpora_) {
-    for (const auto& [reason, count] : corpus.left_out)
-      console::info("{}: {} records: {}", corpus.path.string(), count, reason);
-  }
   const std::vector<GridPoint> points = grid_points(deck, corpora_);
   Builder builder{.deck = deck,
                   .corpora = corpora_,
@@ -349,6 +354,7 @@ Plan FLearningStudy::expand(const Deck& deck) {
   builder.epochs = static_cast<std::uint64_t>(deck.integer("learn.epochs"));
   Plan& plan = builder.plan;
   plan.study = name();
+  plan.notes = notes(corpora_);
   plan.axes = axes();
   plan.datasets = record_datasets(corpora_);
   for (DatasetSpec& spec :

@@ -47,8 +47,6 @@ TEST_CASE("collectives agree on every rank", "[mpi]") {
   const Communicator world = Communicator::world();
   const int size = world.size();
   CHECK(world.sum(world.rank() + 1) == static_cast<std::int64_t>(size) * (size + 1) / 2);
-  CHECK(world.all_agree(true));
-  CHECK_FALSE(world.all_agree(world.rank() != size - 1));
   std::string text =
       world.rank() == size - 1 ? std::string("a\0b", 3) : std::string("something longer");
   world.broadcast(text, size - 1);
@@ -136,6 +134,26 @@ TEST_CASE("a failure on one rank is the same error on all", "[mpi]") {
   int ran = 0;
   on_root(world, [&] { ++ran; });
   CHECK(world.sum(ran) == 1);
+}
+
+TEST_CASE("what rank 0 reads is what every rank has", "[mpi]") {
+  const Communicator world = Communicator::world();
+  CHECK(from_root(world, [&] { return "rank " + std::to_string(world.rank()); }) == "rank 0");
+  CHECK(message_of<InputError>([&] {
+          from_root(world, []() -> std::string { throw InputError("a.ini: no such file"); });
+        }) == "a.ini: no such file");
+}
+
+TEST_CASE("a rank that stays away is noticed", "[mpi]") {
+  const Communicator world = Communicator::world();
+  CHECK(world.all_arrive(60));
+  if (world.size() == 1) return;
+  const Communicator apart = world.duplicate();
+  const bool late = world.rank() == 0;
+  if (!late) CHECK_FALSE(apart.all_arrive(0.2));
+  world.barrier();
+  if (late) CHECK(apart.all_arrive(60));  // the others have been there
+  world.barrier();
 }
 
 TEST_CASE("a wrong call is an EnvironmentError, not an abort", "[mpi]") {
