@@ -20,9 +20,16 @@ pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
 pkg_check_modules(ICU REQUIRED IMPORTED_TARGET icu-uc)
 pkg_check_modules(SENTENCEPIECE REQUIRED IMPORTED_TARGET sentencepiece)
 
-if(NOT Torch_DIR AND NOT CMAKE_PREFIX_PATH MATCHES "torch")
+if(NOT "${Torch_DIR};${CMAKE_PREFIX_PATH};$ENV{Torch_DIR};$ENV{CMAKE_PREFIX_PATH}" MATCHES "torch")
   execute_process(COMMAND python3 -c "import torch; print(torch.utils.cmake_prefix_path)"
                   OUTPUT_VARIABLE torch_prefix OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
   list(APPEND CMAKE_PREFIX_PATH "${torch_prefix}")
 endif()
-find_package(Torch REQUIRED)
+find_path(torch_config TorchConfig.cmake NO_DEFAULT_PATH NO_CACHE PATH_SUFFIXES Torch share/cmake/Torch
+          PATHS ${Torch_DIR} ${CMAKE_PREFIX_PATH} ENV Torch_DIR ENV CMAKE_PREFIX_PATH)
+get_filename_component(torch_root "${torch_config}/../../.." ABSOLUTE)
+if(EXISTS "${torch_root}/lib/libtorch_cuda.so")
+  include(CudaTorch)
+else()
+  find_package(Torch REQUIRED)
+endif()

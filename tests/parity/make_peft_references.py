@@ -18,7 +18,7 @@ import tempfile
 import warnings
 
 import torch
-from families import FAMILIES, build, class_of
+from families import FAMILIES, class_of
 from peft import LoraConfig, PeftModel, get_peft_model
 from peft.utils import get_peft_model_state_dict
 from safetensors.torch import load_file, save_file
