@@ -16,7 +16,6 @@ namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 using torch::Tensor;
 
-constexpr const char* kConfigFile = "moe.json";
 constexpr const char* kTensorFile = "moe.safetensors";
 constexpr const char* kType = "factsweep mixture of LoRA experts";
 constexpr const char *kLearned = "learned", *kArrow = "arrow";
@@ -83,13 +82,13 @@ void fill(const NamedTensors& places, const NamedTensors& tensors, const std::st
     const auto found = left.extract(name);
     if (found.empty()) {
       throw InputError(fmt::format("{}: the tensor '{}' is missing, which {} asks for.", where,
-                                   name, kConfigFile));
+                                   name, kMixtureFile));
     }
     const Tensor& tensor = found.mapped();
     if (tensor.sizes() != place.sizes() || !tensor.is_floating_point()) {
       throw InputError(fmt::format(
           "{}: the tensor '{}' is [{}], {} and this base model need [{}] of real numbers.", where,
-          name, fmt::join(tensor.sizes(), ", "), kConfigFile, fmt::join(place.sizes(), ", ")));
+          name, fmt::join(tensor.sizes(), ", "), kMixtureFile, fmt::join(place.sizes(), ", ")));
     }
     place.copy_(tensor);
   }
@@ -97,7 +96,7 @@ void fill(const NamedTensors& places, const NamedTensors& tensors, const std::st
     throw InputError(
         fmt::format("{}: the tensor '{}' belongs to no module of {} ({} such "
                     "tensors).",
-                    where, left.begin()->first, kConfigFile, left.size()));
+                    where, left.begin()->first, kMixtureFile, left.size()));
   }
 }
 
@@ -133,7 +132,7 @@ MoeAdapter MoeAdapter::of(const std::string& config_json, const NamedTensors& te
 }
 
 MoeAdapter MoeAdapter::load(const fs::path& directory, const Weights& base) {
-  const fs::path config = directory / kConfigFile, file = directory / kTensorFile;
+  const fs::path config = directory / kMixtureFile, file = directory / kTensorFile;
   const std::string text = read_file(config);
   const SafetensorsReader reader(file);
   NamedTensors tensors;
@@ -142,14 +141,24 @@ MoeAdapter MoeAdapter::load(const fs::path& directory, const Weights& base) {
 }
 
 void MoeAdapter::save(const fs::path& directory) const {
+  write_mixture(directory, json(), named());
+}
+
+bool is_mixture(const fs::path& directory) {
+  std::error_code ignored;
+  return fs::exists(directory / kMixtureFile, ignored);
+}
+
+void write_mixture(const fs::path& directory, const std::string& json,
+                   const NamedTensors& tensors) {
   std::error_code failed;
   fs::create_directories(directory, failed);
   if (failed) {
     throw EnvironmentError(
         fmt::format("{}: cannot create the folder: {}.", directory.string(), failed.message()));
   }
-  write_file(directory / kConfigFile, json());
-  write_safetensors(directory / kTensorFile, named(), {});
+  write_file(directory / kMixtureFile, json);
+  write_safetensors(directory / kTensorFile, tensors, {});
 }
 
 }  // namespace factsweep

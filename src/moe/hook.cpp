@@ -38,7 +38,9 @@ class MoeHook : public LinearHook {
     if (found == slots_.end()) return y;
     const auto& [slot, first_module] = found->second;
     const Tensor gates_NG = gates(slot, first_module, x) * slot.gate_scales;
-    const Tensor weights_NR = gates_NG.to(x.scalar_type()).index_select(1, slot.gate_of_rank);
+    // a product with zeros and ones copies gates exactly; the gradient of index_select would add
+    // them up in no fixed order on a GPU
+    const Tensor weights_NR = gates_NG.to(x.scalar_type()).mm(slot.spread);
     const Tensor h_NR = products(slot, x) * weights_NR;
     std::vector<LowRankTerm> terms;
     for (const MoePart& part : slot.parts) {
@@ -64,12 +66,12 @@ class MoeHook : public LinearHook {
         .view({-1, parts * experts_});
   }
 
-  /// How many rows chose each expert, [P, X].
+  /// How many rows chose each expert, int64 [P, X]. Nothing here waits for a GPU, as bincount
+  /// would.
   Tensor picks(const Tensor& chosen_NPk) const {
-    const std::int64_t parts = chosen_NPk.size(1);
-    const Tensor offsets = torch::arange(parts, chosen_NPk.options()).view({parts, 1}) * experts_;
-    return torch::bincount((chosen_NPk + offsets).flatten(), {}, parts * experts_)
-        .view({parts, experts_});
+    return torch::zeros({chosen_NPk.size(0), chosen_NPk.size(1), experts_}, chosen_NPk.options())
+        .scatter_(-1, chosen_NPk, 1)
+        .sum(0);
   }
 
   void count(const Tensor& chosen_NPk, std::int64_t first_module) const {

@@ -27,7 +27,8 @@ void complete(MoeSlot& slot, std::int64_t inputs, const torch::TensorOptions& op
   slot.A = torch::zeros({static_cast<std::int64_t>(gate_of_rank.size()), inputs}, options);
   slot.router = torch::zeros({static_cast<std::int64_t>(scales.size()), inputs},
                              options.dtype(torch::kFloat32));
-  slot.gate_of_rank = torch::tensor(gate_of_rank).to(options.device());
+  slot.spread =
+      torch::one_hot(torch::tensor(gate_of_rank), slot.router.size(0)).t().contiguous().to(options);
   slot.gate_scales = torch::tensor(scales).to(options.device());
 }
 
@@ -39,6 +40,21 @@ std::string router_tensor(const std::string& module) {
 
 std::string expert_tensor(const std::string& module, std::size_t expert, char factor) {
   return fmt::format("{}.experts.{}.lora_{}.weight", module, expert, factor);
+}
+
+std::vector<std::pair<std::string, std::vector<std::int64_t>>> mixture_shapes(
+    std::span<const std::pair<std::string, std::vector<std::int64_t>>> adapter,
+    std::int64_t experts) {
+  static constexpr std::string_view kRoot = "base_model.model.", kEnd = ".lora_A.weight";
+  std::vector<std::pair<std::string, std::vector<std::int64_t>>> shapes;
+  for (const auto& [name, shape] : adapter) {
+    const bool is_A = name.ends_with(kEnd);
+    const std::string module = name.substr(kRoot.size(), name.size() - kRoot.size() - kEnd.size());
+    if (is_A) shapes.emplace_back(router_tensor(module), std::vector{experts, shape.at(1)});
+    for (std::size_t i = 0; i < static_cast<std::size_t>(experts); ++i)
+      shapes.emplace_back(expert_tensor(module, i, is_A ? 'A' : 'B'), shape);
+  }
+  return shapes;
 }
 
 std::vector<MoeSlot> expert_slots(const std::vector<ExpertModule>& modules, const Weights& base,

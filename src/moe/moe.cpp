@@ -186,6 +186,7 @@ MoeAdapter MoeAdapter::clone(torch::Dtype dtype, bool requires_grad) const {
   MoeAdapter copy = *this;
   for (MoeSlot& slot : copy.slots_) {
     slot.A = like(slot.A, dtype, requires_grad);
+    slot.spread = like(slot.spread, dtype, false);
     slot.router = like(slot.router, torch::kFloat32, requires_grad);
     for (MoePart& part : slot.parts) part.B = like(part.B, dtype, requires_grad);
   }

@@ -26,13 +26,22 @@ bool is_letter(char c) {
   return std::isalpha(static_cast<unsigned char>(c)) != 0;
 }
 
+/// The first digit of the number that GSM8K's "####" marks; npos: none. A heading that begins with
+/// the same signs ("#### Step 1") marks nothing.
+std::size_t marked_digit(std::string_view text) {
+  for (std::size_t mark = text.find(kMarkedNumber); mark != std::string_view::npos;
+       mark = text.find(kMarkedNumber, mark + 1)) {
+    const std::size_t next = text.find_first_not_of(" \t\r\n$-", mark + kMarkedNumber.size());
+    if (next != std::string_view::npos && is_digit(text[next])) return next;
+  }
+  return std::string_view::npos;
+}
+
 /// Where the text that last_number() reads ends for good; npos: it may go on.
 std::size_t number_end(std::string_view text) {
-  std::size_t end = text.find(kNextQuestion);
-  const std::size_t mark = text.find(kMarkedNumber);
-  if (mark >= end || mark == std::string_view::npos) return end;
-  const std::size_t digit = text.find_first_of("0123456789", mark);
-  return std::min(end, digit < end ? text.find('\n', digit) : std::string_view::npos);
+  const std::size_t end = text.find(kNextQuestion);
+  const std::size_t digit = marked_digit(text.substr(0, end));
+  return digit == std::string_view::npos ? end : std::min(end, text.find('\n', digit));
 }
 
 /// The part of a text that stays once its answer is certain, and whether it is.
@@ -103,11 +112,46 @@ const std::regex& opening_letter() {
   static const std::regex pattern(R"(^\s*[\(\[\*"']*([A-Z])[\)\]\*"'.:,;\n])");
   return pattern;
 }
+/// `subject`, how it goes on, and the letter that it names.
+std::regex named_letter(const std::string& subject, const std::string& verb) {
+  return std::regex(subject + verb +
+                    R"(\s*(?:[Oo]ption|[Cc]hoice)?\s*[\(\[\*"']*([A-Z])(?![A-Za-z0-9]))");
+}
+const char* const kIs = R"((?:(?: is| would be)\s*:?|\s*:))";
+
 const std::regex& stated_letter() {
-  static const std::regex pattern(
-      R"((?:[Aa]nswer|[Oo]ption|[Cc]hoice)(?: to (?:the|this) question)?(?: is| would be)?\s*:?\s*)"
-      R"((?:[Oo]ption|[Cc]hoice)?\s*[\(\[\*"']*([A-Z])(?![A-Za-z0-9]))");
+  static const std::regex pattern = named_letter("[Aa]nswer(?: to (?:the|this) question)?", kIs);
   return pattern;
+}
+
+struct PlacedName {
+  std::size_t name = 0;   // its index; the number of names: none is there
+  bool may_grow = false;  // what follows the text may make it another one
+};
+
+std::string lower_case(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text;
+}
+
+/// The longest name at the first place that has one.
+PlacedName place_name(std::string_view text, const std::vector<std::string>& names) {
+  const std::string lower = lower_case(std::string(text));
+  PlacedName found{.name = names.size()};
+  for (std::size_t i = 0; i < lower.size() && found.name == names.size(); ++i) {
+    if (i > 0 && is_letter(lower[i - 1])) continue;
+    const std::string_view rest = std::string_view(lower).substr(i);
+    std::size_t longest = 0;
+    for (std::size_t n = 0; n < names.size(); ++n) {
+      const std::string name = lower_case(names[n]);
+      found.may_grow = found.may_grow || (name.size() > rest.size() && name.starts_with(rest));
+      if (name.size() <= longest || !rest.starts_with(name)) continue;
+      longest = name.size();
+      found.name = n;
+    }
+  }
+  return found;
 }
 
 }  // namespace
@@ -145,11 +189,14 @@ std::string last_number(std::string_view text) {
 }
 
 std::string first_option_letter(std::string_view text, std::size_t options) {
+  // "option A" alone may be the one that a text rejects: what it ends in comes first
+  static const std::regex chosen = named_letter("(?:[Oo]ption|[Cc]hoice)", kIs);
+  static const std::regex mentioned = named_letter("(?:[Aa]nswer|[Oo]ption|[Cc]hoice)", "");
   static const std::regex closing(R"((?:^|[\s:,\(\*])([A-Z])[\)\*.,]*\s*$)");
   static const std::regex alone(R"((?:^|[\s\(\*])([A-Z])(?=$|[\s.,:;\)\*]))");
   static const std::regex before_colon(R"(([A-Z]):)"), anywhere(R"(([A-Z]))");
-  for (const std::regex* pattern :
-       {&opening_letter(), &stated_letter(), &closing, &alone, &before_colon, &anywhere}) {
+  for (const std::regex* pattern : {&opening_letter(), &stated_letter(), &chosen, &closing,
+                                    &mentioned, &alone, &before_colon, &anywhere}) {
     if (const Found found = find_letter(text, *pattern, options); found.letter != 0)
       return std::string(1, found.letter);
   }
@@ -157,16 +204,8 @@ std::string first_option_letter(std::string_view text, std::size_t options) {
 }
 
 std::string first_name(std::string_view text, const std::vector<std::string>& names) {
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  for (std::size_t i = 0; i < lower.size(); ++i) {
-    if (i > 0 && is_letter(lower[i - 1])) continue;
-    for (const std::string& name : names) {
-      if (std::string_view(lower).substr(i).starts_with(name)) return name;
-    }
-  }
-  return {};
+  const std::size_t found = place_name(text, names).name;
+  return found < names.size() ? names[found] : std::string();
 }
 
 std::string extract_code(std::string_view text) {
@@ -207,8 +246,10 @@ bool answer_is_final(TaskKind kind, const TaskExample& example, std::string_view
       const Found stated = find_letter(text, stated_letter(), options);
       return stated.letter != 0 && stated.end < text.size();
     }
-    case TaskKind::name:
-      return !first_name(text, example.names).empty();
+    case TaskKind::name: {
+      const PlacedName found = place_name(text, example.names);
+      return found.name < example.names.size() && !found.may_grow;
+    }
     case TaskKind::number:
       return number_end(text) != std::string_view::npos;
     case TaskKind::text: {

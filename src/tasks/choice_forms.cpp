@@ -1,4 +1,4 @@
-// Multiple choice: LLM-Adapters' templated records, PIQA, AQuA.
+// Multiple choice: LLM-Adapters' templated records, ARC, BoolQ, PIQA, AQuA.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -29,6 +29,17 @@ std::vector<std::string> split_names(std::string_view list) {
   }
 }
 
+/// An option without a text can be neither asked nor scored.
+void check_options(const Record& record, const std::vector<std::string>& options) {
+  constexpr std::size_t kLetters = 26;
+  if (options.size() > kLetters)
+    record.fail(fmt::format("has {} options; {} is the most", options.size(), kLetters));
+  for (std::size_t i = 0; i < options.size(); ++i) {
+    if (options[i].empty())
+      record.fail(fmt::format("has an empty option, the {}. of {}", i + 1, options.size()));
+  }
+}
+
 /// "answer1" -> "Answer1:"
 std::string option_mark(std::string name) {
   if (!name.empty() && name[0] >= 'a' && name[0] <= 'z') name[0] = static_cast<char>(name[0] - 32);
@@ -48,6 +59,7 @@ TemplatedChoice parse_choice(const Record& record) {
   choice.question = strip(head.substr(0, first));
   if (first == std::string_view::npos) {  // the names are the options: true/false
     choice.options = choice.names;
+    check_options(record, choice.options);
     return choice;
   }
   head.remove_prefix(first);
@@ -61,6 +73,7 @@ TemplatedChoice parse_choice(const Record& record) {
     choice.options.emplace_back(strip(head.substr(0, end)));
     head.remove_prefix(std::min(end, head.size()));
   }
+  check_options(record, choice.options);
   return choice;
 }
 
@@ -116,6 +129,7 @@ void read_aqua(const Record& record, const FormContext&, std::vector<TaskExample
       record.fail(fmt::format("has an option that does not begin with '{}'", mark));
     options.emplace_back(strip(std::string_view(option.get_ref<const std::string&>()).substr(2)));
   }
+  check_options(record, options);
   const std::string answer = record.filled("lSolutions");
   if (answer.size() != 1 || answer[0] < 'A' ||
       static_cast<std::size_t>(answer[0] - 'A') >= options.size())
@@ -123,6 +137,63 @@ void read_aqua(const Record& record, const FormContext&, std::vector<TaskExample
   examples.push_back(lettered("Question: ", record.filled("sQuestion"), options,
                               static_cast<std::size_t>(answer[0] - 'A')));
   examples.back().rationale = strip(record.text_or_empty("rationale"));
+}
+
+/// Labels beside texts, as ARC has them; a label may be a letter or a number.
+struct LabelledOptions {
+  std::vector<std::string> labels, texts;
+};
+
+/// AI2's own: {"stem": ..., "choices": [{"text": ..., "label": ...}]}.
+LabelledOptions choices_of(const Record& question) {
+  LabelledOptions options;
+  for (const nlohmann::json& value : question.list("choices")) {
+    const Record choice(value, question.where() + ", in 'choices'");
+    options.labels.push_back(choice.filled("label"));
+    options.texts.emplace_back(strip(choice.text("text")));
+  }
+  return options;
+}
+
+/// Hugging Face's: {"text": [...], "label": [...]}.
+LabelledOptions columns_of(const Record& choices) {
+  LabelledOptions options;
+  for (std::string& text : choices.texts("text")) options.texts.emplace_back(strip(text));
+  options.labels = choices.texts("label");
+  if (options.labels.size() != options.texts.size())
+    choices.fail(
+        fmt::format("has {} texts and {} labels", options.texts.size(), options.labels.size()));
+  return options;
+}
+
+void read_arc(const Record& record, const FormContext&, std::vector<TaskExample>& examples) {
+  const bool nested = record.is_object("question");
+  const LabelledOptions options =
+      nested ? choices_of(record.inside("question")) : columns_of(record.inside("choices"));
+  check_options(record, options.texts);
+  const std::string answer = record.filled("answerKey");
+  const auto gold = std::find(options.labels.begin(), options.labels.end(), answer);
+  if (gold == options.labels.end())
+    record.fail(fmt::format("has the 'answerKey' '{}', which no option has", answer));
+  const std::string question =
+      nested ? record.inside("question").filled("stem") : record.filled("question");
+  examples.push_back(lettered("Question: ", question, options.texts,
+                              static_cast<std::size_t>(gold - options.labels.begin())));
+}
+
+/// `answer` of BoolQ's own files, `label` of SuperGLUE's; OpenCompass's copy has texts there.
+bool is_true(const Record& record, const char* key) {
+  const nlohmann::json& value = record.at(key);
+  if (value == true || value == "true" || value == 1) return true;
+  if (value == false || value == "false" || value == 0) return false;
+  record.fail(fmt::format("has a '{}' that is neither true nor false", key));
+}
+
+/// As OpenCompass's SuperGLUE_BoolQ_gen_883d50 asks.
+void read_boolq(const Record& record, const FormContext&, std::vector<TaskExample>& examples) {
+  const bool yes = is_true(record, record.has("answer") ? "answer" : "label");
+  examples.push_back(lettered(record.filled("passage") + "\nQuestion: ", record.filled("question"),
+                              {"Yes", "No"}, yes ? 0 : 1));
 }
 
 constexpr Form kForms[] = {
@@ -135,6 +206,25 @@ constexpr Form kForms[] = {
                   record.text("instruction").find(kFormatMark) != std::string::npos;
          },
      .read = read_choice},
+    {.name = "arc",
+     .keys = "question (of stem, choices of text and label), answerKey; or question, choices (of "
+             "text and label), answerKey",
+     .kind = TaskKind::letter,
+     .fits =
+         [](const Record& record) {
+           return record.has_all({"question", "answerKey"}) &&
+                  (record.is_object("question") || record.is_object("choices"));
+         },
+     .read = read_arc},
+    {.name = "boolq",
+     .keys = "passage, question, answer (or label), true or false",
+     .kind = TaskKind::letter,
+     .fits =
+         [](const Record& record) {
+           return record.has_all({"passage", "question"}) &&
+                  (record.has("answer") || record.has("label"));
+         },
+     .read = read_boolq},
     {.name = "piqa",
      .keys = "goal, sol1, sol2, label (or X-labels.lst beside X.jsonl)",
      .kind = TaskKind::letter,

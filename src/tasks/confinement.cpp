@@ -4,10 +4,12 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <linux/sockios.h>
 #include <sys/syscall.h>
 
 #include <cerrno>
 #include <cstddef>
+#include <span>
 #include <vector>
 
 namespace factsweep::tasks {
@@ -41,6 +43,15 @@ constexpr int kDenied[] = {
     SYS_unshare,
     SYS_setns,
     SYS_personality,
+    // priority and place of others
+    SYS_setpriority,
+    SYS_ioprio_set,
+    SYS_sched_setaffinity,
+    SYS_sched_setscheduler,
+    SYS_sched_setparam,
+    SYS_sched_setattr,
+    SYS_migrate_pages,
+    SYS_move_pages,
     // network
     SYS_socket,
     SYS_socketpair,
@@ -81,7 +92,8 @@ constexpr int kDenied[] = {
     SYS_swapon,
     SYS_swapoff,
     SYS_quotactl,
-    // what stays behind a process, or goes around the filter
+    // what stays behind a process or its parent, or goes around the filter
+    SYS_prctl,
     SYS_shmget,
     SYS_msgget,
     SYS_semget,
@@ -125,6 +137,12 @@ constexpr int kDenied[] = {
 #ifdef SYS_renameat
     SYS_renameat,
 #endif
+#ifdef SYS_socketcall  // several of the calls above behind one number
+    SYS_socketcall,
+#endif
+#ifdef SYS_ipc
+    SYS_ipc,
+#endif
 };
 
 /// Calls newer than the headers that this may be compiled with; from 424 on all architectures
@@ -149,6 +167,13 @@ constexpr int kDeniedNew[] = {
 
 constexpr std::uint32_t kWriting = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC | O_APPEND;
 
+/// Orders to fcntl by which the kernel signals another process when something happens to a
+/// descriptor, whatever `kill` is allowed.
+constexpr std::uint32_t kSignallingOrders[] = {F_SETOWN, F_SETSIG, F_SETOWN_EX, F_SETLEASE,
+                                               F_NOTIFY};
+/// The same of ioctl.
+constexpr std::uint32_t kSignallingControls[] = {FIOSETOWN, SIOCSPGRP};
+
 class Filter {
  public:
   void load(std::size_t offset) {
@@ -171,6 +196,16 @@ class Filter {
     load(offsetof(seccomp_data, args) + argument * sizeof(std::uint64_t));
     jump(BPF_JSET, kWriting, 0, 1);
     end(SECCOMP_RET_ERRNO | EPERM);
+  }
+  /// Denies `call` when its argument 1 is one of `orders`, which the kernel takes as 32 bits.
+  void deny_orders(int call, std::span<const std::uint32_t> orders) {
+    load(offsetof(seccomp_data, nr));
+    jump(BPF_JEQ, static_cast<std::uint32_t>(call), 0, static_cast<int>(1 + 2 * orders.size()));
+    load(offsetof(seccomp_data, args) + sizeof(std::uint64_t));
+    for (const std::uint32_t order : orders) {
+      jump(BPF_JEQ, order, 0, 1);
+      end(SECCOMP_RET_ERRNO | EPERM);
+    }
   }
   std::string bytes() const {
     return {reinterpret_cast<const char*>(code_.data()), code_.size() * sizeof(sock_filter)};
@@ -203,6 +238,8 @@ std::string system_call_filter() {
   filter.deny_writing(SYS_open, 1);
 #endif
   filter.deny_writing(SYS_openat, 2);
+  filter.deny_orders(SYS_fcntl, kSignallingOrders);
+  filter.deny_orders(SYS_ioctl, kSignallingControls);
   filter.end(SECCOMP_RET_ALLOW);
   return filter.bytes();
 }
@@ -268,6 +305,18 @@ def why(problem):
     return reason + (" in: " + task["tests"].split("\n")[lines[0] - 1] if lines else "")
 
 
+def was_stopped(problem):  # by a limit of memory, or by a call that the filter denied
+    while problem is not None:
+        if isinstance(problem, MemoryError):
+            return True
+        if isinstance(problem, OSError) and problem.errno == 1:  # EPERM
+            return True
+        if type(problem) is RuntimeError and "can't start new thread" in str(problem):
+            return True
+        problem = problem.__cause__ or problem.__context__
+    return False
+
+
 def run():
     names = {"__name__": "answer"}
     exec(compile(task["code"], "<answer>", "exec"), names)
@@ -279,7 +328,7 @@ try:
     run()
     say("passed")
 except BaseException as problem:
-    say("failed " + why(problem))
+    say(("stopped " if was_stopped(problem) else "failed ") + why(problem))
 sys.stdout.flush()
 os._exit(0)
 )py";

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "factsweep/core/error.hpp"
@@ -98,6 +99,7 @@ class Evaluation {
         verdict.right = result.passed;
         verdict.reason = result.reason;
         score_.own_namespaces = score_.own_namespaces && result.own_namespaces;
+        score_.stopped += result.stopped ? 1 : 0;
         step(i + 1, 0);
       } else {
         verdict.right = answer_matches(set_.kind, set_.examples[i], verdict.answer);
@@ -133,14 +135,18 @@ class Evaluation {
       }
       verdict.by_sum = likeliest(verdict.sum);
       verdict.by_mean = likeliest(verdict.mean);
-      score_.right_by_sum += verdict.by_sum == set_.examples[i].gold() ? 1 : 0;
-      score_.right_by_mean += verdict.by_mean == set_.examples[i].gold() ? 1 : 0;
+      const std::int64_t gold = set_.examples[i].gold();
+      score_.right_by_sum += gold >= 0 && verdict.by_sum == gold ? 1 : 0;
+      score_.right_by_mean += gold >= 0 && verdict.by_mean == gold ? 1 : 0;
       score_.options.push_back(std::move(verdict));
     }
   }
 
+  /// -1 unless all scores are finite: what a model that overflows prefers is nothing.
   static std::int64_t likeliest(const std::vector<double>& scores) {
-    return std::max_element(scores.begin(), scores.end()) - scores.begin();
+    const bool finite = std::all_of(scores.begin(), scores.end(),
+                                    [](double score) { return std::isfinite(score); });
+    return finite ? std::max_element(scores.begin(), scores.end()) - scores.begin() : -1;
   }
 
   const Model& model_;

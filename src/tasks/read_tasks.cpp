@@ -47,7 +47,8 @@ const Form& recognise(const Record& record) {
 std::string set_name(const fs::path& path) {
   std::string name = path.filename().string();
   name.resize(std::min(name.find('.'), name.size()));
-  const std::set<std::string> splits = {"train", "test", "tests", "valid", "validation", "dev"};
+  const std::set<std::string> splits = {"train", "test",       "tests", "valid",
+                                        "val",   "validation", "dev"};
   const std::string folder = fs::absolute(path).parent_path().filename().string();
   return splits.count(name) != 0 && !folder.empty() ? folder : name;
 }
@@ -73,6 +74,7 @@ class Reader {
       TaskSet& set = find_set(form_->part_is_set ? part : context_.set_name);
       const std::size_t before = set.examples.size();
       form_->read(record, context_, set.examples);
+      keep_wanted(set.examples, before);
       set.left_out += set.examples.size() == before ? 1 : 0;
     }
     ++context_.row;
@@ -91,13 +93,28 @@ class Reader {
       throw InputError(fmt::format("{}: no part '{}'. It has: {}.", path_.string(), wanted,
                                    fmt::join(parts_, ", ")));
     std::erase_if(sets_, [](const TaskSet& set) { return set.examples.empty(); });
-    if (sets_.empty())
-      throw InputError(fmt::format("{}: no record of '{}' teaches anything: all outputs are empty.",
-                                   path_.string(), wanted));
+    if (sets_.empty()) throw InputError(fmt::format("{}: {}.", path_.string(), why_empty()));
     return std::move(sets_);
   }
 
  private:
+  /// Of the examples behind `first`, those with the number of options asked for.
+  void keep_wanted(std::vector<TaskExample>& examples, std::size_t first) const {
+    const auto options = static_cast<std::size_t>(context_.settings.options);
+    if (options == 0) return;
+    const auto others = std::remove_if(
+        examples.begin() + static_cast<std::ptrdiff_t>(first), examples.end(),
+        [&](const TaskExample& example) { return example.options.size() != options; });
+    examples.erase(others, examples.end());
+  }
+
+  std::string why_empty() const {
+    const std::int64_t options = context_.settings.options;
+    if (options > 0) return fmt::format("no record has {} options", options);
+    return fmt::format("no record of '{}' teaches anything: all outputs are empty",
+                       context_.settings.part);
+  }
+
   TaskSet& find_set(const std::string& name) {
     const auto [place, is_new] = index_.try_emplace(name, sets_.size());
     if (is_new) {

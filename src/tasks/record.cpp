@@ -73,6 +73,19 @@ const nlohmann::json& Record::list(const char* key) const {
   return value;
 }
 
+std::vector<std::string> Record::texts(const char* key) const {
+  std::vector<std::string> texts;
+  for (const nlohmann::json& text : list(key)) {
+    if (!text.is_string()) fail(fmt::format("has a value in '{}' that is not a text", key));
+    texts.push_back(text.get<std::string>());
+  }
+  return texts;
+}
+
+Record Record::inside(const char* key) const {
+  return {at(key), fmt::format("{}, in '{}'", where_, key)};
+}
+
 void Record::fail(std::string_view what) const {
   throw InputError(fmt::format("{}: the record {}.", where_, what));
 }

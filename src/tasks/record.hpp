@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace factsweep::tasks {
 
@@ -26,13 +27,19 @@ class Record {
   double number(const char* key) const;
   bool is_number(const char* key) const { return parse_number(key).has_value(); }
   const nlohmann::json& list(const char* key) const;
+  /// A list of strings. InputError.
+  std::vector<std::string> texts(const char* key) const;
+  bool is_object(const char* key) const { return has(key) && at(key).is_object(); }
+  /// The object at `key`, as a record that lives no longer than this one. InputError.
+  Record inside(const char* key) const;
+  /// InputError where the key is missing.
+  const nlohmann::json& at(const char* key) const;
 
   const std::string& where() const { return where_; }
   /// Throws InputError: where, then `what`.
   [[noreturn]] void fail(std::string_view what) const;
 
  private:
-  const nlohmann::json& at(const char* key) const;
   std::optional<double> parse_number(const char* key) const;
   const nlohmann::json& value_;
   const std::string where_;

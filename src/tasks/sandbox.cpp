@@ -35,6 +35,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kLongestReason = 300, kLongestVerdict = 1 << 14;
 constexpr double kStartSeconds = 60;  // to find the interpreter, on a cold file system
+constexpr std::string_view kConfined = "confined";  // what the prelude says before the program
 
 [[noreturn]] void fail(std::string_view what) {
   throw EnvironmentError(
@@ -142,16 +143,43 @@ void drain(Descriptor& from, std::string& to, std::size_t most) {
   to.append(buffer.data(), std::min(static_cast<std::size_t>(count), most - to.size()));
 }
 
+/// What stands behind `word` and `what` on a line of `text`; nothing: no such line.
+std::optional<std::string> said(std::string_view text, const std::string& word,
+                                std::string_view what) {
+  const std::string key = fmt::format("{} {}", word, what);
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    const std::string_view line = text.substr(begin, end - begin);
+    if (line.starts_with(key))
+      return std::string(line.substr(std::min(key.size() + 1, line.size())));
+    begin = end + 1;
+  }
+  return std::nullopt;
+}
+
+/// What a child is given.
+struct Allowance {
+  std::size_t output_bytes = 0;
+  std::string word;         // of its verdict; empty: it will not say that it is confined
+  double wall_seconds = 0;  // from when it has said so
+};
+
 struct Ended {
   bool timed_out = false;
   int status = 0;  // as of waitpid
   std::string output, verdict;
 };
 
-/// Reads until the child has ended or its time is over; nothing of its session is left then.
-Ended follow(pid_t child, Descriptor output, Descriptor verdict, std::size_t output_bytes,
-             double seconds) {
-  const auto deadline = Clock::now() + std::chrono::duration<double>(seconds);
+Clock::time_point in_seconds(double seconds) {
+  return Clock::now() +
+         std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+}
+
+/// Reads until the child has ended or its time is over; nothing of its session is left then. Until
+/// it is confined it has the time to start, which is none of the program's.
+Ended follow(pid_t child, Descriptor output, Descriptor verdict, const Allowance& allowance) {
+  auto deadline = in_seconds(kStartSeconds);
+  bool starting = !allowance.word.empty();
   Ended ended;
   for (;;) {
     siginfo_t state{};
@@ -162,8 +190,12 @@ Ended follow(pid_t child, Descriptor output, Descriptor verdict, std::size_t out
                                     pollfd{verdict.number(), POLLIN, 0}};
     // -1 as a descriptor is skipped; a child that closed both is looked after every 10 ms
     ::poll(wanted.data(), wanted.size(), gone ? 0 : 10);
-    if (wanted[0].revents != 0) drain(output, ended.output, output_bytes);
+    if (wanted[0].revents != 0) drain(output, ended.output, allowance.output_bytes);
     if (wanted[1].revents != 0) drain(verdict, ended.verdict, kLongestVerdict);
+    if (starting && said(ended.verdict, allowance.word, kConfined)) {
+      starting = false;
+      deadline = in_seconds(allowance.wall_seconds);
+    }
     if (gone && wanted[0].revents == 0 && wanted[1].revents == 0) break;
     if (!gone && Clock::now() > deadline) {
       ended.timed_out = true;
@@ -187,8 +219,8 @@ const std::string& python() {
               input_of("").number(), output.write.number(), verdict.write.number());
     output.write.close();
     verdict.write.close();
-    Ended ended =
-        follow(child, std::move(output.read), std::move(verdict.read), 4096, kStartSeconds);
+    Ended ended = follow(child, std::move(output.read), std::move(verdict.read),
+                         {.output_bytes = 4096, .word = "", .wall_seconds = 0});
     ended.output.resize(std::min(ended.output.find('\n'), ended.output.size()));
     if (ended.status != 0 || !fs::exists(ended.output))
       throw EnvironmentError(fmt::format(
@@ -204,18 +236,11 @@ std::string random_word() {
   return hex(bits[0]) + hex(bits[1]);
 }
 
-/// What stands behind `word` and `what` on a line of `text`; nothing: no such line.
-std::optional<std::string> said(std::string_view text, const std::string& word,
-                                std::string_view what) {
-  const std::string key = fmt::format("{} {}", word, what);
-  for (std::size_t begin = 0; begin < text.size();) {
-    const std::size_t end = std::min(text.find('\n', begin), text.size());
-    const std::string_view line = text.substr(begin, end - begin);
-    if (line.starts_with(key))
-      return std::string(line.substr(std::min(key.size() + 1, line.size())));
-    begin = end + 1;
-  }
-  return std::nullopt;
+/// By a signal that a limit or the filter sends.
+bool was_stopped(int status) {
+  if (!WIFSIGNALED(status)) return false;
+  const int signal = WTERMSIG(status);
+  return signal == SIGXCPU || signal == SIGKILL || signal == SIGSYS || signal == SIGXFSZ;
 }
 
 std::string why_ended(int status, std::int64_t cpu_seconds) {
@@ -224,6 +249,36 @@ std::string why_ended(int status, std::int64_t cpu_seconds) {
                        WEXITSTATUS(status));
   if (WTERMSIG(status) == SIGXCPU) return fmt::format("CPU time limit of {} s", cpu_seconds);
   return fmt::format("killed by signal {} ({})", WTERMSIG(status), ::strsignal(WTERMSIG(status)));
+}
+
+/// EnvironmentError unless the program was run.
+void require_confined(const Ended& ended, const std::string& word, const std::string& interpreter,
+                      std::int64_t cpu_seconds) {
+  if (said(ended.verdict, word, kConfined)) return;
+  if (ended.timed_out)
+    throw EnvironmentError(
+        fmt::format("generated code was not run, as {} had not confined itself after {} s: {}",
+                    interpreter, kStartSeconds, ended.output));
+  throw EnvironmentError(
+      fmt::format("generated code was not run, as this machine cannot confine it ({} with {}): {}",
+                  interpreter, why_ended(ended.status, cpu_seconds), ended.output));
+}
+
+SandboxResult judged(const Ended& ended, const std::string& word, const SandboxLimits& limits,
+                     std::int64_t cpu_seconds) {
+  SandboxResult result{.output = ended.output};
+  result.own_namespaces = said(ended.verdict, word, kConfined) == "own";
+  result.passed = said(ended.verdict, word, "passed").has_value();
+  if (result.passed) return result;
+  const auto failed = said(ended.verdict, word, "failed");
+  const auto denied = said(ended.verdict, word, "stopped");
+  result.stopped = denied || (!failed && (ended.timed_out || was_stopped(ended.status)));
+  result.reason = failed            ? *failed
+                  : denied          ? *denied
+                  : ended.timed_out ? fmt::format("wall clock limit of {} s", limits.wall_seconds)
+                                    : why_ended(ended.status, cpu_seconds);
+  result.reason = utf8_prefix(result.reason, kLongestReason);
+  return result;
 }
 
 }  // namespace
@@ -254,31 +309,17 @@ SandboxResult run_python(std::string_view code, std::string_view tests,
 
   Pipe output, verdict;
   const std::string interpreter = python();
-  const auto start = Clock::now();
   const pid_t child =
       spawn({interpreter, "-I", "-S", "-B", "-c", tasks::kPrelude}, environment.data(),
             input.number(), output.write.number(), verdict.write.number());
   output.write.close();
   verdict.write.close();
   const Ended ended = follow(child, std::move(output.read), std::move(verdict.read),
-                             static_cast<std::size_t>(limits.output_bytes), limits.wall_seconds);
-
-  SandboxResult result{.output = ended.output};
-  result.seconds = std::chrono::duration<double>(Clock::now() - start).count();
-  const auto confined = said(ended.verdict, word, "confined");
-  if (!confined && !ended.timed_out)
-    throw EnvironmentError(fmt::format(
-        "generated code was not run, as this machine cannot confine it ({} with {}): {}",
-        interpreter, why_ended(ended.status, cpu_seconds), ended.output));
-  result.own_namespaces = confined == "own";
-  result.passed = said(ended.verdict, word, "passed").has_value();
-  if (result.passed) return result;
-  const auto failed = said(ended.verdict, word, "failed");
-  result.reason = failed            ? *failed
-                  : ended.timed_out ? fmt::format("wall clock limit of {} s", limits.wall_seconds)
-                                    : why_ended(ended.status, cpu_seconds);
-  result.reason = utf8_prefix(result.reason, kLongestReason);
-  return result;
+                             {.output_bytes = static_cast<std::size_t>(limits.output_bytes),
+                              .word = word,
+                              .wall_seconds = limits.wall_seconds});
+  require_confined(ended, word, interpreter, cpu_seconds);
+  return judged(ended, word, limits, cpu_seconds);
 }
 
 }  // namespace factsweep

@@ -62,8 +62,8 @@ struct MoeSlot {
   torch::Tensor A;       // [R of all parts, in]
   torch::Tensor router;  // float32 [P X, in]
   std::vector<MoePart> parts;
-  torch::Tensor gate_of_rank;  // int64 [R of all parts]: which of the P X gates weighs each rank
-  torch::Tensor gate_scales;   // float32 [P X]: each expert's scale over its part's common_scale()
+  torch::Tensor spread;       // [P X, R of all parts]: 1 where a gate weighs a rank, else 0
+  torch::Tensor gate_scales;  // float32 [P X]: each expert's scale over its part's common_scale()
 };
 
 class MoeAdapter {
@@ -82,7 +82,7 @@ class MoeAdapter {
                        const Weights& base, const std::string& config_place,
                        const std::string& tensor_place);
 
-  /// moe.json and moe.safetensors in `directory` (created). EnvironmentError.
+  /// write_mixture() of json() and named().
   void save(const std::filesystem::path& directory) const;
   std::string json() const;
 
@@ -114,6 +114,19 @@ class MoeAdapter {
   double dropout_ = 0;
   std::vector<MoeSlot> slots_;
 };
+
+/// Names and shapes that MoeAdapter::named() of a mixture of `experts` adapters would give, all
+/// with the tensors `adapter` (as adapter_shapes() gives them).
+std::vector<std::pair<std::string, std::vector<std::int64_t>>> mixture_shapes(
+    std::span<const std::pair<std::string, std::vector<std::int64_t>>> adapter,
+    std::int64_t experts);
+
+inline constexpr const char* kMixtureFile = "moe.json";
+/// Whether load() would find a mixture there.
+bool is_mixture(const std::filesystem::path& directory);
+/// moe.json and moe.safetensors in `directory` (created). EnvironmentError.
+void write_mixture(const std::filesystem::path& directory, const std::string& json,
+                   const NamedTensors& tensors);
 
 /// What passes of a model with experts do besides the model's output.
 struct MoePass {

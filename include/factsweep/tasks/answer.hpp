@@ -19,19 +19,22 @@ bool answer_is_final(TaskKind kind, const TaskExample& example, std::string_view
 /// Is an extracted answer the gold one? Not for code, which has to be run.
 bool answer_matches(TaskKind kind, const TaskExample& example, std::string_view answer);
 
-/// The last number in front of the next "Question:", and of the line behind "####" where GSM8K's
-/// own form has its answer. Commas that part thousands are removed; empty: no number.
+/// The last number in front of the next "Question:", and of the line on which "####" marks a number
+/// ("#### 72", "#### $-5"), GSM8K's own form; a heading ("#### Step 1") ends nothing. Commas that
+/// part thousands are removed; empty: no number.
 std::string last_number(std::string_view text);
 
 /// The letter of one of `options` options that `text` chooses, in this order: a letter that opens
-/// the text and is set off ("B.", "(B)"); the first "answer is B", "Answer: B", "option B"; a
-/// letter that ends the text; the first letter between blanks or marks; the first letter before a
-/// colon; the first letter. Empty: none. (OpenCompass's first_option_postprocess for English, plus
-/// the first rule: what a model trained on "B. dry palms" says.)
+/// the text and is set off ("B.", "(B)"); the first "answer is B", "Answer: B"; the first "option
+/// is B", "choice: B"; a letter that ends the text; the first bare "option B", which a text may as
+/// well reject; the first letter between blanks or marks; the first letter before a colon; the
+/// first letter. Empty: none. (OpenCompass's first_option_postprocess for English, plus the first
+/// rule: what a model trained on "B. dry palms" says.)
 std::string first_option_letter(std::string_view text, std::size_t options);
 
 /// The first of `names` in `text`, not inside a longer word on its left ("untrue"), upper or lower
-/// case (LLM-Adapters' extract_answer knows lower case alone). Empty: none.
+/// case (LLM-Adapters' extract_answer knows lower case alone); of several at one place the longest
+/// ("answer10" is not "answer1"). Empty: none.
 std::string first_name(std::string_view text, const std::vector<std::string>& names);
 
 /// Python between [BEGIN] and [DONE], or of the first Markdown fence; the text itself where it has

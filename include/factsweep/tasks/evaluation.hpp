@@ -43,8 +43,9 @@ struct TaskVerdict {
 };
 
 struct OptionVerdict {
-  std::int64_t by_sum = 0, by_mean = 0;  // most likely option: log-probability summed, a token
-  std::vector<double> sum, mean;         // [option]
+  /// Most likely option: log-probability summed, a token; -1 where one is not finite.
+  std::int64_t by_sum = 0, by_mean = 0;
+  std::vector<double> sum, mean;  // [option]
 };
 
 struct TaskScore {
@@ -53,7 +54,8 @@ struct TaskScore {
   std::int64_t right_by_sum = 0, right_by_mean = 0;  // by likelihood
   std::vector<TaskVerdict> verdicts;                 // [example], empty unless `generate`
   std::vector<OptionVerdict> options;                // [example], empty unless `likelihood`
-  bool own_namespaces = true;                        // of code: see SandboxResult, of all programs
+  std::int64_t stopped = 0;    // programs that a limit or the confinement ended, see SandboxResult
+  bool own_namespaces = true;  // of code: see SandboxResult, of all programs
 };
 
 /// `step(fraction, tokens)` after each forward pass and each program that was run. InputError: a
@@ -61,11 +63,5 @@ struct TaskScore {
 /// examples.
 TaskScore evaluate(const Model& model, const TaskSet& set, const EvaluationSettings& settings,
                    const std::function<void(double, std::int64_t)>& step);
-
-/// The four worked questions of OpenCompass's GSM8K configuration (gsm8k_gen_1d7fe4), by their rows
-/// in GSM8K's train file; the answers are the file's.
-inline constexpr std::int64_t kGsm8kShots[] = {7364, 1708, 669, 6724};
-/// The three of its MBPP configuration (mbpp_gen_1e1056), by row of the file (task_id 2, 3, 4).
-inline constexpr std::int64_t kMbppShots[] = {1, 2, 3};
 
 }  // namespace factsweep

@@ -1,6 +1,7 @@
 // Files of labelled tasks, as their makers publish them (docs/tasks.md lists the forms).
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -17,6 +18,7 @@ struct ReadTasksSettings {
   /// Multiple choice asked as OpenCompass does ("Question: ...\nA. ...\nB. ...\nAnswer:") and
   /// answered by a letter, where the file asks for names ("answer1"). Others are not changed.
   bool letters = false;
+  std::int64_t options = 0;  // only records with this many options; 0: all
 };
 
 /// The names of all forms.
@@ -24,10 +26,10 @@ std::vector<std::string> task_forms();
 
 /// JSON array or JSON lines, .gz read transparently. A T0 file holds one set a data set, others
 /// hold one, named like the file (up to its first dot; LLM-Adapters' "train.json" and "test.json"
-/// like their folder). Records of T0 without a completion are left out. InputError with file and
-/// line (of an array: the record's number) and key: a key missing or of another type, an empty
-/// output, an answer that is none of the options, no example at all, a form or part that does not
-/// exist, PIQA without labels.
+/// like their folder). Records of T0 without a completion are left out, and those with another
+/// number of options than asked for. InputError with file and line (of an array: the record's
+/// number) and key: a key missing or of another type, an empty output or option, an answer that is
+/// none of the options, no example at all, a form or part that does not exist, PIQA without labels.
 std::vector<TaskSet> read_task_sets(const std::filesystem::path& path,
                                     const ReadTasksSettings& settings = {});
 

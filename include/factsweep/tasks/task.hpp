@@ -38,7 +38,9 @@ struct TaskSet {
   std::string name;
   TaskKind kind = TaskKind::text;
   std::vector<TaskExample> examples;
-  std::int64_t left_out = 0;  // records of the file that teach nothing: T0's empty completions
+  /// Records of the file that teach nothing (T0's empty completions), or have another number of
+  /// options than was asked for.
+  std::int64_t left_out = 0;
 };
 
 /// The examples of the given rows, in their order. InputError: a row that does not exist.

@@ -139,6 +139,21 @@ TEST_CASE("likelihoods are those of the whole texts") {
   }
 }
 
+TEST_CASE("of likelihoods that are not finite none is the highest") {
+  Model model = tiny_model();
+  model.weights.embedding = torch::full_like(model.weights.embedding, std::nan(""));
+  const TaskSet set = random_choices();  // the first option is right everywhere
+  const TaskScore score = evaluate(model, set, {.generate = false, .likelihood = true}, kNoStep);
+  REQUIRE(score.options.size() == set.examples.size());
+  for (const OptionVerdict& verdict : score.options) {
+    CHECK(std::isnan(verdict.sum.at(0)));
+    CHECK(verdict.by_sum == -1);
+    CHECK(verdict.by_mean == -1);
+  }
+  CHECK(score.right_by_sum == 0);
+  CHECK(score.right_by_mean == 0);
+}
+
 TEST_CASE("templates keep what texts hold, and wrong ones are named") {
   const TaskExample example{.instruction = "a {input} b", .input = "{instruction}", .output = "x"};
   CHECK(render("<{instruction}|{input}|{x}>", example) == "<a {input} b|{instruction}|{x}>");
@@ -181,5 +196,18 @@ TEST_CASE("code is run only where that is allowed, options scored only where the
   const TaskScore score =
       evaluate(model, code, {.max_new_tokens = 3, .allow_code_execution = true}, kNoStep);
   CHECK(score.right == 0);
+  CHECK(score.stopped == 0);
   CHECK_FALSE(score.verdicts.at(0).reason.empty());
+}
+
+TEST_CASE("programs that the confinement ended are counted apart from wrong ones") {
+  Model silent = tiny_model();  // writes the empty program, so that tests alone decide
+  for (TokenId id = 0; id < 64; ++id) silent.eos.push_back(id);
+  TaskSet code{.name = "programs", .kind = TaskKind::code, .examples = {}};
+  for (const char* tests :
+       {"assert True", "assert False", "import os\nos.fork()", "open('x', 'w')"})
+    code.examples.push_back({.instruction = "ab", .output = "x", .tests = tests});
+  const TaskScore score = evaluate(silent, code, {.allow_code_execution = true}, kNoStep);
+  CHECK(score.right == 1);
+  CHECK(score.stopped == 2);
 }

@@ -9,7 +9,6 @@
 #include "catch.hpp"
 #include "factsweep/core/error.hpp"
 #include "factsweep/tasks/answer.hpp"
-#include "factsweep/tasks/evaluation.hpp"
 #include "tiny_model.hpp"
 
 using namespace factsweep;
@@ -74,6 +73,63 @@ TEST_CASE("options that are their own names, and options in one line") {
           R"([{"instruction": "Please choose the correct answer to fill in the blank to complete the given sentence: Sarah _ so.\n\nOption1: Sarah Option2: Maria Answer format: option1/option2", "input": "", "output": "the correct answer is option2", "answer": "option2"}])"),
       {.letters = true});
   CHECK(grande.examples.at(0).instruction == "Question: Sarah _ so.\nA. Sarah\nB. Maria\nAnswer:");
+}
+
+TEST_CASE("ARC as AI2 and as Hugging Face publish it") {
+  TaskFiles files;
+  const fs::path own = files.write(
+      "ARC-Challenge-Dev.jsonl",
+      R"({"id": "a", "question": {"stem": "Why?", "choices": [{"text": "dry palms", "label": "A"}, {"text": "wet", "label": "B"}, {"text": "oil", "label": "C"}]}, "answerKey": "C"}
+{"id": "b", "question": {"stem": "How?", "choices": [{"text": "so", "label": "1"}, {"text": "thus", "label": "2"}, {"text": "slowly", "label": "3"}, {"text": "not", "label": "4"}]}, "answerKey": "2"}
+)");
+  const TaskSet set = read_task_set(own);
+  CHECK(set.name == "ARC-Challenge-Dev");
+  CHECK(set.kind == TaskKind::letter);
+  REQUIRE(set.examples.size() == 2);
+  CHECK(set.examples[0].instruction == "Question: Why?\nA. dry palms\nB. wet\nC. oil\nAnswer:");
+  CHECK(set.examples[0].output == "C. oil");
+  CHECK(set.examples[1].answer == "B");
+  CHECK(set.examples[1].gold() == 1);
+
+  const fs::path flat = files.write(
+      "flat.jsonl",
+      R"({"id": "b", "question": "How?", "choices": {"text": ["so", "thus", "slowly", "not"], "label": ["1", "2", "3", "4"]}, "answerKey": "2"})");
+  CHECK(read_task_set(flat).examples.at(0).instruction == set.examples[1].instruction);
+  CHECK(read_task_set(flat, {.form = "arc"}).examples.at(0).output == "B. thus");
+
+  const TaskSet four = read_task_set(own, {.options = 4});
+  REQUIRE(four.examples.size() == 1);
+  CHECK(four.examples[0].output == "B. thus");
+  CHECK(four.left_out == 1);
+  CHECK_THAT(input_error([&] { read_task_set(own, {.options = 5}); }),
+             Catch::Contains("no record has 5 options"));
+}
+
+TEST_CASE("BoolQ with its passages, as its makers and SuperGLUE publish it") {
+  TaskFiles files;
+  const TaskSet own = read_task_set(
+      files.write("dev.jsonl",
+                  R"({"question": "is it so", "title": "It", "answer": true, "passage": "It is so."}
+{"question": "is it not", "title": "It", "answer": false, "passage": "It is so."}
+)"));
+  CHECK(own.kind == TaskKind::letter);
+  CHECK(own.examples.at(0).instruction == "It is so.\nQuestion: is it so\nA. Yes\nB. No\nAnswer:");
+  CHECK(own.examples.at(0).output == "A. Yes");
+  CHECK(own.examples.at(1).answer == "B");
+  const TaskSet glue = read_task_set(
+      files.write("val.jsonl",
+                  R"({"question": "is it so", "passage": "It is so.", "idx": 0, "label": true}
+{"question": "is it not", "passage": "It is so.", "idx": 1, "label": "false"}
+{"question": "is it not", "passage": "It is so.", "idx": 1, "label": 0}
+)"));
+  CHECK(glue.name != "val");
+  CHECK(glue.examples.at(0).answer == "A");
+  CHECK(glue.examples.at(1).answer == "B");
+  CHECK(glue.examples.at(2).answer == "B");
+  const fs::path unlabelled =
+      files.write("test.jsonl", R"({"question": "is it so", "passage": "It.", "label": -1})");
+  CHECK_THAT(input_error([&] { read_task_set(unlabelled); }),
+             Catch::Contains("test.jsonl:1") && Catch::Contains("neither true nor false"));
 }
 
 TEST_CASE("PIQA takes its labels from the file beside, and is refused without them") {
@@ -206,6 +262,25 @@ TEST_CASE("what is wrong with a file is said with its place and key") {
   std::string other = kChoice;
   other.replace(other.rfind("answer2"), 7, "answer5");
   CHECK_THAT(error_of(other), Catch::Contains("'answer5'"));
+  // options
+  std::string empty = kChoice;
+  empty.replace(empty.find("dry palms"), 9, "");
+  CHECK_THAT(error_of(empty),
+             Catch::Contains("record 1") && Catch::Contains("an empty option, the 1. of 2"));
+  CHECK_THAT(error_of(R"([{"sQuestion": "?", "options": ["A)1", "B) "], "lSolutions": "A"}])"),
+             Catch::Contains("record 1") && Catch::Contains("an empty option, the 2. of 2"));
+  const std::string arc =
+      R"([{"question": "?", "choices": {"text": ["a", " "], "label": ["A", "B"]}, "answerKey": "A"}])";
+  CHECK_THAT(error_of(arc), Catch::Contains("record 1") && Catch::Contains("an empty option"));
+  std::string unknown = arc;
+  unknown.replace(unknown.rfind("\"A\""), 3, "\"E\"");
+  unknown.replace(unknown.find("\" \""), 3, "\"b\"");
+  CHECK_THAT(error_of(unknown), Catch::Contains("'answerKey' 'E'"));
+  std::string labels = arc;
+  labels.replace(labels.find(", \"B\""), 5, "");
+  CHECK_THAT(error_of(labels), Catch::Contains("in 'choices'") && Catch::Contains("1 labels"));
+  CHECK_THAT(error_of(R"([{"question": {"stem": "?"}, "answerKey": "A"}])"),
+             Catch::Contains("in 'question'") && Catch::Contains("no 'choices'"));
 }
 
 TEST_CASE("draws are nested, without replacement, and keyed by seed and name") {
@@ -287,9 +362,11 @@ TEST_CASE("in real files every output gives its gold answer", "[data]") {
   CHECK(read_task_set(root / "mbpp/mbpp.jsonl", {.part = "test"}).examples.size() == 500);
   // trec's 700 completions are all empty in this copy
   CHECK(read_task_sets(root / "t0_tasks/t0_tasks.jsonl").size() == 32);
-  const TaskSet gsm8k = pick(read_task_set(root / "gsm8k/train.jsonl"), kGsm8kShots);
+  // OpenCompass's worked examples, by row
+  const std::int64_t gsm8k_rows[] = {7364, 1708, 669, 6724}, mbpp_rows[] = {1, 2, 3};
+  const TaskSet gsm8k = pick(read_task_set(root / "gsm8k/train.jsonl"), gsm8k_rows);
   CHECK_THAT(gsm8k.examples.front().instruction, Catch::Contains("Angelo and Melanie"));
   CHECK(gsm8k.name == "gsm8k");
-  const TaskSet mbpp = pick(read_task_set(root / "mbpp/mbpp.jsonl"), kMbppShots);
+  const TaskSet mbpp = pick(read_task_set(root / "mbpp/mbpp.jsonl"), mbpp_rows);
   CHECK_THAT(mbpp.examples.back().answer, Catch::Contains("heap_queue_largest"));
 }

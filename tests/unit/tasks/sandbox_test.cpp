@@ -82,6 +82,67 @@ TEST_CASE("time, memory and output are limited") {
              Catch::Contains("wall clock"));
 }
 
+TEST_CASE("the program's time begins when it is confined, however long python3 takes to start") {
+  int passed = 0;
+  for (int round = 0; round < 20; ++round) {  // each starts for longer than 5 ms
+    const SandboxResult result = run_python("x = 1", "assert x == 1", {.wall_seconds = 0.005});
+    passed += result.passed ? 1 : 0;
+    if (result.passed) continue;
+    CHECK(result.reason == "wall clock limit of 0.005 s");
+    CHECK(result.stopped);
+  }
+  CHECK(passed > 0);
+  const SandboxResult busy = run_python("while True: pass", "", {.wall_seconds = 0.001});
+  CHECK(busy.reason == "wall clock limit of 0.001 s");
+}
+
+TEST_CASE("what a limit or the confinement ended is told from a wrong answer") {
+  const auto stopped = [](const std::string& code, const SandboxLimits& limits = kQuick) {
+    const SandboxResult result = run_python(code, "assert False", limits);
+    CHECK_FALSE(result.passed);
+    INFO(result.reason);
+    return result.stopped;
+  };
+  CHECK(stopped("while True: pass"));
+  CHECK(stopped("import time\ntime.sleep(100)", kImpatient));
+  CHECK(stopped("x = bytearray(3 << 30)"));
+  CHECK(stopped("open('big', 'w')"));
+  CHECK(stopped("import threading\nthreading.Thread(target=print).start()"));
+  CHECK(stopped("import os\ntry: os.fork()\nexcept OSError as e: raise ValueError('no') from e"));
+  CHECK_FALSE(stopped("x = 1"));
+  CHECK_FALSE(stopped("def f(:"));
+  CHECK_FALSE(stopped("import sys\nsys.exit(0)"));
+  CHECK_FALSE(stopped("import os\nos._exit(3)"));
+  CHECK_FALSE(stopped("open('/no/such/file')"));
+  CHECK_FALSE(stopped("class E(RuntimeError):\n  def __str__(self): return 1 / 0\nraise E()"));
+}
+
+TEST_CASE("the kernel carries no signal to others, and their priorities stay") {
+  // would kill this very process
+  CHECK_THAT(reason("import fcntl, os, time\n"
+                    "fcntl.fcntl(1, fcntl.F_SETOWN, os.getppid())\n"
+                    "fcntl.fcntl(1, 10, 9)\n"
+                    "fcntl.fcntl(1, fcntl.F_SETFL, fcntl.fcntl(1, fcntl.F_GETFL) | os.O_ASYNC)\n"
+                    "print('x', flush=True)\ntime.sleep(1)"),
+             Catch::Contains("PermissionError"));
+  for (const char* order : {"10, 9", "15, bytes(8)", "1024, 0", "1026, 1"})
+    CHECK_THAT(reason(std::string("import fcntl\nfcntl.fcntl(1, ") + order + ")"),
+               Catch::Contains("PermissionError"));
+  CHECK_THAT(reason("import fcntl\nfcntl.ioctl(1, 0x8901, bytes(4))"),
+             Catch::Contains("PermissionError"));
+  for (const char* call : {"os.setpriority(os.PRIO_PROCESS, os.getppid(), 19)",
+                           "os.sched_setaffinity(os.getppid(), {0})",
+                           "os.sched_setscheduler(os.getppid(), os.SCHED_IDLE, os.sched_param(0))",
+                           "os.sched_setparam(os.getppid(), os.sched_param(0))"})
+    CHECK_THAT(reason(std::string("import os\n") + call), Catch::Contains("PermissionError"));
+  // nor does it let go of its parent
+  CHECK(run_python("import ctypes\nlibc = ctypes.CDLL(None)",
+                   "assert libc.prctl(1, 0, 0, 0, 0) == -1")
+            .passed);
+  // harmless orders are none of the filter's business
+  CHECK(run_python("import fcntl", "assert fcntl.fcntl(1, fcntl.F_GETFL) & 1").passed);
+}
+
 TEST_CASE("no processes, no network, no files outside, nothing left behind") {
   const auto before = left_behind();
   CHECK_THAT(reason("import os\nwhile True: os.fork()"), Catch::Contains("PermissionError"));
