@@ -15,6 +15,7 @@
 #include "factsweep/core/random.hpp"
 #include "factsweep/model/decoding.hpp"
 #include "factsweep/model/torch.hpp"
+#include "factsweep/moe/moe.hpp"
 #include "factsweep/studies/common_options.hpp"
 #include "flags.hpp"
 
@@ -40,7 +41,8 @@ po::options_description model_options() {
       "dtype", po::value<std::string>()->default_value("float32"), "float32 | bfloat16")(
       "threads", po::value<int>()->default_value(0), "CPU threads; 0: all cores")(
       "adapter", po::value<std::vector<std::string>>(),
-      "PEFT LoRA directory; several add up (--adapter A --adapter B)");
+      "PEFT LoRA directory, or an exported mixture of experts; several of the former add up "
+      "(--adapter A --adapter B)");
   return options;
 }
 
@@ -88,6 +90,20 @@ std::string text_field(const nlohmann::json& record, const char* field) {
   return record[field].get<std::string>();
 }
 
+Weights adapted(const Weights& base, const std::vector<std::string>& directories) {
+  std::vector<LoraAdapter> adapters;
+  for (const std::string& directory : directories) {
+    if (is_mixture(directory)) {
+      if (directories.size() > 1)
+        throw InputError(fmt::format(
+            "command line: --adapter {} is a mixture of experts, which works alone.", directory));
+      return with_experts(base, MoeAdapter::load(directory, base));
+    }
+    adapters.push_back(LoraAdapter::load(directory, base));
+  }
+  return with_adapters(base, adapters);
+}
+
 Model load_model(const po::variables_map& flags) {
   const std::string dtype = flags["dtype"].as<std::string>();
   if (dtype != "float32" && dtype != "bfloat16")
@@ -101,11 +117,8 @@ Model load_model(const po::variables_map& flags) {
   if (dtype == "bfloat16" && device.is_cpu()) warn_of_slow_bfloat16();
   if (flags["threads"].as<int>() > 0) at::set_num_threads(flags["threads"].as<int>());
   Model model = Model::load(flags["model"].as<std::string>(), parse_dtype(dtype), device);
-  if (flags.count("adapter") == 0) return model;
-  std::vector<LoraAdapter> adapters;
-  for (const std::string& directory : flags["adapter"].as<std::vector<std::string>>())
-    adapters.push_back(LoraAdapter::load(directory, model.weights));
-  model.weights = with_adapters(model.weights, adapters);
+  if (flags.count("adapter") != 0)
+    model.weights = adapted(model.weights, flags["adapter"].as<std::vector<std::string>>());
   return model;
 }
 

@@ -9,6 +9,7 @@
 #include "factsweep/core/console.hpp"
 #include "factsweep/model/torch.hpp"
 #include "factsweep/model/weights.hpp"
+#include "factsweep/moe/moe.hpp"
 #include "factsweep/store/store.hpp"
 #include "flags.hpp"
 
@@ -72,6 +73,12 @@ void write_peft(const StoredDeltas& deltas, const std::string& model, torch::Dty
   write_adapter(output, config.dump(2) + "\n", tensors);
 }
 
+void write_experts(const StoredDeltas& deltas, torch::Dtype dtype, const std::string& output) {
+  NamedTensors tensors = adapter_tensors(deltas);
+  for (auto& [name, tensor] : tensors) tensor = tensor.to(dtype);
+  write_mixture(output, deltas.mixture_config, tensors);
+}
+
 void write_hf(const StoredDeltas& deltas, const std::string& model, const std::string& dtype,
               const std::string& output) {
   Weights weights = Weights::load(model, torch::kFloat32, torch::kCPU);
@@ -127,9 +134,20 @@ ExitCode export_point(const Words& words) {
   const StoredDeltas deltas =
       adapter.empty() ? read_deltas(file, point, when) : read_bank_adapter(file, adapter);
   const std::string& what = adapter.empty() ? point : adapter;
-  const bool lora = !deltas.adapter_config.empty();
-  if (format == "auto") format = lora ? "peft" : "hf";
+  const bool lora = !deltas.adapter_config.empty(), mixture = !deltas.mixture_config.empty();
+  if (format == "auto") format = mixture ? "moe" : lora ? "peft" : "hf";
   torch::NoGradGuard no_grad;
+  if (mixture) {
+    if (format != "moe")
+      throw InputError(fmt::format(
+          "{}: point '{}' is a mixture of experts, which no {} directory can hold. Leave --format "
+          "out.",
+          file, point, format));
+    write_experts(deltas, parse_dtype(dtype), output);
+    console::info("{} of {} as a mixture of experts in {}; generate and score take it as --adapter",
+                  what, file, output);
+    return ExitCode::done;
+  }
   if (format == "peft") {
     if (!lora) {
       throw InputError(fmt::format(

@@ -52,34 +52,6 @@ Attributes describe(const Plan& plan, const RunDescription& run) {
           {{"layout_version", kLayoutVersion}, {"ranks", run.ranks}}};
 }
 
-std::array<std::byte, 8> fill_value(DType dtype) {
-  std::array<std::byte, 8> bytes{};
-  const auto set = [&bytes](auto value) { std::memcpy(bytes.data(), &value, sizeof value); };
-  switch (dtype) {
-    case DType::uint8:
-      set(std::uint8_t{255});
-      break;
-    case DType::int32:
-      set(std::int32_t{-1});
-      break;
-    case DType::int64:
-      set(std::int64_t{-1});
-      break;
-    case DType::float32:
-      set(std::numeric_limits<float>::quiet_NaN());
-      break;
-    case DType::float64:
-      set(std::numeric_limits<double>::quiet_NaN());
-      break;
-    case DType::bfloat16:
-      set(std::uint16_t{0x7fc0});
-      break;
-    case DType::text:
-      break;
-  }
-  return bytes;
-}
-
 h5::Properties creation_of(const DatasetSpec& spec, hid_t type, Where where) {
   h5::Properties creation(check(H5Pcreate(H5P_DATASET_CREATE), where, "prepare a dataset"));
   check(H5Pset_layout(creation.id(), H5D_CONTIGUOUS), where, "prepare a dataset");
@@ -237,6 +209,34 @@ void rename_whole(const fs::path& from, const fs::path& to) {
 }
 
 }  // namespace
+
+std::array<std::byte, 8> fill_value(DType dtype) {
+  std::array<std::byte, 8> bytes{};
+  const auto set = [&bytes](auto value) { std::memcpy(bytes.data(), &value, sizeof value); };
+  switch (dtype) {
+    case DType::uint8:
+      set(std::uint8_t{255});
+      break;
+    case DType::int32:
+      set(std::int32_t{-1});
+      break;
+    case DType::int64:
+      set(std::int64_t{-1});
+      break;
+    case DType::float32:
+      set(std::numeric_limits<float>::quiet_NaN());
+      break;
+    case DType::float64:
+      set(std::numeric_limits<double>::quiet_NaN());
+      break;
+    case DType::bfloat16:
+      set(std::uint16_t{0x7fc0});
+      break;
+    case DType::text:
+      break;
+  }
+  return bytes;
+}
 
 void create_files(const fs::path& path, const Plan& plan, const Layout& layout,
                   const RunDescription& run) {

@@ -103,7 +103,12 @@ StoredDeltas read_deltas(const std::filesystem::path& results, const std::string
         "{}: holds no {} deltas of point '{}'. Run with store.deltas = early_stop+final.",
         weights_name, when, point));
   }
-  return read_group(deltas, weights_name, fmt::format("/deltas/{}/{}", key, kAdapterConfig), group);
+  StoredDeltas stored =
+      read_group(deltas, weights_name, fmt::format("/deltas/{}/{}", key, kAdapterConfig), group);
+  const std::string mixture = fmt::format("/deltas/{}/{}", key, kMixtureConfig);
+  if (H5Lexists(deltas.id(), mixture.c_str(), H5P_DEFAULT) > 0)
+    stored.mixture_config = text_column(deltas, weights_name, mixture).at(0);
+  return stored;
 }
 
 StoredDeltas read_bank_adapter(const std::filesystem::path& results, const std::string& adapter) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 #include <map>
 #include <optional>
 
@@ -27,6 +28,30 @@ struct Transfer {
   const Output* to = nullptr;
 };
 
+/// Whether rows of the one place fit into the other's. The grids' widest rows may differ.
+bool fits(const Slab& source, const Slab& target) {
+  const auto &from = source.count, &to = target.count;
+  return from.size() == to.size() && !from.empty() && from.back() <= to.back() &&
+         std::equal(from.begin(), from.end() - 1, to.begin());
+}
+
+/// The rows of `source` as wide as `target` has them: behind their end stands what was never
+/// written.
+Array widened(Array array, const Slab& source, const Slab& target) {
+  const std::uint64_t from = source.count.back(), to = target.count.back();
+  if (from == to) return array;
+  const std::size_t size = array.dtype == DType::text ? array.text_length : size_of(array.dtype);
+  const std::uint64_t rows = volume_of(target.count) / to;
+  Array wide{array.dtype, array.text_length, std::vector<std::byte>(rows * to * size)};
+  const auto fill = fill_value(array.dtype);
+  for (std::size_t i = 0; array.dtype != DType::text && i < rows * to; ++i)
+    std::memcpy(wide.bytes.data() + i * size, fill.data(), size);
+  for (std::uint64_t row = 0; row < rows; ++row)
+    std::memcpy(wide.bytes.data() + row * to * size, array.bytes.data() + row * from * size,
+                from * size);
+  return wide;
+}
+
 /// What has to be copied of a stage; nothing when some of it does not fit.
 std::optional<std::vector<Transfer>> transfers(const Stage& earlier, const Known& from,
                                                const Stage& stage, const Known& to) {
@@ -39,8 +64,7 @@ std::optional<std::vector<Transfer>> transfers(const Stage& earlier, const Known
     const Slab &source = found->places.front(), &target = output.places.front();
     const DatasetSpec &was = *from.at({source.file, source.path}),
                       &is = *to.at({target.file, target.path});
-    if (was.dtype != is.dtype || was.text_length != is.text_length ||
-        volume_of(source.count) != volume_of(target.count))
+    if (was.dtype != is.dtype || was.text_length != is.text_length || !fits(source, target))
       return std::nullopt;
     list.push_back({&was, &source, &output});
   }
@@ -139,7 +163,8 @@ std::size_t EarlierSweep::take_over(const Communicator& comm, const Plan& earlie
     const auto list = transfers(earlier.stages[done->second], from, stage, to);
     if (!list) continue;
     for (const Transfer& transfer : *list) {
-      const Array array = files_->read(transfer);
+      const Array array =
+          widened(files_->read(transfer), *transfer.source, transfer.to->places.front());
       for (const Slab& place : transfer.to->places) store.write(place, array);
     }
     store.set_record(i, {Status::done, files_->seconds[done->second], comm.rank(), ""});

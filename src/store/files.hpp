@@ -2,6 +2,8 @@
 // them together.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -27,6 +29,9 @@ struct Journal {
   std::string pack() const;
   void unpack(const std::string& packed);
 };
+
+/// What a place of the results file holds until something is written there: 255, -1 or NaN.
+std::array<std::byte, 8> fill_value(DType dtype);
 
 /// Makes the results file, and the weights file when the layout has datasets in it, whole, under
 /// temporary names, then renames them. EnvironmentError: folder, space, write failure; then no file

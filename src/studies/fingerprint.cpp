@@ -28,6 +28,12 @@ std::uint64_t sample_file(const std::filesystem::path& path) {
   return hash;
 }
 
+std::string joined(const std::map<std::string, std::uint64_t>& hashes) {
+  std::uint64_t hash = 0;
+  for (const auto& [file, value] : hashes) hash = hash_words({hash, hash_text(file), value});
+  return hex(hash);
+}
+
 }  // namespace
 
 std::string model_fingerprint(const std::filesystem::path& directory) {
@@ -40,9 +46,19 @@ std::string model_fingerprint(const std::filesystem::path& directory) {
     if (matters) hashes[file] = hash_text(read_file(entry.path()));
     if (entry.path().extension() == ".safetensors") hashes[file] = sample_file(entry.path());
   }
-  std::uint64_t hash = 0;
-  for (const auto& [file, value] : hashes) hash = hash_words({hash, hash_text(file), value});
-  return hex(hash);
+  return joined(hashes);
+}
+
+std::string encoder_fingerprint(const std::filesystem::path& directory) {
+  std::map<std::string, std::uint64_t> hashes;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(directory)) {
+    const std::string file = std::filesystem::relative(entry.path(), directory).string();
+    const std::string kind = entry.path().extension().string();
+    if (kind == ".json" || kind == ".txt" || kind == ".model")
+      hashes[file] = hash_text(read_file(entry.path()));
+    if (kind == ".safetensors") hashes[file] = sample_file(entry.path());
+  }
+  return joined(hashes);
 }
 
 }  // namespace factsweep

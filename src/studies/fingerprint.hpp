@@ -9,5 +9,7 @@ namespace factsweep {
 /// Of a model directory: configuration and tokenizer whole, weights sampled, because they may be
 /// terabytes.
 std::string model_fingerprint(const std::filesystem::path& directory);
+/// Of an encoder's: its folders for pooling and the like too.
+std::string encoder_fingerprint(const std::filesystem::path& directory);
 
 }  // namespace factsweep

@@ -19,6 +19,7 @@ same_results one.h5 two.h5
 python3 - <<'PYTHON'
 import h5py
 import numpy as np
+import pandas
 
 with h5py.File("one.h5") as file, h5py.File("one.weights.h5") as weights:
     assert (file["stages/status"][:] == 2).all(), file["stages/reason"][:]
@@ -60,6 +61,17 @@ with h5py.File("one.h5") as file, h5py.File("one.weights.h5") as weights:
         score = [ranks[a] + ranks[b] + 1 + (alike < one).sum() for (a, b), one in zip(pairs, alike)]
         chosen = tuple(file["selection/adapter"][row][:2])
         assert score[pairs.index(chosen)] == min(score), (row, chosen)
+    # ranks by the point's own shots, which are some of those that signals were taken on
+    tasks, draws = list(file["tasks/name"].asstr()), list(file["signals/draw"][:])
+    for row in np.flatnonzero((methods == "ours") | (methods == "uniform")):
+        task, draw = tasks.index(points["task"].astype(str)[row]), draws.index(points["draw"][row])
+        mine = np.isin(file["signals/row"][task, draw], file["selection/shot_row"][row])
+        assert mine.sum() == points["shots"][row]
+        perplexity = file["signals/reasoning_perplexity"][task, draw].astype(float)[:, mine].sum(1)
+        accuracy = (file["signals/right"][task, draw][:, mine] == 1).mean(1)
+        for rank, value in (("perplexity_rank", perplexity), ("accuracy_rank", -accuracy)):
+            expected = pandas.Series(value).round(9).rank().to_numpy()
+            assert np.array_equal(file[f"selection/{rank}"][row], expected), (row, rank)
     assert int(file["pools/repeated"][0]) > 0
     assert weights["embeddings/pools/open"].shape[0] == file["pools/examples"][0]
     print(f"{len(methods)} points, accuracy by method:", {m: round(points["accuracy"][methods == m].mean(), 3) for m in sorted(set(methods))})

@@ -22,10 +22,10 @@ class EarlierSweep {
   const std::string& deck() const;
 
   /// Copies into `store` what finished stages have left that `plan` has too, and marks them done
-  /// there; a stage with an array that does not fit its new place stays to be done. `earlier` is
-  /// this sweep's own plan; InputError: it is not. Independent: each rank takes its share, and is
-  /// told how many stages it took; the store shows them to other ranks once it is closed and opened
-  /// again.
+  /// there. Rows may have become wider; a stage whose arrays do not fit their new places stays to
+  /// be done. `earlier` is this sweep's own plan; InputError: it is not. Independent: each rank
+  /// takes its share, and is told how many stages it took; the store shows them to other ranks once
+  /// it is closed and opened again.
   std::size_t take_over(const Communicator& comm, const Plan& earlier, const Plan& plan,
                         Store& store) const;
 

@@ -99,6 +99,7 @@ struct StoredDelta {
 struct StoredDeltas {
   std::string adapter_config;  // of a LoRA adapter, whose own tensors these are; empty: the tensors
                                // are fine-tuned minus base
+  std::string mixture_config;  // of a mixture of experts, whose own tensors these are; else empty
   std::vector<StoredDelta> tensors;
 };
 /// The deltas of one point, `when` = "early_stop" or "final", read serially. InputError: no such

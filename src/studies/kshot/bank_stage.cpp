@@ -83,10 +83,10 @@ void train_all(PackedTrainer& trainer, Curves& curves, Workbench& bench, double 
 }  // namespace
 
 void StageRun::bank() {
-  const auto members = get<std::vector<std::size_t>>("adapters");
+  const auto members = get<std::vector<std::string>>("adapters");
   std::vector<PackedMember> trained;
-  for (const std::size_t i : members) {
-    const BankEntry& entry = sets_.bank[i];
+  for (const std::string& name : members) {
+    const BankEntry& entry = sets_.bank[sets_.adapter(name)];
     PackedMember member;
     member.settings = train_settings(deck_);
     member.settings.learning_rate = deck_.real("bank.learning_rate");
@@ -96,13 +96,11 @@ void StageRun::bank() {
                                        static_cast<std::uint64_t>(deck_.integer("bank.seed"))});
     member.start = LoraAdapter::create(lora_config(deck_), base_.weights, member.settings.seed,
                                        lora_place(deck_));
-    member.examples =
-        training_examples(base_, entry.set, prompts(), deck_.integer("kshot.longest")).examples;
-    if (member.examples.empty())
-      throw InputError(
-          fmt::format("{}: the prompts of all examples are longer than "
-                      "kshot.longest = {} tokens.",
-                      entry.name, deck_.integer("kshot.longest")));
+    TrainingExamples lessons = lessons_of(entry.set);
+    emit_count("left_out/" + name,
+               static_cast<std::int64_t>(entry.set.examples.size() - lessons.examples.size()));
+    emit_count("shortened/" + name, lessons.shortened);
+    member.examples = std::move(lessons.examples);
     trained.push_back(std::move(member));
   }
   PackedTrainer trainer(base_.weights, std::move(trained),
@@ -111,39 +109,42 @@ void StageRun::bank() {
   train_all(trainer, curves, bench_, deck_.seconds("run.checkpoint_interval"));
   for (std::size_t m = 0; m < members.size(); ++m) {
     emit_adapter(members[m], trainer.adapter(m));
-    bench_.emit(fmt::format("usable/{}", members[m]),
-                Array::of(std::vector<std::uint8_t>{trainer.failure(m).empty()}));
+    const std::string failure = trainer.failure(m);
+    bench_.emit("usable/" + members[m], Array::of(std::vector<std::uint8_t>{failure.empty()}));
+    bench_.emit("failure/" + members[m], Array::of_text(std::vector{failure}, kLongestFailure));
     const torch::Tensor loss = curves.loss[static_cast<std::int64_t>(m)].contiguous();
-    bench_.emit(fmt::format("loss/{}", members[m]),
+    bench_.emit("loss/" + members[m],
                 Array::of(std::span<const double>(loss.data_ptr<double>(),
                                                   static_cast<std::size_t>(loss.numel()))));
   }
 }
 
 void StageRun::adapter() {
-  const std::size_t index = get<std::vector<std::size_t>>("adapters").at(0);
-  emit_adapter(index, LoraAdapter::load(sets_.bank[index].adapter, base_.weights));
-  bench_.emit(fmt::format("usable/{}", index), Array::of(std::vector<std::uint8_t>{1}));
+  const std::string name = get<std::vector<std::string>>("adapters").at(0);
+  const BankEntry& entry = sets_.bank[sets_.adapter(name)];
+  emit_adapter(name, LoraAdapter::load(entry.adapter, base_.weights));
+  bench_.emit("usable/" + name, Array::of(std::vector<std::uint8_t>{1}));
 }
 
-void StageRun::emit_adapter(std::size_t index, const LoraAdapter& adapter) {
+void StageRun::emit_adapter(const std::string& member, const LoraAdapter& adapter) {
   const DType dtype = delta_dtype(deck_);
   for (const auto& [name, tensor] : adapter.named())
-    bench_.emit(fmt::format("{}/{}", index, name), to_array(tensor, dtype));
+    bench_.emit(fmt::format("{}/{}", member, name), to_array(tensor, dtype));
 }
 
 std::size_t StageRun::bank_stage(std::size_t adapter) const {
   for (const std::size_t index : stage_.upstream) {
     const Stage& stage = plan_.stages[index];
     if (stage.kind != "bank" && stage.kind != "adapter") continue;
-    const auto members = stage.configuration.at("adapters").get<std::vector<std::size_t>>();
-    if (std::find(members.begin(), members.end(), adapter) != members.end()) return index;
+    const auto members = stage.configuration.at("adapters").get<std::vector<std::string>>();
+    if (std::find(members.begin(), members.end(), sets_.bank[adapter].name) != members.end())
+      return index;
   }
   throw BugError("kshot: the stage does not stand on that adapter");
 }
 
 bool StageRun::is_usable(std::size_t adapter) const {
-  return bench_.input(bank_stage(adapter), fmt::format("usable/{}", adapter))
+  return bench_.input(bank_stage(adapter), "usable/" + sets_.bank[adapter].name)
              .as<std::uint8_t>()[0] == 1;
 }
 
@@ -157,7 +158,7 @@ LoraAdapter StageRun::stored(std::size_t adapter) const {
   for (const auto& [name, shape] :
        adapter_shapes(config, base_.weights.config, "bank: " + entry.name))
     tensors.emplace_back(
-        name, to_tensor(bench_.input(stage, fmt::format("{}/{}", adapter, name)), shape));
+        name, to_tensor(bench_.input(stage, fmt::format("{}/{}", entry.name, name)), shape));
   return LoraAdapter::of(config, tensors, base_.weights, entry.name, entry.name);
 }
 

@@ -30,22 +30,29 @@ class Builder {
     std::vector<std::pair<std::string, std::vector<std::int64_t>>> shapes;
 
     std::vector<std::string> modules() const;
+    /// Ranks and scales, as one text.
+    std::string scaling() const;
   };
 
   // plan.cpp
   void measure();
+  void check_sums() const;
+  void check_kept() const;
   /// About as many tokens as training on a set sees, for cost estimates.
   double tokens_of(const TaskSet& set) const;
   nlohmann::json keys(std::initializer_list<std::string_view> sections) const;
   Stage stage(const std::string& kind, const std::string& title) const;
   Output row_of(const std::string& path, const std::vector<std::uint64_t>& at, bool shared) const;
   void test_outputs(Stage& stage) const;
+  void learning_outputs(Stage& stage) const;
+  void add_config(const std::string& path, const std::string& config);
   void add_places(std::size_t index, std::uint64_t point, std::string_view only = {});
   void evaluation(Stage& stage, const TaskEntry& task) const;
   void training_memory(Stage& stage, double adapters) const;
   TaskSet all_shots(std::size_t task, std::int64_t draw) const;
   std::size_t leaf(const GridPoint& at, std::uint64_t point);
   std::size_t tune(const GridPoint& at, const std::vector<std::size_t>& upstream);
+  void weight_outputs(std::size_t index, const GridPoint& at);
 
   // plan_bank.cpp
   void read_adapters();
@@ -54,6 +61,7 @@ class Builder {
   void brought(std::size_t adapter);
   void add_bank_stage(Stage result, const std::vector<std::size_t>& group);
   std::size_t test(std::size_t task, std::size_t model);
+  std::size_t own(std::size_t task);
   std::size_t best(std::size_t task);
   const std::vector<std::size_t>& signals(std::size_t task, std::int64_t draw);
   std::size_t similarity();

@@ -21,7 +21,7 @@ std::string text_of(const TaskExample& example, const std::string& prefix) {
 void StageRun::embed(const Encoder& encoder) {
   TaskSet set;
   if (stage_.configuration.contains("pool")) {
-    const TaskSet& whole = sets_.pools.at(get<std::size_t>("pool")).set;
+    const TaskSet& whole = sets_.pool(get<std::string>("pool")).set;
     const auto first = whole.examples.begin() + get<std::ptrdiff_t>("first");
     set.examples.assign(first, first + get<std::ptrdiff_t>("count"));
   } else {
@@ -71,8 +71,7 @@ void StageRun::augment() {
     rows.push_back(sample.index);
     similarity.push_back(static_cast<float>(sample.similarity));
   }
-  bench_.emit("points/selected_data",
-              Array::of(std::vector{static_cast<std::int64_t>(rows.size())}));
+  emit_count("points/selected_data", static_cast<std::int64_t>(rows.size()));
   emit_row<std::int64_t>("selection/row", rows, -1);
   emit_row("selection/similarity", similarity, std::numeric_limits<float>::quiet_NaN());
 }

@@ -1,5 +1,7 @@
 #include "datasets.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "factsweep/core/random.hpp"
@@ -76,24 +78,36 @@ void add_pools(std::vector<DatasetSpec>& specs, const Sets& sets) {
 
 void add_bank(std::vector<DatasetSpec>& specs, const FileShape& shape, const Sets& sets) {
   std::vector<std::string> names, tasks;
-  std::vector<std::int64_t> examples;
+  std::vector<std::int64_t> examples, tested;
   for (const BankEntry& entry : sets.bank) {
     names.push_back(entry.name);
     tasks.push_back(entry.task ? sets.tasks[*entry.task].name : "");
     examples.push_back(entry.is_brought() ? -1 : count(entry.set));
+    tested.push_back(entry.tested);
   }
   const std::vector<std::uint64_t> one = {shape.adapters};
   specs.push_back(text_dataset("/bank/name", names, one, {"adapter"}, "adapter"));
   specs.push_back(
-      text_dataset("/bank/task", tasks, one, {"adapter"}, "task whose examples it learnt"));
+      text_dataset("/bank/task", tasks, one, {"adapter"}, "task whose own expert it is"));
   specs.push_back(numbers("/bank/examples", examples, one, {"adapter"}, "examples",
                           "examples it learnt; -1: brought by the user"));
+  specs.push_back(numbers("/bank/tested", tested, one, {"adapter"}, "examples",
+                          "left out: asks what a test example asks"));
+  specs.push_back(dataset("/bank/left_out", DType::int64, one, {"adapter"}, "examples",
+                          "not learnt: the prompt alone is too long"));
+  specs.push_back(
+      dataset("/bank/shortened", DType::int64, one, {"adapter"}, "examples", "cut at the end"));
   specs.push_back(
       dataset("/bank/usable", DType::uint8, one, {"adapter"}, "1", "0: its training diverged"));
+  specs.push_back(dataset("/bank/failure", DType::text, one, {"adapter"}, "1",
+                          "why its training failed; empty: it did not"));
+  specs.back().text_length = kLongestFailure;
   specs.push_back(dataset("/bank/loss", DType::float64, {shape.adapters, shape.bank_epochs},
                           {"adapter", "epoch"}, "nat", "training loss by epoch"));
   specs.push_back(dataset("/bank/similarity", DType::float64, {shape.adapters, shape.adapters},
-                          {"adapter", "other"}, "1", "mean cosine of the adapters' matrices",
+                          {"adapter", "other"}, "1",
+                          shape.products ? "mean cosine of the adapters' updates B A"
+                                         : "mean cosine of the adapters' matrices A and B",
                           "cos(E(m_i), E(m_j))"));
 }
 
@@ -128,8 +142,8 @@ std::vector<std::int64_t> shots_of(const TaskEntry& task, std::int64_t shots, st
                    hash_words({hash_text("shots"), static_cast<std::uint64_t>(draw)}));
 }
 
-const std::vector<TestColumn>& test_columns() {
-  static const std::vector<TestColumn> columns = {
+std::vector<TestColumn> test_columns(const Sets& sets) {
+  std::vector<TestColumn> columns = {
       {"accuracy", DType::float64, false, "fraction", "right answers, generated"},
       {"accuracy_by_sum", DType::float64, false, "fraction", "right option is the likeliest"},
       {"accuracy_by_mean", DType::float64, false, "fraction",
@@ -140,6 +154,15 @@ const std::vector<TestColumn>& test_columns() {
       {"right_by_mean", DType::uint8, true, "1",
        "right option is the likeliest, by mean over tokens"},
   };
+  const bool programs =
+      std::any_of(sets.tasks.begin(), sets.tasks.end(),
+                  [](const TaskEntry& task) { return task.test.kind == TaskKind::code; });
+  if (programs) {
+    columns.push_back({"stopped", DType::int64, false, "programs",
+                       "programs that a limit or the confinement ended"});
+    columns.push_back({"own_namespaces", DType::uint8, false, "1",
+                       "programs ran without network interfaces, too"});
+  }
   return columns;
 }
 
@@ -150,7 +173,7 @@ std::vector<DatasetSpec> study_datasets(const FileShape& shape, const Sets& sets
   add_pools(specs, sets);
   add_bank(specs, shape, sets);
   add_signals(specs, shape, sets, draws);
-  for (const TestColumn& column : test_columns()) {
+  for (const TestColumn& column : test_columns(sets)) {
     std::vector<std::uint64_t> each = {shape.tasks, 1 + shape.adapters};
     std::vector<std::string> dimensions = {"task", "model"};
     if (column.of_examples) {
@@ -167,13 +190,15 @@ std::vector<DatasetSpec> point_datasets(const FileShape& shape, const Sets& sets
                                         const std::vector<GridPoint>& points) {
   const std::uint64_t rows = shape.points;
   std::vector<DatasetSpec> specs;
-  for (const TestColumn& column : test_columns()) {
-    if (column.of_examples)
-      specs.push_back(dataset("/outcomes/" + column.name, column.dtype, {rows, shape.examples},
-                              {"point", "example"}, column.units, column.long_name));
-    else
-      specs.push_back(dataset("/points/" + column.name, column.dtype, {rows}, {"point"},
-                              column.units, column.long_name));
+  for (const TestColumn& column : test_columns(sets)) {
+    std::vector<std::uint64_t> each = {rows};
+    std::vector<std::string> dimensions = {"point"};
+    if (column.of_examples) {
+      each.push_back(shape.examples);
+      dimensions.emplace_back("example");
+    }
+    specs.push_back(dataset(fmt::format("/{}", column.output()), column.dtype, each, dimensions,
+                            column.units, column.long_name));
   }
   const auto of_point = [&](const char* name, const char* units, const char* what,
                             const char* symbol) {
@@ -183,8 +208,13 @@ std::vector<DatasetSpec> point_datasets(const FileShape& shape, const Sets& sets
   of_point("group_similarity", "1", "mean cosine of the experts' pairs", "1 / Omega");
   of_point("diversity_rank", "1", "rank of the experts among all subsets of the pool", "R_D");
   of_point("train_seconds", "s", "wall time of the training or search", "");
-  specs.push_back(dataset("/points/selected_data", DType::int64, {rows}, {"point"}, "examples",
-                          "open data that joined the shots", "|D_A|"));
+  const auto count_of_point = [&](const char* name, const char* what, const char* symbol) {
+    specs.push_back(dataset(std::string("/points/") + name, DType::int64, {rows}, {"point"},
+                            "examples", what, symbol));
+  };
+  count_of_point("selected_data", "open data that joined the shots", "|D_A|");
+  count_of_point("left_out", "shots and open data not learnt: the prompt alone is too long", "");
+  count_of_point("shortened", "shots and open data cut at the end", "");
 
   std::vector<std::int64_t> epochs, layers, shots;
   for (std::uint64_t i = 1; i <= shape.epochs; ++i) epochs.push_back(static_cast<std::int64_t>(i));

@@ -15,6 +15,7 @@ struct FileShape {
   std::uint64_t examples = 1, shots = 1, experts = 1, samples = 1;  // largest of all points
   std::uint64_t bank_epochs = 1, epochs = 1;
   std::vector<std::string> modules;  // that adapters adapt
+  bool products = false;             // similarity is one of updates B A
 };
 
 /// Rows of a task's train set, ascending.
@@ -26,8 +27,15 @@ struct TestColumn {
   DType dtype;
   bool of_examples;
   std::string units, long_name;
+
+  /// What stages call it: the path of a point's dataset.
+  std::string output() const { return (of_examples ? "outcomes/" : "points/") + name; }
 };
-const std::vector<TestColumn>& test_columns();
+/// Those of programs only where a task asks for programs.
+std::vector<TestColumn> test_columns(const Sets& sets);
+
+/// Bytes of /bank/failure, why a training failed.
+inline constexpr std::size_t kLongestFailure = 160;
 
 /// /tasks, /pools, /bank, /signals, /tests.
 std::vector<DatasetSpec> study_datasets(const FileShape& shape, const Sets& sets,

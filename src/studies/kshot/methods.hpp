@@ -35,6 +35,8 @@ struct Method {
 
   bool is_selected() const { return start == Start::selected; }
   bool has_data() const { return tuning == Tuning::lora || tuning == Tuning::mixture; }
+  /// Whether its result can be kept: all but sums of whole adapters, which the bank has.
+  bool is_kept() const { return tuning != Tuning::none && tuning != Tuning::average; }
   bool is_mixture() const { return tuning == Tuning::mixture || tuning == Tuning::arrow; }
   bool has_shots() const { return is_selected() || has_data(); }
   bool has_seed() const { return has_data() || tuning == Tuning::search; }

@@ -5,6 +5,7 @@
 
 #include "../fingerprint.hpp"
 #include "builder.hpp"
+#include "factsweep/moe/moe.hpp"
 #include "factsweep/studies/common_options.hpp"
 #include "factsweep/tasks/prompt.hpp"
 #include "kshot.hpp"
@@ -13,6 +14,16 @@ namespace factsweep::kshot {
 namespace {
 
 constexpr double kCharactersPerToken = 4.5;
+
+/// At least as many bytes as MoeAdapter::json() has.
+std::size_t mixture_config_bytes(const Sets& sets, const std::vector<std::string>& modules,
+                                 std::int64_t experts) {
+  std::size_t longest = 0, bytes = 512;
+  for (const BankEntry& entry : sets.bank) longest = std::max(longest, entry.name.size());
+  const auto count = static_cast<std::size_t>(experts);
+  for (const std::string& module : modules) bytes += module.size() + 64 + count * 64;
+  return bytes + count * (longest + 16);
+}
 
 }  // namespace
 
@@ -47,6 +58,8 @@ Builder::Builder(const Deck& deck, const Sets& sets)
     throw deck.error("lora.bias", "is not supported here: experts are matrices alone. Use none.");
   read_adapters();
   measure();
+  check_sums();
+  check_kept();
   if (!deck.text("augment.encoder").empty()) read_encoder();
 }
 
@@ -97,6 +110,41 @@ void Builder::measure() {
   raise(shape_.bank_epochs, deck_.integer("bank.epochs"));
   raise(shape_.epochs, deck_.integer("moe.epochs"));
   shape_.modules = adapters_.front().modules();
+  const auto other = std::find_if(adapters_.begin(), adapters_.end(), [&](const AdapterForm& form) {
+    return form.shapes != adapters_.front().shapes;
+  });
+  shape_.products = deck_.text("kshot.diversity") == "products" || other != adapters_.end();
+}
+
+/// What is kept has a shape that is known before anything is selected.
+void Builder::check_kept() const {
+  const bool one_form = std::all_of(
+      adapters_.begin(), adapters_.end(),
+      [&](const AdapterForm& form) { return form.scaling() == adapters_.front().scaling(); });
+  if (one_form || deck_.text("store.deltas") == "none") return;
+  throw deck_.error("store.deltas",
+                    "needs a bank whose adapters are of one rank and one alpha: else nobody knows "
+                    "how large a mixture will be. Use none, or bring adapters that are alike.");
+}
+
+/// LoRAHub adds up matrices.
+void Builder::check_sums() const {
+  const bool asked = std::any_of(points_.begin(), points_.end(), [](const GridPoint& at) {
+    return at.method->tuning == Method::Tuning::search;
+  });
+  const auto other = std::find_if(adapters_.begin(), adapters_.end(), [&](const AdapterForm& form) {
+    return form.scaling() != adapters_.front().scaling();
+  });
+  if (!asked || other == adapters_.end()) return;
+  const auto which = static_cast<std::size_t>(other - adapters_.begin());
+  throw deck_.error(
+      "grid.method",
+      fmt::format(
+          "has lorahub, which adds up the matrices of adapters, so they have to be of one "
+          "rank and one alpha; but '{}' has {} and '{}' has {}. Leave lorahub out, or bring "
+          "adapters that are alike.",
+          sets_.bank.front().name, adapters_.front().scaling(), sets_.bank[which].name,
+          other->scaling()));
 }
 
 /// Science keys that begin with one of `sections`.
@@ -133,8 +181,7 @@ Output Builder::row_of(const std::string& path, const std::vector<std::uint64_t>
 }
 
 void Builder::test_outputs(Stage& stage) const {
-  for (const TestColumn& column : test_columns())
-    point_output(stage, (column.of_examples ? "outcomes/" : "points/") + column.name);
+  for (const TestColumn& column : test_columns(sets_)) point_output(stage, column.output());
 }
 
 /// The row of `point` of every dataset of points that the stage has an output for, or of `only`.
@@ -174,7 +221,7 @@ std::size_t Builder::leaf(const GridPoint& at, std::uint64_t point) {
   using Start = Method::Start;
   if (at.method->tuning == Method::Tuning::none) {
     if (at.method->start == Start::base) return test(at.task, 0);
-    if (at.method->start == Start::own) return test(at.task, 1 + *sets_.expert_of(at.task));
+    if (at.method->start == Start::own) return own(at.task);
     return best(at.task);
   }
   std::vector<std::size_t> upstream;
@@ -193,6 +240,11 @@ std::size_t Builder::leaf(const GridPoint& at, std::uint64_t point) {
   return tune(at, upstream);
 }
 
+void Builder::learning_outputs(Stage& stage) const {
+  for (const char* name : {"train_seconds", "left_out", "shortened"})
+    point_output(stage, std::string("points/") + name);
+}
+
 std::size_t Builder::tune(const GridPoint& at, const std::vector<std::size_t>& upstream) {
   using Tuning = Method::Tuning;
   const TaskEntry& task = sets_.tasks[at.task];
@@ -200,7 +252,7 @@ std::size_t Builder::tune(const GridPoint& at, const std::vector<std::size_t>& u
   Stage result = stage("tune", at.id(sets_));
   result.upstream = upstream;
   result.configuration["method"] = at.method->name;
-  result.configuration["task"] = at.task;
+  result.configuration["task"] = task.name;
   result.configuration["examples"] = fingerprint(task.test);
   result.configuration["shots"] = at.shots;
   result.configuration["draw"] = at.draw;
@@ -222,18 +274,51 @@ std::size_t Builder::tune(const GridPoint& at, const std::vector<std::size_t>& u
         2 * static_cast<double>(deck_.integer("moe.epochs")) * tokens * model_.flop_per_token();
     training_memory(result, std::max<double>(1, static_cast<double>(at.experts)));
     point_output(result, "curves/loss");
-    point_output(result, "points/train_seconds");
+    learning_outputs(result);
   }
   if (at.method->tuning == Tuning::search) {
-    result.configuration["search"] = keys({"lorahub.", "kshot.template"});
+    result.configuration["search"] = keys({"lorahub.", "kshot.template", "kshot.longest"});
     result.cost_flop += static_cast<double>(deck_.integer("lorahub.evaluations")) *
                         tokens_of(shots) * model_.flop_per_token();
-    point_output(result, "points/train_seconds");
+    learning_outputs(result);
   }
   if (at.method->tuning == Tuning::search || at.method->tuning == Tuning::average)
     point_output(result, "selection/weight");
   if (at.method->is_mixture()) point_output(result, "moe/share");
-  return plan_.add_stage(std::move(result));
+  const std::size_t before = plan_.stages.size(), index = plan_.add_stage(std::move(result));
+  if (plan_.stages.size() > before && at.method->is_kept()) weight_outputs(index, at);
+  return index;
+}
+
+/// "final/<tensor>" of the weights file, and what they are.
+void Builder::weight_outputs(std::size_t index, const GridPoint& at) {
+  if (deck_.text("store.deltas") == "none") return;
+  Stage& stage = plan_.stages[index];
+  const std::string base = fmt::format("/deltas/{}/", stage.key);
+  const bool fresh = at.method->start == Method::Start::fresh;
+  const auto lora = fresh ? adapter_shapes(lora_config(deck_), model_, lora_place(deck_))
+                          : adapters_.front().shapes;
+  const auto add = [&](const std::string& output, DatasetSpec spec) {
+    spec.file = File::weights;
+    stage.outputs.push_back({output, {whole(spec)}, false});
+    plan_.datasets.push_back(std::move(spec));
+  };
+  if (at.method->is_mixture()) {
+    add(kMixtureConfig, {.path = base + kMixtureConfig,
+                         .dtype = DType::text,
+                         .text_length = mixture_config_bytes(sets_, shape_.modules, at.experts),
+                         .shape = {1},
+                         .long_name = "the mixture's moe.json"});
+  } else {
+    add_config(base + kAdapterConfig,
+               fresh ? lora_config(deck_).json(model_) : adapters_.front().config);
+  }
+  for (const auto& [name, shape] :
+       at.method->is_mixture() ? mixture_shapes(lora, at.experts) : lora)
+    add("final/" + name, {.path = base + "final/" + name,
+                          .dtype = delta_dtype(deck_),
+                          .shape = {shape.begin(), shape.end()},
+                          .long_name = "tensor of what the point has trained"});
 }
 
 Plan KShotStudy::expand(const Deck& deck) {

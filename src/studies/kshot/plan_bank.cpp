@@ -20,6 +20,16 @@ std::vector<std::string> Builder::AdapterForm::modules() const {
   return modules;
 }
 
+std::string Builder::AdapterForm::scaling() const {
+  const auto json = nlohmann::json::parse(config);
+  std::string text;
+  for (const char* key : {"r", "lora_alpha", "use_rslora", "rank_pattern", "alpha_pattern"}) {
+    if (json.contains(key) && !json.at(key).empty())
+      text += fmt::format("{}{} = {}", text.empty() ? "" : ", ", key, json.at(key).dump());
+  }
+  return text;
+}
+
 void Builder::read_adapters() {
   for (const BankEntry& entry : sets_.bank) {
     LoraConfig config = lora_config(deck_);
@@ -69,17 +79,18 @@ void Builder::trained(const std::vector<std::size_t>& group) {
   std::string title;
   for (const std::size_t i : group) title += (title.empty() ? "" : ", ") + sets_.bank[i].name;
   Stage result = stage("bank", title);
-  result.configuration["adapters"] = group;
-  std::vector<std::string> data;
+  std::vector<std::string> names, data;
   double tokens = 0;
   for (const std::size_t i : group) {
+    names.push_back(sets_.bank[i].name);
     data.push_back(fingerprint(sets_.bank[i].set));
     tokens += tokens_of(sets_.bank[i].set);
   }
+  result.configuration["adapters"] = names;
   result.configuration["data"] = data;
   result.configuration["training"] =
       keys({"bank.epochs", "bank.learning_rate", "bank.seed", "train.", "lora.", "kshot.template",
-            "kshot.longest", "store."});
+            "kshot.longest", "store.delta_dtype"});
   result.cost_flop =
       2 * static_cast<double>(deck_.integer("bank.epochs")) * tokens * model_.flop_per_token();
   training_memory(result, static_cast<double>(group.size()));
@@ -88,30 +99,37 @@ void Builder::trained(const std::vector<std::size_t>& group) {
 
 void Builder::brought(std::size_t adapter) {
   Stage result = stage("adapter", sets_.bank[adapter].name);
-  result.configuration["adapters"] = std::vector{adapter};
+  result.configuration["adapters"] = std::vector{sets_.bank[adapter].name};
   result.configuration["config"] = adapters_[adapter].config;
+  result.configuration["stored"] = keys({"store.delta_dtype"});
   result.configuration["data"] = factsweep::model_fingerprint(sets_.bank[adapter].adapter);
   add_bank_stage(std::move(result), {adapter});
+}
+
+void Builder::add_config(const std::string& path, const std::string& config) {
+  plan_.datasets.push_back({.file = File::weights,
+                            .path = path,
+                            .dtype = DType::text,
+                            .text_length = config.size(),
+                            .shape = {1},
+                            .long_name = "the adapter's adapter_config.json",
+                            .content = Array::of_text(std::vector{config}, config.size())});
 }
 
 void Builder::add_bank_stage(Stage result, const std::vector<std::size_t>& group) {
   const DType dtype = delta_dtype(deck_);
   for (const std::size_t i : group) {
     const std::string base = fmt::format("/bank/{}/", sets_.bank[i].name);
-    result.outputs.push_back(row_of("/bank/usable", {i}, true));
-    result.outputs.back().name = fmt::format("usable/{}", i);
+    const auto row = [&](const std::string& column, bool shared) {
+      result.outputs.push_back(row_of("/bank/" + column, {i}, shared));
+      result.outputs.back().name = column + "/" + sets_.bank[i].name;
+    };
+    row("usable", true);
     if (result.kind == "bank") {
-      result.outputs.push_back(row_of("/bank/loss", {i}, false));
-      result.outputs.back().name = fmt::format("loss/{}", i);
+      row("failure", true);
+      for (const char* column : {"loss", "left_out", "shortened"}) row(column, false);
     }
-    const std::string& config = adapters_[i].config;
-    plan_.datasets.push_back({.file = File::weights,
-                              .path = base + kAdapterConfig,
-                              .dtype = DType::text,
-                              .text_length = config.size(),
-                              .shape = {1},
-                              .long_name = "the adapter's adapter_config.json",
-                              .content = Array::of_text(std::vector{config}, config.size())});
+    add_config(base + kAdapterConfig, adapters_[i].config);
     for (const auto& [name, shape] : adapters_[i].shapes) {
       DatasetSpec spec;
       spec.file = File::weights;
@@ -119,7 +137,8 @@ void Builder::add_bank_stage(Stage result, const std::vector<std::size_t>& group
       spec.dtype = dtype;
       spec.shape = {shape.begin(), shape.end()};
       spec.long_name = "tensor of the adapter";
-      result.outputs.push_back({fmt::format("{}/{}", i, name), {whole(spec)}, false});
+      result.outputs.push_back(
+          {fmt::format("{}/{}", sets_.bank[i].name, name), {whole(spec)}, false});
       plan_.datasets.push_back(std::move(spec));
     }
   }
@@ -131,9 +150,9 @@ std::size_t Builder::test(std::size_t task, std::size_t model) {
   const TaskEntry& entry = sets_.tasks[task];
   Stage result = stage(
       "test", fmt::format("{} {}", entry.name, model == 0 ? "base" : sets_.bank[model - 1].name));
-  result.configuration["task"] = task;
+  result.configuration["task"] = entry.name;
   result.configuration["examples"] = fingerprint(entry.test);
-  result.configuration["tested"] = model;
+  result.configuration["tested"] = model == 0 ? "" : sets_.bank[model - 1].name;
   evaluation(result, entry);
   if (model > 0) result.upstream = {bank_[model - 1]};
   const std::size_t before = plan_.stages.size();
@@ -146,6 +165,15 @@ std::size_t Builder::test(std::size_t task, std::size_t model) {
     output.shared = true;
   }
   return index;
+}
+
+std::size_t Builder::own(std::size_t task) {
+  const std::size_t adapter = *sets_.expert_of(task);
+  Stage result = stage("own", sets_.tasks[task].name);
+  result.configuration["adapter"] = sets_.bank[adapter].name;
+  result.upstream = {test(task, 1 + adapter), bank_[adapter]};
+  test_outputs(result);
+  return plan_.add_stage(std::move(result));
 }
 
 std::size_t Builder::best(std::size_t task) {
@@ -166,7 +194,7 @@ const std::vector<std::size_t>& Builder::signals(std::size_t task, std::int64_t 
   const auto draw_index =
       static_cast<std::uint64_t>(std::find(draws_.begin(), draws_.end(), draw) - draws_.begin());
   Stage common = stage("signals", "");
-  common.configuration["task"] = task;
+  common.configuration["task"] = entry.name;
   common.configuration["draw"] = draw;
   common.configuration["shots"] = shape_.shots;
   common.configuration["examples"] = fingerprint(shots);
@@ -177,7 +205,7 @@ const std::vector<std::size_t>& Builder::signals(std::size_t task, std::int64_t 
   for (std::size_t adapter = 0; adapter < sets_.bank.size(); ++adapter) {
     Stage result = common;
     result.title = fmt::format("signals {} draw {} {}", entry.name, draw, sets_.bank[adapter].name);
-    result.configuration["adapter"] = adapter;
+    result.configuration["adapter"] = sets_.bank[adapter].name;
     result.upstream = {bank_[adapter]};
     for (const char* name : {"perplexity", "reasoning_perplexity", "right"})
       result.outputs.push_back(
@@ -198,7 +226,7 @@ std::size_t Builder::similarity() {
 std::size_t Builder::select(const GridPoint& at) {
   Stage result = stage("select", fmt::format("{} draw {} k{} n{} {}", sets_.tasks[at.task].name,
                                              at.draw, at.shots, at.experts, at.signals));
-  result.configuration["task"] = at.task;
+  result.configuration["task"] = sets_.tasks[at.task].name;
   result.configuration["draw"] = at.draw;
   result.configuration["shots"] = at.shots;
   result.configuration["experts"] = at.experts;

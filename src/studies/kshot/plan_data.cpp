@@ -20,7 +20,7 @@ void Builder::read_encoder() {
   if (!config.contains("hidden_size") || !config.at("hidden_size").is_number_integer())
     throw InputError(directory + "/config.json: has no number 'hidden_size'.");
   width_ = config.at("hidden_size");
-  encoder_fingerprint_ = factsweep::model_fingerprint(directory);
+  encoder_fingerprint_ = factsweep::encoder_fingerprint(directory);
 }
 
 Stage Builder::embedding(const std::string& title, const TaskSet& texts) const {
@@ -50,7 +50,7 @@ const std::vector<std::size_t>& Builder::embed_pool(std::size_t pool) {
                          set.examples.begin() + static_cast<std::ptrdiff_t>(first + count));
     Stage result =
         embedding(fmt::format("{} {}-{}", sets_.pools[pool].name, first, first + count - 1), part);
-    result.configuration["pool"] = pool;
+    result.configuration["pool"] = sets_.pools[pool].name;
     result.configuration["first"] = first;
     result.configuration["count"] = count;
     result.outputs.push_back(
@@ -65,7 +65,7 @@ std::size_t Builder::embed_shots(const GridPoint& at) {
   const TaskSet shots = all_shots(at.task, at.draw);
   const std::string& task = sets_.tasks[at.task].name;
   Stage result = embedding(fmt::format("shots of {} draw {}", task, at.draw), shots);
-  result.configuration["task"] = at.task;
+  result.configuration["task"] = sets_.tasks[at.task].name;
   result.configuration["draw"] = at.draw;
   result.configuration["shots"] = shape_.shots;
   DatasetSpec spec;
@@ -83,7 +83,7 @@ std::size_t Builder::embed_shots(const GridPoint& at) {
 std::size_t Builder::augment(const GridPoint& at) {
   Stage result = stage("augment", fmt::format("{} draw {} k{} c{} {}", sets_.tasks[at.task].name,
                                               at.draw, at.shots, at.budget, at.selection));
-  result.configuration["task"] = at.task;
+  result.configuration["task"] = sets_.tasks[at.task].name;
   result.configuration["draw"] = at.draw;
   result.configuration["shots"] = at.shots;
   result.configuration["budget"] = at.budget;

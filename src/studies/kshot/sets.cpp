@@ -1,303 +1,22 @@
 #include "sets.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <set>
 
-#include "factsweep/core/file.hpp"
+#include "factsweep/core/error.hpp"
 #include "factsweep/core/random.hpp"
-#include "factsweep/tasks/read_tasks.hpp"
 
 namespace factsweep::kshot {
 namespace {
 
-namespace fs = std::filesystem;
-using Json = nlohmann::json;
-
-/// An object of the file, and what messages call it: `sets.json: tasks[2] 'piqa'`.
-struct Node {
-  const Json& json;
-  std::string where;
-
-  [[noreturn]] void fail(const std::string& rule) const {
-    throw InputError(fmt::format("{} {}", where, rule));
-  }
-  void allow(std::initializer_list<std::string_view> keys) const {
-    if (!json.is_object()) fail("is no object.");
-    for (const auto& [key, value] : json.items()) {
-      if (std::find(keys.begin(), keys.end(), key) == keys.end())
-        fail(fmt::format("has the unknown key '{}'. Known: {}.", key, fmt::join(keys, ", ")));
-    }
-  }
-  bool has(const char* key) const { return json.contains(key); }
-  std::string text(const char* key) const {
-    if (!has(key) || !json.at(key).is_string() || json.at(key).get<std::string>().empty())
-      fail(fmt::format("needs a string '{}'.", key));
-    return json.at(key);
-  }
-  std::string text_or(const char* key, const std::string& fallback) const {
-    return has(key) ? text(key) : fallback;
-  }
-  std::int64_t count(const char* key, std::int64_t fallback) const {
-    if (!has(key)) return fallback;
-    if (!json.at(key).is_number_integer() || json.at(key).get<std::int64_t>() < 0)
-      fail(fmt::format("needs a number 0, 1, 2, ... as '{}'.", key));
-    return json.at(key);
-  }
-  std::vector<Node> list(const char* key) const {
-    std::vector<Node> nodes;
-    if (!has(key)) return nodes;
-    if (!json.at(key).is_array()) fail(fmt::format("needs a list '{}'.", key));
-    for (const Json& item : json.at(key))
-      nodes.push_back({item, fmt::format("{}: {}[{}]", where, key, nodes.size())});
-    return nodes;
-  }
-};
-
-/// A name, and added to what messages say of the object.
-std::string take_name(Node& node, std::set<std::string>& taken) {
-  const std::string name = node.text("name");
-  const bool plain = std::all_of(name.begin(), name.end(), [](unsigned char c) {
-    return std::isalnum(c) != 0 || c == '_' || c == '.' || c == '-';
-  });
-  if (!plain) node.fail(fmt::format("has the name '{}'; use letters, digits, _ . -", name));
-  if (!taken.insert(name).second) node.fail(fmt::format("has the name '{}' once more.", name));
-  node.where += fmt::format(" '{}'", name);
-  return name;
+template <typename Item>
+std::size_t place_of(const std::vector<Item>& items, const std::string& name) {
+  const auto found =
+      std::find_if(items.begin(), items.end(), [&](const Item& item) { return item.name == name; });
+  require(found != items.end(), "kshot: no such name: " + name);
+  return static_cast<std::size_t>(found - items.begin());
 }
-
-class Reader {
- public:
-  explicit Reader(const Deck& deck)
-      : deck_(deck), path_(deck.text("data.sets")), json_(read_json(path_)), root_{json_, path_} {
-    folder_ = !deck.text("data.folder").empty() ? fs::path(deck.text("data.folder"))
-                                                : fs::path(path_).parent_path();
-    root_.allow({"about", "tasks", "pools", "bank"});
-  }
-
-  Sets read() {
-    read_tasks();
-    read_pools();
-    read_bank();
-    return std::move(sets_);
-  }
-
- private:
-  std::uint64_t seed() const { return static_cast<std::uint64_t>(deck_.integer("data.seed")); }
-
-  std::string located(const std::string& file) const { return (folder_ / file).string(); }
-
-  /// "file", or {"file", "part", "form", "letters"}.
-  TaskSet source(const Node& node, const std::string& name) const {
-    std::string file;
-    ReadTasksSettings settings;
-    if (node.json.is_string()) {
-      file = node.json.get<std::string>();
-    } else {
-      node.allow({"file", "part", "form", "letters", "rows"});
-      file = node.text("file");
-      settings.part = node.text_or("part", "");
-      settings.form = node.text_or("form", "auto");
-      if (node.has("letters")) {
-        if (!node.json.at("letters").is_boolean()) node.fail("needs true or false as 'letters'.");
-        settings.letters = node.json.at("letters");
-      }
-    }
-    TaskSet set = read_task_set(located(file), settings);
-    set.name = name;  // draws are keyed by it
-    return set;
-  }
-  Node child(const Node& node, const char* key) const {
-    return {node.json.at(key), fmt::format("{}: {}", node.where, key)};
-  }
-
-  void read_tasks() {
-    std::set<std::string> names;
-    const std::vector<std::string> wanted = deck_.text_list("grid.task");
-    for (Node node : root_.list("tasks")) {
-      node.allow({"name", "train", "test", "hold_out", "pool", "rationales", "worked_examples"});
-      TaskEntry task;
-      task.name = take_name(node, names);
-      all_tasks_.push_back(task.name);
-      const bool used =
-          wanted.empty() || std::find(wanted.begin(), wanted.end(), task.name) != wanted.end();
-      task_index_[task.name] = used ? std::optional(sets_.tasks.size()) : std::nullopt;
-      read_examples(node, task);
-      if (used && task.test.kind == TaskKind::code && !deck_.flag("eval.allow_code_execution"))
-        node.fail(
-            "is answered with programs. They are run in a confined process, and only where "
-            "eval.allow_code_execution = true; or leave it out of grid.task.");
-      if (node.has("pool")) pool_of_[task.name] = node.text("pool");
-      if (node.has("worked_examples")) read_worked(child(node, "worked_examples"), task);
-      read_rationales(node, task);
-      train_sets_[task.name] = task.train;
-      if (used) sets_.tasks.push_back(std::move(task));
-    }
-    for (const std::string& name : wanted) {
-      if (names.count(name) == 0)
-        throw deck_.error("grid.task", fmt::format("'{}' is no task of {}. There are: {}.", name,
-                                                   path_, fmt::join(all_tasks_, ", ")));
-    }
-    if (sets_.tasks.empty()) throw InputError(path_ + ": 'tasks' is empty.");
-  }
-
-  void read_examples(const Node& node, TaskEntry& task) const {
-    if (!node.has("train")) node.fail("needs 'train', the file of its examples.");
-    if (node.has("test") == node.has("hold_out"))
-      node.fail("needs either 'test', a file, or 'hold_out', how many examples of 'train' test.");
-    const TaskSet whole = source(child(node, "train"), task.name);
-    if (node.has("test")) {
-      task.train = whole;
-      task.test = source(child(node, "test"), task.name);
-      if (task.test.kind != task.train.kind)
-        node.fail(fmt::format("trains answers of kind '{}', but its test asks for kind '{}'.",
-                              factsweep::name(task.train.kind), factsweep::name(task.test.kind)));
-      task.train_rows = draw_rows(task.train, 0, 0);
-      task.test_rows = draw_rows(task.test, 0, 0);
-    } else {
-      TaskSplit split = hold_out(whole, node.count("hold_out", 0), seed());
-      task.train = std::move(split.train);
-      task.test = std::move(split.test);
-      task.train_rows = std::move(split.train_rows);
-      task.test_rows = std::move(split.test_rows);
-    }
-    const std::int64_t most = deck_.integer("eval.test_examples");
-    if (most > 0 && most < static_cast<std::int64_t>(task.test.examples.size())) {
-      const std::vector<std::int64_t> kept = draw_rows(task.test, most, seed());
-      task.test = pick(task.test, kept);
-      std::vector<std::int64_t> rows;
-      for (const std::int64_t i : kept) rows.push_back(task.test_rows[static_cast<std::size_t>(i)]);
-      task.test_rows = std::move(rows);
-    }
-  }
-
-  void read_worked(const Node& node, TaskEntry& task) const {
-    const TaskSet set = source(node, task.name);
-    if (!node.json.is_object() || !node.has("rows") || !node.json.at("rows").is_array())
-      node.fail("needs 'rows', a list of records of its file, from 0.");
-    std::vector<std::int64_t> rows;
-    for (const Json& row : node.json.at("rows")) {
-      if (!row.is_number_integer()) node.fail("has a row that is no number.");
-      rows.push_back(row);
-    }
-    task.worked = pick(set, rows).examples;
-  }
-
-  void read_rationales(const Node& node, TaskEntry& task) const {
-    const bool bare = task.has_options();  // outputs are options alone
-    const bool has_own = std::any_of(task.train.examples.begin(), task.train.examples.end(),
-                                     [](const TaskExample& e) { return !e.rationale.empty(); });
-    task.rationales = !bare     ? Rationales::own_output
-                      : has_own ? Rationales::data
-                                : Rationales::answer_only;
-    if (!node.has("rationales")) return;
-    task.rationales = Rationales::file;
-    const fs::path file = find_file(located(node.text("rationales")));
-    for_each_json_line(read_file(file), file.string(), [&](const Json& line, std::int64_t number) {
-      if (!line.is_object() || !line.contains("row") || !line.at("row").is_number_integer() ||
-          !line.contains("output") || !line.at("output").is_string())
-        throw InputError(
-            fmt::format("{}:{}: needs 'row', a record of the train file from 0, and "
-                        "'output', its answer and why.",
-                        file.string(), number));
-      task.expanded[line.at("row")] = line.at("output");
-    });
-  }
-
-  /// What a test asks must not be learnt, nor anything twice.
-  void read_pools() {
-    const Node root{json_.contains("pools") ? json_.at("pools") : kNone, path_ + ": pools"};
-    if (!root.json.is_object()) root.fail("is no object of lists of files, by name.");
-    std::set<std::string> asked;
-    for (const TaskEntry& task : sets_.tasks) {
-      for (const TaskExample& example : task.test.examples) asked.insert(question(example));
-    }
-    for (TaskEntry& task : sets_.tasks) {
-      const auto wanted = pool_of_.find(task.name);
-      if (wanted == pool_of_.end()) continue;
-      const auto known =
-          std::find_if(sets_.pools.begin(), sets_.pools.end(),
-                       [&](const Pool& pool) { return pool.name == wanted->second; });
-      task.pool = static_cast<std::size_t>(known - sets_.pools.begin());
-      if (known == sets_.pools.end()) sets_.pools.push_back(read_pool(root, wanted->second, asked));
-    }
-  }
-
-  Pool read_pool(const Node& root, const std::string& name, const std::set<std::string>& asked) {
-    if (!root.has(name.c_str())) root.fail(fmt::format("has no '{}', which a task names.", name));
-    Pool pool;
-    pool.name = name;
-    std::set<std::string> seen;
-    for (const Node& file : root.list(name.c_str())) {
-      for (TaskExample& example : source(file, name).examples) {
-        if (asked.count(question(example)) != 0) {
-          ++pool.tested;
-        } else if (!seen.insert(question(example) + "\n" + example.output).second) {
-          ++pool.repeated;
-        } else {
-          pool.set.examples.push_back(std::move(example));
-        }
-      }
-    }
-    pool.set.name = name;
-    if (pool.set.examples.empty())
-      root.fail(
-          fmt::format("'{}' is empty: of its examples {} repeat another one, {} ask what a "
-                      "test asks.",
-                      name, pool.repeated, pool.tested));
-    return pool;
-  }
-
-  void read_bank() {
-    std::set<std::string> names;
-    for (Node node : root_.list("bank")) {
-      node.allow({"name", "task", "train", "adapter", "examples"});
-      BankEntry entry;
-      entry.name = take_name(node, names);
-      if (node.has("task")) {
-        const auto task = task_index_.find(node.text("task"));
-        if (task == task_index_.end())
-          node.fail(fmt::format("names the task '{}'. There are: {}.", node.text("task"),
-                                fmt::join(all_tasks_, ", ")));
-        entry.task = task->second;
-      }
-      if (node.has("adapter")) {
-        entry.adapter = located(node.text("adapter"));
-      } else {
-        if (node.has("task") == node.has("train"))
-          node.fail(
-              "needs one of 'task', whose examples it is trained on, 'train', a file, and "
-              "'adapter', a PEFT directory.");
-        const TaskSet set = node.has("task") ? train_sets_.at(node.text("task"))
-                                             : source(child(node, "train"), entry.name);
-        const std::int64_t most = node.count("examples", deck_.integer("bank.examples"));
-        const auto size = static_cast<std::int64_t>(set.examples.size());
-        entry.set = draw(set, std::min(most, size), seed());
-        entry.set.name = entry.name;
-      }
-      sets_.bank.push_back(std::move(entry));
-    }
-    if (sets_.bank.empty()) throw InputError(path_ + ": 'bank' is empty.");
-  }
-
-  static std::string question(const TaskExample& example) {
-    return example.instruction + "\n" + example.input;
-  }
-
-  inline static const Json kNone = Json::object();
-  const Deck& deck_;
-  const std::string path_;
-  const Json json_;
-  Node root_;
-  fs::path folder_;
-  Sets sets_;
-  std::vector<std::string> all_tasks_;
-  std::map<std::string, std::optional<std::size_t>> task_index_;  // nothing: not in grid.task
-  std::map<std::string, TaskSet> train_sets_;                     // by task
-  std::map<std::string, std::string> pool_of_;
-};
 
 }  // namespace
 
@@ -330,15 +49,23 @@ std::string TaskEntry::reasoned(std::int64_t example) const {
   return shot.output;
 }
 
-Sets Sets::read(const Deck& deck) {
-  return Reader(deck).read();
-}
-
 std::optional<std::size_t> Sets::expert_of(std::size_t task) const {
   for (std::size_t i = 0; i < bank.size(); ++i) {
     if (bank[i].task == task) return i;
   }
   return std::nullopt;
+}
+
+const TaskEntry& Sets::task(const std::string& name) const {
+  return tasks[place_of(tasks, name)];
+}
+
+const Pool& Sets::pool(const std::string& name) const {
+  return pools[place_of(pools, name)];
+}
+
+std::size_t Sets::adapter(const std::string& name) const {
+  return place_of(bank, name);
 }
 
 std::string fingerprint(const TaskSet& set) {

@@ -41,8 +41,9 @@ struct Pool {
 /// A data set that an adapter is trained on, or an adapter that a user brings.
 struct BankEntry {
   std::string name;
-  std::optional<std::size_t> task;  // whose train examples these are
+  std::optional<std::size_t> task;  // whose own expert it is
   TaskSet set;                      // empty: brought
+  std::int64_t tested = 0;          // left out: asks what a test example asks
   std::string adapter;              // PEFT directory of one that was brought
 
   bool is_brought() const { return !adapter.empty(); }
@@ -56,8 +57,13 @@ struct Sets {
   /// Reads data.sets and every file that it names, relative to data.folder. InputError naming file
   /// and place.
   static Sets read(const Deck& deck);
-  /// The bank's adapter that was trained on the whole of a task's train set.
+  /// The bank's adapter that is the task's own expert.
   std::optional<std::size_t> expert_of(std::size_t task) const;
+
+  // By name, as stages know them: a sweep that another task or adapter joins keeps its stages.
+  const TaskEntry& task(const std::string& name) const;
+  const Pool& pool(const std::string& name) const;
+  std::size_t adapter(const std::string& name) const;
 };
 
 /// Changes with any text of the examples.

@@ -48,7 +48,7 @@ EvaluationSettings StageRun::evaluation_settings() const {
 }
 
 void StageRun::signals() {
-  const auto adapter = get<std::size_t>("adapter");
+  const std::size_t adapter = sets_.adapter(get<std::string>("adapter"));
   const TaskSet set = shots();
   const std::size_t count = set.examples.size();
   std::vector<float> plain(count, static_cast<float>(kNaN)), reasoned = plain;
@@ -90,10 +90,11 @@ void StageRun::signals() {
 }
 
 void StageRun::test() {
-  const auto tested = get<std::size_t>("tested");
-  if (tested == 0) return test_on(base_);
-  if (!is_usable(tested - 1)) return emit_untested();
-  const LoraAdapter lora = stored(tested - 1);
+  const auto tested = get<std::string>("tested");
+  if (tested.empty()) return test_on(base_);
+  const std::size_t adapter = sets_.adapter(tested);
+  if (!is_usable(adapter)) return emit_untested();
+  const LoraAdapter lora = stored(adapter);
   test_on(adapted(base_, lora));
 }
 
@@ -121,6 +122,11 @@ void StageRun::emit_score(const TaskScore& score) {
              options ? static_cast<double>(score.right_by_sum) / count : kNaN);
   emit_value("points/accuracy_by_mean",
              options ? static_cast<double>(score.right_by_mean) / count : kNaN);
+  if (has("points/stopped")) {
+    emit_count("points/stopped", score.stopped);
+    bench_.emit("points/own_namespaces",
+                Array::of(std::vector<std::uint8_t>{score.own_namespaces}));
+  }
   emit_row("outcomes/right", right, kNotAsked);
   emit_row("outcomes/right_by_sum", by_sum, kNotAsked);
   emit_row("outcomes/right_by_mean", by_mean, kNotAsked);
@@ -128,12 +134,32 @@ void StageRun::emit_score(const TaskScore& score) {
 
 /// Of an adapter whose training diverged.
 void StageRun::emit_untested() {
-  for (const TestColumn& column : test_columns()) {
+  for (const TestColumn& column : test_columns(sets_)) {
     if (column.of_examples)
-      emit_row<std::uint8_t>("outcomes/" + column.name, {}, kNotAsked);
+      emit_row<std::uint8_t>(column.output(), {}, kNotAsked);
+    else if (column.dtype == DType::float64)
+      emit_value(column.output(), kNaN);
     else
-      emit_value("points/" + column.name, kNaN);
+      bench_.emit(column.output(),
+                  Array{column.dtype, 0, std::vector<std::byte>(size_of(column.dtype))});
   }
+}
+
+void StageRun::copy_test(std::size_t upstream) {
+  for (const TestColumn& column : test_columns(sets_))
+    bench_.emit(column.output(), bench_.input(upstream, column.output()));
+}
+
+/// The test of the task's own expert, which the point needs.
+void StageRun::own() {
+  const std::size_t adapter = sets_.adapter(get<std::string>("adapter"));
+  if (!is_usable(adapter)) {
+    const std::string& name = sets_.bank[adapter].name;
+    throw std::runtime_error(
+        fmt::format("the training of the bank's adapter '{}' failed: {}", name,
+                    bench_.input(bank_stage(adapter), "failure/" + name).as_text().at(0)));
+  }
+  copy_test(*upstream("test"));
 }
 
 void StageRun::best() {
@@ -146,11 +172,9 @@ void StageRun::best() {
       best = i;
     }
   }
-  if (highest < 0) throw InputError("no adapter of the bank is usable: all trainings diverged.");
-  for (const TestColumn& column : test_columns()) {
-    const std::string name = (column.of_examples ? "outcomes/" : "points/") + column.name;
-    bench_.emit(name, bench_.input(stage_.upstream[best], name));
-  }
+  if (highest < 0)
+    throw std::runtime_error("no adapter of the bank is usable: all trainings diverged.");
+  copy_test(stage_.upstream[best]);
   emit_row<std::int32_t>("selection/adapter", {static_cast<std::int32_t>(best)}, -1);
 }
 
@@ -164,7 +188,8 @@ ExpertSignals StageRun::gather_signals() {
   }
   for (const std::size_t upstream : stage_.upstream) {
     if (plan_.stages[upstream].kind != "signals") continue;
-    const auto adapter = plan_.stages[upstream].configuration.at("adapter").get<std::size_t>();
+    const auto adapter =
+        sets_.adapter(plan_.stages[upstream].configuration.at("adapter").get<std::string>());
     const std::vector<std::int64_t> places = shots_among(upstream);
     // equation 4: the sum over the shots; equation 5: the share of right ones
     const auto perplexities = bench_.input(upstream, "signals/reasoning_perplexity").as<float>();

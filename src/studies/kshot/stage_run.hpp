@@ -13,6 +13,7 @@
 #include "factsweep/moe/moe.hpp"
 #include "factsweep/studies/study.hpp"
 #include "factsweep/tasks/evaluation.hpp"
+#include "factsweep/tasks/prompt.hpp"
 #include "factsweep/train/trainer.hpp"
 #include "grid.hpp"
 #include "methods.hpp"
@@ -33,6 +34,7 @@ class StageRun {
   // signal_stage.cpp
   void signals();
   void test();
+  void own();
   void best();
   void select();
 
@@ -45,7 +47,7 @@ class StageRun {
 
  private:
   // bank_stage.cpp
-  void emit_adapter(std::size_t index, const LoraAdapter& adapter);
+  void emit_adapter(const std::string& member, const LoraAdapter& adapter);
   bool is_usable(std::size_t adapter) const;
   LoraAdapter stored(std::size_t adapter) const;  // in the base's dtype
   std::size_t bank_stage(std::size_t adapter) const;
@@ -54,11 +56,12 @@ class StageRun {
   EvaluationSettings evaluation_settings() const;
   void emit_score(const TaskScore& score);
   void emit_untested();
+  void copy_test(std::size_t upstream);
   ExpertSignals gather_signals();
 
   // tune_stage.cpp
   std::vector<std::int64_t> selected() const;  // rows of the bank
-  std::vector<Example> lessons() const;        // shots and selected data
+  std::vector<Example> lessons();              // shots and selected data; emits what was cut
   TrainSettings tuning_settings() const;
   void train_and_test(Trainer& trainer, const std::function<Model()>& result);
   MoeAdapter selected_experts(MoeSettings settings) const;
@@ -70,11 +73,16 @@ class StageRun {
   void search();
   void test_on(const Model& model);
   void emit_weights(const std::vector<double>& weights);
+  /// Stores it where store.deltas asks for it.
+  void keep(const MoeAdapter& moe);
+  void keep(const LoraAdapter& adapter);
+  std::size_t text_length_of(const std::string& output) const;
 
   std::optional<std::size_t> upstream(const std::string& kind) const;
   bool has(const std::string& output) const;
   const Slab& place_of(const std::string& output) const;
   void emit_value(const std::string& output, double value);
+  void emit_count(const std::string& output, std::int64_t count);
   /// `values`, `fill` behind them up to the length of the dataset's row.
   template <typename T>
   void emit_row(const std::string& output, std::vector<T> values, T fill) {
@@ -88,8 +96,10 @@ class StageRun {
     return stage_.configuration.at(key).get<T>();
   }
   std::uint64_t seed() const { return get<std::uint64_t>("seed"); }
-  const TaskEntry& task() const { return sets_.tasks.at(get<std::size_t>("task")); }
+  const TaskEntry& task() const { return sets_.task(get<std::string>("task")); }
   TaskSet shots() const;
+  /// What training sees of a set. InputError: nothing.
+  TrainingExamples lessons_of(const TaskSet& set) const;
   /// Positions of the stage's shots among those of the largest draw, of which `upstream` knows.
   std::vector<std::int64_t> shots_among(std::size_t upstream) const;
   std::string prompts() const;  // kshot.template

@@ -1,6 +1,7 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 
-#include "factsweep/tasks/prompt.hpp"
 #include "kshot.hpp"
 #include "stage_run.hpp"
 
@@ -18,6 +19,7 @@ void KShotStudy::run(const Plan& plan, std::size_t index, Workbench& bench) {
   if (stage.kind == "similarity") return run.similarity();
   if (stage.kind == "signals") return run.signals();
   if (stage.kind == "test") return run.test();
+  if (stage.kind == "own") return run.own();
   if (stage.kind == "best") return run.best();
   if (stage.kind == "select") return run.select();
   if (stage.kind == "augment") return run.augment();
@@ -52,8 +54,20 @@ const Slab& StageRun::place_of(const std::string& output) const {
   return found->places.at(0);
 }
 
+std::size_t StageRun::text_length_of(const std::string& output) const {
+  const std::string& path = place_of(output).path;
+  const auto found = std::find_if(plan_.datasets.begin(), plan_.datasets.end(),
+                                  [&](const DatasetSpec& spec) { return spec.path == path; });
+  require(found != plan_.datasets.end(), "kshot: no dataset " + path);
+  return found->text_length;
+}
+
 void StageRun::emit_value(const std::string& output, double value) {
   bench_.emit(output, Array::of(std::vector{value}));
+}
+
+void StageRun::emit_count(const std::string& output, std::int64_t count) {
+  bench_.emit(output, Array::of(std::vector{count}));
 }
 
 std::function<void(double, std::int64_t)> StageRun::step() const {
@@ -74,6 +88,16 @@ std::vector<std::int64_t> StageRun::shots_among(std::size_t upstream) const {
   for (const std::int64_t shot : mine)
     places.push_back(std::lower_bound(all.begin(), all.end(), shot) - all.begin());
   return places;
+}
+
+TrainingExamples StageRun::lessons_of(const TaskSet& set) const {
+  const std::int64_t longest = deck_.integer("kshot.longest");
+  TrainingExamples lessons = training_examples(base_, set, prompts(), longest);
+  if (lessons.examples.empty())
+    throw InputError(
+        fmt::format("{}: the prompts of all {} examples are longer than kshot.longest = {} tokens.",
+                    set.name, set.examples.size(), longest));
+  return lessons;
 }
 
 std::string StageRun::prompts() const {

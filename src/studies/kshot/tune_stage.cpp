@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "../tensors.hpp"
 #include "../training.hpp"
 #include "factsweep/core/random.hpp"
 #include "factsweep/label/probe.hpp"
@@ -41,7 +42,7 @@ std::vector<std::int64_t> StageRun::selected() const {
   return adapters;
 }
 
-std::vector<Example> StageRun::lessons() const {
+std::vector<Example> StageRun::lessons() {
   TaskSet set = shots();
   if (const auto stage = upstream("augment")) {
     const TaskSet& pool = sets_.pools.at(*task().pool).set;
@@ -49,13 +50,10 @@ std::vector<Example> StageRun::lessons() const {
       if (row >= 0) set.examples.push_back(pool.examples.at(static_cast<std::size_t>(row)));
     }
   }
-  TrainingExamples lessons =
-      training_examples(base_, set, prompts(), deck_.integer("kshot.longest"));
-  if (lessons.examples.empty())
-    throw InputError(
-        fmt::format("{}: the prompts of all shots are longer than kshot.longest = {} "
-                    "tokens.",
-                    task().name, deck_.integer("kshot.longest")));
+  TrainingExamples lessons = lessons_of(set);
+  emit_count("points/left_out",
+             static_cast<std::int64_t>(set.examples.size() - lessons.examples.size()));
+  emit_count("points/shortened", lessons.shortened);
   return std::move(lessons.examples);
 }
 
@@ -102,6 +100,9 @@ void StageRun::mixture() {
                   tuning_settings());
   const MoePass pass = counting_pass(moe);
   train_and_test(trainer, [&] {
+    MoeAdapter master = moe.clone(torch::kFloat32);
+    master.assign(trainer.master());
+    keep(master);
     moe.assign(trainer.master());
     return base_.with(with_experts(base_.weights, moe, pass));
   });
@@ -111,8 +112,25 @@ void StageRun::mixture() {
 void StageRun::arrow() {
   const MoeAdapter moe = selected_experts({.routing = Routing::arrow});
   const MoePass pass = counting_pass(moe);
+  keep(moe);
   test_on(base_.with(with_experts(base_.weights, moe, pass)));
   emit_shares(moe, pass);
+}
+
+void StageRun::keep(const MoeAdapter& moe) {
+  if (!has(kMixtureConfig)) return;
+  const std::string json = moe.json();
+  const std::size_t length = text_length_of(kMixtureConfig);
+  require(json.size() <= length, "kshot: a mixture's moe.json is longer than planned");
+  bench_.emit(kMixtureConfig, Array::of_text(std::vector{json}, length));
+  for (const auto& [name, tensor] : moe.named())
+    bench_.emit("final/" + name, to_array(tensor, delta_dtype(deck_)));
+}
+
+void StageRun::keep(const LoraAdapter& adapter) {
+  for (const auto& [name, tensor] : adapter.named()) {
+    if (has("final/" + name)) bench_.emit("final/" + name, to_array(tensor, delta_dtype(deck_)));
+  }
 }
 
 void StageRun::emit_shares(const MoeAdapter& moe, const MoePass& pass) {
@@ -133,7 +151,12 @@ void StageRun::one_adapter() {
                                                         settings.seed, lora_place(deck_))
                                   : stored(static_cast<std::size_t>(selected().at(0)));
   Trainer trainer(Trainee::lora(base_.weights, start), lessons(), settings);
-  train_and_test(trainer, [&] { return base_.with(trainer.weights()); });
+  train_and_test(trainer, [&] {
+    LoraAdapter master = start.clone(torch::kFloat32);
+    master.assign(trainer.master());
+    keep(master);
+    return base_.with(trainer.weights());
+  });
 }
 
 /// An interruption of the test keeps the finished training.
@@ -196,6 +219,7 @@ void StageRun::search() {
   emit_value("points/train_seconds",
              std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   const LoraAdapter sum = weighted_sum(adapters, weights);
+  keep(sum);
   test_on(base_.with(with_adapters(base_.weights, {&sum, 1})));
 }
 

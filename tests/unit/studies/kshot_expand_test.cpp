@@ -196,9 +196,12 @@ TEST_CASE("kshot: adapters that users bring") {
   const auto bring = [&](const std::string& name, const std::string& adapter) {
     decks.sets["bank"].push_back({{"name", name}, {"adapter", adapter_data(adapter).string()}});
   };
-  const std::vector<std::string> llama = {"--model.path=" + model_data("families/llama").string(),
-                                          "--lora.targets=q_proj, v_proj, down_proj"};
+  std::vector<std::string> llama = {"--model.path=" + model_data("families/llama").string(),
+                                    "--lora.targets=q_proj, v_proj, down_proj"};
   bring("mine", "llama");
+  CHECK_THAT(decks.error(llama),
+             Contains("lorahub") && Contains("'one' has r = 16") && Contains("'mine' has r = 4"));
+  llama.push_back("--grid.method=base, uniform, arrow, ours");
   const Plan plan = decks.expand(llama);
   CHECK(kinds(plan).at("adapter") == 1);
   CHECK(kinds(plan).at("bank") == 5);
@@ -233,6 +236,16 @@ TEST_CASE("kshot: mistakes are named") {
              Contains("bank[1]") && Contains("once more"));
   CHECK_THAT(changed([](Json& s) { s["bank"][2]["trian"] = 1; }), Contains("trian"));
   CHECK_THAT(changed([](Json& s) { s["bank"][0]["task"] = "six"; }), Contains("'six'"));
+  CHECK_THAT(changed([](Json& s) { s["bank"][2]["task"] = "one"; }),
+             Contains("bank[2]") && Contains("so is 'one'"));
+  CHECK_THAT(changed([](Json& s) {
+               s["bank"][2] = {{"name", "x"}, {"adapter", "x"}, {"examples", 3}};
+             }),
+             Contains("bank[2]") && Contains("'examples' beside 'adapter'"));
+  CHECK_THAT(changed([](Json& s) {
+               s["tasks"][0]["train"] = {{"file", "one.json"}, {"rows", {0, 1}}};
+             }),
+             Contains("unknown key 'rows'"));
   CHECK_THAT(changed([](Json& s) { s["bank"].erase(0); }), Contains("expert_lora"));
   CHECK_THAT(changed([](Json& s) { s["tasks"][0].erase("pool"); }), Contains("\"pool\""));
   CHECK_THAT(changed([](Json& s) { s["tasks"][1]["test"] = "one_test.json"; }),
