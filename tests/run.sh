@@ -67,7 +67,7 @@ if [ $# -gt 0 ]; then
 else
   shopt -s nullglob
   scripts=(tests/system/*.sh tests/cuda/run.sh)
-  # Three gigabytes of CUDA wheels are more than a user's first test run should fetch.
+  # Half a gigabyte of CUDA wheel is more than a user's first test run should fetch.
   [ "${FACTSWEEP_CUDA_COMPILE:-0}" = 0 ] || scripts+=(tests/cuda/compile.sh)
 fi
 for script in "${scripts[@]}"; do

@@ -137,4 +137,14 @@ std::map<std::string, std::string> Deck::science() const {
   return normal;
 }
 
+std::map<std::string, std::string> Deck::science(
+    std::initializer_list<std::string_view> sections) const {
+  std::map<std::string, std::string> chosen = science();
+  std::erase_if(chosen, [&](const auto& item) {
+    return std::none_of(sections.begin(), sections.end(),
+                        [&](std::string_view section) { return item.first.starts_with(section); });
+  });
+  return chosen;
+}
+
 }  // namespace factsweep

@@ -30,4 +30,18 @@ DatasetSpec text_dataset(std::string path, const std::vector<std::string>& value
   return spec;
 }
 
+DatasetSpec adapter_config(std::string path, const std::string& json) {
+  return {.file = File::weights,
+          .path = std::move(path),
+          .dtype = DType::text,
+          .text_length = json.size(),
+          .shape = {1},
+          .long_name = "the adapter's adapter_config.json",
+          .content = Array::of_text(std::vector{json}, json.size())};
+}
+
+Slab whole(const DatasetSpec& spec) {
+  return {spec.file, spec.path, std::vector<std::uint64_t>(spec.shape.size(), 0), spec.shape};
+}
+
 }  // namespace factsweep

@@ -52,6 +52,9 @@ class Deck {
   /// "key = value" lines of all science keys in normal form, sorted: what decides whether two runs
   /// are the same.
   std::map<std::string, std::string> science() const;
+  /// Those that begin with one of `sections`: "train.", "grid.seed".
+  std::map<std::string, std::string> science(
+      std::initializer_list<std::string_view> sections) const;
 
  private:
   struct Value {

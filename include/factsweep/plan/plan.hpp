@@ -45,12 +45,18 @@ DatasetSpec text_dataset(std::string path, const std::vector<std::string>& value
                          std::vector<std::uint64_t> shape, std::vector<std::string> dimensions,
                          std::string long_name);
 
+/// An adapter_config.json as a text of the weights file.
+DatasetSpec adapter_config(std::string path, const std::string& json);
+
 /// A hyper-rectangle of one dataset.
 struct Slab {
   File file = File::results;
   std::string path;
   std::vector<std::uint64_t> offset, count;
 };
+
+/// All of a dataset.
+Slab whole(const DatasetSpec& spec);
 
 /// One named array that a stage produces. It lands in every slab of `places` (several when points
 /// share the stage). Stages downstream may read it: from its first place, or, when `shared`, by

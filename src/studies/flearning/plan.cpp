@@ -56,17 +56,6 @@ struct Builder {
     return how == Tuning::lora ? std::optional(lora_config(deck)) : std::nullopt;
   }
 
-  /// Science keys that begin with one of `sections`.
-  nlohmann::json keys(std::initializer_list<std::string_view> sections) const {
-    nlohmann::json chosen = nlohmann::json::object();
-    for (const auto& [key, value] : deck.science()) {
-      for (const std::string_view section : sections) {
-        if (key.starts_with(section)) chosen[key] = value;
-      }
-    }
-    return chosen;
-  }
-
   /// What all stages of one (model, data set, records, seed) have in common.
   Stage stage(const GridPoint& at, const std::string& kind, const std::string& detail) const {
     const EditCorpus& corpus = corpora[at.data_set];
@@ -81,14 +70,15 @@ struct Builder {
                             {"records", at.records},
                             {"edits", corpus.fingerprint(at.records)},
                             {"seed", at.seed},
-                            {"keys", keys({"flearning.", "store."})}};
+                            {"keys", deck.science({"flearning.", "store."})}};
     return result;
   }
 
   void training(Stage& stage, const GridPoint& at, const std::string& section, Tuning how) const {
     stage.configuration["how"] = name(how);
-    stage.configuration["training"] = how == Tuning::lora ? keys({section + ".", "train.", "lora."})
-                                                          : keys({section + ".", "train."});
+    stage.configuration["training"] = how == Tuning::lora
+                                          ? deck.science({section + ".", "train.", "lora."})
+                                          : deck.science({section + ".", "train."});
     const ModelConfig& model = models.at(at.model);
     stage.cost_flop += training_flop(deck, model, at, section, how);
     stage.memory_bytes = training_memory(deck, model, how);
@@ -98,10 +88,7 @@ struct Builder {
   void own_output(std::size_t index, const std::string& name, DatasetSpec spec,
                   bool shared = false) {
     Stage& stage = plan.stages[index];
-    stage.outputs.push_back(
-        {name,
-         {{spec.file, spec.path, std::vector<std::uint64_t>(spec.shape.size(), 0), spec.shape}},
-         shared});
+    stage.outputs.push_back({name, {whole(spec)}, shared});
     plan.datasets.push_back(std::move(spec));
   }
 
@@ -129,16 +116,7 @@ struct Builder {
   void weight_outputs(std::size_t index, const ModelConfig& model,
                       const std::optional<LoraConfig>& lora) {
     const std::string base = fmt::format("/deltas/{}/", plan.stages[index].key);
-    if (lora) {
-      const std::string config = lora->json(model);
-      plan.datasets.push_back({.file = File::weights,
-                               .path = base + kAdapterConfig,
-                               .dtype = DType::text,
-                               .text_length = config.size(),
-                               .shape = {1},
-                               .long_name = "the adapter's adapter_config.json",
-                               .content = Array::of_text(std::vector{config}, config.size())});
-    }
+    if (lora) plan.datasets.push_back(adapter_config(base + kAdapterConfig, lora->json(model)));
     const DType dtype = delta_dtype(deck);
     for (const auto& [name, shape] :
          lora ? adapter_shapes(*lora, model, lora_place(deck)) : tensor_shapes(model)) {
@@ -211,7 +189,7 @@ struct Builder {
     result.upstream = {original, delta};
     result.configuration["forget"] = name(at.method->forget);
     result.configuration["layers"] = at.forgetting.layers;
-    result.configuration["search"] = keys({"search."});
+    result.configuration["search"] = deck.science({"search."});
     const std::int64_t tries = deck.integer("search.evaluations");
     const auto tried = static_cast<std::uint64_t>(tries);
     result.cost_flop = search_flop(models.at(at.model), at, tries);
@@ -298,8 +276,9 @@ struct Builder {
     result.configuration["method"] = at.method->name;
     result.configuration["preset"] = at.preset;
     // the text stands in the second moments' key
-    result.configuration["edit"] =
-        at.method->name == "ft_c" ? keys({"edit.ft_c_"}) : keys({"edit.layers", "edit.records"});
+    result.configuration["edit"] = at.method->name == "ft_c"
+                                       ? deck.science({"edit.ft_c_"})
+                                       : deck.science({"edit.layers", "edit.records"});
     result.cost_flop = editing_flop(deck, models.at(at.model), at);
     evaluation(result, at);
     return leaf(std::move(result), at);

@@ -40,12 +40,10 @@ class Builder {
   void check_kept() const;
   /// About as many tokens as training on a set sees, for cost estimates.
   double tokens_of(const TaskSet& set) const;
-  nlohmann::json keys(std::initializer_list<std::string_view> sections) const;
   Stage stage(const std::string& kind, const std::string& title) const;
   Output row_of(const std::string& path, const std::vector<std::uint64_t>& at, bool shared) const;
   void test_outputs(Stage& stage) const;
   void learning_outputs(Stage& stage) const;
-  void add_config(const std::string& path, const std::string& config);
   void add_places(std::size_t index, std::uint64_t point, std::string_view only = {});
   void evaluation(Stage& stage, const TaskEntry& task) const;
   void training_memory(Stage& stage, double adapters) const;
@@ -92,9 +90,6 @@ class Builder {
   std::map<std::pair<std::size_t, std::int64_t>, std::vector<std::size_t>> signal_stages_;
   Plan plan_;
 };
-
-/// A place that is a dataset of its own.
-Slab whole(const DatasetSpec& spec);
 
 /// An output whose places are rows of datasets of points: see Builder::add_places.
 void point_output(Stage& stage, const std::string& name, bool shared = false);

@@ -38,10 +38,6 @@ double Builder::tokens_of(const TaskSet& set) const {
   return tokens;
 }
 
-Slab whole(const DatasetSpec& spec) {
-  return {spec.file, spec.path, std::vector<std::uint64_t>(spec.shape.size(), 0), spec.shape};
-}
-
 void point_output(Stage& stage, const std::string& name, bool shared) {
   stage.outputs.push_back({name, {}, shared});
 }
@@ -147,17 +143,6 @@ void Builder::check_sums() const {
           other->scaling()));
 }
 
-/// Science keys that begin with one of `sections`.
-nlohmann::json Builder::keys(std::initializer_list<std::string_view> sections) const {
-  nlohmann::json chosen = nlohmann::json::object();
-  for (const auto& [key, value] : deck_.science()) {
-    for (const std::string_view section : sections) {
-      if (key.starts_with(section)) chosen[key] = value;
-    }
-  }
-  return chosen;
-}
-
 Stage Builder::stage(const std::string& kind, const std::string& title) const {
   Stage result;
   result.kind = kind;
@@ -198,7 +183,7 @@ void Builder::add_places(std::size_t index, std::uint64_t point, std::string_vie
 }
 
 void Builder::evaluation(Stage& stage, const TaskEntry& task) const {
-  stage.configuration["evaluation"] = keys({"eval.", "kshot.template"});
+  stage.configuration["evaluation"] = deck_.science({"eval.", "kshot.template"});
   stage.configuration["evaluation"].erase("eval.test_examples");
   TaskSet worked;
   worked.examples = task.worked;
@@ -263,7 +248,7 @@ std::size_t Builder::tune(const GridPoint& at, const std::vector<std::size_t>& u
   test_outputs(result);
   if (at.method->has_data()) {
     result.configuration["training"] =
-        keys({"moe.", "train.", "lora.", "kshot.template", "kshot.longest"});
+        deck_.science({"moe.", "train.", "lora.", "kshot.template", "kshot.longest"});
     double tokens = tokens_of(shots);
     if (at.has_data()) {
       const TaskSet& pool = sets_.pools[*task.pool].set;
@@ -277,7 +262,7 @@ std::size_t Builder::tune(const GridPoint& at, const std::vector<std::size_t>& u
     learning_outputs(result);
   }
   if (at.method->tuning == Tuning::search) {
-    result.configuration["search"] = keys({"lorahub.", "kshot.template", "kshot.longest"});
+    result.configuration["search"] = deck_.science({"lorahub.", "kshot.template", "kshot.longest"});
     result.cost_flop += static_cast<double>(deck_.integer("lorahub.evaluations")) *
                         tokens_of(shots) * model_.flop_per_token();
     learning_outputs(result);
@@ -310,8 +295,8 @@ void Builder::weight_outputs(std::size_t index, const GridPoint& at) {
                          .shape = {1},
                          .long_name = "the mixture's moe.json"});
   } else {
-    add_config(base + kAdapterConfig,
-               fresh ? lora_config(deck_).json(model_) : adapters_.front().config);
+    plan_.datasets.push_back(adapter_config(
+        base + kAdapterConfig, fresh ? lora_config(deck_).json(model_) : adapters_.front().config));
   }
   for (const auto& [name, shape] :
        at.method->is_mixture() ? mixture_shapes(lora, at.experts) : lora)

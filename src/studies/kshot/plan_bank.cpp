@@ -89,8 +89,8 @@ void Builder::trained(const std::vector<std::size_t>& group) {
   result.configuration["adapters"] = names;
   result.configuration["data"] = data;
   result.configuration["training"] =
-      keys({"bank.epochs", "bank.learning_rate", "bank.seed", "train.", "lora.", "kshot.template",
-            "kshot.longest", "store.delta_dtype"});
+      deck_.science({"bank.epochs", "bank.learning_rate", "bank.seed", "train.", "lora.",
+                     "kshot.template", "kshot.longest", "store.delta_dtype"});
   result.cost_flop =
       2 * static_cast<double>(deck_.integer("bank.epochs")) * tokens * model_.flop_per_token();
   training_memory(result, static_cast<double>(group.size()));
@@ -101,19 +101,9 @@ void Builder::brought(std::size_t adapter) {
   Stage result = stage("adapter", sets_.bank[adapter].name);
   result.configuration["adapters"] = std::vector{sets_.bank[adapter].name};
   result.configuration["config"] = adapters_[adapter].config;
-  result.configuration["stored"] = keys({"store.delta_dtype"});
+  result.configuration["stored"] = deck_.science({"store.delta_dtype"});
   result.configuration["data"] = factsweep::model_fingerprint(sets_.bank[adapter].adapter);
   add_bank_stage(std::move(result), {adapter});
-}
-
-void Builder::add_config(const std::string& path, const std::string& config) {
-  plan_.datasets.push_back({.file = File::weights,
-                            .path = path,
-                            .dtype = DType::text,
-                            .text_length = config.size(),
-                            .shape = {1},
-                            .long_name = "the adapter's adapter_config.json",
-                            .content = Array::of_text(std::vector{config}, config.size())});
 }
 
 void Builder::add_bank_stage(Stage result, const std::vector<std::size_t>& group) {
@@ -129,7 +119,7 @@ void Builder::add_bank_stage(Stage result, const std::vector<std::size_t>& group
       row("failure", true);
       for (const char* column : {"loss", "left_out", "shortened"}) row(column, false);
     }
-    add_config(base + kAdapterConfig, adapters_[i].config);
+    plan_.datasets.push_back(adapter_config(base + kAdapterConfig, adapters_[i].config));
     for (const auto& [name, shape] : adapters_[i].shapes) {
       DatasetSpec spec;
       spec.file = File::weights;

@@ -188,14 +188,8 @@ struct Builder {
     const std::vector<std::pair<std::string, std::vector<std::int64_t>>> tensors =
         lora ? adapter_shapes(*lora, model, lora_place(deck)) : tensor_shapes(model);
     if (lora) {
-      const std::string config = lora->json(model);
-      plan.datasets.push_back({.file = File::weights,
-                               .path = fmt::format("/deltas/{}/{}", stage.key, kAdapterConfig),
-                               .dtype = DType::text,
-                               .text_length = config.size(),
-                               .shape = {1},
-                               .long_name = "the adapter's adapter_config.json",
-                               .content = Array::of_text(std::vector{config}, config.size())});
+      plan.datasets.push_back(adapter_config(
+          fmt::format("/deltas/{}/{}", stage.key, kAdapterConfig), lora->json(model)));
     }
     for (const char* when : {"early_stop", "final"}) {
       if (std::string_view(when) == "early_stop" && deltas == "final") continue;
@@ -206,10 +200,7 @@ struct Builder {
         spec.dtype = dtype;
         spec.shape.assign(shape.begin(), shape.end());
         spec.long_name = lora ? "tensor of the LoRA adapter" : "fine-tuned minus base";
-        stage.outputs.push_back(
-            {fmt::format("{}/{}", when, name),
-             {{File::weights, spec.path, std::vector<std::uint64_t>(shape.size(), 0), spec.shape}},
-             false});
+        stage.outputs.push_back({fmt::format("{}/{}", when, name), {whole(spec)}, false});
         plan.datasets.push_back(std::move(spec));
       }
     }
@@ -249,8 +240,8 @@ struct Builder {
       add_places(plan.stages[plan.points[p].leaf], p);
       if (plan.stages.size() > before) delta_outputs(plan.points[p].leaf, lora);
     }
-    for (const auto& [key, value] : deck.science()) {
-      if (key.starts_with("lora.") && !deck.is_default(key) && !any_lora)
+    for (const auto& [key, value] : deck.science({"lora."})) {
+      if (!deck.is_default(key) && !any_lora)
         throw deck.error(key,
                          "has no effect: no point trains with LoRA. Set train.method = lora or "
                          "grid.lora_rank, or leave it out");
@@ -259,21 +250,14 @@ struct Builder {
 
   /// Every key that changes a training's result but not the labels.
   nlohmann::json training_keys(bool lora) const {
-    nlohmann::json keys;
-    for (const auto& [key, value] : deck.science()) {
-      if (key.starts_with("lora.") && lora) keys[key] = value;
-      if (key.starts_with("train.") || key.starts_with("slick.") || key.starts_with("store."))
-        keys[key] = value;
-    }
-    return keys;
+    return lora ? deck.science({"train.", "slick.", "store.", "lora."})
+                : deck.science({"train.", "slick.", "store."});
   }
 
   void label_everything() {
     nlohmann::json settings = {{"model", model_fingerprint(deck.text("model.path"))},
                                {"dtype", deck.text("model.dtype")}};
-    for (const auto& [key, value] : deck.science()) {
-      if (key.starts_with("label.")) settings[key] = value;
-    }
+    for (const auto& [key, value] : deck.science({"label."})) settings[key] = value;
     for (std::size_t index = 0; index < corpus.chunks.size(); ++index) label_stage(index, settings);
   }
 
@@ -335,8 +319,7 @@ Plan SlickStudy::expand(const Deck& deck) {
                   .epochs = static_cast<std::uint64_t>(deck.integer("train.epochs")),
                   .label_stages = {}};
   builder.plan.study = name();
-  builder.plan.model_bytes =
-      static_cast<double>(builder.model.parameters()) * weight_bytes(deck);
+  builder.plan.model_bytes = static_cast<double>(builder.model.parameters()) * weight_bytes(deck);
   builder.plan.datasets = label_datasets(deck, corpus_, exemplars_);
   builder.label_everything();
   if (deck.text("slick.stop_after") == "label") return std::move(builder.plan);
