@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -52,17 +53,18 @@ def incomplete_beta(a: float, b: float, x: float) -> float:
     return 1.0 - front * _beta_fraction(b, a, 1.0 - x) / b
 
 
-def student_p_value(t: float, degrees: int) -> float:
+def student_p_value(t: float, degrees: float) -> float:
     """Two-sided p-value of Student's t."""
     return incomplete_beta(degrees / 2.0, 0.5, degrees / (degrees + t * t))
 
 
-def student_quantile(degrees: int, confidence: float = CONFIDENCE) -> float:
+@cache
+def student_quantile(degrees: float, confidence: float = CONFIDENCE) -> float:
     """The t that a two-sided interval of this confidence uses, by bisection."""
     low, high = 0.0, 1.0
     while student_p_value(high, degrees) > 1.0 - confidence:
         high *= 2.0
-    for _ in range(200):
+    for _ in range(80):  # to the last bit
         middle = (low + high) / 2.0
         if student_p_value(middle, degrees) > 1.0 - confidence:
             low = middle
@@ -167,7 +169,7 @@ def cluster_bootstrap(
 
 @dataclass(frozen=True)
 class Interval:
-    """A value and its 95 % limits; NaN where there is nothing to resample."""
+    """A value and its 95 % limits; NaN where nothing tells of them."""
 
     value: float
     low: float
@@ -181,31 +183,80 @@ class Interval:
         return "does not hold" if self.high < 0 else "undecided"
 
 
-def paired_bootstrap(difference: np.ndarray, resamples: int = 2000, seed: int = 0) -> Interval:
-    """Mean over seeds of the mean over records of [seed, record]; NaN: a record was not asked.
+@dataclass(frozen=True)
+class Chance:
+    """Variance that one source of chance gives a mean, known with these degrees of freedom."""
 
-    All seeds ask the same records, so a draw of records is shared by all seeds of a resample, and
-    seeds are drawn as well (Owen 2007, "The pigeonhole bootstrap"): records drawn for each seed
-    anew would take one record asked three times for three records. From a single seed the limits
-    tell of the records alone.
+    variance: float
+    degrees: float  # 0: a single value, which tells of no variance
+
+    @property
+    def half(self) -> float:
+        """Half width of the 95 % interval, were there no other source."""
+        if self.degrees <= 0:
+            return math.nan
+        return student_quantile(self.degrees) * math.sqrt(self.variance)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Mean over runs and records, both of which are drawn: other ones would give another value."""
+
+    value: float
+    runs: Chance
+    records: Chance
+
+    @property
+    def interval(self) -> Interval:
+        """The squares of the two half widths add; from a single run the records' alone."""
+        runs = self.runs.half if self.runs.degrees > 0 else 0.0
+        half = math.hypot(runs, self.records.half)
+        return Interval(self.value, self.value - half, self.value + half)
+
+
+def paired_difference(difference: np.ndarray) -> Difference:
+    """Mean over runs of the mean over records of [run, record]; NaN: a record was not asked.
+
+    Runs are seeds, or draws of the shots: few, so that a bootstrap of them is far too narrow (of
+    three values it covers the mean in 72 to 79 % of cases). Hence Student's t over their means.
+    All runs ask the same records, which their means say nothing of. Hence beside it the error by
+    records: of the sum of a record's parts in the mean, for a record that three runs ask is no
+    three records. Chance that is in runs and records alike counts in both, so that limits are
+    never too narrow: in simulations they cover the mean in 95 to 99 % of cases.
     """
     asked = np.isfinite(difference)
     kept = asked.any(axis=1)
-    difference, asked = difference[kept], asked[kept].astype(float)
-    if difference.size == 0:
-        return Interval(math.nan, math.nan, math.nan)
-    sums = np.where(asked > 0, difference, 0.0)
-    value = float(np.mean(sums.sum(axis=1) / asked.sum(axis=1)))
-    generator = np.random.default_rng(seed)
-    seeds, records = difference.shape
-    means = np.empty(resamples)
-    for k in range(resamples):
-        times = np.bincount(generator.integers(records, size=records), minlength=records)
-        drawn = generator.integers(seeds, size=seeds)
-        total, count = (sums @ times)[drawn], (asked @ times)[drawn]
-        means[k] = np.mean(total[count > 0] / count[count > 0]) if (count > 0).any() else value
-    low, high = np.percentile(means, [50 * (1 - CONFIDENCE), 50 * (1 + CONFIDENCE)])
-    return Interval(value, float(low), float(high))
+    difference, asked = difference[kept], asked[kept]
+    runs = len(difference)
+    if runs == 0:
+        unknown = Chance(math.nan, 0)
+        return Difference(math.nan, unknown, unknown)
+    counts = asked.sum(axis=1)
+    means = np.where(asked, difference, 0.0).sum(axis=1) / counts
+    by_run = float(means.var(ddof=1)) / runs if runs > 1 else math.nan
+    parts = np.where(asked, difference - means[:, None], 0.0) / (runs * counts[:, None])
+    shares = parts.sum(axis=0)[asked.any(axis=0)]
+    records = len(shares)
+    by_record = float(shares @ shares) * records / (records - 1) if records > 1 else math.nan
+    return Difference(float(means.mean()), Chance(by_run, runs - 1), Chance(by_record, records - 1))
+
+
+def mean_difference(parts: Sequence[Difference]) -> Difference:
+    """The mean of differences that are independent of each other."""
+    return Difference(
+        float(np.mean([part.value for part in parts])),
+        _of_mean([part.runs for part in parts]),
+        _of_mean([part.records for part in parts]),
+    )
+
+
+def _of_mean(chances: Sequence[Chance]) -> Chance:
+    """Variances add; degrees of freedom by Satterthwaite (1946). What is not known is left out."""
+    known = [c for c in chances if c.degrees > 0]
+    total = sum(c.variance for c in known)
+    squares = sum(c.variance**2 / c.degrees for c in known)
+    least = min((c.degrees for c in known), default=0)
+    return Chance(total / len(chances) ** 2, total**2 / squares if squares > 0 else least)
 
 
 # --- Significance ------------------------------------------------------------------------------

@@ -59,6 +59,19 @@ def panels(columns: int = 1, rows: int = 1, width: float = 3.5, height: float = 
     return plt.subplots(rows, columns, figsize=(width * columns, height * rows), **keywords)
 
 
+def wrapped(count: int, most: int = 3, **keywords) -> tuple[Figure, list[Axes]]:
+    """So many panels, at most `most` beside each other: wider figures are too small on a page."""
+    rows = -(-count // most)
+    figure, axes = panels(-(-count // rows), rows, squeeze=False, **keywords)
+    for unused in axes.flat[count:]:
+        unused.set_visible(False)
+    return figure, list(axes.flat[:count])
+
+
+def in_first_column(axes: Axes) -> bool:
+    return axes.get_subplotspec().is_first_col()
+
+
 def band(axes: Axes, x: np.ndarray, y: np.ndarray, half: np.ndarray, colour: str) -> None:
     """The interval around a curve; nothing where it is unknown (one seed)."""
     if np.isfinite(half).any():
@@ -93,6 +106,12 @@ def legend(axes: Axes, **keywords) -> None:
 
 def legend_right(axes: Axes, **keywords) -> None:
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), **keywords)
+
+
+def legend_below(figure: Figure, axes: Axes) -> None:
+    """Of these axes, for all panels: takes no width from them."""
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), columnspacing=1.2)
 
 
 def layer_axis(axes: Axes) -> None:

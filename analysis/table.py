@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .statistics import Mean
+from .statistics import Interval, Mean
 
 PAPER = "paper"  # columns that begin with it hold published numbers
 
@@ -44,3 +44,11 @@ def with_interval(m: Mean, digits: int = 1) -> str:
     if not math.isfinite(m.half):
         return number(m.value, digits)
     return f"{m.value:.{digits}f} \u00b1 {m.half:.{digits}f}"
+
+
+def with_limits(value: Interval, digits: int = 1) -> str:
+    """A difference: +1.2 [-0.3, +2.7]; the value alone where the limits are not known."""
+    if not math.isfinite(value.value):
+        return "-"
+    shown = [f"{x:+.{digits}f}" for x in (value.value, value.low, value.high)]
+    return f"{shown[0]} [{shown[1]}, {shown[2]}]" if math.isfinite(value.low) else shown[0]

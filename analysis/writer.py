@@ -28,13 +28,18 @@ class Writer:
             self.left_out.append(line)
 
     def table(
-        self, section: html.Section, table: Callable[..., Table], *given, where: str = ""
+        self, section: html.Section, table: Callable[..., Table | None], *given, where: str = ""
     ) -> Table | None:
-        """The table that `table(*given)` makes, as CSV and on the page; None if Missing."""
+        """The table that `table(*given)` makes, as CSV and on the page.
+
+        None if it is Missing, or if there is nothing to say: the latter is not told.
+        """
         try:
             made = table(*given)
         except Missing as missing:
             self.leave_out(str(missing), where)
+            return None
+        if made is None:
             return None
         made.write_csv(self.folder / f"{made.name}{_suffix(where)}.csv")
         section.table(made)

@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from ..statistics import Interval, paired_bootstrap
+from ..statistics import Interval, paired_difference
 from ..store import Missing
 from . import published
 from .quantities import LABEL, OUTCOMES, Part, Variant
@@ -54,7 +54,7 @@ def test(part: Part, better: Variant, worse: Variant, outcome: str) -> Test | No
     difference, asked = difference[asked.any(axis=1)], asked[asked.any(axis=1)]
     if not len(difference):
         return None
-    interval = paired_bootstrap(100 * difference)
+    interval = paired_difference(100 * difference).interval
     own = np.nanmean(difference, axis=1)
     return Test(
         better,

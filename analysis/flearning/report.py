@@ -52,7 +52,7 @@ FIGURES: list[tuple[str, str, Callable]] = [
 
 METHODS = [
     "\u00b1, bars and shaded bands: 95 % Student interval of the mean over seeds; none from one "
-    "seed. Limits in brackets: bootstrap of records and seeds.",
+    "seed. Limits in brackets: of seeds and records together.",
     "Reliability: the new answer to the question; generality: to its rephrasing; locality: the "
     "unrelated question answered as the original model does. A method is judged after all of its "
     "edits, on all of them.",

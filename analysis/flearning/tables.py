@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import re
 
-from ..statistics import Interval, mean
+from ..statistics import mean
 from ..store import Missing
-from ..table import PAPER, Table, number, with_interval
+from ..table import PAPER, Table, number, with_interval, with_limits
 from . import published
 from .orderings import FEWEST, TOO_FEW, Test, published_difference, summaries, test, tests, verdict
 from .quantities import FORGETS, LABEL, OUTCOMES, Part, Variant, nearest
@@ -184,15 +184,16 @@ def ordering_table(part: Part) -> Table:
     ]
     seeds = part.points["seed"].nunique()
     notes = [
-        "Difference in percent points, 95 % limits from 2000 bootstrap resamples of records and "
-        "seeds, paired by both. holds: the limits are above 0; does not hold: below.",
+        "Difference in percent points, paired by record and seed; 95 % limits from the spread of "
+        "the seeds (Student's t) and of the records, half widths added in squares. holds: the "
+        "limits are above 0; does not hold: below.",
         "Each \u03bb is tested on its own; the best of several is the best by chance, too.",
         "ROME's row is against the method whose locality comes nearest or is higher.",
     ]
     if seeds == 1:
         notes.append("One seed: the limits tell of the records, not of the training's chance.")
     elif seeds < 5:
-        notes.append(f"{seeds} seeds: the limits tell little of the training's chance.")
+        notes.append(f"{seeds} seeds hardly tell their spread: hence wide limits.")
     return Table(
         "orderings",
         f"The paper's orderings on {part.data_set}",
@@ -218,16 +219,12 @@ def _ordering_row(part: Part, found: Test) -> list[str]:
         f"{found.better.label} > {found.worse.label}",
         found.outcome,
         str(found.records),
-        _limits(found.difference),
+        with_limits(found.difference),
         f"{found.agreeing} of {found.seeds}",
         verdict(found),
-        _limits(exact.difference) if exact else "-",
+        with_limits(exact.difference) if exact else "-",
         verdict(exact) if exact else "-",
     ]
-
-
-def _limits(interval: Interval) -> str:
-    return f"{interval.value:+.1f} [{interval.low:+.1f}, {interval.high:+.1f}]"
 
 
 def _signed(value: float | None) -> str:

@@ -14,7 +14,7 @@ from .quantities import (
     adapter_accuracy,
     cases,
     correlations,
-    need_signals,
+    measured_tasks,
     over_draws,
 )
 
@@ -84,15 +84,14 @@ def _named(found: Cases) -> list[str]:
 
 def correlation_table(study: Study) -> Table:
     """Figure 8 in numbers: do the perplexities tell which adapter is good at the task?"""
-    need_signals(study, "the correlations of figure 8")
     rows = []
-    for task, name in enumerate(study.tasks):
+    for task in measured_tasks(study, "the correlations of figure 8"):
         known = int(np.isfinite(adapter_accuracy(study, task)).sum())
         values = [
             with_interval(mean(correlations(study, task, kind)), 2)
             for kind in ("perplexity", "reasoning_perplexity")
         ]
-        rows.append([name, str(known), study.rationales[task], *values])
+        rows.append([study.tasks[task], str(known), study.rationales[task], *values])
     return Table(
         "figure8_correlations",
         "Figure 8: Spearman correlation of the adapters' test accuracy and their perplexity",

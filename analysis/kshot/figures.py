@@ -18,7 +18,7 @@ from .quantities import (
     average,
     cases,
     correlations,
-    need_signals,
+    measured_tasks,
     over_draws,
     perplexities,
     scores,
@@ -55,9 +55,9 @@ def activation(study: Study) -> Figure:
     rows = {task: points.index[points["task"] == task][0] for task in tasks}
     shares = {task: _by_layer(study, row) for task, row in rows.items()}
     most = max(float(np.nanmax(share)) for share in shares.values())
-    figure, panels = style.panels(len(tasks), width=2.3, height=3.0, squeeze=False)
+    figure, panels = style.wrapped(len(tasks), width=2.3, height=3.0)
     image = None
-    for axes, task in zip(panels[0], tasks, strict=True):
+    for axes, task in zip(panels, tasks, strict=True):
         share = shares[task]
         image = axes.imshow(share, aspect="auto", cmap="viridis", vmin=0, vmax=most)
         experts = study.selection["adapter"][rows[task]]
@@ -65,8 +65,9 @@ def activation(study: Study) -> Figure:
         axes.set_xticks(range(len(names)), names, rotation=60, ha="right")
         axes.yaxis.get_major_locator().set_params(integer=True)
         axes.set_title(f"{task}, even: {1 / len(names):.2f}", loc="left")
-    panels[0][0].set_ylabel("Layer")
-    figure.colorbar(image, ax=panels[0][-1], label="Share of choices")
+        if style.in_first_column(axes):
+            axes.set_ylabel("Layer")
+    figure.colorbar(image, ax=panels, label="Share of choices")
     return figure
 
 
@@ -82,11 +83,9 @@ def _by_layer(study: Study, row: int) -> np.ndarray:
 
 def perplexity(study: Study) -> Figure:
     """Figure 8: accuracy of every adapter against its perplexity, a row a task."""
-    need_signals(study, "figure 8")
-    figure, panels = style.panels(
-        2, len(study.tasks), width=3.1, height=2.3, squeeze=False, sharey="row"
-    )
-    for task, row in enumerate(panels):
+    tasks = measured_tasks(study, "figure 8")
+    figure, panels = style.panels(2, len(tasks), width=3.1, height=2.3, squeeze=False, sharey="row")
+    for task, row in zip(tasks, panels, strict=True):
         for axes, kind in zip(row, KINDS, strict=True):
             rho = mean(correlations(study, task, kind))
             _scatter(axes, study, task, kind)
@@ -101,25 +100,39 @@ def perplexity(study: Study) -> Figure:
 
 def tuned(study: Study) -> Figure:
     """Figure 2: the same by reasoning perplexity, and what tuning adds to the best adapter."""
-    need_signals(study, "figure 2")
+    measured = measured_tasks(study, "figure 2")
     points = study.first("source_best_sft", "figure 2")
+    tasks = [task for task in measured if study.tasks[task] in set(points["task"])]
+    if not tasks:
+        raise Missing("figure 2 needs a finished point of source_best_sft of a task with signals")
     ours = scores(study, points)
-    figure, panels = style.panels(len(study.tasks), width=2.9, height=2.6, squeeze=False)
-    for task, (axes, name) in enumerate(zip(panels[0], study.tasks, strict=True)):
+    figure, panels = style.wrapped(len(tasks), width=2.9, height=2.6)
+    for task, axes in zip(tasks, panels, strict=True):
+        name = study.tasks[task]
         _scatter(axes, study, task, "reasoning_perplexity")
-        for row in points.index[points["task"] == name][:1]:
-            best = int(study.selection["adapter"][row][0])
-            at = float(mean(perplexities(study, task, "reasoning_perplexity")[:, best]).value)
-            before, after = adapter_accuracy(study, task)[best], mean(ours[name]).value
-            axes.annotate(
-                "", (at, after), (at, before), arrowprops={"arrowstyle": "->", "color": style.GREEN}
-            )
-            axes.plot(at, after, marker="*", color=style.GREEN, markersize=8)
-            words = f"{study.bank[best]} {after - before:+.1f}"
-            axes.annotate(words, (at, after), (5, 3), textcoords="offset points", fontsize=7)
+        row = points.index[points["task"] == name][0]  # the best is the same in every draw
+        _arrow(axes, study, task, int(study.selection["adapter"][row][0]), mean(ours[name]).value)
         axes.set_title(name, loc="left")
-    panels[0][0].set_ylabel("Test accuracy (%)")
+        if style.in_first_column(axes):
+            axes.set_ylabel("Test accuracy (%)")
     return figure
+
+
+def _arrow(axes: Axes, study: Study, task: int, best: int, after: float) -> None:
+    """From the best adapter to what tuning makes of it; its name on the side with more room."""
+    at = float(mean(perplexities(study, task, "reasoning_perplexity")[:, best]).value)
+    before = adapter_accuracy(study, task)[best]
+    axes.annotate(
+        "", (at, after), (at, before), arrowprops={"arrowstyle": "->", "color": style.GREEN}
+    )
+    axes.plot(at, after, marker="*", color=style.GREEN, markersize=8)
+    words = f"{study.bank[best]} {after - before:+.1f}"
+    low, high = axes.transData.transform([(end, after) for end in axes.get_xlim()])[:, 0]
+    to_right = axes.transData.transform((at, after))[0] < (low + high) / 2
+    offset, side = ((6, 3), "left") if to_right else ((-6, 3), "right")
+    axes.annotate(
+        words, (at, after), offset, textcoords="offset points", fontsize=7, horizontalalignment=side
+    )
 
 
 def _scatter(axes: Axes, study: Study, task: int, kind: str) -> None:
@@ -176,8 +189,8 @@ def case_counts(study: Study) -> Figure:
     """All-correct, mixed and all-incorrect cases of the experts, and what the mixture makes."""
     found = cases(study)
     tasks = [task for task in study.tasks if any(c.task == task for c in found)]
-    figure, panels = style.panels(len(tasks), width=2.2, height=2.6, squeeze=False, sharey=True)
-    for axes, task in zip(panels[0], tasks, strict=True):
+    figure, panels = style.wrapped(len(tasks), width=2.3, height=2.7, sharey=True)
+    for axes, task in zip(panels, tasks, strict=True):
         of_task = [c for c in found if c.task == task]
         share = [over_draws(of_task, _share(k)) for k in range(len(CASES))]
         right = [over_draws(of_task, _share(k, right=True)).value for k in range(len(CASES))]
@@ -190,8 +203,10 @@ def case_counts(study: Study) -> Figure:
             axes.errorbar(at, total, yerr=half, fmt="none", color=style.BLACK, capsize=2)
         axes.set_xticks(at, [name.replace(" ", "\n") for name in CASES])
         axes.set_title(task, loc="left")
-    panels[0][0].set_ylabel("Test examples (%)")
-    style.legend_right(panels[0][-1])
+        if style.in_first_column(axes):
+            axes.set_ylabel("Test examples (%)")
+    panels[0].set_ylim(bottom=0)  # an interval may reach below
+    style.legend_below(figure, panels[0])
     return figure
 
 

@@ -1,17 +1,20 @@
 """Figure 10: the shots, the open data and what was selected of them, in the plane.
 
-The embeddings are in the weights file. The plane is that of the pool's two first principal
-components (the paper shows t-SNE): distances in it are true ones, and equal input gives equal
-figures.
+The embeddings are in the weights file. Each task has a plane of its own, on which its pool, shots
+and selections are placed together: by t-SNE, as in the paper, where scikit-learn is installed, else
+on their first two principal components.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .. import style
@@ -19,79 +22,164 @@ from ..store import WEIGHTS, Missing, StoreError, open_file
 from .quantities import Study
 from .tables import SELECTIONS
 
-SHOWN = 4000  # of a pool: more make the figure large, not clearer
+SHOWN = 2000  # of a pool: more make the figure large and t-SNE slow, not clearer
+NEIGHBOURS = 30  # t-SNE's perplexity
+BESIDE = 4  # panels; more go below
+
+
+def caption() -> str:
+    how = (
+        "t-SNE of them all, as in the paper: near points are alike, distances and sizes of "
+        "groups mean nothing"
+        if _tsne()
+        else "first two principal components, as there is no scikit-learn (the paper: t-SNE)"
+    )
+    return f"Figure 10. Shots D_K, pool and selected open data D_A of one draw; {how}."
+
+
+# --- Placing vectors in the plane --------------------------------------------------------------
+
+
+def _tsne() -> Callable | None:
+    try:
+        from sklearn.manifold import TSNE
+    except ImportError:
+        return None
+    return TSNE
+
+
+def place(vectors: np.ndarray) -> np.ndarray:
+    """[n, 2] places of [n, dimension] vectors, the same for the same vectors."""
+    if (tsne := _tsne()) is None:
+        return principal(vectors)
+    neighbours = min(NEIGHBOURS, (len(vectors) - 1) / 3)  # fewer than there are vectors
+    if neighbours < 1:
+        return principal(vectors)
+    return tsne(perplexity=neighbours, init="pca", random_state=0).fit_transform(vectors)
+
+
+def principal(vectors: np.ndarray) -> np.ndarray:
+    """Along the two directions of largest variance.
+
+    The sign of a direction is that of its largest part, so that it is the same everywhere.
+    """
+    centred = vectors - vectors.mean(axis=0)
+    _, _, directions = np.linalg.svd(centred, full_matrices=False)
+    directions = directions[:2]
+    largest = np.abs(directions).argmax(axis=1)
+    signs = np.sign(directions[np.arange(len(directions)), largest])
+    return centred @ (directions * signs[:, None]).T
+
+
+# --- What is shown -----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Plane:
-    """Principal components of a pool: its mean, and the two directions it varies most along."""
+class Panel:
+    """[n, 2] places of each kind."""
 
-    centre: np.ndarray
-    directions: np.ndarray  # [dimension, 2]
-    explained: float  # share of the variance
-
-    def of(self, vectors: np.ndarray) -> np.ndarray:
-        return (vectors - self.centre) @ self.directions
-
-
-def plane_of(vectors: np.ndarray) -> Plane:
-    """The sign of a direction is that of its largest part, so that it is the same everywhere."""
-    centre = vectors.mean(axis=0)
-    _, spread, rows = np.linalg.svd(vectors - centre, full_matrices=False)
-    directions = rows[:2]
-    largest = np.abs(directions).argmax(axis=1)
-    directions = directions * np.sign(directions[np.arange(len(directions)), largest])[:, None]
-    total = float((spread**2).sum())
-    return Plane(centre, directions.T, float((spread[:2] ** 2).sum()) / total if total else 1.0)
+    pool: np.ndarray
+    shots: np.ndarray
+    selected: np.ndarray
+    limits: np.ndarray  # [axis, low and high] of the task, the same in all of its panels
 
 
 def projection(study: Study) -> Figure:
-    """A row a task, a column a data selection, of the first draw that has finished."""
+    """A panel a task and data selection, of the first draw that has finished."""
     points = study.along("data_selection", "figure 10")
     points = points[points["selected_data"] > 0].drop_duplicates(["task", "data_selection"])
     if points.empty:
         raise Missing("figure 10 needs a finished point of ours with open data")
-    tasks = [task for task in study.tasks if task in set(points["task"])]
-    names = [name for name in SELECTIONS if name in set(points["data_selection"])]
-    vectors = _vectors(study, points)
-    figure, panels = style.panels(
-        len(names), len(tasks), width=2.3, height=2.2, squeeze=False, sharex="row", sharey="row"
-    )
+    found = _panels(study, points)
+    cells = _cells(study, points)
+    shape = np.max(list(cells.values()), axis=0) + 1
+    figure, panels = style.panels(shape[1], shape[0], width=2.3, height=2.2, squeeze=False)
     for axes in panels.flat:
         axes.set_visible(False)
     for row, point in points.iterrows():
-        at = tasks.index(point["task"]), names.index(point["data_selection"])
-        axes, (pool, plane, shots, selected) = panels[at], vectors[row]
-        axes.set_visible(True)
-        axes.plot(*plane.of(pool).T, ".", color=style.GREY, markersize=2, alpha=0.5, label="pool")
-        axes.plot(*plane.of(selected).T, ".", color=style.BLUE, markersize=3, label="$D_A$")
-        axes.plot(*plane.of(shots).T, "x", color=style.VERMILLION, markersize=4, label="$D_K$")
-        axes.set_xticks([])
-        axes.set_yticks([])
+        axes = panels[cells[row]]
+        _draw(axes, found[row])
         axes.set_title(f"{point['task']}, {SELECTIONS[point['data_selection']]}", loc="left")
-        axes.set_xlabel(f"{100 * plane.explained:.0f} % of the variance", fontsize=7)
-    style.legend_right(panels[0][-1])
+    style.legend_below(figure, axes)
     return figure
 
 
-def _vectors(study: Study, points: pd.DataFrame) -> dict[int, tuple]:
-    """Row of a point -> vectors of the pool (thinned), its plane, of the shots, of D_A."""
-    path: Path = study.results.path.with_suffix(".weights.h5")
-    planes: dict[str, tuple[np.ndarray, Plane]] = {}
+def _cells(study: Study, points: pd.DataFrame) -> dict[int, tuple[int, int]]:
+    """Row of a point -> row and column of its panel. Several selections: a task begins a row."""
+    names = [name for name in SELECTIONS if name in set(points["data_selection"])]
+    tasks = [task for task in study.tasks if task in set(points["task"])]
+    rows = -(-len(names) // BESIDE)  # of a task
     found = {}
+    for row, point in points.iterrows():
+        task, name = tasks.index(point["task"]), names.index(point["data_selection"])
+        first, place = (0, task) if len(names) == 1 else (task * rows, name)
+        found[row] = (first + place // BESIDE, place % BESIDE)
+    return found
+
+
+def _draw(axes: Axes, panel: Panel) -> None:
+    axes.set_visible(True)
+    axes.plot(*panel.pool.T, ".", color=style.GREY, markersize=2, alpha=0.35, label="pool")
+    shots = {"color": style.VERMILLION, "markersize": 4, "markeredgewidth": 0.7}
+    axes.plot(*panel.shots.T, "x", label="$D_K$", **shots)
+    axes.plot(*panel.selected.T, ".", color=style.BLUE, markersize=3.5, label="$D_A$")
+    (left, right), (bottom, top) = panel.limits
+    axes.set(xlim=(left, right), ylim=(bottom, top), xticks=[], yticks=[])
+
+
+def _panels(study: Study, points: pd.DataFrame) -> dict[int, Panel]:
+    """By row of a point."""
+    path: Path = study.results.path.with_suffix(".weights.h5")
+    found: dict[int, Panel] = {}
     try:
         with open_file(path, (WEIGHTS,)) as file:
-            for row, point in points.iterrows():
-                pool_name = study.pools[study.tasks.index(point["task"])]
-                pool = file[f"embeddings/pools/{pool_name}"]
-                if pool_name not in planes:
-                    thinned = pool[:: max(1, -(-len(pool) // SHOWN))]
-                    planes[pool_name] = thinned, plane_of(thinned)
-                shots = file[f"embeddings/shots/{point['task']}/{point['draw']}"]
-                chosen = study.selection["row"][row]
-                chosen = np.sort(chosen[chosen >= 0])  # as h5py reads them
-                shown = shots[: int(point["shots"])]
-                found[row] = (*planes[pool_name], shown, pool[chosen])
+            for _, members in points.groupby("task", sort=False):
+                found |= _of_task(study, file, members)
     except (StoreError, KeyError) as error:
         raise Missing(f"figure 10 needs the embeddings in {path.name} ({error})") from error
     return found
+
+
+def _of_task(study: Study, file: h5py.File, points: pd.DataFrame) -> dict[int, Panel]:
+    """t-SNE has no place for vectors that come later, so that all of a task go in together."""
+    task = points["task"].iloc[0]
+    pool = file[f"embeddings/pools/{study.pools[study.tasks.index(task)]}"]
+    thinned = np.arange(0, len(pool), max(1, -(-len(pool) // SHOWN)))
+    chosen = {row: _known(study.selection["row"][row]) for row in points.index}
+    shown = np.unique(np.concatenate([thinned, *chosen.values()]))  # ascending, as h5py reads
+    draws = points["draw"].unique()
+    shots = [file[f"embeddings/shots/{task}/{draw}"][()] for draw in draws]
+    vectors = [pool[shown], *shots]
+    places = place(np.concatenate(vectors))
+    of_pool, *rest = np.split(places, np.cumsum([len(v) for v in vectors[:-1]]))
+    of_shots = dict(zip(draws, rest, strict=True))
+    low, high = places.min(axis=0), places.max(axis=0)
+    limits = np.stack([low, high], axis=1) + 0.04 * np.outer(high - low, [-1, 1])
+    return {
+        row: Panel(
+            of_pool[np.isin(shown, thinned)],
+            of_shots[draw][shots_among(study, row)],
+            of_pool[np.isin(shown, chosen[row])],
+            limits,
+        )
+        for row, draw in points["draw"].items()
+    }
+
+
+def shots_among(study: Study, row: int) -> np.ndarray:
+    """Places of a point's shots among those of the largest K, which alone are embedded.
+
+    Both are ascending by record, so that fewer shots are scattered among the many.
+    """
+    point = study.results.points.loc[row]
+    draw = study.signals["draw"].tolist().index(point["draw"])
+    every = study.signals["row"][study.tasks.index(point["task"]), draw]
+    mine = _known(study.selection["shot_row"][row])
+    places = np.flatnonzero(np.isin(every, mine))
+    if len(places) != len(mine):
+        raise Missing("figure 10 needs the shots of /selection/shot_row in /signals/row")
+    return places
+
+
+def _known(rows: np.ndarray) -> np.ndarray:
+    return rows[rows >= 0]

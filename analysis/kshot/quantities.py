@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..statistics import Interval, Mean, mean, paired_bootstrap
+from ..statistics import Difference, Mean, mean, paired_difference
 from ..store import UNSET, Missing, Results, read_group
 
 METHODS = {  # in the order of the paper's table 1
@@ -43,8 +43,19 @@ class Study:
     selection: dict[str, np.ndarray]  # /selection
     outcomes: dict[str, np.ndarray]  # /outcomes
     moe: dict[str, np.ndarray]  # /moe
-    rationales: list[str]  # a task: where reasons come from
-    pools: list[str]  # a task
+    of_tasks: dict[str, np.ndarray]  # /tasks
+    of_bank: dict[str, np.ndarray]  # /bank
+    of_pools: dict[str, np.ndarray]  # /pools
+
+    @property
+    def rationales(self) -> list[str]:
+        """Of each task: where reasons come from."""
+        return words(self.of_tasks["rationales"])
+
+    @property
+    def pools(self) -> list[str]:
+        """Of each task."""
+        return words(self.of_tasks["pool"])
 
     @property
     def done(self) -> pd.DataFrame:
@@ -85,23 +96,22 @@ class Study:
 
 
 def study_of(results: Results) -> Study:
-    groups = {
-        name: read_group(results.path, name)
-        for name in ("tasks", "bank", "tests", "signals", "selection", "outcomes", "moe")
-    }
-    tasks, bank = groups.pop("tasks"), groups.pop("bank")
-
-    def words(column: np.ndarray) -> list[str]:
-        return [str(value) for value in column]
-
+    path = results.path
+    tasks, bank = read_group(path, "tasks"), read_group(path, "bank")
+    groups = ("tests", "signals", "selection", "outcomes", "moe")
     return Study(
         results,
         words(tasks["name"]),
         words(bank["name"]),
-        rationales=words(tasks["rationales"]),
-        pools=words(tasks["pool"]),
-        **groups,
+        of_tasks=tasks,
+        of_bank=bank,
+        of_pools=read_group(path, "pools"),
+        **{name: read_group(path, name) for name in groups},
     )
+
+
+def words(column: np.ndarray) -> list[str]:
+    return [str(value) for value in column]
 
 
 def _equal(column: pd.Series, value: object) -> np.ndarray:
@@ -139,29 +149,35 @@ def average(table: pd.DataFrame) -> Mean:
     return mean(whole.mean(axis=1).to_numpy())
 
 
-def by_example(study: Study, points: pd.DataFrame) -> dict[int, np.ndarray]:
-    """Draw -> [example] share of the seeds that are right, NaN where there is no such example."""
+def by_example(study: Study, points: pd.DataFrame, unit: str = "draw") -> dict[int, np.ndarray]:
+    """Draw, or seed -> [example] share that is right, NaN where there is no such example."""
     if "right" not in study.outcomes:
         raise Missing("outcomes by example need /outcomes/right")
     found = {}
-    for draw, rows in points.groupby("draw"):
+    for key, rows in points.groupby(unit):
         right = study.outcomes["right"][rows.index.to_numpy()]
-        found[int(draw)] = np.where(right == UNSET, np.nan, right == 1).mean(axis=0)
+        found[int(key)] = np.where(right == UNSET, np.nan, right == 1).mean(axis=0)
     return found
 
 
-def difference(study: Study, better: pd.DataFrame, worse: pd.DataFrame) -> Interval:
-    """Percent points on one task, paired by draw and example; bootstrap over both.
+def difference(study: Study, better: pd.DataFrame, worse: pd.DataFrame) -> Difference:
+    """Percent points on one task, paired by draw (of a single draw by seed) and example.
 
     A method without draws is the same for every draw. NaN where they have no draw in common.
     """
-    first, second = by_example(study, better), by_example(study, worse)
+    unit = "draw" if better["draw"].nunique() > 1 else "seed"
+    first, second = by_example(study, better, unit), by_example(study, worse, unit)
     if set(second) == {-1}:
         second = dict.fromkeys(first, second[-1])
-    rows = [first[draw] - second[draw] for draw in sorted(first.keys() & second.keys())]
-    if not rows:
-        return Interval(math.nan, math.nan, math.nan)
-    return paired_bootstrap(100 * np.stack(rows))
+    rows = [first[key] - second[key] for key in sorted(first.keys() & second.keys())]
+    return paired_difference(100 * np.stack(rows) if rows else np.empty((0, 0)))
+
+
+def learnt_examples(study: Study) -> np.ndarray:
+    """[adapter]: those that a training of the bank learnt; -1: the adapter was brought."""
+    examples = study.of_bank["examples"]
+    left_out = study.of_bank.get("left_out", np.zeros_like(examples))
+    return np.where(examples < 0, -1, examples - np.maximum(left_out, 0))
 
 
 # --- Signals -----------------------------------------------------------------------------------
@@ -197,17 +213,20 @@ def correlations(study: Study, task: int, kind: str) -> np.ndarray:
     return np.array([spearman(accuracy, drawn) for drawn in perplexities(study, task, kind)])
 
 
-def need_signals(study: Study, what: str) -> None:
-    """Missing unless some task has the tests and the perplexities of three adapters."""
+def measured_tasks(study: Study, what: str) -> list[int]:
+    """Tasks with the tests and the perplexities of three adapters. Missing without one."""
+    found = []
     if "accuracy" in study.tests and "perplexity" in study.signals:
         for task in range(len(study.tasks)):
             known = np.isfinite(perplexities(study, task, "perplexity")).any(axis=0)
             if (known & np.isfinite(adapter_accuracy(study, task))).sum() >= 3:
-                return
-    raise Missing(
-        f"{what} needs a task with the tests (bank.evaluate = true) and the signals of three "
-        "adapters"
-    )
+                found.append(task)
+    if not found:
+        raise Missing(
+            f"{what} needs a task with the tests (bank.evaluate = true) and the signals of three "
+            "adapters"
+        )
+    return found
 
 
 # --- Experts and their mixture -----------------------------------------------------------------

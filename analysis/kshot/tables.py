@@ -8,11 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..statistics import Interval, mean
+from ..statistics import Interval, mean, mean_difference
 from ..store import Missing
-from ..table import PAPER, Table, number, with_interval
+from ..table import PAPER, Table, number, with_interval, with_limits
 from . import published
-from .quantities import METHODS, Study, average, difference, scores
+from .quantities import (
+    METHODS,
+    Study,
+    average,
+    difference,
+    learnt_examples,
+    scores,
+    words,
+)
 
 SIGNALS = {  # in the order of table 2
     "random": "random experts",
@@ -70,8 +78,26 @@ def method_table(study: Study) -> Table:
         "has the largest, summed over its tokens.",
         "Of the paper's methods, Random is the one with open data, and LoRAHub the one without; "
         "LoRA and Uniform sum are not in its table. Source Best is chosen on the test set.",
+        *_own_training(study),
     ]
     return _table(study, "table1_methods", "Table 1: methods", "method", rows, notes)
+
+
+def _own_training(study: Study) -> list[str]:
+    """How much each Expert LoRA has learnt: the paper's learnt the task's whole train set."""
+    if not (study.done["method"] == "expert_lora").any() or "examples" not in study.of_bank:
+        return []
+    owners, learnt = words(study.of_bank["task"]), learnt_examples(study)
+    whole = dict(zip(study.tasks, study.of_tasks["train_examples"], strict=True))
+    counts = {task: learnt[owners.index(task)] for task in study.tasks if task in owners}
+    shown = [
+        f"{task} " + (f"{count} of {whole[task]}" if count >= 0 else "unknown, it was brought")
+        for task, count in counts.items()
+    ]
+    return [
+        "Examples that Expert LoRA learnt, of as many as the task has to train on (the paper's "
+        f"learnt all): {'; '.join(shown)}."
+    ]
 
 
 def axis_table(study: Study, axis: str, name: str, title: str, paper: dict) -> Table:
@@ -153,12 +179,14 @@ def _paper_cell(study: Study, paper: published.Scores | None, model: str) -> str
     if len(values) == 1 or not common:
         return f"({number(float(np.mean(values)))})"
     chosen = [values[k] for k in common]
-    return " / ".join(map(number, chosen)) + f" ({number(float(np.mean(chosen)))})"
+    whole = f" ({number(float(np.mean(chosen)))})" if len(chosen) > 1 else ""
+    return " / ".join(map(number, chosen)) + whole
 
 
 def _paper_note(study: Study) -> str:
-    tasks = " / ".join(published.TASKS[k] for k in _common(study))
-    shown = f"{tasks} (their mean); alone in brackets" if tasks else "in brackets"
+    tasks = [published.TASKS[k] for k in _common(study)]
+    shown = " / ".join(tasks) + (" (their mean)" if len(tasks) > 1 else "")
+    shown += "; alone in brackets" if tasks else "in brackets"
     return f"paper: {published.CITATION}, {shown}: the mean of its six tasks."
 
 
@@ -169,7 +197,7 @@ def difference_table(study: Study) -> Table:
     """Is `ours` better than each other method, on the same examples?"""
     what = "ours against other methods"
     ours = study.first("ours", what)
-    rows = []
+    rows, fewest = [], math.inf
     for method, label in METHODS.items():
         if method == "ours" or not (study.done["method"] == method).any():
             continue
@@ -178,50 +206,41 @@ def difference_table(study: Study) -> Table:
             difference(study, ours[ours["task"] == task], other[other["task"] == task])
             for task in study.tasks
         ]
-        whole = _mean_of(found)
+        known = [f.runs.degrees + 1 for f in found if math.isfinite(f.value)]
+        fewest = min([fewest, *known])
+        whole = mean_difference(found).interval
         rows.append(
-            [label, *(map(_limits, found)), _limits(whole), _verdict(whole)]
-            + [_paper_difference(study, method, model) for model in published.MODELS]
+            [label, *(with_limits(f.interval) for f in found), with_limits(whole), _verdict(whole)]
+            + [_paper_cell(study, _published_difference(method), m) for m in published.MODELS]
         )
     if not rows:
         raise Missing(f"{what} needs a finished point of another method")
+    notes = [
+        "Paired by draw and test example. In brackets 95 % limits: half widths by the spread of "
+        "the draws (Student's t) and by the spread of the examples, which all draws share, added "
+        "in squares. The average takes the tasks as independent. holds: the limits are above 0; "
+        "does not hold: below.",
+    ]
+    if fewest < 2:
+        notes.append(
+            "Where a method has finished one draw and seed only, limits tell of the examples alone."
+        )
     return Table(
         "ours_against",
         "Ours minus each other method of table 1 (percent points)",
         ["method", *study.tasks, "average", "ours is better"]
         + [f"{PAPER} {model}" for model in published.MODELS],
         rows,
-        [
-            "Paired by draw and test example; in brackets 95 % limits from 2000 bootstrap "
-            "resamples of both. The limits of the average take the tasks as independent.",
-            _paper_note(study),
-        ],
+        [*notes, _paper_note(study)],
     )
-
-
-def _limits(value: Interval) -> str:
-    if not math.isfinite(value.value):
-        return "-"
-    return f"{value.value:+.1f} [{value.low:.1f}, {value.high:.1f}]"
 
 
 def _verdict(value: Interval) -> str:
     return value.verdict if math.isfinite(value.value) else "-"
 
 
-def _mean_of(parts: list[Interval]) -> Interval:
-    """Mean of independent estimates; half widths add in squares, below and above."""
-    n = len(parts)
-    value = float(np.mean([p.value for p in parts]))
-    low = math.sqrt(sum((p.value - p.low) ** 2 for p in parts)) / n
-    high = math.sqrt(sum((p.high - p.value) ** 2 for p in parts)) / n
-    return Interval(value, value - low, value + high)
-
-
-def _paper_difference(study: Study, method: str, model: str) -> str:
+def _published_difference(method: str) -> published.Scores | None:
     if method not in published.TABLE1:
-        return "-"
-    pair = [published.TABLE1[m][model] for m in ("ours", method)]
-    gaps = np.subtract(*pair)
-    common = _common(study)
-    return f"({number(float(gaps[common].mean() if common else gaps.mean()))})"
+        return None
+    ours, other = published.TABLE1["ours"], published.TABLE1[method]
+    return {m: tuple(np.subtract(ours[m], other[m])) for m in published.MODELS}

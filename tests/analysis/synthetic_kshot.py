@@ -47,7 +47,7 @@ AXES_OF = {  # of each method; the others have none
 }
 NO_AXIS = {**dict.fromkeys(FIRST, -1), "tau": np.nan, "signals": "", "data_selection": ""}
 OTHERS = {  # further values of `ours`, and what each adds to the mean
-    "shots": {1: -0.3, 5: -0.1},
+    "shots": {50: 0.0, 5: -0.1, 1: -0.3},
     "experts": {3: -0.05},
     "top_k": {1: -0.1},
     "budget": {50: -0.1, 200: 0.0},
@@ -57,19 +57,33 @@ OTHERS = {  # further values of `ours`, and what each adds to the mean
 }
 BANK = ("arc_c", "gsm8k", "far", "near", "useless", "broken")
 LAYERS, DIMENSION, POOL = 3, 8, 60
+SHOTS, TRAIN = 50, 400  # of the largest draw, and what they are drawn from
+FAILURE = "the loss is not finite at step 7"  # of the last adapter
 
 
 @dataclass(frozen=True)
 class World:
     tasks: tuple[str, ...] = ("arc_c", "gsm8k")  # the first has options
     methods: tuple[str, ...] = tuple(MEAN)
+    kinds: tuple[str, ...] = ("letter", "number")  # of answer, a task
     axes: tuple[str, ...] = tuple(FIRST)  # those of OTHERS that are swept
+    shots: tuple[int, ...] = (50, 5, 1)  # as in the deck: the first is every method's
     draws: tuple[int, ...] = (1, 2, 3)
     seeds: tuple[int, ...] = (1, 2)
     examples: int = 200
     evaluate: bool = True  # the bank
     weights: bool = True
     unfinished: int = 0  # points at the end that still wait
+    counts: bool = True  # of what was left out; older files have none
+
+    @property
+    def first(self) -> dict:
+        return {**FIRST, "shots": self.shots[0]}
+
+    def values(self, axis: str) -> list:
+        """Those of `ours` but the first."""
+        values = self.shots if axis == "shots" else OTHERS[axis]
+        return [value for value in values if value != self.first[axis]]
 
 
 def write(path: Path, world: World = World(), random_seed: int = 0) -> Path:
@@ -80,10 +94,11 @@ def write(path: Path, world: World = World(), random_seed: int = 0) -> Path:
         file.attrs["filetype"] = "factsweep results"
         file.attrs["layout_version"] = 1
         file.attrs["study"] = "kshot"
-        file.attrs["deck"] = "[run]\nstudy = kshot\n[grid]\nshots = 50, 5, 1\n"
+        file.attrs["deck"] = f"[run]\nstudy = kshot\n[grid]\nshots = {str(world.shots)[1:-1]}\n"
         _write_sets(file, world)
         _write_tests(file, world, generator)
         _write_points(file, world, points, done, generator)
+        _write_shots(file, world, points)
     if world.weights:
         _write_weights(path.with_suffix(".weights.h5"), world, generator)
     return path
@@ -93,16 +108,16 @@ def _points(world: World) -> list[dict]:
     rows = []
     for task in world.tasks:
         for method in world.methods:
-            settings = [dict(FIRST)]
+            settings = [world.first]
             if method == "ours":
-                settings += [{**FIRST, a: v} for a in world.axes for v in OTHERS[a]]
+                settings += [{**world.first, a: v} for a in world.axes for v in world.values(a)]
             for setting in settings:
                 rows += _of_setting(world, task, method, setting)
     return rows
 
 
 def _of_setting(world: World, task: str, method: str, setting: dict) -> list[dict]:
-    added = sum(OTHERS[a].get(v, 0) for a, v in setting.items() if setting[a] != FIRST[a])
+    added = sum(OTHERS[a].get(v, 0) for a, v in setting.items() if v != world.first[a])
     row = NO_AXIS | {axis: setting[axis] for axis in AXES_OF.get(method, ())}
     if method == "random":
         row |= {"signals": "random", "data_selection": "random"}
@@ -124,8 +139,29 @@ def _write_sets(file: h5py.File, world: World) -> None:
     tasks.data("name", list(world.tasks), "task")
     tasks.data("pool", ["open"] * len(world.tasks), "task")
     tasks.data("rationales", ["file"] * len(world.tasks), "task")
+    tasks.data("kind", list(world.kinds), "task")
+    tasks.data("train_examples", np.full(len(world.tasks), TRAIN), "task")
+    tasks.data("test_examples", np.full(len(world.tasks), world.examples), "task")
     bank.scale("adapter", np.arange(len(BANK)))
     bank.data("name", list(BANK), "adapter")
+    bank.data("task", [name if name in world.tasks else "" for name in BANK], "adapter")
+    bank.data("examples", np.array([-1 if name == "far" else 100 for name in BANK]), "adapter")
+    bank.data("usable", np.array([name != "broken" for name in BANK], np.uint8), "adapter")
+    pools = Writer(file.create_group("pools"))
+    pools.scale("pool", np.arange(1))
+    pools.data("name", ["open"], "pool")
+    for name, value in (("examples", POOL), ("repeated", 2), ("tested", 0)):
+        pools.data(name, np.array([value]), "pool")
+    if world.counts:
+        _write_counts(bank)
+
+
+def _write_counts(bank: Writer) -> None:
+    """The first adapter's training lost 10 examples, cut 3, and would have asked 4 of the test."""
+    none = np.where(np.array(BANK) == "far", -1, 0)  # brought: not known
+    for name, value in (("left_out", 10), ("shortened", 3), ("tested", 4)):
+        bank.data(name, np.where(np.arange(len(BANK)) == 0, value, none), "adapter")
+    bank.data("failure", [FAILURE if name == "broken" else "" for name in BANK], "adapter")
 
 
 def _write_tests(file: h5py.File, world: World, generator) -> None:
@@ -145,7 +181,11 @@ def _write_tests(file: h5py.File, world: World, generator) -> None:
     tests.data("right", right)
     asked = (right != 255).any(axis=2)
     tests.data("accuracy", np.where(asked, (right == 1).mean(axis=2), np.nan), "task", "model")
-    shape = (tasks, len(world.draws), len(BANK), max(1, FIRST["shots"]))
+    if "code" in world.kinds and world.counts:
+        code = np.array(world.kinds)[:, None] == "code"
+        stopped = np.where(code, np.arange(models), 0)  # more of each model than of the last
+        tests.data("stopped", np.where(asked, stopped, -1), "task", "model")
+    shape = (tasks, len(world.draws), len(BANK), SHOTS)
     reasons = np.exp(0.5 + 0.3 * np.arange(len(BANK)))[:, None] + generator.normal(0, 0.01, shape)
     plain = generator.uniform(2, 3, shape)
     reasons[:, :, -1] = plain[:, :, -1] = np.nan
@@ -185,6 +225,8 @@ def _write_points(file: h5py.File, world: World, points: list[dict], done, gener
         group.data(axis, np.array([point[axis] for point in points]), "point")
     group.data("accuracy", accuracy, "point")
     group.data("accuracy_by_sum", np.where(options, accuracy / 2, np.nan), "point")
+    if world.counts:
+        _write_point_counts(group, world, points, done)
     selected = (row >= 0).sum(axis=1)
     group.data("selected_data", np.where(selected > 0, selected, -1), "point")
     Writer(file.create_group("outcomes")).data("right", right)
@@ -196,6 +238,43 @@ def _write_points(file: h5py.File, world: World, points: list[dict], done, gener
     moe.data("layer", np.repeat(np.arange(LAYERS), 2))
 
 
+def _write_point_counts(group: Writer, world: World, points: list[dict], done) -> None:
+    """lora lost `draw` examples in each draw; a program of every test of ours was stopped."""
+    draw = np.array([p["draw"] if p["method"] == "lora" else 0 for p in points])
+    stopped = np.array([p["method"] == "ours" for p in points])
+    group.data("left_out", np.where(done, draw, -1), "point")
+    group.data("shortened", np.where(done, 0, -1), "point")
+    if "code" in world.kinds:
+        kinds = np.array([world.kinds[world.tasks.index(p["task"])] for p in points])
+        group.data("stopped", np.where(done, stopped & (kinds == "code"), -1), "point")
+
+
+def records(task: str, draw: int, shots: int) -> np.ndarray:
+    """Of the train file, ascending: few shots are part of many, and scattered among them."""
+    generator = np.random.default_rng([*task.encode(), draw])
+    return np.sort(generator.permutation(TRAIN)[:shots])
+
+
+def shot_vectors(task: str, draw: int) -> np.ndarray:
+    """Of the largest draw; the first number tells the record."""
+    rows = records(task, draw, SHOTS)
+    vectors = np.random.default_rng(draw).normal(size=(SHOTS, DIMENSION))
+    vectors[:, 0] = 10 + rows / TRAIN  # away from the pool
+    return vectors.astype(np.float32)
+
+
+def _write_shots(file: h5py.File, world: World, points: list[dict]) -> None:
+    mine = np.full((len(points), SHOTS), -1, np.int64)
+    for k, point in enumerate(points):
+        if point["shots"] > 0:
+            mine[k, : point["shots"]] = records(point["task"], point["draw"], point["shots"])
+    file["selection/shot_row"] = mine
+    file["signals/draw"] = np.array(world.draws)
+    file["signals/row"] = np.array(
+        [[records(task, draw, SHOTS) for draw in world.draws] for task in world.tasks]
+    )
+
+
 def _write_weights(path: Path, world: World, generator) -> None:
     with h5py.File(path, "w") as file:
         file.attrs["filetype"] = "factsweep weights"
@@ -203,8 +282,7 @@ def _write_weights(path: Path, world: World, generator) -> None:
         file["embeddings/pools/open"] = generator.normal(size=(POOL, DIMENSION)).astype(np.float32)
         for task in world.tasks:
             for draw in world.draws:
-                shots = generator.normal(size=(FIRST["shots"], DIMENSION)).astype(np.float32)
-                file[f"embeddings/shots/{task}/{draw}"] = shots
+                file[f"embeddings/shots/{task}/{draw}"] = shot_vectors(task, draw)
 
 
 if __name__ == "__main__":

@@ -1,54 +1,25 @@
-"""The K-shot report: what was planted in a synthetic file is found again, and shown."""
+"""What the K-shot report shows: what was planted in a synthetic file is found again."""
 
-import csv
-from dataclasses import replace
+import sys
 
 import h5py
 import numpy as np
 import pytest
 import synthetic_kshot
-from synthetic_kshot import BANK, MEAN, OTHERS, World
+from synthetic_kshot import BANK, FAILURE, MEAN, OTHERS, World
 
-from analysis.__main__ import main
-from analysis.kshot import experts, published, tables
-from analysis.kshot.projection import plane_of
+from analysis.kshot import experts, figures, left_out, projection, published, tables
 from analysis.kshot.quantities import (
     CASES,
     average,
     cases,
     correlations,
+    difference,
     scores,
     spearman,
     study_of,
 )
 from analysis.store import read
-
-FIGURES = {
-    "figure2_tuning",
-    "figure7_activation",
-    "figure8_perplexity",
-    "figure9_open_data",
-    "figure10_selection",
-    "figure11_cases",
-}
-TABLES = {
-    "table1_methods",
-    "ours_against",
-    "table2_signals",
-    "table3_data_selection",
-    "table4_shots",
-    "table5_mixed_cases",
-    "table6_experts",
-    "table7_top_k",
-    "table8_bank",
-    "experts",
-    "figure8_correlations",
-    "figure9_kept",
-}
-
-
-def stems(folder, kind):
-    return {path.stem for path in folder.glob(f"*.{kind}")}
 
 
 def rows_of(table):
@@ -57,8 +28,11 @@ def rows_of(table):
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    path = synthetic_kshot.write(tmp_path_factory.mktemp("kshot") / "whole.h5")
-    return study_of(read(path))
+    return study_with(tmp_path_factory.mktemp("kshot"))
+
+
+def study_with(folder, **world):
+    return study_of(read(synthetic_kshot.write(folder / "whole.h5", World(**world))))
 
 
 # --- Accuracy ----------------------------------------------------------------------------------
@@ -133,6 +107,30 @@ def test_differences_are_paired_and_judged(study):
         value = float(found[label]["average"].partition(" ")[0])
         assert value == pytest.approx(100 * (MEAN["ours"] - MEAN[method]), abs=5)
     assert "Ours" not in found
+    assert found["Base"]["paper LLaMA2-7B"] == "23.9 / 8.1 (16.0)"  # of arc_c and gsm8k
+
+
+def test_a_difference_is_over_draws_or_of_a_single_one_over_seeds(study, tmp_path):
+    def of_task(source, method):
+        points = source.first(method, "test")
+        return points[points["task"] == "arc_c"]
+
+    found = difference(study, of_task(study, "ours"), of_task(study, "base"))
+    assert (found.runs.degrees, found.records.degrees) == (2, 199)
+    one = study_with(tmp_path, methods=("uniform", "ours"), axes=(), draws=(1,), seeds=(1, 2, 3, 4))
+    found = difference(one, of_task(one, "ours"), of_task(one, "uniform"))
+    assert found.runs.degrees == 3  # uniform has no seeds
+    alone = study_with(tmp_path, methods=("base", "ours"), axes=(), draws=(1,), seeds=(1,))
+    notes = " ".join(tables.difference_table(alone).notes)
+    assert "limits tell of the examples alone" in notes
+    assert "limits tell of the examples alone" not in " ".join(tables.difference_table(study).notes)
+
+
+def test_what_an_expert_lora_learnt_stands_beside_what_there_was_to_learn(study, tmp_path):
+    note = tables.method_table(study).notes[2]
+    assert "arc_c 90 of 400; gsm8k 100 of 400" in note  # of arc_c 10 had too long a prompt
+    few = study_with(tmp_path, methods=("base",))
+    assert not any("Expert LoRA learnt" in note for note in tables.method_table(few).notes)
 
 
 # --- Selection ---------------------------------------------------------------------------------
@@ -176,75 +174,122 @@ def test_kept_share_of_the_open_data(study):
     assert row["paper"] == "10"
 
 
-def test_plane_of_the_largest_variances():
-    generator = np.random.default_rng(1)
-    vectors = generator.normal(size=(500, 5)) * [0.1, 3, 0.1, 0.1, 1] + 7
-    plane = plane_of(vectors)
-    assert np.abs(plane.directions[1, 0]) > 0.99 and np.abs(plane.directions[4, 1]) > 0.99
-    assert plane.explained > 0.98 and plane.of(vectors).mean(axis=0) == pytest.approx([0, 0])
-    assert plane_of(vectors[::-1]).directions == pytest.approx(plane.directions)
+def test_a_task_whose_adapters_were_not_tested_has_no_panel(tmp_path):
+    path = synthetic_kshot.write(tmp_path / "half.h5")
+    with h5py.File(path, "r+") as file:
+        file["tests/accuracy"][1] = np.nan
+    half = study_of(read(path))
+    for draw, columns in ((figures.perplexity, 2), (figures.tuned, 1)):
+        titles = [axes.get_title(loc="left") for axes in draw(half).axes]
+        assert len(titles) == columns and all(title.startswith("arc_c") for title in titles)
+    assert list(rows_of(experts.correlation_table(half))) == ["arc_c"]
 
 
-# --- The report as a user runs it --------------------------------------------------------------
+# --- The selection in the plane ----------------------------------------------------------------
 
 
-def test_report_of_a_whole_file(tmp_path, capsys):
-    path = synthetic_kshot.write(tmp_path / "whole.h5")
-    assert main(["report", str(path)]) == 0
-    folder = tmp_path / "whole_report"
-    assert stems(folder, "png") == stems(folder, "pdf") == FIGURES
-    assert stems(folder, "csv") == TABLES
-    page = (folder / "index.html").read_text(encoding="utf-8")
-    assert page.count("data:image/png;base64,") == len(FIGURES)
-    assert 'class="paper">paper LLaMA2-7B' in page
-    printed = capsys.readouterr().out
-    assert "57.8 / 24.8 (41.3)" in printed and "left out:" not in printed
-    assert "2 seeds." in printed  # not the -1 of methods that draw nothing
-    with (folder / "table4_shots.csv").open(encoding="utf-8") as file:
-        assert [row[0] for row in csv.reader(file)] == ["shots", "1", "5", "50"]
+def test_few_shots_are_found_among_the_many_that_are_embedded(tmp_path, monkeypatch):
+    """Few are scattered among many, so that they are not the first of them."""
+    few = study_with(tmp_path, shots=(5, 50), methods=("ours",))
+    points = few.along("data_selection", "test")
+    assert (points["shots"] == 5).all()
+    for row, point in points.iterrows():
+        places = projection.shots_among(few, row)
+        rows = synthetic_kshot.records(point["task"], point["draw"], 50)[places]
+        assert rows.tolist() == synthetic_kshot.records(point["task"], point["draw"], 5).tolist()
+        assert places.tolist() != list(range(5))
+
+    monkeypatch.setattr(projection, "place", lambda vectors: vectors[:, :2])
+    figure = projection.projection(few)
+    for axes, task in zip(figure.axes[::2], few.tasks, strict=True):  # cosine and random a task
+        lines = {line.get_label(): line.get_xydata() for line in axes.get_lines()}
+        place = np.isin(synthetic_kshot.records(task, 1, 50), synthetic_kshot.records(task, 1, 5))
+        expected = synthetic_kshot.shot_vectors(task, 1)[place, :2]
+        assert lines["$D_K$"] == pytest.approx(expected)
+        assert len(lines["pool"]) == synthetic_kshot.POOL and len(lines["$D_A$"]) == 20
+        assert set(map(tuple, lines["$D_A$"])) <= set(map(tuple, lines["pool"]))
 
 
-def test_report_says_what_each_missing_part_needs(tmp_path, capsys):
-    world = World(
-        methods=("base", "ours"), axes=(), draws=(1,), seeds=(1,), evaluate=False, weights=False
+def test_selected_data_are_shown_where_the_pool_is_thinned(study, monkeypatch):
+    monkeypatch.setattr(projection, "SHOWN", 10)
+    monkeypatch.setattr(projection, "place", lambda vectors: vectors[:, :2])
+    lines = projection.projection(study).axes[0].get_lines()
+    counts = {line.get_label(): len(line.get_xydata()) for line in lines}
+    assert counts == {"pool": 10, "$D_A$": 20, "$D_K$": 50}
+
+
+def test_a_task_begins_a_row_of_panels_where_there_are_several_selections(study):
+    several = study.along("data_selection", "test").drop_duplicates(["task", "data_selection"])
+    several = several[several["selected_data"] > 0]
+    cells = projection._cells(study, several)
+    assert sorted(cells.values()) == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    assert {cells[row][0] for row in several.index[several["task"] == "gsm8k"]} == {1}
+    one = several[several["data_selection"] == "cosine"]
+    assert sorted(projection._cells(study, one).values()) == [(0, 0), (0, 1)]
+
+
+def test_places_without_scikit_learn_are_principal_components(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn.manifold", None)
+    vectors = np.random.default_rng(1).normal(size=(500, 5)) * [0.1, 3, 0.1, 0.1, 1] + 7
+    places = projection.place(vectors)
+    centred = vectors - vectors.mean(axis=0)
+    for k, direction in enumerate((1, 4)):
+        assert np.corrcoef(places[:, k], centred[:, direction])[0, 1] > 0.99
+    assert projection.principal(vectors[::-1])[::-1] == pytest.approx(places)
+    assert "principal components" in projection.caption()
+
+
+def test_places_by_tsne_keep_groups_apart():
+    pytest.importorskip("sklearn.manifold")
+    generator = np.random.default_rng(2)
+    # more directions tell the groups apart than a plane of two components has
+    centres = 10 * np.eye(6)
+    vectors = np.repeat(centres, 40, axis=0) + generator.normal(size=(240, 6))
+    places = projection.place(vectors)
+    groups = places.reshape(6, 40, 2)
+    middles = groups.mean(axis=1)
+    inside = np.linalg.norm(groups - middles[:, None], axis=2).max()
+    apart = np.linalg.norm(middles[:, None] - middles[None], axis=2)[~np.eye(6, dtype=bool)].min()
+    assert apart > inside
+    assert projection.place(vectors) == pytest.approx(places)  # seeded
+    assert "t-SNE of them all" in projection.caption()
+    assert projection.place(vectors[:3]).shape == (3, 2)
+
+
+# --- What could not be used --------------------------------------------------------------------
+
+
+def test_unusable_adapters_are_named_with_the_reason(study, tmp_path):
+    assert left_out.unusable_adapters(study) == [f"Adapter broken is not usable: {FAILURE}."]
+    older = study_with(tmp_path, counts=False)
+    assert left_out.unusable_adapters(older) == [
+        "Adapter broken is not usable: its training diverged."
+    ]
+
+
+def test_examples_left_out_or_cut(study):
+    found = rows_of(left_out.example_table(study))
+    assert list(found) == ["adapter arc_c", "pool open"]  # what lost nothing is not shown
+    assert list(found["adapter arc_c"].values())[1:] == ["100", "10", "3", "4", "-"]
+    assert list(found["pool open"].values())[1:] == ["60", "-", "-", "0", "2"]
+
+
+def test_points_that_could_not_learn_all(study):
+    lines = left_out.cut_points(study)
+    assert len(lines) == 2  # tasks; nothing was cut
+    points = (study.done["task"] == "arc_c").sum()
+    assert lines[0] == (
+        f"arc_c, in 6 of {points} points: 1 to 3 examples of D_K and D_A not learnt, as the prompt "
+        "alone reaches kshot.longest."
     )
-    path = synthetic_kshot.write(tmp_path / "few.h5", world)
-    assert main(["report", str(path)]) == 0
-    printed = capsys.readouterr().out
-    for reason in (
-        "table 2 needs finished points of ours with two values of grid.signals",
-        "whose experts were tested (bank.evaluate = true)",
-        "figure 9 needs finished points of ours with two values",
-        "figure 10 needs the embeddings in few.weights.h5",
-        "tables 8 to 10 need /tests/accuracy",
-    ):
-        assert reason in printed
-    assert stems(tmp_path / "few_report", "png") == {"figure7_activation"}
 
 
-def test_report_of_a_sweep_that_has_begun(tmp_path, capsys):
-    world = World(methods=("base", "ours"), axes=())
-    points = 2 * (1 + 6)
-    path = synthetic_kshot.write(tmp_path / "early.h5", replace(world, unfinished=points))
-    assert main(["report", str(path)]) == 0
-    assert "no point has finished" in capsys.readouterr().out
-    path = synthetic_kshot.write(tmp_path / "base.h5", replace(world, unfinished=points - 1))
-    assert main(["report", str(path)]) == 0
-    printed = capsys.readouterr().out
-    assert "figure 7 needs a finished point of ours" in printed
-    assert "ours against other methods needs a finished point of ours" in printed
-    assert stems(tmp_path / "base_report", "csv") == TABLES & {
-        "table1_methods",
-        "table8_bank",
-        "figure8_correlations",
+def test_programs_that_were_stopped(study, tmp_path):
+    assert left_out.stopped_table(study) is None  # no task has programs
+    code = study_with(tmp_path, kinds=("letter", "code"), methods=("base", "ours"), axes=())
+    found = {row[0]: row[1:] for row in left_out.stopped_table(code).rows}
+    assert found == {
+        "gsm8k, Base": ["1", "200", "0", "0.0"],
+        "gsm8k, Ours": ["6", "1200", "6", "0.5"],
+        "gsm8k, base and bank": ["6", "1200", "15", "1.2"],  # the unusable one was not tested
     }
-
-
-def test_compare_joins_points_by_all_axes(tmp_path, capsys):
-    paths = [synthetic_kshot.write(tmp_path / f"{name}.h5") for name in "ab"]
-    with h5py.File(paths[1], "r+") as file:
-        file["points/accuracy"][1] += 0.125
-    assert main(["compare", *map(str, paths), "--no-figure"]) == 1
-    printed = capsys.readouterr().out
-    assert f"{len(read(paths[0]).points)} points finished in both" in printed
-    assert "0.125" in printed
