@@ -2,6 +2,7 @@
 #include "factsweep/data/edits.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>

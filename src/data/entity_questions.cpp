@@ -1,6 +1,7 @@
 #include "factsweep/data/entity_questions.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>

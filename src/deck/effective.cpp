@@ -1,6 +1,7 @@
 // The deck printed whole: --print-deck, the deck inside the result file, and the reference of all
 // keys.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <sstream>
 

@@ -1,5 +1,6 @@
 // What an Option asks of its value beyond the grammar: ranges, choices, no repeated list items.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>

@@ -1,6 +1,7 @@
 #include "factsweep/plan/describe.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>

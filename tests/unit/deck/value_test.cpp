@@ -1,5 +1,6 @@
 // The grammar of values: durations, lists and axes, and what an option table refuses.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "catch.hpp"
 #include "factsweep/deck/deck.hpp"
