@@ -201,18 +201,20 @@ TEST_CASE("messages name file, record, line and key", "[data]") {
             .message()
             .starts_with(": record 2 has no 'prompt'"));
   CHECK(Fixture("[3]").message() == ": record 1 is no JSON object but 3.");
-  CHECK_THAT(Fixture(lines({{{"question", "?"}}})).message(),
-             Catch::Contains(":1: record 1: the record is none of the known forms."));
+  CHECK_THAT(
+      Fixture(lines({{{"question", "?"}}})).message(),
+      Catch::Matchers::ContainsSubstring(":1: record 1: the record is none of the known forms."));
   CHECK_THAT(Fixture(lines({{{"requested_rewrite", json::object()}}})).message(),
-             Catch::Contains("ROME's form"));
+             Catch::Matchers::ContainsSubstring("ROME's form"));
   CHECK(Fixture(json::array({counterfact("a", "a"), counterfact("a", "")}).dump()).message() ==
         ": none of its 2 records can be used: 1 with no new answer, 1 with the new answer equals "
         "the old one. An edit needs an old and a new answer that differ.");
-  CHECK_THAT(Fixture("").message(), Catch::Contains("none of its 0 records"));
+  CHECK_THAT(Fixture("").message(), Catch::Matchers::ContainsSubstring("none of its 0 records"));
   json flat = {{"subject", "a"}, {"prompt", "b"}, {"target_new", "c"}, {"ground_truth", "d"}};
   flat["locality"] = {{"Relation_Specificity", {"e"}}};
   CHECK_THAT(Fixture(json::array({flat}).dump()).message(),
-             Catch::Contains("record 1, locality.Relation_Specificity[0] is no object"));
+             Catch::Matchers::ContainsSubstring(
+                 "record 1, locality.Relation_Specificity[0] is no object"));
 }
 
 TEST_CASE("the real files, as counted by Python's json", "[data]") {

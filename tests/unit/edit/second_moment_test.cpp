@@ -7,7 +7,7 @@
 
 using namespace factsweep;
 using namespace factsweep::test;
-using Catch::Contains;
+using Catch::Matchers::ContainsSubstring;
 
 TEST_CASE("second_moment: that of the keys that transformers computes") {
   for_each_edit_case([](const EditCase& c) {
@@ -36,9 +36,9 @@ TEST_CASE("second_moment: one text a pass or all in one; a layer alone or among 
 TEST_CASE("second_moment: a layer that is not there, no text") {
   const EditCase c("llama");
   CHECK_THAT(input_error([&] { second_moments(c.model.weights, {{5}}, {3}, 1, no_step); }),
-             Contains("layer 3") && Contains("0 to 2"));
+             ContainsSubstring("layer 3") && ContainsSubstring("0 to 2"));
   CHECK_THAT(input_error([&] { second_moments(c.model.weights, {}, {0}, 1, no_step); }),
-             Contains("no text"));
+             ContainsSubstring("no text"));
 }
 
 TEST_CASE("contexts: the prompt alone, then texts of the model's own, the same for the same seed") {
@@ -48,7 +48,7 @@ TEST_CASE("contexts: the prompt alone, then texts of the model's own, the same f
   REQUIRE(first.size() == 1 + 7 + 2);
   CHECK(first.front() == "{}");
   for (std::size_t i = 1; i < first.size(); ++i) {
-    CHECK_THAT(first[i], Catch::EndsWith(". {}"));
+    CHECK_THAT(first[i], Catch::Matchers::EndsWith(". {}"));
     CHECK(first[i].find('{') == first[i].size() - 2);
     CHECK(first[i].find('\n') == std::string::npos);
   }

@@ -125,7 +125,7 @@ TEST_CASE("logits that are not finite are an InputError, whatever the vocabulary
       for (const torch::Dtype dtype : {torch::kFloat32, torch::kBFloat16}) {
         const torch::Tensor hidden = torch::full({3, 32}, bad).to(dtype);
         CHECK_THAT(input_error([&] { find_candidates(weights.clone(dtype), hidden, 40, 1); }),
-                   Catch::Contains("not finite"));
+                   Catch::Matchers::ContainsSubstring("not finite"));
       }
     }
   }

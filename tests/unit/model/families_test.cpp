@@ -15,7 +15,7 @@
 using namespace factsweep;
 using namespace factsweep::test;
 namespace fs = std::filesystem;
-using Catch::Contains;
+using Catch::Matchers::ContainsSubstring;
 
 namespace {
 
@@ -130,7 +130,7 @@ TEST_CASE("families: logits are transformers'") {
   const TemporaryFolder foreign;
   write_file(foreign / "config.json", R"({"architectures": ["Foreign"]})");
   const std::string message = input_error([&] { ModelConfig::read(foreign.path()); });
-  for (const std::string& name : architectures) CHECK_THAT(message, Contains(name));
+  for (const std::string& name : architectures) CHECK_THAT(message, ContainsSubstring(name));
   const auto listed = std::count(message.begin(), message.end(), ',') + 1;
   CHECK(listed == static_cast<std::ptrdiff_t>(architectures.size()));
 }

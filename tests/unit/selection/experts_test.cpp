@@ -15,7 +15,7 @@
 
 using namespace factsweep;
 using namespace factsweep::test;
-using Catch::Contains;
+using Catch::Matchers::ContainsSubstring;
 using Json = nlohmann::json;
 
 namespace {
@@ -185,11 +185,12 @@ TEST_CASE("what cannot be chosen is said") {
     return input_error([&] { bank.choose(settings); });
   };
   CHECK_THAT(message({ExpertRule::perplexity, 5, 8, 0}),
-             Contains("N = 5, but 4 of 6 adapters") && Contains("m1, m4"));
-  CHECK_THAT(message({ExpertRule::all, 4, 3, 0}), Contains("M = 3 is smaller than experts N = 4"));
-  CHECK_THAT(message({ExpertRule::all, 4, 25, 0}), Contains("M = 25: at most 24"));
-  CHECK_THAT(message({ExpertRule::accuracy, 0, 8, 0}), Contains("N = 0"));
+             ContainsSubstring("N = 5, but 4 of 6 adapters") && ContainsSubstring("m1, m4"));
+  CHECK_THAT(message({ExpertRule::all, 4, 3, 0}),
+             ContainsSubstring("M = 3 is smaller than experts N = 4"));
+  CHECK_THAT(message({ExpertRule::all, 4, 25, 0}), ContainsSubstring("M = 25: at most 24"));
+  CHECK_THAT(message({ExpertRule::accuracy, 0, 8, 0}), ContainsSubstring("N = 0"));
   CHECK(message({ExpertRule::accuracy, 4, 3, 0}).empty());  // without groups there is no pool
   bank.alike(0, 2, kNaN);
-  CHECK_THAT(message({ExpertRule::all, 2, 4, 0}), Contains("m0 and m2"));
+  CHECK_THAT(message({ExpertRule::all, 2, 4, 0}), ContainsSubstring("m0 and m2"));
 }

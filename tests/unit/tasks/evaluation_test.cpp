@@ -161,9 +161,10 @@ TEST_CASE("templates keep what texts hold, and wrong ones are named") {
         "Q: {instruction} {input}\nA:");
   CHECK(prompt_template("plain", "deck:3") == "{instruction}\n{input}\n");
   CHECK_THAT(prompt_template("chat", "deck:3"),
-             Catch::Contains("<</SYS>>\n\n {instruction}\n{input}\n [/INST]"));
+             Catch::Matchers::ContainsSubstring("<</SYS>>\n\n {instruction}\n{input}\n [/INST]"));
   for (const char* wrong : {"", "{input}", "{instruction}{input}{input}"})
-    CHECK_THAT(input_error([&] { prompt_template(wrong, "deck:3"); }), Catch::Contains("deck:3"));
+    CHECK_THAT(input_error([&] { prompt_template(wrong, "deck:3"); }),
+               Catch::Matchers::ContainsSubstring("deck:3"));
   CHECK(worked_examples("{instruction}{input}:", {example}) == "a {input} b{instruction}: x\n\n");
 }
 
@@ -190,9 +191,9 @@ TEST_CASE("code is run only where that is allowed, options scored only where the
                      .kind = TaskKind::code,
                      .examples = {{.instruction = "ab", .output = "x", .tests = "assert False"}}};
   CHECK_THAT(input_error([&] { evaluate(model, code, {}, kNoStep); }),
-             Catch::Contains("eval.allow_code_execution"));
+             Catch::Matchers::ContainsSubstring("eval.allow_code_execution"));
   CHECK_THAT(input_error([&] { evaluate(model, code, {.likelihood = true}, kNoStep); }),
-             Catch::Contains("no options"));
+             Catch::Matchers::ContainsSubstring("no options"));
   const TaskScore score =
       evaluate(model, code, {.max_new_tokens = 3, .allow_code_execution = true}, kNoStep);
   CHECK(score.right == 0);

@@ -102,7 +102,7 @@ TEST_CASE("ARC as AI2 and as Hugging Face publish it") {
   CHECK(four.examples[0].output == "B. thus");
   CHECK(four.left_out == 1);
   CHECK_THAT(input_error([&] { read_task_set(own, {.options = 5}); }),
-             Catch::Contains("no record has 5 options"));
+             Catch::Matchers::ContainsSubstring("no record has 5 options"));
 }
 
 TEST_CASE("BoolQ with its passages, as its makers and SuperGLUE publish it") {
@@ -129,7 +129,8 @@ TEST_CASE("BoolQ with its passages, as its makers and SuperGLUE publish it") {
   const fs::path unlabelled =
       files.write("test.jsonl", R"({"question": "is it so", "passage": "It.", "label": -1})");
   CHECK_THAT(input_error([&] { read_task_set(unlabelled); }),
-             Catch::Contains("test.jsonl:1") && Catch::Contains("neither true nor false"));
+             Catch::Matchers::ContainsSubstring("test.jsonl:1") &&
+                 Catch::Matchers::ContainsSubstring("neither true nor false"));
 }
 
 TEST_CASE("PIQA takes its labels from the file beside, and is refused without them") {
@@ -139,16 +140,19 @@ TEST_CASE("PIQA takes its labels from the file beside, and is refused without th
 {"goal": "Wet a cup", "sol1": "Wipe it", "sol2": "Dip it"}
 )";
   const fs::path path = files.write("valid.jsonl", records);
-  CHECK_THAT(input_error([&] { read_task_set(path); }), Catch::Contains("valid-labels.lst"));
+  CHECK_THAT(input_error([&] { read_task_set(path); }),
+             Catch::Matchers::ContainsSubstring("valid-labels.lst"));
   files.write("valid-labels.lst", "0\n1\n");
   const TaskSet set = read_task_set(path);
   CHECK(set.examples.at(0).answer == "A");
   CHECK(set.examples.at(1).answer == "B");
   CHECK(set.examples.at(1).instruction == "Wet a cup\nA. Wipe it\nB. Dip it\nAnswer:");
   files.write("valid-labels.lst", "0\n1\n0\n");
-  CHECK_THAT(input_error([&] { read_task_set(path); }), Catch::Contains("3 labels"));
+  CHECK_THAT(input_error([&] { read_task_set(path); }),
+             Catch::Matchers::ContainsSubstring("3 labels"));
   files.write("valid-labels.lst", "0\n2\n");
-  CHECK_THAT(input_error([&] { read_task_set(path); }), Catch::Contains("labels.lst:2"));
+  CHECK_THAT(input_error([&] { read_task_set(path); }),
+             Catch::Matchers::ContainsSubstring("labels.lst:2"));
 }
 
 TEST_CASE("word problems give numbers") {
@@ -198,10 +202,13 @@ TEST_CASE("a T0 file holds one set a data set; MBPP's splits can be chosen") {
   CHECK(sets[2].examples.size() == 1);
   CHECK(sets[2].left_out == 1);
   CHECK(read_task_set(t0, {.part = "ag_news"}).examples.size() == 1);
-  CHECK_THAT(input_error([&] { read_task_set(t0); }), Catch::Contains("adversarial_qa"));
-  CHECK_THAT(input_error([&] { read_task_set(t0, {.part = "trec"}); }), Catch::Contains("empty"));
+  CHECK_THAT(input_error([&] { read_task_set(t0); }),
+             Catch::Matchers::ContainsSubstring("adversarial_qa"));
+  CHECK_THAT(input_error([&] { read_task_set(t0, {.part = "trec"}); }),
+             Catch::Matchers::ContainsSubstring("empty"));
   CHECK_THAT(input_error([&] { read_task_set(t0, {.part = "imdb"}); }),
-             Catch::Contains("no part 'imdb'") && Catch::Contains("of_my_own"));
+             Catch::Matchers::ContainsSubstring("no part 'imdb'") &&
+                 Catch::Matchers::ContainsSubstring("of_my_own"));
 
   const fs::path mbpp = files.write(
       "mbpp.jsonl",
@@ -243,44 +250,55 @@ TEST_CASE("what is wrong with a file is said with its place and key") {
     return input_error([&] { read_task_sets(path, settings); });
   };
   CHECK_THAT(error_of("{\"input\": \"a\", \"output\": \"b\"}\n{\"input\": \"a\"}\n"),
-             Catch::Contains("x.json:2") && Catch::Contains("pairs"));
+             Catch::Matchers::ContainsSubstring("x.json:2") &&
+                 Catch::Matchers::ContainsSubstring("pairs"));
   CHECK_THAT(error_of(R"([{"input": "a", "output": "b"}, {"input": "a", "output": 3}])"),
-             Catch::Contains("record 2") && Catch::Contains("'output' that is not a text"));
-  CHECK_THAT(error_of(R"([{"input": "a", "output": " \n"}])"), Catch::Contains("empty 'output'"));
+             Catch::Matchers::ContainsSubstring("record 2") &&
+                 Catch::Matchers::ContainsSubstring("'output' that is not a text"));
+  CHECK_THAT(error_of(R"([{"input": "a", "output": " \n"}])"),
+             Catch::Matchers::ContainsSubstring("empty 'output'"));
   CHECK_THAT(error_of(R"([{"conversations": []}])"),
-             Catch::Contains("no known form") && Catch::Contains("goal, sol1, sol2"));
-  CHECK_THAT(error_of("[3]"), Catch::Contains("no JSON object"));
-  CHECK_THAT(error_of("[]"), Catch::Contains("holds no record"));
-  CHECK_THAT(error_of("{\"input\": \n"), Catch::Contains("x.json:1"));
-  CHECK_THAT(error_of(kChoice, {.form = "gsm8k"}), Catch::Contains("form 'gsm8k'"));
-  CHECK_THAT(error_of(kChoice, {.form = "choice"}), Catch::Contains("choices"));
-  CHECK_THAT(error_of(kChoice, {.part = "test"}), Catch::Contains("have no parts"));
+             Catch::Matchers::ContainsSubstring("no known form") &&
+                 Catch::Matchers::ContainsSubstring("goal, sol1, sol2"));
+  CHECK_THAT(error_of("[3]"), Catch::Matchers::ContainsSubstring("no JSON object"));
+  CHECK_THAT(error_of("[]"), Catch::Matchers::ContainsSubstring("holds no record"));
+  CHECK_THAT(error_of("{\"input\": \n"), Catch::Matchers::ContainsSubstring("x.json:1"));
+  CHECK_THAT(error_of(kChoice, {.form = "gsm8k"}),
+             Catch::Matchers::ContainsSubstring("form 'gsm8k'"));
+  CHECK_THAT(error_of(kChoice, {.form = "choice"}), Catch::Matchers::ContainsSubstring("choices"));
+  CHECK_THAT(error_of(kChoice, {.part = "test"}),
+             Catch::Matchers::ContainsSubstring("have no parts"));
   CHECK_THAT(error_of(R"([{"question": "?", "answer": "5"}])", {.form = "gsm8k"}),
-             Catch::Contains("gsm8k"));
+             Catch::Matchers::ContainsSubstring("gsm8k"));
   CHECK_THAT(error_of(R"([{"sQuestion": "?", "lSolutions": "many"}])"),
-             Catch::Contains("not one number"));
+             Catch::Matchers::ContainsSubstring("not one number"));
   std::string other = kChoice;
   other.replace(other.rfind("answer2"), 7, "answer5");
-  CHECK_THAT(error_of(other), Catch::Contains("'answer5'"));
+  CHECK_THAT(error_of(other), Catch::Matchers::ContainsSubstring("'answer5'"));
   // options
   std::string empty = kChoice;
   empty.replace(empty.find("dry palms"), 9, "");
   CHECK_THAT(error_of(empty),
-             Catch::Contains("record 1") && Catch::Contains("an empty option, the 1. of 2"));
+             Catch::Matchers::ContainsSubstring("record 1") &&
+                 Catch::Matchers::ContainsSubstring("an empty option, the 1. of 2"));
   CHECK_THAT(error_of(R"([{"sQuestion": "?", "options": ["A)1", "B) "], "lSolutions": "A"}])"),
-             Catch::Contains("record 1") && Catch::Contains("an empty option, the 2. of 2"));
+             Catch::Matchers::ContainsSubstring("record 1") &&
+                 Catch::Matchers::ContainsSubstring("an empty option, the 2. of 2"));
   const std::string arc =
       R"([{"question": "?", "choices": {"text": ["a", " "], "label": ["A", "B"]}, "answerKey": "A"}])";
-  CHECK_THAT(error_of(arc), Catch::Contains("record 1") && Catch::Contains("an empty option"));
+  CHECK_THAT(error_of(arc), Catch::Matchers::ContainsSubstring("record 1") &&
+                                Catch::Matchers::ContainsSubstring("an empty option"));
   std::string unknown = arc;
   unknown.replace(unknown.rfind("\"A\""), 3, "\"E\"");
   unknown.replace(unknown.find("\" \""), 3, "\"b\"");
-  CHECK_THAT(error_of(unknown), Catch::Contains("'answerKey' 'E'"));
+  CHECK_THAT(error_of(unknown), Catch::Matchers::ContainsSubstring("'answerKey' 'E'"));
   std::string labels = arc;
   labels.replace(labels.find(", \"B\""), 5, "");
-  CHECK_THAT(error_of(labels), Catch::Contains("in 'choices'") && Catch::Contains("1 labels"));
+  CHECK_THAT(error_of(labels), Catch::Matchers::ContainsSubstring("in 'choices'") &&
+                                   Catch::Matchers::ContainsSubstring("1 labels"));
   CHECK_THAT(error_of(R"([{"question": {"stem": "?"}, "answerKey": "A"}])"),
-             Catch::Contains("in 'question'") && Catch::Contains("no 'choices'"));
+             Catch::Matchers::ContainsSubstring("in 'question'") &&
+                 Catch::Matchers::ContainsSubstring("no 'choices'"));
 }
 
 TEST_CASE("draws are nested, without replacement, and keyed by seed and name") {
@@ -365,8 +383,9 @@ TEST_CASE("in real files every output gives its gold answer", "[data]") {
   // OpenCompass's worked examples, by row
   const std::int64_t gsm8k_rows[] = {7364, 1708, 669, 6724}, mbpp_rows[] = {1, 2, 3};
   const TaskSet gsm8k = pick(read_task_set(root / "gsm8k/train.jsonl"), gsm8k_rows);
-  CHECK_THAT(gsm8k.examples.front().instruction, Catch::Contains("Angelo and Melanie"));
+  CHECK_THAT(gsm8k.examples.front().instruction,
+             Catch::Matchers::ContainsSubstring("Angelo and Melanie"));
   CHECK(gsm8k.name == "gsm8k");
   const TaskSet mbpp = pick(read_task_set(root / "mbpp/mbpp.jsonl"), mbpp_rows);
-  CHECK_THAT(mbpp.examples.back().answer, Catch::Contains("heap_queue_largest"));
+  CHECK_THAT(mbpp.examples.back().answer, Catch::Matchers::ContainsSubstring("heap_queue_largest"));
 }

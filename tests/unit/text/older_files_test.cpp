@@ -5,7 +5,7 @@
 namespace factsweep {
 namespace {
 
-using Catch::Matchers::Contains;
+using Catch::Matchers::ContainsSubstring;
 using testing::Folder;
 using testing::Ids;
 using testing::load_error;
@@ -57,9 +57,9 @@ TEST_CASE("without a class in tokenizer_config.json the model's type decides") {
   CHECK(ids() == as_bert);
   folder.write_json("tokenizer_config.json", nlohmann::json::object());
   folder.write_json("config.json", {{"model_type", "squeezebert"}});
-  CHECK_THAT(load_error(folder.path()), Contains("config.json: model_type: 'squeezebert'") &&
-                                            Contains("MPNetTokenizer") &&
-                                            Contains("tokenizer.json"));
+  CHECK_THAT(load_error(folder.path()),
+             ContainsSubstring("config.json: model_type: 'squeezebert'") &&
+                 ContainsSubstring("MPNetTokenizer") && ContainsSubstring("tokenizer.json"));
 }
 
 TEST_CASE("SentencePiece files that are not laid out as XLM-RoBERTa's are refused") {
@@ -69,11 +69,11 @@ TEST_CASE("SentencePiece files that are not laid out as XLM-RoBERTa's are refuse
     return load_error(folder.path());
   };
   CHECK_THAT(error_of("tiny_spm/tokenizer.model"),
-             Contains("sentencepiece.bpe.model") && Contains("unigram"));
+             ContainsSubstring("sentencepiece.bpe.model") && ContainsSubstring("unigram"));
   CHECK(error_of("tiny_fairseq/sentencepiece.bpe.model").empty());
   folder.write_json("tokenizer_config.json", {{"tokenizer_class", "MBartTokenizer"}});
-  CHECK_THAT(load_error(folder.path()),
-             Contains("tokenizer_class: 'MBartTokenizer'") && Contains("XLMRobertaTokenizer"));
+  CHECK_THAT(load_error(folder.path()), ContainsSubstring("tokenizer_class: 'MBartTokenizer'") &&
+                                            ContainsSubstring("XLMRobertaTokenizer"));
 }
 
 }  // namespace factsweep
