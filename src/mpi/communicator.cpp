@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <exception>
 #include <string_view>
 #include <thread>
@@ -128,6 +129,24 @@ std::string pack_error(const std::exception_ptr& error) {
   }
 }
 
+/// The launcher of another MPI starts ranks that cannot find each other: each is rank 0 of 1, and
+/// all would compute the same. What launchers tell a rank gives that away; the first variable that
+/// is set belongs to the innermost launcher.
+std::string alone_among_many(int size) {
+  if (size > 1) return "";
+  for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"}) {
+    const char* told = std::getenv(name);
+    if (told == nullptr) continue;
+    if (std::atoi(told) <= 1) return "";
+    return fmt::format(
+        "MPI: the launcher started {} ranks ({}), but this one is alone: the launcher belongs to "
+        "another MPI than the program. Start it with the mpirun of the MPI that it was built with; "
+        "under Slurm, srun may need --mpi=pmix.",
+        told, name);
+  }
+  return "";
+}
+
 }  // namespace
 
 Communicator Communicator::world() {
@@ -246,14 +265,17 @@ bool Communicator::probe(int tag) const {
 MpiEnvironment::MpiEnvironment(int& argc, char**& argv) {
   int provided = MPI_THREAD_SINGLE;
   check(MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &provided), "start");
+  std::string wrong = alone_among_many(Communicator::world().size());
   if (provided < MPI_THREAD_MULTIPLE) {
-    MPI_Finalize();
-    throw EnvironmentError(
-        fmt::format("MPI: this library offers thread level {} where MPI_THREAD_MULTIPLE ({}) is "
-                    "needed. Load an MPI "
-                    "that was built with thread support.",
-                    provided, MPI_THREAD_MULTIPLE));
+    // Open MPI 5 makes the constant an enumerator, which fmt does not format
+    wrong = fmt::format(
+        "MPI: this library offers thread level {} where MPI_THREAD_MULTIPLE ({}) is needed. Load "
+        "an MPI that was built with thread support.",
+        provided, static_cast<int>(MPI_THREAD_MULTIPLE));
   }
+  if (wrong.empty()) return;
+  MPI_Finalize();
+  throw EnvironmentError(wrong);
 }
 
 MpiEnvironment::~MpiEnvironment() {
