@@ -3,7 +3,10 @@
 # factsweep_test(NAME SOURCES file ... USES module ... [RANKS n ...])
 #   One Catch2 program; with RANKS, one ctest entry a rank count, run under mpirun.
 # designated initialisers leave fields at their defaults on purpose
-set(factsweep_warnings -Wall -Wextra -Wpedantic -Wshadow -Werror -Wno-missing-field-initializers)
+set(factsweep_warnings -Wall -Wextra -Wpedantic -Wshadow -Wno-missing-field-initializers)
+if(FACTSWEEP_WARNINGS_AS_ERRORS)
+  list(APPEND factsweep_warnings -Werror)
+endif()
 
 function(factsweep_module name)
   cmake_parse_arguments(ARG "TORCH" "" "USES;LINK" ${ARGN})

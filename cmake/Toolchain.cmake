@@ -7,6 +7,9 @@ if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "Debug | Release | RelWithDebInfo" FORCE)
 endif()
 
+# Every compiler has warnings of its own: what developers and CI must mend should not stop a user's build.
+option(FACTSWEEP_WARNINGS_AS_ERRORS "A compiler's warning ends the build" OFF)
+
 option(FACTSWEEP_SANITIZE "Build with AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
 if(FACTSWEEP_SANITIZE)
   add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)

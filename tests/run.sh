@@ -4,6 +4,7 @@
 # The last line is 'N passed, N failed, N skipped'.
 #
 #   tests/run.sh [tests/system/NAME.sh ...]      these scripts instead of all of them
+#   FACTSWEEP_PRESET=ci tests/run.sh             another preset of CMakePresets.json than release
 #   FACTSWEEP_CUDA_COMPILE=1 tests/run.sh        also compiles against a CUDA libtorch (tests/cuda/compile.sh)
 #
 # These scripts find: FACTSWEEP (the program), FACTSWEEP_SOURCE (the repository), FACTSWEEP_DATA (real data, where there
@@ -16,14 +17,19 @@ cd "$factsweep_root" || exit 3
 export FACTSWEEP_TESTS=1
 set -e
 bootstrap
-cmake --preset release -DBUILD_TESTING=ON
-cmake --build --preset release
+preset=${FACTSWEEP_PRESET:-release}
+case $preset in
+  release | ci) build=build ;;
+  *) build=build-$preset ;;
+esac
+cmake --preset "$preset" -DBUILD_TESTING=ON
+cmake --build --preset "$preset"
 set +e
 
-results=build/test-results
+results=$build/test-results
 rm -rf "$results"
 mkdir -p "$results"
-export FACTSWEEP=$factsweep_root/build/factsweep FACTSWEEP_SOURCE=$factsweep_root
+export FACTSWEEP=$factsweep_root/$build/factsweep FACTSWEEP_SOURCE=$factsweep_root
 if [ -z "${FACTSWEEP_DATA:-}" ] && [ -d "$factsweep_root/../shared/data" ]; then
   FACTSWEEP_DATA=$(cd "$factsweep_root/../shared/data" && pwd)
   export FACTSWEEP_DATA
@@ -31,7 +37,7 @@ fi
 # Most tests that start ranks start two.
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$(threads_per_rank 2)}
 
-ctest --test-dir build --output-on-failure --output-junit "$factsweep_root/$results/ctest.xml"
+ctest --test-dir "$build" --output-on-failure --output-junit "$factsweep_root/$results/ctest.xml"
 ctest_rc=$?
 python3 -m pytest -q --junitxml="$results/pytest.xml" tests/analysis
 pytest_rc=$?
