@@ -7,13 +7,13 @@
 #include <string>
 #include <vector>
 
-#include "../training.hpp"
+#include "factsweep/studies/support/training.hpp"
 #include "ability.hpp"
 #include "changes.hpp"
 #include "corpus.hpp"
 #include "editors.hpp"
 #include "evaluation.hpp"
-#include "factsweep/studies/study.hpp"
+#include "factsweep/stage/study.hpp"
 #include "methods.hpp"
 #include "weights_arithmetic.hpp"
 

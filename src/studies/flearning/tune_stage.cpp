@@ -3,11 +3,11 @@
 
 #include <limits>
 
-#include "../tensors.hpp"
 #include "datasets.hpp"
 #include "factsweep/core/random.hpp"
+#include "factsweep/model/tensors.hpp"
 #include "factsweep/model/torch.hpp"
-#include "factsweep/studies/common_options.hpp"
+#include "factsweep/studies/support/training_options.hpp"
 #include "stage_run.hpp"
 
 namespace factsweep::flearning {

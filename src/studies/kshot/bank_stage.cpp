@@ -5,11 +5,11 @@
 #include <chrono>
 #include <limits>
 
-#include "../tensors.hpp"
 #include "factsweep/core/random.hpp"
+#include "factsweep/model/tensors.hpp"
 #include "factsweep/model/torch.hpp"
 #include "factsweep/selection/diversity.hpp"
-#include "factsweep/studies/common_options.hpp"
+#include "factsweep/studies/support/training_options.hpp"
 #include "factsweep/tasks/prompt.hpp"
 #include "factsweep/train/packed_trainer.hpp"
 #include "stage_run.hpp"

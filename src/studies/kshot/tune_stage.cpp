@@ -6,13 +6,13 @@
 #include <cmath>
 #include <limits>
 
-#include "../tensors.hpp"
-#include "../training.hpp"
 #include "factsweep/core/random.hpp"
 #include "factsweep/label/probe.hpp"
+#include "factsweep/model/tensors.hpp"
 #include "factsweep/model/torch.hpp"
 #include "factsweep/moe/moe.hpp"
-#include "factsweep/studies/common_options.hpp"
+#include "factsweep/studies/support/training.hpp"
+#include "factsweep/studies/support/training_options.hpp"
 #include "factsweep/tasks/likelihood.hpp"
 #include "factsweep/tasks/prompt.hpp"
 #include "merge.hpp"
