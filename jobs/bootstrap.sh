@@ -30,6 +30,7 @@ factsweep_packages=(
   "libicu-dev:                    Unicode in tokenizers"
   "zlib1g-dev:                    .gz files"
   "libsentencepiece-dev:          trains the tokenizer of an invented world"
+  "libabsl-dev:                   headers that newer SentencePiece includes"
 )
 
 say() { echo "bootstrap: $*" >&2; }
