@@ -36,6 +36,7 @@ function(factsweep_check_includes)
 endfunction()
 
 # libtorch costs ~20 s a file: one precompiled header, made once and shared by all modules.
+set(factsweep_precompiled "${CMAKE_SOURCE_DIR}/include/factsweep/model/torch.hpp" <nlohmann/json.hpp> <fmt/format.h>)
 function(factsweep_use_torch target)
   target_include_directories(${target} SYSTEM PUBLIC ${TORCH_INCLUDE_DIRS})
   target_link_libraries(${target} PUBLIC ${TORCH_LIBRARIES})
@@ -47,11 +48,11 @@ function(factsweep_use_torch target)
     target_compile_options(factsweep_torch_pch PRIVATE ${factsweep_warnings} -Wno-maybe-uninitialized)
     target_compile_definitions(factsweep_torch_pch PUBLIC OMPI_SKIP_MPICXX MPICH_SKIP_MPICXX)
     target_link_libraries(factsweep_torch_pch PUBLIC fmt::fmt-header-only nlohmann_json::nlohmann_json ${TORCH_LIBRARIES})
-    target_precompile_headers(factsweep_torch_pch PRIVATE
-      "${CMAKE_SOURCE_DIR}/include/factsweep/model/torch.hpp" <nlohmann/json.hpp> <fmt/format.h>)
+    target_precompile_headers(factsweep_torch_pch PRIVATE ${factsweep_precompiled})
   endif()
-  # g++ 12 sees uninitialised c10::intrusive_ptr where tensors are moved; the warning is wrong there
-  target_compile_options(${target} PRIVATE -Wno-maybe-uninitialized)
+  # Both are wrong here: g++ 12 sees uninitialised c10::intrusive_ptr where tensors are moved, g++ 14 a memmove out of
+  # bounds in the std::vector<bool> of torch::autograd::Function::apply.
+  target_compile_options(${target} PRIVATE -Wno-maybe-uninitialized -Wno-array-bounds)
   target_precompile_headers(${target} REUSE_FROM factsweep_torch_pch)
 endfunction()
 

@@ -30,6 +30,7 @@ factsweep_packages=(
   "libicu-dev:                    Unicode in tokenizers"
   "zlib1g-dev:                    .gz files"
   "libsentencepiece-dev:          trains the tokenizer of an invented world"
+  "libabsl-dev:                   headers that newer SentencePiece includes"
 )
 
 say() { echo "bootstrap: $*" >&2; }
@@ -49,7 +50,7 @@ free_space() { df -Ph "$1" 2>/dev/null | awk 'END { print $4 }'; }
 disk_is_full() { grep -qE "No space left|enough free space|Disk quota exceeded" <<<"$said"; }
 no_network() {
   local apt="Temporary failure resolving|Could not (resolve|connect)"
-  local pip="NewConnectionError|NameResolutionError|ConnectTimeout|ProxyError"
+  local pip="NewConnectionError|NameResolutionError|ConnectTimeout|ProxyError|SSLError"
   grep -qE "$apt|$pip|Network is unreachable|Connection (refused|timed out)" <<<"$said"
 }
 
@@ -162,8 +163,8 @@ pip_install() {
   quietly python3 -m pip install --quiet "$@" && return
   ! disk_is_full || full_disk_of_python "$venv"
   if no_network; then
-    give_up "pip reaches no package index for $*: connect this machine to the network, set PIP_INDEX_URL or HTTPS_PROXY as your" \
-      "site says, or name an environment that has it all in FACTSWEEP_VENV, and run this again."
+    give_up "pip reaches no package index for $*: connect this machine to the network, set PIP_INDEX_URL, HTTPS_PROXY or" \
+      "PIP_CERT as your site says, or name an environment that has it all in FACTSWEEP_VENV, and run this again."
   elif [[ $said == *"No matching distribution"* ]]; then
     give_up "the index has no $* for $(python3 -V) on $(uname -m): name an environment of another Python (3.10 to 3.14) in" \
       "FACTSWEEP_VENV, or, for torch, a libtorch of your own in Torch_DIR."

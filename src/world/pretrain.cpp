@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <unordered_map>
+#include <utility>
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/file.hpp"
@@ -15,6 +16,9 @@ namespace {
 
 constexpr std::int64_t kProgressSteps = 10;
 
+/// SentencePiece's own type, since 0.2.2 Abseil's.
+using Status = decltype(std::declval<const sentencepiece::SentenceIterator&>().status());
+
 /// Feeds the trainer from memory.
 class Lines : public sentencepiece::SentenceIterator {
  public:
@@ -22,7 +26,7 @@ class Lines : public sentencepiece::SentenceIterator {
   bool done() const override { return at_ >= lines_.size(); }
   void Next() override { ++at_; }
   const std::string& value() const override { return lines_[at_]; }
-  sentencepiece::util::Status status() const override { return {}; }
+  Status status() const override { return {}; }
 
  private:
   const std::vector<std::string>& lines_;
