@@ -13,7 +13,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from synthetic import Writer
+from synthetic import Stage, Writer, write_stages
 
 # reliability, generality, locality of the new answers
 MEAN = {
@@ -251,15 +251,10 @@ def _write_records(file: h5py.File, world: World) -> None:
 
 def _write_stages(file: h5py.File, points: list[dict], stages: list[dict], done) -> None:
     waiting = {p["stage"] for k, p in enumerate(points) if not done[k]}
-    status = [0 if stage["row"] in waiting else 2 for stage in stages]
-    writer = Writer(file.create_group("stages"))
-    writer.scale("stage", np.arange(len(stages)))
-    writer.data("key", [f"{k:016x}" for k in range(len(stages))], "stage")
-    for name in ("kind", "title"):
-        writer.data(name, [stage[name] for stage in stages], "stage")
-    writer.data("status", np.array(status, np.uint8), "stage")
-    writer.data("seconds", [SECONDS[stage["kind"]] for stage in stages], "stage")
-    writer.data("rank", np.zeros(len(stages), np.int32), "stage")
+    write_stages(
+        file,
+        [Stage(s["kind"], s["title"], SECONDS[s["kind"]], s["row"] not in waiting) for s in stages],
+    )
     for stage in stages:
         base = f"{stage['row']:016x}"
         if stage["kind"] == "search":

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from synthetic import Writer
+from synthetic import Stage, Writer, write_stages
 
 # share of the test examples that are right
 MEAN = {
@@ -99,6 +99,7 @@ def write(path: Path, world: World = World(), random_seed: int = 0) -> Path:
         _write_tests(file, world, generator)
         _write_points(file, world, points, done, generator)
         _write_shots(file, world, points)
+        _write_stages(file, points, done)
     if world.weights:
         _write_weights(path.with_suffix(".weights.h5"), world, generator)
     return path
@@ -236,6 +237,17 @@ def _write_points(file: h5py.File, world: World, points: list[dict], done, gener
     moe = Writer(file.create_group("moe"))
     moe.data("share", share)
     moe.data("layer", np.repeat(np.arange(LAYERS), 2))
+
+
+def _write_stages(file: h5py.File, points: list[dict], done) -> None:
+    """The bank, which all points need, and a stage for each of them."""
+    bank = [Stage("bank", f"bank {name}", 20.0) for name in BANK]
+    leaves = [
+        Stage("tune", f"tune {k}", 5.0, bool(done[k]), tuple(range(len(bank))))
+        for k in range(len(points))
+    ]
+    file["points/stage"] = len(bank) + np.arange(len(points))
+    write_stages(file, bank + leaves)
 
 
 def _write_point_counts(group: Writer, world: World, points: list[dict], done) -> None:
