@@ -8,7 +8,7 @@ from synthetic import World
 
 from analysis.__main__ import main
 from analysis.compare import joined
-from analysis.store import read
+from analysis.sweep import read
 
 WORLD = World(seeds=(1, 2), epochs=8, questions=30, variants=("unknown_ratio", "natural"))
 
