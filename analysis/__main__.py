@@ -11,7 +11,6 @@ from pathlib import Path
 
 from .store import StoreError
 
-
 COMMAND = "factsweep-report"  # once it is installed
 
 

@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 
 from .store import RESULTS, WEIGHTS, StoreError, open_file, text
-from .sweep import Sweep, read
+from .sweep import TIME, Sweep, read
 from .table import Table
 
-NOT_RESULTS = {"seconds", "edit_seconds", "train_seconds", "rank"}  # datasets, whatever their group
+NOT_RESULTS = {"seconds", "rank"}  # datasets, whatever their group
 _SLICE_BYTES = 1 << 26
 
 
@@ -58,11 +58,16 @@ def science_differences(first: h5py.File, second: h5py.File) -> list[str]:
 
 
 def _datasets(file: h5py.File) -> list[str]:
+    """Those that hold results: no rank, no time."""
     found: list[str] = []
-    file.visititems(
-        lambda name, item: found.append(name) if isinstance(item, h5py.Dataset) else None
-    )
-    return [name for name in sorted(found) if name.rpartition("/")[2] not in NOT_RESULTS]
+
+    def visit(name: str, item: h5py.Dataset | h5py.Group) -> None:
+        if isinstance(item, h5py.Dataset) and name.rpartition("/")[2] not in NOT_RESULTS:
+            if text(item.attrs.get("role", "")) != TIME:
+                found.append(name)
+
+    file.visititems(visit)
+    return sorted(found)
 
 
 def differing_datasets(first: h5py.File, second: h5py.File) -> list[str]:

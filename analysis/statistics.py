@@ -123,7 +123,7 @@ class Interval:
 
     @property
     def verdict(self) -> str:
-        """Of the claim that the value is positive."""
+        """Whether the claim holds that the value is positive."""
         if self.low > 0:
             return "holds"
         return "does not hold" if self.high < 0 else "undecided"

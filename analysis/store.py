@@ -12,7 +12,7 @@ from typing import ClassVar, TypeVar
 import h5py
 import numpy as np
 
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 RESULTS = "factsweep results"
 WEIGHTS = "factsweep weights"
 
@@ -54,8 +54,8 @@ def _check_kind(file: h5py.File, path: Path, filetypes: tuple[str, ...]) -> None
     version = int(file.attrs.get("layout_version", -1))
     if version != LAYOUT_VERSION:
         raise StoreError(
-            f"{path}: layout_version is {version}, this package reads {LAYOUT_VERSION}. "
-            "Use the analysis package of the factsweep version that wrote the file."
+            f"{path}: layout_version is {version}, and this package reads {LAYOUT_VERSION}: run "
+            "the sweep again, or use the analysis package of the factsweep that wrote the file."
         )
 
 

@@ -5,7 +5,6 @@ Knows names and fill values, not what the numbers of a study mean.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,17 +14,34 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from .store import DONE, FAILED, RESULTS, G, Missing, StoreError, columns, open_file, text
+from .store import DONE, FAILED, RESULTS, G, Group, Missing, StoreError, columns, open_file, text
 
+AXIS, METRIC, TIME = "axis", "metric", "time"  # roles of columns of points; others are text
 _BOOKKEEPING = {"point", "id", "stage", "status", "reason", "seconds", "rank"}
-_COMMON_AXES = {"variant", "unknown_ratio", "seed"}
-# Axes of studies whose deck names some elsewhere than in [grid]
-_STUDY_AXES = {
-    "flearning": ["method", "lambda", "layers", "preset", "model", "data_set", "records", "seed"],
-    "kshot": ["task", "method", "shots", "experts", "top_k", "budget", "tau", "signals"]
-    + ["data_selection", "draw", "seed"],
-}
-_METRIC = re.compile(r"(n_train|epoch_early_stop|accuracy_|answered_)")
+
+
+@dataclass(frozen=True, eq=False)
+class Graph(Group):
+    """Which stages need which: stage k needs rows upstream[begin[k] : begin[k + 1]]."""
+
+    PATH = "stages"
+
+    upstream: np.ndarray
+    upstream_begin: np.ndarray
+
+    def needs(self, stage: int) -> list[int]:
+        """Rows of the stages that a stage needs directly."""
+        return self.upstream[self.upstream_begin[stage] : self.upstream_begin[stage + 1]].tolist()
+
+    def all_needed(self, stage: int) -> list[int]:
+        """Rows of all stages without which a stage could not have run, ascending."""
+        found: set[int] = set()
+        waiting = self.needs(stage)
+        while waiting:
+            if (row := waiting.pop()) not in found:
+                found.add(row)
+                waiting += self.needs(row)
+        return sorted(found)
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,11 +51,12 @@ class Sweep:
     path: Path
     attributes: dict[str, Any]  # of the root: deck, science, code_version, ...
     points: pd.DataFrame  # every point, finished or not
-    axes: list[str]  # columns of points by which points were chosen
+    roles: dict[str, str]  # of the columns of points
     units: dict[str, str]  # of the columns of points that have one
     curves: dict[str, np.ndarray]  # metric -> [point, epoch]
     epochs: np.ndarray
     stages: pd.DataFrame  # the journal
+    graph: Graph  # of the stages
 
     @property
     def study(self) -> str:
@@ -54,8 +71,17 @@ class Sweep:
         return self.points[self.points["status"] == FAILED]
 
     @property
+    def axes(self) -> list[str]:
+        """Columns by which points were chosen."""
+        return self._columns(AXIS)
+
+    @property
     def metrics(self) -> list[str]:
-        return [c for c in self.points if c not in _BOOKKEEPING and c not in self.axes]
+        """Columns that were found, besides times."""
+        return self._columns(METRIC)
+
+    def _columns(self, role: str) -> list[str]:
+        return [c for c in self.points if c not in _BOOKKEEPING and self.roles.get(c) == role]
 
     def group(self, kind: type[G]) -> G:
         """The datasets of the group of which `kind` is a record; it may be empty."""
@@ -77,7 +103,7 @@ class Sweep:
 def read(path: Path) -> Sweep:
     """What all studies have; a study's own groups are read when they are asked for. StoreError."""
     with open_file(path, (RESULTS,)) as file:
-        for name in ("points/status", "stages/status"):
+        for name in ("points/status", "stages/status", "stages/upstream_begin"):
             if name not in file:
                 raise StoreError(f"{path}: no /{name}; the file was not laid out whole.")
         attributes = {name: _attribute(value) for name, value in file.attrs.items()}
@@ -92,13 +118,12 @@ def read(path: Path) -> Sweep:
             path=path,
             attributes=attributes,
             points=points,
-            axes=_axes(points, attributes),
-            units={
-                n: text(d.attrs["units"]) for n, d in file["points"].items() if "units" in d.attrs
-            },
+            roles=_of_columns(file["points"], "role"),
+            units=_of_columns(file["points"], "units"),
             curves=curves,
             epochs=file["curves/epoch"][()] if "curves/epoch" in file else np.arange(width),
-            stages=stages,
+            stages=stages.drop(columns=["upstream", "upstream_begin"], errors="ignore"),
+            graph=Graph.read(file["stages"]),
         )
 
 
@@ -108,37 +133,12 @@ def _attribute(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
+def _of_columns(group: h5py.Group, attribute: str) -> dict[str, str]:
+    return {n: text(d.attrs[attribute]) for n, d in group.items() if attribute in d.attrs}
+
+
 def _table(group: h5py.Group) -> pd.DataFrame:
     return pd.DataFrame(columns(group, len(group["status"])))
-
-
-def _axes(points: pd.DataFrame, attributes: dict[str, Any]) -> list[str]:
-    """The axis columns: those the deck's [grid] names, and the ones every sweep has.
-
-    A file whose deck names no grid key is read by the metric names of docs/layout.md instead.
-    """
-    if axes := _STUDY_AXES.get(str(attributes.get("study", ""))):
-        return [name for name in axes if name in points]
-    known = _COMMON_AXES | grid_keys(str(attributes.get("deck", "")))
-    by_deck = len(known) > len(_COMMON_AXES)
-    return [
-        name
-        for name in points
-        if name not in _BOOKKEEPING and (name in known or (not by_deck and not _METRIC.match(name)))
-    ]
-
-
-def grid_keys(deck: str) -> set[str]:
-    """Names of the keys in a deck's [grid] section, or written `grid.name = ...`."""
-    keys: set[str] = set()
-    section = ""
-    for line in deck.splitlines():
-        if header := re.match(r"\s*\[(\w+)\]", line):
-            section = header.group(1)
-        elif key := re.match(r"\s*(?:(\w+)\.)?(\w+)\s*=", line):
-            if (key.group(1) or section) == "grid":
-                keys.add(key.group(2))
-    return keys
 
 
 # --- Parts of a sweep --------------------------------------------------------------------------

@@ -16,7 +16,9 @@ from ..store import Missing
 from ..sweep import Sweep, in_order
 from ..table import NONE, Table, duration, number
 from .groups import Records, Search
-from .quantities import FORGETS, METHODS
+from .quantities import METHODS
+
+TRAININGS = ("original", "delta", "learn")  # kinds of stages
 
 
 @dataclass(frozen=True)
@@ -31,44 +33,28 @@ class Saving:
     shared_seconds: float
 
 
-def upstream_titles(point: pd.Series) -> list[str]:
-    """Titles of the trainings that a point's leaf needs, as the program writes them."""
-    place = f"{point['model']} {point['data_set']} n{point['records']} s{point['seed']}"
-    titles = [f"original {place}"]
-    if point["method"] in FORGETS:
-        titles.append(f"delta {FORGETS[point['method']]} {place}")
-    return titles
-
-
 def savings(sweep: Sweep) -> list[Saving]:
     """A row a method that has finished points, then all of them together."""
     if sweep.done.empty:
         raise Missing("the trainings need a finished point")
     groups = [(label, points) for _, label, points in in_order(sweep.done, "method", METHODS)]
     groups.append(("all together", sweep.done))
-    return [_saving(label, points, sweep.stages) for label, points in groups]
+    return [_saving(label, points, sweep) for label, points in groups]
 
 
-def _saving(label: str, points: pd.DataFrame, stages: pd.DataFrame) -> Saving:
-    seconds = stages.groupby("title")["seconds"].mean()  # equal: models of one name, two folders
-    alone: list[float] = []
-    shared: dict[str | int, float] = {}
-    for _, point in points.iterrows():
-        trained: dict[str | int, float] = {
-            title: float(seconds.get(title, np.nan)) for title in upstream_titles(point)
-        }
-        leaf = stages.iloc[int(point["stage"])]
-        if leaf["kind"] == "learn":
-            trained[int(point["stage"])] = float(leaf["seconds"])
-        alone += trained.values()
-        shared |= trained
+def _saving(label: str, points: pd.DataFrame, sweep: Sweep) -> Saving:
+    alone: list[int] = []  # rows of /stages
+    for leaf in points["stage"]:
+        needed = [*sweep.graph.all_needed(leaf), leaf]
+        alone += [row for row in needed if sweep.stages["kind"][row] in TRAININGS]
+    shared, seconds = sorted(set(alone)), sweep.stages["seconds"]
     return Saving(
         label,
         len(points),
         len(alone),
-        sum(alone),
+        float(sum(seconds[alone])),
         len(shared),
-        sum(shared.values()),
+        float(sum(seconds[shared])),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,6 +100,17 @@ def write_stages(file: h5py.File, stages: list[Stage]) -> None:
     writer.data("seconds", [s.seconds if s.done else np.nan for s in stages], "stage")
     writer.data("rank", np.array([k % 4 if s.done else -1 for k, s in enumerate(stages)], np.int32))
     writer.data("reason", [""] * count, "stage")
+    begin = np.cumsum([0, *(len(stage.upstream) for stage in stages)])
+    writer.data("upstream", np.array([row for s in stages for row in s.upstream], np.int64))
+    writer.data("upstream_begin", begin.astype(np.int64))
+
+
+def set_roles(points: h5py.Group, axes: Iterable[str], times: tuple[str, ...] = ()) -> None:
+    """What each column of points is; the others are metrics."""
+    known = dict.fromkeys(axes, "axis") | dict.fromkeys(("seconds", *times), "time")
+    known |= {"id": "text", "reason": "text"}
+    for name, column in points.items():
+        column.attrs["role"] = known.get(name, "metric")
 
 
 def _root(file: h5py.File, world: World) -> None:
@@ -106,7 +118,7 @@ def _root(file: h5py.File, world: World) -> None:
     if world.learning_rates:
         grid += "learning_rate = " + ", ".join(map(str, world.learning_rates)) + "\n"
     file.attrs["filetype"] = "factsweep results"
-    file.attrs["layout_version"] = 1
+    file.attrs["layout_version"] = 2
     file.attrs["study"] = "slick"
     file.attrs["code_version"] = "0.0-synthetic"
     file.attrs["deck"] = f"[run]\nstudy = slick\n\n[grid]\n{grid}"
@@ -321,6 +333,7 @@ def _write_points(
         writer.data(name, values.astype(np.int64) if whole else values, "point")
         if name.startswith(("accuracy_", "answered_")):
             writer.group[name].attrs["units"] = "fraction"
+    set_roles(writer.group, ("variant", "unknown_ratio", "seed", "learning_rate"))
 
 
 if __name__ == "__main__":

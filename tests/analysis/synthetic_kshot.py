@@ -12,7 +12,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from synthetic import Stage, Writer, write_stages
+from synthetic import Stage, Writer, set_roles, write_stages
 
 # share of the test examples that are right
 MEAN = {
@@ -92,7 +92,7 @@ def write(path: Path, world: World = World(), random_seed: int = 0) -> Path:
     done = np.arange(len(points)) < len(points) - world.unfinished
     with h5py.File(path, "w") as file:
         file.attrs["filetype"] = "factsweep results"
-        file.attrs["layout_version"] = 1
+        file.attrs["layout_version"] = 2
         file.attrs["study"] = "kshot"
         file.attrs["deck"] = f"[run]\nstudy = kshot\n[grid]\nshots = {str(world.shots)[1:-1]}\n"
         _write_sets(file, world)
@@ -100,6 +100,7 @@ def write(path: Path, world: World = World(), random_seed: int = 0) -> Path:
         _write_points(file, world, points, done, generator)
         _write_shots(file, world, points)
         _write_stages(file, points, done)
+        set_roles(file["points"], [axis for axis in points[0] if axis != "mean"])
     if world.weights:
         _write_weights(path.with_suffix(".weights.h5"), world, generator)
     return path
@@ -290,7 +291,7 @@ def _write_shots(file: h5py.File, world: World, points: list[dict]) -> None:
 def _write_weights(path: Path, world: World, generator) -> None:
     with h5py.File(path, "w") as file:
         file.attrs["filetype"] = "factsweep weights"
-        file.attrs["layout_version"] = 1
+        file.attrs["layout_version"] = 2
         file["embeddings/pools/open"] = generator.normal(size=(POOL, DIMENSION)).astype(np.float32)
         for task in world.tasks:
             for draw in world.draws:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import h5py
 import numpy as np
 import pytest
-from synthetic import Stage, Writer, write_stages
+from synthetic import Stage, Writer, set_roles, write_stages
 
 from analysis.__main__ import main
 from analysis.report import MOST_ROWS
@@ -22,7 +22,7 @@ def write_toy(path, counts=(2, 3), failed=1):
     done = np.arange(n) < n - failed
     with h5py.File(path, "w") as file:
         file.attrs["filetype"] = "factsweep results"
-        file.attrs["layout_version"] = 1
+        file.attrs["layout_version"] = 2
         file.attrs["study"] = "toy"
         file.attrs["deck"] = "[run]\nstudy = toy\n[grid]\ndepth = 1, 2\nseed = 1..3\n"
         file.attrs["code_version"] = "0.0-synthetic"
@@ -37,6 +37,8 @@ def write_toy(path, counts=(2, 3), failed=1):
         writer.data("rank", np.zeros(n, np.int32), "point")
         writer.data("height", np.where(done, depth / 4, np.nan), "point")
         writer.data("kept", np.where(done, "all", ""), "point")
+        writer.data("digging", np.where(done, 3.0, np.nan), "point")  # a time
+        set_roles(writer.group, ("depth", "seed"), ("digging",))
         curves = Writer(file.create_group("curves"))
         curves.data("loss", np.ones((n, 4)))
         leaves = [Stage("dig", f"dig {k}", 4.0, bool(done[k]), upstream=(0,)) for k in range(n)]
@@ -78,6 +80,9 @@ def test_compare_reads_it_too(tmp_path, capsys):
     pair = [write_toy(tmp_path / f"{name}.h5") for name in "ab"]
     assert main(["compare", *map(str, pair)]) == 0
     with h5py.File(pair[1], "r+") as file:
+        file["points/digging"][0] += 1.0
+    assert main(["compare", *map(str, pair)]) == 0
+    with h5py.File(pair[1], "r+") as file:
         file["points/height"][0] += 0.5
     assert main(["compare", *map(str, pair), "--no-figure"]) == 1
     assert "5 points finished in both" in capsys.readouterr().out
@@ -100,3 +105,25 @@ def test_a_group_tells_what_the_file_lacks(tmp_path):
     assert heights.needed("lambda_", "figure 1 needs").tolist() == [0.5]
     with pytest.raises(Missing, match="figure 1 needs /heights/mean"):
         heights.needed("mean", "figure 1 needs")
+
+
+def test_the_graph_is_walked_along_its_edges(tmp_path):
+    """0 <- 1 <- 3, 0 <- 2 <- 3, 4 alone."""
+    path = write_toy(tmp_path / "toy.h5")
+    with h5py.File(path, "r+") as file:
+        del file["stages"]
+        edges = [(), (0,), (0,), (1, 2), ()]
+        write_stages(file, [Stage("dig", "", upstream=needed) for needed in edges])
+    graph = read(path).graph
+    assert graph.needs(3) == [1, 2] and graph.all_needed(3) == [0, 1, 2]
+    assert graph.all_needed(0) == graph.all_needed(4) == []
+
+
+def test_a_file_of_an_older_layout_is_refused_with_what_to_do(tmp_path, capsys):
+    path = write_toy(tmp_path / "old.h5")
+    with h5py.File(path, "r+") as file:
+        file.attrs["layout_version"] = 1
+    assert main(["report", str(path)]) == 2
+    assert "layout_version is 1, and this package reads 2: run the sweep again, or use" in (
+        capsys.readouterr().err
+    )

@@ -97,7 +97,7 @@ def _weights(path, value):
     with h5py.File(path, "w") as h5:
         h5.attrs["filetype"], h5.attrs["layout_version"], h5.attrs["study"] = (
             "factsweep weights",
-            1,
+            2,
             "slick",
         )
         group = h5.create_group("deltas/natural-s1/final")

@@ -11,7 +11,7 @@ from synthetic import World
 from analysis.slick import quantities, tables
 from analysis.slick.labels import Labels
 from analysis.store import StoreError
-from analysis.sweep import grid_keys, read
+from analysis.sweep import read
 
 
 def parts_of(path):
@@ -36,14 +36,6 @@ def test_reader_finds_axes_and_metrics(file):
     assert "accuracy_test_final" in sweep.metrics
     assert len(sweep.done) == len(sweep.points) == 3 * (7 + 5 + 5 + 1)
     assert sweep.group(Labels).answer[1] == "answer 1\u00e9"
-
-
-def test_grid_keys_of_a_deck():
-    deck = (
-        "[train]\nepochs = 5\n[grid]\nseed = 1..3  # three\n  batch_size = 32, 64\n"
-        "[run]\ngrid.learning_rate=1e-5\n"
-    )
-    assert grid_keys(deck) == {"seed", "batch_size", "learning_rate"}
 
 
 def test_linear_model_recovers_the_synthetic_coefficients(part):
@@ -144,7 +136,7 @@ def test_label_table_counts_and_smallest_category(part):
     [
         ("filetype", "something", "filetype is 'something'"),
         ("filetype", "factsweep weights", "not NAME.weights.h5"),
-        ("layout_version", 2, "layout_version is 2"),
+        ("layout_version", 1, "layout_version is 1"),
     ],
 )
 def test_a_foreign_file_is_refused(file, tmp_path, attribute, value, message):
