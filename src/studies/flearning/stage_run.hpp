@@ -49,11 +49,11 @@ class StageRun {
     Model model;                         // in the deck's dtype
     Weights weights;                     // float32, of full fine-tuning
     std::optional<LoraAdapter> adapter;  // float32, of LoRA
-    TrainingRecord record;
+    LoopResult record;
   };
   Tuned tune(Model start, const std::string& section, Answer answer);
   std::uint64_t hash_of_training(const std::string& section) const;
-  void emit_curve(const TrainingRecord& record);
+  void emit_curve(const LoopResult& record);
   void emit_delta(const Weights& before, const Weights& after);
   void emit_changes(const Tuned& tuned);
 

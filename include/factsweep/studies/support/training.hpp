@@ -1,23 +1,19 @@
-// Training from the first step to the last, with progress, checkpoints and stops.
+// A training as a part of a stage: where its checkpoint lies, and who hears of its progress.
 #pragma once
 
-#include <vector>
+#include <filesystem>
 
-#include "factsweep/stage/study.hpp"
-#include "factsweep/train/trainer.hpp"
+#include "factsweep/stage/workbench.hpp"
+#include "factsweep/train/loop.hpp"
 
 namespace factsweep {
 
-struct TrainingRecord {
-  std::vector<double> loss;  // mean over an epoch's answer tokens
-  double seconds = 0;        // that training took, of all runs that it needed
-};
+/// Where the running stage keeps its training; empty: nowhere.
+std::filesystem::path checkpoint_of(const Workbench& bench);
 
 /// Goes on from the checkpoint of an earlier run, and saves one every `checkpoint_interval` seconds
 /// (0: only when told to stop) and one at the end, from which the stage goes on when it is
-/// interrupted later: remove_checkpoint() when the stage needs it no more.
-TrainingRecord train_to_end(Trainer& trainer, std::int64_t epochs, Workbench& bench,
-                            double checkpoint_interval);
-void remove_checkpoint(const Workbench& bench);
+/// interrupted later: remove_checkpoint(checkpoint_of(bench)) when the stage needs it no more.
+LoopOptions stage_loop(Workbench& bench, double checkpoint_interval);
 
 }  // namespace factsweep

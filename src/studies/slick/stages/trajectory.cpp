@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -12,7 +11,9 @@
 #include "../variants.hpp"
 #include "factsweep/model/tensors.hpp"
 #include "factsweep/model/torch.hpp"
+#include "factsweep/studies/support/training.hpp"
 #include "factsweep/studies/support/training_options.hpp"
+#include "factsweep/train/differences.hpp"
 #include "label.hpp"
 #include "train.hpp"
 #include "training_columns.hpp"
@@ -21,7 +22,6 @@ namespace factsweep::slick {
 namespace {
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-using Clock = std::chrono::steady_clock;
 
 class Trajectory {
  public:
@@ -47,29 +47,17 @@ class Trajectory {
   }
 
   void run() {
-    const std::filesystem::path checkpoint = run_.bench().checkpoint_stem().empty()
-                                                 ? ""
-                                                 : run_.bench().checkpoint_stem() + ".safetensors";
-    resume(checkpoint);
-    last_save_ = Clock::now();
-    try {
-      evaluate_if_due();
-      while (epoch_done() < settings_.epochs) {
-        train_epoch(checkpoint);
-        evaluate_if_due();
-      }
-    } catch (const StopRequested&) {
-      if (!checkpoint.empty()) trainer_->save(checkpoint, state());
-      throw;
-    }
+    LoopOptions options = stage_loop(run_.bench(), deck_.seconds("run.checkpoint_interval"));
+    options.on_epoch = [this](std::size_t, std::int64_t epoch) { evaluate(epoch); };
+    options.state = [this] { return state(); };
+    options.read_state = [this](const SafetensorsReader& saved) { resume(saved); };
+    const std::vector<double> loss = train(*trainer_, options).loss.front();
+    std::copy(loss.begin(), loss.end(), curves_.loss.begin() + 1);  // epoch 0 has none
     emit_results();
-    std::error_code ignored;
-    if (!checkpoint.empty()) std::filesystem::remove(checkpoint, ignored);
+    remove_checkpoint(options.checkpoint);
   }
 
  private:
-  std::int64_t epoch_done() const { return trainer_->steps_done() / trainer_->steps_per_epoch(); }
-
   Trainee trainee() {
     const std::optional<LoraConfig> config = stage_.lora_config(deck_);
     if (!config) return Trainee::full(base_.weights);
@@ -130,44 +118,12 @@ class Trajectory {
     return example;
   }
 
-  void train_epoch(const std::filesystem::path& checkpoint) {
-    const std::int64_t epoch = epoch_done() + 1;
-    while (epoch_done() < epoch) {
-      const Trainer::StepLoss loss = trainer_->step();
-      loss_sum_ += loss.sum;
-      loss_tokens_ += loss.answer_tokens;
-      if (epoch_done() == epoch) {
-        curves_.loss[static_cast<std::size_t>(epoch)] =
-            loss_sum_ / static_cast<double>(loss_tokens_);
-        loss_sum_ = loss_tokens_ = 0;
-      }
-      const double interval = deck_.seconds("run.checkpoint_interval");
-      if (!checkpoint.empty() && interval > 0 &&
-          std::chrono::duration<double>(Clock::now() - last_save_).count() > interval) {
-        trainer_->save(checkpoint, state());
-        last_save_ = Clock::now();
-      }
-      tell(3 * loss.tokens);
-    }
-  }
-
-  void tell(std::int64_t tokens) {
-    run_.step(static_cast<double>(trainer_->steps_done()) /
-                  static_cast<double>(trainer_->steps_per_epoch() * settings_.epochs),
-              tokens);
-  }
-
-  /// A run stopped inside an evaluation repeats it.
-  void evaluate_if_due() {
-    if (evaluated_ == epoch_done()) return;
-    evaluate(epoch_done());
-    evaluated_ = epoch_done();
-  }
-
   void evaluate(std::int64_t epoch) {
     const auto at = static_cast<std::size_t>(epoch);
     const Model now = base_.with(trainer_->weights());
-    const std::function<void(std::int64_t)> step = [&](std::int64_t tokens) { tell(tokens); };
+    const std::function<void(std::int64_t)> step = [&](std::int64_t tokens) {
+      run_.step(trainer_->fraction(), tokens);
+    };
     const std::vector<std::uint8_t> fitted = sets_[0].ask(now, step), dev = sets_[1].ask(now, step),
                                     tested = sets_[2].ask(now, step);
     const auto all = [](std::size_t) { return true; };
@@ -211,19 +167,14 @@ class Trajectory {
     if (std::find(kept.begin(), kept.end(), when) == kept.end()) return;
     const DType dtype = delta_dtype(deck_);
     torch::NoGradGuard no_grad;
+    const TakeTensor emit = [&](const std::string& name, const torch::Tensor& tensor) {
+      run_.emit(when + "/" + name, to_array(tensor, dtype));
+    };
     if (adapter_) {
-      LoraAdapter master = adapter_->clone(torch::kFloat32);
-      master.assign(trainer_->master());
-      for (const auto& [name, tensor] : master.named())
-        run_.emit(when + "/" + name, to_array(tensor, dtype));
-      return;
+      for (const auto& [name, tensor] : trainer_->named()) emit(name, tensor);
+    } else {
+      for_each_difference(trainer_->named(), base_.weights.named(), emit);
     }
-    Weights master = base_.weights.clone(torch::kFloat32);
-    const Weights start = base_.weights.clone(torch::kFloat32);
-    master.assign(trainer_->master());
-    const NamedTensors now = master.named(), before = start.named();
-    for (std::size_t i = 0; i < now.size(); ++i)
-      run_.emit(when + "/" + now[i].first, to_array(now[i].second - before[i].second, dtype));
   }
 
   void emit_results() {
@@ -250,50 +201,52 @@ class Trajectory {
     }
   }
 
-  /// Everything beside the trainer's own state that a continued run needs.
+  /// What a continued run needs beside the training's own state.
   NamedTensors state() {
     std::vector<double> flat;
     for (const std::vector<double>* values : curves_.all())
       flat.insert(flat.end(), values->begin(), values->end());
-    const auto bytes = [](const std::vector<std::uint8_t>& values) {
-      return torch::tensor(std::vector<std::int64_t>(values.begin(), values.end()), torch::kInt64);
-    };
     return {
         {"curves", torch::tensor(flat, torch::kFloat64)},
-        {"best", torch::tensor({static_cast<double>(best_epoch_), best_score_, loss_sum_,
-                                static_cast<double>(loss_tokens_), static_cast<double>(evaluated_)},
-                               torch::kFloat64)},
+        {"best", torch::tensor({static_cast<double>(best_epoch_), best_score_}, torch::kFloat64)},
         {"best_outcomes", bytes(best_outcomes_)},
         {"final_outcomes", bytes(final_outcomes_)}};
   }
 
-  void resume(const std::filesystem::path& checkpoint) {
-    if (checkpoint.empty()) return;
-    const std::optional<SafetensorsReader> saved = trainer_->restore(checkpoint);
-    if (!saved) return;
-    const auto doubles = [&](const char* name) {
-      const torch::Tensor values = saved->view(name).clone();
-      return std::vector<double>(values.data_ptr<double>(),
-                                 values.data_ptr<double>() + values.numel());
+  static torch::Tensor bytes(const std::vector<std::uint8_t>& values) {
+    return torch::tensor(std::vector<std::int64_t>(values.begin(), values.end()), torch::kInt64);
+  }
+
+  /// InputError: the checkpoint is damaged; nothing has changed then.
+  void resume(const SafetensorsReader& saved) {
+    const auto curves = curves_.all();
+    const std::int64_t each = settings_.epochs + 1;
+    const auto read = [&](const char* name, std::int64_t count, torch::Dtype dtype) {
+      return saved.read(name, {count}, dtype, torch::kCPU);
     };
+    const torch::Tensor flat =
+        read("curves", static_cast<std::int64_t>(curves.size()) * each, torch::kFloat64);
+    const torch::Tensor best = read("best", 2, torch::kFloat64);
+    const auto tested = static_cast<std::int64_t>(sets_[2].size());
     const auto outcomes = [&](const char* name) {
-      const torch::Tensor values = saved->view(name).to(torch::kUInt8);
+      const torch::Tensor values =
+          read(name, saved.view(name).numel() == 0 ? 0 : tested, torch::kInt64).to(torch::kUInt8);
       return std::vector<std::uint8_t>(values.data_ptr<std::uint8_t>(),
                                        values.data_ptr<std::uint8_t>() + values.numel());
     };
-    const std::vector<double> flat = doubles("curves"), best = doubles("best");
-    auto next = flat.begin();
-    for (std::vector<double>* values : curves_.all()) {
-      std::copy(next, next + static_cast<std::ptrdiff_t>(values->size()), values->begin());
-      next += static_cast<std::ptrdiff_t>(values->size());
+    std::vector<std::uint8_t> best_outcomes = outcomes("best_outcomes"),
+                              final_outcomes = outcomes("final_outcomes");
+    const auto epoch = static_cast<std::int64_t>(best[0].item<double>());
+    if (epoch < 0 || epoch > settings_.epochs) throw InputError("best: there is no such epoch");
+    const double* next = flat.data_ptr<double>();
+    for (std::vector<double>* values : curves) {
+      std::copy(next, next + each, values->begin());
+      next += each;
     }
-    best_epoch_ = static_cast<std::int64_t>(best[0]);
-    best_score_ = best[1];
-    loss_sum_ = best[2];
-    loss_tokens_ = static_cast<std::int64_t>(best[3]);
-    evaluated_ = static_cast<std::int64_t>(best[4]);
-    best_outcomes_ = outcomes("best_outcomes");
-    final_outcomes_ = outcomes("final_outcomes");
+    best_epoch_ = epoch;
+    best_score_ = best[1].item<double>();
+    best_outcomes_ = std::move(best_outcomes);
+    final_outcomes_ = std::move(final_outcomes);
   }
 
   const Train& stage_;
@@ -310,13 +263,9 @@ class Trajectory {
   std::optional<LoraAdapter> adapter_;  // as it began; none in full fine-tuning
   std::unique_ptr<Trainer> trainer_;
   Curves<std::vector<double>> curves_;
-  double loss_sum_ = 0;
-  std::int64_t loss_tokens_ = 0;
-  std::int64_t evaluated_ = -1;  // last epoch whose numbers are in the curves
   std::int64_t best_epoch_ = 0;
   double best_score_ = 0;
   std::vector<std::uint8_t> best_outcomes_, final_outcomes_;
-  Clock::time_point last_save_;
 };
 
 }  // namespace
