@@ -144,7 +144,7 @@ void StageRun::learn() {
   if (forgets()) seconds += bench_.input(stage_.upstream.at(1), "seconds").as<double>()[0];
   emit_value("edit_seconds", seconds);
   emit_value("lambda_used", forgets() ? lambda() : std::numeric_limits<double>::quiet_NaN());
-  emit_row("curves/loss", tuned.record.loss);
+  emit_row("curves/loss", tuned.record.loss.front());
   emit_changes(tuned);
   if (wanted_weights()) {
     if (lora) {
