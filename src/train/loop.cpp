@@ -1,6 +1,7 @@
 #include "factsweep/train/loop.hpp"
 
 #include <chrono>
+#include <optional>
 #include <system_error>
 
 #include "factsweep/core/error.hpp"
@@ -31,7 +32,8 @@ class Loop {
 
   LoopResult run() {
     resume();
-    started_ = last_save_ = Clock::now();
+    last_save_ = Clock::now();
+    going_since_ = last_save_;
     evaluate_if_due();
     while (!training_.is_done()) {
       step();
@@ -70,11 +72,12 @@ class Loop {
     for (std::size_t i = 0; i < members_.size(); ++i) {
       const std::int64_t epoch = training_.course(i).epochs_done();
       if (members_[i].evaluated == epoch) continue;
-      const Clock::time_point start = Clock::now();
+      earlier_ = seconds();
+      going_since_.reset();  // what comes now is no training
       call([&] { options_.on_epoch(i, epoch); });
+      going_since_ = Clock::now();
       members_[i].evaluated = epoch;
       is_saved_ = false;
-      besides_ += since(start);
     }
   }
 
@@ -89,7 +92,7 @@ class Loop {
     }
   }
 
-  double seconds() const { return earlier_ + since(started_) - besides_; }
+  double seconds() const { return earlier_ + (going_since_ ? since(*going_since_) : 0); }
 
   void save() {
     last_save_ = Clock::now();
@@ -157,9 +160,10 @@ class Loop {
   Training& training_;
   const LoopOptions& options_;
   std::vector<Lessons> members_;
-  Clock::time_point started_, last_save_;
-  double earlier_ = 0, besides_ = 0;  // seconds of earlier runs, and of on_epoch() in this one
-  bool is_saved_ = false;             // whether the checkpoint holds everything
+  double earlier_ = 0;  // seconds of training, but for the current stretch
+  std::optional<Clock::time_point> going_since_;  // where that began; none during on_epoch()
+  Clock::time_point last_save_;
+  bool is_saved_ = false;  // whether the checkpoint holds everything
 };
 
 }  // namespace
