@@ -93,7 +93,7 @@ install_system_packages() {
     quietly "${become[@]}" "${apt[@]}" install -y -qq --no-install-recommends "${missing[@]}" && return
   fi
   if disk_is_full; then
-    give_up "the disk is full ($(free_space /usr) free in /usr, $(free_space /var/cache) in /var/cache/apt), and packages need" \
+    give_up "the disk is full ($(free_space /usr) free in /usr, $(free_space /var/cache/apt) in /var/cache/apt), and packages need" \
       "2 GB: free space, say by apt-get clean, and run this again."
   elif no_network; then
     give_up "apt-get reaches no mirror: connect this machine to the network, or mend /etc/apt/sources.list and its proxy," \
