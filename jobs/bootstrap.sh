@@ -69,7 +69,7 @@ install_system_packages() {
   local entry package missing=() become=() absent=() apt=(env DEBIAN_FRONTEND=noninteractive LC_ALL=C apt-get)
   for entry in "${factsweep_packages[@]}"; do
     package=${entry%%:*}
-    dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
+    [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
   done
   [ ${#missing[@]} -gt 0 ] || return 0
   if [ "$(id -u)" != 0 ]; then
@@ -87,7 +87,7 @@ install_system_packages() {
   # A mirror that fails need not be one that is needed: the installation decides.
   quietly "${become[@]}" "${apt[@]}" update -qq || true
   for package in "${missing[@]}"; do
-    apt-cache policy "$package" 2>/dev/null | grep -q 'Candidate: [0-9]' || absent+=("$package")
+    [[ $(LC_ALL=C apt-cache policy "$package" 2>/dev/null) == *"Candidate: "[0-9]* ]] || absent+=("$package")
   done
   if [ ${#absent[@]} = 0 ]; then
     quietly "${become[@]}" "${apt[@]}" install -y -qq --no-install-recommends "${missing[@]}" && return
