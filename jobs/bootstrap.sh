@@ -69,7 +69,7 @@ install_system_packages() {
   local entry package missing=() become=() absent=() apt=(env DEBIAN_FRONTEND=noninteractive LC_ALL=C apt-get)
   for entry in "${factsweep_packages[@]}"; do
     package=${entry%%:*}
-    dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
+    [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
   done
   [ ${#missing[@]} -gt 0 ] || return 0
   if [ "$(id -u)" != 0 ]; then
@@ -87,13 +87,13 @@ install_system_packages() {
   # A mirror that fails need not be one that is needed: the installation decides.
   quietly "${become[@]}" "${apt[@]}" update -qq || true
   for package in "${missing[@]}"; do
-    apt-cache policy "$package" 2>/dev/null | grep -q 'Candidate: [0-9]' || absent+=("$package")
+    [[ $(LC_ALL=C apt-cache policy "$package" 2>/dev/null) == *"Candidate: "[0-9]* ]] || absent+=("$package")
   done
   if [ ${#absent[@]} = 0 ]; then
     quietly "${become[@]}" "${apt[@]}" install -y -qq --no-install-recommends "${missing[@]}" && return
   fi
   if disk_is_full; then
-    give_up "the disk is full ($(free_space /usr) free in /usr, $(free_space /var/cache) in /var/cache/apt), and packages need" \
+    give_up "the disk is full ($(free_space /usr) free in /usr, $(free_space /var/cache/apt) in /var/cache/apt), and packages need" \
       "2 GB: free space, say by apt-get clean, and run this again."
   elif no_network; then
     give_up "apt-get reaches no mirror: connect this machine to the network, or mend /etc/apt/sources.list and its proxy," \
@@ -188,7 +188,8 @@ install_python_packages() {
   local requirements=("$factsweep_root/analysis/requirements.txt") file stamp
   [ "${FACTSWEEP_TESTS:-0}" = 0 ] || requirements+=("$factsweep_root/tests/requirements.txt")
   use_venv
-  own_libtorch || install_torch
+  # Tests compare with packages that need Python's torch: left to pip, it would be the newest.
+  if [ "${FACTSWEEP_TESTS:-0}" != 0 ] || ! own_libtorch; then install_torch; fi
   for file in "${requirements[@]}"; do
     stamp=$venv/.factsweep-$(sha256sum <"$file" | cut -c1-16)
     [ ! -e "$stamp" ] || continue

@@ -33,6 +33,13 @@ for rank in 0 1; do
   one_error
 done
 
+echo "--- ranks that the launcher of another MPI left alone"
+for variable in PMI_SIZE SLURM_STEP_NUM_TASKS; do
+  expect 3 'the launcher started 2 ranks .* belongs to another MPI' env $variable=2 "$FACTSWEEP" run deck.ini --run.output=alone.h5
+  expect 0 "Results: $HERE/alone_$variable.h5" env $variable=2 mpirun -n 1 "$FACTSWEEP" run deck.ini --slick.stop_after=label \
+    --run.output="$HERE/alone_$variable.h5"
+done
+
 echo "--- rows of blocked stages, which rank 0 writes alone, on a disk that does not take them"
 cat >full.c <<'SOURCE'
 #define _GNU_SOURCE
