@@ -1,6 +1,7 @@
 # Run in every build: cmake -DSOURCE=... -DMODULES="name=used,used;name=..." -P check_includes.cmake
 # A module's sources and headers may include only headers of its own and of the modules that its line in CMakeLists.txt
 # names, and all that it names are used. The modules that know no study name none.
+cmake_minimum_required(VERSION 3.22)
 set(wrong "")
 foreach(line ${MODULES})
   string(REGEX MATCH "^([^=]*)=(.*)$" matched "${line}")

@@ -43,21 +43,38 @@ const Operator& binary_operator() {
   return found;
 }
 
+/// Whether oneDNN's fused products can be used on `x`. It has those in bfloat16 only for processors
+/// with AVX-512 or the like, and throws elsewhere: tried once.
+bool is_fused(const Tensor& x) {
+  if (!x.is_cpu() || !unary_operator() || !binary_operator()) return false;
+  if (x.scalar_type() == torch::kFloat32) return true;
+  static const bool has_bfloat16 = [] {
+    const Tensor one = torch::ones({16, 16}, torch::kBFloat16), bias = one[0];
+    try {
+      unary(unary_operator(), one, {one, bias}, "none");
+      return true;
+    } catch (const std::exception&) {
+      return false;
+    }
+  }();
+  return has_bfloat16 && x.scalar_type() == torch::kBFloat16;
+}
+
 }  // namespace
 
 Tensor linear(const Tensor& x, const Linear& layer) {
-  if (x.is_cpu() && unary_operator()) return unary(unary_operator(), x, layer, "none");
+  if (is_fused(x)) return unary(unary_operator(), x, layer, "none");
   return at::linear(x, layer.weight, layer.bias);
 }
 
 Tensor linear_gelu(const Tensor& x, const Linear& layer) {
-  if (x.is_cpu() && unary_operator()) return unary(unary_operator(), x, layer, "gelu");
+  if (is_fused(x)) return unary(unary_operator(), x, layer, "gelu");
   Tensor y = at::linear(x, layer.weight, layer.bias);
   return at::gelu_(y);
 }
 
 Tensor linear_add(const Tensor& x, const Linear& layer, const Tensor& residual) {
-  if (x.is_cpu() && binary_operator())
+  if (is_fused(x))
     return call(binary_operator(), x, residual, layer.weight, layer.bias, "add");
   return at::linear(x, layer.weight, layer.bias).add_(residual);
 }

@@ -51,6 +51,7 @@ inline Plan plan(std::size_t points) {
                            "fraction",
                            "accuracy on the test facts",
                            "Acc",
+                           Role::metric,
                            {}});
   plan.datasets.push_back({File::results,
                            "/curves/loss",
@@ -61,6 +62,7 @@ inline Plan plan(std::size_t points) {
                            "nat",
                            "loss",
                            "",
+                           Role::metric,
                            {}});
   plan.datasets.push_back(
       {File::results,
@@ -72,6 +74,7 @@ inline Plan plan(std::size_t points) {
        "",
        "question",
        "",
+       Role::metric,
        Array::of_text(std::vector<std::string>{"Where is X?", "Qui est \u00e9l\u00e8ve"}, 12)});
   plan.datasets.push_back({File::results,
                            "/labels/base/category",
@@ -82,6 +85,7 @@ inline Plan plan(std::size_t points) {
                            "",
                            "SliCK category",
                            "",
+                           Role::metric,
                            {}});
   plan.datasets.push_back({File::results,
                            "/labels/base/p",
@@ -92,6 +96,7 @@ inline Plan plan(std::size_t points) {
                            "1",
                            "probability",
                            "",
+                           Role::metric,
                            {}});
   for (std::size_t i = 0; i < points; ++i) {
     plan.datasets.push_back({File::weights,
@@ -103,6 +108,7 @@ inline Plan plan(std::size_t points) {
                              "",
                              "",
                              "",
+                             Role::metric,
                              {}});
   }
   return plan;

@@ -140,9 +140,10 @@ TEST_CASE("swept training keys multiply the points and become axes") {
   CHECK(plan.points.size() == 3 * 2 * 2 * 3);
   CHECK(keys(plan, "train").size() == plan.points.size());
   REQUIRE(plan.axes.size() == 5);
-  CHECK(plan.axes[3].name == "learning_rate");
-  CHECK(plan.axes[4].name == "batch_size");
-  CHECK(std::get<std::int64_t>(plan.points.front().values[4]) == 8);
+  CHECK(plan.axes[2].name == "learning_rate");
+  CHECK(plan.axes[3].name == "batch_size");
+  CHECK(plan.axes[4].name == "seed");
+  CHECK(std::get<std::int64_t>(plan.points.front().values[3]) == 8);
 }
 
 TEST_CASE("LoRA points: axis, adapters instead of deltas, memory") {
@@ -154,8 +155,8 @@ TEST_CASE("LoRA points: axis, adapters instead of deltas, memory") {
   CHECK(swept.points.size() == 3 * 3 * 2);
   CHECK(keys(swept, "train").size() == swept.points.size());
   REQUIRE(swept.axes.size() == 4);
-  CHECK(swept.axes[3].name == "lora_rank");
-  CHECK(std::get<std::int64_t>(swept.points[2].values[3]) == 2);
+  CHECK(swept.axes[2].name == "lora_rank");
+  CHECK(std::get<std::int64_t>(swept.points[2].values[2]) == 2);
   CHECK(swept.points[2].id == "unknown_ratio-0-lora_rank2-s1");
   const Stage full = training(swept, 0), lora = training(swept, 2);
   const std::string module = "/final/base_model.model.model.layers.1.self_attn.v_proj.lora_";

@@ -101,7 +101,8 @@ TEST_CASE("label: counts, probabilities and categories belong together", "[slick
   // again, and after other stages: the same
   MemoryWorkbench other(sweep.plan);
   other.run_all(*sweep.executor, "label");
-  CHECK(other.output(stage, "/labels/base/p").bytes == bench.output(stage, "/labels/base/p").bytes);
+  CHECK(
+      (other.output(stage, "/labels/base/p").bytes == bench.output(stage, "/labels/base/p").bytes));
 }
 
 TEST_CASE("p_true: a probability of every test question", "[slick]") {
@@ -162,7 +163,7 @@ TEST_CASE("train: stopped anywhere and continued is uninterrupted", "[slick]") {
     REQUIRE(stop < whole.steps);
     CHECK_THROWS_AS(bench.run(*sweep.executor, stage), StopRequested);
     bench.run(*sweep.executor, stage);
-    CHECK(bytes(sweep, bench, stage) == expected);
+    CHECK((bytes(sweep, bench, stage) == expected));
     CHECK(std::filesystem::is_empty(folder.path()));
   }
 }

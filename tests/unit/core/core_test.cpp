@@ -1,0 +1,92 @@
+// Random numbers, arrays, texts and files: what everything else stands on.
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <set>
+
+#include "catch.hpp"
+#include "factsweep/core/array.hpp"
+#include "factsweep/core/file.hpp"
+#include "factsweep/core/random.hpp"
+#include "factsweep/core/utf8.hpp"
+
+using namespace factsweep;
+
+TEST_CASE("hashes and streams are the same on every machine and in every version", "[core]") {
+  CHECK(hex(hash_text("")) != hex(hash_text(" ")));
+  CHECK(hash_text("factsweep") == 0x04386704e6b6543d);
+  CHECK(hash_words({1, 2}) != hash_words({2, 1}));
+  CounterRandom one(7), copy = one;
+  CHECK(one.next() == copy.next());
+  CHECK(hex(0xabc) == "0000000000000abc");
+}
+
+TEST_CASE("draws have the distributions that they are named after", "[core]") {
+  CounterRandom random(hash_text("draws"));
+  const int count = 20000;
+  double sum = 0, squares = 0, right = 0;
+  std::array<int, 5> below{};
+  for (int i = 0; i < count; ++i) {
+    const double normal = random.normal();
+    sum += normal;
+    squares += normal * normal;
+    ++below.at(random.below(5));
+    right += random.binomial(16, 0.25);
+    const double uniform = random.uniform();
+    REQUIRE(uniform >= 0);
+    REQUIRE(uniform < 1);
+  }
+  CHECK(std::abs(sum / count) < 4 / std::sqrt(count));
+  CHECK(std::abs(squares / count - 1) < 4 * std::sqrt(2.0 / count));
+  CHECK(std::abs(right / count - 4) < 4 * std::sqrt(3.0 / count));
+  for (const int times : below) CHECK(std::abs(times - count / 5) < 4 * std::sqrt(count * 0.16));
+  CHECK(random.binomial(5, 0) == 0);
+  CHECK(random.binomial(5, 1) == 5);
+}
+
+TEST_CASE("a permutation has every index once, and its key decides it", "[core]") {
+  const auto order = permutation(100, CounterRandom(1));
+  CHECK(std::set<std::int64_t>(order.begin(), order.end()).size() == 100);
+  CHECK(*std::max_element(order.begin(), order.end()) == 99);
+  CHECK(order == permutation(100, CounterRandom(1)));
+  CHECK(order != permutation(100, CounterRandom(2)));
+  CHECK(permutation(0, CounterRandom(1)).empty());
+}
+
+TEST_CASE("arrays give back what they were made of", "[core]") {
+  const std::vector<double> values = {1, std::nan(""), -0.0};
+  const Array array = Array::of(values);
+  CHECK(array.size() == 3);
+  CHECK(array.as<double>()[0] == 1);
+  CHECK(std::signbit(array.as<double>()[2]));
+  CHECK_THROWS_AS(array.as<float>(), BugError);
+  const std::vector<std::string> texts = {"", "ab", "a\xc3\xa9"};
+  const Array cut = Array::of_text(texts, 2);
+  CHECK(cut.size() == 3);
+  CHECK(cut.as_text() == std::vector<std::string>{"", "ab", "a"});  // no half characters
+}
+
+TEST_CASE("a text is cut between characters", "[core]") {
+  const std::string text = "a\xe2\x82\xac";  // a and the euro sign
+  CHECK(utf8_prefix(text, 4) == text);
+  CHECK(utf8_prefix(text, 3) == "a");
+  CHECK(utf8_prefix(text, 1) == "a");
+  CHECK(utf8_unfinished(text) == 0);
+  CHECK(utf8_unfinished(text.substr(0, 3)) == 2);
+  CHECK(utf8_length('\xc0') == 0);
+}
+
+TEST_CASE("files are read whole, and errors name them", "[core]") {
+  std::string folder = (std::filesystem::temp_directory_path() / "factsweep-core-XXXXXX").string();
+  REQUIRE(mkdtemp(folder.data()) != nullptr);
+  const std::filesystem::path file = std::filesystem::path(folder) / "a.json";
+  write_file(file, "{\"a\": [1, 2]}");
+  CHECK(read_file(file) == "{\"a\": [1, 2]}");
+  CHECK(read_json(file).at("a").at(1) == 2);
+  write_file(file, "{\"a\": ");
+  using Catch::Matchers::ContainsSubstring;
+  CHECK_THROWS_WITH(read_json(file), ContainsSubstring("a.json"));
+  CHECK_THROWS_WITH(read_file(std::filesystem::path(folder) / "none"), ContainsSubstring("none"));
+  std::filesystem::remove_all(folder);
+}
