@@ -1,4 +1,4 @@
-"""python -m analysis report FILE | compare A B.
+"""factsweep-report (or python -m analysis) report FILE | compare A B.
 
 Exit codes: 0 done (compare: identical), 1 different, 2 bad input.
 """
@@ -11,10 +11,13 @@ from pathlib import Path
 
 from .store import StoreError
 
+COMMAND = "factsweep-report"  # once it is installed
+
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
-        prog="python -m analysis", description="Figures and tables of factsweep files."
+        prog=COMMAND if Path(sys.argv[0]).stem == COMMAND else "python -m analysis",
+        description="Figures and tables of factsweep files.",
     )
     commands = top.add_subparsers(dest="command", required=True)
     report = commands.add_parser(

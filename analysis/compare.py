@@ -14,11 +14,11 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from .statistics import mean
-from .store import RESULTS, WEIGHTS, Results, StoreError, open_file, read, text
+from .store import RESULTS, WEIGHTS, StoreError, open_file, text
+from .sweep import TIME, Sweep, read
 from .table import Table
 
-NOT_RESULTS = {"seconds", "edit_seconds", "train_seconds", "rank"}  # datasets, whatever their group
+NOT_RESULTS = {"seconds", "rank"}  # datasets, whatever their group
 _SLICE_BYTES = 1 << 26
 
 
@@ -58,11 +58,16 @@ def science_differences(first: h5py.File, second: h5py.File) -> list[str]:
 
 
 def _datasets(file: h5py.File) -> list[str]:
+    """Those that hold results: no rank, no time."""
     found: list[str] = []
-    file.visititems(
-        lambda name, item: found.append(name) if isinstance(item, h5py.Dataset) else None
-    )
-    return [name for name in sorted(found) if name.rpartition("/")[2] not in NOT_RESULTS]
+
+    def visit(name: str, item: h5py.Dataset | h5py.Group) -> None:
+        if isinstance(item, h5py.Dataset) and name.rpartition("/")[2] not in NOT_RESULTS:
+            if text(item.attrs.get("role", "")) != TIME:
+                found.append(name)
+
+    file.visititems(visit)
+    return sorted(found)
 
 
 def differing_datasets(first: h5py.File, second: h5py.File) -> list[str]:
@@ -110,21 +115,21 @@ def _difference(a: h5py.Dataset, b: h5py.Dataset) -> str:
 # --- Differences of the metrics ----------------------------------------------------------------
 
 
-def joined(a: Results, b: Results) -> pd.DataFrame:
+def joined(a: Sweep, b: Sweep) -> pd.DataFrame:
     """Points finished in both files, joined by their axes; columns `NAME_a`, `NAME_b`."""
     axes = [axis for axis in a.axes if axis in b.axes]
     sides = []
-    for results in (a, b):
-        done = results.done.assign(row=results.done.index)
+    for sweep in (a, b):
+        done = sweep.done.assign(row=sweep.done.index)
         # NaN does not equal itself; as text the axes join, and -0.0 does not come from a deck.
         done["key"] = [repr(tuple(values)) for values in done[axes].astype(object).to_numpy()]
         if done["key"].duplicated().any():
-            raise StoreError(f"{results.path}: two points have equal values on {', '.join(axes)}.")
+            raise StoreError(f"{sweep.path}: two points have equal values on {', '.join(axes)}.")
         sides.append(done)
     return sides[0].merge(sides[1], on="key", suffixes=("_a", "_b"))
 
 
-def metric_table(a: Results, b: Results, points: pd.DataFrame) -> Table:
+def metric_table(a: Sweep, b: Sweep, points: pd.DataFrame) -> Table:
     """Difference B - A of every metric over the joined points."""
     rows = []
     for name in [m for m in a.metrics if m in b.metrics]:
@@ -157,7 +162,7 @@ def _row(name: str, a: np.ndarray, b: np.ndarray, where: pd.Series) -> list[str]
     return [name, str(int(both.sum())), *(f"{value:.6g}" for value in values), place]
 
 
-def _differences(a: Results, b: Results, figure: Path | None) -> None:
+def _differences(a: Sweep, b: Sweep, figure: Path | None) -> None:
     points = joined(a, b)
     if points.empty:
         print("no point is finished in both files with equal values on its axes")
@@ -167,13 +172,14 @@ def _differences(a: Results, b: Results, figure: Path | None) -> None:
         print(f"figure: {_draw(a, b, points, figure)}" if _fractions(a, b) else "no share to draw")
 
 
-def _fractions(a: Results, b: Results) -> list[str]:
+def _fractions(a: Sweep, b: Sweep) -> list[str]:
     """Metrics that are shares of questions, for the figure; the others have no common scale."""
     return [m for m in a.metrics if m in b.metrics and a.units.get(m) == "fraction"]
 
 
-def _draw(a: Results, b: Results, points: pd.DataFrame, path: Path) -> Path:
-    from . import style
+def _draw(a: Sweep, b: Sweep, points: pd.DataFrame, path: Path) -> Path:
+    from . import style  # matplotlib is imported only where figures are drawn
+    from .statistics import mean
 
     names = _fractions(a, b)
     values = {n: 100 * points[[f"{n}_a", f"{n}_b"]].to_numpy(float) for n in names}
@@ -182,18 +188,10 @@ def _draw(a: Results, b: Results, points: pd.DataFrame, path: Path) -> Path:
     everything = np.concatenate(list(values.values()))
     low, high = np.nanmin(everything), np.nanmax(everything)
     left.plot([low, high], [low, high], color=style.GREY, linewidth=0.8)
-    stops = [v for n, v in values.items() if n.endswith("early_stop")]
-    others = [v for n, v in values.items() if not n.endswith("early_stop")]
-    for chosen, label, colour, marker in (
-        (stops, "early stop", style.VERMILLION, "o"),
-        (others, "at the end", style.BLACK, "s"),
-    ):
-        if chosen:
-            x, y = np.concatenate(chosen).T
-            left.plot(x, y, marker, color=colour, markersize=3, alpha=0.6, linewidth=0, label=label)
+    x, y = everything.T
+    left.plot(x, y, "o", color=style.BLUE, markersize=3, alpha=0.6, linewidth=0)
     left.set_xlabel(f"A: {a.path.name} (%)")
     left.set_ylabel(f"B: {b.path.name} (%)")
-    left.legend(loc="upper left")
     style.panel_title(left, "a", f"every share of {len(points)} joined points")
     for y, v in enumerate(values.values()):
         m = mean(v[:, 1] - v[:, 0])

@@ -31,9 +31,10 @@ pre { font-size: .75rem; overflow-x: auto; background: #f6f6f6; padding: .7rem; 
 
 @dataclass
 class Section:
-    """A heading and what stands under it, in order."""
+    """A heading and what is under it, in order."""
 
     title: str
+    where: str = ""  # the part of the sweep that it shows; "" when the sweep has one only
     parts: list[str] = field(default_factory=list)
 
     def figure(self, png: Path, caption: str) -> None:
@@ -44,7 +45,7 @@ class Section:
             "</figcaption></figure>"
         )
 
-    def table(self, table: Table) -> None:
+    def table(self, table: Table, folded: bool = False) -> None:
         published = [column.startswith(PAPER) for column in table.columns]
 
         def row(cells: list[str], tag: str) -> str:
@@ -56,9 +57,15 @@ class Section:
 
         body = "".join(row(cells, "td") for cells in table.rows)
         notes = "".join(f'<p class="small">{escape(note)}</p>' for note in table.notes)
+        title = escape(table.title)
+        shown = (
+            f'<div class="scroll"><table><thead>{row(table.columns, "th")}</thead>'
+            f"<tbody>{body}</tbody></table></div>{notes}"
+        )
         self.parts.append(
-            f'<h3>{escape(table.title)}</h3><div class="scroll"><table><thead>'
-            f"{row(table.columns, 'th')}</thead><tbody>{body}</tbody></table></div>{notes}"
+            f"<details><summary>{title}</summary>{shown}</details>"
+            if folded
+            else f"<h3>{title}</h3>{shown}"
         )
 
     def lines(self, lines: list[str]) -> None:

@@ -1,69 +1,84 @@
 """`report FILE`: every figure and table of the study, one HTML page, and a summary on stdout.
 
-What the file cannot give yet is left out with a line that says why.
+What all studies have is shown here: what was run and how long it took, points, failures, the deck.
+A study with a folder of its own adds its sections; what the file cannot give yet is left out with
+a line that says why.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 from pathlib import Path
+from types import ModuleType
 
-from . import flearning, html, kshot, slick
-from .store import STATUS, Results, StoreError, read
+import pandas as pd
+
+from . import html
+from .store import DONE, STATUS
+from .sweep import Sweep, read
+from .table import Table, duration
 from .writer import Writer
 
-STUDIES = {"flearning": flearning.report, "kshot": kshot.report, "slick": slick.report}
+# The studies that have a folder here, whose report.py has TITLE, METHODS and sections().
+STUDIES = (
+    "flearning",
+    "kshot",
+    "slick",
+)
+MOST_ROWS = 200  # of the points on the page and on the terminal; the CSV has them all
 
 
 def report(path: Path, folder: Path | None) -> None:
     """Writes the report of `path` into `folder` (default: beside the file), prints the summary."""
-    results = read(path)
-    name = str(results.attributes.get("study", ""))
-    if name not in STUDIES:
-        known = ", ".join(f"'{study}'" for study in STUDIES)
-        raise StoreError(
-            f"{path}: holds study '{name}', the report knows {known}. `compare` reads any study."
-        )
-    study = STUDIES[name]
+    sweep = read(path)
+    study = study_of(sweep)
     writer = Writer(folder or path.with_name(path.stem + "_report"))
     overview = html.Section("Sweep")
-    overview.lines(_state(results))
-    print("\n".join(_state(results)))
-    sections = study.sections(results, writer)
+    overview.lines(_state(sweep))
+    print("\n".join(_state(sweep)))
+    show = None if study else Table.text
+    writer.table(overview, times_table, sweep, show=show)
 
-    left_out = html.Section("Left out")
+    sections = study.sections(sweep, writer) if study else []
+    if sweep.done.empty:
+        writer.leave_out("every figure and table of results: no point has finished")
+    sections.append(_points(sweep, writer, folded=study is not None))
     if writer.left_out:
+        left_out = html.Section("Left out")
         left_out.lines(writer.left_out)
+        sections.append(left_out)
         print("\nleft out:\n" + "\n".join(f"  {line}" for line in writer.left_out))
-    methods = html.Section("Methods")
-    methods.lines(study.METHODS)
-    for attribute in ("deck", "science", "library_versions"):
-        if attribute in results.attributes:
-            methods.details(attribute, _pretty(str(results.attributes[attribute])))
     page = writer.folder / "index.html"
-    html.write_page(page, f"{study.TITLE}: {path.name}", [overview, *sections, left_out, methods])
+    title = study.TITLE if study else sweep.study
+    html.write_page(page, f"{title}: {path.name}", [overview, *sections, _methods(sweep, study)])
     print(f"\nfigures and tables: {writer.folder}\npage: {page}")
 
 
-def _state(results: Results) -> list[str]:
+def study_of(sweep: Sweep) -> ModuleType | None:
+    """What the study's folder adds; None: it has no folder here."""
+    if sweep.study not in STUDIES:
+        return None
+    return importlib.import_module(f".{sweep.study}.report", __package__)
+
+
+def _state(sweep: Sweep) -> list[str]:
     """What was run, and how much of it is finished."""
-    counts = results.points["status"].value_counts()
+    counts = sweep.points["status"].value_counts()
     states = ", ".join(f"{counts[k]} {name}" for k, name in STATUS.items() if k in counts)
-    done = len(results.done)
-    lines = [f"{results.path}: {done} of {len(results.points)} points finished ({states})."]
-    if done < len(results.points):
+    done, attributes = len(sweep.done), sweep.attributes
+    lines = [f"{sweep.path}: {done} of {len(sweep.points)} points finished ({states})."]
+    if done < len(sweep.points):
         lines.append("Unfinished points are left out of every figure and table.")
-    seeds = len({s for s in results.done.get("seed", ()) if s >= 0})  # -1: nothing is drawn
+    seeds = len({s for s in sweep.done.get("seed", ()) if s >= 0})  # -1: nothing is drawn
     if seeds == 1:
         lines.append("One seed only: no confidence intervals over seeds.")
     elif seeds > 1:
         lines.append(f"{seeds} seeds.")
-    if "reason" in results.points:
-        failed = results.points[results.points["status"] == 3]
-        lines += [f"failed: {p['id']}: {p['reason']}" for _, p in failed.head(5).iterrows()]
-        if len(failed) > 5:
-            lines.append(f"... and {len(failed) - 5} more failed points (/points/reason).")
-    attributes = results.attributes
+    if "reason" in sweep.points:
+        lines += [f"failed: {p['id']}: {p['reason']}" for _, p in sweep.failed.head(5).iterrows()]
+        if len(sweep.failed) > 5:
+            lines.append(f"... and {len(sweep.failed) - 5} more failed points (/points/reason).")
     version = " ".join(
         str(attributes[n]) for n in ("code_version", "git_revision") if n in attributes
     )
@@ -72,6 +87,63 @@ def _state(results: Results) -> list[str]:
             f"factsweep {version}; started {attributes.get('start_time', 'at an unknown time')}."
         )
     return lines
+
+
+def times_table(sweep: Sweep) -> Table:
+    """How long the stages took, by kind."""
+    rows = []
+    for kind, members in sweep.stages.groupby("kind", sort=False):
+        finished = members[members["status"] == DONE]
+        rows.append(
+            [
+                ("kind of stage", str(kind)),
+                ("stages", str(len(members))),
+                ("finished", str(len(finished))),
+                ("time", duration(finished["seconds"].sum())),
+                ("longest", duration(finished["seconds"].max())),
+            ]
+        )
+    return Table.of("times", "Time by kind of stage, summed over ranks", rows)
+
+
+def _points(sweep: Sweep, writer: Writer, folded: bool) -> html.Section:
+    section = html.Section("Points")
+    table = points_table(sweep)
+    table.write_csv(writer.folder / f"{table.name}.csv")
+    shown = table
+    if len(table.rows) > MOST_ROWS:
+        note = f"The first {MOST_ROWS}; {table.name}.csv has all {len(table.rows)}."
+        shown = Table(table.name, table.title, table.columns, table.rows[:MOST_ROWS], [note])
+    section.table(shown, folded)
+    if not folded:
+        print("\n" + shown.text())
+    return section
+
+
+def points_table(sweep: Sweep) -> Table:
+    """Every point: its axes, how far it is, and what was found."""
+    points = sweep.points
+    status = points["status"].map(STATUS).fillna("-")
+    names = ["id", *sweep.axes, "status", *sweep.metrics]
+    columns = [status if name == "status" else points[name] for name in names if name in points]
+    rows = [[_plain(value) for value in row] for row in zip(*columns, strict=True)]
+    return Table("points", "Points", [name for name in names if name in points], rows)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, float):
+        return "-" if pd.isna(value) else f"{value:.6g}"
+    return str(value)
+
+
+def _methods(sweep: Sweep, study: ModuleType | None) -> html.Section:
+    section = html.Section("Methods")
+    if study:
+        section.lines(study.METHODS)
+    for attribute in ("deck", "science", "library_versions"):
+        if attribute in sweep.attributes:
+            section.details(attribute, _pretty(str(sweep.attributes[attribute])))
+    return section
 
 
 def _pretty(text: str) -> str:

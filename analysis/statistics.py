@@ -1,7 +1,4 @@
-"""Statistics of the report: Student intervals, least squares, bootstraps, paired t-tests.
-
-numpy only; Student's t comes from the regularised incomplete beta function.
-"""
+"""Statistics of the report: Student intervals, least squares, bootstraps, paired t-tests."""
 
 from __future__ import annotations
 
@@ -11,69 +8,18 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+from scipy import special, stats
 
 CONFIDENCE = 0.95
 
 
-# --- Student's t -------------------------------------------------------------------------------
-
-
-def _beta_fraction(a: float, b: float, x: float) -> float:
-    """Continued fraction of the incomplete beta function, by Lentz's method."""
-    tiny = 1e-300
-    c, d = 1.0, 1.0 - (a + b) * x / (a + 1.0)
-    d = 1.0 / (d if abs(d) > tiny else tiny)
-    result = d
-    for m in range(1, 500):
-        even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
-        odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
-        for term in (even, odd):
-            d = 1.0 + term * d
-            c = 1.0 + term / c
-            d = 1.0 / (d if abs(d) > tiny else tiny)
-            c = c if abs(c) > tiny else tiny
-            result *= d * c
-        if abs(d * c - 1.0) < 1e-15:
-            break
-    return result
-
-
-def incomplete_beta(a: float, b: float, x: float) -> float:
-    """Regularised incomplete beta function I_x(a, b)."""
-    if x <= 0.0:
-        return 0.0
-    if x >= 1.0:
-        return 1.0
-    log_front = (
-        math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
-    )
-    front = math.exp(log_front)
-    if x < (a + 1.0) / (a + b + 2.0):
-        return front * _beta_fraction(a, b, x) / a
-    return 1.0 - front * _beta_fraction(b, a, 1.0 - x) / b
-
-
-def student_p_value(t: float, degrees: float) -> float:
-    """Two-sided p-value of Student's t."""
-    return incomplete_beta(degrees / 2.0, 0.5, degrees / (degrees + t * t))
+# --- Means over seeds --------------------------------------------------------------------------
 
 
 @cache
 def student_quantile(degrees: float, confidence: float = CONFIDENCE) -> float:
-    """The t that a two-sided interval of this confidence uses, by bisection."""
-    low, high = 0.0, 1.0
-    while student_p_value(high, degrees) > 1.0 - confidence:
-        high *= 2.0
-    for _ in range(80):  # to the last bit
-        middle = (low + high) / 2.0
-        if student_p_value(middle, degrees) > 1.0 - confidence:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2.0
-
-
-# --- Means over seeds --------------------------------------------------------------------------
+    """The t that a two-sided interval of this confidence uses."""
+    return float(special.stdtrit(degrees, (1 + confidence) / 2))
 
 
 @dataclass(frozen=True)
@@ -177,7 +123,7 @@ class Interval:
 
     @property
     def verdict(self) -> str:
-        """Of the claim that the value is positive."""
+        """Whether the claim holds that the value is positive."""
         if self.low > 0:
             return "holds"
         return "does not hold" if self.high < 0 else "undecided"
@@ -265,12 +211,12 @@ def _of_mean(chances: Sequence[Chance]) -> Chance:
 def paired_t(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
     """t and two-sided p of the paired t-test; (0, 1) when the samples are equal."""
     difference = np.asarray(a, dtype=float) - np.asarray(b, dtype=float)
-    n = len(difference)
-    spread = float(np.std(difference, ddof=1)) if n > 1 else 0.0
-    if spread == 0.0:
-        return (0.0, 1.0) if n < 2 or difference[0] == 0 else (math.inf, 0.0)
-    t = float(difference.mean()) / (spread / math.sqrt(n))
-    return t, student_p_value(t, n - 1)
+    if len(difference) < 2 or not difference.any():
+        return 0.0, 1.0
+    if np.std(difference, ddof=1) == 0:
+        return math.inf, 0.0  # a difference that is the same everywhere is certain
+    found = stats.ttest_1samp(difference, 0.0)
+    return float(found.statistic), float(found.pvalue)
 
 
 def chunk_test(a: np.ndarray, b: np.ndarray, chunks: int = 100, seed: int = 0) -> float:
@@ -289,3 +235,18 @@ def chunk_test(a: np.ndarray, b: np.ndarray, chunks: int = 100, seed: int = 0) -
 def stars(p: float) -> str:
     """The paper's marks: * p < 0.05, ** p < 0.01."""
     return "**" if p < 0.01 else "*" if p < 0.05 else ""
+
+
+# --- Correlation -------------------------------------------------------------------------------
+
+
+def spearman(a: np.ndarray, b: np.ndarray) -> float:
+    """Rank correlation of the pairs that are known, ties with their mean rank.
+
+    NaN from fewer than three pairs, and where one side is constant.
+    """
+    both = np.isfinite(a) & np.isfinite(b)
+    first, second = a[both], b[both]
+    if len(first) < 3 or np.ptp(first) == 0 or np.ptp(second) == 0:
+        return math.nan
+    return float(stats.spearmanr(first, second).statistic)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -12,22 +13,16 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt  # noqa: E402  (the backend comes first)
 import numpy as np  # noqa: E402
+from matplotlib import colormaps  # noqa: E402
 from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
-from matplotlib.ticker import FixedLocator, NullLocator  # noqa: E402
+
+from .statistics import mean_columns  # noqa: E402
 
 BLUE, SKY, GREEN, VERMILLION = "#0072B2", "#56B4E9", "#009E73", "#D55E00"
 ORANGE, PURPLE, BLACK, GREY = "#E69F00", "#AA3377", "#222222", "#8A8A8A"
 
-COLOUR = {
-    "known": BLUE,
-    "highly_known": BLUE,
-    "maybe_known": SKY,
-    "weakly_known": GREEN,
-    "unknown": VERMILLION,
-    "early_stop": PURPLE,
-    "final": BLACK,
-}
+PALETTE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
 PUBLISHED = {"linestyle": (0, (4, 2)), "linewidth": 1.0, "alpha": 0.55}
 
 # The PDF writer warns of the old dates in the fonts that formulas use.
@@ -72,6 +67,10 @@ def in_first_column(axes: Axes) -> bool:
     return axes.get_subplotspec().is_first_col()
 
 
+def last_of_first_row(panels: Sequence[Axes]) -> Axes:
+    return [axes for axes in panels if axes.get_subplotspec().is_first_row()][-1]
+
+
 def band(axes: Axes, x: np.ndarray, y: np.ndarray, half: np.ndarray, colour: str) -> None:
     """The interval around a curve; nothing where it is unknown (one seed)."""
     if np.isfinite(half).any():
@@ -85,12 +84,24 @@ def error_bars(axes: Axes, x: np.ndarray, y: np.ndarray, half: np.ndarray, **key
     axes.errorbar(x, y, capsize=2, elinewidth=0.8, **keywords)
 
 
-def ratio_axis(axes: Axes, ratios: np.ndarray) -> None:
-    """x axis of unknown ratios in percent, one tick a ratio of the sweep."""
-    axes.xaxis.set_major_locator(FixedLocator(100 * np.asarray(ratios)))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    axes.set_xlabel("Unknown examples in $D$ (%)")
+def mean_line(axes: Axes, x: np.ndarray, values: np.ndarray, colour: str, **keywords) -> np.ndarray:
+    """The means of [seed, x] as a line, their intervals as a band; returns the means."""
+    centre, half = mean_columns(values)
+    axes.plot(x, centre, color=colour, **keywords)
+    band(axes, x, centre, half, colour)
+    return centre
+
+
+def mean_marks(axes: Axes, x: np.ndarray, values: np.ndarray, **keywords) -> None:
+    """The means of [seed, x] with markers, their intervals as bars."""
+    error_bars(axes, x, *mean_columns(values), **keywords)
+
+
+def colours(names: Sequence[str], fixed: Mapping[str, str]) -> dict[str, object]:
+    """Fixed where a name has one; the others take what a colour map gives."""
+    other = [name for name in names if name not in fixed]
+    shades = colormaps["viridis"](np.linspace(0.1, 0.85, max(1, len(other))))
+    return {**fixed, **dict(zip(other, shades, strict=False))}
 
 
 def panel_title(axes: Axes, letter: str, words: str) -> None:
@@ -109,7 +120,7 @@ def legend_right(axes: Axes, **keywords) -> None:
 
 
 def legend_below(figure: Figure, axes: Axes) -> None:
-    """Of these axes, for all panels: takes no width from them."""
+    """One legend for all panels, from these axes; it takes no width from them."""
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), columnspacing=1.2)
 

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
-from . import html, style
+from . import style
+from .html import Section
 from .store import Missing
 from .table import Table
 
 
-class Writer:
-    """`where` names the part of a sweep that a table or figure is of; "" when it has one only."""
+class Drawing(NamedTuple):
+    """A figure that a report has."""
 
+    name: str  # stem of its files
+    caption: str | Callable[[], str]
+    draw: Callable[..., Figure]
+
+
+class Writer:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.left_out: list[str] = []
@@ -27,40 +35,51 @@ class Writer:
         if line not in self.left_out:
             self.left_out.append(line)
 
-    def table(
-        self, section: html.Section, table: Callable[..., Table | None], *given, where: str = ""
-    ) -> Table | None:
-        """The table that `table(*given)` makes, as CSV and on the page.
+    def section(self, name: str) -> Section:
+        """The section of a part of the sweep, announced where there are several."""
+        if name:
+            print(f"\n[{name}]")
+        return Section(name or "Results", where=name)
 
-        None if it is Missing, or if there is nothing to say: the latter is not told.
+    def tables(
+        self, section: Section, wanted: Iterable[Callable[..., Table | None]], *given
+    ) -> None:
+        for make in wanted:
+            self.table(section, make, *given)
+
+    def table(
+        self,
+        section: Section,
+        make: Callable[..., Table | None],
+        *given,
+        show: Callable[[Table], str] | None = Table.text,
+    ) -> None:
+        """The table that `make(*given)` gives, as CSV, on the page, and on the terminal by `show`.
+
+        A table that is Missing is left out with the reason; None: there is nothing to say.
         """
         try:
-            made = table(*given)
+            table = make(*given)
         except Missing as missing:
-            self.leave_out(str(missing), where)
-            return None
-        if made is None:
-            return None
-        made.write_csv(self.folder / f"{made.name}{_suffix(where)}.csv")
-        section.table(made)
-        return made
-
-    def figure(
-        self,
-        section: html.Section,
-        name: str,
-        caption: str,
-        draw: Callable[..., Figure],
-        *given,
-        where: str = "",
-    ) -> None:
-        """The figure that `draw(*given)` makes, as PNG, PDF and on the page."""
-        try:
-            figure = draw(*given)
-        except Missing as missing:
-            self.leave_out(str(missing), where)
+            self.leave_out(str(missing), section.where)
             return
-        section.figure(style.save(figure, self.folder, name + _suffix(where)), caption)
+        if table is None:
+            return
+        table.write_csv(self.folder / f"{table.name}{_suffix(section.where)}.csv")
+        section.table(table)
+        if show is not None:
+            print("\n" + show(table))
+
+    def figures(self, section: Section, drawings: Iterable[Drawing], *given) -> None:
+        """The figures that `draw(*given)` gives, as PNG, PDF and on the page."""
+        for name, caption, draw in drawings:
+            try:
+                figure = draw(*given)
+            except Missing as missing:
+                self.leave_out(str(missing), section.where)
+                continue
+            png = style.save(figure, self.folder, name + _suffix(section.where))
+            section.figure(png, caption if isinstance(caption, str) else caption())
 
 
 def _suffix(where: str) -> str:

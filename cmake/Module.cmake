@@ -1,17 +1,20 @@
 # factsweep_module(NAME [USES module ...] [LINK target ...] [TORCH])
-#   One static library from src/NAME/*.cpp; its public headers are include/factsweep/NAME.
+#   One static library from src/NAME/*.cpp; its public headers are include/factsweep/NAME. The target of studies/slick is
+#   factsweep::studies_slick.
 # factsweep_test(NAME SOURCES file ... USES module ... [RANKS n ...])
 #   One Catch2 program; with RANKS, one ctest entry a rank count, run under mpirun.
 # designated initialisers leave fields at their defaults on purpose
-set(factsweep_warnings -Wall -Wextra -Wpedantic -Wshadow -Wno-missing-field-initializers)
-if(FACTSWEEP_WARNINGS_AS_ERRORS)
-  list(APPEND factsweep_warnings -Werror)
-endif()
+set(factsweep_warnings -Wall -Wextra -Wpedantic -Wshadow $<$<BOOL:${FACTSWEEP_WARNINGS_AS_ERRORS}>:-Werror>
+    -Wno-missing-field-initializers)
 
 function(factsweep_module name)
   cmake_parse_arguments(ARG "TORCH" "" "USES;LINK" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/src/${name}/*.cpp")
-  set(library factsweep_${name})
+  string(REPLACE ";" "," uses "${ARG_USES}")
+  set_property(GLOBAL APPEND PROPERTY factsweep_modules "${name}=${uses}")
+  string(REPLACE "/" "_" target "${name}")
+  set(library factsweep_${target})
+  list(TRANSFORM ARG_USES REPLACE "/" "_")
   list(TRANSFORM ARG_USES PREPEND factsweep::)
   add_library(${library} STATIC ${sources})
   target_include_directories(${library} PUBLIC "${CMAKE_SOURCE_DIR}/include")
@@ -21,7 +24,15 @@ function(factsweep_module name)
   if(ARG_TORCH)
     factsweep_use_torch(${library})
   endif()
-  add_library(factsweep::${name} ALIAS ${library})
+  add_library(factsweep::${target} ALIAS ${library})
+endfunction()
+
+# After the last module.
+function(factsweep_check_includes)
+  get_property(modules GLOBAL PROPERTY factsweep_modules)
+  add_custom_target(check_includes ALL VERBATIM
+    COMMAND "${CMAKE_COMMAND}" "-DSOURCE=${CMAKE_SOURCE_DIR}" "-DMODULES=${modules}"
+            -P "${CMAKE_SOURCE_DIR}/cmake/check_includes.cmake")
 endfunction()
 
 # libtorch costs ~20 s a file: one precompiled header, made once and shared by all modules.
@@ -41,7 +52,10 @@ function(factsweep_use_torch target)
   endif()
   # Both are wrong here: g++ 12 sees uninitialised c10::intrusive_ptr where tensors are moved, g++ 14 a memmove out of
   # bounds in the std::vector<bool> of torch::autograd::Function::apply.
-  target_compile_options(${target} PRIVATE -Wno-maybe-uninitialized -Wno-array-bounds)
+  target_compile_options(${target} PRIVATE -Wno-maybe-uninitialized)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 13)
+    target_compile_options(${target} PRIVATE -Wno-array-bounds)
+  endif()
   target_precompile_headers(${target} REUSE_FROM factsweep_torch_pch)
 endfunction()
 

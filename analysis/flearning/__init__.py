@@ -1,5 +1,1 @@
 """The F-Learning study (docs/flearning.md): its figures and tables, and the published numbers."""
-
-from . import report
-
-__all__ = ["report"]

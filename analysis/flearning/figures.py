@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .. import style
-from ..statistics import mean, mean_columns
-from ..store import Missing, Results
+from ..statistics import mean
+from ..store import Missing
+from ..sweep import Sweep
 from . import published
 from .quantities import (
-    LABEL,
     LEARNS,
+    METHODS,
     OUTCOMES,
-    Part,
+    EditPart,
     Variant,
     by_lambda,
     cosines,
     forget_norms,
     nearest,
 )
-from .sweep import searches
+from .trainings import searches
 
 MATRIX_COLOUR = {
     "q": style.BLUE,
@@ -43,26 +42,17 @@ OUTCOME_COLOUR = {
 WORDS = {"full": "full fine-tuning", "lora": "LoRA"}
 
 
-def _matrix_colours(names: list[str]) -> dict[str, object]:
-    """Fixed for Llama's matrices; another family's take what a colour map gives."""
-    other = [name for name in names if name not in MATRIX_COLOUR]
-    map_ = colormaps["viridis"](np.linspace(0.1, 0.85, max(1, len(other))))
-    return MATRIX_COLOUR | dict(zip(other, map_, strict=False))
-
-
 # --- Figures 4 and 5 ---------------------------------------------------------------------------
 
 
-def norms(part: Part, how: str) -> Figure:
+def norms(part: EditPart, how: str) -> Figure:
     """Figure 4 (full) or 5 (LoRA): ||theta' - theta|| at lambda = 1, by layer and matrix."""
     ours = forget_norms(part, how)
-    colours = _matrix_colours(list(ours))
+    colours = style.colours(list(ours), MATRIX_COLOUR)
     figure, (left, right) = style.panels(2, width=3.6, height=2.8)
     for name, values in ours.items():
-        centre, half = mean_columns(values)
         layers = np.arange(values.shape[1])
-        left.plot(layers, centre, marker=".", color=colours[name], label=name)
-        style.band(left, layers, centre, half, colours[name])
+        style.mean_line(left, layers, values, colours[name], marker=".", label=name)
     layers = sorted(published.NORMS[how])
     for name in published.NORMS[how][layers[0]]:
         values = [published.NORMS[how][layer][name] for layer in layers]
@@ -81,7 +71,7 @@ def norms(part: Part, how: str) -> Figure:
 # --- Figures 6 and 7 ---------------------------------------------------------------------------
 
 
-def forgetting(part: Part, how: str) -> Figure:
+def forgetting(part: EditPart, how: str) -> Figure:
     """Figure 6 (full) or 7 (LoRA): the old answers and locality after forgetting alone."""
     method = "forget_ft" if how == "full" else "forget_lora"
     variants = part.variants(method)
@@ -104,7 +94,7 @@ def forgetting(part: Part, how: str) -> Figure:
                     **style.PUBLISHED,
                 )
         axes.set_xlabel("$\\lambda$")
-        axes.set_title(f"{LABEL[method]}, layers: {layers}", loc="left")
+        axes.set_title(f"{METHODS[method]}, layers: {layers}", loc="left")
     panels[0][0].set_ylabel("Percent")
     whole = ranges.index("all") if "all" in ranges else 0  # its panel has the published curves
     beside = {"bbox_to_anchor": (1.0, 0.5), "bbox_transform": panels[0][-1].transAxes}
@@ -114,7 +104,7 @@ def forgetting(part: Part, how: str) -> Figure:
 
 def _curve(
     axes: Axes,
-    part: Part,
+    part: EditPart,
     variants: list[Variant],
     outcome: str,
     at_zero: str,
@@ -124,10 +114,8 @@ def _curve(
     """Outcome by lambda; a searched lambda as a star at the mean over seeds of what was found."""
     curve = by_lambda(part, variants, outcome, at_zero)
     if len(curve.lambdas):
-        centre, half = mean_columns(curve.values)
-        style.error_bars(
-            axes, curve.lambdas, centre, half, color=colour, marker="o", markersize=3, label=label
-        )
+        look = {"color": colour, "marker": "o", "markersize": 3, "label": label}
+        style.mean_marks(axes, curve.lambdas, curve.values, **look)
     for variant in variants:
         if variant.searched:
             value = mean(part.means(variant, outcome)).value
@@ -137,7 +125,7 @@ def _curve(
 # --- Beyond the paper --------------------------------------------------------------------------
 
 
-def learning(part: Part) -> Figure:
+def learning(part: EditPart) -> Figure:
     """What F-Learning reaches by lambda, beside the same training without forgetting."""
     groups = [
         (method, layers)
@@ -146,12 +134,8 @@ def learning(part: Part) -> Figure:
     ]
     if not groups:
         raise Missing("F-Learning by lambda needs a finished point of f_learning_*")
-    columns = min(3, len(groups))
-    rows = math.ceil(len(groups) / columns)
-    figure, panels = style.panels(columns, rows, width=3.1, height=2.7, sharey=True, squeeze=False)
-    for axes in panels.flat[len(groups) :]:
-        axes.set_visible(False)
-    for axes, (method, layers) in zip(panels.flat, groups, strict=False):
+    figure, panels = style.wrapped(len(groups), width=3.1, height=2.7, sharey=True)
+    for axes, (method, layers) in zip(panels, groups, strict=True):
         variants = [v for v in part.variants(method) if v.layers == layers]
         for outcome in OUTCOMES:
             colour = OUTCOME_COLOUR[outcome]
@@ -162,20 +146,20 @@ def learning(part: Part) -> Figure:
         _paper_lambda(axes, part, method)
         axes.set_xlabel("$\\lambda$")
         where = "" if layers == "all" else f", layers {layers}"
-        axes.set_title(f"{LABEL[method]}{where}", loc="left")
-    for row in panels:
-        row[0].set_ylabel("Percent")
-    style.legend_right(panels.flat[columns - 1])
+        axes.set_title(f"{METHODS[method]}{where}", loc="left")
+        if style.in_first_column(axes):
+            axes.set_ylabel("Percent")
+    style.legend_right(style.last_of_first_row(panels))
     return figure
 
 
-def _paper_lambda(axes: Axes, part: Part, method: str) -> None:
+def _paper_lambda(axes: Axes, part: EditPart, method: str) -> None:
     found = published.LAMBDA.get(part.paper or "", {}).get(method, {})
     for value in sorted(set(found.values())):
         axes.axvline(value, color=style.GREY, linewidth=0.7, alpha=0.6)
 
 
-def cosine(part: Part) -> Figure:
+def cosine(part: EditPart) -> Figure:
     """Cosine between delta_old and the change by learning: by matrix, and by lambda."""
     methods = [method for method in LEARNS if part.variants(method)]
     if not methods:
@@ -189,12 +173,10 @@ def cosine(part: Part) -> Figure:
         default = published.LAMBDA.get(part.paper or "zsre", {}).get(method, {})
         shown = nearest(variants, default.get(published.LLAMA2, 0.3))
         by_module = cosines(part, shown)
-        colours = _matrix_colours(list(by_module))
+        colours = style.colours(list(by_module), MATRIX_COLOUR)
         for name, values in by_module.items():
-            centre, half = mean_columns(values)
-            layers = np.arange(len(centre))
-            left.plot(layers, centre, color=colours[name], marker=".", markersize=4, label=name)
-            style.band(left, layers, centre, half, colours[name])
+            layers, look = np.arange(values.shape[1]), {"marker": ".", "markersize": 4}
+            style.mean_line(left, layers, values, colours[name], label=name, **look)
         shades = colormaps["cividis"](np.linspace(0.9, 0.1, len(variants)))
         for variant, shade in zip(variants, shades, strict=True):
             if every := cosines(part, variant):
@@ -215,9 +197,9 @@ def cosine(part: Part) -> Figure:
     return figure
 
 
-def lambda_search(results: Results) -> Figure:
+def lambda_search(sweep: Sweep) -> Figure:
     """Locality of forgetting alone at every lambda that a search tried."""
-    found = searches(results)
+    found = searches(sweep)
     if not found:
         raise Missing("the search for lambda needs search.locality and a finished search")
     figure, axes = style.panels(width=5.0, height=2.8)

@@ -10,7 +10,7 @@ import numpy as np
 from ..statistics import Interval, paired_difference
 from ..store import Missing
 from . import published
-from .quantities import LABEL, OUTCOMES, Part, Variant
+from .quantities import METHODS, OUTCOMES, EditPart, Variant
 
 FEWEST = 20  # records below which no verdict is given
 TOO_FEW = "too few records"
@@ -47,7 +47,7 @@ class Test:
     records: int
 
 
-def test(part: Part, better: Variant, worse: Variant, outcome: str) -> Test | None:
+def test(part: EditPart, better: Variant, worse: Variant, outcome: str) -> Test | None:
     """better - worse, paired by seed and record; None where they have no seed in common."""
     difference = _difference(part, better, worse, outcome)
     asked = np.isfinite(difference)
@@ -67,7 +67,7 @@ def test(part: Part, better: Variant, worse: Variant, outcome: str) -> Test | No
     )
 
 
-def _difference(part: Part, better: Variant, worse: Variant, outcome: str) -> np.ndarray:
+def _difference(part: EditPart, better: Variant, worse: Variant, outcome: str) -> np.ndarray:
     """[seed, record] of the seeds that both have finished."""
     seeds = [v.points["seed"].to_numpy() for v in (better, worse)]
     _, first, second = np.intersect1d(*seeds, return_indices=True)
@@ -75,7 +75,7 @@ def _difference(part: Part, better: Variant, worse: Variant, outcome: str) -> np
 
 
 @cache
-def tests(part: Part) -> list[Test]:
+def tests(part: EditPart) -> list[Test]:
     """Every claim for every lambda but 0, preset and range of layers. Missing without one."""
     found = []
     for claim in CLAIMS:
@@ -98,7 +98,7 @@ def tests(part: Part) -> list[Test]:
     return found
 
 
-def published_difference(part: Part, found: Test, model: str) -> float | None:
+def published_difference(part: EditPart, found: Test, model: str) -> float | None:
     """The same difference in the tables of the paper on this data set."""
     rows = published.OUTCOMES.get(part.paper or "", {})
     sides = [
@@ -128,8 +128,8 @@ def summaries(found: list[Test]) -> list[Summary]:
     groups: dict[tuple[str, str], list[Test]] = {}
     for one in found:
         # ROME's rival is whichever is strongest, so it is no part of the claim
-        rival = "every other" if one.better.method.startswith("rome") else LABEL[one.worse.method]
-        name = f"{LABEL[one.better.method]} > {rival}"
+        rival = "every other" if one.better.method.startswith("rome") else METHODS[one.worse.method]
+        name = f"{METHODS[one.better.method]} > {rival}"
         groups.setdefault((name, one.outcome), []).append(one)
     rows = []
     for (claim, outcome), members in groups.items():
@@ -141,7 +141,7 @@ def summaries(found: list[Test]) -> list[Summary]:
 
 
 def published_differences(found: Test) -> list[float]:
-    """Of every data set and model of tables 1 and 2 that has both."""
+    """In every data set and model of tables 1 and 2 that has both."""
     rome = found.better.method.startswith("rome")
     differences = []
     for rows in published.OUTCOMES.values():

@@ -6,6 +6,8 @@ Tables are as printed, percent. Figures were read off the plots: 0.05 for figure
 
 from __future__ import annotations
 
+from ..table import printed
+
 CITATION = "Ni et al., arXiv 2311.08011 v2"
 LLAMA2, LLAMA, BLOOM = "LLaMA2-7B", "LLaMA-7B", "BLOOM-7B"
 
@@ -13,52 +15,34 @@ Outcome = tuple[float, float, float | None]  # reliability, generality, locality
 
 # Tables 1 and 2: data set -> method -> model -> outcome.
 OUTCOMES: dict[str, dict[str, dict[str, Outcome]]] = {
-    "zsre": {
-        "original": {
-            LLAMA2: (43.70, 43.17, None),
-            LLAMA: (43.29, 42.85, None),
-            BLOOM: (27.99, 27.89, None),
-        },
-        "lora": {
-            LLAMA2: (43.10, 42.20, 70.83),
-            LLAMA: (46.93, 45.87, 75.86),
-            BLOOM: (29.25, 29.07, 77.17),
-        },
-        "f_learning_lora": {
-            LLAMA2: (46.91, 46.21, 72.50),
-            LLAMA: (47.56, 46.90, 76.09),
-            BLOOM: (29.27, 29.11, 77.40),
-        },
-        "ft_c": {LLAMA2: (49.02, 46.96, 67.37), LLAMA: (47.33, 45.51, 68.14)},
-        "ft": {
-            LLAMA2: (81.02, 74.67, 70.51),
-            LLAMA: (70.52, 66.69, 65.26),
-            BLOOM: (44.60, 43.52, 63.74),
-        },
-        "rome": {LLAMA2: (43.67, 42.66, 93.14), LLAMA: (43.45, 42.94, 98.60)},
-        "memit": {LLAMA2: (83.57, 79.06, 70.52), LLAMA: (78.30, 77.43, 69.44)},
-        "f_learning_lora_ft": {
-            LLAMA2: (82.43, 77.38, 71.04),
-            LLAMA: (75.17, 70.12, 69.78),
-            BLOOM: (44.70, 43.71, 65.50),
-        },
-        "f_learning_ft": {
-            LLAMA2: (84.65, 81.51, 70.92),
-            LLAMA: (83.06, 79.50, 70.09),
-            BLOOM: (44.79, 43.83, 69.26),
-        },
-    },
-    "counterfact": {
-        "original": {LLAMA2: (18.47, 16.95, None), LLAMA: (21.61, 17.88, None)},
-        "lora": {LLAMA2: (30.56, 23.24, 40.08), LLAMA: (27.54, 21.21, 39.75)},
-        "f_learning_lora": {LLAMA2: (31.17, 23.63, 40.42), LLAMA: (29.47, 22.89, 44.91)},
-        "ft_c": {LLAMA2: (29.23, 19.32, 19.70), LLAMA: (26.97, 17.90, 20.09)},
-        "ft": {LLAMA2: (65.99, 44.08, 28.34), LLAMA: (32.13, 31.95, 32.51)},
-        "rome": {LLAMA2: (18.41, 17.20, 93.60), LLAMA: (21.83, 19.08, 92.27)},
-        "memit": {LLAMA2: (61.94, 37.45, 21.90), LLAMA: (56.94, 31.48, 25.70)},
-        "f_learning_lora_ft": {LLAMA2: (78.73, 51.67, 29.49), LLAMA: (32.43, 26.89, 37.14)},
-        "f_learning_ft": {LLAMA2: (69.53, 45.56, 28.41), LLAMA: (56.39, 39.75, 31.87)},
-    },
+    "zsre": printed(
+        """
+                   | LLaMA2-7B         | LLaMA-7B          | BLOOM-7B
+original           | 43.70 43.17     - | 43.29 42.85     - | 27.99 27.89     -
+lora               | 43.10 42.20 70.83 | 46.93 45.87 75.86 | 29.25 29.07 77.17
+f_learning_lora    | 46.91 46.21 72.50 | 47.56 46.90 76.09 | 29.27 29.11 77.40
+ft_c               | 49.02 46.96 67.37 | 47.33 45.51 68.14 |
+ft                 | 81.02 74.67 70.51 | 70.52 66.69 65.26 | 44.60 43.52 63.74
+rome               | 43.67 42.66 93.14 | 43.45 42.94 98.60 |
+memit              | 83.57 79.06 70.52 | 78.30 77.43 69.44 |
+f_learning_lora_ft | 82.43 77.38 71.04 | 75.17 70.12 69.78 | 44.70 43.71 65.50
+f_learning_ft      | 84.65 81.51 70.92 | 83.06 79.50 70.09 | 44.79 43.83 69.26
+"""
+    ),
+    "counterfact": printed(
+        """
+                   | LLaMA2-7B         | LLaMA-7B
+original           | 18.47 16.95     - | 21.61 17.88     -
+lora               | 30.56 23.24 40.08 | 27.54 21.21 39.75
+f_learning_lora    | 31.17 23.63 40.42 | 29.47 22.89 44.91
+ft_c               | 29.23 19.32 19.70 | 26.97 17.90 20.09
+ft                 | 65.99 44.08 28.34 | 32.13 31.95 32.51
+rome               | 18.41 17.20 93.60 | 21.83 19.08 92.27
+memit              | 61.94 37.45 21.90 | 56.94 31.48 25.70
+f_learning_lora_ft | 78.73 51.67 29.49 | 32.43 26.89 37.14
+f_learning_ft      | 69.53 45.56 28.41 | 56.39 39.75 31.87
+"""
+    ),
 }
 
 # Appendix A.2: data set -> method -> model -> lambda.

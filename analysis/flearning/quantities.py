@@ -1,7 +1,7 @@
 """What the F-Learning figures and tables show, computed from a results file (docs/flearning.md).
 
-A `Part` is one model and data set. Its points of equal method, lambda, layers, preset and number of
-records differ in their seed alone and make a `Variant`, which tables show as one row.
+A part of the sweep is one model and data set. Its points of equal method, lambda, layers, preset
+and number of records differ in their seed alone and make a `Variant`, which tables show as one row.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from ..store import Missing, Results, read_group
+from ..store import Missing
+from ..sweep import Part, Sweep, split
 from . import published
+from .groups import Norms, Outcomes
 
 OUTCOMES = ("reliability", "generality", "locality")
-LABEL = {  # in the order of the paper's table 1
+METHODS = {  # in the order of the paper's table 1
     "original": "Original model",
     "lora": "LoRA",
     "f_learning_lora": "F-Learning_LoRA",
@@ -64,13 +66,18 @@ class Variant:
         return self.method in FORGETS and math.isnan(self.lambda_)
 
     @property
+    def choices(self) -> tuple[str, ...]:
+        """What was chosen besides the number of records; NaN equals NaN here."""
+        return self.method, str(self.lambda_), self.layers, self.preset
+
+    @property
     def everywhere(self) -> bool:
         """Forgets in all layers."""
         return self.layers == "all"
 
     @property
     def setting(self) -> str:
-        """lambda and what else was chosen; empty for a method without choices."""
+        """lambda and what else was chosen, in words; empty for a method without choices."""
         parts = []
         if self.searched:
             parts.append(f"\u03bb searched: {self.lambda_used:.3g}")
@@ -84,20 +91,23 @@ class Variant:
 
     @property
     def label(self) -> str:
-        return f"{LABEL[self.method]}, {self.setting}" if self.setting else LABEL[self.method]
+        return ", ".join(filter(None, (METHODS[self.method], self.setting)))
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class EditPart(Part):
     """Finished points of one model and data set."""
 
-    results: Results
-    outcomes: dict[str, np.ndarray]  # /outcomes: [point, record]
-    norms: dict[str, np.ndarray]  # /norms
-    model: str
-    data_set: str
-    name: str  # "" when the sweep has one part only
-    points: pd.DataFrame
+    outcomes: Outcomes
+    norms: Norms
+
+    @property
+    def model(self) -> str:
+        return self.points["model"].iloc[0]
+
+    @property
+    def data_set(self) -> str:
+        return self.points["data_set"].iloc[0]
 
     @property
     def paper(self) -> str | None:
@@ -110,7 +120,7 @@ class Part:
         return int(self.points["records"].max())
 
     def variants(self, *methods: str, records: int | None = None) -> list[Variant]:
-        """In the order of LABEL, then by layers, preset and lambda; methods: all where not given.
+        """In the order of METHODS, then by layers, preset and lambda; methods: all where not given.
 
         `records`: edited at once, the largest number where not given.
         """
@@ -122,7 +132,7 @@ class Part:
             )
             if not methods or key[0] in methods
         ]
-        order = list(LABEL)
+        order = list(METHODS)
         return sorted(
             found,
             key=lambda v: (
@@ -133,9 +143,8 @@ class Part:
 
     def values(self, variant: Variant, outcome: str) -> np.ndarray:
         """[seed, record], NaN where a record was not asked. Missing without /outcomes."""
-        if outcome not in self.outcomes:
-            raise Missing(f"outcomes by record need /outcomes/{outcome}")
-        return self.outcomes[outcome][variant.points.index.to_numpy()].astype(float)
+        values = self.outcomes.needed(outcome, "outcomes by record need")
+        return values[variant.points.index.to_numpy()].astype(float)
 
     def means(self, variant: Variant, outcome: str, first: int | None = None) -> np.ndarray:
         """Percent, one a seed; of the first records alone where told so."""
@@ -153,16 +162,28 @@ class Part:
         return int(largest["n_records"].min())
 
 
-def parts(results: Results) -> list[Part]:
-    """In the order of the file; one part without points when nothing has finished."""
-    outcomes, norms = (read_group(results.path, name) for name in ("outcomes", "norms"))
-    done = results.done
-    found = []
-    several = len(results.points[["model", "data_set"]].drop_duplicates()) > 1
-    for (model, data_set), points in done.groupby(["model", "data_set"], sort=False):
-        name = f"{model}, {data_set}" if several else ""
-        found.append(Part(results, outcomes, norms, model, data_set, name, points))
-    return found
+def parts(sweep: Sweep) -> list[EditPart]:
+    """In the order of the file; none when nothing has finished."""
+    outcomes, norms = sweep.group(Outcomes), sweep.group(Norms)
+    return [
+        EditPart(sweep, points, _name(points) if values else "", outcomes, norms)
+        for values, points in split(sweep, ("model", "data_set"))
+        if not points.empty
+    ]
+
+
+def _name(points: pd.DataFrame) -> str:
+    return f"{points['model'].iloc[0]}, {points['data_set'].iloc[0]}"
+
+
+def across_counts(part: EditPart) -> list[dict[int, Variant]]:
+    """Variants that differ in the number of records alone, by that number; as METHODS."""
+    found: dict[tuple[str, ...], dict[int, Variant]] = {}
+    for count in sorted(part.points["records"].unique()):
+        for variant in part.variants(records=count):
+            found.setdefault(variant.choices, {})[int(count)] = variant
+    order = list(METHODS)
+    return [found[key] for key in sorted(found, key=lambda choices: order.index(choices[0]))]
 
 
 def nearest(variants: list[Variant], lambda_: float) -> Variant:
@@ -182,7 +203,7 @@ class Curve:
     values: np.ndarray
 
 
-def by_lambda(part: Part, variants: list[Variant], outcome: str, at_zero: str) -> Curve:
+def by_lambda(part: EditPart, variants: list[Variant], outcome: str, at_zero: str) -> Curve:
     """Searched lambdas are left out; lambda = 0 is the method `at_zero` where it was not swept."""
     columns = {v.lambda_: _by_seed(v, outcome) for v in variants if not v.searched}
     if 0.0 not in columns:
@@ -204,41 +225,35 @@ def short_module(name: str) -> str:
     return name.rpartition(".")[2].removesuffix("_proj")
 
 
-def forget_norms(part: Part, how: str) -> dict[str, np.ndarray]:
+def forget_norms(part: EditPart, how: str) -> dict[str, np.ndarray]:
     """Matrix -> [seed, layer] of ||theta' - theta|| / |lambda|, which every lambda has in common.
 
     Matrices that do not change are left out. Missing where nothing forgets so.
     """
     figure = "figure 4" if how == "full" else "figure 5"
-    if "forget" not in part.norms:
-        raise Missing(f"{figure} needs /norms/forget")
+    moved = part.norms.needed("forget", f"{figure} needs")
     methods = [method for method, by in FORGETS.items() if by == how]
-    rows = []
-    for variant in part.variants(*methods):
-        if variant.everywhere:
-            rows.append(variant.points)
+    rows = [variant.points for variant in part.variants(*methods) if variant.everywhere]
     points = pd.concat(rows) if rows else part.points[:0]
     points = points[points["lambda_used"].abs() > 0].drop_duplicates("seed")
     if points.empty:
         raise Missing(f"{figure} needs a finished point of {' or '.join(methods)}")
-    norms = part.norms["forget"][points.index.to_numpy()]
-    norms = norms / points["lambda_used"].abs().to_numpy()[:, None, None]
-    return _by_module(part, norms)
+    lambdas = points["lambda_used"].abs().to_numpy()
+    return _by_module(part, moved[points.index.to_numpy()] / lambdas[:, None, None])
 
 
-def cosines(part: Part, variant: Variant) -> dict[str, np.ndarray]:
+def cosines(part: EditPart, variant: Variant) -> dict[str, np.ndarray]:
     """Matrix -> [seed, layer] of the cosine between delta_old and the change by learning."""
-    if "cosine" not in part.norms:
-        raise Missing("the cosines need /norms/cosine")
-    return _by_module(part, part.norms["cosine"][variant.points.index.to_numpy()])
+    cosine = part.norms.needed("cosine", "the cosines need")
+    return _by_module(part, cosine[variant.points.index.to_numpy()])
 
 
-def _by_module(part: Part, values: np.ndarray) -> dict[str, np.ndarray]:
+def _by_module(part: EditPart, values: np.ndarray) -> dict[str, np.ndarray]:
     """[seed, layer, module] by module; layers that no seed has are cut off."""
     layers = np.isfinite(values).any(axis=(0, 2))
     last = int(np.flatnonzero(layers)[-1]) + 1 if layers.any() else 0
     found = {}
-    for k, name in enumerate(part.norms["module"]):
+    for k, name in enumerate(part.norms.module):
         column = values[:, :last, k]
         if np.nansum(np.abs(column)) > 0:
             found[short_module(str(name))] = column

@@ -2,53 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 
-from .. import html
-from ..store import Results
-from ..table import Table
-from ..writer import Writer
-from . import figures, sweep, tables
-from .quantities import Part, parts
+from ..html import Section
+from ..sweep import Sweep
+from ..writer import Drawing, Writer
+from . import figures, tables, trainings
+from .quantities import EditPart, parts
 
 TITLE = "F-Learning"
 
-# file name stem, caption, figure of a part
-FIGURES: list[tuple[str, str, Callable]] = [
-    (
+TABLES = [
+    tables.outcome_table,
+    tables.subset_table,
+    tables.verdict_table,
+    tables.ordering_table,
+    tables.old_table,
+    tables.records_table,
+    tables.time_table,
+    tables.ability_table,
+]
+FIGURES = [
+    Drawing(
         "figure4_norms_full",
         "Figure 4. How far forgetting by full fine-tuning moves each matrix, at \u03bb = 1.",
-        lambda part: figures.norms(part, "full"),
+        partial(figures.norms, how="full"),
     ),
-    (
+    Drawing(
         "figure5_norms_lora",
         "Figure 5. The same by LoRA; matrices without an adapter do not move.",
-        lambda part: figures.norms(part, "lora"),
+        partial(figures.norms, how="lora"),
     ),
-    (
+    Drawing(
         "figure6_forgetting_full",
         "Figure 6. Forgetting alone by full fine-tuning: old answers and locality against \u03bb; "
         "a star is the \u03bb of the search.",
-        lambda part: figures.forgetting(part, "full"),
+        partial(figures.forgetting, how="full"),
     ),
-    (
+    Drawing(
         "figure7_forgetting_lora",
         "Figure 7. Forgetting alone by LoRA.",
-        lambda part: figures.forgetting(part, "lora"),
+        partial(figures.forgetting, how="lora"),
     ),
-    (
+    Drawing(
         "learning_by_lambda",
         "F-Learning against \u03bb. Dotted: the same training without forgetting; vertical lines: "
         "the paper's \u03bb; star: the \u03bb of the search.",
         figures.learning,
     ),
-    (
+    Drawing(
         "cosine_by_layer",
         "Cosine between delta_old and the change by learning. Above 0: learning moves back to "
         "where forgetting came from.",
         figures.cosine,
     ),
 ]
+SEARCH = Drawing(
+    "lambda_search",
+    "Locality of forgetting alone at every \u03bb tried; dotted: the \u03bb found.",
+    figures.lambda_search,
+)
 
 METHODS = [
     "\u00b1, bars and shaded bands: 95 % Student interval of the mean over seeds; none from one "
@@ -64,41 +77,21 @@ METHODS = [
 ]
 
 
-def sections(results: Results, writer: Writer) -> list[html.Section]:
-    found = [_part(part, writer) for part in parts(results)]
-    if not found:
-        writer.leave_out("every figure and table of results: no point has finished")
-    return [*found, _sweep(results, writer)]
+def sections(sweep: Sweep, writer: Writer) -> list[Section]:
+    return [*(_part(part, writer) for part in parts(sweep)), _whole(sweep, writer)]
 
 
-def _part(part: Part, writer: Writer) -> html.Section:
-    section = html.Section(part.name or "Results")
-    if part.name:
-        print(f"\n[{part.name}]")
-    wanted: list[Callable[[Part], Table]] = [tables.outcome_table]
-    if part.edited < part.records:
-        wanted.append(tables.subset_table)
-    wanted += [tables.verdict_table, tables.ordering_table, tables.old_table]
-    if part.points["records"].nunique() > 1:
-        wanted.append(tables.records_table)
-    wanted += [tables.time_table, tables.ability_table]
-    for make in wanted:
-        _show(writer.table(section, make, part, where=part.name))
-    for name, caption, draw in FIGURES:
-        writer.figure(section, name, caption, draw, part, where=part.name)
+def _part(part: EditPart, writer: Writer) -> Section:
+    section = writer.section(part.name)
+    writer.tables(section, TABLES, part)
+    writer.figures(section, FIGURES, part)
     return section
 
 
-def _sweep(results: Results, writer: Writer) -> html.Section:
-    """Of all parts together."""
-    section = html.Section("Trainings and searches")
-    for make in (sweep.training_table, sweep.search_table, sweep.left_out_table):
-        _show(writer.table(section, make, results))
-    caption = "Locality of forgetting alone at every \u03bb tried; dotted: the \u03bb found."
-    writer.figure(section, "lambda_search", caption, figures.lambda_search, results)
+def _whole(sweep: Sweep, writer: Writer) -> Section:
+    """What all parts share."""
+    section = Section("Trainings and searches")
+    wanted = [trainings.training_table, trainings.search_table, trainings.left_out_table]
+    writer.tables(section, wanted, sweep)
+    writer.figures(section, [SEARCH], sweep)
     return section
-
-
-def _show(table: Table | None) -> None:
-    if table is not None:
-        print("\n" + table.text())

@@ -1,5 +1,1 @@
 """The K-shot study (docs/kshot.md): its figures and tables, and the published numbers."""
-
-from . import report
-
-__all__ = ["report"]

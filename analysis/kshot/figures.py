@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
@@ -13,7 +12,7 @@ from ..statistics import Mean, mean
 from ..store import Missing
 from .quantities import (
     CASES,
-    Study,
+    ExpertPart,
     adapter_accuracy,
     average,
     cases,
@@ -27,41 +26,24 @@ from .quantities import (
 KINDS = {"perplexity": "Vanilla perplexity", "reasoning_perplexity": "Reasoning perplexity"}
 
 
-def _colours(tasks: list[str]) -> dict[str, object]:
-    """Fixed places for up to six tasks, as the paper has; a colour map's for more."""
-    fixed = [
-        style.BLUE,
-        style.VERMILLION,
-        style.GREEN,
-        style.PURPLE,
-        style.ORANGE,
-        style.SKY,
-    ]
-    if len(tasks) > len(fixed):
-        fixed = list(colormaps["viridis"](np.linspace(0, 0.9, len(tasks))))
-    return dict(zip(tasks, fixed, strict=False))
-
-
 # --- Figure 7 ----------------------------------------------------------------------------------
 
 
-def activation(study: Study) -> Figure:
+def activation(part: ExpertPart) -> Figure:
     """Share of the tokens' choices that go to each expert of `ours`, by layer; one draw a task."""
-    if "share" not in study.moe:
-        raise Missing("figure 7 needs /moe/share")
-    points = study.first("ours", "figure 7")
+    part.shares.needed("share", "figure 7 needs")
+    points = part.first("ours", "figure 7")
     chosen = points.drop_duplicates("task").set_index("task")
-    tasks = [task for task in study.tasks if task in chosen.index]
+    tasks = [task for task in part.tasks if task in chosen.index]
     rows = {task: points.index[points["task"] == task][0] for task in tasks}
-    shares = {task: _by_layer(study, row) for task, row in rows.items()}
+    shares = {task: _by_layer(part, row) for task, row in rows.items()}
     most = max(float(np.nanmax(share)) for share in shares.values())
     figure, panels = style.wrapped(len(tasks), width=2.3, height=3.0)
     image = None
     for axes, task in zip(panels, tasks, strict=True):
         share = shares[task]
         image = axes.imshow(share, aspect="auto", cmap="viridis", vmin=0, vmax=most)
-        experts = study.selection["adapter"][rows[task]]
-        names = [study.bank[k] for k in experts[experts >= 0]]
+        names = [part.bank[k] for k in part.selection.experts(rows[task])]
         axes.set_xticks(range(len(names)), names, rotation=60, ha="right")
         axes.yaxis.get_major_locator().set_params(integer=True)
         axes.set_title(f"{task}, even: {1 / len(names):.2f}", loc="left")
@@ -71,26 +53,26 @@ def activation(study: Study) -> Figure:
     return figure
 
 
-def _by_layer(study: Study, row: int) -> np.ndarray:
+def _by_layer(part: ExpertPart, row: int) -> np.ndarray:
     """[layer, expert]: mean over the adapted modules of a layer."""
-    experts = int((study.selection["adapter"][row] >= 0).sum())
-    share, layers = study.moe["share"][row][:, :experts], study.moe["layer"]
+    experts = len(part.selection.experts(row))
+    share, layers = part.shares.share[row][:, :experts], part.shares.layer
     return np.stack([share[layers == layer].mean(axis=0) for layer in np.unique(layers)])
 
 
 # --- Figures 2 and 8 ---------------------------------------------------------------------------
 
 
-def perplexity(study: Study) -> Figure:
+def perplexity(part: ExpertPart) -> Figure:
     """Figure 8: accuracy of every adapter against its perplexity, a row a task."""
-    tasks = measured_tasks(study, "figure 8")
+    tasks = measured_tasks(part, "figure 8")
     figure, panels = style.panels(2, len(tasks), width=3.1, height=2.3, squeeze=False, sharey="row")
     for task, row in zip(tasks, panels, strict=True):
         for axes, kind in zip(row, KINDS, strict=True):
-            rho = mean(correlations(study, task, kind))
-            _scatter(axes, study, task, kind)
+            rho = mean(correlations(part, task, kind))
+            _scatter(axes, part, task, kind)
             axes.set_title(
-                f"{study.tasks[task]}, $\\rho$ = {rho.value:.2f}"
+                f"{part.tasks[task]}, $\\rho$ = {rho.value:.2f}"
                 + (f" $\\pm$ {rho.half:.2f}" if np.isfinite(rho.half) else ""),
                 loc="left",
             )
@@ -98,35 +80,35 @@ def perplexity(study: Study) -> Figure:
     return figure
 
 
-def tuned(study: Study) -> Figure:
+def tuned(part: ExpertPart) -> Figure:
     """Figure 2: the same by reasoning perplexity, and what tuning adds to the best adapter."""
-    measured = measured_tasks(study, "figure 2")
-    points = study.first("source_best_sft", "figure 2")
-    tasks = [task for task in measured if study.tasks[task] in set(points["task"])]
+    measured = measured_tasks(part, "figure 2")
+    points = part.first("source_best_sft", "figure 2")
+    tasks = [task for task in measured if part.tasks[task] in set(points["task"])]
     if not tasks:
         raise Missing("figure 2 needs a finished point of source_best_sft of a task with signals")
-    ours = scores(study, points)
+    ours = scores(part, points)
     figure, panels = style.wrapped(len(tasks), width=2.9, height=2.6)
     for task, axes in zip(tasks, panels, strict=True):
-        name = study.tasks[task]
-        _scatter(axes, study, task, "reasoning_perplexity")
+        name = part.tasks[task]
+        _scatter(axes, part, task, "reasoning_perplexity")
         row = points.index[points["task"] == name][0]  # the best is the same in every draw
-        _arrow(axes, study, task, int(study.selection["adapter"][row][0]), mean(ours[name]).value)
+        _arrow(axes, part, task, part.selection.experts(row)[0], mean(ours[name]).value)
         axes.set_title(name, loc="left")
         if style.in_first_column(axes):
             axes.set_ylabel("Test accuracy (%)")
     return figure
 
 
-def _arrow(axes: Axes, study: Study, task: int, best: int, after: float) -> None:
+def _arrow(axes: Axes, part: ExpertPart, task: int, best: int, after: float) -> None:
     """From the best adapter to what tuning makes of it; its name on the side with more room."""
-    at = float(mean(perplexities(study, task, "reasoning_perplexity")[:, best]).value)
-    before = adapter_accuracy(study, task)[best]
+    at = float(mean(perplexities(part, task, "reasoning_perplexity")[:, best]).value)
+    before = adapter_accuracy(part, task)[best]
     axes.annotate(
         "", (at, after), (at, before), arrowprops={"arrowstyle": "->", "color": style.GREEN}
     )
     axes.plot(at, after, marker="*", color=style.GREEN, markersize=8)
-    words = f"{study.bank[best]} {after - before:+.1f}"
+    words = f"{part.bank[best]} {after - before:+.1f}"
     low, high = axes.transData.transform([(end, after) for end in axes.get_xlim()])[:, 0]
     to_right = axes.transData.transform((at, after))[0] < (low + high) / 2
     offset, side = ((6, 3), "left") if to_right else ((-6, 3), "right")
@@ -135,9 +117,9 @@ def _arrow(axes: Axes, study: Study, task: int, best: int, after: float) -> None
     )
 
 
-def _scatter(axes: Axes, study: Study, task: int, kind: str) -> None:
+def _scatter(axes: Axes, part: ExpertPart, task: int, kind: str) -> None:
     """Adapters by mean perplexity over the draws."""
-    accuracy, drawn = adapter_accuracy(study, task), perplexities(study, task, kind)
+    accuracy, drawn = adapter_accuracy(part, task), perplexities(part, task, kind)
     known = np.isfinite(drawn).any(axis=0) & np.isfinite(accuracy)
     at = np.full(len(accuracy), np.nan)
     at[known] = np.nanmean(drawn[:, known], axis=0)
@@ -151,9 +133,9 @@ def _scatter(axes: Axes, study: Study, task: int, kind: str) -> None:
 # --- Figure 9 ----------------------------------------------------------------------------------
 
 
-def open_data(study: Study) -> Figure:
+def open_data(part: ExpertPart) -> Figure:
     """Accuracy of `ours` against tau (a) and C (b), task by task and on average."""
-    found = {axis: study.along(axis, "figure 9") for axis in ("tau", "budget")}
+    found = {axis: part.along(axis, "figure 9") for axis in ("tau", "budget")}
     found["tau"] = found["tau"][found["tau"]["tau"].notna()]
     shown = {axis: p for axis, p in found.items() if p[axis].nunique() > 1}
     if not shown:
@@ -164,10 +146,13 @@ def open_data(study: Study) -> Figure:
     symbols = {"tau": "$\\tau$", "budget": "$C$"}
     for letter, axes, (axis, points) in zip("ab", panels[0], shown.items(), strict=False):
         values = np.sort(points[axis].unique())
-        tables = [scores(study, points[points[axis] == value]) for value in values]
-        for task, colour in _colours(study.tasks).items():
+        tables = [scores(part, points[points[axis] == value]) for value in values]
+        # as many as the paper has tasks; a colour map's for more
+        fixed = dict(zip(part.tasks, style.PALETTE, strict=False))
+        colours = style.colours(part.tasks, fixed if len(part.tasks) <= len(fixed) else {})
+        for task, colour in colours.items():
             _curve(axes, values, [mean(t[task]) for t in tables], color=colour, label=task)
-        if len(study.tasks) > 1:
+        if len(part.tasks) > 1:
             means = [average(t) for t in tables]
             _curve(axes, values, means, color=style.BLACK, label="average", linewidth=2)
         axes.set_xlabel(symbols[axis])
@@ -185,10 +170,10 @@ def _curve(axes: Axes, x: np.ndarray, means: list[Mean], **keywords) -> None:
 # --- Figure 11 ---------------------------------------------------------------------------------
 
 
-def case_counts(study: Study) -> Figure:
+def case_counts(part: ExpertPart) -> Figure:
     """All-correct, mixed and all-incorrect cases of the experts, and what the mixture makes."""
-    found = cases(study)
-    tasks = [task for task in study.tasks if any(c.task == task for c in found)]
+    found = cases(part)
+    tasks = [task for task in part.tasks if any(c.task == task for c in found)]
     figure, panels = style.wrapped(len(tasks), width=2.3, height=2.7, sharey=True)
     for axes, task in zip(panels, tasks, strict=True):
         of_task = [c for c in found if c.task == task]

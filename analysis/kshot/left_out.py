@@ -6,20 +6,23 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..store import UNSET
-from ..table import Table, number
-from .quantities import METHODS, Study, words
+from ..store import Data
+from ..sweep import in_order
+from ..table import NONE, Cells, Table, number
+from .groups import Bank, Pools
+from .quantities import METHODS, ExpertPart
 
 PROGRAM = "code"  # the kind of a task whose answers are programs
 
 
-def unusable_adapters(study: Study) -> list[str]:
+def unusable_adapters(part: ExpertPart) -> list[str]:
     """Each with the reason; it is in no selection."""
-    usable = study.of_bank.get("usable", np.full(len(study.bank), UNSET))
-    failures = words(study.of_bank.get("failure", np.full(len(study.bank), "")))
+    bank, nothing = part.of_bank, [None] * len(part.bank)
+    usable = nothing if bank.usable is None else bank.usable
+    failures = nothing if bank.failure is None else bank.failure
     return [
         f"Adapter {name} is not usable: {failure or 'its training diverged'}."
-        for name, ok, failure in zip(study.bank, usable, failures, strict=True)
+        for name, ok, failure in zip(part.bank, usable, failures, strict=True)
         if ok == 0 or failure
     ]
 
@@ -27,41 +30,43 @@ def unusable_adapters(study: Study) -> list[str]:
 # --- Training examples -------------------------------------------------------------------------
 
 
-def example_table(study: Study) -> Table | None:
-    """Of the bank and of the pools; None where nothing was left out or cut."""
+def example_table(part: ExpertPart) -> Table | None:
+    """What the bank and the pools lost; None where nothing was left out or cut."""
+    bank, pools = part.of_bank, part.of_pools
     columns = {  # head -> where it is counted
-        "prompt too long": (study.of_bank.get("left_out"), None),
-        "cut at the end": (study.of_bank.get("shortened"), None),
-        "asked in a test": (study.of_bank.get("tested"), study.of_pools.get("tested")),
-        "repeated": (None, study.of_pools.get("repeated")),
+        "prompt too long": (bank.left_out, None),
+        "cut at the end": (bank.shortened, None),
+        "asked in a test": (bank.tested, pools.tested),
+        "repeated": (None, pools.repeated),
     }
-    columns = {head: c for head, c in columns.items() if any(part is not None for part in c)}
-    rows = _example_rows("adapter", study.of_bank, [c[0] for c in columns.values()])
-    rows += _example_rows("pool", study.of_pools, [c[1] for c in columns.values()])
+    counted = {head: c for head, c in columns.items() if any(data is not None for data in c)}
+    rows = [
+        *_example_rows("adapter", bank, {head: c[0] for head, c in counted.items()}),
+        *_example_rows("pool", pools, {head: c[1] for head, c in counted.items()}),
+    ]
     if not rows:
         return None
     notes = [
         "examples: without those that repeat another one or ask what a test asks. What is counted "
         "and not shown lost nothing."
     ]
-    if "prompt too long" in columns:
+    if "prompt too long" in counted:
         notes.append(
             "An adapter did not learn examples whose prompt alone reaches kshot.longest; longer "
             "ones were cut."
         )
-    title = "Examples that were left out or cut"
-    return Table("left_out", title, ["data", "examples", *columns], rows, notes)
+    return Table.of("left_out", "Examples that were left out or cut", rows, notes)
 
 
-def _example_rows(kind: str, group: dict[str, np.ndarray], counts: list) -> list[list[str]]:
-    """Rows of the members that lost something."""
+def _example_rows(kind: str, group: Bank | Pools, counts: dict[str, Data]) -> list[Cells]:
+    """Rows of the members that lost something; -1 is not known."""
     rows = []
-    for k, name in enumerate(group.get("name", ())):
-        lost = [None if c is None or c[k] < 0 else int(c[k]) for c in counts]
-        if any(lost):
-            cells = ["-" if n is None else str(n) for n in lost]
-            examples = group["examples"][k]
-            rows.append([f"{kind} {name}", str(examples) if examples >= 0 else "-", *cells])
+    for k, name in enumerate(() if group.name is None else group.name):
+        lost = {head: -1 if c is None else int(c[k]) for head, c in counts.items()}
+        if any(n > 0 for n in lost.values()):
+            numbers = {"examples": int(group.examples[k]), **lost}
+            cells = [(head, str(n) if n >= 0 else NONE) for head, n in numbers.items()]
+            rows.append([("data", f"{kind} {name}"), *cells])
     return rows
 
 
@@ -71,10 +76,10 @@ CUTS = {  # column of /points -> what became of examples of D_K and D_A
 }
 
 
-def cut_points(study: Study) -> list[str]:
+def cut_points(part: ExpertPart) -> list[str]:
     """A line a task whose points could not learn all of D_K and D_A as it is."""
     lines = []
-    for task, points in study.done.groupby("task", sort=False):
+    for task, points in part.points.groupby("task", sort=False):
         for column in [c for c in CUTS if c in points]:
             counts = points[column][points[column] > 0]
             if len(counts):
@@ -88,48 +93,47 @@ def cut_points(study: Study) -> list[str]:
 # --- Programs ----------------------------------------------------------------------------------
 
 
-def stopped_table(study: Study) -> Table | None:
+def stopped_table(part: ExpertPart) -> Table | None:
     """Programs that a limit ended, of the tasks whose answers are programs; None without."""
-    kinds = words(study.of_tasks.get("kind", np.array([])))
+    kinds = part.of_tasks.kind
     rows = []
-    for task, kind in enumerate(kinds):
+    for task, kind in enumerate(() if kinds is None else kinds):
         if kind == PROGRAM:
-            rows += _of_points(study, task) + _of_bank(study, task)
+            rows += _of_points(part, task) + _of_bank(part, task)
     if not rows:
         return None
-    return Table(
-        "stopped_programs",
-        "Programs that a limit of time, memory, output or processes stopped",
-        ["task, method", "tests", "programs", "stopped", "stopped (%)"],
-        rows,
-        ["A program that is stopped counts as wrong."],
-    )
+    title = "Programs that a limit of time, memory, output or processes stopped"
+    notes = ["A program that is stopped counts as wrong."]
+    return Table.of("stopped_programs", title, rows, notes)
 
 
-def _of_points(study: Study, task: int) -> list[list[str]]:
+def _of_points(part: ExpertPart, task: int) -> list[Cells]:
     """A row a method, over its finished points."""
-    if "stopped" not in study.done:
+    if "stopped" not in part.points:
         return []
-    points = study.done[study.done["task"] == study.tasks[task]]
+    points = part.points[part.points["task"] == part.tasks[task]]
     return [
-        _stopped_row(study, task, label, points["stopped"][points["method"] == method])
-        for method, label in METHODS.items()
-        if (points["method"] == method).any()
+        _stopped_row(part, task, label, members["stopped"])
+        for _, label, members in in_order(points, "method", METHODS)
     ]
 
 
-def _of_bank(study: Study, task: int) -> list[list[str]]:
+def _of_bank(part: ExpertPart, task: int) -> list[Cells]:
     """One row: the tests of the base model and of all adapters."""
-    if "stopped" not in study.tests:
+    if part.tests.stopped is None:
         return []
-    tested = np.isfinite(study.tests["accuracy"][task])
-    stopped = study.tests["stopped"][task][tested]
-    return [_stopped_row(study, task, "base and bank", stopped)] if tested.any() else []
+    tested = np.isfinite(part.tests.accuracy[task])
+    stopped = part.tests.stopped[task][tested]
+    return [_stopped_row(part, task, "base and bank", stopped)] if tested.any() else []
 
 
-def _stopped_row(study: Study, task: int, label: str, stopped: Sequence[int]) -> list[str]:
+def _stopped_row(part: ExpertPart, task: int, label: str, stopped: Sequence[int]) -> Cells:
     count = len(stopped)
-    programs, total = count * int(study.of_tasks["test_examples"][task]), int(np.sum(stopped))
-    share = 100 * total / programs if programs else np.nan
-    name = f"{study.tasks[task]}, {label}"
-    return [name, str(count), str(programs), str(total), number(share)]
+    programs, total = count * int(part.of_tasks.test_examples[task]), int(np.sum(stopped))
+    return [
+        ("task, method", f"{part.tasks[task]}, {label}"),
+        ("tests", str(count)),
+        ("programs", str(programs)),
+        ("stopped", str(total)),
+        ("stopped (%)", number(100 * total / programs if programs else np.nan)),
+    ]

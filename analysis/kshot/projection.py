@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 
 from .. import style
 from ..store import WEIGHTS, Missing, StoreError, open_file
-from .quantities import Study
+from .quantities import ExpertPart
 from .tables import SELECTIONS
 
 SHOWN = 2000  # of a pool: more make the figure large and t-SNE slow, not clearer
@@ -84,14 +84,14 @@ class Panel:
     limits: np.ndarray  # [axis, low and high] of the task, the same in all of its panels
 
 
-def projection(study: Study) -> Figure:
+def projection(part: ExpertPart) -> Figure:
     """A panel a task and data selection, of the first draw that has finished."""
-    points = study.along("data_selection", "figure 10")
+    points = part.along("data_selection", "figure 10")
     points = points[points["selected_data"] > 0].drop_duplicates(["task", "data_selection"])
     if points.empty:
         raise Missing("figure 10 needs a finished point of ours with open data")
-    found = _panels(study, points)
-    cells = _cells(study, points)
+    found = _panels(part, points)
+    cells = _cells(part, points)
     shape = np.max(list(cells.values()), axis=0) + 1
     figure, panels = style.panels(shape[1], shape[0], width=2.3, height=2.2, squeeze=False)
     for axes in panels.flat:
@@ -104,10 +104,10 @@ def projection(study: Study) -> Figure:
     return figure
 
 
-def _cells(study: Study, points: pd.DataFrame) -> dict[int, tuple[int, int]]:
+def _cells(part: ExpertPart, points: pd.DataFrame) -> dict[int, tuple[int, int]]:
     """Row of a point -> row and column of its panel. Several selections: a task begins a row."""
     names = [name for name in SELECTIONS if name in set(points["data_selection"])]
-    tasks = [task for task in study.tasks if task in set(points["task"])]
+    tasks = [task for task in part.tasks if task in set(points["task"])]
     rows = -(-len(names) // BESIDE)  # of a task
     found = {}
     for row, point in points.iterrows():
@@ -127,25 +127,25 @@ def _draw(axes: Axes, panel: Panel) -> None:
     axes.set(xlim=(left, right), ylim=(bottom, top), xticks=[], yticks=[])
 
 
-def _panels(study: Study, points: pd.DataFrame) -> dict[int, Panel]:
+def _panels(part: ExpertPart, points: pd.DataFrame) -> dict[int, Panel]:
     """By row of a point."""
-    path: Path = study.results.path.with_suffix(".weights.h5")
+    path: Path = part.sweep.path.with_suffix(".weights.h5")
     found: dict[int, Panel] = {}
     try:
         with open_file(path, (WEIGHTS,)) as file:
             for _, members in points.groupby("task", sort=False):
-                found |= _of_task(study, file, members)
+                found |= _of_task(part, file, members)
     except (StoreError, KeyError) as error:
         raise Missing(f"figure 10 needs the embeddings in {path.name} ({error})") from error
     return found
 
 
-def _of_task(study: Study, file: h5py.File, points: pd.DataFrame) -> dict[int, Panel]:
+def _of_task(part: ExpertPart, file: h5py.File, points: pd.DataFrame) -> dict[int, Panel]:
     """t-SNE has no place for vectors that come later, so that all of a task go in together."""
     task = points["task"].iloc[0]
-    pool = file[f"embeddings/pools/{study.pools[study.tasks.index(task)]}"]
+    pool = file[f"embeddings/pools/{part.of_tasks.pool[part.tasks.index(task)]}"]
     thinned = np.arange(0, len(pool), max(1, -(-len(pool) // SHOWN)))
-    chosen = {row: _known(study.selection["row"][row]) for row in points.index}
+    chosen = {row: _known(part.selection.row[row]) for row in points.index}
     shown = np.unique(np.concatenate([thinned, *chosen.values()]))  # ascending, as h5py reads
     draws = points["draw"].unique()
     shots = [file[f"embeddings/shots/{task}/{draw}"][()] for draw in draws]
@@ -158,7 +158,7 @@ def _of_task(study: Study, file: h5py.File, points: pd.DataFrame) -> dict[int, P
     return {
         row: Panel(
             of_pool[np.isin(shown, thinned)],
-            of_shots[draw][shots_among(study, row)],
+            of_shots[draw][shots_among(part, row)],
             of_pool[np.isin(shown, chosen[row])],
             limits,
         )
@@ -166,15 +166,15 @@ def _of_task(study: Study, file: h5py.File, points: pd.DataFrame) -> dict[int, P
     }
 
 
-def shots_among(study: Study, row: int) -> np.ndarray:
+def shots_among(part: ExpertPart, row: int) -> np.ndarray:
     """Places of a point's shots among those of the largest K, which alone are embedded.
 
     Both are ascending by record, so that fewer shots are scattered among the many.
     """
-    point = study.results.points.loc[row]
-    draw = study.signals["draw"].tolist().index(point["draw"])
-    every = study.signals["row"][study.tasks.index(point["task"]), draw]
-    mine = _known(study.selection["shot_row"][row])
+    point = part.sweep.points.loc[row]
+    draw = part.signals.draw.tolist().index(point["draw"])
+    every = part.signals.row[part.tasks.index(point["task"]), draw]
+    mine = _known(part.selection.shot_row[row])
     places = np.flatnonzero(np.isin(every, mine))
     if len(places) != len(mine):
         raise Missing("figure 10 needs the shots of /selection/shot_row in /signals/row")

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..statistics import Difference, Mean, mean, paired_difference
-from ..store import UNSET, Missing, Results, read_group
+from ..statistics import Difference, Mean, mean, paired_difference, spearman
+from ..store import UNSET, Missing
+from ..sweep import Part, Sweep
+from .groups import Bank, Outcomes, Pools, Selection, Shares, Signals, Tasks, Tests
 
 METHODS = {  # in the order of the paper's table 1
     "base": "Base",
@@ -32,34 +34,25 @@ CASES = ("all correct", "mixed", "all incorrect")
 
 
 @dataclass(frozen=True, eq=False)
-class Study:
-    """The file's points and the groups that hold more than a number a point."""
+class ExpertPart(Part):
+    """All finished points, and the groups that hold more than a number a point."""
 
-    results: Results
-    tasks: list[str]
-    bank: list[str]
-    tests: dict[str, np.ndarray]  # /tests
-    signals: dict[str, np.ndarray]  # /signals
-    selection: dict[str, np.ndarray]  # /selection
-    outcomes: dict[str, np.ndarray]  # /outcomes
-    moe: dict[str, np.ndarray]  # /moe
-    of_tasks: dict[str, np.ndarray]  # /tasks
-    of_bank: dict[str, np.ndarray]  # /bank
-    of_pools: dict[str, np.ndarray]  # /pools
+    of_tasks: Tasks
+    of_bank: Bank
+    of_pools: Pools
+    tests: Tests
+    signals: Signals
+    selection: Selection
+    outcomes: Outcomes
+    shares: Shares
 
     @property
-    def rationales(self) -> list[str]:
-        """Of each task: where reasons come from."""
-        return words(self.of_tasks["rationales"])
+    def tasks(self) -> list[str]:
+        return words(self.of_tasks.name)
 
     @property
-    def pools(self) -> list[str]:
-        """Of each task."""
-        return words(self.of_tasks["pool"])
-
-    @property
-    def done(self) -> pd.DataFrame:
-        return self.results.done
+    def bank(self) -> list[str]:
+        return words(self.of_bank.name)
 
     def first(self, method: str, what: str) -> pd.DataFrame:
         """Finished points of a method's first setting, of every task, draw and seed.
@@ -73,16 +66,16 @@ class Study:
         return self._alike("ours", what, axis)
 
     def first_value(self, axis: str) -> object:
-        """Of `ours`, of which there is a point."""
+        """The first value of `ours`, of which there is a point."""
         return self._first_row("ours")[axis]
 
     def _first_row(self, method: str) -> pd.Series:
         """Finished or not: the sweep writes first values first."""
-        points = self.results.points
+        points = self.sweep.points
         return points[points["method"] == method].iloc[0]
 
     def _alike(self, method: str, what: str, free: str | None = None) -> pd.DataFrame:
-        points = self.done[self.done["method"] == method]
+        points = self.points[self.points["method"] == method]
         if points.empty:
             raise Missing(f"{what} needs a finished point of {method}")
         first = self._first_row(method)
@@ -95,19 +88,10 @@ class Study:
         return points[chosen]
 
 
-def study_of(results: Results) -> Study:
-    path = results.path
-    tasks, bank = read_group(path, "tasks"), read_group(path, "bank")
-    groups = ("tests", "signals", "selection", "outcomes", "moe")
-    return Study(
-        results,
-        words(tasks["name"]),
-        words(bank["name"]),
-        of_tasks=tasks,
-        of_bank=bank,
-        of_pools=read_group(path, "pools"),
-        **{name: read_group(path, name) for name in groups},
-    )
+def part_of(sweep: Sweep) -> ExpertPart:
+    """The whole sweep, which is shown at once."""
+    groups = (Tasks, Bank, Pools, Tests, Signals, Selection, Outcomes, Shares)
+    return ExpertPart(sweep, sweep.done, "", *(sweep.group(kind) for kind in groups))
 
 
 def words(column: np.ndarray) -> list[str]:
@@ -136,90 +120,78 @@ def _does_not_apply(points: pd.DataFrame, axis: str, free: str | None) -> np.nda
 # --- Accuracy ----------------------------------------------------------------------------------
 
 
-def scores(study: Study, points: pd.DataFrame, column: str = "accuracy") -> pd.DataFrame:
+def scores(part: ExpertPart, points: pd.DataFrame, column: str = "accuracy") -> pd.DataFrame:
     """Percent, [draw, task]: the mean over seeds of each draw; of a single draw, a row a seed."""
     unit = "draw" if points["draw"].nunique() > 1 else "seed"
     table = points.groupby([unit, "task"])[column].mean().unstack()
-    return 100 * table.reindex(columns=study.tasks)
+    return 100 * table.reindex(columns=part.tasks)
 
 
 def average(table: pd.DataFrame) -> Mean:
-    """Over the tasks, of each draw that has finished all of them; none where a task is missing."""
+    """The mean over the tasks in each draw that has finished all of them, and over these draws."""
     whole = table.dropna(axis=0, how="any")
     return mean(whole.mean(axis=1).to_numpy())
 
 
-def by_example(study: Study, points: pd.DataFrame, unit: str = "draw") -> dict[int, np.ndarray]:
+def by_example(part: ExpertPart, points: pd.DataFrame, unit: str = "draw") -> dict[int, np.ndarray]:
     """Draw, or seed -> [example] share that is right, NaN where there is no such example."""
-    if "right" not in study.outcomes:
-        raise Missing("outcomes by example need /outcomes/right")
+    every = part.outcomes.needed("right", "outcomes by example need")
     found = {}
     for key, rows in points.groupby(unit):
-        right = study.outcomes["right"][rows.index.to_numpy()]
+        right = every[rows.index.to_numpy()]
         found[int(key)] = np.where(right == UNSET, np.nan, right == 1).mean(axis=0)
     return found
 
 
-def difference(study: Study, better: pd.DataFrame, worse: pd.DataFrame) -> Difference:
+def difference(part: ExpertPart, better: pd.DataFrame, worse: pd.DataFrame) -> Difference:
     """Percent points on one task, paired by draw (of a single draw by seed) and example.
 
     A method without draws is the same for every draw. NaN where they have no draw in common.
     """
     unit = "draw" if better["draw"].nunique() > 1 else "seed"
-    first, second = by_example(study, better, unit), by_example(study, worse, unit)
+    first, second = by_example(part, better, unit), by_example(part, worse, unit)
     if set(second) == {-1}:
         second = dict.fromkeys(first, second[-1])
     rows = [first[key] - second[key] for key in sorted(first.keys() & second.keys())]
     return paired_difference(100 * np.stack(rows) if rows else np.empty((0, 0)))
 
 
-def learnt_examples(study: Study) -> np.ndarray:
+def learnt_examples(part: ExpertPart) -> np.ndarray:
     """[adapter]: those that a training of the bank learnt; -1: the adapter was brought."""
-    examples = study.of_bank["examples"]
-    left_out = study.of_bank.get("left_out", np.zeros_like(examples))
-    return np.where(examples < 0, -1, examples - np.maximum(left_out, 0))
+    examples, left_out = part.of_bank.examples, part.of_bank.left_out
+    lost = 0 if left_out is None else np.maximum(left_out, 0)
+    return np.where(examples < 0, -1, examples - lost)
 
 
 # --- Signals -----------------------------------------------------------------------------------
 
 
-def adapter_accuracy(study: Study, task: int) -> np.ndarray:
-    """Percent, [adapter]: of every adapter of the bank on the task's test."""
-    return 100 * study.tests["accuracy"][task, 1:]
+def adapter_accuracy(part: ExpertPart, task: int) -> np.ndarray:
+    """Percent, [adapter]: every adapter of the bank on the task's test."""
+    return 100 * part.tests.accuracy[task, 1:]
 
 
-def perplexities(study: Study, task: int, kind: str) -> np.ndarray:
+def perplexities(part: ExpertPart, task: int, kind: str) -> np.ndarray:
     """[draw, adapter]: mean over the shots; kind `perplexity` or `reasoning_perplexity`."""
-    values = study.signals[kind][task].astype(float)  # [draw, adapter, shot]
+    values = getattr(part.signals, kind)[task].astype(float)  # [draw, adapter, shot]
     known = np.isfinite(values)
     count = np.where(known.any(axis=-1), known.sum(axis=-1), np.nan)
     return np.where(known, values, 0).sum(axis=-1) / count
 
 
-def spearman(a: np.ndarray, b: np.ndarray) -> float:
-    """Rank correlation, ties with their mean rank; NaN from fewer than three pairs."""
-    both = np.isfinite(a) & np.isfinite(b)
-    if both.sum() < 3:
-        return math.nan
-    first, second = (pd.Series(values[both]).rank() for values in (a, b))
-    if first.nunique() < 2 or second.nunique() < 2:
-        return math.nan
-    return float(first.corr(second))
-
-
-def correlations(study: Study, task: int, kind: str) -> np.ndarray:
+def correlations(part: ExpertPart, task: int, kind: str) -> np.ndarray:
     """[draw]: rank correlation of accuracy and perplexity over the bank."""
-    accuracy = adapter_accuracy(study, task)
-    return np.array([spearman(accuracy, drawn) for drawn in perplexities(study, task, kind)])
+    accuracy = adapter_accuracy(part, task)
+    return np.array([spearman(accuracy, drawn) for drawn in perplexities(part, task, kind)])
 
 
-def measured_tasks(study: Study, what: str) -> list[int]:
+def measured_tasks(part: ExpertPart, what: str) -> list[int]:
     """Tasks with the tests and the perplexities of three adapters. Missing without one."""
     found = []
-    if "accuracy" in study.tests and "perplexity" in study.signals:
-        for task in range(len(study.tasks)):
-            known = np.isfinite(perplexities(study, task, "perplexity")).any(axis=0)
-            if (known & np.isfinite(adapter_accuracy(study, task))).sum() >= 3:
+    if part.tests.accuracy is not None and part.signals.perplexity is not None:
+        for task in range(len(part.tasks)):
+            known = np.isfinite(perplexities(part, task, "perplexity")).any(axis=0)
+            if (known & np.isfinite(adapter_accuracy(part, task))).sum() >= 3:
                 found.append(task)
     if not found:
         raise Missing(
@@ -246,22 +218,22 @@ class Cases:
     mixture_error: float
 
 
-def cases(study: Study) -> list[Cases]:
-    """Of each point of `ours` at its first setting whose experts were tested. Missing if none."""
+def cases(part: ExpertPart) -> list[Cases]:
+    """One a point of `ours` at its first setting whose experts were tested. Missing if none."""
     what = "table 5 and figure 11"
-    if "right" not in study.tests or "right" not in study.outcomes:
+    if part.tests.right is None or part.outcomes.right is None:
         raise Missing(f"{what} need /tests/right and /outcomes/right")
-    points = study.first("ours", what)
+    points = part.first("ours", what)
     found = []
     for row, point in points.iterrows():
-        experts = study.selection["adapter"][row]
-        experts = experts[experts >= 0]
-        task = study.tasks.index(point["task"])
-        alone, mixed = study.tests["right"][task, 1 + experts], study.outcomes["right"][row]
+        experts = part.selection.experts(row)
+        task = part.tasks.index(point["task"])
+        alone = part.tests.right[task, [1 + k for k in experts]]
+        mixed = part.outcomes.right[row]
         asked = mixed != UNSET
         if len(experts) == 0 or not asked.any() or (alone[:, asked] == UNSET).any():
             continue
-        found.append(_cases_of(study, point, experts, alone[:, asked] == 1, mixed[asked] == 1))
+        found.append(_cases_of(part, point, experts, alone[:, asked] == 1, mixed[asked] == 1))
     if not found:
         raise Missing(
             f"{what} need a finished point of ours whose experts were tested (bank.evaluate = true)"
@@ -269,7 +241,9 @@ def cases(study: Study) -> list[Cases]:
     return found
 
 
-def _cases_of(study: Study, point, experts, alone: np.ndarray, mixture: np.ndarray) -> Cases:
+def _cases_of(
+    part: ExpertPart, point, experts: list[int], alone: np.ndarray, mixture: np.ndarray
+) -> Cases:
     all_right, none_right = alone.all(axis=0), ~alone.any(axis=0)
     masks = (all_right, ~all_right & ~none_right, none_right)
     mixed = masks[1]
@@ -278,7 +252,7 @@ def _cases_of(study: Study, point, experts, alone: np.ndarray, mixture: np.ndarr
         task=point["task"],
         draw=int(point["draw"]),
         seed=int(point["seed"]),
-        experts=[study.bank[k] for k in experts],
+        experts=[part.bank[k] for k in experts],
         counts=np.array([mask.sum() for mask in masks]),
         right=np.array([mixture[mask].sum() for mask in masks]),
         expert_errors=100 * (~alone[:, mixed]).sum(axis=1) / count,

@@ -2,45 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
-from .. import html
-from ..store import Results
-from ..writer import Writer
+from ..html import Section
+from ..sweep import Sweep
+from ..writer import Drawing, Writer
 from . import experts, figures, left_out, projection, tables
-from .quantities import Study, study_of
+from .quantities import ExpertPart, part_of
 
 TITLE = "K-shot"
 
-# file name stem, caption (or what makes it), figure of the study
-FIGURES: list[tuple[str, str | Callable[[], str], Callable[[Study], object]]] = [
-    (
+ACCURACY = [
+    tables.method_table,
+    tables.difference_table,
+    *(
+        partial(tables.axis_table, axis=axis, name=name, title=title, paper=paper)
+        for axis, name, title, paper in tables.AXIS_TABLES
+    ),
+]
+SELECTION = [
+    experts.mixed_table,
+    experts.expert_table,
+    experts.correlation_table,
+    experts.kept_table,
+    experts.bank_table,
+]
+FIGURES = [
+    Drawing(
         "figure2_tuning",
         "Figure 2. Adapters by reasoning perplexity and test accuracy; green: what training on "
         "D_K and D_A adds to the best one (Source Best SFT).",
         figures.tuned,
     ),
-    (
+    Drawing(
         "figure7_activation",
         "Figure 7. Share of the choices of all test tokens that go to each expert, by layer; "
         "ours, first finished draw. Even shares are 1/N.",
         figures.activation,
     ),
-    (
+    Drawing(
         "figure8_perplexity",
         "Figure 8. Test accuracy of every adapter against its perplexity on the shots, mean over "
         "draws; \u03c1: Spearman's rank correlation, mean over draws.",
         figures.perplexity,
     ),
-    (
+    Drawing(
         "figure9_open_data",
         "Figure 9. Ours against \u03c4, above which near examples are dropped, and against C, the "
         "examples selected before.",
         figures.open_data,
     ),
-    ("figure10_selection", projection.caption, projection.projection),
-    (
+    Drawing("figure10_selection", projection.caption, projection.projection),
+    Drawing(
         "figure11_cases",
         "Figure 11. Test examples that all, some or none of the selected experts have right, and "
         "what their mixture makes of them.",
@@ -61,38 +74,23 @@ METHODS = [
 ]
 
 
-def sections(results: Results, writer: Writer) -> list[html.Section]:
-    study = study_of(results)
-    if results.done.empty:
-        writer.leave_out("every figure and table of results: no point has finished")
-        return [_not_used(study, writer)]  # may tell why
-    accuracy, selection, shown = map(html.Section, ("Accuracy", "What was selected", "Figures"))
-    _tables(study, writer, accuracy, [tables.method_table, tables.difference_table])
-    wanted = [
-        partial(tables.axis_table, axis=axis, name=name, title=title, paper=paper)
-        for axis, name, title, paper in tables.AXIS_TABLES
-    ]
-    _tables(study, writer, accuracy, wanted)
-    wanted = [experts.mixed_table, experts.expert_table, experts.correlation_table]
-    _tables(study, writer, selection, [*wanted, experts.kept_table, experts.bank_table])
-    for name, caption, draw in FIGURES:
-        words = caption if isinstance(caption, str) else caption()
-        writer.figure(shown, name, words, draw, study)
-    return [accuracy, selection, _not_used(study, writer), shown]
+def sections(sweep: Sweep, writer: Writer) -> list[Section]:
+    part = part_of(sweep)
+    if part.points.empty:
+        return [_not_used(part, writer)]  # may tell why
+    accuracy, selection, shown = map(Section, ("Accuracy", "What was selected", "Figures"))
+    writer.tables(accuracy, ACCURACY, part)
+    writer.tables(selection, SELECTION, part)
+    writer.figures(shown, FIGURES, part)
+    return [accuracy, selection, _not_used(part, writer), shown]
 
 
-def _not_used(study: Study, writer: Writer) -> html.Section:
+def _not_used(part: ExpertPart, writer: Writer) -> Section:
     """What the sweep could not use; without parts where the file tells of nothing such."""
-    section = html.Section("What could not be used")
-    lines = [*left_out.unusable_adapters(study), *left_out.cut_points(study)]
+    section = Section("What could not be used")
+    lines = [*left_out.unusable_adapters(part), *left_out.cut_points(part)]
     if lines:
         section.lines(lines)
         print("\n" + "\n".join(lines))
-    _tables(study, writer, section, [left_out.example_table, left_out.stopped_table])
+    writer.tables(section, [left_out.example_table, left_out.stopped_table], part)
     return section
-
-
-def _tables(study: Study, writer: Writer, section: html.Section, wanted: list[Callable]) -> None:
-    for make in wanted:
-        if (table := writer.table(section, make, study)) is not None:
-            print("\n" + table.text())

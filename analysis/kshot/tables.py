@@ -1,4 +1,4 @@
-"""Tables of accuracy in the K-shot study, ours beside the published numbers."""
+"""Tables of accuracy in the K-shot part, ours beside the published numbers."""
 
 from __future__ import annotations
 
@@ -8,13 +8,26 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..statistics import Interval, mean, mean_difference
+from ..statistics import Interval, mean_difference
 from ..store import Missing
-from ..table import PAPER, Table, number, with_interval, with_limits
+from ..sweep import in_order
+from ..table import (
+    NONE,
+    PAPER,
+    Cells,
+    Table,
+    mean_of,
+    number,
+    numbers,
+    span,
+    with_interval,
+    with_limits,
+)
 from . import published
+from .published import MODELS
 from .quantities import (
     METHODS,
-    Study,
+    ExpertPart,
     average,
     difference,
     learnt_examples,
@@ -63,12 +76,11 @@ class Row:
 # --- Tables 1, 2, 3, 4, 6, 7 -------------------------------------------------------------------
 
 
-def method_table(study: Study) -> Table:
+def method_table(part: ExpertPart) -> Table:
     """Table 1: every method at its first setting."""
     rows = [
-        Row(label, study.first(method, "table 1"), published.TABLE1.get(method))
-        for method, label in METHODS.items()
-        if (study.done["method"] == method).any()
+        Row(label, part.first(method, "table 1"), published.TABLE1.get(method))
+        for method, label, _ in in_order(part.points, "method", METHODS)
     ]
     if not rows:
         raise Missing("table 1 needs a finished point")
@@ -78,18 +90,18 @@ def method_table(study: Study) -> Table:
         "has the largest, summed over its tokens.",
         "Of the paper's methods, Random is the one with open data, and LoRAHub the one without; "
         "LoRA and Uniform sum are not in its table. Source Best is chosen on the test set.",
-        *_own_training(study),
+        *_own_training(part),
     ]
-    return _table(study, "table1_methods", "Table 1: methods", "method", rows, notes)
+    return _table(part, "table1_methods", "Table 1: methods", "method", rows, notes)
 
 
-def _own_training(study: Study) -> list[str]:
+def _own_training(part: ExpertPart) -> list[str]:
     """How much each Expert LoRA has learnt: the paper's learnt the task's whole train set."""
-    if not (study.done["method"] == "expert_lora").any() or "examples" not in study.of_bank:
+    if "expert_lora" not in set(part.points["method"]) or part.of_bank.examples is None:
         return []
-    owners, learnt = words(study.of_bank["task"]), learnt_examples(study)
-    whole = dict(zip(study.tasks, study.of_tasks["train_examples"], strict=True))
-    counts = {task: learnt[owners.index(task)] for task in study.tasks if task in owners}
+    owners, learnt = words(part.of_bank.task), learnt_examples(part)
+    whole = dict(zip(part.tasks, part.of_tasks.train_examples, strict=True))
+    counts = {task: learnt[owners.index(task)] for task in part.tasks if task in owners}
     shown = [
         f"{task} " + (f"{count} of {whole[task]}" if count >= 0 else "unknown, it was brought")
         for task, count in counts.items()
@@ -100,27 +112,27 @@ def _own_training(study: Study) -> list[str]:
     ]
 
 
-def axis_table(study: Study, axis: str, name: str, title: str, paper: dict) -> Table:
+def axis_table(part: ExpertPart, axis: str, name: str, title: str, paper: dict) -> Table:
     """Tables 2, 3, 4, 6, 7: `ours` by one axis, everything else as in its first setting."""
     what = title.partition(":")[0].lower()
-    points = study.along(axis, what)
+    points = part.along(axis, what)
     rows = [
         Row(value_label(axis, value), points[points[axis] == value], paper.get(value))
         for value in _ordered(axis, points[axis].unique())
     ]
-    if axis == "data_selection" and (plain := _without_deduplication(study)) is not None:
+    if axis == "data_selection" and (plain := _without_deduplication(part)) is not None:
         rows.append(plain)
     if len(rows) < 2:
         raise Missing(f"{what} needs finished points of ours with two values of grid.{axis}")
-    first = value_label(axis, study.first_value(axis))
+    first = value_label(axis, part.first_value(axis))
     notes = [f"The other tables and table 1 have {axis} = {first}."]
-    return _table(study, name, title, axis, rows, notes)
+    return _table(part, name, title, axis, rows, notes)
 
 
-def _without_deduplication(study: Study) -> Row | None:
-    points = study.along("tau", "table 3")
+def _without_deduplication(part: ExpertPart) -> Row | None:
+    points = part.along("tau", "table 3")
     points = points[(points["tau"] == 1) & (points["data_selection"] == "cosine")]
-    if points.empty or study.first_value("tau") == 1:
+    if points.empty or part.first_value("tau") == 1:
         return None
     return Row("cosine, no dedup (\u03c4 = 1)", points, published.NO_DEDUPLICATION)
 
@@ -135,56 +147,54 @@ def _ordered(axis: str, values: np.ndarray) -> list:
     return sorted(values) if names is None else sorted(values, key=list(names).index)
 
 
-def _table(study: Study, name: str, title: str, head: str, rows: list[Row], notes: list) -> Table:
-    """Of each task the accuracy and, where it has options, the one by likelihood."""
+def _table(
+    part: ExpertPart, name: str, title: str, head: str, rows: list[Row], notes: list
+) -> Table:
+    """The accuracy on each task and, where it has options, the one by likelihood."""
     every = pd.concat([row.points for row in rows])
-    likely = [t for t, c in scores(study, every, "accuracy_by_sum").items() if c.notna().any()]
-    columns = [head, "draws"]
-    for task in study.tasks:
-        columns += [task] + (["likelihood"] if task in likely else [])
-    columns += ["average"] + (["likelihood"] if likely else [])
+    likely = [t for t, c in scores(part, every, "accuracy_by_sum").items() if c.notna().any()]
     cells = []
     for row in rows:
-        ours = scores(study, row.points)
-        by_sum = scores(study, row.points, "accuracy_by_sum")
-        line = [row.label, _draws(row.points)]
-        for task in study.tasks:
-            line.append(with_interval(mean(ours[task])))
-            line += [with_interval(mean(by_sum[task]))] if task in likely else []
-        line.append(with_interval(average(ours)))
-        line += [with_interval(average(by_sum[likely]))] if likely else []
-        cells.append(line + [_paper_cell(study, row.paper, model) for model in published.MODELS])
-    columns += [f"{PAPER} {model}" for model in published.MODELS]
-    return Table(name, f"{title} (percent)", columns, cells, [*notes, _paper_note(study)])
+        ours = scores(part, row.points)
+        by_sum = scores(part, row.points, "accuracy_by_sum")
+        line = [(head, row.label), ("draws", _draws(row.points))]
+        for task in part.tasks:
+            line.append((task, mean_of(ours[task])))
+            line += [("likelihood", mean_of(by_sum[task]))] if task in likely else []
+        line.append(("average", with_interval(average(ours))))
+        line += [("likelihood", with_interval(average(by_sum[likely])))] if likely else []
+        cells.append(line + _paper(part, row.paper))
+    return Table.of(name, f"{title} (percent)", cells, [*notes, _paper_note(part)])
 
 
 def _draws(points: pd.DataFrame) -> str:
     """1-3: what the tasks have."""
     counts = points.groupby("task")["draw"].agg(lambda d: d[d >= 0].nunique())
-    low, high = counts.min(), counts.max()
-    return "-" if high == 0 else f"{low}" if low == high else f"{low}-{high}"
+    return NONE if counts.max() == 0 else span(counts)
 
 
-def _common(study: Study) -> list[int]:
+def _common(part: ExpertPart) -> list[int]:
     """Places in the paper's tables of the tasks of this file."""
-    known = [published.task_of(name) for name in study.tasks]
+    known = [published.task_of(name) for name in part.tasks]
     return [published.TASKS.index(task) for task in known if task is not None]
 
 
-def _paper_cell(study: Study, paper: published.Scores | None, model: str) -> str:
-    if paper is None:
-        return "-"
-    values = paper[model]
-    common = _common(study)
+def _paper(part: ExpertPart, scores: published.Scores | None) -> Cells:
+    cells = {model: NONE if scores is None else _shown(part, scores[model]) for model in MODELS}
+    return [(f"{PAPER} {model}", cell) for model, cell in cells.items()]
+
+
+def _shown(part: ExpertPart, values: tuple[float, ...]) -> str:
+    """Tasks that are in this file, and their mean; else the mean of all alone."""
+    common = _common(part)
     if len(values) == 1 or not common:
         return f"({number(float(np.mean(values)))})"
     chosen = [values[k] for k in common]
-    whole = f" ({number(float(np.mean(chosen)))})" if len(chosen) > 1 else ""
-    return " / ".join(map(number, chosen)) + whole
+    return numbers(chosen) + (f" ({number(float(np.mean(chosen)))})" if len(chosen) > 1 else "")
 
 
-def _paper_note(study: Study) -> str:
-    tasks = [published.TASKS[k] for k in _common(study)]
+def _paper_note(part: ExpertPart) -> str:
+    tasks = [published.TASKS[k] for k in _common(part)]
     shown = " / ".join(tasks) + (" (their mean)" if len(tasks) > 1 else "")
     shown += "; alone in brackets" if tasks else "in brackets"
     return f"paper: {published.CITATION}, {shown}: the mean of its six tasks."
@@ -193,25 +203,30 @@ def _paper_note(study: Study) -> str:
 # --- Beside table 1 ----------------------------------------------------------------------------
 
 
-def difference_table(study: Study) -> Table:
+def difference_table(part: ExpertPart) -> Table:
     """Is `ours` better than each other method, on the same examples?"""
     what = "ours against other methods"
-    ours = study.first("ours", what)
+    ours = part.first("ours", what)
     rows, fewest = [], math.inf
-    for method, label in METHODS.items():
-        if method == "ours" or not (study.done["method"] == method).any():
+    for method, label, _ in in_order(part.points, "method", METHODS):
+        if method == "ours":
             continue
-        other = study.first(method, what)
+        other = part.first(method, what)
         found = [
-            difference(study, ours[ours["task"] == task], other[other["task"] == task])
-            for task in study.tasks
+            difference(part, ours[ours["task"] == task], other[other["task"] == task])
+            for task in part.tasks
         ]
         known = [f.runs.degrees + 1 for f in found if math.isfinite(f.value)]
         fewest = min([fewest, *known])
         whole = mean_difference(found).interval
         rows.append(
-            [label, *(with_limits(f.interval) for f in found), with_limits(whole), _verdict(whole)]
-            + [_paper_cell(study, _published_difference(method), m) for m in published.MODELS]
+            [
+                ("method", label),
+                *((t, with_limits(f.interval)) for t, f in zip(part.tasks, found, strict=True)),
+                ("average", with_limits(whole)),
+                ("ours is better", _verdict(whole)),
+                *_paper(part, _published_difference(method)),
+            ]
         )
     if not rows:
         raise Missing(f"{what} needs a finished point of another method")
@@ -225,22 +240,16 @@ def difference_table(study: Study) -> Table:
         notes.append(
             "Where a method has finished one draw and seed only, limits tell of the examples alone."
         )
-    return Table(
-        "ours_against",
-        "Ours minus each other method of table 1 (percent points)",
-        ["method", *study.tasks, "average", "ours is better"]
-        + [f"{PAPER} {model}" for model in published.MODELS],
-        rows,
-        [*notes, _paper_note(study)],
-    )
+    title = "Ours minus each other method of table 1 (percent points)"
+    return Table.of("ours_against", title, rows, [*notes, _paper_note(part)])
 
 
 def _verdict(value: Interval) -> str:
-    return value.verdict if math.isfinite(value.value) else "-"
+    return value.verdict if math.isfinite(value.value) else NONE
 
 
 def _published_difference(method: str) -> published.Scores | None:
     if method not in published.TABLE1:
         return None
     ours, other = published.TABLE1["ours"], published.TABLE1[method]
-    return {m: tuple(np.subtract(ours[m], other[m])) for m in published.MODELS}
+    return {m: tuple(np.subtract(ours[m], other[m])) for m in MODELS}

@@ -1,5 +1,1 @@
-"""The SliCK study (docs/slick.md): what its figures and tables show, and the published numbers."""
-
-from . import report
-
-__all__ = ["report"]
+"""The SliCK study (docs/slick.md): its figures and tables, and the published numbers."""

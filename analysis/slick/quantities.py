@@ -1,7 +1,7 @@
 """What the SliCK figures and tables show, computed from a results file (papers: arXiv 2405.05904).
 
-One `Setting` is the part of the sweep with equal values on every axis but variant, unknown ratio
-and seed (one learning rate, one batch size). Accuracies leave here in percent.
+A part of the sweep has equal values on every axis but variant, unknown ratio and seed (one learning
+rate, one batch size). Accuracies leave here in percent.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 
 from ..statistics import Fit, cluster_bootstrap
-from ..store import UNSET, Missing, Results
+from ..store import UNSET, Missing
+from ..sweep import Part, Sweep, split
+from .labels import CATEGORIES, Labels, Predictions
 
-CATEGORIES = ("highly_known", "maybe_known", "weakly_known", "unknown")
-KNOWN = CATEGORIES[:3]
 SHORT = {"highly_known": "HK", "maybe_known": "MK", "weakly_known": "WK", "unknown": "Unk"}
 LONG = {
     "highly_known": "HighlyKnown",
@@ -26,39 +26,24 @@ LONG = {
     "known": "Known",
     "natural": "Natural",
 }
+SINGLE = (*CATEGORIES, "natural")  # variants of table 2
 WHEN = {"early_stop": "EARLY_STOP", "final": "CONVERGENCE"}
 CONVERGED = 0.99  # fitted share of D from which a run counts as converged
 
 
-@dataclass(frozen=True)
-class Setting:
-    results: Results
-    points: pd.DataFrame  # finished points of this setting
-    name: str  # "" when the sweep has one setting only
-
-    @property
-    def epochs(self) -> np.ndarray:
-        return self.results.epochs
+@dataclass(frozen=True, eq=False)
+class LabelledPart(Part):
+    labels: Labels
+    predictions: Predictions
 
     def variant(self, name: str, needed_by: str) -> pd.DataFrame:
         """Finished points of a variant. Missing when there are none."""
         chosen = self.points[self.points["variant"] == name]
         if chosen.empty:
-            planned = (self.results.points["variant"] == name).any()
+            planned = (self.sweep.points["variant"] == name).any()
             state = "none of its points has finished" if planned else "not in this sweep"
             raise Missing(f"{needed_by} needs variant {name} ({state})")
         return chosen
-
-    def curve(self, metric: str, points: pd.DataFrame, needed_by: str) -> np.ndarray:
-        """[point, epoch] of a curve. Missing when the file has none."""
-        if metric not in self.results.curves:
-            raise Missing(f"{needed_by} needs /curves/{metric}")
-        return self.results.curves[metric][points.index.to_numpy()]
-
-    def column(self, name: str, points: pd.DataFrame, needed_by: str) -> np.ndarray:
-        if name not in points:
-            raise Missing(f"{needed_by} needs /points/{name}")
-        return points[name].to_numpy(dtype=float)
 
     def ratios(self) -> pd.DataFrame:
         return self.variant("unknown_ratio", "every unknown-ratio figure").sort_values(
@@ -76,33 +61,31 @@ class Setting:
         return ratio, points[points["unknown_ratio"] == ratio].sort_values("seed")
 
 
-def settings(results: Results) -> list[Setting]:
-    """The settings among the finished points, in the order of the file."""
-    done = results.done
-    other = [axis for axis in results.axes if axis not in ("variant", "unknown_ratio", "seed")]
-    other = [axis for axis in other if results.points[axis].nunique(dropna=False) > 1]
-    if not other or done.empty:
-        return [Setting(results, done, "")]
-    found = []
-    for values, points in done.groupby(other, dropna=False, sort=False):
-        pairs = zip(other, values, strict=True)
-        found.append(
-            Setting(results, points, ", ".join(f"{axis} = {_plain(v)}" for axis, v in pairs))
-        )
-    return found
+def parts(sweep: Sweep, labels: Labels) -> list[LabelledPart]:
+    """In the order of the file."""
+    predictions = sweep.group(Predictions)
+    axes = [axis for axis in sweep.axes if axis not in ("variant", "unknown_ratio", "seed")]
+    return [
+        LabelledPart(sweep, points, _name(values), labels, predictions)
+        for values, points in split(sweep, axes)
+    ]
+
+
+def _name(values: dict[str, object]) -> str:
+    return ", ".join(f"{axis} = {_plain(value)}" for axis, value in values.items())
 
 
 def _plain(value: object) -> str:
     return f"{value:g}" if isinstance(value, (int, float)) else str(value)
 
 
-def known_only_ratio(setting: Setting, points: pd.DataFrame) -> np.ndarray:
+def known_only_ratio(part: LabelledPart, points: pd.DataFrame) -> np.ndarray:
     """X of the D whose Unknown part was removed.
 
     The file's own value when it has one; else the ratio nearest to |D_Known| = (1 - X) |D|.
     """
     ratio = points["unknown_ratio"].to_numpy(dtype=float).copy()
-    whole = setting.ratios()
+    whole = part.ratios()
     unnamed = ~(ratio > 0)
     share = 1 - points["n_train"].to_numpy(dtype=float) / whole["n_train"].max()
     known = np.sort(whole["unknown_ratio"].unique())
@@ -110,33 +93,27 @@ def known_only_ratio(setting: Setting, points: pd.DataFrame) -> np.ndarray:
     return ratio
 
 
-def by_seed(points: pd.DataFrame, ratio: np.ndarray, values: np.ndarray) -> pd.DataFrame:
-    """Values as a table seed x ratio, NaN where a point is not finished."""
-    table = pd.DataFrame({"seed": points["seed"].to_numpy(), "ratio": ratio, "value": values})
-    return table.pivot_table(index="seed", columns="ratio", values="value", dropna=False)
-
-
-def fitted_share(setting: Setting, points: pd.DataFrame, needed_by: str) -> dict[str, np.ndarray]:
+def fitted_share(part: LabelledPart, points: pd.DataFrame, needed_by: str) -> dict[str, np.ndarray]:
     """N_kn/|D| and N_unk/|D| of Eq. 1 [point, epoch]; 0 where D has no such example."""
-    total = setting.column("n_train", points, needed_by)
-    n_unknown = setting.column("n_train_unknown", points, needed_by)
+    total = part.column("n_train", points, needed_by)
+    n_unknown = part.column("n_train_unknown", points, needed_by)
     share = {}
-    for part, count in (("known", total - n_unknown), ("unknown", n_unknown)):
-        curve = setting.curve(f"fitted_{part}", points, needed_by)
-        share[part] = np.where(count[:, None] > 0, curve * (count / total)[:, None], 0.0)
+    for name, count in (("known", total - n_unknown), ("unknown", n_unknown)):
+        curve = part.curve(f"fitted_{name}", points, needed_by)
+        share[name] = np.where(count[:, None] > 0, curve * (count / total)[:, None], 0.0)
     return share
 
 
-def linear_model(setting: Setting, test: str) -> Fit:
+def linear_model(part: LabelledPart, test: str) -> Fit:
     """Table 1 and Eq. 1: Accuracy = b0 + b_kn N_kn/|D| + b_unk N_unk/|D|, percent points.
 
     One observation a training epoch of every unknown-ratio point; epoch 0 (the base model) is none.
     """
     what = f"table 1 ({test})"
-    points = setting.ratios()
-    share = fitted_share(setting, points, what)
-    accuracy = 100 * setting.curve(f"accuracy_{test}", points, what)
-    trained = np.broadcast_to(setting.epochs > 0, accuracy.shape)
+    points = part.ratios()
+    share = fitted_share(part, points, what)
+    accuracy = 100 * part.curve(f"accuracy_{test}", points, what)
+    trained = np.broadcast_to(part.epochs > 0, accuracy.shape)
     usable = trained & np.isfinite(accuracy + share["known"] + share["unknown"])
     cluster = np.broadcast_to(np.arange(len(points))[:, None], accuracy.shape)[usable]
     design = np.column_stack(
@@ -164,27 +141,27 @@ class LearningOrder:
     converged: int | None
 
 
-def learning_order(setting: Setting) -> list[LearningOrder]:
+def learning_order(part: LabelledPart) -> list[LearningOrder]:
     """Is Unknown fitted later than Known at every epoch before convergence? One answer a run."""
     what = "the learning-order check"
-    points = setting.ratios()
+    points = part.ratios()
     points = points[(points["unknown_ratio"] > 0) & (points["unknown_ratio"] < 1)]
     if points.empty:
         raise Missing(f"{what} needs an unknown ratio between 0 and 1")
-    known = setting.curve("fitted_known", points, what)
-    unknown = setting.curve("fitted_unknown", points, what)
-    whole = setting.curve("fitted", points, what)
+    known = part.curve("fitted_known", points, what)
+    unknown = part.curve("fitted_unknown", points, what)
+    whole = part.curve("fitted", points, what)
 
     def first(reached: np.ndarray) -> int | None:
-        hits = setting.epochs[reached & (setting.epochs > 0)]
+        hits = part.epochs[reached & (part.epochs > 0)]
         return int(hits[0]) if len(hits) else None
 
     found = []
     for k, (_, point) in enumerate(points.iterrows()):
         converged = first(whole[k] >= CONVERGED)
-        end = converged if converged is not None else setting.epochs[-1] + 1
-        checked = (setting.epochs > 0) & (setting.epochs < end)
-        bad = setting.epochs[checked & ~(unknown[k] < known[k])]
+        end = converged if converged is not None else part.epochs[-1] + 1
+        checked = (part.epochs > 0) & (part.epochs < end)
+        bad = part.epochs[checked & ~(unknown[k] < known[k])]
         found.append(
             LearningOrder(
                 ratio=float(point["unknown_ratio"]),
@@ -203,24 +180,24 @@ def learning_order(setting: Setting) -> list[LearningOrder]:
 
 
 def verdicts(
-    setting: Setting, points: pd.DataFrame, when: str, role: str, needed_by: str
+    part: LabelledPart, points: pd.DataFrame, when: str, role: str, needed_by: str
 ) -> pd.Series:
     """Share of `points` (seeds) that answer a test question right, by its row in /labels/base."""
-    labels, predictions = setting.results.labels, setting.results.predictions
-    if labels is None or predictions is None or when not in predictions.correct:
+    labels, predictions = part.labels, part.predictions
+    if labels.category is None or predictions.correct(when) is None:
         raise Missing(f"{needed_by} needs /labels/base and /predictions/correct_{when}")
-    chosen = labels.rows("test", role)[predictions.row]
-    correct = predictions.correct[when][points.index.to_numpy()][:, chosen]
+    chosen = (labels.rows("test", role) & labels.labelled)[predictions.row]
+    correct = predictions.correct(when)[points.index.to_numpy()][:, chosen]
     known = (correct != UNSET).all(axis=0)
     if not known.any():
         raise Missing(f"{needed_by} needs the predictions of variant {points['variant'].iloc[0]}")
     return pd.Series((correct[:, known] == 1).mean(axis=0), index=predictions.row[chosen][known])
 
 
-def set_knows(setting: Setting, needed_by: str) -> np.ndarray:
+def set_knows(part: LabelledPart, needed_by: str) -> np.ndarray:
     """[question, set]: the set's greedy answer or one of its samples is right (figure 2)."""
-    labels = setting.results.labels
-    if labels is None or labels.greedy is None or labels.drawn is None:
+    labels = part.labels
+    if labels.greedy is None or labels.drawn is None:
         raise Missing(f"{needed_by} needs /labels/base/greedy and /labels/base/drawn")
     return (labels.greedy == 1) | (labels.drawn > 0)
 

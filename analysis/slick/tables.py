@@ -1,4 +1,4 @@
-"""Tables of the SliCK study, ours beside the published numbers; as text, CSV or rows for HTML."""
+"""Tables of the SliCK study, ours beside the published numbers."""
 
 from __future__ import annotations
 
@@ -7,57 +7,50 @@ import math
 import numpy as np
 import pandas as pd
 
-from ..statistics import Mean, chunk_test, mean, stars
-from ..store import Labels, Missing
-from ..table import PAPER, Table, number, with_interval
+from ..statistics import chunk_test, mean, stars
+from ..store import Missing
+from ..table import NONE, PAPER, Table, mean_of, number
 from . import published
+from .labels import CATEGORIES, Labels
 from .quantities import (
-    CATEGORIES,
     LONG,
     SHORT,
+    SINGLE,
     WHEN,
-    Setting,
+    LabelledPart,
     learning_order,
     linear_model,
     verdicts,
 )
 
 
-def _percent(setting: Setting, points: pd.DataFrame, column: str, needed_by: str) -> Mean:
-    return mean(100 * setting.column(column, points, needed_by))
-
-
-def results_table(setting: Setting) -> Table:
+def results_table(part: LabelledPart) -> Table:
     """Accuracy at EARLY_STOP and CONVERGENCE for each unknown ratio (the ends of figure 3a)."""
-    what = "the table of results"
-    columns = ["unknown in D", "seeds", "early stop epoch"]
-    columns += ["ES test", PAPER, "CONV test", PAPER, "ES - CONV", "ES OOD", "CONV OOD"]
+    paper = {when: dict(zip(published.RATIOS, published.FIG3A[when], strict=True)) for when in WHEN}
     rows = []
-    for ratio, points in setting.ratios().groupby("unknown_ratio"):
-        paper = {
-            when: dict(zip(published.RATIOS, published.FIG3A[when], strict=True)).get(float(ratio))
-            for when in WHEN
-        }
-        test = {w: setting.column(f"accuracy_test_{w}", points, what) for w in WHEN}
-        ood = {w: setting.column(f"accuracy_ood_{w}", points, what) for w in WHEN}
+    for ratio, points in part.ratios().groupby("unknown_ratio"):
+
+        def column(name: str, points: pd.DataFrame = points) -> np.ndarray:
+            return part.column(name, points, "the table of results")
+
+        stop, last = (100 * column(f"accuracy_test_{when}") for when in WHEN)
         rows.append(
             [
-                f"{100 * ratio:g} %",
-                str(points["seed"].nunique()),
-                number(mean(setting.column("epoch_early_stop", points, what)).value),
-                with_interval(mean(100 * test["early_stop"])),
-                number(paper["early_stop"]),
-                with_interval(mean(100 * test["final"])),
-                number(paper["final"]),
-                with_interval(mean(100 * (test["early_stop"] - test["final"]))),
-                with_interval(mean(100 * ood["early_stop"])),
-                with_interval(mean(100 * ood["final"])),
+                ("unknown in D", f"{100 * ratio:g} %"),
+                ("seeds", str(points["seed"].nunique())),
+                ("early stop epoch", number(mean(column("epoch_early_stop")).value)),
+                ("ES test", mean_of(stop)),
+                (PAPER, number(paper["early_stop"].get(ratio))),
+                ("CONV test", mean_of(last)),
+                (PAPER, number(paper["final"].get(ratio))),
+                ("ES - CONV", mean_of(stop - last)),
+                ("ES OOD", mean_of(100 * column("accuracy_ood_early_stop"))),
+                ("CONV OOD", mean_of(100 * column("accuracy_ood_final"))),
             ]
         )
-    return Table(
+    return Table.of(
         "results",
         "Accuracy by unknown ratio (percent; ES: early stop, CONV: last epoch)",
-        columns,
         rows,
         [
             f"paper: {published.CITATION}, figure 3a, read off the plot. "
@@ -66,23 +59,28 @@ def results_table(setting: Setting) -> Table:
     )
 
 
-def table1(setting: Setting) -> Table:
+def table1(part: LabelledPart) -> Table:
     """Table 1: the linear model of Eq. 1, in distribution and out of it."""
     rows = []
     for test, label in (("test", "ID"), ("ood", "OOD")):
-        fit = linear_model(setting, test)
-        paper = published.TABLE1[test]
-        for k, name in enumerate(("b0", "b_kn", "b_unk")):
-            limits = f"[{number(fit.low[k])}, {number(fit.high[k])}]"
+        fit = linear_model(part, test)
+        numbers = [
+            *zip(("b0", "b_kn", "b_unk"), fit.coefficients, fit.low, fit.high, strict=True),
+            ("r2", fit.r2, fit.r2_low, fit.r2_high),
+        ]
+        for name, value, low, high in numbers:
+            digits = 2 if name == "r2" else 1
             rows.append(
-                [f"{label} {name}", number(fit.coefficients[k]), limits, number(paper[name])]
+                [
+                    ("coefficient", f"{label} {name.replace('r2', 'R2')}"),
+                    ("ours", number(value, digits)),
+                    ("95 % interval", f"[{number(low, digits)}, {number(high, digits)}]"),
+                    (PAPER, number(published.TABLE1[test][name], digits)),
+                ]
             )
-        limits = f"[{number(fit.r2_low, 2)}, {number(fit.r2_high, 2)}]"
-        rows.append([f"{label} R2", number(fit.r2, 2), limits, number(paper["r2"], 2)])
-    return Table(
+    return Table.of(
         "table1_linear_model",
         "Table 1: Accuracy = b0 + b_kn N_kn/|D| + b_unk N_unk/|D| (percent points)",
-        ["coefficient", "ours", "95 % interval", PAPER],
         rows,
         [
             f"Least squares over {fit.observations} epochs of {fit.clusters} unknown-ratio runs. "
@@ -92,13 +90,13 @@ def table1(setting: Setting) -> Table:
     )
 
 
-def _single_category(setting: Setting) -> tuple[dict[str, pd.DataFrame], list[str]]:
-    """Finished points a row of table 2, and what stands in for something else."""
+def _single_category(part: LabelledPart) -> tuple[dict[str, pd.DataFrame], list[str]]:
+    """Finished points of each row of table 2, and a note on what replaces something else."""
     found, notes = {}, []
-    for name in (*CATEGORIES, "natural"):
-        points = setting.points[setting.points["variant"] == name]
+    for name in SINGLE:
+        points = part.points[part.points["variant"] == name]
         if points.empty and name == "unknown":
-            whole = setting.points[setting.points["variant"] == "unknown_ratio"]
+            whole = part.points[part.points["variant"] == "unknown_ratio"]
             points = whole[whole["unknown_ratio"] == 1.0]
             if not points.empty:
                 notes.append("D_Unknown: the unknown-ratio point with X = 100 %, the same data.")
@@ -110,36 +108,33 @@ def _single_category(setting: Setting) -> tuple[dict[str, pd.DataFrame], list[st
 
 
 def _marks(
-    setting: Setting, variants: dict[str, pd.DataFrame], when: str, columns: list[str | None]
+    part: LabelledPart, variants: dict[str, pd.DataFrame], when: str
 ) -> dict[tuple[str, str | None], str]:
     """Stars of each cell of table 2 against the best of its column (appendix I)."""
-    labels = setting.results.labels
-    share = {}
-    for name, points in variants.items():
-        share[name] = verdicts(setting, points, when, "id", "significance in table 2")
-    common = sorted(set.intersection(*(set(s.index) for s in share.values())))
+    share = pd.DataFrame(
+        {
+            name: verdicts(part, points, when, "id", "significance in table 2")
+            for name, points in variants.items()
+        }
+    ).dropna()
     found = {}
-    for column in columns:
-        rows = [
-            row
-            for row in common
-            if column is None or labels.category[row] == CATEGORIES.index(column)
-        ]
+    for column in (None, *CATEGORIES):
+        rows = share
+        if column is not None:
+            rows = share[part.labels.category[share.index] == CATEGORIES.index(column)]
         if len(rows) < 2:
             continue
-        best = max(share, key=lambda name: share[name][rows].mean())
+        best = rows[rows.mean().idxmax()].to_numpy()
         for name in share:
-            p = chunk_test(share[name][rows].to_numpy(), share[best][rows].to_numpy())
-            found[name, column] = stars(p)
+            found[name, column] = stars(chunk_test(rows[name].to_numpy(), best))
     return found
 
 
-def table2(setting: Setting, when: str) -> Table:
+def table2(part: LabelledPart, when: str) -> Table:
     """Table 2: single-category variants against the categories of the test questions."""
-    variants, notes = _single_category(setting)
-    columns: list[str | None] = [None, *CATEGORIES]
+    variants, notes = _single_category(part)
     try:
-        marks = _marks(setting, variants, when, columns)
+        marks = _marks(part, variants, when)
         notes.append(
             "* p < 0.05, ** p < 0.01 against the best of the column: paired t-test over 100 chunks "
             "of the test questions (fewer where there are fewer questions), the verdicts averaged "
@@ -150,109 +145,91 @@ def table2(setting: Setting, when: str) -> Table:
         notes.append(f"No significance: {missing}.")
     rows = []
     for name, points in variants.items():
-        row = [f"D_{LONG[name]}", str(points["seed"].nunique())]
-        for k, column in enumerate(columns):
+        row = [("variant", f"D_{LONG[name]}"), ("seeds", str(points["seed"].nunique()))]
+        for k, column in enumerate((None, *CATEGORIES)):
             metric = "accuracy_test_" + (f"{column}_" if column else "") + when
-            value = _percent(setting, points, metric, "table 2")
-            row += [with_interval(value) + marks.get((name, column), "")]
-            row += [published.TABLE2[name][when][k]]
+            ours = mean_of(100 * part.column(metric, points, "table 2"))
+            head = SHORT[column] if column else "Full"
+            row.append((head, ours + marks.get((name, column), "")))
+            row.append((PAPER, published.TABLE2[name][when][k]))
         rows.append(row)
-    head = ["variant", "seeds"]
-    for column in columns:
-        head += [SHORT[column] if column else "Full", PAPER]
-    return Table(
-        f"table2_{when}",
-        f"Table 2: test accuracy of single-category variants at {WHEN[when]} (percent)",
-        head,
-        rows,
-        notes,
-    )
+    title = f"Table 2: test accuracy of single-category variants at {WHEN[when]} (percent)"
+    return Table.of(f"table2_{when}", title, rows, notes)
 
 
-def stop_table(setting: Setting) -> Table:
+def stop_table(part: LabelledPart) -> Table:
     """EARLY_STOP against CONVERGENCE of each variant of table 2, with its significance."""
-    variants, notes = _single_category(setting)
+    variants, notes = _single_category(part)
     rows = []
     for name, points in variants.items():
         what = f"early stop against convergence of {name}"
-        first = verdicts(setting, points, "early_stop", "id", what)
-        last = verdicts(setting, points, "final", "id", what)
+        first, last = (verdicts(part, points, when, "id", what) for when in WHEN)
         common = first.index.intersection(last.index)
         p = chunk_test(first[common].to_numpy(), last[common].to_numpy())
-        gap = 100 * (first[common].mean() - last[common].mean())
-        paper = "n.s." if name == "maybe_known" else "**"
-        rows.append([f"D_{LONG[name]}", number(gap), f"{p:.2g}", stars(p) or "n.s.", paper])
-    return Table(
-        "table2_stop_significance",
-        "EARLY_STOP against CONVERGENCE on all test questions (appendix I)",
-        ["variant", "ES - CONV (points)", "p", "ours", PAPER],
-        rows,
-        notes,
-    )
+        rows.append(
+            [
+                ("variant", f"D_{LONG[name]}"),
+                ("ES - CONV (points)", number(100 * (first[common].mean() - last[common].mean()))),
+                ("p", f"{p:.2g}"),
+                ("ours", stars(p) or "n.s."),
+                (PAPER, "n.s." if name == "maybe_known" else "**"),
+            ]
+        )
+    title = "EARLY_STOP against CONVERGENCE on all test questions (appendix I)"
+    return Table.of("table2_stop_significance", title, rows, notes)
 
 
-def table3(setting: Setting) -> Table:
+def table3(part: LabelledPart) -> Table:
     """Table 3: answers of Unknown examples replaced by "I don't know" (D_IDK)."""
-    idk = setting.variant("idk", "table 3")
-    whole = setting.variant("unknown_ratio", "table 3")
+    idk = part.variant("idk", "table 3")
+    whole = part.variant("unknown_ratio", "table 3")
     ratio = idk["unknown_ratio"].iloc[0]
     plain = whole[whole["unknown_ratio"] == ratio]
     if plain.empty:
         raise Missing(f"table 3 needs the unknown-ratio point of D_IDK ({100 * ratio:g} % Unknown)")
     rows = []
-    for name, points in (("unknown_ratio", plain), ("idk", idk)):
-        row = ["D" if name == "unknown_ratio" else "D_IDK", str(points["seed"].nunique())]
-        for when in WHEN:
-            paper = published.TABLE3[name][when]
-            accuracy = _percent(setting, points, f"accuracy_test_{when}", "table 3")
-            answered = _percent(setting, points, f"answered_test_{when}", "table 3")
-            row += [with_interval(accuracy), number(paper[0])]
-            row += [with_interval(answered), number(paper[1])]
+    for data, name, points in (("D", "unknown_ratio", plain), ("D_IDK", "idk", idk)):
+        row = [("data", data), ("seeds", str(points["seed"].nunique()))]
+        for short, when in zip(("ES", "CONV"), WHEN, strict=True):
+            for metric, paper in zip(
+                ("accuracy", "answered"), published.TABLE3[name][when], strict=True
+            ):
+                ours = 100 * part.column(f"{metric}_test_{when}", points, "table 3")
+                row += [(f"{short} {metric}", mean_of(ours)), (PAPER, number(paper))]
         rows.append(row)
-    head = ["data", "seeds"]
-    for when in ("ES", "CONV"):
-        head += [f"{when} accuracy", PAPER, f"{when} answered", PAPER]
-    return Table(
+    return Table.of(
         "table3_idk",
         f'Table 3: relabelling Unknown as "I don\'t know", {100 * ratio:g} % Unknown (percent)',
-        head,
         rows,
         ['Accuracy is over the test questions that were not answered "I don\'t know".'],
     )
 
 
-def order_table(setting: Setting) -> Table:
+def order_table(part: LabelledPart) -> Table:
     """Section 4.3: Unknown examples are fitted later than Known ones, run by run."""
-    rows, held = [], 0
-    found = learning_order(setting)
+
+    def epoch(found: int | None) -> str:
+        return NONE if found is None else str(found)
+
+    found = learning_order(part)
+    held = sum(not run.violations for run in found)
+    rows = []
     for run in found:
-        held += not run.violations
-        shown = ", ".join(map(str, run.violations[:6])) + (
-            " ..." if len(run.violations) > 6 else ""
-        )
+        shown = ", ".join(map(str, run.violations[:6])) + " ..." * (len(run.violations) > 6)
         rows.append(
             [
-                f"{100 * run.ratio:g} %",
-                str(run.seed),
-                "-" if run.epoch_known is None else str(run.epoch_known),
-                "-" if run.epoch_unknown is None else str(run.epoch_unknown),
-                "-" if run.converged is None else str(run.converged),
-                str(run.epochs_checked),
-                "none" if not run.violations else shown,
+                ("unknown in D", f"{100 * run.ratio:g} %"),
+                ("seed", str(run.seed)),
+                ("Known 90 %", epoch(run.epoch_known)),
+                ("Unknown 90 %", epoch(run.epoch_unknown)),
+                ("converged", epoch(run.converged)),
+                ("epochs checked", str(run.epochs_checked)),
+                ("violated at", shown or "none"),
             ]
         )
-    return Table(
+    return Table.of(
         "learning_order",
         f"Learning order: Unknown later than Known at every epoch in {held} of {len(found)} runs",
-        [
-            "unknown in D",
-            "seed",
-            "Known 90 %",
-            "Unknown 90 %",
-            "converged",
-            "epochs checked",
-            "violated at",
-        ],
         rows,
         [
             "Epochs at which 90 % of the part is fitted; checked are the epochs before 99 % of D "
@@ -263,40 +240,31 @@ def order_table(setting: Setting) -> Table:
 
 def label_table(labels: Labels, split: str, role: str) -> Table:
     """Categories a relation: drawn counts, and those expected over the draws of the samples."""
-    chosen = labels.rows(split, role)
+    asked = labels.rows(split, role)
+    chosen = asked & labels.labelled
     if not chosen.any():
         raise Missing(f"label summary needs labelled {split} questions ({role})")
-    relation = labels.frame["relation"].to_numpy()
-    probability = labels.category_probability
-    train = split == "train"
-    head = ["relation"]
-    for name in CATEGORIES:
-        head += [SHORT[name]] + (["expected"] if probability is not None else [])
-    head += ["total"] + (["min"] if train else [])
+    train, expected = split == "train", labels.category_probability is not None
+    masks = {str(name): chosen & (labels.relation == name) for name in set(labels.relation[chosen])}
+    smallest = {name: int(labels.counts(mask).min()) for name, mask in sorted(masks.items())}
 
-    def counts(mask: np.ndarray) -> list[int]:
-        return np.bincount(labels.category[mask], minlength=4).tolist()
+    def row(name: str, mask: np.ndarray, smallest: int) -> list[tuple[str, str]]:
+        cells = [("relation", name)]
+        for k, (category, count) in enumerate(zip(CATEGORIES, labels.counts(mask), strict=True)):
+            cells.append((SHORT[category], str(count)))
+            if expected:
+                p = labels.category_probability[mask, k].astype(float)
+                spread = math.sqrt(float((p * (1 - p)).sum()))
+                cells.append(("expected", f"{p.sum():.1f} \u00b1 {spread:.1f}"))
+        cells.append(("total", str(int(mask.sum()))))
+        return cells + ([("min", str(smallest))] if train else [])
 
-    def cells(name: str, mask: np.ndarray, smallest: int) -> list[str]:
-        row = [name]
-        for k, count in enumerate(counts(mask)):
-            row.append(str(count))
-            if probability is not None:
-                p = probability[mask, k].astype(float)
-                row.append(f"{p.sum():.1f} \u00b1 {math.sqrt(float((p * (1 - p)).sum())):.1f}")
-        return row + [str(int(mask.sum()))] + ([str(smallest)] if train else [])
-
-    rows, smallest = [], 0
-    for name in sorted(set(relation[chosen])):
-        mask = chosen & (relation == name)
-        smallest += min(counts(mask))
-        rows.append(cells(str(name), mask, min(counts(mask))))
-    rows.append(cells("all", chosen, smallest))
-    total = counts(chosen)
+    rows = [row(name, masks[name], least) for name, least in smallest.items()]
+    rows.append(row("all", chosen, sum(smallest.values())))
     shares = ", ".join(
-        f"{SHORT[name]} {100 * count / sum(total):.1f} % (paper {paper:g} %)"
+        f"{SHORT[name]} {100 * count / chosen.sum():.1f} % (paper {paper:g} %)"
         for name, count, paper in zip(
-            CATEGORIES, total, published.CATEGORY_SHARES[split, role], strict=True
+            CATEGORIES, labels.counts(chosen), published.CATEGORY_SHARES[split, role], strict=True
         )
     )
     notes = [f"Shares: {shares}."]
@@ -304,19 +272,11 @@ def label_table(labels: Labels, split: str, role: str) -> Table:
         notes.append(
             "min: the smallest category, n_r examples of the relation in every D; all = |D|."
         )
-    if probability is not None:
+    if expected:
         notes.append(
             "expected: mean \u00b1 standard deviation over the draws of the samples, given each p."
         )
-    unlabelled = int(
-        ((labels.frame["split"] == split) & (labels.frame["role"] == role)).sum()
-    ) - int(chosen.sum())
-    if unlabelled:
+    if unlabelled := int(asked.sum() - chosen.sum()):
         notes.append(f"{unlabelled} questions are not labelled yet and left out.")
-    return Table(
-        f"labels_{split}_{role}",
-        f"Labels of the {split} questions ({role.upper()})",
-        head,
-        rows,
-        notes,
-    )
+    title = f"Labels of the {split} questions ({role.upper()})"
+    return Table.of(f"labels_{split}_{role}", title, rows, notes)

@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <charconv>
-#include <regex>
 
 #include "factsweep/core/error.hpp"
-#include "factsweep/studies/common_options.hpp"
+#include "factsweep/stage/common_options.hpp"
+#include "registry.hpp"
 
 namespace factsweep::cli {
 
@@ -46,28 +46,15 @@ DeckArguments DeckArguments::parse(const std::vector<std::string>& words, bool f
 }
 
 Task read_task(const DeckArguments& arguments, const std::string& text) {
-  const auto known = study_names();
-  const auto parse_for = [&](const std::string& name) {
-    Task task{make_study(name), {}};
-    OptionTable table;
-    declare_common_options(table);
-    task.study->declare(table);
-    task.deck = Deck::parse(table, text, arguments.path, arguments.overrides);
-    return task;
-  };
-  // a deck parses only with its own study's keys; one that parses with none is told so for the
-  // study it names
-  std::string named = known.front();
-  for (const std::string& name : known) {
-    if (std::regex_search(text, std::regex("(^|\\n)\\s*study\\s*=\\s*" + name + "\\b")))
-      named = name;
-  }
-  for (const std::string& word : arguments.overrides) {
-    for (const std::string& name : known) {
-      if (word == "--run.study=" + name) named = name;
-    }
-  }
-  return parse_for(named);
+  OptionTable table;
+  declare_study_option(table, study_names());
+  const std::string named =
+      Deck::peek(table, text, arguments.path, arguments.overrides).text("run.study");
+  Task task{make_study(named), {}};
+  declare_common_options(table);
+  task.study->declare(table);
+  task.deck = Deck::parse(table, text, arguments.path, arguments.overrides);
+  return task;
 }
 
 }  // namespace factsweep::cli

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "factsweep/deck/deck.hpp"
-#include "factsweep/studies/study.hpp"
+#include "factsweep/stage/study.hpp"
 
 namespace factsweep::cli {
 
@@ -24,8 +24,8 @@ struct Task {
   Deck deck;
 };
 
-/// The study that the deck names, and the deck parsed with its keys. Keys of other studies are
-/// unknown keys.
+/// The study that the deck names (run.study), and the deck parsed with its keys. Keys of other
+/// studies are unknown keys.
 Task read_task(const DeckArguments& arguments, const std::string& text);
 
 }  // namespace factsweep::cli

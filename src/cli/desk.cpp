@@ -14,9 +14,9 @@
 #include "factsweep/core/file.hpp"
 #include "factsweep/core/random.hpp"
 #include "factsweep/model/decoding.hpp"
+#include "factsweep/model/device.hpp"
 #include "factsweep/model/torch.hpp"
 #include "factsweep/moe/moe.hpp"
-#include "factsweep/studies/common_options.hpp"
 #include "flags.hpp"
 
 namespace factsweep::cli {
@@ -113,7 +113,7 @@ Model load_model(const po::variables_map& flags) {
   if (device_name != "auto" && device_name != "cpu" && device_name != "cuda")
     throw InputError(
         fmt::format("command line: --device = '{}' is not cpu, cuda or auto.", device_name));
-  const torch::Device device = choose_device(device_name, 0);
+  const torch::Device device(choose_device(device_name, 0));
   if (dtype == "bfloat16" && device.is_cpu()) warn_of_slow_bfloat16();
   if (flags["threads"].as<int>() > 0) at::set_num_threads(flags["threads"].as<int>());
   Model model = Model::load(flags["model"].as<std::string>(), parse_dtype(dtype), device);

@@ -1,13 +1,12 @@
 #include "device_report.hpp"
 
-#include <c10/core/CachingDeviceAllocator.h>
 #include <fmt/format.h>
 
 #include <thread>
 
 #include "factsweep/core/console.hpp"
 #include "factsweep/core/provenance.hpp"
-#include "factsweep/studies/common_options.hpp"
+#include "factsweep/model/device.hpp"
 
 namespace factsweep::cli {
 namespace {
@@ -29,11 +28,11 @@ void warn_of_slow_bfloat16() {
       "times slower than float32. Use model.dtype = float32 here.");
 }
 
-torch::Device report_device(const Communicator& world, const Deck& deck) {
+std::string report_device(const Communicator& world, const Deck& deck) {
   const Communicator node = world.node();
-  torch::Device device = torch::kCPU;
+  std::string device;
   on_all(world, [&] { device = choose_device(deck.text("run.device"), node.rank()); });
-  if (device.is_cpu()) {
+  if (device == "cpu") {
     const auto cores = static_cast<std::int64_t>(std::thread::hardware_concurrency());
     const std::int64_t used = node.size() * deck.integer("run.threads");
     if (world.rank() == 0 && deck.text("model.dtype") == "bfloat16") warn_of_slow_bfloat16();
@@ -47,10 +46,10 @@ torch::Device report_device(const Communicator& world, const Deck& deck) {
     }
     return device;
   }
-  const auto [free, total] = c10::getDeviceAllocator(device.type())->getMemoryInfo(device.index());
-  console::write_line_of_rank(fmt::format("{} on {}: {} of {} free", device.str(), host_name(),
-                                          console::bytes(static_cast<double>(free)),
-                                          console::bytes(static_cast<double>(total))));
+  const DeviceMemory memory = memory_of(device);
+  console::write_line_of_rank(fmt::format("{} on {}: {} of {} free", device, host_name(),
+                                          console::bytes(memory.free),
+                                          console::bytes(memory.total)));
   return device;
 }
 

@@ -1,7 +1,7 @@
 // Which device each rank computes on, said once, with what is wrong about it.
 #pragma once
 
-#include <torch/types.h>
+#include <string>
 
 #include "factsweep/deck/deck.hpp"
 #include "factsweep/mpi/communicator.hpp"
@@ -10,7 +10,7 @@ namespace factsweep::cli {
 
 /// Collective. Chooses by run.device and the rank's place on its node; each rank on a GPU reports
 /// it with its free memory. Warns of bfloat16 on a CPU without bfloat16 instructions.
-torch::Device report_device(const Communicator& world, const Deck& deck);
+std::string report_device(const Communicator& world, const Deck& deck);
 
 void warn_of_slow_bfloat16();
 

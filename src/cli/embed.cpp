@@ -15,9 +15,9 @@
 #include "factsweep/core/console.hpp"
 #include "factsweep/core/file.hpp"
 #include "factsweep/encoder/encoder.hpp"
+#include "factsweep/model/device.hpp"
 #include "factsweep/model/torch.hpp"
 #include "factsweep/model/weights.hpp"
-#include "factsweep/studies/common_options.hpp"
 #include "flags.hpp"
 
 namespace factsweep::cli {
@@ -71,7 +71,7 @@ EmbedSettings read_settings(const po::variables_map& flags) {
 
 Encoder load_encoder(const po::variables_map& flags) {
   const std::string dtype = one_of(flags, "dtype", {"float32", "bfloat16"});
-  const torch::Device device = choose_device(one_of(flags, "device", {"auto", "cpu", "cuda"}), 0);
+  const torch::Device device(choose_device(one_of(flags, "device", {"auto", "cpu", "cuda"}), 0));
   if (dtype == "bfloat16" && device.is_cpu()) warn_of_slow_bfloat16();
   if (flags["threads"].as<int>() > 0) at::set_num_threads(flags["threads"].as<int>());
   return Encoder::load(flags["model"].as<std::string>(), parse_dtype(dtype), device);

@@ -1,10 +1,8 @@
 // `factsweep run`: read the deck, plan, open the store, run, report.
-#include <ATen/Parallel.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <hdf5.h>
 #include <mpi.h>
-#include <torch/version.h>
 
 #include "deck_arguments.hpp"
 #include "device_report.hpp"
@@ -12,7 +10,7 @@
 #include "factsweep/cli/guard.hpp"
 #include "factsweep/core/console.hpp"
 #include "factsweep/core/file.hpp"
-#include "factsweep/studies/common_options.hpp"
+#include "factsweep/model/device.hpp"
 #include "factsweep/sweep/stop.hpp"
 #include "factsweep/sweep/sweep.hpp"
 #include "results_table.hpp"
@@ -29,7 +27,7 @@ RunDescription describe_run(const Deck& deck, const Words& words, int ranks) {
   run.ranks = ranks;
   unsigned major = 0, minor = 0, release = 0;
   H5get_libversion(&major, &minor, &release);
-  run.versions = {{"libtorch", TORCH_VERSION},
+  run.versions = {{"libtorch", libtorch_version()},
                   {"hdf5", fmt::format("{}.{}.{}", major, minor, release)},
                   {"mpi", fmt::format("{}.{}", MPI_VERSION, MPI_SUBVERSION)}};
   return run;
@@ -45,14 +43,15 @@ ExitCode run_deck(const Communicator& world, const Words& words) {
     return ExitCode::done;
   }
   install_stop_signals();
-  at::set_num_threads(static_cast<int>(deck.integer("run.threads")));
+  use_threads(static_cast<int>(deck.integer("run.threads")));
 
-  Plan plan;
-  on_all(world, [&] { plan = task.study->expand(deck); });
+  Expansion expansion;
+  on_all(world, [&] { expansion = task.study->expand(deck); });
+  const Plan& plan = expansion.plan;
   for (const std::string& note : plan.notes) console::info("{}", note);
-  const torch::Device device = report_device(world, deck);
+  const std::string device = report_device(world, deck);
   console::info("{}: {} points, {} stages, {} ranks on {}", arguments.path, plan.points.size(),
-                plan.stages.size(), world.size(), device.str());
+                plan.stages.size(), world.size(), device);
 
   // a variable in it may be set on rank 0 alone
   const std::filesystem::path output = from_root(world, [&] { return deck.text("run.output"); });
@@ -66,11 +65,11 @@ ExitCode run_deck(const Communicator& world, const Words& words) {
   const RunDescription description = describe_run(deck, words, world.size());
   reuse_finished_stages(world, deck, plan, output, description);
   Store store(world, output, plan, description);
-  on_all(world, [&] { task.study->prepare(deck, device); });
+  on_all(world, [&] { expansion.executor->prepare(device); });
 
   on_root(world, [&] { std::filesystem::create_directories(checkpoints); });
-  const SweepResult result =
-      run_sweep(world, *task.study, plan, store, {deck.seconds("run.wall_limit"), checkpoints});
+  const SweepResult result = run_sweep(world, *expansion.executor, plan, store,
+                                       {deck.seconds("run.wall_limit"), checkpoints});
   world.barrier();
   on_root(world, [&] {
     print_results(plan, store, task.study->headline());

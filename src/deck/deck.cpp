@@ -29,13 +29,26 @@ InputError missing_key(std::string_view name, const Option& option) {
 
 Deck Deck::parse(const OptionTable& table, std::string_view text, std::string_view name,
                  std::span<const std::string> overrides) {
-  Deck deck;
-  deck.table_ = std::make_shared<const OptionTable>(table);
-  auto assignments = read_deck_text(table, text, name);
+  auto assignments = read_deck_text(table, text, name, Others::refused);
   // A line that the command line replaces must still be right: the next run may come without the
   // override.
-  for (Assignment& override : read_overrides(table, overrides))
+  for (Assignment& override : read_overrides(table, overrides, Others::refused))
     assignments.push_back(std::move(override));
+  return of(table, name, std::move(assignments));
+}
+
+Deck Deck::peek(const OptionTable& table, std::string_view text, std::string_view name,
+                std::span<const std::string> overrides) {
+  auto assignments = read_deck_text(table, text, name, Others::skipped);
+  for (Assignment& override : read_overrides(table, overrides, Others::skipped))
+    assignments.push_back(std::move(override));
+  return of(table, name, std::move(assignments));
+}
+
+Deck Deck::of(const OptionTable& table, std::string_view name,
+              std::vector<Assignment> assignments) {
+  Deck deck;
+  deck.table_ = std::make_shared<const OptionTable>(table);
   for (Assignment& assignment : assignments) {
     const Option& option = *table.find(assignment.key);
     if (option.kind == Kind::text) assignment.raw = value::unquoted(assignment.raw);
@@ -56,7 +69,10 @@ Deck Deck::parse(const OptionTable& table, std::string_view text, std::string_vi
 
 const Deck::Value& Deck::value(std::string_view key, std::span<const Kind> kinds) const {
   const auto found = values_.find(key);
-  require(found != values_.end(), "Deck: '" + std::string(key) + "' is not in the option table");
+  require(found != values_.end(),
+          fmt::format("Deck: '{}' is read, but {}", key,
+                      table_->find(key) == nullptr ? "no option of that name is declared"
+                                                   : "the stage's slice of the deck lacks it"));
   const bool fits = kinds.empty() ||
                     std::find(kinds.begin(), kinds.end(), table_->find(key)->kind) != kinds.end();
   require(fits, "Deck: '" + std::string(key) + "' is read as another kind than it was declared");
@@ -131,8 +147,9 @@ InputError Deck::error(std::string_view key, std::string_view rule) const {
 std::map<std::string, std::string> Deck::science() const {
   std::map<std::string, std::string> normal;
   for (const Option& option : table_->options()) {
-    if (option.scope == Scope::science)
-      normal[option.key] = value::normal(option, values_.find(option.key)->second.raw);
+    const auto found = values_.find(option.key);
+    if (option.scope == Scope::science && found != values_.end())
+      normal[option.key] = value::normal(option, found->second.raw);
   }
   return normal;
 }
@@ -145,6 +162,23 @@ std::map<std::string, std::string> Deck::science(
                         [&](std::string_view section) { return item.first.starts_with(section); });
   });
   return chosen;
+}
+
+Deck Deck::only(std::span<const std::string> keys) const {
+  Deck slice = *this;
+  const auto is_wanted = [&](const std::string& key) {
+    return std::any_of(keys.begin(), keys.end(), [&](const std::string& wanted) {
+      return wanted.ends_with('.') ? key.starts_with(wanted) : key == wanted;
+    });
+  };
+  for (const std::string& wanted : keys) {
+    const bool known = std::any_of(values_.begin(), values_.end(), [&](const auto& item) {
+      return wanted.ends_with('.') ? item.first.starts_with(wanted) : item.first == wanted;
+    });
+    require(known, "Deck: a slice names '" + wanted + "', which no option has");
+  }
+  std::erase_if(slice.values_, [&](const auto& item) { return !is_wanted(item.first); });
+  return slice;
 }
 
 }  // namespace factsweep

@@ -59,7 +59,7 @@ std::vector<std::size_t> assignment_lines(std::string_view text, std::string_vie
 }  // namespace
 
 std::vector<Assignment> read_deck_text(const OptionTable& table, std::string_view text,
-                                       std::string_view name) {
+                                       std::string_view name, Others others) {
   constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   const std::vector<std::size_t> lines = assignment_lines(text, name);
@@ -74,6 +74,7 @@ std::vector<Assignment> read_deck_text(const OptionTable& table, std::string_vie
   for (std::size_t i = 0; i < lines.size(); ++i) {
     const po::option& option = parsed.options[i];
     const std::string where = at_line(name, lines[i]);
+    if (option.unregistered && others == Others::skipped) continue;
     if (option.unregistered) throw unknown_key(table, where, option.string_key);
     const auto [first, fresh] = line_of.try_emplace(option.string_key, lines[i]);
     if (!fresh) {
@@ -86,7 +87,7 @@ std::vector<Assignment> read_deck_text(const OptionTable& table, std::string_vie
 }
 
 std::vector<Assignment> read_overrides(const OptionTable& table,
-                                       std::span<const std::string> overrides) {
+                                       std::span<const std::string> overrides, Others others) {
   // No allow_guessing: it would take --train.st for --train.steps.
   constexpr int kStyle = po::command_line_style::allow_long |
                          po::command_line_style::long_allow_adjacent |
@@ -101,6 +102,9 @@ std::vector<Assignment> read_overrides(const OptionTable& table,
             .allow_unregistered()
             .run();
     for (const po::option& option : parsed.options) {
+      // the value of an option that the table lacks is an option without a key
+      const bool is_other = option.unregistered || option.string_key.empty();
+      if (is_other && others == Others::skipped) continue;
       if (option.unregistered) throw unknown_key(table, "command line", option.string_key);
       if (option.string_key.empty()) {
         throw InputError(

@@ -18,10 +18,12 @@ struct Assignment {
   std::string where;  // "inputs/a.ini:14" or "command line"
 };
 
-/// InputError: malformed line, unknown key, key set twice.
+enum class Others { refused, skipped };  // keys that the table does not have
+
+/// InputError: malformed line, unknown key where others are refused, key set twice.
 std::vector<Assignment> read_deck_text(const OptionTable& table, std::string_view text,
-                                       std::string_view name);
+                                       std::string_view name, Others others);
 std::vector<Assignment> read_overrides(const OptionTable& table,
-                                       std::span<const std::string> overrides);
+                                       std::span<const std::string> overrides, Others others);
 
 }  // namespace factsweep

@@ -1,8 +1,30 @@
 #include "factsweep/plan/plan.hpp"
 
+#include <algorithm>
+
 #include "factsweep/core/random.hpp"
 
 namespace factsweep {
+
+std::string_view name(Role role) {
+  switch (role) {
+    case Role::axis:
+      return "axis";
+    case Role::metric:
+      return "metric";
+    case Role::time:
+      return "time";
+    case Role::text:
+      return "text";
+  }
+  throw BugError("a role without a name");
+}
+
+const Output* Stage::find_output(std::string_view wanted) const {
+  const auto found = std::find_if(outputs.begin(), outputs.end(),
+                                  [&](const Output& output) { return output.name == wanted; });
+  return found == outputs.end() ? nullptr : &*found;
+}
 
 std::size_t Plan::add_stage(Stage stage) {
   std::uint64_t key = hash_words({hash_text(stage.kind), hash_text(stage.configuration.dump())});

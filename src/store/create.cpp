@@ -84,6 +84,8 @@ void create_dataset(const h5::File& file, const DatasetSpec& spec, bool is_scale
                                     {"symbol", &spec.symbol}}) {
     if (!value->empty()) h5::write_attribute(dataset.id(), where, name, *value);
   }
+  if (spec.path.starts_with("/points/"))
+    h5::write_attribute(dataset.id(), where, "role", std::string(factsweep::name(spec.role)));
   if (is_scale) {
     const std::string name = spec.path.substr(spec.path.rfind('/') + 1);
     check(H5DSset_scale(dataset.id(), name.c_str()), where, "make a dimension scale");

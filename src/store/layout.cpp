@@ -14,7 +14,7 @@
 namespace factsweep {
 namespace {
 
-constexpr std::size_t kTitleBytes = 96;
+constexpr std::size_t kTitleBytes = 4096;
 constexpr const char* kStatusMeaning = "0 waiting, 1 running, 2 done, 3 failed, 4 blocked";
 
 template <typename Row, typename Project>
@@ -124,34 +124,38 @@ void Layout::add(DatasetSpec spec) {
 void Layout::add_points(const Plan& plan, bool with_content) {
   const std::size_t rows = plan.points.size();
   const auto add_row = [&](const std::string& name, DType dtype, const char* long_name,
-                           Array content, std::size_t text_length = 0, const char* units = "") {
+                           Array content, Role role, std::size_t text_length = 0,
+                           const char* units = "") {
     DatasetSpec spec = row_spec("points", "point", name, rows, dtype);
+    spec.role = role;
     spec.long_name = long_name;
     spec.units = units;
     spec.text_length = text_length;
     if (with_content) spec.content = std::move(content);
     add(std::move(spec));
   };
-  add_row("point", DType::int64, "grid point", row_numbers(rows));
+  add_row("point", DType::int64, "grid point", row_numbers(rows), Role::axis);
   auto [ids, width] =
       text_column(column(plan.points, [](const Point& point) { return point.id; }), 1024);
-  add_row("id", DType::text, "name of the grid point", std::move(ids), width);
+  add_row("id", DType::text, "name of the grid point", std::move(ids), Role::text, width);
   for (std::size_t axis = 0; axis < plan.axes.size(); ++axis) {
     const Axis& about = plan.axes[axis];
     DatasetSpec spec = row_spec("points", "point", about.name, rows, DType::float64);
     spec.units = about.units;
     spec.long_name = about.long_name;
     spec.symbol = about.symbol;
+    spec.role = Role::axis;
     set_axis_values(spec, plan, axis);
     add(std::move(spec));
   }
   std::vector<std::int64_t> leaves;
   for (const Point& point : plan.points) leaves.push_back(static_cast<std::int64_t>(point.leaf));
-  add_row("stage", DType::int64, "row of the point's last stage in /stages", Array::of(leaves));
-  add_row("status", DType::uint8, kStatusMeaning, all_waiting(rows));
-  add_row("reason", DType::text, "why the point failed", {}, kReasonBytes);
-  add_row("seconds", DType::float64, "duration of the point's last stage", {}, 0, "s");
-  add_row("rank", DType::int32, "rank that ran the point's last stage", {});
+  add_row("stage", DType::int64, "row of the point's last stage in /stages", Array::of(leaves),
+          Role::text);
+  add_row("status", DType::uint8, kStatusMeaning, all_waiting(rows), Role::text);
+  add_row("reason", DType::text, "why the point failed", {}, Role::text, kReasonBytes);
+  add_row("seconds", DType::float64, "duration of the point's last stage", {}, Role::time, 0, "s");
+  add_row("rank", DType::int32, "rank that ran the point's last stage", {}, Role::text);
 }
 
 void Layout::add_stages(const Plan& plan, bool with_content) {
@@ -182,10 +186,31 @@ void Layout::add_stages(const Plan& plan, bool with_content) {
   add_row("rank", DType::int32, "rank that ran it");
   DatasetSpec& cost = add_row("cost_flop", DType::float64, "estimated work", 0, "FLOP");
   add_row("reason", DType::text, "why it failed", kReasonBytes);
+  add_edges(plan, with_content);
   if (!with_content) return;
   numbers.content = row_numbers(rows);
   status.content = all_waiting(rows);
   cost.content = Array::of(column(plan.stages, [](const Stage& s) { return s.cost_flop; }));
+}
+
+/// Stage i stands on the stages upstream[upstream_begin[i] .. upstream_begin[i + 1]).
+void Layout::add_edges(const Plan& plan, bool with_content) {
+  std::vector<std::int64_t> upstream, begin = {0};
+  for (const Stage& stage : plan.stages) {
+    upstream.insert(upstream.end(), stage.upstream.begin(), stage.upstream.end());
+    begin.push_back(static_cast<std::int64_t>(upstream.size()));
+  }
+  const auto add_numbers = [&](const char* name, const char* long_name,
+                               const std::vector<std::int64_t>& numbers) {
+    DatasetSpec spec = dataset(fmt::format("/stages/{}", name), DType::int64, {numbers.size()}, {},
+                               "", long_name);
+    if (with_content) spec.content = Array::of(numbers);
+    add(std::move(spec));
+  };
+  add_numbers("upstream", "rows of the stages that each stage stands on, one after the other",
+              upstream);
+  add_numbers("upstream_begin", "where a stage's part of upstream begins; its end is the next one",
+              begin);
 }
 
 void Layout::add_scales(bool with_content) {

@@ -32,6 +32,7 @@ struct Layout {
   void add(DatasetSpec spec);
   void add_points(const Plan& plan, bool with_content);
   void add_stages(const Plan& plan, bool with_content);
+  void add_edges(const Plan& plan, bool with_content);
   void add_scales(bool with_content);
   std::deque<DatasetSpec> own_;  // a deque: `datasets` points into it while it grows
 };

@@ -33,7 +33,7 @@ ExitCode SweepResult::exit_code() const {
   return failed + blocked > 0 ? ExitCode::points_failed : ExitCode::done;
 }
 
-SweepResult run_sweep(const Communicator& world, Study& study, const Plan& plan, Store& store,
+SweepResult run_sweep(const Communicator& world, Executor& executor, const Plan& plan, Store& store,
                       const SweepSettings& settings) {
   const Communicator comm = world.duplicate();
   std::vector<bool> done(plan.stages.size());
@@ -61,7 +61,7 @@ SweepResult run_sweep(const Communicator& world, Study& study, const Plan& plan,
     });
   }
   try {
-    Worker(comm, study, plan, store, settings).work();
+    Worker(comm, executor, plan, store, settings).work();
   } catch (const std::exception& error) {
     console::write_error(error.what());
     MPI_Abort(MPI_COMM_WORLD, static_cast<int>(exit_code(error)));

@@ -23,18 +23,16 @@ std::string first_line(const std::string& what) {
 }
 
 const Output& output_of(const Stage& stage, std::string_view name) {
-  const auto output = std::find_if(stage.outputs.begin(), stage.outputs.end(),
-                                   [&](const Output& item) { return item.name == name; });
-  require(output != stage.outputs.end(),
-          fmt::format("Workbench: '{}' is no output of {}", name, stage.kind));
+  const Output* output = stage.find_output(name);
+  require(output != nullptr, fmt::format("Workbench: '{}' is no output of {}", name, stage.kind));
   return *output;
 }
 
 }  // namespace
 
-Worker::Worker(const Communicator& comm, Study& study, const Plan& plan, Store& store,
+Worker::Worker(const Communicator& comm, Executor& executor, const Plan& plan, Store& store,
                const SweepSettings& settings)
-    : comm_(comm), study_(study), plan_(plan), store_(store), settings_(settings) {}
+    : comm_(comm), executor_(executor), plan_(plan), store_(store), settings_(settings) {}
 
 Message Worker::ask(const Message& message) {
   comm_.send(message.pack(), 0, kRequestTag);
@@ -59,7 +57,7 @@ void Worker::run(std::size_t stage) {
   Message report{.kind = code(Request::failed), .stage = static_cast<std::int64_t>(stage)};
   try {
     store_.set_record(stage, record);
-    study_.run(plan_, stage, *this);
+    executor_.run(plan_, stage, *this);
     record.status = Status::done;
     report.kind = code(Request::finished);
     report.outputs = std::move(shared_);

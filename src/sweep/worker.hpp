@@ -11,7 +11,7 @@ namespace factsweep {
 
 class Worker : public Workbench {
  public:
-  Worker(const Communicator& comm, Study& study, const Plan& plan, Store& store,
+  Worker(const Communicator& comm, Executor& executor, const Plan& plan, Store& store,
          const SweepSettings& settings);
 
   /// Runs stages until told to end.
@@ -27,7 +27,7 @@ class Worker : public Workbench {
   Message ask(const Message& message);
 
   const Communicator& comm_;
-  Study& study_;
+  Executor& executor_;
   const Plan& plan_;
   Store& store_;
   const SweepSettings& settings_;

@@ -16,6 +16,7 @@ Trainee Trainee::full(const Weights& masters, torch::Dtype dtype) {
       std::make_shared<Weights>(dtype == torch::kFloat32 ? masters : masters.clone(dtype));
   Trainee trainee;
   trainee.masters = masters.parameters();
+  trainee.named = [masters] { return masters.named(); };
   for (const torch::Tensor& parameter : copy->parameters())
     trainee.leaves.emplace_back(std::to_string(trainee.leaves.size()),
                                 parameter.requires_grad_(true));
@@ -24,8 +25,12 @@ Trainee Trainee::full(const Weights& masters, torch::Dtype dtype) {
 }
 
 Trainee Trainee::lora(const Weights& base, const LoraAdapter& start) {
-  const LoraAdapter adapter = start.clone(base.embedding.scalar_type(), true);
+  const torch::Dtype dtype = base.embedding.scalar_type();
+  const LoraAdapter adapter = start.clone(dtype, true);
+  const LoraAdapter masters = dtype == torch::kFloat32 ? adapter : adapter.clone(torch::kFloat32);
   Trainee trainee;
+  for (const auto& [name, tensor] : masters.parameters()) trainee.masters.push_back(tensor);
+  trainee.named = [masters] { return masters.named(); };
   trainee.leaves = adapter.parameters();
   trainee.settings = start.config().json(base.config);
   // Anew for each pass: biases of one tensor are joined in the pass's own graph. The base's weights

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,12 +70,47 @@ def write(path: Path, world: World = World(), random_seed: int = 0) -> Path:
         _root(file, world)
         labels = _labels(file, world, generator)
         _runs(file, world, points, labels, generator)
-        stages = Writer(file.create_group("stages"))
-        stages.scale("stage", np.arange(len(points)))
-        stages.data("key", [f"{k:016x}" for k in range(len(points))], "stage")
-        stages.data("seconds", generator.uniform(10, 20, len(points)), "stage")
-        stages.data("rank", generator.integers(0, 4, len(points)).astype(np.int32), "stage")
+        stages = [Stage("label", "label base", 30.0)]
+        for k, seconds in enumerate(generator.uniform(10, 20, len(points))):
+            done = k < len(points) - world.unfinished
+            stages.append(Stage("train", f"train {k}", seconds, done, upstream=(0,)))
+        write_stages(file, stages)
     return path
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A row of the journal; `upstream`: rows of the stages that it needs."""
+
+    kind: str
+    title: str
+    seconds: float = 1.0
+    done: bool = True
+    upstream: tuple[int, ...] = ()
+
+
+def write_stages(file: h5py.File, stages: list[Stage]) -> None:
+    count = len(stages)
+    writer = Writer(file.create_group("stages"))
+    writer.scale("stage", np.arange(count))
+    writer.data("key", [f"{k:016x}" for k in range(count)], "stage")
+    writer.data("kind", [stage.kind for stage in stages], "stage")
+    writer.data("title", [stage.title for stage in stages], "stage")
+    writer.data("status", np.array([2 if s.done else 0 for s in stages], np.uint8), "stage")
+    writer.data("seconds", [s.seconds if s.done else np.nan for s in stages], "stage")
+    writer.data("rank", np.array([k % 4 if s.done else -1 for k, s in enumerate(stages)], np.int32))
+    writer.data("reason", [""] * count, "stage")
+    begin = np.cumsum([0, *(len(stage.upstream) for stage in stages)])
+    writer.data("upstream", np.array([row for s in stages for row in s.upstream], np.int64))
+    writer.data("upstream_begin", begin.astype(np.int64))
+
+
+def set_roles(points: h5py.Group, axes: Iterable[str], times: tuple[str, ...] = ()) -> None:
+    """What each column of points is; the others are metrics."""
+    known = dict.fromkeys(axes, "axis") | dict.fromkeys(("seconds", *times), "time")
+    known |= {"id": "text", "reason": "text"}
+    for name, column in points.items():
+        column.attrs["role"] = known.get(name, "metric")
 
 
 def _root(file: h5py.File, world: World) -> None:
@@ -82,7 +118,7 @@ def _root(file: h5py.File, world: World) -> None:
     if world.learning_rates:
         grid += "learning_rate = " + ", ".join(map(str, world.learning_rates)) + "\n"
     file.attrs["filetype"] = "factsweep results"
-    file.attrs["layout_version"] = 1
+    file.attrs["layout_version"] = 2
     file.attrs["study"] = "slick"
     file.attrs["code_version"] = "0.0-synthetic"
     file.attrs["deck"] = f"[run]\nstudy = slick\n\n[grid]\n{grid}"
@@ -286,6 +322,7 @@ def _write_points(
     writer.data("seed", np.array([p["seed"] for p in points], np.int64), "point")
     if world.learning_rates:
         writer.data("learning_rate", [p["learning_rate"] for p in points], "point")
+    writer.data("stage", 1 + np.arange(n), "point")
     done = np.arange(n) < n - world.unfinished
     writer.data("status", np.where(done, 2, 0).astype(np.uint8), "point")
     writer.data("reason", np.full(n, ""), "point")
@@ -296,6 +333,7 @@ def _write_points(
         writer.data(name, values.astype(np.int64) if whole else values, "point")
         if name.startswith(("accuracy_", "answered_")):
             writer.group[name].attrs["units"] = "fraction"
+    set_roles(writer.group, ("variant", "unknown_ratio", "seed", "learning_rate"))
 
 
 if __name__ == "__main__":

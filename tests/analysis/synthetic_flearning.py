@@ -13,7 +13,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from synthetic import Writer
+from synthetic import Stage, Writer, set_roles, write_stages
 
 # reliability, generality, locality of the new answers
 MEAN = {
@@ -71,7 +71,7 @@ def write(path: Path, world: World = World(), random_seed: int = 0) -> Path:
     stages = _stages(points)
     with h5py.File(path, "w") as file:
         file.attrs["filetype"] = "factsweep results"
-        file.attrs["layout_version"] = 1
+        file.attrs["layout_version"] = 2
         file.attrs["study"] = "flearning"
         file.attrs["deck"] = "[run]\nstudy = flearning\n[grid]\nmethod = ft\nlambda = 0.1, 0.3\n"
         file.attrs["science"] = json.dumps({"search.locality": "0.9"})
@@ -119,23 +119,24 @@ def _stages(points: list[dict]) -> list[dict]:
     """As plan.cpp has them: shared ones once. Sets the row of each point's leaf."""
     rows: dict[tuple, dict] = {}
 
-    def add(kind: str, title: str, *key) -> int:
-        rows.setdefault((kind, title, *key), {"kind": kind, "title": title, "row": len(rows)})
-        return rows[(kind, title, *key)]["row"]
+    def add(kind: str, title: str, upstream: list[int], *key) -> int:
+        row = {"kind": kind, "title": title, "row": len(rows), "upstream": tuple(upstream)}
+        return rows.setdefault((kind, title, *key), row)["row"]
 
     for point in points:
         place = f"{point['model']} {point['data_set']} n{point['records']} s{point['seed']}"
         method = point["method"]
-        point["stage"] = add("original", f"original {place}")
+        point["stage"] = add("original", f"original {place}", [])
+        upstream = [point["stage"]]
         if method in FULL + LORA:
             how = "full" if method in FULL else "lora"
-            add("delta", f"delta {how} {place}")
+            upstream.append(add("delta", f"delta {how} {place}", upstream))
             if np.isnan(point["lambda"]):
-                add("search", f"search {how} {point['layers']} {place}")
+                upstream.append(add("search", f"search {how} {point['layers']} {place}", upstream))
         if method != "original":
             kind = "edit" if method in EDITORS else "forget" if "forget" in method else "learn"
             point["stage"] = add(
-                kind, f"{kind} {method}-{point['lambda']} {place}", *point.values()
+                kind, f"{kind} {method}-{point['lambda']} {place}", upstream, *point.values()
             )
     return list(rows.values())
 
@@ -193,6 +194,7 @@ def _write_points(file: h5py.File, world: World, points: list[dict], done, gener
     if world.abilities:
         for task, value in (("gsm8k", 0.02), ("mmlu_college_physics", 0.25)):
             writer.data(f"ability_{task}", np.where(done, value, np.nan), "point")
+    set_roles(writer.group, [a for a in points[0] if a != "stage"], ("edit_seconds",))
     writer = Writer(file.create_group("outcomes"))
     writer.scale("point", np.arange(n))
     writer.scale("record", np.arange(most))
@@ -251,15 +253,13 @@ def _write_records(file: h5py.File, world: World) -> None:
 
 def _write_stages(file: h5py.File, points: list[dict], stages: list[dict], done) -> None:
     waiting = {p["stage"] for k, p in enumerate(points) if not done[k]}
-    status = [0 if stage["row"] in waiting else 2 for stage in stages]
-    writer = Writer(file.create_group("stages"))
-    writer.scale("stage", np.arange(len(stages)))
-    writer.data("key", [f"{k:016x}" for k in range(len(stages))], "stage")
-    for name in ("kind", "title"):
-        writer.data(name, [stage[name] for stage in stages], "stage")
-    writer.data("status", np.array(status, np.uint8), "stage")
-    writer.data("seconds", [SECONDS[stage["kind"]] for stage in stages], "stage")
-    writer.data("rank", np.zeros(len(stages), np.int32), "stage")
+    write_stages(
+        file,
+        [
+            Stage(s["kind"], s["title"], SECONDS[s["kind"]], s["row"] not in waiting, s["upstream"])
+            for s in stages
+        ],
+    )
     for stage in stages:
         base = f"{stage['row']:016x}"
         if stage["kind"] == "search":

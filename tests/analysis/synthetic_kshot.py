@@ -12,7 +12,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from synthetic import Writer
+from synthetic import Stage, Writer, set_roles, write_stages
 
 # share of the test examples that are right
 MEAN = {
@@ -92,13 +92,15 @@ def write(path: Path, world: World = World(), random_seed: int = 0) -> Path:
     done = np.arange(len(points)) < len(points) - world.unfinished
     with h5py.File(path, "w") as file:
         file.attrs["filetype"] = "factsweep results"
-        file.attrs["layout_version"] = 1
+        file.attrs["layout_version"] = 2
         file.attrs["study"] = "kshot"
         file.attrs["deck"] = f"[run]\nstudy = kshot\n[grid]\nshots = {str(world.shots)[1:-1]}\n"
         _write_sets(file, world)
         _write_tests(file, world, generator)
         _write_points(file, world, points, done, generator)
         _write_shots(file, world, points)
+        _write_stages(file, points, done)
+        set_roles(file["points"], [axis for axis in points[0] if axis != "mean"])
     if world.weights:
         _write_weights(path.with_suffix(".weights.h5"), world, generator)
     return path
@@ -238,6 +240,17 @@ def _write_points(file: h5py.File, world: World, points: list[dict], done, gener
     moe.data("layer", np.repeat(np.arange(LAYERS), 2))
 
 
+def _write_stages(file: h5py.File, points: list[dict], done) -> None:
+    """The bank, which all points need, and a stage for each of them."""
+    bank = [Stage("bank", f"bank {name}", 20.0) for name in BANK]
+    leaves = [
+        Stage("tune", f"tune {k}", 5.0, bool(done[k]), tuple(range(len(bank))))
+        for k in range(len(points))
+    ]
+    file["points/stage"] = len(bank) + np.arange(len(points))
+    write_stages(file, bank + leaves)
+
+
 def _write_point_counts(group: Writer, world: World, points: list[dict], done) -> None:
     """lora lost `draw` examples in each draw; a program of every test of ours was stopped."""
     draw = np.array([p["draw"] if p["method"] == "lora" else 0 for p in points])
@@ -278,7 +291,7 @@ def _write_shots(file: h5py.File, world: World, points: list[dict]) -> None:
 def _write_weights(path: Path, world: World, generator) -> None:
     with h5py.File(path, "w") as file:
         file.attrs["filetype"] = "factsweep weights"
-        file.attrs["layout_version"] = 1
+        file.attrs["layout_version"] = 2
         file["embeddings/pools/open"] = generator.normal(size=(POOL, DIMENSION)).astype(np.float32)
         for task in world.tasks:
             for draw in world.draws:

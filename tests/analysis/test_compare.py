@@ -8,7 +8,7 @@ from synthetic import World
 
 from analysis.__main__ import main
 from analysis.compare import joined
-from analysis.store import read
+from analysis.sweep import read
 
 WORLD = World(seeds=(1, 2), epochs=8, questions=30, variants=("unknown_ratio", "natural"))
 
@@ -97,7 +97,7 @@ def _weights(path, value):
     with h5py.File(path, "w") as h5:
         h5.attrs["filetype"], h5.attrs["layout_version"], h5.attrs["study"] = (
             "factsweep weights",
-            1,
+            2,
             "slick",
         )
         group = h5.create_group("deltas/natural-s1/final")

@@ -6,8 +6,9 @@ import pytest
 import synthetic_flearning
 from synthetic_flearning import MEAN, NORM, World
 
-from analysis.flearning import orderings, published, quantities, sweep, tables
-from analysis.store import Missing, read
+from analysis.flearning import orderings, published, quantities, tables, trainings
+from analysis.store import Missing
+from analysis.sweep import read
 
 EIGHT = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9)
 
@@ -26,16 +27,17 @@ def only(part, method, lambda_=None):
     return found
 
 
-def test_axes_are_found_wherever_the_deck_names_them(part):
+def test_columns_are_told_by_their_roles(part):
     axes = ["method", "lambda", "layers", "preset", "model", "data_set", "records", "seed"]
-    assert part.results.axes == axes
-    assert {"reliability", "n_records", "edit_seconds"} <= set(part.results.metrics)
+    assert part.sweep.axes == sorted(axes)
+    assert {"reliability", "n_records"} <= set(part.sweep.metrics)
+    assert part.sweep.roles["edit_seconds"] == "time"
 
 
 def test_a_variant_has_a_point_for_each_seed(part):
     found = part.variants()
     assert all(v.points["seed"].tolist() == [0, 1, 2] for v in found)
-    assert sum(len(v.points) for v in found) == len(part.results.points)
+    assert sum(len(v.points) for v in found) == len(part.sweep.points)
     assert [v.label for v in part.variants("f_learning_ft")] == [
         "F-Learning_FT, \u03bb 0.1",
         "F-Learning_FT, \u03bb 0.3",
@@ -56,7 +58,7 @@ def test_means_of_all_records_are_those_of_the_points(part):
 def test_trained_methods_are_also_asked_about_what_the_editors_edited(part):
     assert (part.records, part.edited) == (80, 30)
     ft = only(part, "ft")
-    values = part.outcomes["generality"][ft.points.index.to_numpy()]
+    values = part.outcomes.generality[ft.points.index.to_numpy()]
     expected = 100 * np.nanmean(values[:, :30].astype(float), axis=1)
     assert part.means(ft, "generality", first=30) == pytest.approx(expected)
     row = {row[0]: row for row in tables.subset_table(part).rows}
@@ -184,31 +186,31 @@ def test_seconds_by_number_of_edits_and_their_ratio_to_full_fine_tuning(tmp_path
 
 def test_eight_lambdas_share_the_trainings_before_them(tmp_path):
     world = World(seeds=(0,), lambdas=EIGHT, methods=("forget_ft", "f_learning_ft"), search=False)
-    results = read(synthetic_flearning.write(tmp_path / "eight.h5", world))
-    forgetting, learning, _ = sorted(sweep.savings(results), key=lambda s: s.alone)
+    whole = read(synthetic_flearning.write(tmp_path / "eight.h5", world))
+    forgetting, learning, _ = sorted(trainings.savings(whole), key=lambda s: s.alone)
     assert (learning.points, learning.alone, learning.shared) == (8, 24, 10)
     assert (forgetting.points, forgetting.alone, forgetting.shared) == (8, 16, 2)
     assert learning.shared_seconds == 30 + 20 + 8 * 25
-    assert sweep.training_table(results).title == "Trainings: 10 in place of 40"
+    assert trainings.training_table(whole).title == "Trainings: 10 in place of 40"
 
 
 def test_all_methods_together_trained_what_the_journal_has(part):
-    kinds = sweep.done_by_kind(part.results)["size"]
-    together = sweep.savings(part.results)[-1]
+    kinds = part.sweep.finished_by_kind()["size"]
+    together = trainings.savings(part.sweep)[-1]
     assert together.shared == kinds["original"] + kinds["delta"] + kinds["learn"]
-    assert together.points == len(part.results.points)
+    assert together.points == len(part.sweep.points)
 
 
 def test_two_models_have_their_own_trainings(tmp_path):
     world = World(seeds=(0,), models=("tiny", "small"), methods=("ft",))
-    results = read(synthetic_flearning.write(tmp_path / "models.h5", world))
-    saving, _ = sweep.savings(results)
+    whole = read(synthetic_flearning.write(tmp_path / "models.h5", world))
+    saving, _ = trainings.savings(whole)
     assert (saving.points, saving.alone, saving.shared) == (2, 4, 4)
     assert saving.alone_seconds == saving.shared_seconds == 2 * (30 + 25)
 
 
 def test_searches_tell_what_they_tried(part):
-    title, tried, locality, found = sweep.searches(part.results)[1]
+    title, tried, locality, found = trainings.searches(part.sweep)[1]
     assert (title, found) == ("full all tiny counterfact-edit n80 s1", 0.3)
     assert tried.tolist() == [2.0, 1.0, 0.5, 0.25]  # what was not tried is left out
     assert locality == pytest.approx(1 - 0.4 * tried)

@@ -26,6 +26,8 @@ TABLES = {
     "trainings",
     "lambda_search",
     "edits",
+    "points",
+    "times",
 }
 
 

@@ -15,11 +15,11 @@ from analysis.kshot.quantities import (
     cases,
     correlations,
     difference,
+    part_of,
     scores,
-    spearman,
-    study_of,
 )
-from analysis.store import read
+from analysis.statistics import spearman
+from analysis.sweep import read
 
 
 def rows_of(table):
@@ -27,27 +27,27 @@ def rows_of(table):
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory):
-    return study_with(tmp_path_factory.mktemp("kshot"))
+def part(tmp_path_factory):
+    return part_with(tmp_path_factory.mktemp("kshot"))
 
 
-def study_with(folder, **world):
-    return study_of(read(synthetic_kshot.write(folder / "whole.h5", World(**world))))
+def part_with(folder, **world):
+    return part_of(read(synthetic_kshot.write(folder / "whole.h5", World(**world))))
 
 
 # --- Accuracy ----------------------------------------------------------------------------------
 
 
-def test_first_setting_of_each_method_alone_makes_table_1(study):
+def test_first_setting_of_each_method_alone_makes_table_1(part):
     for method, planted in MEAN.items():
-        found = average(scores(study, study.first(method, "test")))
+        found = average(scores(part, part.first(method, "test")))
         assert found.value == pytest.approx(100 * planted, abs=4)
         assert found.n == (1 if method in ("base", "expert_lora", "source_best") else 3)
 
 
 @pytest.mark.parametrize("axis", OTHERS)
-def test_an_axis_is_varied_with_all_others_at_their_first_value(study, axis):
-    points = study.along(axis, "test")
+def test_an_axis_is_varied_with_all_others_at_their_first_value(part, axis):
+    points = part.along(axis, "test")
     planted = {**OTHERS[axis], synthetic_kshot.FIRST[axis]: 0.0}
     if axis == "budget":
         planted[0] = OTHERS["data_selection"]["none"]  # no open data at all
@@ -56,32 +56,32 @@ def test_an_axis_is_varied_with_all_others_at_their_first_value(study, axis):
         assert set(counts) == set(planted)
     assert counts == dict.fromkeys(planted, 12)  # 2 tasks, 3 draws, 2 seeds
     for value, added in planted.items():
-        found = average(scores(study, points[points[axis] == value]))
+        found = average(scores(part, points[points[axis] == value]))
         assert found.value == pytest.approx(100 * (MEAN["ours"] + added), abs=4)
 
 
-def test_intervals_are_over_draws_with_their_seeds_averaged(study):
-    points = study.first("ours", "test")
-    table = scores(study, points)
+def test_intervals_are_over_draws_with_their_seeds_averaged(part):
+    points = part.first("ours", "test")
+    table = scores(part, points)
     one = points[(points["task"] == "arc_c") & (points["draw"] == 2)]
     assert len(one) == 2 and list(table.index) == [1, 2, 3]
     assert table.loc[2, "arc_c"] == pytest.approx(100 * one["accuracy"].mean())
-    assert len(scores(study, points[points["draw"] == 1])) == 2  # one draw: over its seeds
+    assert len(scores(part, points[points["draw"] == 1])) == 2  # one draw: over its seeds
 
 
-def test_a_task_that_has_not_finished_gives_no_average(study):
-    points = study.first("ours", "test")
-    found = scores(study, points[points["task"] == "arc_c"])
+def test_a_task_that_has_not_finished_gives_no_average(part):
+    points = part.first("ours", "test")
+    found = scores(part, points[points["task"] == "arc_c"])
     assert np.isfinite(found["arc_c"]).all() and np.isnan(average(found).value)
 
 
-def test_published_numbers_stand_beside_ours(study):
-    row = rows_of(tables.method_table(study))["Ours"]
+def test_published_numbers_stand_beside_ours(part):
+    row = rows_of(tables.method_table(part))["Ours"]
     assert row["paper LLaMA2-7B"] == "57.8 / 24.8 (41.3)"  # of arc_c and gsm8k
     assert row["paper Mistral-7B"] == "81.4 / 52.9 (67.2)"
-    by_experts = rows_of(tables.axis_table(study, *tables.AXIS_TABLES[3]))
+    by_experts = rows_of(tables.axis_table(part, *tables.AXIS_TABLES[3]))
     assert by_experts["2"]["paper LLaMA2-7B"] == "(52.2)"
-    by_data = rows_of(tables.axis_table(study, *tables.AXIS_TABLES[1]))
+    by_data = rows_of(tables.axis_table(part, *tables.AXIS_TABLES[1]))
     assert by_data["cosine, no dedup (\u03c4 = 1)"]["paper LLaMA2-7B"].startswith("54.6")
 
 
@@ -94,14 +94,14 @@ def test_published_averages_are_those_the_paper_prints():
     assert [published.task_of(n) for n in ("ARC-c", "arc-easy", "w1")] == ["arc_c", "arc_e", None]
 
 
-def test_likelihood_is_a_column_of_tasks_with_options_alone(study):
-    table = tables.method_table(study)
+def test_likelihood_is_a_column_of_tasks_with_options_alone(part):
+    table = tables.method_table(part)
     assert table.columns[2:7] == ["arc_c", "likelihood", "gsm8k", "average", "likelihood"]
     assert float(table.rows[0][3]) == pytest.approx(float(table.rows[0][2]) / 2, abs=0.1)
 
 
-def test_differences_are_paired_and_judged(study):
-    found = rows_of(tables.difference_table(study))
+def test_differences_are_paired_and_judged(part):
+    found = rows_of(tables.difference_table(part))
     for method, label in (("base", "Base"), ("random", "Random"), ("lorahub", "LoRAHub")):
         assert found[label]["ours is better"] == "holds"
         value = float(found[label]["average"].partition(" ")[0])
@@ -110,35 +110,35 @@ def test_differences_are_paired_and_judged(study):
     assert found["Base"]["paper LLaMA2-7B"] == "23.9 / 8.1 (16.0)"  # of arc_c and gsm8k
 
 
-def test_a_difference_is_over_draws_or_of_a_single_one_over_seeds(study, tmp_path):
+def test_a_difference_is_over_draws_or_of_a_single_one_over_seeds(part, tmp_path):
     def of_task(source, method):
         points = source.first(method, "test")
         return points[points["task"] == "arc_c"]
 
-    found = difference(study, of_task(study, "ours"), of_task(study, "base"))
+    found = difference(part, of_task(part, "ours"), of_task(part, "base"))
     assert (found.runs.degrees, found.records.degrees) == (2, 199)
-    one = study_with(tmp_path, methods=("uniform", "ours"), axes=(), draws=(1,), seeds=(1, 2, 3, 4))
+    one = part_with(tmp_path, methods=("uniform", "ours"), axes=(), draws=(1,), seeds=(1, 2, 3, 4))
     found = difference(one, of_task(one, "ours"), of_task(one, "uniform"))
     assert found.runs.degrees == 3  # uniform has no seeds
-    alone = study_with(tmp_path, methods=("base", "ours"), axes=(), draws=(1,), seeds=(1,))
+    alone = part_with(tmp_path, methods=("base", "ours"), axes=(), draws=(1,), seeds=(1,))
     notes = " ".join(tables.difference_table(alone).notes)
     assert "limits tell of the examples alone" in notes
-    assert "limits tell of the examples alone" not in " ".join(tables.difference_table(study).notes)
+    assert "limits tell of the examples alone" not in " ".join(tables.difference_table(part).notes)
 
 
-def test_what_an_expert_lora_learnt_stands_beside_what_there_was_to_learn(study, tmp_path):
-    note = tables.method_table(study).notes[2]
+def test_what_an_expert_lora_learnt_stands_beside_what_there_was_to_learn(part, tmp_path):
+    note = tables.method_table(part).notes[2]
     assert "arc_c 90 of 400; gsm8k 100 of 400" in note  # of arc_c 10 had too long a prompt
-    few = study_with(tmp_path, methods=("base",))
+    few = part_with(tmp_path, methods=("base",))
     assert not any("Expert LoRA learnt" in note for note in tables.method_table(few).notes)
 
 
 # --- Selection ---------------------------------------------------------------------------------
 
 
-def test_cases_of_two_experts(study):
+def test_cases_of_two_experts(part):
     """Adapter 0 has the first 70 % right, adapter 1 the first 60 %: a tenth is mixed."""
-    found = cases(study)
+    found = cases(part)
     assert len(found) == 12
     for one in found:
         assert one.experts == list(BANK[:2])
@@ -149,14 +149,14 @@ def test_cases_of_two_experts(study):
         }
         assert one.expert_errors.tolist() == [0, 100]
         assert (one.right <= one.counts).all() and one.mixture_error < 60
-    row = rows_of(experts.mixed_table(study))["arc_c"]
+    row = rows_of(experts.mixed_table(part))["arc_c"]
     assert row["best expert"] == "0.0 \u00b1 0.0" and row["paper"] == "40 / 50.0 / 37.5 / 32.5"
 
 
-def test_reasoning_perplexity_tells_the_good_adapters(study):
-    assert correlations(study, 0, "reasoning_perplexity") == pytest.approx([-1, -1, -1])
-    assert (correlations(study, 0, "perplexity") > -1).all()
-    row = rows_of(experts.correlation_table(study))["arc_c"]
+def test_reasoning_perplexity_tells_the_good_adapters(part):
+    assert correlations(part, 0, "reasoning_perplexity") == pytest.approx([-1, -1, -1])
+    assert (correlations(part, 0, "perplexity") > -1).all()
+    row = rows_of(experts.correlation_table(part))["arc_c"]
     assert row["reasoning"] == "-1.00 \u00b1 0.00" and row["adapters"] == "5"
 
 
@@ -168,8 +168,8 @@ def test_spearman():
     assert np.isnan(spearman(a, np.ones(5))) and np.isnan(spearman(a[:2], a[:2]))
 
 
-def test_kept_share_of_the_open_data(study):
-    row = rows_of(experts.kept_table(study))["100 at 0.8"]
+def test_kept_share_of_the_open_data(part):
+    row = rows_of(experts.kept_table(part))["100 at 0.8"]
     assert row["arc_c"] == "20.0 \u00b1 0.0" and row["kept (%)"] == "20.0 \u00b1 0.0"
     assert row["paper"] == "10"
 
@@ -178,7 +178,7 @@ def test_a_task_whose_adapters_were_not_tested_has_no_panel(tmp_path):
     path = synthetic_kshot.write(tmp_path / "half.h5")
     with h5py.File(path, "r+") as file:
         file["tests/accuracy"][1] = np.nan
-    half = study_of(read(path))
+    half = part_of(read(path))
     for draw, columns in ((figures.perplexity, 2), (figures.tuned, 1)):
         titles = [axes.get_title(loc="left") for axes in draw(half).axes]
         assert len(titles) == columns and all(title.startswith("arc_c") for title in titles)
@@ -190,7 +190,7 @@ def test_a_task_whose_adapters_were_not_tested_has_no_panel(tmp_path):
 
 def test_few_shots_are_found_among_the_many_that_are_embedded(tmp_path, monkeypatch):
     """Few are scattered among many, so that they are not the first of them."""
-    few = study_with(tmp_path, shots=(5, 50), methods=("ours",))
+    few = part_with(tmp_path, shots=(5, 50), methods=("ours",))
     points = few.along("data_selection", "test")
     assert (points["shots"] == 5).all()
     for row, point in points.iterrows():
@@ -210,22 +210,22 @@ def test_few_shots_are_found_among_the_many_that_are_embedded(tmp_path, monkeypa
         assert set(map(tuple, lines["$D_A$"])) <= set(map(tuple, lines["pool"]))
 
 
-def test_selected_data_are_shown_where_the_pool_is_thinned(study, monkeypatch):
+def test_selected_data_are_shown_where_the_pool_is_thinned(part, monkeypatch):
     monkeypatch.setattr(projection, "SHOWN", 10)
     monkeypatch.setattr(projection, "place", lambda vectors: vectors[:, :2])
-    lines = projection.projection(study).axes[0].get_lines()
+    lines = projection.projection(part).axes[0].get_lines()
     counts = {line.get_label(): len(line.get_xydata()) for line in lines}
     assert counts == {"pool": 10, "$D_A$": 20, "$D_K$": 50}
 
 
-def test_a_task_begins_a_row_of_panels_where_there_are_several_selections(study):
-    several = study.along("data_selection", "test").drop_duplicates(["task", "data_selection"])
+def test_a_task_begins_a_row_of_panels_where_there_are_several_selections(part):
+    several = part.along("data_selection", "test").drop_duplicates(["task", "data_selection"])
     several = several[several["selected_data"] > 0]
-    cells = projection._cells(study, several)
+    cells = projection._cells(part, several)
     assert sorted(cells.values()) == [(0, 0), (0, 1), (1, 0), (1, 1)]
     assert {cells[row][0] for row in several.index[several["task"] == "gsm8k"]} == {1}
     one = several[several["data_selection"] == "cosine"]
-    assert sorted(projection._cells(study, one).values()) == [(0, 0), (0, 1)]
+    assert sorted(projection._cells(part, one).values()) == [(0, 0), (0, 1)]
 
 
 def test_places_without_scikit_learn_are_principal_components(monkeypatch):
@@ -259,34 +259,34 @@ def test_places_by_tsne_keep_groups_apart():
 # --- What could not be used --------------------------------------------------------------------
 
 
-def test_unusable_adapters_are_named_with_the_reason(study, tmp_path):
-    assert left_out.unusable_adapters(study) == [f"Adapter broken is not usable: {FAILURE}."]
-    older = study_with(tmp_path, counts=False)
+def test_unusable_adapters_are_named_with_the_reason(part, tmp_path):
+    assert left_out.unusable_adapters(part) == [f"Adapter broken is not usable: {FAILURE}."]
+    older = part_with(tmp_path, counts=False)
     assert left_out.unusable_adapters(older) == [
         "Adapter broken is not usable: its training diverged."
     ]
 
 
-def test_examples_left_out_or_cut(study):
-    found = rows_of(left_out.example_table(study))
+def test_examples_left_out_or_cut(part):
+    found = rows_of(left_out.example_table(part))
     assert list(found) == ["adapter arc_c", "pool open"]  # what lost nothing is not shown
     assert list(found["adapter arc_c"].values())[1:] == ["100", "10", "3", "4", "-"]
     assert list(found["pool open"].values())[1:] == ["60", "-", "-", "0", "2"]
 
 
-def test_points_that_could_not_learn_all(study):
-    lines = left_out.cut_points(study)
+def test_points_that_could_not_learn_all(part):
+    lines = left_out.cut_points(part)
     assert len(lines) == 2  # tasks; nothing was cut
-    points = (study.done["task"] == "arc_c").sum()
+    points = (part.points["task"] == "arc_c").sum()
     assert lines[0] == (
         f"arc_c, in 6 of {points} points: 1 to 3 examples of D_K and D_A not learnt, as the prompt "
         "alone reaches kshot.longest."
     )
 
 
-def test_programs_that_were_stopped(study, tmp_path):
-    assert left_out.stopped_table(study) is None  # no task has programs
-    code = study_with(tmp_path, kinds=("letter", "code"), methods=("base", "ours"), axes=())
+def test_programs_that_were_stopped(part, tmp_path):
+    assert left_out.stopped_table(part) is None  # no task has programs
+    code = part_with(tmp_path, kinds=("letter", "code"), methods=("base", "ours"), axes=())
     found = {row[0]: row[1:] for row in left_out.stopped_table(code).rows}
     assert found == {
         "gsm8k, Base": ["1", "200", "0", "0.0"],

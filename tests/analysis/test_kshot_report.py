@@ -8,7 +8,7 @@ import synthetic_kshot
 from synthetic_kshot import FAILURE, World
 
 from analysis.__main__ import main
-from analysis.store import read
+from analysis.sweep import read
 
 FIGURES = {
     "figure2_tuning",
@@ -33,6 +33,7 @@ TABLES = {
     "figure9_kept",
     "left_out",
 }
+SHARED = {"points", "times"}
 
 
 def stems(folder, kind):
@@ -44,7 +45,7 @@ def test_report_of_a_whole_file(tmp_path, capsys):
     assert main(["report", str(path)]) == 0
     folder = tmp_path / "whole_report"
     assert stems(folder, "png") == stems(folder, "pdf") == FIGURES
-    assert stems(folder, "csv") == TABLES
+    assert stems(folder, "csv") == TABLES | SHARED
     page = (folder / "index.html").read_text(encoding="utf-8")
     assert page.count("data:image/png;base64,") == len(FIGURES)
     assert 'class="paper">paper LLaMA2-7B' in page
@@ -86,12 +87,17 @@ def test_report_of_a_sweep_that_has_begun(tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "figure 7 needs a finished point of ours" in printed
     assert "ours against other methods needs a finished point of ours" in printed
-    assert stems(tmp_path / "base_report", "csv") == TABLES & {
-        "table1_methods",
-        "table8_bank",
-        "figure8_correlations",
-        "left_out",
-    }
+    assert (
+        stems(tmp_path / "base_report", "csv")
+        == TABLES
+        & {
+            "table1_methods",
+            "table8_bank",
+            "figure8_correlations",
+            "left_out",
+        }
+        | SHARED
+    )
 
 
 def test_compare_joins_points_by_all_axes(tmp_path, capsys):

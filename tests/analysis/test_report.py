@@ -77,9 +77,7 @@ def test_report_of_labels_alone(tmp_path, capsys):
     assert "labels only" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    "attribute, value", [("layout_version", 9), ("filetype", "x"), ("study", "no study")]
-)
+@pytest.mark.parametrize("attribute, value", [("layout_version", 9), ("filetype", "x")])
 def test_report_refuses_what_it_cannot_read(tmp_path, capsys, attribute, value):
     path = synthetic.write(tmp_path / "other.h5", World(seeds=(1,), variants=("idk",), **SMALL))
     with h5py.File(path, "r+") as h5:

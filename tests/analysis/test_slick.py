@@ -9,7 +9,14 @@ import synthetic
 from synthetic import World
 
 from analysis.slick import quantities, tables
-from analysis.store import StoreError, grid_keys, read
+from analysis.slick.labels import Labels
+from analysis.store import StoreError
+from analysis.sweep import read
+
+
+def parts_of(path):
+    sweep = read(path)
+    return quantities.parts(sweep, sweep.group(Labels))
 
 
 @pytest.fixture(scope="module")
@@ -18,38 +25,30 @@ def file(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def setting(file):
-    (only,) = quantities.settings(read(file))
+def part(file):
+    (only,) = parts_of(file)
     return only
 
 
 def test_reader_finds_axes_and_metrics(file):
-    results = read(file)
-    assert results.axes == ["seed", "unknown_ratio", "variant"]
-    assert "accuracy_test_final" in results.metrics
-    assert len(results.done) == len(results.points) == 3 * (7 + 5 + 5 + 1)
-    assert results.labels.frame["answer"][1] == "answer 1\u00e9"
+    sweep = read(file)
+    assert sweep.axes == ["seed", "unknown_ratio", "variant"]
+    assert "accuracy_test_final" in sweep.metrics
+    assert len(sweep.done) == len(sweep.points) == 3 * (7 + 5 + 5 + 1)
+    assert sweep.group(Labels).answer[1] == "answer 1\u00e9"
 
 
-def test_grid_keys_of_a_deck():
-    deck = (
-        "[train]\nepochs = 5\n[grid]\nseed = 1..3  # three\n  batch_size = 32, 64\n"
-        "[run]\ngrid.learning_rate=1e-5\n"
-    )
-    assert grid_keys(deck) == {"seed", "batch_size", "learning_rate"}
-
-
-def test_linear_model_recovers_the_synthetic_coefficients(setting):
-    fit = quantities.linear_model(setting, "test")
+def test_linear_model_recovers_the_synthetic_coefficients(part):
+    fit = quantities.linear_model(part, "test")
     truth = [synthetic.B0, synthetic.B_KNOWN, synthetic.B_UNKNOWN]
     assert fit.coefficients == pytest.approx(truth, abs=0.2)
     assert fit.observations == 21 * 50  # epoch 0 is the base model, no training epoch
     assert fit.clusters == 21
 
 
-def test_fitted_share_is_of_the_whole_set(setting):
-    points = setting.ratios()
-    share = quantities.fitted_share(setting, points, "test")
+def test_fitted_share_is_of_the_whole_set(part):
+    points = part.ratios()
+    share = quantities.fitted_share(part, points, "test")
     quarter = (points["unknown_ratio"] == 0.25).to_numpy()
     assert share["unknown"][quarter, -1] == pytest.approx(0.25, abs=0.02)
     assert share["known"][quarter, -1] == pytest.approx(0.75, abs=0.04)
@@ -57,18 +56,18 @@ def test_fitted_share_is_of_the_whole_set(setting):
 
 
 def test_learning_order_holds_and_a_planted_violation_is_found(file, tmp_path):
-    (setting,) = quantities.settings(read(file))
-    assert all(not run.violations for run in quantities.learning_order(setting))
+    (part,) = parts_of(file)
+    assert all(not run.violations for run in quantities.learning_order(part))
 
     spoiled = tmp_path / "spoiled.h5"
     spoiled.write_bytes(file.read_bytes())
-    row = int(setting.ratios().query("unknown_ratio == 0.5 and seed == 2").index[0])
+    row = int(part.ratios().query("unknown_ratio == 0.5 and seed == 2").index[0])
     with h5py.File(spoiled, "r+") as h5:
         h5["curves/fitted_unknown"][row, 7] = h5["curves/fitted_known"][row, 7]
-    (setting,) = quantities.settings(read(spoiled))
-    bad = [run for run in quantities.learning_order(setting) if run.violations]
+    (part,) = parts_of(spoiled)
+    bad = [run for run in quantities.learning_order(part) if run.violations]
     assert [(run.ratio, run.seed, run.violations) for run in bad] == [(0.5, 2, [7])]
-    assert "14 of 15 runs" in tables.order_table(setting).title
+    assert "14 of 15 runs" in tables.order_table(part).title
 
 
 def test_unknown_by_sets_is_the_mean_over_all_choices():
@@ -78,9 +77,9 @@ def test_unknown_by_sets_is_the_mean_over_all_choices():
         assert quantities.unknown_by_sets(knows, n) == pytest.approx(np.mean(choices, axis=0))
 
 
-def test_all_sets_give_the_stored_category(setting):
-    labels = setting.results.labels
-    by_sets = quantities.unknown_by_sets(quantities.set_knows(setting, "test"), 10)
+def test_all_sets_give_the_stored_category(part):
+    labels = part.labels
+    by_sets = quantities.unknown_by_sets(quantities.set_knows(part, "test"), 10)
     assert ((by_sets == 1) == (labels.category == 3)).all()
 
 
@@ -92,40 +91,40 @@ def test_known_only_ratio_is_inferred_where_the_file_has_none(file, tmp_path):
         values[h5["points/variant"].asstr()[()] == "known_only"] = np.nan
         h5["points/unknown_ratio"][...] = values
     for path in (file, blank):
-        (setting,) = quantities.settings(read(path))
-        points = setting.variant("known_only", "test")
-        assert quantities.known_only_ratio(setting, points).tolist() == sorted(
+        (part,) = parts_of(path)
+        points = part.variant("known_only", "test")
+        assert quantities.known_only_ratio(part, points).tolist() == sorted(
             [0.1, 0.25, 0.5, 0.75, 0.9] * 3
         )
 
 
-def test_a_further_axis_makes_settings(tmp_path):
+def test_a_further_axis_makes_parts(tmp_path):
     path = synthetic.write(
         tmp_path / "rates.h5",
         World(seeds=(1,), epochs=10, learning_rates=(1e-5, 1e-4), variants=("unknown_ratio",)),
     )
-    found = quantities.settings(read(path))
+    found = parts_of(path)
     assert [s.name for s in found] == ["learning_rate = 1e-05", "learning_rate = 0.0001"]
     assert [len(s.points) for s in found] == [7, 7]
 
 
-def test_table2_marks_the_weak_variant_and_not_the_best(setting):
-    table = tables.table2(setting, "final")
+def test_table2_marks_the_weak_variant_and_not_the_best(part):
+    table = tables.table2(part, "final")
     full = {row[0]: row[2] for row in table.rows}
     assert full["D_Unknown"].endswith("**")
     assert not full["D_MaybeKnown"].endswith("*")
 
 
-def test_table3_compares_with_the_ratio_of_idk(setting):
-    plain, idk = tables.table3(setting).rows
+def test_table3_compares_with_the_ratio_of_idk(part):
+    plain, idk = tables.table3(part).rows
     assert plain[4].startswith("100.0")  # answered
     assert float(idk[2].split()[0]) > float(plain[2].split()[0])  # accuracy over the answered
 
 
-def test_label_table_counts_and_smallest_category(setting):
-    labels = setting.results.labels
+def test_label_table_counts_and_smallest_category(part):
+    labels = part.labels
     table = tables.label_table(labels, "train", "id")
-    chosen = labels.rows("train", "id")
+    chosen = labels.rows("train", "id") & labels.labelled
     assert [int(table.rows[-1][k]) for k in (1, 3, 5, 7)] == np.bincount(
         labels.category[chosen]
     ).tolist()
@@ -137,7 +136,7 @@ def test_label_table_counts_and_smallest_category(setting):
     [
         ("filetype", "something", "filetype is 'something'"),
         ("filetype", "factsweep weights", "not NAME.weights.h5"),
-        ("layout_version", 2, "layout_version is 2"),
+        ("layout_version", 1, "layout_version is 1"),
     ],
 )
 def test_a_foreign_file_is_refused(file, tmp_path, attribute, value, message):

@@ -100,12 +100,12 @@ PYTHONPATH=$FACTSWEEP_SOURCE python3 - <<'PYTHON'
 import pathlib
 
 import h5py
-from analysis.flearning import sweep
-from analysis.store import read
+from analysis.flearning import trainings
+from analysis.sweep import read
 
 with h5py.File("ranks-2.h5") as file:
     kinds, spent = file["stages/kind"].asstr()[:], file["stages/seconds"][:]
-together = sweep.savings(read(pathlib.Path("ranks-2.h5")))[-1]
+together = trainings.savings(read(pathlib.Path("ranks-2.h5")))[-1]
 trained = spent[[kind in ("original", "delta", "learn") for kind in kinds]].sum()
 assert abs(together.shared_seconds - trained) < 1e-6 * trained, (together, trained)
 PYTHON

@@ -35,7 +35,7 @@ with h5py.File("sweep.weights.h5") as weights:
     assert (flat[10:] == (bits << 16).view(np.float32)).all()
 
 with h5py.File("sweep.h5") as results:
-    assert results.attrs["filetype"] == "factsweep results" and results.attrs["layout_version"] == 1
+    assert results.attrs["filetype"] == "factsweep results" and results.attrs["layout_version"] == 2
     assert results["labels/base/question"].asstr()[1] == "Qui est \u00e9l"  # cut at a character
     assert results["curves/loss"].dims[1].keys() == ["epoch"]
     assert results["points/reason"].asstr()[1] == "loss is nan \u00e9"

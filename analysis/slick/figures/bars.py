@@ -8,16 +8,16 @@ from matplotlib.patches import Patch
 
 from ... import style
 from .. import published
-from ..quantities import Setting, fitted_share
+from ..quantities import LabelledPart, fitted_share
 
 
-def fitted_at_early_stop(setting: Setting) -> Figure:
+def fitted_at_early_stop(part: LabelledPart) -> Figure:
     """Shares of |D|: Known fitted, Known not fitted, Unknown fitted, Unknown not fitted."""
     what = "figure 4"
-    points = setting.ratios()
-    share = fitted_share(setting, points, what)
-    stop = setting.column("epoch_early_stop", points, what).astype(int)
-    at = np.clip(np.searchsorted(setting.epochs, stop), 0, len(setting.epochs) - 1)
+    points = part.ratios()
+    share = fitted_share(part, points, what)
+    stop = part.column("epoch_early_stop", points, what).astype(int)
+    at = np.clip(np.searchsorted(part.epochs, stop), 0, len(part.epochs) - 1)
     run = np.arange(len(points))
     ratios = np.unique(points["unknown_ratio"])
 
@@ -25,7 +25,7 @@ def fitted_at_early_stop(setting: Setting) -> Figure:
     for y, ratio in enumerate(ratios):
         chosen = (points["unknown_ratio"] == ratio).to_numpy()
         known, unknown = (
-            100 * share[part][run, at][chosen].mean() for part in ("known", "unknown")
+            100 * share[name][run, at][chosen].mean() for name in ("known", "unknown")
         )
         exact = (points["n_train_unknown"] / points["n_train"])[chosen].mean()  # X after rounding
         _bar(axes, y - 0.1, 0.5, exact, known, unknown, alpha=1.0)

@@ -1,15 +1,16 @@
-"""Categories against how often a fact stands in the training corpus of the embedded world."""
+"""Categories against how often a fact occurs in the training corpus of the embedded world."""
 
 from __future__ import annotations
 
 import math
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from ... import style
-from ...store import Labels, Missing
-from ..quantities import CATEGORIES, LONG
+from ...store import Missing
+from ..labels import CATEGORIES, Labels
+from ..quantities import LONG
+from . import COLOUR
 
 LAST_BIN = 128  # exposures beyond share one open range
 
@@ -28,11 +29,9 @@ def _name(low: float, high: float) -> str:
     return f"{low}" if low == high else f"{low}\u2013{high}"
 
 
-def categories_by_exposure(labels: Labels | None) -> Figure:
+def categories_by_exposure(labels: Labels) -> Figure:
     """Share of each category a range of exposures; numbers of questions above the bars."""
-    if labels is None or "exposures" not in labels.frame:
-        raise Missing("the exposure curve needs /labels/base/exposures")
-    exposures = labels.frame["exposures"].to_numpy()
+    exposures = labels.needed("exposures", "the exposure curve needs")
     known = (exposures >= 0) & labels.labelled
     if not known.any():
         raise Missing("the exposure curve needs a world that counts its exposures (all are -1)")
@@ -44,7 +43,7 @@ def categories_by_exposure(labels: Labels | None) -> Figure:
     figure, axes = style.panels(width=6.0, height=2.7)
     for x, (low, high) in enumerate(ranges):
         chosen = known & (exposures >= low) & (exposures <= high)
-        share = 100 * np.bincount(labels.category[chosen], minlength=4) / chosen.sum()
+        share = 100 * labels.counts(chosen) / chosen.sum()
         bottom = 0.0
         for name, height in zip(CATEGORIES, share, strict=True):
             axes.bar(
@@ -52,7 +51,7 @@ def categories_by_exposure(labels: Labels | None) -> Figure:
                 height,
                 0.8,
                 bottom=bottom,
-                color=style.COLOUR[name],
+                color=COLOUR[name],
                 label=LONG[name] if x == 0 else None,
             )
             bottom += height

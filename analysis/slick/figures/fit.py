@@ -7,40 +7,36 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ... import style
-from ...statistics import mean_columns
 from .. import published
-from ..quantities import CATEGORIES, LONG, Setting
+from ..labels import CATEGORIES
+from ..quantities import LONG, LabelledPart
+from . import COLOUR
 
 
-def known_and_unknown(setting: Setting) -> Figure:
+def known_and_unknown(part: LabelledPart) -> Figure:
     """Figure 1: train accuracy of the Known and Unknown parts (top), dev accuracy (bottom)."""
-    return _figure(setting, ("known", "unknown"), "figure 1", reference=True)
+    return _figure(part, ("known", "unknown"), "figure 1", reference=True)
 
 
-def by_category(setting: Setting) -> Figure:
+def by_category(part: LabelledPart) -> Figure:
     """Figure 6 (v1), 7 (v3): figure 1 with the three Known categories apart."""
-    return _figure(setting, CATEGORIES, "figure 7", reference=False)
+    return _figure(part, CATEGORIES, "figure 7", reference=False)
 
 
-def _figure(setting: Setting, parts: tuple[str, ...], what: str, reference: bool) -> Figure:
-    ratio, points = setting.half(what)
-    dev = 100 * setting.curve("accuracy_dev", points, what)
-    stop = setting.column("epoch_early_stop", points, what)
+def _figure(part: LabelledPart, names: tuple[str, ...], what: str, reference: bool) -> Figure:
+    ratio, points = part.half(what)
+    dev = 100 * part.curve("accuracy_dev", points, what)
+    stop = part.column("epoch_early_stop", points, what)
     figure, (top, bottom) = style.panels(
         rows=2, width=5.6, height=2.2, sharex=True, height_ratios=[1.25, 1]
     )
-    for part in parts:
-        curve = 100 * setting.curve(f"fitted_{part}", points, what)
-        colour = style.COLOUR[part]
-        mean, half = mean_columns(curve)
-        top.plot(setting.epochs, mean, color=colour, label=LONG[part])
-        style.band(top, setting.epochs, mean, half, colour)
-    mean, half = mean_columns(dev)
-    bottom.plot(setting.epochs, mean, color=style.BLACK, label="dev")
-    style.band(bottom, setting.epochs, mean, half, style.BLACK)
+    for name in names:
+        curve = 100 * part.curve(f"fitted_{name}", points, what)
+        style.mean_line(top, part.epochs, curve, COLOUR[name], label=LONG[name])
+    mean = style.mean_line(bottom, part.epochs, dev, style.BLACK, label="dev")
     if reference:
-        _published(top, bottom, setting, float(np.nanmax(mean)))
-    _zoom(bottom, setting.epochs, mean)
+        _published(top, bottom, float(np.nanmax(mean)))
+    _zoom(bottom, part.epochs, mean)
     _early_stop(top, bottom, stop)
 
     top.set_ylabel("Fitted training\nexamples (%)")
@@ -51,21 +47,21 @@ def _figure(setting: Setting, parts: tuple[str, ...], what: str, reference: bool
     style.legend_right(top)
     bottom.set_ylabel("Dev accuracy (%)")
     bottom.set_xlabel("Epoch")
-    bottom.set_xlim(0, setting.epochs[-1])
+    bottom.set_xlim(0, part.epochs[-1])
     return figure
 
 
-def _published(top: Axes, bottom: Axes, setting: Setting, best: float) -> None:
+def _published(top: Axes, bottom: Axes, best: float) -> None:
     """The paper's curves; its dev accuracy is shifted to our maximum, so that shapes compare."""
-    for part, values in (
+    for name, values in (
         ("known", published.FIG1_FITTED_KNOWN),
         ("unknown", published.FIG1_FITTED_UNKNOWN),
     ):
         top.plot(
             published.FIG1_EPOCH,
             values,
-            color=style.COLOUR[part],
-            label=f"{LONG[part]}, published",
+            color=COLOUR[name],
+            label=f"{LONG[name]}, published",
             **style.PUBLISHED,
         )
     epoch, dev = np.array(published.FIG1_DEV).T

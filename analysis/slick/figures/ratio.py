@@ -5,49 +5,46 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib import colormaps
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ... import style
-from ...statistics import mean_columns
 from ...store import Missing
+from ...sweep import by_seed
 from .. import published
-from ..quantities import WHEN, Setting, by_seed, known_only_ratio
+from ..quantities import WHEN, LabelledPart, known_only_ratio
+from . import COLOUR, MARKER, ratio_axis
 
 TEST_NAME = {"test": "Test accuracy (%)", "ood": "OOD test accuracy (%)"}
 
 
-def durations(setting: Setting, test: str) -> Figure:
+def durations(part: LabelledPart, test: str) -> Figure:
     """Figure 3a (test), 8 (ood): EARLY_STOP, fixed numbers of epochs, and CONVERGENCE."""
     what = "figure 3a" if test == "test" else "the OOD figure"
-    points = setting.ratios()
+    points = part.ratios()
     ratio = points["unknown_ratio"].to_numpy()
     series = {
-        when: by_seed(points, ratio, 100 * setting.column(f"accuracy_{test}_{when}", points, what))
+        when: by_seed(points, ratio, 100 * part.column(f"accuracy_{test}_{when}", points, what))
         for when in WHEN
     }
-    curve = 100 * setting.curve(f"accuracy_{test}", points, what)
-    fixed = _fixed_epochs(setting.epochs)
+    curve = 100 * part.curve(f"accuracy_{test}", points, what)
+    fixed = _fixed_epochs(part.epochs)
 
     figure, (left, right) = style.panels(2, width=3.6, height=2.9)
-    _draw(
-        left, series["early_stop"], color=style.COLOUR["early_stop"], marker="o", label="EARLY_STOP"
-    )
+    _draw(left, series["early_stop"], "early_stop", label="EARLY_STOP")
     colours = colormaps["cividis"](np.linspace(0.85, 0.25, len(fixed)))
     for epoch, colour in zip(fixed, colours, strict=True):
-        values = by_seed(points, ratio, curve[:, setting.epochs == epoch][:, 0])
-        x, mean, _ = _means(values)
-        left.plot(
-            x, mean, color=colour, marker=".", markersize=4, linewidth=1, label=f"{epoch} epochs"
-        )
-    last = f"CONVERGENCE ({setting.epochs[-1]})"
-    _draw(left, series["final"], color=style.COLOUR["final"], marker="s", label=last)
+        values = by_seed(points, ratio, curve[:, part.epochs == epoch][:, 0])
+        look = {"marker": ".", "markersize": 4, "linewidth": 1, "label": f"{epoch} epochs"}
+        left.plot(_percent(values), values.mean(), color=colour, **look)
+    _draw(left, series["final"], "final", label=f"CONVERGENCE ({part.epochs[-1]})")
     left.set_ylabel(TEST_NAME[test])
-    style.ratio_axis(left, np.unique(ratio))
+    ratio_axis(left, np.unique(ratio))
     style.panel_title(left, "a", "training duration")
     style.legend(left, loc="best")
 
     _change(right, series, test)
-    style.ratio_axis(right, np.unique(ratio))
+    ratio_axis(right, np.unique(ratio))
     style.panel_title(right, "b", "change against 0 % Unknown")
     return figure
 
@@ -58,33 +55,32 @@ def _fixed_epochs(epochs: np.ndarray) -> list[int]:
     return sorted({round(last * k / 5) for k in range(1, 5)} - {0, last})
 
 
-def _means(values: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    mean, half = mean_columns(values.to_numpy())
-    return 100 * values.columns.to_numpy(dtype=float), mean, half
+def _percent(values: pd.DataFrame) -> np.ndarray:
+    """The unknown ratios of the columns."""
+    return 100 * values.columns.to_numpy(dtype=float)
 
 
-def _draw(axes, values: pd.DataFrame, **keywords) -> None:
-    x, mean, half = _means(values)
-    style.error_bars(axes, x, mean, half, markersize=4, **keywords)
+def _draw(axes: Axes, values: pd.DataFrame, when: str, **keywords) -> None:
+    """The means of a table seed x ratio."""
+    look = {"color": COLOUR[when], "marker": MARKER[when], "markersize": 4}
+    style.mean_marks(axes, _percent(values), values.to_numpy(), **look, **keywords)
 
 
-def _change(axes, series: dict[str, pd.DataFrame], test: str) -> None:
+def _change(axes: Axes, series: dict[str, pd.DataFrame], test: str) -> None:
     """Differences to X = 0 % of the same seed, beside the published ones."""
     if not all(0.0 in values.columns for values in series.values()):
         axes.text(
             0.5, 0.5, "needs the point\nwith 0 % Unknown", ha="center", transform=axes.transAxes
         )
         return
-    for when, marker in (("early_stop", "o"), ("final", "s")):
-        values = series[when]
-        colour = style.COLOUR[when]
-        _draw(axes, values.sub(values[0.0], axis=0), color=colour, marker=marker, label=WHEN[when])
+    for when, values in series.items():
+        _draw(axes, values.sub(values[0.0], axis=0), when, label=WHEN[when])
         if test == "test":
             paper = np.array(published.FIG3A[when])
             axes.plot(
                 100 * np.array(published.RATIOS),
                 paper - paper[0],
-                color=colour,
+                color=COLOUR[when],
                 label=f"{WHEN[when]}, published",
                 **style.PUBLISHED,
             )
@@ -100,38 +96,30 @@ def _change(axes, series: dict[str, pd.DataFrame], test: str) -> None:
     style.legend(axes, loc="best")
 
 
-def known_only(setting: Setting, test: str) -> Figure:
+def known_only(part: LabelledPart, test: str) -> Figure:
     """Figure 3b: D against D_Known, the same D with its Unknown examples removed."""
     what = "figure 3b"
-    points = setting.ratios()
+    points = part.ratios()
     ratio = points["unknown_ratio"].to_numpy()
-    removed = setting.variant("known_only", what)
-    removed_ratio = known_only_ratio(setting, removed)
+    removed = part.variant("known_only", what)
+    removed_ratio = known_only_ratio(part, removed)
 
     figure, (left, right) = style.panels(2, width=3.6, height=2.9)
     shared = False
-    for when, marker in (("early_stop", "o"), ("final", "s")):
+    for when in WHEN:
         column = f"accuracy_{test}_{when}"
-        whole = by_seed(points, ratio, 100 * setting.column(column, points, what))
-        part = by_seed(removed, removed_ratio, 100 * setting.column(column, removed, what))
-        if 0.0 in whole and 0.0 not in part:
-            part = part.join(whole[[0.0]], how="left").sort_index(axis=1)  # X = 0: D_Known is D
-        colour = style.COLOUR[when]
-        _draw(left, whole, color=colour, marker=marker, label=f"$D$, {WHEN[when]}")
-        _draw(
-            left,
-            part,
-            color=colour,
-            marker=marker,
-            linestyle=":",
-            markerfacecolor="white",
-            label=f"$D_\\mathrm{{Known}}$, {WHEN[when]}",
-        )
-        effect = (whole - part).drop(columns=0.0, errors="ignore").dropna(axis=1, how="all")
+        whole = by_seed(points, ratio, 100 * part.column(column, points, what))
+        known = by_seed(removed, removed_ratio, 100 * part.column(column, removed, what))
+        if 0.0 in whole and 0.0 not in known:
+            known = known.join(whole[[0.0]], how="left").sort_index(axis=1)  # X = 0: D_Known is D
+        look = {"linestyle": ":", "markerfacecolor": "white"}
+        _draw(left, whole, when, label=f"$D$, {WHEN[when]}")
+        _draw(left, known, when, label=f"$D_\\mathrm{{Known}}$, {WHEN[when]}", **look)
+        effect = (whole - known).drop(columns=0.0, errors="ignore").dropna(axis=1, how="all")
         if effect.empty:
             continue
         shared = True
-        _draw(right, effect, color=colour, marker=marker, label=WHEN[when])
+        _draw(right, effect, when, label=WHEN[when])
         if test == "test":
             _published_effect(right, when)
     if not shared:
@@ -144,18 +132,18 @@ def known_only(setting: Setting, test: str) -> Figure:
     style.legend(right, loc="best")
     style.panel_title(right, "b", "effect of the Unknown examples")
     for axes in (left, right):
-        style.ratio_axis(axes, np.unique(ratio))
+        ratio_axis(axes, np.unique(ratio))
     right.set_xlim(left.get_xlim())
     return figure
 
 
-def _published_effect(axes, when: str) -> None:
+def _published_effect(axes: Axes, when: str) -> None:
     whole = dict(zip(published.RATIOS, published.FIG3A[when], strict=True))
     part = published.FIG3B_KNOWN_ONLY[when]
     axes.plot(
         [100 * x for x in part],
         [whole[x] - part[x] for x in part],
-        color=style.COLOUR[when],
+        color=COLOUR[when],
         label=f"{WHEN[when]}, published",
         **style.PUBLISHED,
     )

@@ -14,20 +14,20 @@ from matplotlib.figure import Figure
 from ... import style
 from ...statistics import mean_columns
 from .. import published
-from ..quantities import WHEN, Setting, set_knows, unknown_by_sets, verdicts
+from ..quantities import WHEN, LabelledPart, set_knows, unknown_by_sets, verdicts
 
 FEWEST = 20  # questions below a threshold from which the P(True) curve is drawn
 
 
-def unknown_classifiers(setting: Setting) -> Figure:
+def unknown_classifiers(part: LabelledPart) -> Figure:
     what = "figure 5"
-    points = setting.variant("natural", what)
-    knows = set_knows(setting, what)
+    points = part.variant("natural", what)
+    knows = set_knows(part, what)
     figure, axes = style.panels(2, width=3.4, height=3.0, sharey=True)
     for panel, when, letter in zip(axes, WHEN, "ab", strict=True):
-        runs = [verdicts(setting, points.loc[[k]], when, "id", what) for k in points.index]
+        runs = [verdicts(part, points.loc[[k]], when, "id", what) for k in points.index]
         _slick(panel, runs, knows)
-        _p_true(panel, runs, setting.results.labels.frame.get("p_true"))
+        _p_true(panel, runs, part.labels.p_true)
         x, y = published.FIG5_CIRCLE[when]
         panel.plot(
             x,
@@ -77,11 +77,11 @@ def _slick(axes: Axes, runs: list[pd.Series], knows: np.ndarray) -> None:
     )
 
 
-def _p_true(axes: Axes, runs: list[pd.Series], p_true: pd.Series | None) -> None:
+def _p_true(axes: Axes, runs: list[pd.Series], p_true: np.ndarray | None) -> None:
     """P(True) < T for every T, the mean over the runs."""
     if p_true is None:
         return
-    value = p_true.to_numpy(dtype=float)[runs[0].index]
+    value = p_true[runs[0].index].astype(float)
     if not np.isfinite(value).all():
         return
     order = np.argsort(value, kind="stable")

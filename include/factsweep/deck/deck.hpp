@@ -15,6 +15,8 @@
 
 namespace factsweep {
 
+struct Assignment;
+
 class Deck {
  public:
   /// Parses deck text (`name` appears in messages as name:line) and the overrides
@@ -23,6 +25,11 @@ class Deck {
   /// out of range, missing required key. A list on the command line replaces the deck's list.
   static Deck parse(const OptionTable& table, std::string_view text, std::string_view name,
                     std::span<const std::string> overrides);
+
+  /// The same of the table's keys alone, whatever other keys stand in the deck: run.study has to be
+  /// known before it is known which others there are.
+  static Deck peek(const OptionTable& table, std::string_view text, std::string_view name,
+                   std::span<const std::string> overrides);
 
   /// text, path or choice. In paths, of lists too, a leading "~/", $NAME and ${NAME} are replaced
   /// here, not earlier, so that a stored deck can be parsed on a machine without these variables.
@@ -56,15 +63,22 @@ class Deck {
   std::map<std::string, std::string> science(
       std::initializer_list<std::string_view> sections) const;
 
+  /// The same deck with some of its keys alone: those that `keys` name, or whose section it names
+  /// ("train."). Reading any other is a BugError. What a stage reads is such a slice, and its
+  /// science() is hashed into the stage's key, so nothing can be read that is not hashed.
+  Deck only(std::span<const std::string> keys) const;
+
  private:
   struct Value {
     std::string raw;
     std::string where;
   };
+  static Deck of(const OptionTable& table, std::string_view name,
+                 std::vector<Assignment> assignments);
   const Value& value(std::string_view key, std::span<const Kind> kinds) const;
   std::string path(std::string_view key, std::string_view raw) const;
   std::shared_ptr<const OptionTable> table_;
-  std::map<std::string, Value, std::less<>> values_;
+  std::map<std::string, Value, std::less<>> values_;  // of a slice its own keys alone
 };
 
 }  // namespace factsweep

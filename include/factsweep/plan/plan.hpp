@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <variant>
 #include <vector>
@@ -15,6 +16,10 @@
 namespace factsweep {
 
 enum class File { results, weights };  // NAME.h5, NAME.weights.h5
+
+/// What a column of /points is to whoever reads the file.
+enum class Role { axis, metric, time, text };
+std::string_view name(Role role);
 
 /// Beside the deltas of a stage that trained a LoRA adapter: the text of its adapter_config.json.
 inline constexpr const char* kAdapterConfig = "adapter_config";
@@ -33,7 +38,8 @@ struct DatasetSpec {
   std::string units;      // "1", "s", "fraction"; empty: no attribute
   std::string long_name;  // what a figure's axis says
   std::string symbol;     // the paper's, e.g. "P_Correct(T=0)"
-  Array content;          // written at creation when not empty (questions, axis values)
+  Role role = Role::metric;  // only of columns of /points
+  Array content;             // written at creation when not empty (questions, axis values)
 };
 
 /// Of the results file.
@@ -68,14 +74,18 @@ struct Output {
 };
 
 struct Stage {
-  std::string key;    // 16 hex digits
-  std::string kind;   // "label", "train", ...
-  std::string title;  // for people: "label P17 test 0-255"
-  nlohmann::json configuration;
+  std::string key;                                          // 16 hex digits
+  std::string kind;                                         // "label", "train", ...
+  std::string title;                                        // for people: "label P17 test 0-255"
+  nlohmann::json configuration = nlohmann::json::object();  // hashed into the key
+  nlohmann::json local = nlohmann::json::object();  // where this sweep has what the stage is about
   std::vector<std::size_t> upstream;  // indices into Plan::stages, all smaller than this stage's
   double cost_flop = 0;               // estimate
   double memory_bytes = 0;            // estimate, beyond the model's own weights
   std::vector<Output> outputs;
+
+  /// The output of that name; nothing when there is none.
+  const Output* find_output(std::string_view name) const;
 };
 
 using AxisValue = std::variant<double, std::int64_t, std::string>;

@@ -20,7 +20,7 @@ namespace factsweep {
 /// One byte in /stages/status and /points/status.
 enum class Status : std::uint8_t { waiting = 0, running = 1, done = 2, failed = 3, blocked = 4 };
 
-inline constexpr int kLayoutVersion = 1;
+inline constexpr int kLayoutVersion = 2;
 
 /// What a run says of itself in the file's root attributes (beside filetype and layout_version).
 struct RunDescription {

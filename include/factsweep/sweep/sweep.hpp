@@ -9,7 +9,7 @@
 #include "factsweep/core/error.hpp"
 #include "factsweep/mpi/communicator.hpp"
 #include "factsweep/store/store.hpp"
-#include "factsweep/studies/study.hpp"
+#include "factsweep/stage/study.hpp"
 
 namespace factsweep {
 
@@ -26,7 +26,7 @@ struct SweepResult {
 };
 
 /// Collective. Stages that the store has as done are not run again.
-SweepResult run_sweep(const Communicator& world, Study& study, const Plan& plan, Store& store,
+SweepResult run_sweep(const Communicator& world, Executor& executor, const Plan& plan, Store& store,
                       const SweepSettings& settings);
 
 }  // namespace factsweep

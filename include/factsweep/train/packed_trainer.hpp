@@ -4,13 +4,12 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
-#include <optional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "factsweep/adapter/lora.hpp"
-#include "factsweep/train/course.hpp"
+#include "factsweep/train/training.hpp"
 
 namespace factsweep {
 
@@ -19,51 +18,37 @@ struct PackedMember {
   LoraAdapter start;
   std::vector<Example> examples;
   TrainSettings settings;
+  std::shared_ptr<const Objective> objective = answer_loss();
 };
 
-class PackedTrainer {
+class PackedTrainer : public Training {
  public:
   /// A pass takes microbatches of as many members as fit into `pass_tokens` tokens, which changes
   /// no result. `base` is shared and never written. InputError: an adapter that trains biases.
   PackedTrainer(const Weights& base, std::vector<PackedMember> members,
                 std::int64_t pass_tokens = 2048);
 
-  std::size_t members() const { return members_.size(); }
-  const Course& course(std::size_t member) const { return members_[member].course; }
   /// Why a member was dropped; empty: it was not.
-  const std::string& failure(std::size_t member) const { return members_[member].failure; }
-  /// Whether a member has a step left and has not been dropped.
-  bool is_active(std::size_t member) const;
-  bool is_done() const;
+  const std::string& failure(std::size_t member) const { return course(member).failure(); }
 
   /// One optimizer step of every active member. A member whose loss is not finite keeps the weights
   /// that it had and is dropped; the others do not notice. Returns each member's loss, without
   /// tokens where it made no step.
   std::vector<StepLoss> step();
+  std::vector<StepLoss> advance() override { return step(); }
 
   /// A member as it is now: a float32 copy, and the base with it in the working dtype (shares
   /// storage with the trainer).
   LoraAdapter adapter(std::size_t member) const;
   Weights weights(std::size_t member) const;
 
-  /// All members; `extra` is the caller's own state. Atomic. EnvironmentError.
-  void save(const std::filesystem::path& file, const NamedTensors& extra) const;
-  /// Restores what save() wrote; returns the extras. Nothing (and no change) when the file is
-  /// absent, damaged, or any member's of another run.
-  std::optional<SafetensorsReader> restore(const std::filesystem::path& file);
-
  private:
-  struct Member {
-    LoraAdapter adapter;  // its parameters are the course's leaves
-    Course course;
-    std::string failure = {};
-  };
   struct Microbatch;
   void accumulate(std::vector<Microbatch>& pass);
 
   const Weights base_;
   const std::int64_t pass_tokens_;
-  std::vector<Member> members_;
+  std::vector<LoraAdapter> adapters_;  // their parameters are the courses' leaves
 };
 
 }  // namespace factsweep

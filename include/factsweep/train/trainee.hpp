@@ -25,6 +25,9 @@ struct Trainee {
   /// Float32 values of the leaves, which training changes in place; empty: made from the leaves.
   std::vector<torch::Tensor> masters = {};
 
+  /// These values under the names of the model's or the adapter's own files, as views.
+  std::function<NamedTensors()> named = {};
+
   static Trainee full(const Weights& base);
   /// Trains `masters` (float32) itself; passes in `dtype`.
   static Trainee full(const Weights& masters, torch::Dtype dtype);

@@ -3,53 +3,50 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
-#include <optional>
+#include <memory>
 #include <span>
 #include <utility>
 #include <vector>
 
-#include "factsweep/train/course.hpp"
 #include "factsweep/train/trainee.hpp"
+#include "factsweep/train/training.hpp"
 
 namespace factsweep {
 
-class Trainer {
+class Trainer : public Training {
  public:
   using StepLoss = factsweep::StepLoss;
 
   /// Float32 master copies and moments of the trainee's leaves; forward and backward in its own
   /// dtype.
-  Trainer(Trainee trainee, std::vector<Example> examples, TrainSettings settings);
+  Trainer(Trainee trainee, std::vector<Example> examples, TrainSettings settings,
+          std::shared_ptr<const Objective> objective = answer_loss());
   /// Full fine-tuning of a copy of `base`.
-  Trainer(const Weights& base, std::vector<Example> examples, TrainSettings settings)
-      : Trainer(Trainee::full(base), std::move(examples), settings) {}
+  Trainer(const Weights& base, std::vector<Example> examples, TrainSettings settings,
+          std::shared_ptr<const Objective> objective = answer_loss())
+      : Trainer(Trainee::full(base), std::move(examples), settings, std::move(objective)) {}
 
-  std::int64_t steps_per_epoch() const { return course_.steps_per_epoch(); }
-  std::int64_t steps_done() const { return course_.steps_done(); }
+  std::int64_t steps_per_epoch() const { return course(0).steps_per_epoch(); }
+  std::int64_t steps_done() const { return course(0).steps_done(); }
 
-  /// One optimizer step on the next batch of the epoch's random order; returns the summed
-  /// answer-token loss and the number of answer tokens. Throws std::runtime_error when the loss is
-  /// not finite (the weights stay as they were).
+  /// One optimizer step on the next batch of the epoch's random order; returns what the batch adds
+  /// up to. Throws std::runtime_error when the loss is not finite (the weights stay as they were).
   StepLoss step();
+  std::vector<StepLoss> advance() override { return {step()}; }
 
   /// The model as it is now, in the working dtype (shares storage with the trainer).
   Weights weights() const;
   /// The float32 master copies, in the order of Trainee::leaves: Weights::parameters() or
   /// LoraAdapter::parameters().
-  const std::vector<torch::Tensor>& master() const { return course_.master(); }
-
-  /// Leaves, moments, position; `extra` is the caller's own state. Atomic. EnvironmentError.
-  void save(const std::filesystem::path& file, const NamedTensors& extra) const;
-  /// Restores what save() wrote; returns the extras. Nothing (and no change) when the file is
-  /// absent, damaged or of another run: other settings (the seed among them), examples or leaves.
-  std::optional<SafetensorsReader> restore(const std::filesystem::path& file);
+  const std::vector<torch::Tensor>& master() const { return course(0).master(); }
+  /// The same under the names of Weights::named() or LoraAdapter::named(): views, no copies. See
+  /// for_each_difference(). Not for a trainee without Trainee::named.
+  NamedTensors named() const;
 
  private:
   StepLoss accumulate(std::span<const std::int64_t> members, const StepLoss& of);
 
   const Trainee trainee_;
-  Course course_;
 };
 
 }  // namespace factsweep

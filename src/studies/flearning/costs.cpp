@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "editors.hpp"
-#include "factsweep/studies/common_options.hpp"
+#include "factsweep/studies/support/training_options.hpp"
 
 namespace factsweep::flearning {
 namespace {

@@ -109,6 +109,7 @@ std::vector<DatasetSpec> point_datasets(const PointShape& shape) {
   specs.push_back(dataset("/points/edit_seconds", DType::float64, {points}, {"point"}, "s",
                           "wall time of all edits: trainings and editing, without the original "
                           "model's training and without evaluation"));
+  specs.back().role = Role::time;
   std::vector<std::int64_t> epochs, layers;
   for (std::uint64_t i = 1; i <= shape.epochs; ++i) epochs.push_back(static_cast<std::int64_t>(i));
   for (std::uint64_t i = 0; i < shape.layers; ++i) layers.push_back(static_cast<std::int64_t>(i));

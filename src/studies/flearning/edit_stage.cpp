@@ -5,9 +5,9 @@
 #include <limits>
 #include <sstream>
 
-#include "../tensors.hpp"
 #include "datasets.hpp"
 #include "factsweep/core/file.hpp"
+#include "factsweep/model/tensors.hpp"
 #include "factsweep/model/torch.hpp"
 #include "stage_run.hpp"
 

@@ -12,7 +12,7 @@
 
 #include "corpus.hpp"
 #include "factsweep/model/model.hpp"
-#include "factsweep/studies/study.hpp"
+#include "factsweep/stage/study.hpp"
 #include "factsweep/tasks/task.hpp"
 
 namespace factsweep::flearning {
@@ -20,17 +20,15 @@ namespace factsweep::flearning {
 /// InputError: a key that contradicts another, or has no effect.
 void check_keys(const Deck& deck);
 
-class FLearningStudy : public Study {
+/// The deck keys of the study.
+void declare(OptionTable& table);
+
+class FLearningExecutor : public Executor {
  public:
-  std::string_view name() const override { return "flearning"; }
-  void declare(OptionTable& table) const override;
-  Plan expand(const Deck& deck) override;
+  Plan expand(const Deck& deck);
   /// Nothing is kept: each stage loads the model that it changes, so that a full fine-tuning never
   /// holds it twice.
-  void prepare(const Deck&, torch::Device device) override { device_ = device; }
-  std::vector<std::string> headline() const override {
-    return {"reliability", "generality", "locality", "reliability_old", "edit_seconds"};
-  }
+  void prepare(const std::string& device) override { device_ = torch::Device(device); }
   void run(const Plan& plan, std::size_t stage, Workbench& bench) override;
 
  private:

@@ -1,4 +1,4 @@
-#include "factsweep/studies/common_options.hpp"
+#include "factsweep/studies/support/training_options.hpp"
 #include "flearning.hpp"
 #include "methods.hpp"
 
@@ -43,7 +43,7 @@ void declare_editors(OptionTable& table) {
 
 }  // namespace
 
-void FLearningStudy::declare(OptionTable& table) const {
+void declare(OptionTable& table) {
   declare_data(table);
   table.text("flearning.train_template", "{prompt}",
              "what the answer follows in training, after a space; \\n is a line break (the paper "

@@ -6,14 +6,14 @@
 #include <filesystem>
 #include <map>
 
-#include "../fingerprint.hpp"
 #include "ability.hpp"
 #include "costs.hpp"
 #include "datasets.hpp"
 #include "editors.hpp"
 #include "factsweep/core/file.hpp"
 #include "factsweep/core/random.hpp"
-#include "factsweep/studies/common_options.hpp"
+#include "factsweep/model/fingerprint.hpp"
+#include "factsweep/studies/support/training_options.hpp"
 #include "flearning.hpp"
 #include "grid.hpp"
 
@@ -53,7 +53,7 @@ struct Builder {
   Plan plan;
 
   std::optional<LoraConfig> lora_of(Tuning how) const {
-    return how == Tuning::lora ? std::optional(lora_config(deck)) : std::nullopt;
+    return how == Tuning::lora ? std::optional(stored_lora_config(deck)) : std::nullopt;
   }
 
   /// What all stages of one (model, data set, records, seed) have in common.
@@ -310,7 +310,7 @@ struct Builder {
 
 }  // namespace
 
-Plan FLearningStudy::expand(const Deck& deck) {
+Plan FLearningExecutor::expand(const Deck& deck) {
   deck_ = std::make_unique<Deck>(deck);
   check_keys(deck);
   corpora_ = EditCorpus::read(deck);
@@ -332,7 +332,7 @@ Plan FLearningStudy::expand(const Deck& deck) {
     builder.largest_set = std::max<std::uint64_t>(builder.largest_set, at.records);
   builder.epochs = static_cast<std::uint64_t>(deck.integer("learn.epochs"));
   Plan& plan = builder.plan;
-  plan.study = name();
+  plan.study = "flearning";
   plan.notes = notes(corpora_);
   plan.axes = axes();
   plan.datasets = record_datasets(corpora_);

@@ -7,13 +7,13 @@
 #include <string>
 #include <vector>
 
-#include "../training.hpp"
+#include "factsweep/studies/support/training.hpp"
 #include "ability.hpp"
 #include "changes.hpp"
 #include "corpus.hpp"
 #include "editors.hpp"
 #include "evaluation.hpp"
-#include "factsweep/studies/study.hpp"
+#include "factsweep/stage/study.hpp"
 #include "methods.hpp"
 #include "weights_arithmetic.hpp"
 
@@ -49,11 +49,11 @@ class StageRun {
     Model model;                         // in the deck's dtype
     Weights weights;                     // float32, of full fine-tuning
     std::optional<LoraAdapter> adapter;  // float32, of LoRA
-    TrainingRecord record;
+    LoopResult record;
   };
   Tuned tune(Model start, const std::string& section, Answer answer);
   std::uint64_t hash_of_training(const std::string& section) const;
-  void emit_curve(const TrainingRecord& record);
+  void emit_curve(const LoopResult& record);
   void emit_delta(const Weights& before, const Weights& after);
   void emit_changes(const Tuned& tuned);
 

@@ -1,9 +1,9 @@
 // The weights a stage begins with: the base model's files, and what earlier stages stored.
 #include <fmt/format.h>
 
-#include "../tensors.hpp"
+#include "factsweep/model/tensors.hpp"
 #include "factsweep/model/torch.hpp"
-#include "factsweep/studies/common_options.hpp"
+#include "factsweep/studies/support/training_options.hpp"
 #include "stage_run.hpp"
 
 namespace factsweep::flearning {

@@ -3,7 +3,7 @@
 
 namespace factsweep::flearning {
 
-void FLearningStudy::run(const Plan& plan, std::size_t index, Workbench& bench) {
+void FLearningExecutor::run(const Plan& plan, std::size_t index, Workbench& bench) {
   const Stage& stage = plan.stages[index];
   const auto data_set = stage.configuration.at("data_set").get<std::size_t>();
   StageRun run(*deck_, corpora_.at(data_set), abilities_, plan, stage, device_, bench);

@@ -3,11 +3,11 @@
 
 #include <limits>
 
-#include "../tensors.hpp"
 #include "datasets.hpp"
 #include "factsweep/core/random.hpp"
+#include "factsweep/model/tensors.hpp"
 #include "factsweep/model/torch.hpp"
-#include "factsweep/studies/common_options.hpp"
+#include "factsweep/studies/support/training_options.hpp"
 #include "stage_run.hpp"
 
 namespace factsweep::flearning {
@@ -31,8 +31,7 @@ StageRun::Tuned StageRun::tune(Model start, const std::string& section, Answer a
     trainee = Trainee::full(tuned.weights, dtype());
   }
   Trainer trainer(std::move(trainee), std::move(examples), settings);
-  tuned.record =
-      train_to_end(trainer, settings.epochs, bench_, deck_.seconds("run.checkpoint_interval"));
+  tuned.record = train(trainer, stage_loop(bench_, deck_.seconds("run.checkpoint_interval")));
   tuned.model = start.with(trainer.weights());
   if (lora) {
     tuned.adapter = tuned.adapter->clone(torch::kFloat32);
@@ -45,8 +44,8 @@ std::uint64_t StageRun::hash_of_training(const std::string& section) const {
   return hash_words({hash_text(section), seed()});
 }
 
-void StageRun::emit_curve(const TrainingRecord& record) {
-  bench_.emit("tuning_loss", Array::of(record.loss));
+void StageRun::emit_curve(const LoopResult& record) {
+  bench_.emit("tuning_loss", Array::of(record.loss.front()));
   bench_.emit("seconds", Array::of(std::vector{record.seconds}));
 }
 
@@ -75,7 +74,7 @@ void StageRun::original() {
     emit_value("edit_seconds", 0);
     emit_value("lambda_used", std::numeric_limits<double>::quiet_NaN());
   }
-  remove_checkpoint(bench_);
+  remove_checkpoint(checkpoint_of(bench_));
 }
 
 void StageRun::delta() {
@@ -91,7 +90,7 @@ void StageRun::delta() {
   } else {
     emit_delta(assemble(terms, torch::kFloat32).weights, tuned.weights);
   }
-  remove_checkpoint(bench_);
+  remove_checkpoint(checkpoint_of(bench_));
 }
 
 /// Bisection on the locality of forgetting alone, which falls as lambda grows.
@@ -145,7 +144,7 @@ void StageRun::learn() {
   if (forgets()) seconds += bench_.input(stage_.upstream.at(1), "seconds").as<double>()[0];
   emit_value("edit_seconds", seconds);
   emit_value("lambda_used", forgets() ? lambda() : std::numeric_limits<double>::quiet_NaN());
-  emit_row("curves/loss", tuned.record.loss);
+  emit_row("curves/loss", tuned.record.loss.front());
   emit_changes(tuned);
   if (wanted_weights()) {
     if (lora) {
@@ -154,7 +153,8 @@ void StageRun::learn() {
     }
     emit_delta(load(dtype()).weights, tuned.weights);
   }
-  remove_checkpoint(bench_);  // not earlier: an interruption here keeps the finished training
+  remove_checkpoint(
+      checkpoint_of(bench_));  // not earlier: an interruption here keeps the finished training
 }
 
 /// /norms: how far forgetting and learning moved each matrix, and whether learning undid it.

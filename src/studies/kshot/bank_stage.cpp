@@ -2,86 +2,19 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <limits>
 
-#include "../tensors.hpp"
 #include "factsweep/core/random.hpp"
+#include "factsweep/model/tensors.hpp"
 #include "factsweep/model/torch.hpp"
 #include "factsweep/selection/diversity.hpp"
-#include "factsweep/studies/common_options.hpp"
+#include "factsweep/studies/support/training.hpp"
+#include "factsweep/studies/support/training_options.hpp"
 #include "factsweep/tasks/prompt.hpp"
 #include "factsweep/train/packed_trainer.hpp"
 #include "stage_run.hpp"
 
 namespace factsweep::kshot {
-namespace {
-
-using Clock = std::chrono::steady_clock;
-
-/// Mean losses by epoch, of every member of a packed training.
-struct Curves {
-  torch::Tensor loss;  // float64 [member, epoch], NaN where there is none
-  torch::Tensor sums;  // [member, 2]: loss and answer tokens of the epoch under way
-
-  Curves(std::size_t members, std::int64_t epochs)
-      : loss(torch::full({static_cast<std::int64_t>(members), epochs},
-                         std::numeric_limits<double>::quiet_NaN(), torch::kFloat64)),
-        sums(torch::zeros({static_cast<std::int64_t>(members), 2}, torch::kFloat64)) {}
-
-  void add(std::int64_t member, const StepLoss& step, const Course& course) {
-    if (step.tokens == 0) return;
-    double* sum = sums.data_ptr<double>() + 2 * member;
-    sum[0] += step.sum;
-    sum[1] += static_cast<double>(step.answer_tokens);
-    if (course.steps_done() % course.steps_per_epoch() != 0) return;
-    loss[member][course.steps_done() / course.steps_per_epoch() - 1] = sum[0] / sum[1];
-    sum[0] = sum[1] = 0;
-  }
-  NamedTensors named() const { return {{"loss", loss}, {"sums", sums}}; }
-  void restore(const SafetensorsReader& saved) {
-    loss = saved.view("loss").clone();
-    sums = saved.view("sums").clone();
-  }
-};
-
-/// As train_to_end() does for one training.
-void train_all(PackedTrainer& trainer, Curves& curves, Workbench& bench, double interval) {
-  const std::filesystem::path file =
-      bench.checkpoint_stem().empty() ? "" : bench.checkpoint_stem() + ".safetensors";
-  if (!file.empty()) {
-    if (const auto saved = trainer.restore(file)) curves.restore(*saved);
-  }
-  std::int64_t steps = 0;
-  for (std::size_t i = 0; i < trainer.members(); ++i) steps += trainer.course(i).steps();
-  Clock::time_point last_save = Clock::now();
-  const auto save = [&] {
-    if (!file.empty()) trainer.save(file, curves.named());
-    last_save = Clock::now();
-  };
-  while (!trainer.is_done()) {
-    const std::vector<StepLoss> losses = trainer.step();
-    std::int64_t done = 0, tokens = 0;
-    for (std::size_t i = 0; i < losses.size(); ++i) {
-      curves.add(static_cast<std::int64_t>(i), losses[i], trainer.course(i));
-      done += trainer.course(i).steps_done();
-      tokens += 3 * losses[i].tokens;
-    }
-    try {
-      bench.step(static_cast<double>(done) / static_cast<double>(steps), tokens);
-    } catch (const StopRequested&) {
-      save();
-      throw;
-    }
-    if (interval > 0 && std::chrono::duration<double>(Clock::now() - last_save).count() > interval)
-      save();
-  }
-  std::error_code ignored;
-  if (!file.empty()) std::filesystem::remove(file, ignored);
-}
-
-}  // namespace
-
 void StageRun::bank() {
   const auto members = get<std::vector<std::string>>("adapters");
   std::vector<PackedMember> trained;
@@ -105,18 +38,16 @@ void StageRun::bank() {
   }
   PackedTrainer trainer(base_.weights, std::move(trained),
                         deck_.integer("train.microbatch_tokens"));
-  Curves curves(members.size(), deck_.integer("bank.epochs"));
-  train_all(trainer, curves, bench_, deck_.seconds("run.checkpoint_interval"));
+  const LoopResult record =
+      train(trainer, stage_loop(bench_, deck_.seconds("run.checkpoint_interval")));
   for (std::size_t m = 0; m < members.size(); ++m) {
     emit_adapter(members[m], trainer.adapter(m));
     const std::string failure = trainer.failure(m);
     bench_.emit("usable/" + members[m], Array::of(std::vector<std::uint8_t>{failure.empty()}));
     bench_.emit("failure/" + members[m], Array::of_text(std::vector{failure}, kLongestFailure));
-    const torch::Tensor loss = curves.loss[static_cast<std::int64_t>(m)].contiguous();
-    bench_.emit("loss/" + members[m],
-                Array::of(std::span<const double>(loss.data_ptr<double>(),
-                                                  static_cast<std::size_t>(loss.numel()))));
+    emit_row("loss/" + members[m], record.loss[m], std::numeric_limits<double>::quiet_NaN());
   }
+  remove_checkpoint(checkpoint_of(bench_));
 }
 
 void StageRun::adapter() {

@@ -1,8 +1,8 @@
 // Stages of open data: embeddings, and which examples join the shots.
 #include <fmt/format.h>
 
-#include "../tensors.hpp"
 #include "factsweep/core/random.hpp"
+#include "factsweep/model/tensors.hpp"
 #include "factsweep/model/torch.hpp"
 #include "factsweep/selection/sim_div.hpp"
 #include "stage_run.hpp"

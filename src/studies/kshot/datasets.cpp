@@ -208,6 +208,7 @@ std::vector<DatasetSpec> point_datasets(const FileShape& shape, const Sets& sets
   of_point("group_similarity", "1", "mean cosine of the experts' pairs", "1 / Omega");
   of_point("diversity_rank", "1", "rank of the experts among all subsets of the pool", "R_D");
   of_point("train_seconds", "s", "wall time of the training or search", "");
+  specs.back().role = Role::time;
   const auto count_of_point = [&](const char* name, const char* what, const char* symbol) {
     specs.push_back(dataset(std::string("/points/") + name, DType::int64, {rows}, {"point"},
                             "examples", what, symbol));

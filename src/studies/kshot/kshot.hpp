@@ -13,21 +13,19 @@
 
 #include "factsweep/encoder/encoder.hpp"
 #include "factsweep/model/model.hpp"
-#include "factsweep/studies/study.hpp"
+#include "factsweep/stage/study.hpp"
 #include "sets.hpp"
 
 namespace factsweep::kshot {
 
-class KShotStudy : public Study {
+/// The deck keys of the study.
+void declare(OptionTable& table);
+
+class KShotExecutor : public Executor {
  public:
-  std::string_view name() const override { return "kshot"; }
-  void declare(OptionTable& table) const override;
-  Plan expand(const Deck& deck) override;
+  Plan expand(const Deck& deck);
   /// The base model, which no stage changes.
-  void prepare(const Deck& deck, torch::Device device) override;
-  std::vector<std::string> headline() const override {
-    return {"accuracy", "accuracy_by_sum", "accuracy_by_mean", "answered", "selected_data"};
-  }
+  void prepare(const std::string& device) override;
   void run(const Plan& plan, std::size_t stage, Workbench& bench) override;
 
  private:

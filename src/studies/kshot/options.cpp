@@ -1,4 +1,4 @@
-#include "factsweep/studies/common_options.hpp"
+#include "factsweep/studies/support/training_options.hpp"
 #include "kshot.hpp"
 #include "methods.hpp"
 
@@ -100,7 +100,7 @@ void declare_grid(OptionTable& table) {
 
 }  // namespace
 
-void KShotStudy::declare(OptionTable& table) const {
+void declare(OptionTable& table) {
   declare_data(table);
   declare_bank(table);
   declare_selection(table);

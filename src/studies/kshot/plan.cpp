@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <set>
 
-#include "../fingerprint.hpp"
 #include "builder.hpp"
+#include "factsweep/model/fingerprint.hpp"
 #include "factsweep/moe/moe.hpp"
-#include "factsweep/studies/common_options.hpp"
+#include "factsweep/studies/support/training_options.hpp"
 #include "factsweep/tasks/prompt.hpp"
 #include "kshot.hpp"
 
@@ -296,7 +296,7 @@ void Builder::weight_outputs(std::size_t index, const GridPoint& at) {
                          .long_name = "the mixture's moe.json"});
   } else {
     plan_.datasets.push_back(adapter_config(
-        base + kAdapterConfig, fresh ? lora_config(deck_).json(model_) : adapters_.front().config));
+        base + kAdapterConfig, fresh ? stored_lora_config(deck_).json(model_) : adapters_.front().config));
   }
   for (const auto& [name, shape] :
        at.method->is_mixture() ? mixture_shapes(lora, at.experts) : lora)
@@ -306,7 +306,7 @@ void Builder::weight_outputs(std::size_t index, const GridPoint& at) {
                           .long_name = "tensor of what the point has trained"});
 }
 
-Plan KShotStudy::expand(const Deck& deck) {
+Plan KShotExecutor::expand(const Deck& deck) {
   deck_ = std::make_unique<Deck>(deck);
   sets_ = Sets::read(deck);
   return Builder(*deck_, sets_).build();

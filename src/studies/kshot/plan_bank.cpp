@@ -3,10 +3,10 @@
 
 #include <algorithm>
 
-#include "../fingerprint.hpp"
 #include "builder.hpp"
+#include "factsweep/model/fingerprint.hpp"
 #include "factsweep/model/torch.hpp"
-#include "factsweep/studies/common_options.hpp"
+#include "factsweep/studies/support/training_options.hpp"
 
 namespace factsweep::kshot {
 
@@ -32,7 +32,7 @@ std::string Builder::AdapterForm::scaling() const {
 
 void Builder::read_adapters() {
   for (const BankEntry& entry : sets_.bank) {
-    LoraConfig config = lora_config(deck_);
+    LoraConfig config = stored_lora_config(deck_);
     std::string where = lora_place(deck_);
     if (entry.is_brought()) {
       where = entry.adapter + "/adapter_config.json";

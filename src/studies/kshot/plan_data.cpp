@@ -3,9 +3,9 @@
 
 #include <algorithm>
 
-#include "../fingerprint.hpp"
 #include "builder.hpp"
 #include "factsweep/core/file.hpp"
+#include "factsweep/model/fingerprint.hpp"
 
 namespace factsweep::kshot {
 namespace {

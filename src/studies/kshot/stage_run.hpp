@@ -11,7 +11,7 @@
 #include "factsweep/encoder/encoder.hpp"
 #include "factsweep/model/model.hpp"
 #include "factsweep/moe/moe.hpp"
-#include "factsweep/studies/study.hpp"
+#include "factsweep/stage/study.hpp"
 #include "factsweep/tasks/evaluation.hpp"
 #include "factsweep/tasks/prompt.hpp"
 #include "factsweep/train/trainer.hpp"

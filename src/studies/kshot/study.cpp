@@ -7,11 +7,13 @@
 
 namespace factsweep::kshot {
 
-void KShotStudy::prepare(const Deck& deck, torch::Device device) {
-  base_ = Model::load(deck.text("model.path"), parse_dtype(deck.text("model.dtype")), device);
+void KShotExecutor::prepare(const std::string& device) {
+  const Deck& deck = *deck_;
+  base_ = Model::load(deck.text("model.path"), parse_dtype(deck.text("model.dtype")),
+                      torch::Device(device));
 }
 
-void KShotStudy::run(const Plan& plan, std::size_t index, Workbench& bench) {
+void KShotExecutor::run(const Plan& plan, std::size_t index, Workbench& bench) {
   const Stage& stage = plan.stages[index];
   StageRun run(*deck_, sets_, plan, stage, base_, bench);
   if (stage.kind == "bank") return run.bank();

@@ -6,13 +6,13 @@
 #include <cmath>
 #include <limits>
 
-#include "../tensors.hpp"
-#include "../training.hpp"
 #include "factsweep/core/random.hpp"
 #include "factsweep/label/probe.hpp"
+#include "factsweep/model/tensors.hpp"
 #include "factsweep/model/torch.hpp"
 #include "factsweep/moe/moe.hpp"
-#include "factsweep/studies/common_options.hpp"
+#include "factsweep/studies/support/training.hpp"
+#include "factsweep/studies/support/training_options.hpp"
 #include "factsweep/tasks/likelihood.hpp"
 #include "factsweep/tasks/prompt.hpp"
 #include "merge.hpp"
@@ -161,12 +161,12 @@ void StageRun::one_adapter() {
 
 /// An interruption of the test keeps the finished training.
 void StageRun::train_and_test(Trainer& trainer, const std::function<Model()>& result) {
-  const TrainingRecord record = train_to_end(trainer, deck_.integer("moe.epochs"), bench_,
-                                             deck_.seconds("run.checkpoint_interval"));
-  emit_row("curves/loss", record.loss, kNaN);
+  const LoopResult record =
+      train(trainer, stage_loop(bench_, deck_.seconds("run.checkpoint_interval")));
+  emit_row("curves/loss", record.loss.front(), kNaN);
   emit_value("points/train_seconds", record.seconds);
   test_on(result());
-  remove_checkpoint(bench_);
+  remove_checkpoint(checkpoint_of(bench_));
 }
 
 void StageRun::emit_weights(const std::vector<double>& weights) {

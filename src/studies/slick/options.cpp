@@ -1,5 +1,6 @@
-#include "factsweep/studies/common_options.hpp"
-#include "slick.hpp"
+#include "options.hpp"
+
+#include "factsweep/studies/support/training_options.hpp"
 
 namespace factsweep::slick {
 
@@ -41,7 +42,7 @@ void declare_training(OptionTable& table) {
 
 }  // namespace
 
-void SlickStudy::declare(OptionTable& table) const {
+void declare(OptionTable& table) {
   declare_data(table);
   declare_training(table);
   table.choice("label.estimator", "exact", {"exact", "sample"},
@@ -135,14 +136,6 @@ LabelSettings label_settings(const Deck& deck) {
                      "the answer, so there is no small set of tokenisations to add up.");
   }
   return settings;
-}
-
-std::optional<LoraConfig> point_lora(const Deck& deck, std::optional<std::int64_t> swept_rank) {
-  const bool lora = swept_rank ? *swept_rank > 0 : deck.text("train.method") == "lora";
-  if (!lora) return std::nullopt;
-  LoraConfig config = lora_config(deck);
-  if (swept_rank) config.rank = *swept_rank;
-  return config;
 }
 
 SizeRule size_rule(const Deck& deck) {

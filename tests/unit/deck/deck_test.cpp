@@ -293,3 +293,33 @@ TEST_CASE("reading a key as another kind, or one that is not declared, is our ow
   CHECK_THROWS_AS(deck.integer("train.learning_rate"), BugError);
   CHECK_THROWS_AS(deck.real("train.none"), BugError);
 }
+
+TEST_CASE("a slice has its keys alone, and its science", "[deck]") {
+  const Deck deck = parse("run.study = slick\ntrain.epochs = 3\ngrid.seed = 1..3\n");
+  const Deck slice = deck.only(std::vector<std::string>{"train.", "run.output"});
+  CHECK(slice.integer("train.epochs") == 3);
+  CHECK(slice.text("run.output") == deck.text("run.output"));
+  CHECK_THROWS_AS(slice.integer_list("grid.seed"), BugError);
+  CHECK_THROWS_AS(slice.where("grid.seed"), BugError);
+  CHECK(slice.science().count("train.epochs") == 1);
+  CHECK(slice.science().count("grid.seed") == 0);
+  CHECK(slice.science().count("run.output") == 0);
+  CHECK_THROWS_AS(deck.only(std::vector<std::string>{"train.epoch"}), BugError);
+  CHECK_THROWS_AS(deck.only(std::vector<std::string>{"trains."}), BugError);
+}
+
+TEST_CASE("one key can be known before the others are", "[deck]") {
+  OptionTable table;
+  table.choice("run.study", no_default, {"slick", "kshot"}, "which study");
+  const auto study = [&](const std::string& text, const std::vector<std::string>& overrides) {
+    return Deck::peek(table, text, "a.ini", overrides).text("run.study");
+  };
+  const std::string text = "[run]\nstudy = slick\n[kshot]\npool = 3\n";
+  CHECK(study(text, {}) == "slick");
+  CHECK(study(text, {"--run.study=kshot"}) == "kshot");
+  CHECK(study(text, {"--run.study", "kshot"}) == "kshot");
+  CHECK(study(text, {"--kshot.pool", "4", "--run.study", "kshot", "--kshot.pool=5"}) == "kshot");
+  CHECK(study("run.study = kshot  # not slick\n", {}) == "kshot");
+  CHECK_THROWS_AS(study("[kshot]\npool = 3\n", {}), InputError);
+  CHECK_THROWS_AS(study("[run]\nstudy = slik\n", {}), InputError);
+}

@@ -1,4 +1,4 @@
-// A study whose stages do what their kind says, and a plan of such stages.
+// An executor whose stages do what their kind says, and a plan of such stages.
 #pragma once
 
 #include <fmt/format.h>
@@ -6,21 +6,17 @@
 #include <chrono>
 #include <thread>
 
-#include "factsweep/studies/study.hpp"
+#include "factsweep/stage/study.hpp"
 #include "factsweep/sweep/sweep.hpp"
 #include "shared_folder.hpp"
 
 namespace factsweep {
 
-class ActingStudy : public Study {
+class ActingExecutor : public Executor {
  public:
   bool stops = true;  // does the kind "stops"?
 
-  std::string_view name() const override { return "acting"; }
-  void declare(OptionTable&) const override {}
-  Plan expand(const Deck&) override { return {}; }
-  void prepare(const Deck&, torch::Device) override {}
-  std::vector<std::string> headline() const override { return {}; }
+  void prepare(const std::string&) override {}
 
   /// The value of a stage is 1 more than what it stands on.
   void run(const Plan& plan, std::size_t index, Workbench& bench) override {

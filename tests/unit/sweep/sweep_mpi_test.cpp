@@ -15,7 +15,7 @@ RunDescription description() {
 }
 
 SweepResult sweep(const Communicator& world, const fs::path& path, const Plan& plan,
-                  ActingStudy study = {}) {
+                  ActingExecutor study = {}) {
   Store store(world, path, plan, description());
   const SweepResult result = run_sweep(world, study, plan, store, {});
   store.close();
@@ -80,7 +80,7 @@ TEST_CASE("a stage that stops ends the job, and the next one goes on with it", "
   CHECK(first.stopped);
   CHECK(first.left == 2);
   CHECK(first.exit_code() == ExitCode::stopped);
-  ActingStudy patient;
+  ActingExecutor patient;
   patient.stops = false;
   const SweepResult second = sweep(world, folder / "sweep.h5", plan, patient);
   CHECK(second.done == 2);
@@ -97,7 +97,7 @@ TEST_CASE("a worker tells how far its stage is", "[sweep]") {
   Store store(world, folder / "sweep.h5", plan, description());
   const Communicator comm = world.duplicate();
   if (world.rank() == 1) {
-    ActingStudy study;
+    ActingExecutor study;
     const SweepSettings settings;
     Worker(comm, study, plan, store, settings).work();
   }

@@ -1,0 +1,157 @@
+"""Tables of the whole sweep: what sharing trainings saved, searches for lambda, and the edits.
+
+The journal (/stages) is set against separate runs of every point.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ..store import Missing
+from ..sweep import Sweep, in_order
+from ..table import NONE, Table, duration, number
+from .groups import Records, Search
+from .quantities import METHODS
+
+TRAININGS = ("original", "delta", "learn")  # kinds of stages
+
+
+@dataclass(frozen=True)
+class Saving:
+    """Trainings, and the seconds of their stages, of finished points."""
+
+    label: str
+    points: int
+    alone: int
+    alone_seconds: float
+    shared: int
+    shared_seconds: float
+
+
+def savings(sweep: Sweep) -> list[Saving]:
+    """A row a method that has finished points, then all of them together."""
+    if sweep.done.empty:
+        raise Missing("the trainings need a finished point")
+    groups = [(label, points) for _, label, points in in_order(sweep.done, "method", METHODS)]
+    groups.append(("all together", sweep.done))
+    return [_saving(label, points, sweep) for label, points in groups]
+
+
+def _saving(label: str, points: pd.DataFrame, sweep: Sweep) -> Saving:
+    alone: list[int] = []  # rows of /stages
+    for leaf in points["stage"]:
+        needed = [*sweep.graph.all_needed(leaf), leaf]
+        alone += [row for row in needed if sweep.stages["kind"][row] in TRAININGS]
+    shared, seconds = sorted(set(alone)), sweep.stages["seconds"]
+    return Saving(
+        label,
+        len(points),
+        len(alone),
+        float(sum(seconds[alone])),
+        len(shared),
+        float(sum(seconds[shared])),
+    )
+
+
+class Searched(NamedTuple):
+    """A search for lambda that has finished."""
+
+    title: str
+    tried: np.ndarray  # lambdas
+    locality: np.ndarray  # at each of them
+    found: float
+
+
+def searches(sweep: Sweep) -> list[Searched]:
+    titles = dict(zip(sweep.stages["key"], sweep.stages["title"], strict=True))
+    found = []
+    for key, search in sweep.groups(Search).items():
+        if not math.isnan(value := float(search.lambda_[0])):
+            known = np.isfinite(search.tried_lambda)
+            tried, locality = search.tried_lambda[known], search.tried_locality[known]
+            title = titles.get(key, key).removeprefix("search ")
+            found.append(Searched(title, tried, locality, value))
+    return sorted(found, key=lambda search: search.title)
+
+
+# --- Tables -----------------------------------------------------------------------------------
+
+
+def training_table(sweep: Sweep) -> Table:
+    """How many trainings the points took, and how many they would have taken one by one."""
+    found = savings(sweep)
+    rows = [
+        [
+            ("method", saving.label),
+            ("points", str(saving.points)),
+            ("alone", str(saving.alone)),
+            ("shared", str(saving.shared)),
+            ("time alone", duration(saving.alone_seconds)),
+            ("time shared", duration(saving.shared_seconds)),
+        ]
+        for saving in found
+    ]
+    counted = ", ".join(
+        f"{int(row['size'])} {kind} ({duration(row['sum'])})"
+        for kind, row in sweep.finished_by_kind().iterrows()
+    )
+    return Table.of(
+        "trainings",
+        f"Trainings: {found[-1].shared} in place of {found[-1].alone}",
+        rows,
+        [
+            "alone: each finished point by itself, the original model, delta_old and learning "
+            "trained for it; shared: each training once among the points of the row. Times are of "
+            "whole stages, evaluation included.",
+            f"Stages that the journal has done: {counted}.",
+        ],
+    )
+
+
+def search_table(sweep: Sweep) -> Table:
+    """What the searches for lambda tried and found."""
+    rows = []
+    for title, tried, locality, found in searches(sweep):
+        kept = locality[np.isclose(tried, found)] if found != 0 else [1.0]  # nothing forgotten
+        pairs = zip(tried, locality, strict=True)
+        rows.append(
+            [
+                ("search", title),
+                ("\u03bb", f"{found:.4g}"),
+                ("locality", number(100 * kept[0]) if len(kept) else NONE),
+                ("evaluations", str(len(tried))),
+                (
+                    "tried (\u03bb: locality)",
+                    ", ".join(f"{at:.3g}: {100 * share:.1f}" for at, share in pairs),
+                ),
+            ]
+        )
+    if not rows:
+        raise Missing("the search for lambda needs search.locality and a finished search")
+    return Table.of(
+        "lambda_search",
+        "Search for the largest \u03bb whose forgetting alone keeps the locality",
+        rows,
+        ["Evaluations only, no training: each is the original model minus \u03bb delta_old."],
+    )
+
+
+def left_out_table(sweep: Sweep) -> Table:
+    """Records used, and why others of the files were not."""
+    rows = []
+    for name, records in sweep.groups(Records).items():
+        why = "none"
+        if records.left_out is not None:
+            pairs = zip(records.left_out, records.left_out_reason, strict=True)
+            why = "; ".join(f"{count} {reason}" for count, reason in pairs)
+        rows.append(
+            [("data set", name), ("used", str(len(records.prompt))), ("left out of the file", why)]
+        )
+    if not rows:
+        raise Missing("the records need /records")
+    return Table.of("edits", "Edits", rows)

@@ -1,0 +1,55 @@
+"""The groups of a SliCK file besides points and curves: labels, and verdicts on test questions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..store import UNSET, Data, Group
+
+CATEGORIES = ("highly_known", "maybe_known", "weakly_known", "unknown")
+
+
+@dataclass(frozen=True, eq=False)
+class Labels(Group):
+    """One row a question."""
+
+    PATH = "labels/base"
+
+    relation: Data
+    split: Data
+    role: Data
+    answer: Data
+    category: Data  # uint8, the place in CATEGORIES; 255 where not labelled yet
+    category_probability: Data  # [question, category]
+    greedy: Data  # uint8 [question, set]
+    drawn: Data  # int32 [question, set]
+    p_true: Data
+    exposures: Data
+
+    @property
+    def labelled(self) -> np.ndarray:
+        return self.category != UNSET
+
+    def rows(self, split: str, role: str) -> np.ndarray:
+        """Rows of one split and role, labelled or not, as a mask."""
+        return (self.split == split) & (self.role == role)
+
+    def counts(self, chosen: np.ndarray) -> np.ndarray:
+        """Questions of each category among the chosen rows."""
+        return np.bincount(self.category[chosen], minlength=len(CATEGORIES))
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions(Group):
+    """Verdicts on test questions: 0 wrong, 1 right, 2 answered "I don't know"."""
+
+    PATH = "predictions"
+
+    row: Data  # [question]: row in /labels/base
+    correct_early_stop: Data  # uint8 [point, question]
+    correct_final: Data
+
+    def correct(self, when: str) -> Data:
+        return {"early_stop": self.correct_early_stop, "final": self.correct_final}[when]

@@ -1,0 +1,195 @@
+"""What the results files of all studies have in common: `Sweep`, and `Part` of it to be shown.
+
+Knows names and fill values, not what the numbers of a study mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pandas as pd
+
+from .store import DONE, FAILED, RESULTS, G, Group, Missing, StoreError, columns, open_file, text
+
+AXIS, METRIC, TIME = "axis", "metric", "time"  # roles of columns of points; others are text
+_BOOKKEEPING = {"point", "id", "stage", "status", "reason", "seconds", "rank"}
+
+
+@dataclass(frozen=True, eq=False)
+class Graph(Group):
+    """Which stages need which: stage k needs rows upstream[begin[k] : begin[k + 1]]."""
+
+    PATH = "stages"
+
+    upstream: np.ndarray
+    upstream_begin: np.ndarray
+
+    def needs(self, stage: int) -> list[int]:
+        """Rows of the stages that a stage needs directly."""
+        return self.upstream[self.upstream_begin[stage] : self.upstream_begin[stage + 1]].tolist()
+
+    def all_needed(self, stage: int) -> list[int]:
+        """Rows of all stages without which a stage could not have run, ascending."""
+        found: set[int] = set()
+        waiting = self.needs(stage)
+        while waiting:
+            if (row := waiting.pop()) not in found:
+                found.add(row)
+                waiting += self.needs(row)
+        return sorted(found)
+
+
+@dataclass(frozen=True, eq=False)
+class Sweep:
+    """The points, curves and stages of a results file; rows are numbered as in the file."""
+
+    path: Path
+    attributes: dict[str, Any]  # of the root: deck, science, code_version, ...
+    points: pd.DataFrame  # every point, finished or not
+    roles: dict[str, str]  # of the columns of points
+    units: dict[str, str]  # of the columns of points that have one
+    curves: dict[str, np.ndarray]  # metric -> [point, epoch]
+    epochs: np.ndarray
+    stages: pd.DataFrame  # the journal
+    graph: Graph  # of the stages
+
+    @property
+    def study(self) -> str:
+        return str(self.attributes.get("study", ""))
+
+    @property
+    def done(self) -> pd.DataFrame:
+        return self.points[self.points["status"] == DONE]
+
+    @property
+    def failed(self) -> pd.DataFrame:
+        return self.points[self.points["status"] == FAILED]
+
+    @property
+    def axes(self) -> list[str]:
+        """Columns by which points were chosen."""
+        return self._columns(AXIS)
+
+    @property
+    def metrics(self) -> list[str]:
+        """Columns that were found, besides times."""
+        return self._columns(METRIC)
+
+    def _columns(self, role: str) -> list[str]:
+        return [c for c in self.points if c not in _BOOKKEEPING and self.roles.get(c) == role]
+
+    def group(self, kind: type[G]) -> G:
+        """The datasets of the group of which `kind` is a record; it may be empty."""
+        with open_file(self.path, (RESULTS,)) as file:
+            return kind.read(file.get(kind.PATH))
+
+    def groups(self, kind: type[G]) -> dict[str, G]:
+        """The groups below that path by name, in the order of their names."""
+        with open_file(self.path, (RESULTS,)) as file:
+            below = file.get(kind.PATH, {})
+            return {name: kind.read(below[name]) for name in sorted(below)}
+
+    def finished_by_kind(self) -> pd.DataFrame:
+        """Kind of stage -> how many have finished, and their seconds, in the order of the file."""
+        finished = self.stages[self.stages["status"] == DONE]
+        return finished.groupby("kind", sort=False)["seconds"].agg(["size", "sum", "max"])
+
+
+def read(path: Path) -> Sweep:
+    """What all studies have; a study's own groups are read when they are asked for. StoreError."""
+    with open_file(path, (RESULTS,)) as file:
+        for name in ("points/status", "stages/status", "stages/upstream_begin"):
+            if name not in file:
+                raise StoreError(f"{path}: no /{name}; the file was not laid out whole.")
+        attributes = {name: _attribute(value) for name, value in file.attrs.items()}
+        points, stages = (_table(file[name]) for name in ("points", "stages"))
+        curves = {
+            name: data[()].astype(float)
+            for name, data in file.get("curves", {}).items()
+            if data.ndim == 2 and data.shape[0] == len(points)
+        }
+        width = next((curve.shape[1] for curve in curves.values()), 0)
+        return Sweep(
+            path=path,
+            attributes=attributes,
+            points=points,
+            roles=_of_columns(file["points"], "role"),
+            units=_of_columns(file["points"], "units"),
+            curves=curves,
+            epochs=file["curves/epoch"][()] if "curves/epoch" in file else np.arange(width),
+            stages=stages.drop(columns=["upstream", "upstream_begin"], errors="ignore"),
+            graph=Graph.read(file["stages"]),
+        )
+
+
+def _attribute(value: Any) -> Any:
+    if isinstance(value, (bytes, np.bytes_)):
+        return text(value)
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _of_columns(group: h5py.Group, attribute: str) -> dict[str, str]:
+    return {n: text(d.attrs[attribute]) for n, d in group.items() if attribute in d.attrs}
+
+
+def _table(group: h5py.Group) -> pd.DataFrame:
+    return pd.DataFrame(columns(group, len(group["status"])))
+
+
+# --- Parts of a sweep --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Finished points that a section of the report shows together. Studies add their groups."""
+
+    sweep: Sweep
+    points: pd.DataFrame
+    name: str  # "" when the sweep has one part only
+
+    @property
+    def epochs(self) -> np.ndarray:
+        return self.sweep.epochs
+
+    def curve(self, metric: str, points: pd.DataFrame, needed_by: str) -> np.ndarray:
+        """[point, epoch] of a curve. Missing when the file has none."""
+        if metric not in self.sweep.curves:
+            raise Missing(f"{needed_by} needs /curves/{metric}")
+        return self.sweep.curves[metric][points.index.to_numpy()]
+
+    def column(self, name: str, points: pd.DataFrame, needed_by: str) -> np.ndarray:
+        if name not in points:
+            raise Missing(f"{needed_by} needs /points/{name}")
+        return points[name].to_numpy(dtype=float)
+
+
+def split(sweep: Sweep, axes: Sequence[str]) -> list[tuple[dict[str, Any], pd.DataFrame]]:
+    """The values of these axes that finished points have, and the points, in the file's order.
+
+    Axes that the whole sweep has one value of are no reason to split it.
+    """
+    varied = [axis for axis in axes if sweep.points[axis].nunique(dropna=False) > 1]
+    if not varied:
+        return [({}, sweep.done)]
+    groups = sweep.done.groupby(varied, dropna=False, sort=False)
+    return [(dict(zip(varied, values, strict=True)), points) for values, points in groups]
+
+
+def in_order(
+    points: pd.DataFrame, axis: str, names: Mapping[str, str]
+) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """Value, its words and its points, for each value that points have, in the order of `names`."""
+    for value, words in names.items():
+        if not (chosen := points[points[axis] == value]).empty:
+            yield value, words, chosen
+
+
+def by_seed(points: pd.DataFrame, columns: Sequence, values: Sequence | str) -> pd.DataFrame:
+    """Values as a table seed x column, NaN where a point has not finished."""
+    table = pd.DataFrame({"seed": points["seed"], "column": columns, "value": values})
+    return table.pivot_table(index="seed", columns="column", values="value", dropna=False)

@@ -1,0 +1,69 @@
+// Grids: which points a deck asks for, and the axes that tell them apart.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "factsweep/stage/plan_builder.hpp"
+
+namespace factsweep {
+
+/// An axis of a study's points, declared once: its column of /points, and its part of a point's id.
+template <typename At>
+struct AxisOf {
+  Axis about;
+  std::function<AxisValue(const At&)> value;
+  std::function<std::string(const At&)> id = nullptr;  // "-s1"; empty: the id does not say
+};
+
+/// Every point with every value: `values` is a list, or a function of the point that returns one
+/// (an axis that some points lack gives them a list of one). `set` gives a point its value.
+template <typename At, typename Values, typename Set>
+std::vector<At> cross(const std::vector<At>& points, const Values& values, Set set) {
+  std::vector<At> crossed;
+  for (const At& point : points) {
+    const auto add_all = [&](const auto& list) {
+      for (const auto& value : list) {
+        crossed.push_back(point);
+        set(crossed.back(), value);
+      }
+    };
+    if constexpr (std::is_invocable_v<Values, const At&>) {
+      add_all(values(point));
+    } else {
+      add_all(values);
+    }
+  }
+  return crossed;
+}
+
+/// The pieces of a point's id, in the order of the axes.
+template <typename At>
+std::string id_of(const std::vector<AxisOf<At>>& axes, const At& at) {
+  std::string id;
+  for (const AxisOf<At>& axis : axes) {
+    if (axis.id) id += axis.id(at);
+  }
+  return id;
+}
+
+/// Axes and points of the plan, in the order of `points`. InputError: two points of one id, which
+/// the grid holds twice.
+template <typename At>
+void add_points(PlanBuilder& builder, const std::vector<AxisOf<At>>& axes,
+                const std::vector<At>& points) {
+  std::vector<Axis> about;
+  for (const AxisOf<At>& axis : axes) about.push_back(axis.about);
+  builder.axes(std::move(about));
+  builder.dimension("point", points.size());
+  for (const At& at : points) {
+    std::vector<AxisValue> values;
+    for (const AxisOf<At>& axis : axes) values.push_back(axis.value(at));
+    builder.point(id_of(axes, at), std::move(values));
+  }
+}
+
+}  // namespace factsweep

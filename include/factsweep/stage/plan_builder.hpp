@@ -1,0 +1,93 @@
+// Lays out a plan: dimensions, datasets, points, stages, and where each stage's outputs land.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "factsweep/stage/column.hpp"
+#include "factsweep/stage/kind.hpp"
+
+namespace factsweep {
+
+/// Estimates for the scheduler and for `plan`.
+struct Cost {
+  double flop = 0;
+  double bytes = 0;  // of memory, beyond the model's own weights
+};
+
+class PlanBuilder {
+ public:
+  PlanBuilder(std::string study, const Deck& deck);
+
+  const Deck& deck() const { return deck_; }
+  const Stage& stage(Upstream stage) const { return plan_.stages.at(stage.stage); }
+  void note(std::string line) { plan_.notes.push_back(std::move(line)); }
+  /// Weights of one copy of the model.
+  void model_bytes(double bytes) { plan_.model_bytes = std::max(plan_.model_bytes, bytes); }
+
+  /// The length of every axis of that name, or, as "/variants/question", of that group's alone.
+  void dimension(const std::string& name, std::uint64_t length);
+  std::uint64_t length(const ColumnBase& column, std::size_t axis) const;
+
+  /// A dataset whose rows stages fill, or nobody.
+  void declare(const AnyColumn& column);
+  /// A dataset that is known now.
+  template <typename T>
+  void fill(const Column<T>& column, const std::vector<T>& values) {
+    if constexpr (std::same_as<T, std::string>) {
+      std::size_t longest = 1;
+      for (const std::string& value : values) longest = std::max(longest, value.size());
+      fill(column, Array::of_text(values, longest), longest);
+    } else {
+      fill(column, Array::of(values), 0);
+    }
+  }
+  /// A dataset or tensor that no column describes.
+  void declare(DatasetSpec spec);
+
+  void axes(std::vector<Axis> axes) { plan_.axes = std::move(axes); }
+  /// Returns the point's row.
+  std::size_t point(std::string id, std::vector<AxisValue> values);
+  /// The stage whose end completes the point.
+  void leaf(std::size_t point, Upstream stage) { plan_.points.at(point).leaf = stage.stage; }
+
+  struct Added {
+    Upstream stage;
+    bool is_new = false;  // else an equal stage was there
+  };
+  template <StageKind K>
+  Added add(const K& fields, std::string title, const Cost& cost) {
+    return add(stage_of(fields, deck_), std::move(title), cost);
+  }
+
+  /// The stage's output lands in `rows` rows from `at` on: `at` has the first indices of the
+  /// leading axes, of which all but the last take one index each and the last takes `rows`; other
+  /// axes are filled whole. A stage that serves several points has several places an output. The
+  /// dataset is declared where it is not yet.
+  void place(Upstream stage, const AnyColumn& column, std::vector<std::uint64_t> at = {},
+             std::uint64_t rows = 1);
+  /// An output without a place, until a point wants it.
+  void output(Upstream stage, const ColumnBase& column);
+  /// A whole tensor of the weights file, with the output's name `output`.
+  void place_tensor(Upstream stage, const std::string& output, DatasetSpec spec);
+
+  Plan finish();
+
+ private:
+  Added add(Stage stage, std::string title, const Cost& cost);
+  DatasetSpec spec_of(const AnyColumn& column) const;
+  void fill(const AnyColumn& column, Array content, std::size_t text_length);
+  Output& output_of(Stage& stage, const ColumnBase& column);
+
+  const Deck& deck_;
+  Plan plan_;
+  std::map<std::string, std::uint64_t> lengths_;
+  std::set<std::string> declared_;  // paths
+};
+
+}  // namespace factsweep

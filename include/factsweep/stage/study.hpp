@@ -1,0 +1,46 @@
+// A study says what a deck means: it expands a deck into a plan, and brings the executor that
+// computes the plan's stages. Neither sees MPI or HDF5, and nothing outside a study knows any
+// study's name but the registry.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "factsweep/deck/deck.hpp"
+#include "factsweep/plan/plan.hpp"
+#include "factsweep/stage/workbench.hpp"
+
+namespace factsweep {
+
+/// A rank at work: what was read once (questions, models) and serves every stage.
+class Executor {
+ public:
+  virtual ~Executor() = default;
+  /// Called once before the first run(), on each rank: loads what stages share. `device` is "cpu"
+  /// or "cuda:1". InputError.
+  virtual void prepare(const std::string& device) = 0;
+  /// Computes one stage of the plan that this executor was expanded with.
+  virtual void run(const Plan& plan, std::size_t stage, Workbench& bench) = 0;
+};
+
+struct Expansion {
+  Plan plan;
+  std::unique_ptr<Executor> executor;
+};
+
+class Study {
+ public:
+  virtual ~Study() = default;
+  virtual std::string_view name() const = 0;
+  /// This study's own deck keys ([label], [bank], ...), beside those that every study has.
+  virtual void declare(OptionTable& table) const = 0;
+  /// Reads the input files that decide the plan's shape. InputError. Deterministic: every rank
+  /// calls it and gets the same plan.
+  virtual Expansion expand(const Deck& deck) const = 0;
+  /// Columns of /points that a run's closing table shows.
+  virtual std::vector<std::string> headline() const = 0;
+};
+
+}  // namespace factsweep

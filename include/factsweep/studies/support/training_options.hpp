@@ -1,0 +1,44 @@
+// The deck keys of studies that train, and how they turn into settings.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "factsweep/adapter/lora.hpp"
+#include "factsweep/core/array.hpp"
+#include "factsweep/deck/deck.hpp"
+#include "factsweep/stage/common_options.hpp"
+#include "factsweep/train/trainer.hpp"
+
+namespace factsweep {
+
+/// What a study's papers say where they differ.
+struct TrainingDefaults {
+  std::string batch_size, dropout;
+  std::string lora_rank = "16", lora_alpha = "32", lora_dropout = "0", lora_targets = "all-linear";
+  std::string delta_dtype = "bfloat16";
+};
+/// train.* but for what a study has several of (learning rates, epochs), lora.* and
+/// store.delta_dtype.
+void declare_training_options(OptionTable& table, const TrainingDefaults& defaults);
+
+/// train.* of the deck; the caller sets learning rate, epochs and seed.
+TrainSettings train_settings(const Deck& deck);
+
+/// lora.* of the deck.
+LoraConfig lora_config(const Deck& deck);
+/// The same for a stored adapter, whose adapter_config.json names the base model (model.path).
+LoraConfig stored_lora_config(const Deck& deck);
+/// "deck.ini:14: lora.targets", for messages of find_targets().
+std::string lora_place(const Deck& deck);
+
+/// Memory of what is trained, but for activations: leaves, masters, moments, gradients. InputError:
+/// lora.targets matches nothing.
+double training_bytes(const ModelConfig& model, const std::optional<LoraConfig>& lora,
+                      const std::string& where);
+
+/// Of one forward and backward pass over `tokens` packed tokens in model.dtype.
+double activation_bytes(const Deck& deck, const ModelConfig& model, std::int64_t tokens);
+
+}  // namespace factsweep

@@ -1,0 +1,43 @@
+// AdamW (Loshchilov and Hutter, arXiv 1711.05101) on leaves of any dtype, with float32 masters.
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "factsweep/model/safetensors.hpp"
+#include "factsweep/train/settings.hpp"
+
+namespace factsweep {
+
+class AdamW {
+ public:
+  /// Steps `leaves`, of which `masters` are the float32 values (empty: made from the leaves; those
+  /// of float32 leaves share their storage). Reads beta1, beta2, epsilon, weight_decay and
+  /// gradient_clip of `settings`.
+  AdamW(const NamedTensors& leaves, const std::vector<torch::Tensor>& masters,
+        const TrainSettings& settings);
+
+  const std::vector<torch::Tensor>& master() const { return master_; }
+
+  /// One step with the leaves' gradients, which are gone thereafter. Their global norm is at most
+  /// gradient_clip.
+  void update(double learning_rate);
+  /// Drops the leaves' gradients.
+  void forget_gradients();
+
+  /// Masters and moments by name, float32; they share storage with this.
+  NamedTensors state() const;
+  /// Takes the values of a state(), which `steps` steps have made.
+  void restore(const NamedTensors& state, std::int64_t steps);
+
+ private:
+  double clipping() const;
+
+  NamedTensors leaves_;
+  std::vector<torch::Tensor> master_, momentum_, variance_, counts_;
+  double beta1_, beta2_, epsilon_, weight_decay_, gradient_clip_;
+};
+
+}  // namespace factsweep

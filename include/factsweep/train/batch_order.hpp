@@ -1,0 +1,32 @@
+// Which examples a step sees: a random order of all examples for each epoch, cut into batches.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "factsweep/train/settings.hpp"
+
+namespace factsweep {
+
+/// A pure function of (seed, epoch): nothing of it has to be saved.
+class BatchOrder {
+ public:
+  /// tokens[i]: of example i. Reads batch_size, microbatch_tokens and seed of `settings`.
+  BatchOrder(std::vector<std::int64_t> tokens, const TrainSettings& settings);
+
+  /// The last batch of an epoch may be smaller than the others.
+  std::int64_t steps_per_epoch() const;
+  /// The examples of step `step` (from 0, over all epochs) in groups for one pass each. Shortest
+  /// first, as neighbours of equal length waste no attention on padding. A group holds at most
+  /// microbatch_tokens tokens, or a single example.
+  std::vector<std::vector<std::int64_t>> microbatches(std::int64_t step) const;
+
+ private:
+  std::vector<std::int64_t> batch(std::int64_t step) const;
+
+  std::vector<std::int64_t> tokens_;
+  std::int64_t batch_size_, microbatch_tokens_;
+  std::uint64_t seed_;
+};
+
+}  // namespace factsweep

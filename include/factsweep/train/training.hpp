@@ -1,0 +1,56 @@
+// What Trainer and PackedTrainer have in common: courses that go on step by step, and one way to
+// keep them in a checkpoint.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "factsweep/train/course.hpp"
+
+namespace factsweep {
+
+class Training {
+ public:
+  virtual ~Training() = default;
+  Training(Training&&) = default;
+  Training& operator=(Training&&) = delete;
+
+  std::size_t members() const { return courses_.size(); }
+  const Course& course(std::size_t member) const { return courses_[member]; }
+  /// Whether a member has a step left and has not been dropped.
+  bool is_active(std::size_t member) const { return courses_[member].is_active(); }
+  bool is_done() const;
+  /// Steps done of all steps of all members, in [0, 1].
+  double fraction() const;
+
+  /// One optimizer step of every active member. Returns each member's loss, without tokens where it
+  /// made no step.
+  virtual std::vector<StepLoss> advance() = 0;
+
+  /// Leaves, moments and positions of all members; `extra` is the caller's own state, under names
+  /// that are none of theirs. Atomic. EnvironmentError.
+  void save(const std::filesystem::path& file, const NamedTensors& extra) const;
+
+  /// Reads the caller's state from a checkpoint. An InputError means that it is damaged.
+  using ReadExtra = std::function<void(const SafetensorsReader&)>;
+  /// Restores what save() wrote; returns the extras. Nothing (and no change) when the file is
+  /// absent, damaged, or any member's of another run: other settings (the seed among them),
+  /// objective, examples or leaves. `read_extra` is called once everything else is known to be
+  /// good, before anything changes.
+  std::optional<SafetensorsReader> restore(const std::filesystem::path& file,
+                                           const ReadExtra& read_extra = {});
+
+ protected:
+  Training() = default;
+
+  std::vector<Course> courses_;  // one a member, made by the class itself
+
+ private:
+  std::string prefix(std::size_t member) const;
+};
+
+}  // namespace factsweep

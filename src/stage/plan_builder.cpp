@@ -1,0 +1,114 @@
+#include "factsweep/stage/plan_builder.hpp"
+
+#include <fmt/format.h>
+
+namespace factsweep {
+
+PlanBuilder::PlanBuilder(std::string study, const Deck& deck) : deck_(deck) {
+  plan_.study = std::move(study);
+}
+
+void PlanBuilder::dimension(const std::string& name, std::uint64_t length) {
+  const auto [known, fresh] = lengths_.try_emplace(name, length);
+  require(fresh || known->second == length, "PlanBuilder: two lengths of the dimension " + name);
+}
+
+std::uint64_t PlanBuilder::length(const ColumnBase& column, std::size_t axis) const {
+  const std::string& name = column.dimensions.at(axis);
+  auto known = lengths_.find(column.path.substr(0, column.path.rfind('/') + 1) + name);
+  if (known == lengths_.end()) known = lengths_.find(name);
+  require(known != lengths_.end(),
+          fmt::format("PlanBuilder: nobody says how long '{}' of {} is", name, column.path));
+  return known->second;
+}
+
+DatasetSpec PlanBuilder::spec_of(const AnyColumn& column) const {
+  const ColumnBase& about = column.about;
+  DatasetSpec spec;
+  spec.path = about.path;
+  spec.dtype = column.dtype;
+  spec.text_length = about.text_length;
+  for (std::size_t axis = 0; axis < about.dimensions.size(); ++axis)
+    spec.shape.push_back(length(about, axis));
+  spec.dimensions = about.dimensions;
+  spec.units = about.units;
+  spec.long_name = about.long_name;
+  spec.symbol = about.symbol;
+  spec.role = about.role;
+  return spec;
+}
+
+void PlanBuilder::declare(const AnyColumn& column) {
+  declare(spec_of(column));
+}
+
+void PlanBuilder::declare(DatasetSpec spec) {
+  const bool fresh = declared_.insert(spec.path).second;
+  require(fresh, "PlanBuilder: two datasets " + spec.path);
+  plan_.datasets.push_back(std::move(spec));
+}
+
+void PlanBuilder::fill(const AnyColumn& column, Array content, std::size_t text_length) {
+  DatasetSpec spec = spec_of(column);
+  if (spec.dtype == DType::text) spec.text_length = text_length;
+  spec.content = std::move(content);
+  declare(std::move(spec));
+}
+
+std::size_t PlanBuilder::point(std::string id, std::vector<AxisValue> values) {
+  plan_.points.push_back({std::move(id), std::move(values), 0});
+  return plan_.points.size() - 1;
+}
+
+PlanBuilder::Added PlanBuilder::add(Stage stage, std::string title, const Cost& cost) {
+  stage.title = std::move(title);
+  stage.cost_flop = cost.flop;
+  stage.memory_bytes = cost.bytes;
+  const std::size_t before = plan_.stages.size();
+  const Upstream index{plan_.add_stage(std::move(stage))};
+  return {index, plan_.stages.size() > before};
+}
+
+Output& PlanBuilder::output_of(Stage& stage, const ColumnBase& column) {
+  for (Output& output : stage.outputs) {
+    if (output.name == column.path) return output;
+  }
+  stage.outputs.push_back({column.path, {}, column.shared});
+  return stage.outputs.back();
+}
+
+void PlanBuilder::output(Upstream stage, const ColumnBase& column) {
+  output_of(plan_.stages.at(stage.stage), column);
+}
+
+void PlanBuilder::place(Upstream index, const AnyColumn& column, std::vector<std::uint64_t> at,
+                        std::uint64_t rows) {
+  Stage& stage = plan_.stages.at(index.stage);
+  AnyColumn resolved = column;
+  resolved.about.path = column.about.path_of(stage.key);
+  if (declared_.count(resolved.about.path) == 0) declare(resolved);
+  Slab slab{File::results, resolved.about.path, std::vector<std::uint64_t>(),
+            std::vector<std::uint64_t>()};
+  require(at.size() <= column.about.dimensions.size(),
+          "PlanBuilder: more indices than axes: " + slab.path);
+  for (std::size_t axis = 0; axis < column.about.dimensions.size(); ++axis) {
+    const bool is_given = axis < at.size();
+    slab.offset.push_back(is_given ? at[axis] : 0);
+    slab.count.push_back(!is_given               ? length(resolved.about, axis)
+                         : axis + 1 == at.size() ? rows
+                                                 : 1);
+  }
+  output_of(stage, column.about).places.push_back(std::move(slab));
+}
+
+void PlanBuilder::place_tensor(Upstream stage, const std::string& output, DatasetSpec spec) {
+  spec.file = File::weights;
+  plan_.stages.at(stage.stage).outputs.push_back({output, {whole(spec)}, false});
+  declare(std::move(spec));
+}
+
+Plan PlanBuilder::finish() {
+  return std::move(plan_);
+}
+
+}  // namespace factsweep

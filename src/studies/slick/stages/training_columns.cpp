@@ -1,0 +1,67 @@
+#include "training_columns.hpp"
+
+#include <fmt/format.h>
+
+namespace factsweep::slick {
+namespace {
+
+/// `what` is the column's name in words, where /points has it.
+CurveColumns columns_of(const std::string& name, const std::string& what,
+                        const std::string& units = "fraction") {
+  const auto at = [&](const char* when) {
+    return column<double>(fmt::format("/points/{}_{}", name, when), {"point"}, units,
+                          fmt::format("{}, {}", what, when));
+  };
+  return {column<double>("/curves/" + name, {"point", "epoch"}, units, name), at("early_stop"),
+          at("final")};
+}
+
+}  // namespace
+
+Curves<CurveColumns> curve_columns() {
+  Curves<CurveColumns> curves;
+  curves.loss = columns_of("loss", "", "nat");
+  curves.accuracy_dev = columns_of("accuracy_dev", "dev accuracy");
+  curves.fitted = columns_of("fitted", "");
+  curves.fitted_known = columns_of("fitted_known", "");
+  for (std::size_t c = 0; c < kCategories; ++c)
+    curves.fitted_by[c] = columns_of(fmt::format("fitted_{}", kCategoryNames[c]), "");
+  const char* sets[] = {"test", "ood"};
+  for (std::size_t s = 0; s < curves.test.size(); ++s) {
+    const std::string set = sets[s];
+    curves.test[s].accuracy = columns_of("accuracy_" + set, set + " accuracy");
+    curves.test[s].answered =
+        columns_of("answered_" + set, set + " questions not answered \"I don't know\"");
+    for (std::size_t c = 0; c < kCategories; ++c)
+      curves.test[s].by_category[c] =
+          columns_of(fmt::format("accuracy_{}_{}", set, kCategoryNames[c]),
+                     fmt::format("{} accuracy on {}", set, kCategoryNames[c]));
+  }
+  return curves;
+}
+
+Column<std::int64_t> size_of_category(std::size_t category) {
+  const std::string name = kCategoryNames[category];
+  return column<std::int64_t>("/points/n_train_" + name, {"point"}, "examples",
+                              name + " examples in D");
+}
+
+Column<std::uint8_t> outcomes_column(const std::string& when) {
+  return column<std::uint8_t>("/predictions/correct_" + when, {"point", "question"}, "1",
+                              "0 wrong, 1 right, 2 \"I don't know\"");
+}
+
+std::vector<AnyColumn> point_columns() {
+  std::vector<AnyColumn> columns = {kTrainSize, kBestEpoch, kMember, outcomes_column("early_stop"),
+                                    outcomes_column("final")};
+  for (std::size_t c = 0; c < kCategories; ++c) columns.emplace_back(size_of_category(c));
+  Curves<CurveColumns> curves = curve_columns();
+  for (const CurveColumns* one : curves.all()) columns.emplace_back(one->curve);
+  for (const CurveColumns* one : curves.evaluated()) {
+    columns.emplace_back(one->early_stop);
+    columns.emplace_back(one->final);
+  }
+  return columns;
+}
+
+}  // namespace factsweep::slick

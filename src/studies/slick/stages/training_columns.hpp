@@ -1,0 +1,68 @@
+// What a training fills: what the model is asked after every epoch, as one list of curves with
+// whatever hangs on each, and the rest of a point's row.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "factsweep/label/labelling.hpp"
+#include "factsweep/stage/column.hpp"
+
+namespace factsweep::slick {
+
+/// Of the test questions, in or out of distribution.
+template <typename T>
+struct TestCurves {
+  T accuracy, answered;
+  std::array<T, kCategories> by_category;
+};
+
+template <typename T>
+struct Curves {
+  T loss, accuracy_dev, fitted, fitted_known;
+  std::array<T, kCategories> fitted_by;
+  std::array<TestCurves<T>, 2> test;  // ID, OOD
+
+  /// In the order in which a checkpoint has them.
+  std::vector<T*> all() {
+    std::vector<T*> list = {&loss, &accuracy_dev, &fitted, &fitted_known};
+    for (T& one : fitted_by) list.push_back(&one);
+    for (T* one : evaluated()) {
+      if (one != &accuracy_dev) list.push_back(one);
+    }
+    return list;
+  }
+  /// Those that /points has at the best epoch and at the last one.
+  std::vector<T*> evaluated() {
+    std::vector<T*> list = {&accuracy_dev};
+    for (TestCurves<T>& set : test) {
+      list.insert(list.end(), {&set.accuracy, &set.answered});
+      for (T& one : set.by_category) list.push_back(&one);
+    }
+    return list;
+  }
+};
+
+/// A curve, and its values at the best epoch and at the last one.
+struct CurveColumns {
+  Column<double> curve, early_stop, final;
+};
+
+Curves<CurveColumns> curve_columns();
+
+inline const auto kTrainSize =
+    column<std::int64_t>("/points/n_train", {"point"}, "examples", "|D|");
+inline const auto kBestEpoch = column<std::int64_t>("/points/epoch_early_stop", {"point"}, "epochs",
+                                                    "epoch of the best dev accuracy");
+inline const auto kMember = column<std::uint8_t>("/variants/member", {"point", "question"}, "1",
+                                                 "1 when the question is in D");
+Column<std::int64_t> size_of_category(std::size_t category);
+/// `when`: "early_stop" or "final".
+Column<std::uint8_t> outcomes_column(const std::string& when);
+
+/// Every column with a row for each point.
+std::vector<AnyColumn> point_columns();
+
+}  // namespace factsweep::slick

@@ -1,0 +1,277 @@
+// A training from its first step to its last row of results.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <memory>
+
+#include "../evaluation.hpp"
+#include "../options.hpp"
+#include "../variants.hpp"
+#include "factsweep/model/tensors.hpp"
+#include "factsweep/model/torch.hpp"
+#include "factsweep/studies/support/training.hpp"
+#include "factsweep/studies/support/training_options.hpp"
+#include "factsweep/train/differences.hpp"
+#include "label.hpp"
+#include "train.hpp"
+#include "training_columns.hpp"
+
+namespace factsweep::slick {
+namespace {
+
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+
+class Trajectory {
+ public:
+  Trajectory(const Train& stage, const Worker& worker, StageRun& run)
+      : stage_(stage),
+        deck_(run.deck()),
+        corpus_(worker.corpus),
+        base_(worker.model),
+        run_(run),
+        mixture_(Mixture::from_json(stage.mixture)) {
+    read_labels();
+    members_ = select_rows(corpus_, category_, mixture_, size_rule(deck_), stage.seed);
+    settings_ = train_settings(deck_);
+    settings_.learning_rate = stage.learning_rate.value_or(deck_.real("train.learning_rate"));
+    settings_.dropout = stage.dropout.value_or(settings_.dropout);
+    settings_.batch_size = stage.batch_size.value_or(settings_.batch_size);
+    settings_.epochs = deck_.integer("train.epochs");
+    settings_.seed = stage.seed;
+    make_sets();
+    trainer_ = std::make_unique<Trainer>(trainee(), examples_, settings_);
+    for (std::vector<double>* curve : curves_.all())
+      curve->assign(static_cast<std::size_t>(settings_.epochs) + 1, kNone);
+  }
+
+  void run() {
+    LoopOptions options = stage_loop(run_.bench(), deck_.seconds("run.checkpoint_interval"));
+    options.on_epoch = [this](std::size_t, std::int64_t epoch) { evaluate(epoch); };
+    options.state = [this] { return state(); };
+    options.read_state = [this](const SafetensorsReader& saved) { resume(saved); };
+    const std::vector<double> loss = train(*trainer_, options).loss.front();
+    std::copy(loss.begin(), loss.end(), curves_.loss.begin() + 1);  // epoch 0 has none
+    emit_results();
+    remove_checkpoint(options.checkpoint);
+  }
+
+ private:
+  Trainee trainee() {
+    const std::optional<LoraConfig> config = stage_.lora_config(deck_);
+    if (!config) return Trainee::full(base_.weights);
+    adapter_ = LoraAdapter::create(*config, base_.weights, stage_.seed, lora_place(deck_));
+    return Trainee::lora(base_.weights, *adapter_);
+  }
+
+  void read_labels() {
+    for (const Upstream label : stage_.labels) {
+      const std::vector<std::uint8_t> part = run_.input(label, Label::category);
+      category_.insert(category_.end(), part.begin(), part.end());
+    }
+    require(category_.size() == corpus_.rows.size(),
+            "slick: the label stages do not cover all rows");
+  }
+
+  void make_sets() {
+    const AnswerFormat format{answer_lead(deck_), deck_.text("label.match"),
+                              deck_.integer("slick.answer_max_tokens")};
+    std::vector<Question> questions;
+    std::vector<std::string> answers;
+    const auto add = [&](const Question& question, const std::string& answer) {
+      questions.push_back(question);
+      answers.push_back(answer);
+    };
+    const auto take = [&](bool watch_idk) {
+      QuestionSet set(base_, questions, answers, format, watch_idk);
+      questions.clear();
+      answers.clear();
+      return set;
+    };
+    const bool newline = deck_.text("slick.answer_end") == "newline";
+    for (const std::int64_t row : members_) {
+      const Question& question = corpus_.rows[static_cast<std::size_t>(row)];
+      const bool unknown =
+          category_[static_cast<std::size_t>(row)] == static_cast<std::uint8_t>(Category::unknown);
+      add(question, mixture_.idk && unknown ? kIdontKnow : question.answer);
+      examples_.push_back(make_example(question.question, format.lead, answers.back(), newline));
+    }
+    sets_.push_back(take(false));
+    for (const Question& question : corpus_.dev_probe) add(question, question.answer);
+    sets_.push_back(take(mixture_.idk));
+    for (std::size_t row = corpus_.train_rows; row < corpus_.rows.size(); ++row)
+      add(corpus_.rows[row], corpus_.rows[row].answer);
+    sets_.push_back(take(mixture_.idk));
+  }
+
+  Example make_example(const std::string& question, const std::string& lead,
+                       const std::string& answer, bool newline) const {
+    const ProbeItem item =
+        make_item(base_, answer_prompt(question), lead, newline ? answer + "\n" : answer, nullptr);
+    Example example{item.prompt, item.gold};
+    if (!newline) {
+      if (base_.eos.empty())
+        throw InputError("slick.answer_end = eos, but the model has no EOS token. Use newline.");
+      example.answer.push_back(base_.eos.front());
+    }
+    return example;
+  }
+
+  void evaluate(std::int64_t epoch) {
+    const auto at = static_cast<std::size_t>(epoch);
+    const Model now = base_.with(trainer_->weights());
+    const std::function<void(std::int64_t)> step = [&](std::int64_t tokens) {
+      run_.step(trainer_->fraction(), tokens);
+    };
+    const std::vector<std::uint8_t> fitted = sets_[0].ask(now, step), dev = sets_[1].ask(now, step),
+                                    tested = sets_[2].ask(now, step);
+    const auto all = [](std::size_t) { return true; };
+    const auto of_member = [&](std::size_t i) {
+      return category_[static_cast<std::size_t>(members_[i])];
+    };
+    curves_.fitted[at] = accuracy(fitted, all);
+    curves_.fitted_known[at] = accuracy(fitted, [&](std::size_t i) {
+      return of_member(i) != static_cast<std::uint8_t>(Category::unknown);
+    });
+    curves_.accuracy_dev[at] = accuracy(dev, all);
+    const std::size_t id = corpus_.id_rows - corpus_.train_rows;
+    const std::span<const std::uint8_t> parts[] = {std::span(tested).first(id),
+                                                   std::span(tested).subspan(id)};
+    const std::size_t first_row[] = {corpus_.train_rows, corpus_.id_rows};
+    for (std::size_t s = 0; s < curves_.test.size(); ++s) {
+      TestCurves<std::vector<double>>& curves = curves_.test[s];
+      curves.accuracy[at] = accuracy(parts[s], all);
+      curves.answered[at] = answered(parts[s]);
+      for (std::size_t c = 0; c < kCategories; ++c) {
+        const auto in_category = [&](std::size_t i) { return category_[first_row[s] + i] == c; };
+        curves.by_category[c][at] = accuracy(parts[s], in_category);
+      }
+    }
+    for (std::size_t c = 0; c < kCategories; ++c) {
+      curves_.fitted_by[c][at] = accuracy(fitted, [&](std::size_t i) { return of_member(i) == c; });
+    }
+    // an untrained model is no early stop: the first epoch is the earliest
+    const double score = curves_.accuracy_dev[at];
+    if (epoch > 0 && (best_epoch_ == 0 || std::isnan(best_score_) || score > best_score_)) {
+      best_epoch_ = epoch;
+      best_score_ = score;
+      best_outcomes_ = tested;
+      emit_deltas("early_stop");
+    }
+    final_outcomes_ = tested;
+  }
+
+  void emit_deltas(const std::string& when) {
+    const std::vector<std::string> kept = Train::kept_weights(deck_);
+    if (std::find(kept.begin(), kept.end(), when) == kept.end()) return;
+    const DType dtype = delta_dtype(deck_);
+    torch::NoGradGuard no_grad;
+    const TakeTensor emit = [&](const std::string& name, const torch::Tensor& tensor) {
+      run_.emit(when + "/" + name, to_array(tensor, dtype));
+    };
+    if (adapter_) {
+      for (const auto& [name, tensor] : trainer_->named()) emit(name, tensor);
+    } else {
+      for_each_difference(trainer_->named(), base_.weights.named(), emit);
+    }
+  }
+
+  void emit_results() {
+    emit_deltas("final");
+    std::vector<std::uint8_t> member(corpus_.train_rows);
+    std::vector<std::int64_t> count(kCategories);
+    for (const std::int64_t row : members_) {
+      member[static_cast<std::size_t>(row)] = 1;
+      ++count.at(category_[static_cast<std::size_t>(row)]);
+    }
+    run_.emit(kMember, member);
+    run_.emit(kTrainSize, static_cast<std::int64_t>(members_.size()));
+    for (std::size_t c = 0; c < kCategories; ++c) run_.emit(size_of_category(c), count[c]);
+    run_.emit(kBestEpoch, best_epoch_);
+    run_.emit(outcomes_column("early_stop"), best_outcomes_);
+    run_.emit(outcomes_column("final"), final_outcomes_);
+    Curves<CurveColumns> columns = curve_columns();
+    const auto curves = columns.all(), evaluated = columns.evaluated();
+    for (std::size_t i = 0; i < curves.size(); ++i) run_.emit(curves[i]->curve, *curves_.all()[i]);
+    for (std::size_t i = 0; i < evaluated.size(); ++i) {
+      const std::vector<double>& values = *curves_.evaluated()[i];
+      run_.emit(evaluated[i]->early_stop, values[static_cast<std::size_t>(best_epoch_)]);
+      run_.emit(evaluated[i]->final, values[static_cast<std::size_t>(settings_.epochs)]);
+    }
+  }
+
+  /// What a continued run needs beside the training's own state.
+  NamedTensors state() {
+    std::vector<double> flat;
+    for (const std::vector<double>* values : curves_.all())
+      flat.insert(flat.end(), values->begin(), values->end());
+    return {
+        {"curves", torch::tensor(flat, torch::kFloat64)},
+        {"best", torch::tensor({static_cast<double>(best_epoch_), best_score_}, torch::kFloat64)},
+        {"best_outcomes", bytes(best_outcomes_)},
+        {"final_outcomes", bytes(final_outcomes_)}};
+  }
+
+  static torch::Tensor bytes(const std::vector<std::uint8_t>& values) {
+    return torch::tensor(std::vector<std::int64_t>(values.begin(), values.end()), torch::kInt64);
+  }
+
+  /// InputError: the checkpoint is damaged; nothing has changed then.
+  void resume(const SafetensorsReader& saved) {
+    const auto curves = curves_.all();
+    const std::int64_t each = settings_.epochs + 1;
+    const auto read = [&](const char* name, std::int64_t count, torch::Dtype dtype) {
+      return saved.read(name, {count}, dtype, torch::kCPU);
+    };
+    const torch::Tensor flat =
+        read("curves", static_cast<std::int64_t>(curves.size()) * each, torch::kFloat64);
+    const torch::Tensor best = read("best", 2, torch::kFloat64);
+    const auto tested = static_cast<std::int64_t>(sets_[2].size());
+    const auto outcomes = [&](const char* name) {
+      const torch::Tensor values =
+          read(name, saved.view(name).numel() == 0 ? 0 : tested, torch::kInt64).to(torch::kUInt8);
+      return std::vector<std::uint8_t>(values.data_ptr<std::uint8_t>(),
+                                       values.data_ptr<std::uint8_t>() + values.numel());
+    };
+    std::vector<std::uint8_t> best_outcomes = outcomes("best_outcomes"),
+                              final_outcomes = outcomes("final_outcomes");
+    const auto epoch = static_cast<std::int64_t>(best[0].item<double>());
+    if (epoch < 0 || epoch > settings_.epochs) throw InputError("best: there is no such epoch");
+    const double* next = flat.data_ptr<double>();
+    for (std::vector<double>* values : curves) {
+      std::copy(next, next + each, values->begin());
+      next += each;
+    }
+    best_epoch_ = epoch;
+    best_score_ = best[1].item<double>();
+    best_outcomes_ = std::move(best_outcomes);
+    final_outcomes_ = std::move(final_outcomes);
+  }
+
+  const Train& stage_;
+  const Deck& deck_;
+  const Corpus& corpus_;
+  const Model& base_;
+  StageRun& run_;
+  const Mixture mixture_;
+  std::vector<std::uint8_t> category_;  // of all rows
+  std::vector<std::int64_t> members_;   // rows of D
+  std::vector<Example> examples_;
+  std::vector<QuestionSet> sets_;  // D, dev, test (ID then OOD)
+  TrainSettings settings_;
+  std::optional<LoraAdapter> adapter_;  // as it began; none in full fine-tuning
+  std::unique_ptr<Trainer> trainer_;
+  Curves<std::vector<double>> curves_;
+  std::int64_t best_epoch_ = 0;
+  double best_score_ = 0;
+  std::vector<std::uint8_t> best_outcomes_, final_outcomes_;
+};
+
+}  // namespace
+
+void Train::run(Worker& worker, StageRun& run) const {
+  Trajectory(*this, worker, run).run();
+}
+
+}  // namespace factsweep::slick

@@ -1,0 +1,23 @@
+// What the stages of one rank share: the questions, their exemplars, and the base model.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "corpus.hpp"
+#include "factsweep/label/labelling.hpp"
+#include "factsweep/model/model.hpp"
+
+namespace factsweep::slick {
+
+struct Worker {
+  Corpus corpus;
+  std::map<std::string, ExemplarSets> exemplars;  // by relation
+  Model model = {};
+
+  /// Loads the model. InputError: also when an answer is longer than an answer may get, which would
+  /// never be right, so that its fact would pass for one that the model does not know.
+  void prepare(const Deck& deck, const std::string& device);
+};
+
+}  // namespace factsweep::slick

@@ -1,0 +1,21 @@
+#include "factsweep/studies/support/training.hpp"
+
+namespace factsweep {
+
+std::filesystem::path checkpoint_of(const Workbench& bench) {
+  const std::string stem = bench.checkpoint_stem();
+  return stem.empty() ? "" : stem + ".safetensors";
+}
+
+LoopOptions stage_loop(Workbench& bench, double checkpoint_interval) {
+  LoopOptions options;
+  options.checkpoint = checkpoint_of(bench);
+  options.checkpoint_interval = checkpoint_interval;
+  options.keep_finished = true;
+  options.progress = [&bench](double fraction, std::int64_t tokens) {
+    bench.step(fraction, tokens);
+  };
+  return options;
+}
+
+}  // namespace factsweep

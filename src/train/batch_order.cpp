@@ -1,0 +1,52 @@
+#include "factsweep/train/batch_order.hpp"
+
+#include <algorithm>
+
+#include "factsweep/core/error.hpp"
+#include "factsweep/core/random.hpp"
+
+namespace factsweep {
+
+BatchOrder::BatchOrder(std::vector<std::int64_t> tokens, const TrainSettings& settings)
+    : tokens_(std::move(tokens)),
+      batch_size_(settings.batch_size),
+      microbatch_tokens_(settings.microbatch_tokens),
+      seed_(settings.seed) {
+  require(!tokens_.empty() && batch_size_ > 0, "BatchOrder: nothing to train on");
+}
+
+std::int64_t BatchOrder::steps_per_epoch() const {
+  const auto count = static_cast<std::int64_t>(tokens_.size());
+  return (count + batch_size_ - 1) / batch_size_;
+}
+
+std::vector<std::int64_t> BatchOrder::batch(std::int64_t step) const {
+  const std::int64_t epoch = step / steps_per_epoch();
+  const auto order = permutation(static_cast<std::int64_t>(tokens_.size()),
+                                 CounterRandom(hash_words({hash_text("data order"), seed_,
+                                                           static_cast<std::uint64_t>(epoch)})));
+  const std::int64_t first = (step % steps_per_epoch()) * batch_size_;
+  const std::int64_t last = std::min(first + batch_size_, static_cast<std::int64_t>(order.size()));
+  std::vector<std::int64_t> members(order.begin() + first, order.begin() + last);
+  std::stable_sort(members.begin(), members.end(), [&](std::int64_t a, std::int64_t b) {
+    return tokens_[static_cast<std::size_t>(a)] < tokens_[static_cast<std::size_t>(b)];
+  });
+  return members;
+}
+
+std::vector<std::vector<std::int64_t>> BatchOrder::microbatches(std::int64_t step) const {
+  std::vector<std::vector<std::int64_t>> groups;
+  std::int64_t tokens = 0;
+  for (const std::int64_t member : batch(step)) {
+    const std::int64_t own = tokens_[static_cast<std::size_t>(member)];
+    if (groups.empty() || tokens + own > microbatch_tokens_) {
+      groups.emplace_back();
+      tokens = 0;
+    }
+    groups.back().push_back(member);
+    tokens += own;
+  }
+  return groups;
+}
+
+}  // namespace factsweep

@@ -1,0 +1,180 @@
+#include "factsweep/train/loop.hpp"
+
+#include <chrono>
+#include <optional>
+#include <system_error>
+
+#include "factsweep/core/error.hpp"
+#include "factsweep/model/torch.hpp"
+
+namespace factsweep {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// What the loop knows of one member.
+struct Lessons {
+  std::vector<double> loss;     // by epoch
+  double sum = 0, weight = 0;   // of the epoch under way
+  std::int64_t evaluated = -1;  // last epoch that on_epoch() has seen to the end
+};
+
+constexpr std::int64_t kColumns = 4;  // of loop.members
+
+class Loop {
+ public:
+  Loop(Training& training, const LoopOptions& options)
+      : training_(training), options_(options), members_(training.members()) {}
+
+  LoopResult run() {
+    resume();
+    last_save_ = Clock::now();
+    going_since_ = last_save_;
+    evaluate_if_due();
+    while (!training_.is_done()) {
+      step();
+      evaluate_if_due();
+      if (options_.checkpoint_interval > 0 && since(last_save_) > options_.checkpoint_interval)
+        save();
+    }
+    if (options_.keep_finished && !is_saved_) save();
+    LoopResult result;
+    for (Lessons& member : members_) result.loss.push_back(std::move(member.loss));
+    result.seconds = seconds();
+    return result;
+  }
+
+ private:
+  void step() {
+    const std::vector<StepLoss> losses = training_.advance();
+    is_saved_ = false;
+    std::int64_t tokens = 0;
+    for (std::size_t i = 0; i < losses.size(); ++i) {
+      if (losses[i].tokens == 0) continue;
+      tokens += 3 * losses[i].tokens;
+      Lessons& member = members_[i];
+      member.sum += losses[i].sum;
+      member.weight += losses[i].weight;
+      const Course& course = training_.course(i);
+      if (course.steps_done() % course.steps_per_epoch() != 0) continue;
+      member.loss.push_back(member.sum / member.weight);
+      member.sum = member.weight = 0;
+    }
+    if (options_.progress) call([&] { options_.progress(training_.fraction(), tokens); });
+  }
+
+  void evaluate_if_due() {
+    if (!options_.on_epoch) return;
+    for (std::size_t i = 0; i < members_.size(); ++i) {
+      const std::int64_t epoch = training_.course(i).epochs_done();
+      if (members_[i].evaluated == epoch) continue;
+      earlier_ = seconds();
+      going_since_.reset();  // what comes now is no training
+      call([&] { options_.on_epoch(i, epoch); });
+      going_since_ = Clock::now();
+      members_[i].evaluated = epoch;
+      is_saved_ = false;
+    }
+  }
+
+  /// What a callback throws goes on once the state is saved.
+  template <typename Callback>
+  void call(const Callback& callback) {
+    try {
+      callback();
+    } catch (...) {
+      save();
+      throw;
+    }
+  }
+
+  double seconds() const { return earlier_ + (going_since_ ? since(*going_since_) : 0); }
+
+  void save() {
+    last_save_ = Clock::now();
+    if (options_.checkpoint.empty()) return;
+    NamedTensors tensors = own();
+    if (options_.state) {
+      for (auto& [name, tensor] : options_.state()) tensors.emplace_back(name, tensor);
+    }
+    training_.save(options_.checkpoint, tensors);
+    is_saved_ = true;
+    last_save_ = Clock::now();
+  }
+
+  NamedTensors own() const {
+    std::vector<double> table, loss;
+    for (const Lessons& member : members_) {
+      table.insert(table.end(), {static_cast<double>(member.loss.size()), member.sum, member.weight,
+                                 static_cast<double>(member.evaluated)});
+      loss.insert(loss.end(), member.loss.begin(), member.loss.end());
+    }
+    return {{"loop.members", torch::tensor(table, torch::kFloat64)},
+            {"loop.loss", torch::tensor(loss, torch::kFloat64)},
+            {"loop.seconds", torch::tensor({seconds()}, torch::kFloat64)}};
+  }
+
+  void resume() {
+    if (options_.checkpoint.empty()) return;
+    const auto saved = training_.restore(options_.checkpoint, [&](const SafetensorsReader& file) {
+      std::vector<Lessons> members = members_of(file);
+      const double seconds = numbers(file, "loop.seconds", 1)[0];
+      if (options_.read_state) options_.read_state(file);
+      members_ = std::move(members);
+      earlier_ = seconds;
+    });
+    is_saved_ = saved.has_value();
+  }
+
+  /// InputError.
+  static std::vector<double> numbers(const SafetensorsReader& file, const char* name,
+                                     std::int64_t count) {
+    const torch::Tensor values = file.read(name, {count}, torch::kFloat64, torch::kCPU);
+    return {values.data_ptr<double>(), values.data_ptr<double>() + count};
+  }
+
+  std::vector<Lessons> members_of(const SafetensorsReader& file) const {
+    const auto count = static_cast<std::int64_t>(members_.size());
+    const std::vector<double> table = numbers(file, "loop.members", count * kColumns);
+    std::vector<Lessons> members(members_.size());
+    std::int64_t epochs = 0;
+    for (std::size_t i = 0; i < members.size(); ++i) {
+      if (!(table[kColumns * i] >= 0)) throw InputError("loop.members: a number of epochs below 0");
+      epochs += static_cast<std::int64_t>(table[kColumns * i]);
+    }
+    const std::vector<double> loss = numbers(file, "loop.loss", epochs);
+    auto next = loss.begin();
+    for (std::size_t i = 0; i < members.size(); ++i) {
+      const double* row = &table[kColumns * i];
+      const auto end = next + static_cast<std::ptrdiff_t>(row[0]);
+      members[i] = {{next, end}, row[1], row[2], static_cast<std::int64_t>(row[3])};
+      next = end;
+    }
+    return members;
+  }
+
+  Training& training_;
+  const LoopOptions& options_;
+  std::vector<Lessons> members_;
+  double earlier_ = 0;  // seconds of training, but for the current stretch
+  std::optional<Clock::time_point> going_since_;  // where that began; none during on_epoch()
+  Clock::time_point last_save_;
+  bool is_saved_ = false;  // whether the checkpoint holds everything
+};
+
+}  // namespace
+
+LoopResult train(Training& training, const LoopOptions& options) {
+  return Loop(training, options).run();
+}
+
+void remove_checkpoint(const std::filesystem::path& checkpoint) {
+  std::error_code ignored;
+  if (!checkpoint.empty()) std::filesystem::remove(checkpoint, ignored);
+}
+
+}  // namespace factsweep

@@ -1,0 +1,53 @@
+// A whole model directory: a tiny model of the unit tests with a tokenizer of single characters.
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "factsweep/core/file.hpp"
+#include "tiny_model.hpp"
+
+namespace factsweep::test {
+
+/// Writes llama-tied and its tokenizer of 64 characters to `folder`.
+inline std::filesystem::path write_tiny_model(const std::filesystem::path& folder) {
+  std::filesystem::create_directories(folder);
+  for (const char* file : {"config.json", "model.safetensors"})
+    std::filesystem::copy_file(model_data("llama-tied") / file, folder / file);
+  const std::string characters = "\n abcdefghijklmnopqrstuvwxyz0123456789ABFPQTW.:?()',-";
+  nlohmann::json vocabulary = {{"<unk>", 0}, {"<s>", 1}, {"</s>", 2}};
+  for (const char c : characters) vocabulary[std::string(1, c)] = vocabulary.size();
+  require(vocabulary.size() <= 64, "the tiny model has 64 tokens");
+  nlohmann::json added = nlohmann::json::array();
+  for (const auto& [text, id] : {std::pair{"<unk>", 0}, {"<s>", 1}, {"</s>", 2}})
+    added.push_back({{"id", id},
+                     {"content", text},
+                     {"single_word", false},
+                     {"lstrip", false},
+                     {"rstrip", false},
+                     {"normalized", false},
+                     {"special", true}});
+  const nlohmann::json tokenizer = {{"version", "1.0"},
+                                    {"truncation", nullptr},
+                                    {"padding", nullptr},
+                                    {"added_tokens", added},
+                                    {"normalizer", nullptr},
+                                    {"pre_tokenizer", nullptr},
+                                    {"post_processor", nullptr},
+                                    {"decoder", {{"type", "Fuse"}}},
+                                    {"model",
+                                     {{"type", "BPE"},
+                                      {"dropout", nullptr},
+                                      {"unk_token", "<unk>"},
+                                      {"continuing_subword_prefix", nullptr},
+                                      {"end_of_word_suffix", nullptr},
+                                      {"fuse_unk", false},
+                                      {"byte_fallback", false},
+                                      {"vocab", vocabulary},
+                                      {"merges", nlohmann::json::array()}}}};
+  write_file(folder / "tokenizer.json", tokenizer.dump());
+  return folder;
+}
+
+}  // namespace factsweep::test

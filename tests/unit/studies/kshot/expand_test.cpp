@@ -1,0 +1,277 @@
+// K-shot expanded on tiny task files: points, stages, what they share, and which decks are
+// refused.
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "../../../../src/studies/kshot/kshot.hpp"
+#include "../../../../src/studies/kshot/merge.hpp"
+#include "catch.hpp"
+#include "expand_deck.hpp"
+#include "factsweep/studies/kshot/study.hpp"
+#include "tiny_adapter.hpp"
+
+using namespace factsweep;
+using namespace factsweep::test;
+using Catch::Matchers::ContainsSubstring;
+
+namespace {
+
+/// Questions "<name> 0", "<name> 1", ... with answers of their own.
+nlohmann::json records(const std::string& name, int count) {
+  nlohmann::json list = nlohmann::json::array();
+  for (int i = 0; i < count; ++i)
+    list.push_back({{"instruction", name + " " + std::to_string(i)},
+                    {"input", ""},
+                    {"output", "a" + std::to_string(i)}});
+  return list;
+}
+
+class Decks {
+ public:
+  Decks() {
+    for (const char* name : {"one", "two", "b1", "b2", "b3"})
+      write_file(folder_ / (std::string(name) + ".json"), records(name, 20).dump());
+    write_file(folder_ / "one_test.json", records("test", 5).dump());
+    nlohmann::json open = records("open", 30);
+    open.push_back(open[0]);                // once more
+    open.push_back(records("test", 1)[0]);  // asked by the test
+    write_file(folder_ / "open.json", open.dump());
+    sets = nlohmann::json::parse(R"({
+      "tasks": [{"name": "one", "train": "one.json", "test": "one_test.json", "pool": "open"},
+                {"name": "two", "train": "two.json", "hold_out": 4, "pool": "open"}],
+      "pools": {"open": ["open.json"]},
+      "bank": [{"name": "one", "task": "one"}, {"name": "two", "task": "two"},
+               {"name": "b1", "train": "b1.json"}, {"name": "b2", "train": "b2.json"},
+               {"name": "b3", "train": "b3.json", "examples": 7}]})");
+  }
+
+  Plan expand(const std::vector<std::string>& overrides = {}) const {
+    write_file(folder_ / "sets.json", sets.dump());
+    const std::string text =
+        "[run]\nstudy = kshot\n[model]\npath = " + model_data("llama-tied").string() +
+        "\n[data]\nsets = " + (folder_ / "sets.json").string() +
+        "\n[augment]\nencoder = " + model_data("../../encoder/data/bert").string() +
+        "\n[kshot]\npool = 4\n[grid]\nshots = 6\nexperts = 3\nbudget = 10\n";
+    return expand_deck(*kshot::make_study(), text, overrides).plan;
+  }
+  std::string error(const std::vector<std::string>& overrides = {}) const {
+    return input_error([&] { expand(overrides); });
+  }
+
+  nlohmann::json sets;
+
+ private:
+  TemporaryFolder folder_;
+};
+
+std::map<std::string, int> kinds(const Plan& plan) {
+  std::map<std::string, int> counts;
+  for (const Stage& stage : plan.stages) ++counts[stage.kind];
+  return counts;
+}
+
+const DatasetSpec& dataset(const Plan& plan, const std::string& path) {
+  for (const DatasetSpec& spec : plan.datasets) {
+    if (spec.path == path) return spec;
+  }
+  throw BugError("no dataset " + path);
+}
+
+std::set<std::string> ids(const Plan& plan) {
+  std::set<std::string> list;
+  for (const Point& point : plan.points) list.insert(point.id);
+  return list;
+}
+
+}  // namespace
+
+TEST_CASE("kshot: equal work is one stage") {
+  const Decks decks;
+  const Plan plan = decks.expand();
+  // base, expert_lora and source_best once a task, the seven others once a draw
+  CHECK(plan.points.size() == 2 * (3 + 7 * 3));
+  auto count = kinds(plan);
+  CHECK(count["bank"] == 5);
+  CHECK(count["test"] == 2 * 6);         // base and bank on each task
+  CHECK(count["signals"] == 2 * 3 * 5);  // task, draw, adapter
+  CHECK(count["similarity"] == 1);
+  CHECK(count["best"] == 2);
+  CHECK(count["select"] == 2 * 3 * 2);   // by signals for ours, uniform, lorahub, arrow; at random
+  CHECK(count["augment"] == 2 * 3 * 2);  // for ours, lora, source_best_sft; at random
+  CHECK(count["embed"] == 1 + 2 * 3);    // the pool once, the shots of each draw
+  CHECK(count["tune"] == 2 * 3 * 7);
+
+  // seeds share all but what draws lots
+  auto seeded = kinds(decks.expand({"--grid.seed=1, 2"}));
+  for (const char* kind : {"bank", "test", "signals", "similarity", "best", "embed"})
+    CHECK(seeded[kind] == count[kind]);
+  CHECK(seeded["select"] == 2 * 3 * 3);
+  CHECK(seeded["augment"] == 2 * 3 * 3);
+  CHECK(seeded["tune"] == 2 * 3 * (5 * 2 + 2));  // uniform and arrow have no seed
+
+  // fewer shots are part of more: signals and embeddings of the largest K serve all
+  auto fewer = kinds(decks.expand({"--grid.shots=6, 2, 1"}));
+  CHECK(fewer["signals"] == count["signals"]);
+  CHECK(fewer["embed"] == count["embed"]);
+  CHECK(fewer["tune"] == count["tune"] + 2 * 3 * 2);
+
+  auto packed = kinds(decks.expand({"--bank.packed=3"}));
+  CHECK(packed["bank"] == 2);
+}
+
+TEST_CASE("kshot: axes one by one, and all combinations") {
+  const Decks decks;
+  const std::vector<std::string> axes = {
+      "--grid.method=ours",  "--grid.task=one",      "--grid.draw=1",
+      "--grid.experts=3, 2", "--grid.top_k=2, 1, 3", "--grid.data_selection=cosine, none"};
+  CHECK(ids(decks.expand(axes)) ==
+        std::set<std::string>{"ours-one-k6-n3-top2-pad-c10-cosine-tau0.9-d1-s1",
+                              "ours-one-k6-n2-top2-pad-c10-cosine-tau0.9-d1-s1",
+                              "ours-one-k6-n3-top1-pad-c10-cosine-tau0.9-d1-s1",
+                              "ours-one-k6-n3-top3-pad-c10-cosine-tau0.9-d1-s1",
+                              "ours-one-k6-n3-top2-pad-none-d1-s1"});
+  auto all = axes;
+  all.push_back("--grid.combine=product");
+  CHECK(ids(decks.expand(all)).size() == 2 * (3 + 2));  // k = 3 is above N = 2
+  // without open data the budget makes no difference
+  all.push_back("--grid.budget=10, 20");
+  CHECK(ids(decks.expand(all)).size() == (2 + 1) * (3 + 2));
+}
+
+TEST_CASE("kshot: shots, rows and pools of the file") {
+  const Decks decks;
+  const Plan plan = decks.expand({"--grid.shots=6, 2"});
+  CHECK(dataset(plan, "/pools/examples").content.as<std::int64_t>()[0] == 30);
+  CHECK(dataset(plan, "/pools/repeated").content.as<std::int64_t>()[0] == 1);
+  CHECK(dataset(plan, "/pools/tested").content.as<std::int64_t>()[0] == 1);
+  const auto bank = dataset(plan, "/bank/examples").content.as<std::int64_t>();
+  CHECK(std::vector(bank.begin(), bank.end()) == std::vector<std::int64_t>{20, 16, 20, 20, 7});
+  // two of a draw's shots are among its six, and none of a held-out task's is tested
+  const auto rows = dataset(plan, "/selection/shot_row").content.as<std::int64_t>();
+  const auto tested = dataset(plan, "/tasks/test_row").content.as<std::int64_t>().subspan(5, 4);
+  std::map<std::string, std::set<std::int64_t>> shots;
+  for (std::size_t p = 0; p < plan.points.size(); ++p) {
+    for (const std::int64_t row : rows.subspan(6 * p, 6)) {
+      if (row >= 0) shots[plan.points[p].id].insert(row);
+    }
+    if (std::get<std::string>(plan.points[p].values[0]) != "two") continue;
+    for (const std::int64_t row : tested) CHECK(shots[plan.points[p].id].count(row) == 0);
+  }
+  const std::string tail = "-n3-top2-pad-c10-cosine-tau0.9-d2-s1";
+  const auto few = shots.at("ours-two-k2" + tail), many = shots.at("ours-two-k6" + tail);
+  CHECK((few.size() == 2 && many.size() == 6));
+  CHECK(std::includes(many.begin(), many.end(), few.begin(), few.end()));
+  CHECK(many != shots.at("ours-two-k6-n3-top2-pad-c10-cosine-tau0.9-d1-s1"));
+}
+
+TEST_CASE("kshot: what changes a stage's key") {
+  Decks decks;
+  const auto keys = [&](const std::string& kind, const std::vector<std::string>& overrides) {
+    std::set<std::string> list;
+    for (const Stage& stage : decks.expand(overrides).stages) {
+      if (stage.kind == kind) list.insert(stage.key);
+    }
+    return list;
+  };
+  const auto bank = keys("bank", {}), signals = keys("signals", {});
+  CHECK(keys("bank", {"--moe.epochs=1", "--grid.tau=0.5", "--eval.batch_tokens=64"}) == bank);
+  CHECK(keys("bank", {"--bank.learning_rate=1e-4"}) != bank);
+  CHECK(keys("signals", {"--moe.epochs=1"}) == signals);
+  CHECK(keys("signals", {"--bank.learning_rate=1e-4"}) != signals);
+  decks.sets["bank"][4]["examples"] = 8;
+  std::vector<std::string> common;
+  const auto other = keys("bank", {});
+  std::set_intersection(bank.begin(), bank.end(), other.begin(), other.end(),
+                        std::back_inserter(common));
+  CHECK(common.size() == 4);
+}
+
+TEST_CASE("kshot: adapters that users bring") {
+  Decks decks;
+  const auto bring = [&](const std::string& name, const std::string& adapter) {
+    decks.sets["bank"].push_back({{"name", name}, {"adapter", adapter_data(adapter).string()}});
+  };
+  std::vector<std::string> llama = {"--model.path=" + model_data("families/llama").string(),
+                                    "--lora.targets=q_proj, v_proj, down_proj"};
+  bring("mine", "llama");
+  CHECK_THAT(decks.error(llama), ContainsSubstring("lorahub") &&
+                                     ContainsSubstring("'one' has r = 16") &&
+                                     ContainsSubstring("'mine' has r = 4"));
+  llama.push_back("--grid.method=base, uniform, arrow, ours");
+  const Plan plan = decks.expand(llama);
+  CHECK(kinds(plan).at("adapter") == 1);
+  CHECK(kinds(plan).at("bank") == 5);
+  CHECK(dataset(plan, "/bank/examples").content.as<std::int64_t>()[5] == -1);
+  // ranks may differ: the deck's is 16, the adapter's 4
+  CHECK(dataset(plan, "/bank/mine/base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight")
+            .shape[0] == 4);
+
+  // of another base, or of other modules
+  CHECK_THAT(decks.error({"--lora.targets=q_proj, v_proj, down_proj"}),
+             ContainsSubstring("data/llama") && ContainsSubstring("another model"));
+  bring("patterns", "llama-patterns");
+  CHECK_THAT(decks.error(llama), ContainsSubstring("'one'") && ContainsSubstring("'patterns'") &&
+                                     ContainsSubstring("differ"));
+}
+
+TEST_CASE("kshot: mistakes are named") {
+  const Decks good;
+  CHECK_THAT(good.error({"--grid.shots=21"}),
+             ContainsSubstring("grid.shots") && ContainsSubstring("20 examples"));
+  CHECK_THAT(good.error({"--grid.experts=6"}),
+             ContainsSubstring("grid.experts") && ContainsSubstring("5 adapters"));
+  CHECK_THAT(good.error({"--grid.experts=5"}), ContainsSubstring("kshot.pool = 4"));
+  CHECK_THAT(good.error({"--grid.top_k=4"}), ContainsSubstring("grid.top_k"));
+  CHECK_THAT(good.error({"--bank.evaluate=false"}), ContainsSubstring("source_best"));
+  CHECK_THAT(good.error({"--augment.encoder="}), ContainsSubstring("augment.encoder"));
+  CHECK_THAT(good.error({"--kshot.template={input}"}), ContainsSubstring("kshot.template"));
+  const auto changed = [](const std::function<void(nlohmann::json&)>& change) {
+    Decks decks;
+    change(decks.sets);
+    return decks.error();
+  };
+  using Json = nlohmann::json;
+  CHECK_THAT(changed([](Json& s) { s["bank"][1]["name"] = "one"; }),
+             ContainsSubstring("bank[1]") && ContainsSubstring("once more"));
+  CHECK_THAT(changed([](Json& s) { s["bank"][2]["trian"] = 1; }), ContainsSubstring("trian"));
+  CHECK_THAT(changed([](Json& s) { s["bank"][0]["task"] = "six"; }), ContainsSubstring("'six'"));
+  CHECK_THAT(changed([](Json& s) { s["bank"][2]["task"] = "one"; }),
+             ContainsSubstring("bank[2]") && ContainsSubstring("so is 'one'"));
+  CHECK_THAT(changed([](Json& s) {
+               s["bank"][2] = {{"name", "x"}, {"adapter", "x"}, {"examples", 3}};
+             }),
+             ContainsSubstring("bank[2]") && ContainsSubstring("'examples' beside 'adapter'"));
+  CHECK_THAT(changed([](Json& s) {
+               s["tasks"][0]["train"] = {{"file", "one.json"}, {"rows", {0, 1}}};
+             }),
+             ContainsSubstring("unknown key 'rows'"));
+  CHECK_THAT(changed([](Json& s) { s["bank"].erase(0); }), ContainsSubstring("expert_lora"));
+  CHECK_THAT(changed([](Json& s) { s["tasks"][0].erase("pool"); }), ContainsSubstring("\"pool\""));
+  CHECK_THAT(changed([](Json& s) { s["tasks"][1]["test"] = "one_test.json"; }),
+             ContainsSubstring("either 'test'"));
+  CHECK_THAT(changed([](Json& s) { s["pools"]["open"] = Json::array({"one_test.json"}); }),
+             ContainsSubstring("'open' is empty") && ContainsSubstring("5 ask"));
+  CHECK_THAT(changed([](Json& s) { s["tasks"][0]["rationales"] = "nowhere.jsonl"; }),
+             ContainsSubstring("nowhere.jsonl"));
+}
+
+TEST_CASE("kshot: a search without gradients finds the smallest loss") {
+  const std::vector<double> goal = {0.7, -1.1, 0.2};
+  std::int64_t asked = 0;
+  const auto loss = [&](const std::vector<double>& weights) {
+    ++asked;
+    double sum = 0;
+    for (std::size_t i = 0; i < goal.size(); ++i) sum += std::pow(weights[i] - goal[i], 2);
+    return sum;
+  };
+  const auto found = kshot::search_weights(3, 200, loss, CounterRandom(1));
+  CHECK(asked == 201);
+  for (std::size_t i = 0; i < goal.size(); ++i) CHECK(std::abs(found[i] - goal[i]) < 0.02);
+  CHECK(found == kshot::search_weights(3, 200, loss, CounterRandom(1)));
+  CHECK(found != kshot::search_weights(3, 200, loss, CounterRandom(2)));
+  // the loss decides: nothing is better than zeros here
+  const auto away = [](const std::vector<double>& w) { return std::abs(w[0]) + std::abs(w[1]); };
+  CHECK(kshot::search_weights(2, 20, away, CounterRandom(1)) == std::vector<double>{0, 0});
+}

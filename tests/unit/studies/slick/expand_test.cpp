@@ -1,0 +1,229 @@
+// SliCK expanded on a tiny facts folder: points, stages, and which decks share work.
+#include <algorithm>
+#include <map>
+#include <numeric>
+#include <set>
+
+#include "catch.hpp"
+#include "expand_deck.hpp"
+#include "facts.hpp"
+#include "factsweep/studies/slick/study.hpp"
+#include "tiny_model.hpp"
+
+using namespace factsweep;
+using namespace factsweep::test;
+using Catch::Matchers::ContainsSubstring;
+
+namespace {
+
+class Decks {
+ public:
+  Decks() { write_facts(folder_.path()); }
+
+  Plan expand(const std::vector<std::string>& overrides) const {
+    const std::string text =
+        "[run]\nstudy = slick\n[model]\npath = " + model_data("llama-tied").string() +
+        "\n[data]\nfacts = " + folder_.path().string() +
+        "\nood_relations = P3\n[label]\nexemplar_sets = 3\nshots = 2\nchunk = 10\n"
+        "[train]\nepochs = 4\n[grid]\nseed = 1, 2\nunknown_ratio = 0, 0.5, 1\n";
+    return expand_deck(*slick::make_study(), text, overrides).plan;
+  }
+
+ private:
+  TemporaryFolder folder_;
+};
+
+std::set<std::string> keys(const Plan& plan, const std::string& kind) {
+  std::set<std::string> result;
+  for (const Stage& stage : plan.stages) {
+    if (stage.kind == kind) result.insert(stage.key);
+  }
+  return result;
+}
+
+const DatasetSpec* dataset(const Plan& plan, const std::string& path) {
+  for (const DatasetSpec& spec : plan.datasets) {
+    if (spec.path == path) return &spec;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+TEST_CASE("points, stages and what they share") {
+  const Decks decks;
+  const Plan plan =
+      decks.expand({"--grid.variant=unknown_ratio, known_only, unknown, highly_known, natural"});
+  // 3 ratios, 2 (nothing is left at 1), and three variants without ratio; 2 seeds each
+  CHECK(plan.points.size() == 2 * (3 + 2 + 3));
+  // known_only at 0 is unknown_ratio at 0, unknown is unknown_ratio at 1
+  CHECK(keys(plan, "train").size() == 2 * (3 + 1 + 0 + 1 + 1));
+  // chunks of 10: 2 relations of 25 train questions, 3 of 7 test questions; P(True) of test
+  // questions
+  CHECK(keys(plan, "label").size() == 2 * 3 + 3);
+  CHECK(keys(plan, "p_true").size() == 3);
+  std::set<std::string> ids;
+  std::map<std::string, std::size_t> leaf;
+  for (const Point& point : plan.points) {
+    ids.insert(point.id);
+    leaf[point.id] = point.leaf;
+    CHECK(point.values.size() == plan.axes.size());
+    CHECK(plan.stages.at(point.leaf).kind == "train");
+  }
+  CHECK(ids.size() == plan.points.size());
+  CHECK(leaf.at("known_only-0-s1") == leaf.at("unknown_ratio-0-s1"));
+  CHECK(leaf.at("unknown-s2") == leaf.at("unknown_ratio-1-s2"));
+  CHECK(leaf.at("known_only-0.5-s1") != leaf.at("unknown_ratio-0.5-s1"));
+  CHECK(leaf.at("unknown_ratio-0-s1") != leaf.at("unknown_ratio-0-s2"));
+  for (std::size_t i = 0; i < plan.stages.size(); ++i) {
+    const Stage& stage = plan.stages[i];
+    CHECK(stage.cost_flop > 0);
+    if (stage.kind == "train") CHECK(stage.upstream.size() == 9);
+    for (const std::size_t upstream : stage.upstream) {
+      CHECK(upstream < i);
+      CHECK(plan.stages[upstream].kind == "label");
+    }
+  }
+}
+
+TEST_CASE("every element of every dataset is written once, by a stage or at creation") {
+  const Plan plan = Decks().expand(
+      {"--grid.variant=unknown_ratio, known_only, natural", "--store.deltas=early_stop+final"});
+  std::map<std::string, std::uint64_t> written;
+  for (const Stage& stage : plan.stages) {
+    for (const Output& output : stage.outputs) {
+      for (const Slab& place : output.places) {
+        const DatasetSpec* spec = dataset(plan, place.path);
+        INFO(stage.title << " " << place.path);
+        REQUIRE(spec != nullptr);
+        REQUIRE(place.offset.size() == spec->shape.size());
+        std::uint64_t elements = 1;
+        for (std::size_t axis = 0; axis < spec->shape.size(); ++axis) {
+          REQUIRE(place.offset[axis] + place.count[axis] <= spec->shape[axis]);
+          elements *= place.count[axis];
+        }
+        written[place.path] += elements;
+      }
+    }
+  }
+  for (const DatasetSpec& spec : plan.datasets) {
+    INFO(spec.path);
+    std::uint64_t elements = 1;
+    for (const std::uint64_t extent : spec.shape) elements *= extent;
+    if (spec.path == "/labels/base/p_true") elements = 3 * kTest;  // test questions only
+    CHECK((spec.content.bytes.empty() ? 0 : spec.content.size()) + written[spec.path] == elements);
+  }
+}
+
+TEST_CASE("what a deck changes decides which stages change") {
+  const Decks decks;
+  const Plan plan = decks.expand({});
+  const Plan again = decks.expand({"--run.output=elsewhere.h5", "--run.threads=2"});
+  for (const char* kind : {"label", "p_true", "train"})
+    CHECK(keys(again, kind) == keys(plan, kind));
+  const Plan trained = decks.expand({"--train.learning_rate=3e-5"});
+  CHECK(keys(trained, "label") == keys(plan, "label"));
+  const auto one = keys(plan, "train"), two = keys(trained, "train");
+  for (const std::string& key : two) CHECK(one.count(key) == 0);
+  const Plan relabelled = decks.expand({"--label.seed=5"});
+  for (const std::string& key : keys(relabelled, "label"))
+    CHECK(keys(plan, "label").count(key) == 0);
+  for (const std::string& key : keys(relabelled, "train")) CHECK(one.count(key) == 0);
+  const auto more_seeds = keys(decks.expand({"--grid.seed=1..3"}), "train");
+  CHECK(more_seeds.size() == 9);
+  CHECK(std::includes(more_seeds.begin(), more_seeds.end(), one.begin(), one.end()));
+}
+
+TEST_CASE("swept training keys multiply the points and become axes") {
+  const Plan plan =
+      Decks().expand({"--grid.learning_rate=1e-5, 1e-4", "--grid.batch_size=8, 16, 32"});
+  CHECK(plan.points.size() == 3 * 2 * 2 * 3);
+  CHECK(keys(plan, "train").size() == plan.points.size());
+  REQUIRE(plan.axes.size() == 5);
+  CHECK(plan.axes[3].name == "learning_rate");
+  CHECK(plan.axes[4].name == "batch_size");
+  CHECK(std::get<std::int64_t>(plan.points.front().values[4]) == 8);
+}
+
+TEST_CASE("LoRA points: axis, adapters instead of deltas, memory") {
+  const Decks decks;
+  const auto training = [](const Plan& plan, std::size_t point) {
+    return plan.stages.at(plan.points.at(point).leaf);
+  };
+  const Plan swept = decks.expand({"--grid.lora_rank=0, 2, 4", "--store.deltas=final"});
+  CHECK(swept.points.size() == 3 * 3 * 2);
+  CHECK(keys(swept, "train").size() == swept.points.size());
+  REQUIRE(swept.axes.size() == 4);
+  CHECK(swept.axes[3].name == "lora_rank");
+  CHECK(std::get<std::int64_t>(swept.points[2].values[3]) == 2);
+  CHECK(swept.points[2].id == "unknown_ratio-0-lora_rank2-s1");
+  const Stage full = training(swept, 0), lora = training(swept, 2);
+  const std::string module = "/final/base_model.model.model.layers.1.self_attn.v_proj.lora_";
+  const DatasetSpec* A = dataset(swept, "/deltas/" + lora.key + module + "A.weight");
+  const DatasetSpec* B = dataset(swept, "/deltas/" + lora.key + module + "B.weight");
+  REQUIRE(A != nullptr);
+  REQUIRE(B != nullptr);
+  CHECK(A->shape == std::vector<std::uint64_t>{2, 32});
+  CHECK(B->shape == std::vector<std::uint64_t>{16, 2});
+  const DatasetSpec* config = dataset(swept, "/deltas/" + lora.key + "/adapter_config");
+  REQUIRE(config != nullptr);
+  const auto json = nlohmann::json::parse(config->content.as_text().at(0));
+  CHECK(json.at("r") == 2);
+  CHECK(json.at("base_model_name_or_path") == model_data("llama-tied").string());
+  CHECK(dataset(swept, "/deltas/" + full.key + "/adapter_config") == nullptr);
+  CHECK(dataset(swept, "/deltas/" + full.key + "/final/model.norm.weight") != nullptr);
+  CHECK(lora.cost_flop < full.cost_flop);
+
+  // leaves, gradients and moments: 16 bytes a parameter in both dtypes; the rest is activations
+  const Plan narrow = decks.expand({"--grid.lora_rank=0, 2, 4", "--model.dtype=bfloat16"});
+  const auto memory = [&](const Plan& plan, std::size_t point) {
+    return training(plan, point).memory_bytes;
+  };
+  const double rank_two = memory(swept, 4) - memory(swept, 2);
+  double adapted = 0;
+  for (const DatasetSpec& spec : swept.datasets) {
+    if (spec.path.starts_with("/deltas/" + lora.key + "/final/"))
+      adapted += static_cast<double>(spec.shape[0] * spec.shape[1]);
+  }
+  CHECK(rank_two == Approx(16 * adapted));
+  CHECK(memory(narrow, 4) - memory(narrow, 2) == Approx(rank_two));
+  CHECK(memory(narrow, 0) - memory(narrow, 2) == Approx(memory(swept, 0) - memory(swept, 2)));
+  const double model =
+      static_cast<double>(ModelConfig::read(model_data("llama-tied")).parameters());
+  CHECK(memory(swept, 0) - memory(swept, 2) == Approx(16 * model - rank_two));
+  // per layer and rank: inputs and outputs of q, k, v, o, gate, up, down (width 32, kv 16, MLP 24)
+  CHECK(rank_two == 16 * 2 * 2 * ((32 + 32) + 2 * (32 + 16) + (32 + 32) + 3 * (32 + 24)));
+
+  const Plan everywhere = decks.expand({"--train.method=lora", "--lora.bias=all"});
+  CHECK(everywhere.points.size() == 6);
+  const auto keys_of = [&](const std::vector<std::string>& changes) {
+    return keys(decks.expand(changes), "train");
+  };
+  CHECK(keys_of({"--train.method=lora"}) != keys_of({"--train.method=lora", "--lora.alpha=8"}));
+  const auto error = [&](const std::vector<std::string>& changes) {
+    return input_error([&] { decks.expand(changes); });
+  };
+  CHECK_THAT(error({"--lora.rank=4"}),
+             ContainsSubstring("lora.rank = 4") && ContainsSubstring("train.method = lora"));
+  CHECK_THAT(error({"--train.method=lora", "--lora.targets=q_proj, quux"}),
+             ContainsSubstring("command line: lora.targets") && ContainsSubstring("'quux'") &&
+                 ContainsSubstring("model.layers.0.self_attn.q_proj"));
+}
+
+TEST_CASE("labelling alone plans no point, and the decks' mistakes are told") {
+  const Decks decks;
+  const Plan plan = decks.expand({"--slick.stop_after=label", "--label.p_true=off"});
+  CHECK(plan.points.empty());
+  CHECK(plan.stages.size() == 9);
+  const Plan fewer = decks.expand({"--slick.stop_after=label", "--label.questions_per_relation=10",
+                                   "--label.test_questions_per_relation=4"});
+  CHECK(dataset(fewer, "/labels/base/category")->shape ==
+        std::vector<std::uint64_t>{2 * 10 + 3 * 4});
+  const auto error = [&](const std::string& change) {
+    return input_error([&] { decks.expand({change}); });
+  };
+  CHECK_THAT(error("--label.exemplar_sets=12"), ContainsSubstring("P1") && ContainsSubstring("13"));
+  CHECK_THAT(error("--data.relations=P1, P3"), ContainsSubstring("P3"));
+  CHECK_THAT(error("--data.relations=P1, P9"), ContainsSubstring("P9"));
+  CHECK_THAT(error("--label.keep_text=true"), ContainsSubstring("label.keep_text"));
+}
