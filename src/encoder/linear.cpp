@@ -60,6 +60,17 @@ bool is_fused(const Tensor& x) {
   return has_bfloat16 && x.scalar_type() == torch::kBFloat16;
 }
 
+/// On a processor without such products what they compute is computed in float32: rounded once, as
+/// they do, after what follows the product.
+bool is_wide(const Tensor& x) {
+  return x.is_cpu() && x.scalar_type() != torch::kFloat32;
+}
+
+Tensor wide(const Tensor& x, const Linear& layer) {
+  return at::linear(x.to(torch::kFloat32), layer.weight.to(torch::kFloat32),
+                    layer.bias.to(torch::kFloat32));
+}
+
 }  // namespace
 
 Tensor linear(const Tensor& x, const Linear& layer) {
@@ -69,13 +80,14 @@ Tensor linear(const Tensor& x, const Linear& layer) {
 
 Tensor linear_gelu(const Tensor& x, const Linear& layer) {
   if (is_fused(x)) return unary(unary_operator(), x, layer, "gelu");
+  if (is_wide(x)) return at::gelu(wide(x, layer)).to(x.scalar_type());
   Tensor y = at::linear(x, layer.weight, layer.bias);
   return at::gelu_(y);
 }
 
 Tensor linear_add(const Tensor& x, const Linear& layer, const Tensor& residual) {
-  if (is_fused(x))
-    return call(binary_operator(), x, residual, layer.weight, layer.bias, "add");
+  if (is_fused(x)) return call(binary_operator(), x, residual, layer.weight, layer.bias, "add");
+  if (is_wide(x)) return wide(x, layer).add_(residual).to(x.scalar_type());
   return at::linear(x, layer.weight, layer.bias).add_(residual);
 }
 
