@@ -132,6 +132,7 @@ struct Builder {
   /// Outputs that an evaluation fills; no places until a point asks for them.
   void evaluation(Stage& stage, const GridPoint& at) const {
     stage.configuration["abilities"] = abilities;
+    stage.configuration["modules"] = modules;  // columns of /norms, in their order
     stage.cost_flop += evaluation_flop(models.at(at.model), at);
     for (const DatasetSpec& spec : of_points)
       stage.outputs.push_back({spec.path.substr(1), {}, false});

@@ -54,6 +54,7 @@ class Builder {
 
   // plan_bank.cpp
   void read_adapters();
+  std::vector<std::string> bank_names() const;
   void add_bank();
   void trained(const std::vector<std::size_t>& group);
   void brought(std::size_t adapter);

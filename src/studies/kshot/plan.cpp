@@ -269,7 +269,10 @@ std::size_t Builder::tune(const GridPoint& at, const std::vector<std::size_t>& u
   }
   if (at.method->tuning == Tuning::search || at.method->tuning == Tuning::average)
     point_output(result, "selection/weight");
-  if (at.method->is_mixture()) point_output(result, "moe/share");
+  if (at.method->is_mixture()) {
+    result.configuration["modules"] = shape_.modules;  // rows of /moe/share, in their order
+    point_output(result, "moe/share");
+  }
   const std::size_t before = plan_.stages.size(), index = plan_.add_stage(std::move(result));
   if (plan_.stages.size() > before && at.method->is_kept()) weight_outputs(index, at);
   return index;
@@ -295,8 +298,9 @@ void Builder::weight_outputs(std::size_t index, const GridPoint& at) {
                          .shape = {1},
                          .long_name = "the mixture's moe.json"});
   } else {
-    plan_.datasets.push_back(adapter_config(
-        base + kAdapterConfig, fresh ? stored_lora_config(deck_).json(model_) : adapters_.front().config));
+    plan_.datasets.push_back(
+        adapter_config(base + kAdapterConfig,
+                       fresh ? stored_lora_config(deck_).json(model_) : adapters_.front().config));
   }
   for (const auto& [name, shape] :
        at.method->is_mixture() ? mixture_shapes(lora, at.experts) : lora)

@@ -168,11 +168,18 @@ std::size_t Builder::own(std::size_t task) {
 
 std::size_t Builder::best(std::size_t task) {
   Stage result = stage("best", sets_.tasks[task].name);
+  result.configuration["bank"] = bank_names();
   for (std::size_t model = 1; model <= sets_.bank.size(); ++model)
     result.upstream.push_back(test(task, model));
   point_output(result, "selection/adapter", true);
   test_outputs(result);
   return plan_.add_stage(std::move(result));
+}
+
+std::vector<std::string> Builder::bank_names() const {
+  std::vector<std::string> names;
+  for (const BankEntry& entry : sets_.bank) names.push_back(entry.name);
+  return names;
 }
 
 /// A stage for each adapter.
@@ -209,6 +216,7 @@ std::size_t Builder::similarity() {
   Stage result = stage("similarity", "of the bank");
   result.upstream = bank_stages_;
   result.configuration["diversity"] = deck_.text("kshot.diversity");
+  result.configuration["bank"] = bank_names();  // rows and columns, in their order
   result.outputs.push_back(row_of("/bank/similarity", {}, true));
   return plan_.add_stage(std::move(result));
 }
@@ -221,6 +229,7 @@ std::size_t Builder::select(const GridPoint& at) {
   result.configuration["shots"] = at.shots;
   result.configuration["experts"] = at.experts;
   result.configuration["signals"] = at.signals;
+  result.configuration["bank"] = bank_names();  // what the numbers of adapters mean
   result.upstream = bank_stages_;
   if (at.signals == "random") {
     result.configuration["seed"] = at.seed;

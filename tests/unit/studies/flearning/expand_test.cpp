@@ -1,14 +1,15 @@
 // F-Learning's plan (what is trained once) and its parameter arithmetic.
 
 #include <map>
+#include <set>
 
 #include "../../../../src/studies/flearning/flearning.hpp"
 #include "../../../../src/studies/flearning/grid.hpp"
 #include "../../../../src/studies/flearning/weights_arithmetic.hpp"
 #include "catch.hpp"
+#include "expand_deck.hpp"
 #include "factsweep/core/file.hpp"
 #include "factsweep/model/torch.hpp"
-#include "expand_deck.hpp"
 #include "factsweep/studies/flearning/study.hpp"
 #include "tiny_model.hpp"
 
@@ -161,4 +162,23 @@ TEST_CASE("a range of layers forgets alone, and an adapter's term is its merge",
   CHECK(torch::allclose(first.layers[0].down.weight, base.layers[0].down.weight - 2));
   CHECK(torch::equal(first.layers[1].down.weight, base.layers[1].down.weight));
   CHECK(torch::equal(first.embedding, base.embedding));
+}
+
+TEST_CASE("norms of one order of models are not those of another") {
+  const Decks decks;
+  const std::string llama = model_data("llama-tied").string(),
+                    gpt2 = model_data("families/gpt2").string();
+  const auto keys = [](const Plan& plan, const std::string& kind) {
+    std::set<std::string> all;
+    for (const Stage& stage : plan.stages) {
+      if (stage.kind == kind) all.insert(stage.key);
+    }
+    return all;
+  };
+  const Plan one = decks.expand({"--grid.model=" + llama + ", " + gpt2, "--grid.method=ft"}),
+             other = decks.expand({"--grid.model=" + gpt2 + ", " + llama, "--grid.method=ft"});
+  const std::set<std::string> first = keys(one, "learn"), second = keys(other, "learn");
+  REQUIRE(first.size() == 2);
+  REQUIRE(second.size() == 2);
+  for (const std::string& key : first) CHECK(second.count(key) == 0);
 }
