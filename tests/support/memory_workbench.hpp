@@ -1,6 +1,7 @@
 // A sweep in memory: stages run one after the other in this process, without MPI and without files.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <limits>
@@ -34,6 +35,16 @@ class MemoryWorkbench : public Workbench {
   }
   bool has(std::size_t stage, const std::string& output) const {
     return arrays_.count({stage, output}) != 0;
+  }
+  /// An output that has a place in a file and was never emitted; empty: there is none.
+  std::string missing() const {
+    for (std::size_t i = 0; i < plan_.stages.size(); ++i) {
+      for (const Output& output : plan_.stages[i].outputs) {
+        if (!output.places.empty() && !has(i, output.name))
+          return plan_.stages[i].title + ": " + output.name;
+      }
+    }
+    return "";
   }
   const Array& output(std::size_t stage, const std::string& output) const {
     return arrays_.at({stage, output});

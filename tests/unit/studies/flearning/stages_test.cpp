@@ -1,0 +1,159 @@
+// F-Learning's kinds of stage in memory, on a tiny model: what has to hold whatever it learns.
+#include <cmath>
+
+#include "catch.hpp"
+#include "expand_deck.hpp"
+#include "factsweep/core/file.hpp"
+#include "factsweep/studies/flearning/study.hpp"
+#include "memory_workbench.hpp"
+#include "tiny_directory.hpp"
+
+using namespace factsweep;
+using namespace factsweep::test;
+
+namespace {
+
+class Sweep {
+ public:
+  explicit Sweep(const std::vector<std::string>& overrides) {
+    nlohmann::json records = nlohmann::json::array();
+    for (int i = 0; i < 4; ++i) {
+      const std::string number = std::to_string(i);
+      records.push_back({{"case_id", i},
+                         {"subject", "person" + number},
+                         {"prompt", "The town of person" + number + " is"},
+                         {"rephrase_prompt", "person" + number + " lives in"},
+                         {"ground_truth", "old" + number},
+                         {"target_new", "new" + number},
+                         {"locality_prompt", "The sea is"},
+                         {"locality_ground_truth", "blue"}});
+    }
+    write_file(folder_ / "edits.json", records.dump());
+    std::string text;
+    for (int i = 0; i < 200; ++i) text += "the sea is blue and the town is old\n";
+    write_file(folder_ / "text.txt", text);
+    const std::string deck =
+        "[run]\nstudy = flearning\n[model]\npath = " +
+        write_tiny_model(folder_ / "model").string() +
+        "\n[data]\nedits = " + (folder_ / "edits.json").string() +
+        "\n[edit]\npresets = easyedit-llama\nlayers = 0, 1\nft_c_layer = 1\ntext_tokens = 300\n"
+        "text = " +
+        (folder_ / "text.txt").string() +
+        "\n[train]\nbatch_size = 2\n[original]\nepochs = 3\nlearning_rate = 1e-2\n"
+        "[forget]\nepochs = 2\nlearning_rate = 1e-3\nlora_learning_rate = 1e-2\n"
+        "[learn]\nepochs = 3\nlearning_rate = 1e-2\nlora_learning_rate = 1e-2\n";
+    Expansion expansion = expand_deck(*flearning::make_study(), deck, overrides);
+    plan = std::move(expansion.plan);
+    executor = std::move(expansion.executor);
+    executor->prepare("cpu");
+  }
+
+  std::size_t first(const std::string& kind) const {
+    for (std::size_t i = 0; i < plan.stages.size(); ++i) {
+      if (plan.stages[i].kind == kind) return i;
+    }
+    throw BugError("the plan has no stage " + kind);
+  }
+  std::size_t leaf(const std::string& method) const {
+    for (const Point& point : plan.points) {
+      if (std::get<std::string>(point.values[0]) == method) return point.leaf;
+    }
+    throw BugError("the plan has no point of " + method);
+  }
+
+  Plan plan;
+  std::unique_ptr<Executor> executor;
+
+ private:
+  TemporaryFolder folder_;
+};
+
+double value(const MemoryWorkbench& bench, std::size_t stage, const std::string& output) {
+  return bench.output(stage, output).as<double>()[0];
+}
+
+}  // namespace
+
+TEST_CASE("every kind of stage fills what it is planned to fill", "[flearning]") {
+  const Sweep sweep(
+      {"--grid.method=original, ft, lora, forget_ft, forget_lora, f_learning_ft, f_learning_lora, "
+       "f_learning_lora_ft, ft_c, rome, rome_reset, memit",
+       "--grid.lambda=0.1", "--search.locality=0.5", "--search.evaluations=2",
+       "--store.deltas=final"});
+  MemoryWorkbench bench(sweep.plan);
+  bench.run_all(*sweep.executor);
+  for (std::size_t i = 0; i < sweep.plan.stages.size(); ++i) {
+    for (const Output& output : sweep.plan.stages[i].outputs) {
+      // a point without a training has no curve, one without forgetting no norms of it
+      if (output.places.empty() || output.name.starts_with("curves/") ||
+          output.name.starts_with("norms/"))
+        continue;
+      INFO(sweep.plan.stages[i].title << ": " << output.name);
+      CHECK(bench.has(i, output.name));
+    }
+  }
+  for (const Point& point : sweep.plan.points) {
+    INFO(point.id);
+    for (const char* name : {"reliability", "generality", "locality", "reliability_old"}) {
+      const double share = value(bench, point.leaf, std::string("points/") + name);
+      CHECK(share >= 0);
+      CHECK(share <= 1);
+    }
+  }
+  const std::size_t original = sweep.first("original");
+  CHECK(value(bench, original, "points/locality") == 1);  // it is compared with itself
+  const auto loss = bench.output(original, "tuning_loss").as<double>();
+  CHECK(loss[2] < loss[0]);
+  const double lambda = value(bench, sweep.first("search"), "lambda");
+  CHECK(lambda >= 0);
+  CHECK(lambda <= 2);
+  // a second moment is symmetric, and no square is negative
+  const auto moment = bench.output(sweep.first("second_moment"), "layer1").as<float>();
+  const auto side = static_cast<std::size_t>(std::lround(std::sqrt(moment.size())));
+  for (std::size_t i = 0; i < side; ++i) {
+    CHECK(moment[i * side + i] >= 0);
+    CHECK(moment[i * side] == Approx(moment[i]).margin(1e-6));
+  }
+}
+
+TEST_CASE("forgetting at the rate 0 changes nothing", "[flearning]") {
+  const Sweep sweep({"--grid.method=original, ft, forget_ft, f_learning_ft", "--grid.lambda=0"});
+  MemoryWorkbench bench(sweep.plan);
+  bench.run_all(*sweep.executor);
+  const auto equal = [&](const std::string& one, const std::string& other) {
+    for (const char* name : {"reliability", "generality", "locality", "reliability_old"}) {
+      const std::string output = std::string("points/") + name;
+      CHECK(value(bench, sweep.leaf(one), output) == value(bench, sweep.leaf(other), output));
+    }
+  };
+  equal("forget_ft", "original");
+  equal("f_learning_ft", "ft");
+}
+
+TEST_CASE("a training that is stopped and continued is uninterrupted", "[flearning]") {
+  const Sweep sweep({"--grid.method=ft"});
+  const std::size_t original = sweep.first("original"), learn = sweep.first("learn");
+  MemoryWorkbench whole(sweep.plan);
+  whole.run_all(*sweep.executor);
+  for (const std::size_t stage : {original, learn}) {
+    for (const std::int64_t stop : {0, 3, 5}) {
+      const TemporaryFolder folder;
+      MemoryWorkbench bench(sweep.plan);
+      for (const Output& output : sweep.plan.stages[original].outputs) {
+        if (stage == learn && whole.has(original, output.name))
+          bench.plant(original, output.name, whole.output(original, output.name));
+      }
+      bench.checkpoints = folder.path().string();
+      bench.stop_at = stop;
+      CHECK_THROWS_AS(bench.run(*sweep.executor, stage), StopRequested);
+      bench.run(*sweep.executor, stage);
+      for (const Output& output : sweep.plan.stages[stage].outputs) {
+        if (!whole.has(stage, output.name) || output.name.ends_with("seconds")) continue;
+        INFO(output.name);
+        const bool same =
+            bench.output(stage, output.name).bytes == whole.output(stage, output.name).bytes;
+        CHECK(same);
+      }
+    }
+  }
+}

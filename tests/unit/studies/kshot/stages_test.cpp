@@ -1,0 +1,143 @@
+// K-shot's kinds of stage in memory, on a tiny model: what has to hold whatever it learns.
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "catch.hpp"
+#include "expand_deck.hpp"
+#include "factsweep/core/file.hpp"
+#include "factsweep/studies/kshot/study.hpp"
+#include "memory_workbench.hpp"
+#include "tiny_directory.hpp"
+
+using namespace factsweep;
+using namespace factsweep::test;
+
+namespace {
+
+nlohmann::json records(const std::string& name, int count) {
+  nlohmann::json list = nlohmann::json::array();
+  for (int i = 0; i < count; ++i)
+    list.push_back({{"instruction", name + " " + std::to_string(i)},
+                    {"input", ""},
+                    {"output", "a" + std::to_string(i)}});
+  return list;
+}
+
+class Sweep {
+ public:
+  explicit Sweep(const std::vector<std::string>& overrides) {
+    for (const char* name : {"one", "b1", "b2"})
+      write_file(folder_ / (std::string(name) + ".json"), records(name, 12).dump());
+    write_file(folder_ / "test.json", records("test", 3).dump());
+    write_file(folder_ / "open.json", records("open", 10).dump());
+    const nlohmann::json sets = {
+        {"tasks",
+         {{{"name", "one"}, {"train", "one.json"}, {"test", "test.json"}, {"pool", "open"}}}},
+        {"pools", {{"open", {"open.json"}}}},
+        {"bank",
+         {{{"name", "one"}, {"task", "one"}},
+          {{"name", "b1"}, {"train", "b1.json"}},
+          {{"name", "b2"}, {"train", "b2.json"}}}}};
+    write_file(folder_ / "sets.json", sets.dump());
+    const std::string deck =
+        "[run]\nstudy = kshot\n[model]\npath = " + write_tiny_model(folder_ / "model").string() +
+        "\n[data]\nsets = " + (folder_ / "sets.json").string() +
+        "\n[augment]\nencoder = " + model_data("../../encoder/data/bert").string() +
+        "\n[kshot]\ntemplate = Q: {instruction}{input}\\nA:\nlongest = 64\npool = 3\n"
+        "[bank]\nepochs = 3\nlearning_rate = 1e-2\npacked = 2\n"
+        "[moe]\nepochs = 2\nlearning_rate = 1e-2\n[train]\nbatch_size = 4\n"
+        "[lora]\nrank = 2\nalpha = 2\n[eval]\nmax_new_tokens = 4\n[lorahub]\nevaluations = 2\n"
+        "[grid]\nshots = 4\nexperts = 2\ntop_k = 1\nbudget = 3\n";
+    Expansion expansion = expand_deck(*kshot::make_study(), deck, overrides);
+    plan = std::move(expansion.plan);
+    executor = std::move(expansion.executor);
+    executor->prepare("cpu");
+  }
+
+  std::size_t leaf(const std::string& method) const {
+    for (const Point& point : plan.points) {
+      if (std::get<std::string>(point.values[1]) == method) return point.leaf;
+    }
+    throw BugError("the plan has no point of " + method);
+  }
+
+  Plan plan;
+  std::unique_ptr<Executor> executor;
+
+ private:
+  TemporaryFolder folder_;
+};
+
+}  // namespace
+
+TEST_CASE("every kind of stage fills what it is planned to fill", "[kshot]") {
+  const Sweep sweep(
+      {"--grid.method=base, expert_lora, source_best, lora, source_best_sft, uniform, lorahub, "
+       "arrow, random, ours",
+       "--store.deltas=final"});
+  MemoryWorkbench bench(sweep.plan);
+  bench.run_all(*sweep.executor);
+  CHECK(bench.missing() == "");
+  std::set<std::string> kinds;
+  for (const Stage& stage : sweep.plan.stages) kinds.insert(stage.kind);
+  CHECK(kinds == std::set<std::string>{"augment", "bank", "best", "embed", "own", "select",
+                                       "signals", "similarity", "test", "tune"});
+  for (const Point& point : sweep.plan.points) {
+    INFO(point.id);
+    const double accuracy = bench.output(point.leaf, "points/accuracy").as<double>()[0];
+    const auto right = bench.output(point.leaf, "outcomes/right").as<std::uint8_t>();
+    CHECK(accuracy == Approx(std::count(right.begin(), right.end(), 1) / 3.0));
+  }
+  for (std::size_t i = 0; i < sweep.plan.stages.size(); ++i) {
+    const Stage& stage = sweep.plan.stages[i];
+    if (stage.kind == "select") {
+      const auto chosen = bench.output(i, "selection/adapter").as<std::int32_t>();
+      CHECK(std::set<std::int32_t>(chosen.begin(), chosen.end()).size() == 2);
+      CHECK(*std::min_element(chosen.begin(), chosen.end()) >= 0);
+      CHECK(*std::max_element(chosen.begin(), chosen.end()) < 3);
+    }
+    if (stage.kind == "similarity") {
+      const auto cosine = bench.output(i, "bank/similarity").as<double>();
+      REQUIRE(cosine.size() == 9);
+      for (std::size_t a = 0; a < 3; ++a) {
+        CHECK(cosine[4 * a] == Approx(1));
+        for (std::size_t b = 0; b < 3; ++b) CHECK(cosine[3 * a + b] == Approx(cosine[3 * b + a]));
+      }
+    }
+    if (stage.kind == "augment")
+      CHECK(bench.output(i, "points/selected_data").as<std::int64_t>()[0] <= 3);
+  }
+}
+
+TEST_CASE("stopped and continued, banks and mixtures are the uninterrupted ones", "[kshot]") {
+  const Sweep sweep({"--grid.method=ours", "--store.deltas=final"});
+  MemoryWorkbench whole(sweep.plan);
+  whole.run_all(*sweep.executor);
+  for (std::size_t stage = 0; stage < sweep.plan.stages.size(); ++stage) {
+    const std::string& kind = sweep.plan.stages[stage].kind;
+    if (kind != "bank" && kind != "tune") continue;
+    for (const std::int64_t stop : {0, 2, 4}) {
+      const TemporaryFolder folder;
+      MemoryWorkbench bench(sweep.plan);
+      for (const std::size_t upstream : sweep.plan.stages[stage].upstream) {
+        for (const Output& output : sweep.plan.stages[upstream].outputs) {
+          if (whole.has(upstream, output.name))
+            bench.plant(upstream, output.name, whole.output(upstream, output.name));
+        }
+      }
+      bench.checkpoints = folder.path().string();
+      bench.stop_at = stop;
+      CHECK_THROWS_AS(bench.run(*sweep.executor, stage), StopRequested);
+      bench.run(*sweep.executor, stage);
+      CHECK(std::filesystem::is_empty(folder.path()));
+      for (const Output& output : sweep.plan.stages[stage].outputs) {
+        if (output.places.empty() || output.name.ends_with("seconds")) continue;
+        INFO(kind << " " << output.name);
+        const bool same =
+            bench.output(stage, output.name).bytes == whole.output(stage, output.name).bytes;
+        CHECK(same);
+      }
+    }
+  }
+}
