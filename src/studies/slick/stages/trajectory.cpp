@@ -209,28 +209,27 @@ class Trajectory {
     return {
         {"curves", torch::tensor(flat, torch::kFloat64)},
         {"best", torch::tensor({static_cast<double>(best_epoch_), best_score_}, torch::kFloat64)},
-        {"best_outcomes", bytes(best_outcomes_)},
-        {"final_outcomes", bytes(final_outcomes_)}};
+        {"best_outcomes", numbers(best_outcomes_)},
+        {"final_outcomes", numbers(final_outcomes_)}};
   }
 
-  static torch::Tensor bytes(const std::vector<std::uint8_t>& values) {
-    return torch::tensor(std::vector<std::int64_t>(values.begin(), values.end()), torch::kInt64);
+  static torch::Tensor numbers(const std::vector<std::uint8_t>& values) {
+    return torch::tensor(std::vector<double>(values.begin(), values.end()), torch::kFloat64);
   }
 
   /// InputError: the checkpoint is damaged; nothing has changed then.
   void resume(const SafetensorsReader& saved) {
     const auto curves = curves_.all();
     const std::int64_t each = settings_.epochs + 1;
-    const auto read = [&](const char* name, std::int64_t count, torch::Dtype dtype) {
-      return saved.read(name, {count}, dtype, torch::kCPU);
+    const auto read = [&](const char* name, std::int64_t count) {
+      return saved.read(name, {count}, torch::kFloat64, torch::kCPU);
     };
-    const torch::Tensor flat =
-        read("curves", static_cast<std::int64_t>(curves.size()) * each, torch::kFloat64);
-    const torch::Tensor best = read("best", 2, torch::kFloat64);
+    const torch::Tensor flat = read("curves", static_cast<std::int64_t>(curves.size()) * each);
+    const torch::Tensor best = read("best", 2);
     const auto tested = static_cast<std::int64_t>(sets_[2].size());
     const auto outcomes = [&](const char* name) {
       const torch::Tensor values =
-          read(name, saved.view(name).numel() == 0 ? 0 : tested, torch::kInt64).to(torch::kUInt8);
+          read(name, saved.view(name).numel() == 0 ? 0 : tested).to(torch::kUInt8);
       return std::vector<std::uint8_t>(values.data_ptr<std::uint8_t>(),
                                        values.data_ptr<std::uint8_t>() + values.numel());
     };

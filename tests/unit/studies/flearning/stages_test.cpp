@@ -146,7 +146,15 @@ TEST_CASE("a training that is stopped and continued is uninterrupted", "[flearni
       bench.checkpoints = folder.path().string();
       bench.stop_at = stop;
       CHECK_THROWS_AS(bench.run(*sweep.executor, stage), StopRequested);
+      const std::int64_t before = bench.steps;
       bench.run(*sweep.executor, stage);
+      const std::int64_t again = bench.steps - before;
+      MemoryWorkbench alone = bench;
+      alone.steps = 0;
+      alone.stop_at = std::numeric_limits<std::int64_t>::max();
+      alone.checkpoints.clear();
+      alone.run(*sweep.executor, stage);
+      CHECK(again == alone.steps - stop - 1);  // no step is done twice
       for (const Output& output : sweep.plan.stages[stage].outputs) {
         if (!whole.has(stage, output.name) || output.name.ends_with("seconds")) continue;
         INFO(output.name);

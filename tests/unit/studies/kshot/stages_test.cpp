@@ -129,7 +129,15 @@ TEST_CASE("stopped and continued, banks and mixtures are the uninterrupted ones"
       bench.checkpoints = folder.path().string();
       bench.stop_at = stop;
       CHECK_THROWS_AS(bench.run(*sweep.executor, stage), StopRequested);
+      const std::int64_t before = bench.steps;
       bench.run(*sweep.executor, stage);
+      const std::int64_t again = bench.steps - before;
+      MemoryWorkbench alone = bench;
+      alone.steps = 0;
+      alone.stop_at = std::numeric_limits<std::int64_t>::max();
+      alone.checkpoints.clear();
+      alone.run(*sweep.executor, stage);
+      CHECK(again <= alone.steps - stop);  // what was done is not done again
       CHECK(std::filesystem::is_empty(folder.path()));
       for (const Output& output : sweep.plan.stages[stage].outputs) {
         if (output.places.empty() || output.name.ends_with("seconds")) continue;

@@ -162,7 +162,11 @@ TEST_CASE("train: stopped anywhere and continued is uninterrupted", "[slick]") {
     bench.stop_at = stop;
     REQUIRE(stop < whole.steps);
     CHECK_THROWS_AS(bench.run(*sweep.executor, stage), StopRequested);
+    const std::int64_t before = bench.steps;
+    bench.stop_at = std::numeric_limits<std::int64_t>::max();
     bench.run(*sweep.executor, stage);
+    // an evaluation that was stopped is done again, what was done before it is not
+    CHECK(bench.steps - before <= whole.steps - (stop < 7 ? 0 : 5));
     CHECK((bytes(sweep, bench, stage) == expected));
     CHECK(std::filesystem::is_empty(folder.path()));
   }
