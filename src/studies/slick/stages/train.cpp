@@ -43,9 +43,9 @@ void place_weights(PlanBuilder& builder, Upstream stage, const Train& train,
 }  // namespace
 
 std::vector<std::string> Train::deck_keys() const {
-  std::vector<std::string> keys = {"train.", "slick.", "store.", "label.match",
-                                   "run.checkpoint_interval"};
-  if (lora) keys.emplace_back("lora.");
+  std::vector<std::string> keys = {
+      "train.", "slick.", "store.", "label.match", "run.checkpoint_interval", "lora."};
+  if (!lora) keys.pop_back();
   return keys;
 }
 
