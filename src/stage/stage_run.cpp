@@ -5,7 +5,7 @@
 namespace factsweep {
 
 StageRun::StageRun(const Plan& plan, std::size_t stage, Deck deck, Workbench& bench)
-    : plan_(plan), stage_(plan.stages.at(stage)), deck_(std::move(deck)), bench_(bench) {}
+    : stage_(plan.stages.at(stage)), deck_(std::move(deck)), bench_(bench) {}
 
 const Output& StageRun::output(const std::string& name) const {
   const Output* found = stage_.find_output(name);
@@ -14,29 +14,12 @@ const Output& StageRun::output(const std::string& name) const {
   return *found;
 }
 
-const std::vector<std::uint64_t>& StageRun::shape(Upstream upstream,
-                                                  const std::string& output) const {
-  const Output* found = plan_.stages.at(upstream.stage).find_output(output);
-  require(found != nullptr && !found->places.empty(),
-          fmt::format("{} reads '{}', which no stage below it fills", stage_.kind, output));
-  return found->places.front().count;
-}
-
 bool StageRun::is_wanted(const ColumnBase& column) const {
   return !output(column.path).places.empty();
 }
 
 std::size_t StageRun::width(const ColumnBase& column) const {
   return static_cast<std::size_t>(output(column.path).places.at(0).count.back());
-}
-
-std::size_t StageRun::text_length(const ColumnBase& column) const {
-  if (column.text_length > 0) return column.text_length;
-  const std::string path = column.path_of(stage_.key);
-  const auto spec = std::find_if(plan_.datasets.begin(), plan_.datasets.end(),
-                                 [&](const DatasetSpec& item) { return item.path == path; });
-  require(spec != plan_.datasets.end(), "no dataset " + path);
-  return spec->text_length;
 }
 
 void StageRun::emit(const std::string& name, const Array& array) {
@@ -53,10 +36,8 @@ void StageRun::emit(const std::string& name, const Array& array) {
   bench_.emit(name, array);
 }
 
-StepCallback StageRun::steps(double first, double last) {
-  return [this, first, last](double fraction, std::int64_t tokens) {
-    bench_.step(first + (last - first) * fraction, tokens);
-  };
+StepCallback StageRun::steps() {
+  return [this](double fraction, std::int64_t tokens) { bench_.step(fraction, tokens); };
 }
 
 void StageRun::finish() const {

@@ -23,7 +23,6 @@ struct ColumnBase {
   bool shared = false;          // small, and travels to later stages by message, not by the file
   std::size_t text_length = 0;  // bytes of an element, of text
 
-  bool is_of_points() const { return !dimensions.empty() && dimensions.front() == "point"; }
   std::string path_of(const std::string& key) const;
 };
 

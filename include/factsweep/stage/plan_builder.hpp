@@ -26,7 +26,6 @@ class PlanBuilder {
 
   const Deck& deck() const { return deck_; }
   const Stage& stage(Upstream stage) const { return plan_.stages.at(stage.stage); }
-  void note(std::string line) { plan_.notes.push_back(std::move(line)); }
   /// Weights of one copy of the model.
   void model_bytes(double bytes) { plan_.model_bytes = std::max(plan_.model_bytes, bytes); }
 

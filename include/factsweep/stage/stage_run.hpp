@@ -23,7 +23,6 @@ class StageRun {
 
   const Stage& stage() const { return stage_; }
   const Deck& deck() const { return deck_; }
-  const Plan& plan() const { return plan_; }
   Workbench& bench() { return bench_; }
 
   /// An output of a stage that this one stands on.
@@ -40,9 +39,6 @@ class StageRun {
   const Array& input(Upstream upstream, const std::string& output) {
     return bench_.input(upstream.stage, output);
   }
-  /// The rectangle that an output of a stage fills.
-  const std::vector<std::uint64_t>& shape(Upstream upstream, const std::string& output) const;
-
   /// Whether somebody wants the output: a stage may serve points of which none has this column.
   bool is_wanted(const ColumnBase& column) const;
   /// Elements of a row of the output: its last axis.
@@ -54,7 +50,7 @@ class StageRun {
   void emit(const Column<T>& column, const std::vector<T>& values) {
     if (!is_wanted(column)) return;
     if constexpr (std::same_as<T, std::string>) {
-      emit(column.path, Array::of_text(values, text_length(column)));
+      emit(column.path, Array::of_text(values, column.text_length));
     } else {
       emit(column.path, Array::of(values));
     }
@@ -75,8 +71,8 @@ class StageRun {
   void emit(const std::string& output, const Array& array);
 
   void step(double fraction, std::int64_t tokens) { bench_.step(fraction, tokens); }
-  /// The same, of a stage's part from `first` to `last`.
-  StepCallback steps(double first = 0, double last = 1);
+  /// The same as a function.
+  StepCallback steps();
 
   /// At the end of the stage. BugError: a wanted output of the results file was never emitted.
   /// (Tensors of a stage that went on from a checkpoint may have been emitted before it.)
@@ -84,9 +80,7 @@ class StageRun {
 
  private:
   const Output& output(const std::string& name) const;
-  std::size_t text_length(const ColumnBase& column) const;
 
-  const Plan& plan_;
   const Stage& stage_;
   const Deck deck_;
   Workbench& bench_;

@@ -5,8 +5,6 @@
 // options.cpp: the deck keys. corpus.cpp: the questions. grid.cpp: the points. stages/: the work.
 #include "factsweep/studies/slick/study.hpp"
 
-#include <algorithm>
-
 #include "factsweep/model/fingerprint.hpp"
 #include "factsweep/stage/common_options.hpp"
 #include "factsweep/stage/executor.hpp"
@@ -60,11 +58,12 @@ Plan make_plan(const Deck& deck, const Worker& worker) {
   const std::vector<AxisOf<GridPoint>> all_axes = axes(deck);
   add_points(builder, all_axes, points);
   declare_training_columns(builder, worker);
+  const TrainingInputs inputs{labels, questions_hash(worker.corpus.dev_probe), model};
   bool any_lora = false;
   for (std::size_t p = 0; p < points.size(); ++p) {
-    const AddedTraining added =
-        add_training(builder, worker, points[p], p, id_of(all_axes, points[p]), labels, model);
-    any_lora = any_lora || added.lora;
+    const bool lora =
+        add_training(builder, worker.corpus, inputs, points[p], p, id_of(all_axes, points[p]));
+    any_lora = any_lora || lora;
   }
   check_lora_keys(deck, any_lora);
   return builder.finish();

@@ -78,15 +78,14 @@ void declare_training_columns(PlanBuilder& builder, const Worker& worker) {
   for (const AnyColumn& column : point_columns()) builder.declare(column);
 }
 
-AddedTraining add_training(PlanBuilder& builder, const Worker& worker, const GridPoint& at,
-                           std::uint64_t point, const std::string& id,
-                           const std::vector<Upstream>& labels, const ModelConfig& model) {
+bool add_training(PlanBuilder& builder, const Corpus& corpus, const TrainingInputs& inputs,
+                  const GridPoint& at, std::uint64_t point, const std::string& id) {
   const Deck& deck = builder.deck();
-  const Corpus& corpus = worker.corpus;
+  const ModelConfig& model = inputs.model;
   Train train;
-  train.labels = labels;
+  train.labels = inputs.labels;
   train.mixture = Mixture::make(at.variant, at.unknown_ratio).to_json();
-  train.dev = questions_hash(corpus.dev_probe);
+  train.dev = inputs.dev;
   train.seed = static_cast<std::uint64_t>(at.seed);
   train.lora = at.lora_rank ? *at.lora_rank > 0 : deck.text("train.method") == "lora";
   train.learning_rate = at.learning_rate;
@@ -111,7 +110,7 @@ AddedTraining add_training(PlanBuilder& builder, const Worker& worker, const Gri
   for (const AnyColumn& column : point_columns()) builder.place(stage, column, {point});
   if (is_new) place_weights(builder, stage, train, model);
   builder.leaf(point, stage);
-  return {stage, train.lora};
+  return train.lora;
 }
 
 }  // namespace factsweep::slick

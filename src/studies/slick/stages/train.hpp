@@ -50,13 +50,15 @@ struct Train {
 /// Every dataset that trainings fill, and the lengths of their axes. After the points.
 void declare_training_columns(PlanBuilder& builder, const Worker& worker);
 
-struct AddedTraining {
-  Upstream stage;
-  bool lora = false;
+/// What every training of a plan stands on.
+struct TrainingInputs {
+  std::vector<Upstream> labels;  // of all rows, in their order
+  std::string dev;               // questions_hash() of the questions that decide EARLY_STOP
+  ModelConfig model;
 };
-/// The training of a point, and the point's rows of its outputs.
-AddedTraining add_training(PlanBuilder& builder, const Worker& worker, const GridPoint& at,
-                           std::uint64_t point, const std::string& id,
-                           const std::vector<Upstream>& labels, const ModelConfig& model);
+
+/// The training of a point, and the point's rows of its outputs. Returns whether it trains LoRA.
+bool add_training(PlanBuilder& builder, const Corpus& corpus, const TrainingInputs& inputs,
+                  const GridPoint& at, std::uint64_t point, const std::string& id);
 
 }  // namespace factsweep::slick

@@ -51,17 +51,20 @@ Column<std::uint8_t> outcomes_column(const std::string& when) {
                               "0 wrong, 1 right, 2 \"I don't know\"");
 }
 
-std::vector<AnyColumn> point_columns() {
-  std::vector<AnyColumn> columns = {kTrainSize, kBestEpoch, kMember, outcomes_column("early_stop"),
-                                    outcomes_column("final")};
-  for (std::size_t c = 0; c < kCategories; ++c) columns.emplace_back(size_of_category(c));
-  Curves<CurveColumns> curves = curve_columns();
-  for (const CurveColumns* one : curves.all()) columns.emplace_back(one->curve);
-  for (const CurveColumns* one : curves.evaluated()) {
-    columns.emplace_back(one->early_stop);
-    columns.emplace_back(one->final);
-  }
-  return columns;
+const std::vector<AnyColumn>& point_columns() {
+  static const std::vector<AnyColumn> all = [] {
+    std::vector<AnyColumn> columns = {kTrainSize, kBestEpoch, kMember,
+                                      outcomes_column("early_stop"), outcomes_column("final")};
+    for (std::size_t c = 0; c < kCategories; ++c) columns.emplace_back(size_of_category(c));
+    Curves<CurveColumns> curves = curve_columns();
+    for (const CurveColumns* one : curves.all()) columns.emplace_back(one->curve);
+    for (const CurveColumns* one : curves.evaluated()) {
+      columns.emplace_back(one->early_stop);
+      columns.emplace_back(one->final);
+    }
+    return columns;
+  }();
+  return all;
 }
 
 }  // namespace factsweep::slick

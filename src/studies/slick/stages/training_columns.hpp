@@ -63,6 +63,6 @@ Column<std::int64_t> size_of_category(std::size_t category);
 Column<std::uint8_t> outcomes_column(const std::string& when);
 
 /// Every column with a row for each point.
-std::vector<AnyColumn> point_columns();
+const std::vector<AnyColumn>& point_columns();
 
 }  // namespace factsweep::slick

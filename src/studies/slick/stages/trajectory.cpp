@@ -193,9 +193,10 @@ class Trajectory {
     run_.emit(outcomes_column("final"), final_outcomes_);
     Curves<CurveColumns> columns = curve_columns();
     const auto curves = columns.all(), evaluated = columns.evaluated();
-    for (std::size_t i = 0; i < curves.size(); ++i) run_.emit(curves[i]->curve, *curves_.all()[i]);
+    const auto all_values = curves_.all(), evaluated_values = curves_.evaluated();
+    for (std::size_t i = 0; i < curves.size(); ++i) run_.emit(curves[i]->curve, *all_values[i]);
     for (std::size_t i = 0; i < evaluated.size(); ++i) {
-      const std::vector<double>& values = *curves_.evaluated()[i];
+      const std::vector<double>& values = *evaluated_values[i];
       run_.emit(evaluated[i]->early_stop, values[static_cast<std::size_t>(best_epoch_)]);
       run_.emit(evaluated[i]->final, values[static_cast<std::size_t>(settings_.epochs)]);
     }
