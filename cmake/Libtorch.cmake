@@ -29,7 +29,7 @@ endif()
 file(STRINGS "${torch_config}/TorchConfig.cmake" torch_old_abi REGEX "_GLIBCXX_USE_CXX11_ABI=0")
 if(torch_old_abi)
   message(FATAL_ERROR "libtorch at ${torch_root} was compiled for the old C++ ABI (_GLIBCXX_USE_CXX11_ABI=0), which no other "
-                      "library here shares. Take pip's torch from 2.6 on, or the archive whose name has cxx11-abi.")
+                      "library here shares. Take pip's torch from 2.7 on, or the archive whose name has cxx11-abi.")
 endif()
 
 if(EXISTS "${torch_root}/lib/libtorch_cuda.so")

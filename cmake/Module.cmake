@@ -1,6 +1,6 @@
-# factsweep_module(NAME [USES module ...] [LINK target ...] [TORCH])
+# factsweep_module(NAME [USES module ...] [LINK target ...] [WITHIN target ...] [TORCH])
 #   One static library from src/NAME/*.cpp; its public headers are include/factsweep/NAME. The target of studies/slick is
-#   factsweep::studies_slick.
+#   factsweep::studies_slick. What it links WITHIN itself no other module sees.
 # factsweep_test(NAME SOURCES file ... USES module ... [RANKS n ...])
 #   One Catch2 program; with RANKS, one ctest entry a rank count, run under mpirun.
 # designated initialisers leave fields at their defaults on purpose
@@ -8,7 +8,7 @@ set(factsweep_warnings -Wall -Wextra -Wpedantic -Wshadow $<$<BOOL:${FACTSWEEP_WA
     -Wno-missing-field-initializers)
 
 function(factsweep_module name)
-  cmake_parse_arguments(ARG "TORCH" "" "USES;LINK" ${ARGN})
+  cmake_parse_arguments(ARG "TORCH" "" "USES;LINK;WITHIN" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/src/${name}/*.cpp")
   string(REPLACE ";" "," uses "${ARG_USES}")
   set_property(GLOBAL APPEND PROPERTY factsweep_modules "${name}=${uses}")
@@ -20,7 +20,7 @@ function(factsweep_module name)
   target_include_directories(${library} PUBLIC "${CMAKE_SOURCE_DIR}/include")
   target_compile_options(${library} PRIVATE ${factsweep_warnings})
   target_compile_definitions(${library} PUBLIC OMPI_SKIP_MPICXX MPICH_SKIP_MPICXX)
-  target_link_libraries(${library} PUBLIC ${ARG_USES} ${ARG_LINK})
+  target_link_libraries(${library} PUBLIC ${ARG_USES} ${ARG_LINK} PRIVATE ${ARG_WITHIN})
   if(ARG_TORCH)
     factsweep_use_torch(${library})
   endif()

@@ -1,7 +1,6 @@
 // `factsweep run`: read the deck, plan, open the store, run, report.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <hdf5.h>
 #include <mpi.h>
 
 #include "deck_arguments.hpp"
@@ -25,10 +24,8 @@ RunDescription describe_run(const Deck& deck, const Words& words, int ranks) {
   run.science = deck.science();
   run.command_line = fmt::format("factsweep run {}", fmt::join(words, " "));
   run.ranks = ranks;
-  unsigned major = 0, minor = 0, release = 0;
-  H5get_libversion(&major, &minor, &release);
   run.versions = {{"libtorch", libtorch_version()},
-                  {"hdf5", fmt::format("{}.{}.{}", major, minor, release)},
+                  {"hdf5", hdf5_version()},
                   {"mpi", fmt::format("{}.{}", MPI_VERSION, MPI_SUBVERSION)}};
   return run;
 }

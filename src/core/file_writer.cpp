@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "factsweep/core/error.hpp"
@@ -49,7 +48,7 @@ void FileWriter::finish() {
 
 void FileWriter::fail(const char* what) const {
   throw EnvironmentError(
-      fmt::format("{}: cannot {}: {}.", path_.string(), what, std::strerror(errno)));
+      fmt::format("{}: cannot {}: {}", path_.string(), what, explain_failed_write(errno)));
 }
 
 }  // namespace factsweep

@@ -161,8 +161,8 @@ void try_space(const fs::path& partial, File which, const Layout& layout,
   if (why == 0) return;
   std::error_code ignored;
   fs::remove(partial, ignored);
-  throw EnvironmentError(fmt::format("{}: cannot take {:.1f} MB: {}.", partial.string(),
-                                     static_cast<double>(taken) / 1e6, std::strerror(why)));
+  throw EnvironmentError(fmt::format("{}: cannot take {:.1f} MB: {}", partial.string(),
+                                     static_cast<double>(taken) / 1e6, explain_failed_write(why)));
 }
 
 void create_file(const fs::path& partial, File which, const Layout& layout,
@@ -205,8 +205,8 @@ void check_space(const fs::path& folder, const Layout& layout) {
 
 void rename_whole(const fs::path& from, const fs::path& to) {
   if (::rename(from.c_str(), to.c_str()) != 0) {
-    throw EnvironmentError(fmt::format("{}: cannot be renamed to {}: {}.", from.string(),
-                                       to.string(), std::strerror(errno)));
+    throw EnvironmentError(fmt::format("{}: cannot be renamed to {}: {}", from.string(),
+                                       to.string(), explain_failed_write(errno)));
   }
 }
 
@@ -274,8 +274,8 @@ void sync_to_disk(const fs::path& path) {
   const int why = errno;
   if (descriptor >= 0) ::close(descriptor);
   if (!synced) {
-    throw EnvironmentError(
-        fmt::format("{}: cannot be flushed to the disk: {}.", path.string(), std::strerror(why)));
+    throw EnvironmentError(fmt::format("{}: cannot be flushed to the disk: {}", path.string(),
+                                       explain_failed_write(why)));
   }
 }
 

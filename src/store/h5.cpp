@@ -100,20 +100,6 @@ void write_scalar(hid_t object, Where where, const std::string& name, hid_t type
   check(H5Awrite(attribute.id(), type, value), where, "write an attribute");
 }
 
-/// MPI libraries tell a full disk in different words, and a write that went through in part may
-/// leave no reason at all: here it is one sentence.
-[[noreturn]] void fail_to_write(Where where, int why) {
-  const bool in_part = why == 0;
-  if (!in_part && why != ENOSPC && why != EDQUOT && why != EFBIG) {
-    fail(where, fmt::format("write ({})", std::strerror(why)));
-  }
-  throw EnvironmentError(fmt::format(
-      "{}:{}: cannot write: the disk or the quota is full ({}). Free space, or raise the quota or "
-      "`ulimit -f`, and run the same command again: it goes on from what is done.",
-      where.file, where.object,
-      in_part ? fmt::format("only a part went through: {}", reason()) : std::strerror(why)));
-}
-
 }  // namespace
 
 std::mutex& mutex() {
@@ -237,15 +223,18 @@ std::vector<std::uint64_t> shape_of(hid_t dataset, Where where) {
 
 void write(hid_t dataset, Where where, hid_t type, Extent offset, Extent count,
            const std::byte* bytes) {
-  in_pieces({offset.begin(), offset.end()}, {count.begin(), count.end()}, H5Tget_size(type), 0,
-            [&](Extent from, Extent length, std::size_t start) {
-              const Selection part = select(dataset, where, from, length);
-              errno = 0;  // MPI-IO reports little; the system's reason mostly survives here
-              const herr_t code = H5Dwrite(dataset, type, part.memory.id(), part.file.id(),
-                                           H5P_DEFAULT, bytes + start);
-              const int why = errno;
-              if (code < 0) fail_to_write(where, why);
-            });
+  in_pieces(
+      {offset.begin(), offset.end()}, {count.begin(), count.end()}, H5Tget_size(type), 0,
+      [&](Extent from, Extent length, std::size_t start) {
+        const Selection part = select(dataset, where, from, length);
+        errno = 0;  // MPI-IO reports little; the system's reason mostly survives here
+        const herr_t code =
+            H5Dwrite(dataset, type, part.memory.id(), part.file.id(), H5P_DEFAULT, bytes + start);
+        const int why = errno;
+        if (code >= 0) return;
+        throw EnvironmentError(fmt::format("{}:{}: cannot write: {} (HDF5: {})", where.file,
+                                           where.object, explain_failed_write(why), reason()));
+      });
 }
 
 void read(hid_t dataset, Where where, hid_t type, Extent offset, Extent count, std::byte* bytes) {

@@ -229,7 +229,7 @@ JobLock::JobLock(const fs::path& path) : path_(path) {
   descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (descriptor_ < 0) {
     throw EnvironmentError(
-        fmt::format("{}: cannot be created: {}.", path.string(), std::strerror(errno)));
+        fmt::format("{}: cannot be created: {}", path.string(), explain_failed_write(errno)));
   }
   // a file system without locks (ENOSYS, ENOTSUP) leaves us without this guard, not without a run
   if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {

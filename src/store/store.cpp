@@ -97,6 +97,12 @@ void check_slab(const Known& known, const Slab& slab) {
 
 }  // namespace
 
+std::string hdf5_version() {
+  unsigned major = 0, minor = 0, release = 0;
+  H5get_libversion(&major, &minor, &release);
+  return fmt::format("{}.{}.{}", major, minor, release);
+}
+
 fs::path weights_path(const fs::path& results) {
   fs::path weights = results;
   return weights.extension() == ".h5" ? weights.replace_extension(".weights.h5")

@@ -49,7 +49,7 @@ torch() { # VERSION FLAGS
 torch 2.4.1 ""
 refused "is version 2.4.1, and 2.5 is the oldest .*python3 -m pip install" Libtorch.cmake "-DTorch_DIR=$PWD/torch/share/cmake/Torch"
 torch 2.5.1 "-D_GLIBCXX_USE_CXX11_ABI=0"
-refused "compiled for the old C\+\+ ABI .*Take pip's torch from 2.6 on" Libtorch.cmake "-DCMAKE_PREFIX_PATH=$PWD/torch"
+refused "compiled for the old C\+\+ ABI .*Take pip's torch from 2.7 on" Libtorch.cmake "-DCMAKE_PREFIX_PATH=$PWD/torch"
 mkdir none
 printf '#!/bin/sh\nexit 1\n' >none/python3
 chmod +x none/python3

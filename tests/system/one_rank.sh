@@ -6,6 +6,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/support.sh"
 need_tool mpirun
 need_tool cc
+need_tool mpicc
 need_python "safetensors, numpy"
 tiny_world
 tiny_deck deck.ini
@@ -39,6 +40,19 @@ for variable in PMI_SIZE SLURM_STEP_NUM_TASKS; do
   expect 0 "Results: $HERE/alone_$variable.h5" env $variable=2 mpirun -n 1 "$FACTSWEEP" run deck.ini --slick.stop_after=label \
     --run.output="$HERE/alone_$variable.h5"
 done
+
+echo "--- an MPI that gives no threads"
+cat >threads.c <<'SOURCE'
+#include <mpi.h>
+int MPI_Init_thread(int *argc, char ***argv, int wanted, int *provided) {
+  (void)wanted;
+  return PMPI_Init_thread(argc, argv, MPI_THREAD_SINGLE, provided);
+}
+SOURCE
+mpicc -shared -fPIC -o threads.so threads.c
+expect 3 'offers thread level 0 where MPI_THREAD_MULTIPLE .* built with thread support' \
+  launch_by "export LD_PRELOAD=$PWD/threads.so" run deck.ini --run.output=threads.h5
+one_error
 
 echo "--- rows of blocked stages, which rank 0 writes alone, on a disk that does not take them"
 cat >full.c <<'SOURCE'

@@ -39,6 +39,11 @@ struct BugError : std::logic_error {
 /// machine's fault, an exception of no family of ours a bug.
 ExitCode exit_code(const std::exception& error);
 
+/// Why a write, or the making of a file, failed, with what to do about it: a full disk or quota, a
+/// folder that is missing or not ours. `why`: an errno; 0 where a write went through in part, which
+/// leaves no reason and which a full disk alone does.
+std::string explain_failed_write(int why);
+
 /// Throws BugError with file, line and `what` unless `condition` holds.
 void require(bool condition, std::string_view what,
              std::source_location where = std::source_location::current());

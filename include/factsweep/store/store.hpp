@@ -39,6 +39,9 @@ struct StageRecord {
   std::string reason;  // of a failure, cut to 256 bytes
 };
 
+/// "1.14.5": of the HDF5 library that is loaded.
+std::string hdf5_version();
+
 /// The weights file beside a results file: NAME.h5 -> NAME.weights.h5.
 std::filesystem::path weights_path(const std::filesystem::path& results);
 

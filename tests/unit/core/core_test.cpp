@@ -1,5 +1,6 @@
 // Random numbers, arrays, texts and files: what everything else stands on.
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
@@ -7,6 +8,7 @@
 
 #include "catch.hpp"
 #include "factsweep/core/array.hpp"
+#include "factsweep/core/error.hpp"
 #include "factsweep/core/file.hpp"
 #include "factsweep/core/random.hpp"
 #include "factsweep/core/utf8.hpp"
@@ -89,4 +91,15 @@ TEST_CASE("files are read whole, and errors name them", "[core]") {
   CHECK_THROWS_WITH(read_json(file), ContainsSubstring("a.json"));
   CHECK_THROWS_WITH(read_file(std::filesystem::path(folder) / "none"), ContainsSubstring("none"));
   std::filesystem::remove_all(folder);
+}
+
+TEST_CASE("a file that cannot be written is told with what to do about it", "[core]") {
+  CHECK(explain_failed_write(ENOSPC).starts_with(
+      "the disk or the quota is full (No space left on device). Free space, or raise the quota"));
+  CHECK(explain_failed_write(0).starts_with("the disk or the quota is full (only a part"));
+  CHECK(explain_failed_write(EACCES) == "Permission denied. Name a folder that you may write to.");
+  CHECK(explain_failed_write(EIO) == "Input/output error.");
+  CHECK_THROWS_WITH(write_file("no/such/folder/x", "text"),
+                    "no/such/folder/x: cannot create the file: No such file or directory. Make the "
+                    "folder first, or name another.");
 }
