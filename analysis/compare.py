@@ -143,12 +143,9 @@ def metric_table(a: Sweep, b: Sweep, points: pd.DataFrame) -> Table:
         second = b.curves[name][points["row_b"], :width]
         where = [f"{p} epoch {e}" for p in points["id_a"] for e in a.epochs[:width]]
         rows.append(_row(f"curve {name}", first.ravel(), second.ravel(), pd.Series(where)))
-    return Table(
-        "compare",
-        f"{len(points)} points finished in both (A: {len(a.done)}, B: {len(b.done)})",
-        ["metric", "values", "mean A", "mean B", "mean B - A", "largest |B - A|", "at"],
-        rows,
-    )
+    title = f"{len(points)} points finished in both (A: {len(a.done)}, B: {len(b.done)})"
+    heads = ["metric", "values", "mean A", "mean B", "mean B - A", "largest |B - A|", "at"]
+    return Table("compare", title, columns=heads, rows=rows)
 
 
 def _row(name: str, a: np.ndarray, b: np.ndarray, where: pd.Series) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -21,11 +22,7 @@ from .table import Table, duration
 from .writer import Writer
 
 # The studies that have a folder here, whose report.py has TITLE, METHODS and sections().
-STUDIES = (
-    "flearning",
-    "kshot",
-    "slick",
-)
+STUDIES = ("flearning", "kshot", "slick")
 MOST_ROWS = 200  # of the points on the page and on the terminal; the CSV has them all
 
 
@@ -91,19 +88,17 @@ def _state(sweep: Sweep) -> list[str]:
 
 def times_table(sweep: Sweep) -> Table:
     """How long the stages took, by kind."""
-    rows = []
+    table = Table("times", "Time by kind of stage, summed over ranks")
     for kind, members in sweep.stages.groupby("kind", sort=False):
         finished = members[members["status"] == DONE]
-        rows.append(
-            [
-                ("kind of stage", str(kind)),
-                ("stages", str(len(members))),
-                ("finished", str(len(finished))),
-                ("time", duration(finished["seconds"].sum())),
-                ("longest", duration(finished["seconds"].max())),
-            ]
+        table.row(
+            ("kind of stage", str(kind)),
+            ("stages", str(len(members))),
+            ("finished", str(len(finished))),
+            ("time", duration(finished["seconds"].sum())),
+            ("longest", duration(finished["seconds"].max())),
         )
-    return Table.of("times", "Time by kind of stage, summed over ranks", rows)
+    return table
 
 
 def _points(sweep: Sweep, writer: Writer, folded: bool) -> html.Section:
@@ -113,7 +108,7 @@ def _points(sweep: Sweep, writer: Writer, folded: bool) -> html.Section:
     shown = table
     if len(table.rows) > MOST_ROWS:
         note = f"The first {MOST_ROWS}; {table.name}.csv has all {len(table.rows)}."
-        shown = Table(table.name, table.title, table.columns, table.rows[:MOST_ROWS], [note])
+        shown = replace(table, notes=[note], rows=table.rows[:MOST_ROWS])
     section.table(shown, folded)
     if not folded:
         print("\n" + shown.text())
@@ -124,10 +119,10 @@ def points_table(sweep: Sweep) -> Table:
     """Every point: its axes, how far it is, and what was found."""
     points = sweep.points
     status = points["status"].map(STATUS).fillna("-")
-    names = ["id", *sweep.axes, "status", *sweep.metrics]
-    columns = [status if name == "status" else points[name] for name in names if name in points]
+    names = [n for n in ("id", *sweep.axes, "status", *sweep.metrics) if n in points]
+    columns = [status if name == "status" else points[name] for name in names]
     rows = [[_plain(value) for value in row] for row in zip(*columns, strict=True)]
-    return Table("points", "Points", [name for name in names if name in points], rows)
+    return Table("points", "Points", columns=names, rows=rows)
 
 
 def _plain(value: object) -> str:

@@ -20,11 +20,8 @@ AXIS, METRIC, TIME = "axis", "metric", "time"  # roles of columns of points; oth
 _BOOKKEEPING = {"point", "id", "stage", "status", "reason", "seconds", "rank"}
 
 
-@dataclass(frozen=True, eq=False)
-class Graph(Group):
+class Graph(Group, path="stages"):
     """Which stages need which: stage k needs rows upstream[begin[k] : begin[k + 1]]."""
-
-    PATH = "stages"
 
     upstream: np.ndarray
     upstream_begin: np.ndarray
@@ -86,13 +83,13 @@ class Sweep:
     def group(self, kind: type[G]) -> G:
         """The datasets of the group of which `kind` is a record; it may be empty."""
         with open_file(self.path, (RESULTS,)) as file:
-            return kind.read(file.get(kind.PATH))
+            return kind(file.get(kind.PATH))
 
     def groups(self, kind: type[G]) -> dict[str, G]:
         """The groups below that path by name, in the order of their names."""
         with open_file(self.path, (RESULTS,)) as file:
             below = file.get(kind.PATH, {})
-            return {name: kind.read(below[name]) for name in sorted(below)}
+            return {name: kind(below[name]) for name in sorted(below)}
 
     def finished_by_kind(self) -> pd.DataFrame:
         """Kind of stage -> how many have finished, and their seconds, in the order of the file."""
@@ -123,7 +120,7 @@ def read(path: Path) -> Sweep:
             curves=curves,
             epochs=file["curves/epoch"][()] if "curves/epoch" in file else np.arange(width),
             stages=stages.drop(columns=["upstream", "upstream_begin"], errors="ignore"),
-            graph=Graph.read(file["stages"]),
+            graph=Graph(file["stages"]),
         )
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
@@ -13,14 +12,6 @@ from . import style
 from .html import Section
 from .store import Missing
 from .table import Table
-
-
-class Drawing(NamedTuple):
-    """A figure that a report has."""
-
-    name: str  # stem of its files
-    caption: str | Callable[[], str]
-    draw: Callable[..., Figure]
 
 
 class Writer:
@@ -70,16 +61,22 @@ class Writer:
         if show is not None:
             print("\n" + show(table))
 
-    def figures(self, section: Section, drawings: Iterable[Drawing], *given) -> None:
-        """The figures that `draw(*given)` gives, as PNG, PDF and on the page."""
-        for name, caption, draw in drawings:
+    def figures(
+        self, section: Section, drawings: Mapping[str, Callable[..., Figure]], *given
+    ) -> None:
+        """The figures that `draw(*given)` gives by the stems of their files: PNG, PDF, the page.
+
+        What a figure shows is told by the docstring of `draw`, or by a label of the figure's own.
+        """
+        for name, draw in drawings.items():
             try:
                 figure = draw(*given)
             except Missing as missing:
                 self.leave_out(str(missing), section.where)
                 continue
+            caption = str(figure.get_label()) or " ".join((draw.__doc__ or "").split())
             png = style.save(figure, self.folder, name + _suffix(section.where))
-            section.figure(png, caption if isinstance(caption, str) else caption())
+            section.figure(png, caption)
 
 
 def _suffix(where: str) -> str:

@@ -221,7 +221,7 @@ def time_table(part: EditPart) -> Table:
     notes = [
         "Seconds of the trainings and of the editing itself, neither the original model's training "
         "nor evaluation; F-Learning's hold delta_old's training, though many points share it. "
-        "Mean over seeds. Ratio: seconds per edit to those of Full-FT.",
+        "Mean over seeds. Ratio: seconds per edit to those of Full-FT."
     ]
     if paper:
         notes.append(

@@ -25,15 +25,7 @@ from ..table import (
 )
 from . import published
 from .published import MODELS
-from .quantities import (
-    METHODS,
-    ExpertPart,
-    average,
-    difference,
-    learnt_examples,
-    scores,
-    words,
-)
+from .quantities import METHODS, ExpertPart, average, difference, learnt_examples, scores, words
 
 SIGNALS = {  # in the order of table 2
     "random": "random experts",
@@ -234,7 +226,7 @@ def difference_table(part: ExpertPart) -> Table:
         "Paired by draw and test example. In brackets 95 % limits: half widths by the spread of "
         "the draws (Student's t) and by the spread of the examples, which all draws share, added "
         "in squares. The average takes the tasks as independent. holds: the limits are above 0; "
-        "does not hold: below.",
+        "does not hold: below."
     ]
     if fewest < 2:
         notes.append(

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
+from ..published import paper_table
 from ..statistics import Fit, cluster_bootstrap
 from ..store import UNSET, Missing
 from ..sweep import Part, Sweep, split
 from .labels import CATEGORIES, Labels, Predictions
+
+CITATION = "Gekhman et al. 2024, arXiv 2405.05904"
+paper = partial(paper_table, "slick")  # a table of it, by its name in published.csv
 
 SHORT = {"highly_known": "HK", "maybe_known": "MK", "weakly_known": "WK", "unknown": "Unk"}
 LONG = {
