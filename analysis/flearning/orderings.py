@@ -4,34 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 
 import numpy as np
 
+from ..published import PaperTable
 from ..statistics import Interval, paired_difference
 from ..store import Missing
-from . import published
-from .quantities import METHODS, OUTCOMES, EditPart, Variant
+from .quantities import DATA_SETS, METHODS, OUTCOMES, EditPart, Variant, paper
 
 FEWEST = 20  # records below which no verdict is given
 TOO_FEW = "too few records"
 
 
-@dataclass(frozen=True)
-class Claim:
-    better: str
-    worse: str
-    outcome: str
-
-
-CLAIMS = [
-    Claim(better, worse, outcome)
-    for better, worse in (
-        ("f_learning_ft", "ft"),
-        ("f_learning_lora", "lora"),
-        ("f_learning_lora_ft", "ft"),
-    )
-    for outcome in OUTCOMES
-]
+# A method that is better than another one.
+CLAIMS = (("f_learning_ft", "ft"), ("f_learning_lora", "lora"), ("f_learning_lora_ft", "ft"))
 # What ROME's locality is above: what else edits, in table 1.
 OTHERS = ("lora", "f_learning_lora", "ft_c", "ft", "memit", "f_learning_lora_ft", "f_learning_ft")
 
@@ -78,12 +65,10 @@ def _difference(part: EditPart, better: Variant, worse: Variant, outcome: str) -
 def tests(part: EditPart) -> list[Test]:
     """Every claim for every lambda but 0, preset and range of layers. Missing without one."""
     found = []
-    for claim in CLAIMS:
-        for worse in part.variants(claim.worse):
-            for better in part.variants(claim.better):
-                if better.lambda_used == 0:
-                    continue  # nothing was forgotten: the two are one training
-                found.append(test(part, better, worse, claim.outcome))
+    for (above, below), outcome in product(CLAIMS, OUTCOMES):
+        for worse, better in product(part.variants(below), part.variants(above)):
+            if better.lambda_used != 0:  # else nothing was forgotten: the two are one training
+                found.append(test(part, better, worse, outcome))
     for rome in part.variants("rome", "rome_reset"):
         rivals = [test(part, rome, other, "locality") for other in part.variants(*OTHERS)]
         known = [rival for rival in rivals if rival is not None]
@@ -100,51 +85,36 @@ def tests(part: EditPart) -> list[Test]:
 
 def published_difference(part: EditPart, found: Test, model: str) -> float | None:
     """The same difference in the tables of the paper on this data set."""
-    rows = published.OUTCOMES.get(part.paper or "", {})
     sides = [
-        _published(rows, v.method.removesuffix("_reset"), model, found.outcome)
+        _published(
+            part.published("outcomes"), v.method.removesuffix("_reset"), model, found.outcome
+        )
         for v in (found.better, found.worse)
     ]
     return None if None in sides else sides[0] - sides[1]
 
 
-def _published(rows: dict, method: str, model: str, outcome: str) -> float | None:
+def _published(rows: PaperTable, method: str, model: str, outcome: str) -> float | None:
     numbers = rows.get(method, {}).get(model)
     return None if numbers is None else numbers[OUTCOMES.index(outcome)]
 
 
-@dataclass(frozen=True)
-class Summary:
-    """The verdicts on one claim at every setting (lambda, layers, preset) that was run."""
-
-    claim: str
-    outcome: str
-    settings: dict[str, list[str]]  # verdict -> settings
-    published: list[float]  # the differences in tables 1 and 2
-
-
-def summaries(found: list[Test]) -> list[Summary]:
-    """One a claim, in the order of the tests."""
-    groups: dict[tuple[str, str], list[Test]] = {}
+def by_claim(found: list[Test]) -> dict[tuple[str, str], list[Test]]:
+    """Claim and outcome -> its tests, in the order of the tests."""
+    claims: dict[tuple[str, str], list[Test]] = {}
     for one in found:
         # ROME's rival is whichever is strongest, so it is no part of the claim
         rival = "every other" if one.better.method.startswith("rome") else METHODS[one.worse.method]
-        name = f"{METHODS[one.better.method]} > {rival}"
-        groups.setdefault((name, one.outcome), []).append(one)
-    rows = []
-    for (claim, outcome), members in groups.items():
-        settings: dict[str, list[str]] = {}
-        for one in members:
-            settings.setdefault(verdict(one), []).append(one.better.setting or "yes")
-        rows.append(Summary(claim, outcome, settings, published_differences(members[0])))
-    return rows
+        claim = f"{METHODS[one.better.method]} > {rival}"
+        claims.setdefault((claim, one.outcome), []).append(one)
+    return claims
 
 
 def published_differences(found: Test) -> list[float]:
     """In every data set and model of tables 1 and 2 that has both."""
     rome = found.better.method.startswith("rome")
     differences = []
-    for rows in published.OUTCOMES.values():
+    for rows in (paper(f"outcomes {name}") for name in DATA_SETS):
         for model in rows["ft"]:
             better = _published(rows, "rome" if rome else found.better.method, model, found.outcome)
             others = OTHERS if rome else (found.worse.method,)

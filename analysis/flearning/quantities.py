@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
+from ..published import PaperTable, paper_table
 from ..store import Missing
 from ..sweep import Part, Sweep, split
-from . import published
 from .groups import Norms, Outcomes
+
+CITATION = "Ni et al., arXiv 2311.08011 v2"
+DATA_SETS = ("zsre", "counterfact")  # of the paper
+LLAMA2 = "LLaMA2-7B"  # its model that has the most numbers
+paper = partial(paper_table, "flearning")  # a table of it, by its name in published.csv
 
 OUTCOMES = ("reliability", "generality", "locality")
 METHODS = {  # in the order of the paper's table 1
@@ -112,7 +118,11 @@ class EditPart(Part):
     @property
     def paper(self) -> str | None:
         """The paper's data set of the same name."""
-        return published.data_set_of(self.data_set)
+        return data_set_of(self.data_set)
+
+    def published(self, name: str) -> PaperTable:
+        """The paper's table for this data set; empty where it has another one."""
+        return paper(f"{name} {self.paper}")
 
     @property
     def records(self) -> int:
@@ -174,6 +184,12 @@ def parts(sweep: Sweep) -> list[EditPart]:
 
 def _name(points: pd.DataFrame) -> str:
     return f"{points['model'].iloc[0]}, {points['data_set'].iloc[0]}"
+
+
+def data_set_of(name: str) -> str | None:
+    """The paper's data set that a file of edits is named after; None: another one."""
+    plain = name.lower().replace("-", "").replace("_", "")
+    return next((known for known in DATA_SETS if known in plain), None)
 
 
 def across_counts(part: EditPart) -> list[dict[int, Variant]]:

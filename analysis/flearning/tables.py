@@ -4,13 +4,36 @@ from __future__ import annotations
 
 import math
 import re
+from itertools import product
 
+from ..published import PaperTable
 from ..store import Missing
 from ..table import NONE, PAPER, Cells, Table, mean_of, number, numbers, signed, span, with_limits
-from . import published
-from .orderings import FEWEST, TOO_FEW, Test, published_difference, summaries, test, tests, verdict
-from .quantities import FORGETS, OUTCOMES, EditPart, Variant, across_counts, nearest
+from .orderings import (
+    FEWEST,
+    TOO_FEW,
+    Test,
+    by_claim,
+    published_difference,
+    published_differences,
+    test,
+    tests,
+    verdict,
+)
+from .quantities import (
+    CITATION,
+    FORGETS,
+    LLAMA2,
+    OUTCOMES,
+    EditPart,
+    Variant,
+    across_counts,
+    nearest,
+    paper,
+)
 
+OLD = ("reliability_old", "generality_old")
+TIMED = (1, 10, 100)  # edits of the paper's table 3
 VERDICTS = ("holds", "undecided", "does not hold", TOO_FEW)
 CASE_STUDY_LAMBDA = 0.3  # of the paper's table 5
 
@@ -20,41 +43,42 @@ CASE_STUDY_LAMBDA = 0.3  # of the paper's table 5
 
 def outcome_table(part: EditPart) -> Table:
     """Tables 1 and 2: every method's reliability, generality and locality."""
-    rows = [
-        [*_head(variant), *_outcomes(part, variant), *_paper(part, variant)]
-        for variant in part.variants()
-    ]
-    notes = [
-        "Share of answer tokens, teacher-forced as in EasyEdit; exact: the whole greedy answer "
-        "(locality: every token unchanged). Percent, mean over seeds \u00b1 95 % Student interval."
-    ]
+    table = Table(
+        "table1_outcomes",
+        f"Tables 1 and 2: {part.model} on {part.data_set}",
+        [
+            "Share of answer tokens, teacher-forced as in EasyEdit; exact: the whole greedy answer "
+            "(locality: every token unchanged). Percent, mean over seeds \u00b1 95 % Student "
+            "interval."
+        ],
+    )
     if part.paper:
-        notes.append(
-            f"paper: {published.CITATION}, tables 1 and 2, reliability / generality / locality "
-            f"on {part.paper}, at the \u03bb of its appendix A.2."
+        table.notes.append(
+            f"paper: {CITATION}, tables 1 and 2, reliability / generality / locality on "
+            f"{part.paper}, at the \u03bb of its appendix A.2."
         )
     if part.edited < part.records:
-        notes.append(
+        table.notes.append(
             f"Some editors edited the first {part.edited} records only: the next table asks every "
             "method about these alone."
         )
-    title = f"Tables 1 and 2: {part.model} on {part.data_set}"
-    return Table.of("table1_outcomes", title, rows, notes)
+    for variant in part.variants():
+        table.row(*_head(variant), *_outcomes(part, variant), *_paper(part, variant))
+    return table
 
 
 def subset_table(part: EditPart) -> Table | None:
     """Table 1 on the records that every method edited; None where these are all."""
     if part.edited == part.records:
         return None
-    return Table.of(
+    table = Table(
         "table1_subset",
         f"Tables 1 and 2, asked about the first {part.edited} records alone",
-        [
-            [*_head(variant, "edited at once"), *_outcomes(part, variant, part.edited)]
-            for variant in part.variants()
-        ],
         ["A model that carries more edits than it is asked about has the harder task."],
     )
+    for variant in part.variants():
+        table.row(*_head(variant, "edited at once"), *_outcomes(part, variant, part.edited))
+    return table
 
 
 def records_table(part: EditPart) -> Table | None:
@@ -62,26 +86,25 @@ def records_table(part: EditPart) -> Table | None:
     counts = sorted(part.points["records"].unique())
     if len(counts) == 1:
         return None
-    rows = []
+    table = Table("records", "Outcomes by the number of records edited at once (percent)")
     for alike in across_counts(part):
         row = [("method", alike[max(alike)].label)]
-        for outcome in OUTCOMES:
-            for count in counts:
-                found = alike.get(count)
-                cell = mean_of(part.means(found, outcome)) if found else NONE
-                row.append((f"{outcome} {count}", cell))
-        rows.append(row)
-    return Table.of("records", "Outcomes by the number of records edited at once (percent)", rows)
+        for outcome, count in product(OUTCOMES, counts):
+            found = alike.get(count)
+            cell = mean_of(part.means(found, outcome)) if found else NONE
+            row.append((f"{outcome} {count}", cell))
+        table.row(*row)
+    return table
 
 
 def _models(part: EditPart) -> list[str]:
     """Published models that have numbers for this data set."""
-    return list(published.OUTCOMES[part.paper]["ft"]) if part.paper else []
+    return list(part.published("outcomes").get("ft", {}))
 
 
 def _paper(part: EditPart, variant: Variant) -> Cells:
-    rows = published.OUTCOMES[part.paper] if part.paper else {}
-    found = rows.get(variant.method, {}) if variant.preset in ("", "paper") else {}
+    rows = part.published("outcomes") if variant.preset in ("", "paper") else {}
+    found = rows.get(variant.method, {})
     return [(f"{PAPER} {model}", numbers(found.get(model))) for model in _models(part)]
 
 
@@ -103,33 +126,32 @@ def _outcomes(part: EditPart, variant: Variant, first: int | None = None) -> Cel
 
 def old_table(part: EditPart) -> Table:
     """How much of the old knowledge is left: figures 6 and 7 in numbers, and after learning."""
-    rows = []
-    for variant in part.variants():
-        row = _head(variant)
-        for outcome in OUTCOMES[:2]:
-            row.append((outcome, mean_of(part.means(variant, f"{outcome}_old"))))
-            row.append(("exact", mean_of(part.means(variant, f"{outcome}_old_exact"))))
-        rows.append([*row, (PAPER, _published_old(variant))])
-    return Table.of(
+    table = Table(
         "old_answers",
         "Old answers that are still given (percent)",
-        rows,
         [
-            f"paper: figures 6 and 7, {published.LLAMA2} on ZsRE, reliability / generality, where "
-            "it has the same \u03bb."
+            f"paper: figures 6 and 7, {LLAMA2} on ZsRE, reliability / generality, where it has "
+            "the same \u03bb."
         ],
     )
+    for variant in part.variants():
+        row = _head(variant)
+        for outcome in OLD:
+            row.append((outcome.removesuffix("_old"), mean_of(part.means(variant, outcome))))
+            row.append(("exact", mean_of(part.means(variant, f"{outcome}_exact"))))
+        table.row(*row, (PAPER, _published_old(variant)))
+    return table
 
 
 def _published_old(variant: Variant) -> str:
-    forgets = variant.method in ("original", "forget_ft", "forget_lora")
-    lambda_ = 0.0 if variant.method == "original" else variant.lambda_
-    somewhere = variant.method != "original" and not variant.everywhere
-    if not forgets or somewhere or lambda_ not in published.FORGETTING_LAMBDA:
+    if variant.method not in ("original", "forget_ft", "forget_lora"):
         return NONE
-    at = published.FORGETTING_LAMBDA.index(lambda_)
-    rows = published.FORGETTING[FORGETS.get(variant.method, "full")]
-    return numbers([100 * rows[f"{name}_old"][at] for name in OUTCOMES[:2]])
+    forgets = variant.method != "original"
+    rows = paper(f"forgetting {FORGETS.get(variant.method, 'full')}")
+    lambdas, lambda_ = rows["lambda"][LLAMA2], variant.lambda_ if forgets else 0.0
+    if lambda_ not in lambdas or (forgets and not variant.everywhere):
+        return NONE
+    return numbers([100 * rows[name][LLAMA2][lambdas.index(lambda_)] for name in OLD])
 
 
 # --- The paper's orderings ---------------------------------------------------------------------
@@ -137,28 +159,30 @@ def _published_old(variant: Variant) -> str:
 
 def verdict_table(part: EditPart) -> Table:
     """The verdict on each claim, and at which settings."""
-    claims = summaries(tests(part))
-    shown = [v for v in VERDICTS if v != TOO_FEW or any(v in claim.settings for claim in claims)]
-    rows = []
-    for claim in claims:
-        above = sum(difference > 0 for difference in claim.published)
-        rows.append(
-            [
-                ("claim", claim.claim),
-                ("outcome", claim.outcome),
-                *((name, "; ".join(claim.settings.get(name, [])) or NONE) for name in shown),
-                (f"{PAPER}: holds in", f"{above} of {len(claim.published)}"),
-            ]
-        )
-    return Table.of(
+    claims, settings = by_claim(tests(part)), {}
+    for claim, members in claims.items():
+        settings[claim] = {name: [] for name in VERDICTS}
+        for one in members:
+            settings[claim][verdict(one)].append(one.better.setting or "yes")
+    shown = [v for v in VERDICTS if v != TOO_FEW or any(at[v] for at in settings.values())]
+    table = Table(
         "verdicts",
         f"Do the paper's orderings hold on {part.data_set}?",
-        rows,
         [
             f"Settings of the better method; no verdict from fewer than {FEWEST} records. Limits "
             "are in the next table. paper: pairs of model and data set in tables 1 and 2."
         ],
     )
+    for (claim, outcome), members in claims.items():
+        printed = published_differences(members[0])
+        above = sum(difference > 0 for difference in printed)
+        table.row(
+            ("claim", claim),
+            ("outcome", outcome),
+            *((name, "; ".join(settings[claim, outcome][name]) or NONE) for name in shown),
+            (f"{PAPER}: holds in", f"{above} of {len(printed)}"),
+        )
+    return table
 
 
 def ordering_table(part: EditPart) -> Table:
@@ -175,8 +199,10 @@ def ordering_table(part: EditPart) -> Table:
         notes.append("One seed: the limits tell of the records, not of the training's chance.")
     elif seeds < 5:
         notes.append(f"{seeds} seeds hardly tell their spread: hence wide limits.")
-    rows = [_ordering(part, found) for found in tests(part)]
-    return Table.of("orderings", f"The paper's orderings on {part.data_set}", rows, notes)
+    table = Table("orderings", f"The paper's orderings on {part.data_set}", notes)
+    for found in tests(part):
+        table.row(*_ordering(part, found))
+    return table
 
 
 def _ordering(part: EditPart, found: Test) -> Cells:
@@ -203,8 +229,18 @@ def _ordering(part: EditPart, found: Test) -> Cells:
 def time_table(part: EditPart) -> Table:
     """Table 3: wall time of the edits, and its ratio to full fine-tuning."""
     counts = sorted(part.points["records"].unique())
-    paper = published.SECONDS.get(part.paper or "", {})
-    rows = []
+    published = part.published("seconds")
+    notes = [
+        "Seconds of the trainings and of the editing itself, neither the original model's training "
+        "nor evaluation; F-Learning's hold delta_old's training, though many points share it. "
+        "Mean over seeds. Ratio: seconds per edit to those of Full-FT."
+    ]
+    if published:
+        notes.append(
+            "paper: LLaMA2-7B on A100s, seconds (ratio to its Full-FT); at 100 edits where it has "
+            "no such number of edits."
+        )
+    table = Table("table3_seconds", "Table 3: seconds of the edits", notes)
     for alike in across_counts(part):
         last = alike[max(alike)]
         if last.method == "original":
@@ -212,23 +248,11 @@ def time_table(part: EditPart) -> Table:
         row = [("method", last.label)]
         for count in counts:
             row += _times(part, alike.get(count), count)
-            if paper:
-                at = count if count in (1, 10, 100) else 100
-                row.append((f"{PAPER} {at}", _published_time(paper, last.method, at)))
-        rows.append(row)
-    if not rows:
-        raise Missing("table 3 needs a finished method that edits")
-    notes = [
-        "Seconds of the trainings and of the editing itself, neither the original model's training "
-        "nor evaluation; F-Learning's hold delta_old's training, though many points share it. "
-        "Mean over seeds. Ratio: seconds per edit to those of Full-FT."
-    ]
-    if paper:
-        notes.append(
-            "paper: LLaMA2-7B on A100s, seconds (ratio to its Full-FT); at 100 edits where it has "
-            "no such number of edits."
-        )
-    return Table.of("table3_seconds", "Table 3: seconds of the edits", rows, notes)
+            if published:
+                at = count if count in TIMED else TIMED[-1]
+                row.append((f"{PAPER} {at}", _published_time(published, last.method, at)))
+        table.row(*row)
+    return table.needing("table 3 needs a finished method that edits")
 
 
 def _times(part: EditPart, variant: Variant | None, count: int) -> Cells:
@@ -248,10 +272,11 @@ def _per_edit(variant: Variant) -> float:
     return float((variant.points["edit_seconds"] / variant.points["n_records"]).mean())
 
 
-def _published_time(paper: dict, method: str, at: int) -> str:
-    if method not in paper:
+def _published_time(published: PaperTable, method: str, at: int) -> str:
+    if method not in published:
         return NONE
-    return f"{paper[method][at]:g} ({paper[method][at] / paper['ft'][at]:.2f})"
+    seconds, whole = (published[m][LLAMA2][TIMED.index(at)] for m in (method, "ft"))
+    return f"{seconds:g} ({seconds / whole:.2f})"
 
 
 # --- Table 5 -----------------------------------------------------------------------------------
@@ -269,7 +294,8 @@ def ability_table(part: EditPart) -> Table:
     for variant in part.variants():
         if variant.method not in [v.method for v, _ in chosen]:
             chosen.append((variant, None))
-    rows = []
+    notes = ["paper: LLaMA2-7B, \u03bb = 0.3; ours at the \u03bb nearest to it."]
+    table = Table("table5_abilities", "Table 5: other abilities (percent)", notes)
     for task in tasks:
         name = task.removeprefix("ability_")
         row = [("task", name)]
@@ -277,16 +303,11 @@ def ability_table(part: EditPart) -> Table:
             row.append((variant.label, mean_of(part.means(variant, task))))
             if column is not None:
                 row.append((PAPER, _published_ability(name, column)))
-        rows.append(row)
-    return Table.of(
-        "table5_abilities",
-        "Table 5: other abilities (percent)",
-        rows,
-        ["paper: LLaMA2-7B, \u03bb = 0.3; ours at the \u03bb nearest to it."],
-    )
+        table.row(*row)
+    return table
 
 
 def _published_ability(task: str, column: int) -> str:
-    plain = re.sub(r"[^a-z0-9]+", "_", task.lower())
-    fitting = [known for known in published.ABILITIES if plain.endswith(known)]
-    return number(published.ABILITIES[max(fitting, key=len)][column]) if fitting else NONE
+    plain, known = re.sub(r"[^a-z0-9]+", "_", task.lower()), paper("abilities")
+    fitting = [name for name in known if plain.endswith(name)]
+    return number(known[max(fitting, key=len)][LLAMA2][column]) if fitting else NONE

@@ -19,6 +19,7 @@ from .groups import Records, Search
 from .quantities import METHODS
 
 TRAININGS = ("original", "delta", "learn")  # kinds of stages
+NO_SEARCH = "the search for lambda needs search.locality and a finished search"
 
 
 @dataclass(frozen=True)
@@ -84,26 +85,14 @@ def searches(sweep: Sweep) -> list[Searched]:
 
 def training_table(sweep: Sweep) -> Table:
     """How many trainings the points took, and how many they would have taken one by one."""
-    found = savings(sweep)
-    rows = [
-        [
-            ("method", saving.label),
-            ("points", str(saving.points)),
-            ("alone", str(saving.alone)),
-            ("shared", str(saving.shared)),
-            ("time alone", duration(saving.alone_seconds)),
-            ("time shared", duration(saving.shared_seconds)),
-        ]
-        for saving in found
-    ]
     counted = ", ".join(
         f"{int(row['size'])} {kind} ({duration(row['sum'])})"
         for kind, row in sweep.finished_by_kind().iterrows()
     )
-    return Table.of(
+    found = savings(sweep)
+    table = Table(
         "trainings",
         f"Trainings: {found[-1].shared} in place of {found[-1].alone}",
-        rows,
         [
             "alone: each finished point by itself, the original model, delta_old and learning "
             "trained for it; shared: each training once among the points of the row. Times are of "
@@ -111,47 +100,46 @@ def training_table(sweep: Sweep) -> Table:
             f"Stages that the journal has done: {counted}.",
         ],
     )
+    for saving in found:
+        table.row(
+            ("method", saving.label),
+            ("points", str(saving.points)),
+            ("alone", str(saving.alone)),
+            ("shared", str(saving.shared)),
+            ("time alone", duration(saving.alone_seconds)),
+            ("time shared", duration(saving.shared_seconds)),
+        )
+    return table
 
 
 def search_table(sweep: Sweep) -> Table:
     """What the searches for lambda tried and found."""
-    rows = []
+    table = Table(
+        "lambda_search",
+        "Search for the largest \u03bb whose forgetting alone keeps the locality",
+        ["Evaluations only, no training: each is the original model minus \u03bb delta_old."],
+    )
     for title, tried, locality, found in searches(sweep):
         kept = locality[np.isclose(tried, found)] if found != 0 else [1.0]  # nothing forgotten
         pairs = zip(tried, locality, strict=True)
-        rows.append(
-            [
-                ("search", title),
-                ("\u03bb", f"{found:.4g}"),
-                ("locality", number(100 * kept[0]) if len(kept) else NONE),
-                ("evaluations", str(len(tried))),
-                (
-                    "tried (\u03bb: locality)",
-                    ", ".join(f"{at:.3g}: {100 * share:.1f}" for at, share in pairs),
-                ),
-            ]
+        table.row(
+            ("search", title),
+            ("\u03bb", f"{found:.4g}"),
+            ("locality", number(100 * kept[0]) if len(kept) else NONE),
+            ("evaluations", str(len(tried))),
+            ("tried (\u03bb: locality)", ", ".join(f"{a:.3g}: {100 * b:.1f}" for a, b in pairs)),
         )
-    if not rows:
-        raise Missing("the search for lambda needs search.locality and a finished search")
-    return Table.of(
-        "lambda_search",
-        "Search for the largest \u03bb whose forgetting alone keeps the locality",
-        rows,
-        ["Evaluations only, no training: each is the original model minus \u03bb delta_old."],
-    )
+    return table.needing(NO_SEARCH)
 
 
 def left_out_table(sweep: Sweep) -> Table:
     """Records used, and why others of the files were not."""
-    rows = []
+    table = Table("edits", "Edits")
     for name, records in sweep.groups(Records).items():
         why = "none"
         if records.left_out is not None:
             pairs = zip(records.left_out, records.left_out_reason, strict=True)
             why = "; ".join(f"{count} {reason}" for count, reason in pairs)
-        rows.append(
-            [("data set", name), ("used", str(len(records.prompt))), ("left out of the file", why)]
-        )
-    if not rows:
-        raise Missing("the records need /records")
-    return Table.of("edits", "Edits", rows)
+        used = str(len(records.prompt))
+        table.row(("data set", name), ("used", used), ("left out of the file", why))
+    return table.needing("the records need /records")
