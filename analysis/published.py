@@ -1,8 +1,8 @@
 """Numbers that papers print, from the file published.csv in the folder of each study.
 
-A line of it is a row of a table: the paper on arXiv and the place in it, the name of the table here, the
-row, and a cell for each further column, whose numbers have spaces between them, `-` where one is
-missing. Lines that begin with # are remarks.
+A line of it is a row of a table: the paper on arXiv and the place in it, the name of the table
+here, the row, and a cell for each further column, whose numbers have spaces between them, `-` where
+one is missing. Lines that begin with # are remarks.
 """
 
 from __future__ import annotations

@@ -101,6 +101,7 @@ def projection(part: ExpertPart) -> Figure:
         _draw(axes, found[row])
         axes.set_title(f"{point['task']}, {SELECTIONS[point['data_selection']]}", loc="left")
     style.legend_below(figure, axes)
+    figure.set_label(caption())
     return figure
 
 
