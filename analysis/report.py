@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib
 import json
-from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -108,7 +107,8 @@ def _points(sweep: Sweep, writer: Writer, folded: bool) -> html.Section:
     shown = table
     if len(table.rows) > MOST_ROWS:
         note = f"The first {MOST_ROWS}; {table.name}.csv has all {len(table.rows)}."
-        shown = replace(table, notes=[note], rows=table.rows[:MOST_ROWS])
+        shown = Table(table.name, table.title, note)
+        shown.columns, shown.rows = table.columns, table.rows[:MOST_ROWS]
     section.table(shown, folded)
     if not folded:
         print("\n" + shown.text())
@@ -121,8 +121,10 @@ def points_table(sweep: Sweep) -> Table:
     status = points["status"].map(STATUS).fillna("-")
     names = [n for n in ("id", *sweep.axes, "status", *sweep.metrics) if n in points]
     columns = [status if name == "status" else points[name] for name in names]
-    rows = [[_plain(value) for value in row] for row in zip(*columns, strict=True)]
-    return Table("points", "Points", columns=names, rows=rows)
+    table = Table("points", "Points")
+    table.columns = names
+    table.rows = [[_plain(value) for value in row] for row in zip(*columns, strict=True)]
+    return table
 
 
 def _plain(value: object) -> str:

@@ -34,13 +34,10 @@ class Mean:
 def mean(values: Sequence[float] | np.ndarray) -> Mean:
     finite = np.asarray(values, dtype=float)
     finite = finite[np.isfinite(finite)]
-    n = len(finite)
-    if n == 0:
-        return Mean(math.nan, math.nan, 0)
-    if n == 1:
-        return Mean(float(finite[0]), math.nan, 1)
-    half = student_quantile(n - 1) * float(np.std(finite, ddof=1)) / math.sqrt(n)
-    return Mean(float(finite.mean()), half, n)
+    n, half = len(finite), math.nan
+    if n > 1:
+        half = student_quantile(n - 1) * float(np.std(finite, ddof=1)) / math.sqrt(n)
+    return Mean(float(finite.mean()) if n else math.nan, half, n)
 
 
 def mean_columns(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -29,6 +29,12 @@ class Missing(Exception):
     """A figure or table cannot be made from this file; the message says what it needs."""
 
 
+def need(condition: object, words: str) -> None:
+    """Missing with these words unless the condition holds."""
+    if not condition:
+        raise Missing(words)
+
+
 def open_file(path: Path, filetypes: tuple[str, ...]) -> h5py.File:
     """Opens `path` for reading once its filetype and layout version are right; else StoreError."""
     if not path.is_file():

@@ -5,13 +5,11 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from .statistics import Interval, Mean, mean
-from .store import Missing
 
 PAPER = "paper"  # columns that begin with it hold published numbers
 NONE = "-"  # a cell without a value
@@ -19,24 +17,20 @@ NONE = "-"  # a cell without a value
 Cells = list[tuple[str, str]]  # of a row, each with the head of its column
 
 
-@dataclass
 class Table:
-    name: str  # file name stem
-    title: str
-    notes: list[str] = field(default_factory=list)
-    columns: list[str] = field(default_factory=list)
-    rows: list[list[str]] = field(default_factory=list)
+    """Rows of cells, each column with its head; the notes are under the table."""
+
+    def __init__(self, name: str, title: str, *notes: str) -> None:
+        self.name = name  # file name stem
+        self.title = title
+        self.notes = list(notes)
+        self.columns: list[str] = []
+        self.rows: list[list[str]] = []
 
     def row(self, *cells: tuple[str, str]) -> None:
         """Adds a row whose cells name their columns, which are the same in each."""
         self.columns = [head for head, _ in cells]
         self.rows.append([cell for _, cell in cells])
-
-    def needing(self, what: str) -> Table:
-        """The table, which is Missing with these words where it has no rows."""
-        if not self.rows:
-            raise Missing(what)
-        return self
 
     def text(self) -> str:
         """Aligned columns, the first flush left and the others flush right."""

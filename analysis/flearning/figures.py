@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from .. import style
 from ..statistics import mean
-from ..store import Missing
+from ..store import need
 from ..sweep import Sweep
 from .quantities import (
     LEARNS,
@@ -41,9 +41,6 @@ OUTCOME_COLOUR = {
     "locality": style.VERMILLION,
 }
 WORDS = {"full": "full fine-tuning", "lora": "LoRA"}
-
-
-# --- Figures 4 and 5 ---------------------------------------------------------------------------
 
 
 def norms_full(part: EditPart) -> Figure:
@@ -79,9 +76,6 @@ def _norms(part: EditPart, how: str) -> Figure:
     return figure
 
 
-# --- Figures 6 and 7 ---------------------------------------------------------------------------
-
-
 def forgetting_full(part: EditPart) -> Figure:
     """Figure 6. Forgetting alone by full fine-tuning: old answers and locality against \u03bb; a
     star is the \u03bb of the search.
@@ -96,8 +90,7 @@ def forgetting_lora(part: EditPart) -> Figure:
 
 def _forgetting(part: EditPart, how: str, method: str, what: str) -> Figure:
     variants = part.variants(method)
-    if not variants:
-        raise Missing(f"{what} needs a finished point of {method}")
+    need(variants, f"{what} needs a finished point of {method}")
     ranges = list(dict.fromkeys(v.layers for v in variants))
     theirs = paper(f"forgetting {how}")
     figure, panels = style.panels(len(ranges), width=5.4, height=2.8, sharey=True, squeeze=False)
@@ -106,7 +99,7 @@ def _forgetting(part: EditPart, how: str, method: str, what: str) -> Figure:
         for outcome in ("reliability_old", "generality_old", "locality"):
             colour = OUTCOME_COLOUR[outcome.removesuffix("_old")]
             label = outcome.replace("_old", " (old)")
-            _curve(axes, part, chosen, outcome, "original", colour, label)
+            _curve(axes, part, chosen, outcome, "original", label)
             if layers == "all":
                 look = {"color": colour, "label": f"{label}, published", **style.PUBLISHED}
                 axes.plot(theirs["lambda"][LLAMA2], 100 * np.array(theirs[outcome][LLAMA2]), **look)
@@ -120,15 +113,10 @@ def _forgetting(part: EditPart, how: str, method: str, what: str) -> Figure:
 
 
 def _curve(
-    axes: Axes,
-    part: EditPart,
-    variants: list[Variant],
-    outcome: str,
-    at_zero: str,
-    colour: str,
-    label: str,
+    axes: Axes, part: EditPart, variants: list[Variant], outcome: str, at_zero: str, label: str
 ) -> None:
     """Outcome by lambda; a searched lambda as a star at the mean over seeds of what was found."""
+    colour = OUTCOME_COLOUR[outcome.removesuffix("_old")]
     curve = by_lambda(part, variants, outcome, at_zero)
     if len(curve.lambdas):
         look = {"color": colour, "marker": "o", "markersize": 3, "label": label}
@@ -137,9 +125,6 @@ def _curve(
         if variant.searched:
             value = mean(part.means(variant, outcome)).value
             axes.plot(variant.lambda_used, value, "*", color=colour, markersize=8)
-
-
-# --- Beyond the paper --------------------------------------------------------------------------
 
 
 def learning(part: EditPart) -> Figure:
@@ -151,14 +136,13 @@ def learning(part: EditPart) -> Figure:
         for method in LEARNS
         for layers in dict.fromkeys(v.layers for v in part.variants(method))
     ]
-    if not groups:
-        raise Missing("F-Learning by lambda needs a finished point of f_learning_*")
+    need(groups, "F-Learning by lambda needs a finished point of f_learning_*")
     figure, panels = style.wrapped(len(groups), width=3.1, height=2.7, sharey=True)
     for axes, (method, layers) in zip(panels, groups, strict=True):
         variants = [v for v in part.variants(method) if v.layers == layers]
         for outcome in OUTCOMES:
             colour = OUTCOME_COLOUR[outcome]
-            _curve(axes, part, variants, outcome, LEARNS[method], colour, outcome)
+            _curve(axes, part, variants, outcome, LEARNS[method], outcome)
             for plain in part.variants(LEARNS[method]):
                 level = mean(part.means(plain, outcome)).value
                 axes.axhline(level, color=colour, linestyle=":", linewidth=0.9)
@@ -177,8 +161,7 @@ def cosine(part: EditPart) -> Figure:
     forgetting came from.
     """
     methods = [method for method in LEARNS if part.variants(method)]
-    if not methods:
-        raise Missing("the cosines need a finished point of f_learning_*")
+    need(methods, "the cosines need a finished point of f_learning_*")
     figure, panels = style.panels(
         2, len(methods), width=3.6, height=2.5, squeeze=False, sharey="row"
     )
@@ -211,8 +194,7 @@ def cosine(part: EditPart) -> Figure:
 def lambda_search(sweep: Sweep) -> Figure:
     """Locality of forgetting alone at every \u03bb tried; dotted: the \u03bb found."""
     found = searches(sweep)
-    if not found:
-        raise Missing(NO_SEARCH)
+    need(found, NO_SEARCH)
     figure, axes = style.panels(width=5.0, height=2.8)
     shades = colormaps["viridis"](np.linspace(0.05, 0.85, len(found)))
     for (title, tried, locality, value), shade in zip(found, shades, strict=True):

@@ -10,11 +10,13 @@ import numpy as np
 
 from ..published import PaperTable
 from ..statistics import Interval, paired_difference
-from ..store import Missing
+from ..store import need
+from ..table import NONE, PAPER, Cells, Table, signed, with_limits
 from .quantities import DATA_SETS, METHODS, OUTCOMES, EditPart, Variant, paper
 
 FEWEST = 20  # records below which no verdict is given
 TOO_FEW = "too few records"
+VERDICTS = ("holds", "undecided", "does not hold", TOO_FEW)
 
 
 # A method that is better than another one.
@@ -75,11 +77,11 @@ def tests(part: EditPart) -> list[Test]:
         if known:  # highest: above the strongest of the others
             found.append(min(known, key=lambda t: t.difference.value))
     found = [t for t in found if t is not None]
-    if not found:
-        raise Missing(
-            "the orderings need two methods that the paper compares (f_learning_ft and ft, ...) "
-            "with a seed in common"
-        )
+    need(
+        found,
+        "the orderings need two methods that the paper compares (f_learning_ft and ft, ...) "
+        "with a seed in common",
+    )
     return found
 
 
@@ -127,3 +129,70 @@ def published_differences(found: Test) -> list[float]:
 
 def verdict(found: Test) -> str:
     return found.difference.verdict if found.records >= FEWEST else TOO_FEW
+
+
+# --- Tables ------------------------------------------------------------------------------------
+
+
+def verdict_table(part: EditPart) -> Table:
+    """The verdict on each claim, and at which settings."""
+    claims, settings = by_claim(tests(part)), {}
+    for claim, members in claims.items():
+        settings[claim] = {name: [] for name in VERDICTS}
+        for one in members:
+            settings[claim][verdict(one)].append(one.better.setting or "yes")
+    shown = [v for v in VERDICTS if v != TOO_FEW or any(at[v] for at in settings.values())]
+    table = Table(
+        "verdicts",
+        f"Do the paper's orderings hold on {part.data_set}?",
+        f"Settings of the better method; no verdict from fewer than {FEWEST} records. Limits "
+        "are in the next table. paper: pairs of model and data set in tables 1 and 2.",
+    )
+    for (claim, outcome), members in claims.items():
+        printed = published_differences(members[0])
+        above = sum(difference > 0 for difference in printed)
+        table.row(
+            ("claim", claim),
+            ("outcome", outcome),
+            *((name, "; ".join(settings[claim, outcome][name]) or NONE) for name in shown),
+            (f"{PAPER}: holds in", f"{above} of {len(printed)}"),
+        )
+    return table
+
+
+def ordering_table(part: EditPart) -> Table:
+    """Every ordering at every setting, with its limits."""
+    seeds = part.points["seed"].nunique()
+    notes = [
+        "Difference in percent points, paired by record and seed; 95 % limits from the spread of "
+        "the seeds (Student's t) and of the records, half widths added in squares. holds: the "
+        "limits are above 0; does not hold: below.",
+        "Each \u03bb is tested on its own; the best of several is the best by chance, too.",
+        "ROME's row is against the method whose locality comes nearest or is higher.",
+    ]
+    if seeds == 1:
+        notes.append("One seed: the limits tell of the records, not of the training's chance.")
+    elif seeds < 5:
+        notes.append(f"{seeds} seeds hardly tell their spread: hence wide limits.")
+    table = Table("orderings", f"The paper's orderings on {part.data_set}", *notes)
+    for found in tests(part):
+        table.row(*_ordering(part, found))
+    return table
+
+
+def _ordering(part: EditPart, found: Test) -> Cells:
+    exact = test(part, found.better, found.worse, f"{found.outcome}_exact")
+    return [
+        ("claim", f"{found.better.label} > {found.worse.label}"),
+        ("outcome", found.outcome),
+        ("records", str(found.records)),
+        ("difference", with_limits(found.difference)),
+        ("seeds alike", f"{found.agreeing} of {found.seeds}"),
+        ("verdict", verdict(found)),
+        ("exact", with_limits(exact.difference) if exact else NONE),
+        ("verdict of exact", verdict(exact) if exact else NONE),
+        *(
+            (f"{PAPER} {model}", signed(published_difference(part, found, model)))
+            for model in part.published_models
+        ),
+    ]

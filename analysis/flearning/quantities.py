@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ..published import PaperTable, paper_table
-from ..store import Missing
+from ..store import need
 from ..sweep import Part, Sweep, split
 from .groups import Norms, Outcomes
 
@@ -123,6 +123,11 @@ class EditPart(Part):
     def published(self, name: str) -> PaperTable:
         """The paper's table for this data set; empty where it has another one."""
         return paper(f"{name} {self.paper}")
+
+    @property
+    def published_models(self) -> list[str]:
+        """Those of the paper that have outcomes on this data set."""
+        return list(self.published("outcomes").get("ft", {}))
 
     @property
     def records(self) -> int:
@@ -252,8 +257,7 @@ def forget_norms(part: EditPart, how: str) -> dict[str, np.ndarray]:
     rows = [variant.points for variant in part.variants(*methods) if variant.everywhere]
     points = pd.concat(rows) if rows else part.points[:0]
     points = points[points["lambda_used"].abs() > 0].drop_duplicates("seed")
-    if points.empty:
-        raise Missing(f"{figure} needs a finished point of {' or '.join(methods)}")
+    need(not points.empty, f"{figure} needs a finished point of {' or '.join(methods)}")
     lambdas = points["lambda_used"].abs().to_numpy()
     return _by_module(part, moved[points.index.to_numpy()] / lambdas[:, None, None])
 

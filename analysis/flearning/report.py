@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..html import Section
 from ..sweep import Sweep
 from ..writer import Writer
-from . import figures, tables, trainings
+from . import figures, orderings, tables, trainings
 from .quantities import EditPart, parts
 
 TITLE = "F-Learning"
@@ -13,8 +13,8 @@ TITLE = "F-Learning"
 TABLES = [
     tables.outcome_table,
     tables.subset_table,
-    tables.verdict_table,
-    tables.ordering_table,
+    orderings.verdict_table,
+    orderings.ordering_table,
     tables.old_table,
     tables.records_table,
     tables.time_table,

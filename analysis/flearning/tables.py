@@ -7,19 +7,8 @@ import re
 from itertools import product
 
 from ..published import PaperTable
-from ..store import Missing
-from ..table import NONE, PAPER, Cells, Table, mean_of, number, numbers, signed, span, with_limits
-from .orderings import (
-    FEWEST,
-    TOO_FEW,
-    Test,
-    by_claim,
-    published_difference,
-    published_differences,
-    test,
-    tests,
-    verdict,
-)
+from ..store import need
+from ..table import NONE, PAPER, Cells, Table, mean_of, number, numbers, span
 from .quantities import (
     CITATION,
     FORGETS,
@@ -34,11 +23,7 @@ from .quantities import (
 
 OLD = ("reliability_old", "generality_old")
 TIMED = (1, 10, 100)  # edits of the paper's table 3
-VERDICTS = ("holds", "undecided", "does not hold", TOO_FEW)
 CASE_STUDY_LAMBDA = 0.3  # of the paper's table 5
-
-
-# --- Tables 1 and 2 ----------------------------------------------------------------------------
 
 
 def outcome_table(part: EditPart) -> Table:
@@ -46,11 +31,9 @@ def outcome_table(part: EditPart) -> Table:
     table = Table(
         "table1_outcomes",
         f"Tables 1 and 2: {part.model} on {part.data_set}",
-        [
-            "Share of answer tokens, teacher-forced as in EasyEdit; exact: the whole greedy answer "
-            "(locality: every token unchanged). Percent, mean over seeds \u00b1 95 % Student "
-            "interval."
-        ],
+        "Share of answer tokens, teacher-forced as in EasyEdit; exact: the whole greedy answer "
+        "(locality: every token unchanged). Percent, mean over seeds \u00b1 95 % Student "
+        "interval.",
     )
     if part.paper:
         table.notes.append(
@@ -97,15 +80,10 @@ def records_table(part: EditPart) -> Table | None:
     return table
 
 
-def _models(part: EditPart) -> list[str]:
-    """Published models that have numbers for this data set."""
-    return list(part.published("outcomes").get("ft", {}))
-
-
 def _paper(part: EditPart, variant: Variant) -> Cells:
     rows = part.published("outcomes") if variant.preset in ("", "paper") else {}
     found = rows.get(variant.method, {})
-    return [(f"{PAPER} {model}", numbers(found.get(model))) for model in _models(part)]
+    return [(f"{PAPER} {model}", numbers(found.get(model))) for model in part.published_models]
 
 
 def _head(variant: Variant, records: str = "records") -> Cells:
@@ -129,10 +107,8 @@ def old_table(part: EditPart) -> Table:
     table = Table(
         "old_answers",
         "Old answers that are still given (percent)",
-        [
-            f"paper: figures 6 and 7, {LLAMA2} on ZsRE, reliability / generality, where it has "
-            "the same \u03bb."
-        ],
+        f"paper: figures 6 and 7, {LLAMA2} on ZsRE, reliability / generality, where it has "
+        "the same \u03bb.",
     )
     for variant in part.variants():
         row = _head(variant)
@@ -154,78 +130,6 @@ def _published_old(variant: Variant) -> str:
     return numbers([100 * rows[name][LLAMA2][lambdas.index(lambda_)] for name in OLD])
 
 
-# --- The paper's orderings ---------------------------------------------------------------------
-
-
-def verdict_table(part: EditPart) -> Table:
-    """The verdict on each claim, and at which settings."""
-    claims, settings = by_claim(tests(part)), {}
-    for claim, members in claims.items():
-        settings[claim] = {name: [] for name in VERDICTS}
-        for one in members:
-            settings[claim][verdict(one)].append(one.better.setting or "yes")
-    shown = [v for v in VERDICTS if v != TOO_FEW or any(at[v] for at in settings.values())]
-    table = Table(
-        "verdicts",
-        f"Do the paper's orderings hold on {part.data_set}?",
-        [
-            f"Settings of the better method; no verdict from fewer than {FEWEST} records. Limits "
-            "are in the next table. paper: pairs of model and data set in tables 1 and 2."
-        ],
-    )
-    for (claim, outcome), members in claims.items():
-        printed = published_differences(members[0])
-        above = sum(difference > 0 for difference in printed)
-        table.row(
-            ("claim", claim),
-            ("outcome", outcome),
-            *((name, "; ".join(settings[claim, outcome][name]) or NONE) for name in shown),
-            (f"{PAPER}: holds in", f"{above} of {len(printed)}"),
-        )
-    return table
-
-
-def ordering_table(part: EditPart) -> Table:
-    """Every ordering at every setting, with its limits."""
-    seeds = part.points["seed"].nunique()
-    notes = [
-        "Difference in percent points, paired by record and seed; 95 % limits from the spread of "
-        "the seeds (Student's t) and of the records, half widths added in squares. holds: the "
-        "limits are above 0; does not hold: below.",
-        "Each \u03bb is tested on its own; the best of several is the best by chance, too.",
-        "ROME's row is against the method whose locality comes nearest or is higher.",
-    ]
-    if seeds == 1:
-        notes.append("One seed: the limits tell of the records, not of the training's chance.")
-    elif seeds < 5:
-        notes.append(f"{seeds} seeds hardly tell their spread: hence wide limits.")
-    table = Table("orderings", f"The paper's orderings on {part.data_set}", notes)
-    for found in tests(part):
-        table.row(*_ordering(part, found))
-    return table
-
-
-def _ordering(part: EditPart, found: Test) -> Cells:
-    exact = test(part, found.better, found.worse, f"{found.outcome}_exact")
-    return [
-        ("claim", f"{found.better.label} > {found.worse.label}"),
-        ("outcome", found.outcome),
-        ("records", str(found.records)),
-        ("difference", with_limits(found.difference)),
-        ("seeds alike", f"{found.agreeing} of {found.seeds}"),
-        ("verdict", verdict(found)),
-        ("exact", with_limits(exact.difference) if exact else NONE),
-        ("verdict of exact", verdict(exact) if exact else NONE),
-        *(
-            (f"{PAPER} {model}", signed(published_difference(part, found, model)))
-            for model in _models(part)
-        ),
-    ]
-
-
-# --- Table 3 -----------------------------------------------------------------------------------
-
-
 def time_table(part: EditPart) -> Table:
     """Table 3: wall time of the edits, and its ratio to full fine-tuning."""
     counts = sorted(part.points["records"].unique())
@@ -240,7 +144,7 @@ def time_table(part: EditPart) -> Table:
             "paper: LLaMA2-7B on A100s, seconds (ratio to its Full-FT); at 100 edits where it has "
             "no such number of edits."
         )
-    table = Table("table3_seconds", "Table 3: seconds of the edits", notes)
+    table = Table("table3_seconds", "Table 3: seconds of the edits", *notes)
     for alike in across_counts(part):
         last = alike[max(alike)]
         if last.method == "original":
@@ -252,7 +156,8 @@ def time_table(part: EditPart) -> Table:
                 at = count if count in TIMED else TIMED[-1]
                 row.append((f"{PAPER} {at}", _published_time(published, last.method, at)))
         table.row(*row)
-    return table.needing("table 3 needs a finished method that edits")
+    need(table.rows, "table 3 needs a finished method that edits")
+    return table
 
 
 def _times(part: EditPart, variant: Variant | None, count: int) -> Cells:
@@ -279,14 +184,10 @@ def _published_time(published: PaperTable, method: str, at: int) -> str:
     return f"{seconds:g} ({seconds / whole:.2f})"
 
 
-# --- Table 5 -----------------------------------------------------------------------------------
-
-
 def ability_table(part: EditPart) -> Table:
     """Table 5: other abilities, where the file has columns ability_<task>."""
     tasks = [name for name in part.points if name.startswith("ability_")]
-    if not tasks:
-        raise Missing("table 5 needs columns ability_<task> in /points")
+    need(tasks, "table 5 needs columns ability_<task> in /points")
     chosen: list[tuple[Variant, int | None]] = []  # with the column of the paper's table
     for column, method in enumerate(("original", "forget_ft", "f_learning_ft")):
         if found := part.variants(method):
@@ -295,7 +196,7 @@ def ability_table(part: EditPart) -> Table:
         if variant.method not in [v.method for v, _ in chosen]:
             chosen.append((variant, None))
     notes = ["paper: LLaMA2-7B, \u03bb = 0.3; ours at the \u03bb nearest to it."]
-    table = Table("table5_abilities", "Table 5: other abilities (percent)", notes)
+    table = Table("table5_abilities", "Table 5: other abilities (percent)", *notes)
     for task in tasks:
         name = task.removeprefix("ability_")
         row = [("task", name)]

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ..store import Missing
+from ..store import need
 from ..sweep import Sweep, in_order
 from ..table import NONE, Table, duration, number
 from .groups import Records, Search
@@ -36,8 +36,7 @@ class Saving:
 
 def savings(sweep: Sweep) -> list[Saving]:
     """A row a method that has finished points, then all of them together."""
-    if sweep.done.empty:
-        raise Missing("the trainings need a finished point")
+    need(not sweep.done.empty, "the trainings need a finished point")
     groups = [(label, points) for _, label, points in in_order(sweep.done, "method", METHODS)]
     groups.append(("all together", sweep.done))
     return [_saving(label, points, sweep) for label, points in groups]
@@ -48,15 +47,11 @@ def _saving(label: str, points: pd.DataFrame, sweep: Sweep) -> Saving:
     for leaf in points["stage"]:
         needed = [*sweep.graph.all_needed(leaf), leaf]
         alone += [row for row in needed if sweep.stages["kind"][row] in TRAININGS]
-    shared, seconds = sorted(set(alone)), sweep.stages["seconds"]
-    return Saving(
-        label,
-        len(points),
-        len(alone),
-        float(sum(seconds[alone])),
-        len(shared),
-        float(sum(seconds[shared])),
-    )
+
+    def cost(rows: list[int]) -> tuple[int, float]:
+        return len(rows), float(sum(sweep.stages["seconds"][rows]))
+
+    return Saving(label, len(points), *cost(alone), *cost(sorted(set(alone))))
 
 
 class Searched(NamedTuple):
@@ -93,12 +88,10 @@ def training_table(sweep: Sweep) -> Table:
     table = Table(
         "trainings",
         f"Trainings: {found[-1].shared} in place of {found[-1].alone}",
-        [
-            "alone: each finished point by itself, the original model, delta_old and learning "
-            "trained for it; shared: each training once among the points of the row. Times are of "
-            "whole stages, evaluation included.",
-            f"Stages that the journal has done: {counted}.",
-        ],
+        "alone: each finished point by itself, the original model, delta_old and learning "
+        "trained for it; shared: each training once among the points of the row. Times are of "
+        "whole stages, evaluation included.",
+        f"Stages that the journal has done: {counted}.",
     )
     for saving in found:
         table.row(
@@ -129,7 +122,8 @@ def search_table(sweep: Sweep) -> Table:
             ("evaluations", str(len(tried))),
             ("tried (\u03bb: locality)", ", ".join(f"{a:.3g}: {100 * b:.1f}" for a, b in pairs)),
         )
-    return table.needing(NO_SEARCH)
+    need(table.rows, NO_SEARCH)
+    return table
 
 
 def left_out_table(sweep: Sweep) -> Table:
@@ -142,4 +136,5 @@ def left_out_table(sweep: Sweep) -> Table:
             why = "; ".join(f"{count} {reason}" for count, reason in pairs)
         used = str(len(records.prompt))
         table.row(("data set", name), ("used", used), ("left out of the file", why))
-    return table.needing("the records need /records")
+    need(table.rows, "the records need /records")
+    return table

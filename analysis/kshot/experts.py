@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..statistics import mean
-from ..store import Missing
+from ..store import Missing, need
 from ..table import NONE, PAPER, Table, mean_of, number, numbers, with_interval
 from .quantities import (
     CASES,
@@ -36,11 +36,9 @@ def mixed_table(part: ExpertPart) -> Table:
     table = Table(
         "table5_mixed_cases",
         "Table 5: error on the mixed cases, which some experts have right and some wrong (percent)",
-        [
-            "Experts as in the bank, before they are tuned in the mixture. Mean \u00b1 95 % "
-            "Student interval over draws, each of which has its own experts and cases.",
-            f"paper: {CITATION}, {model}, cases / experts / best expert / mixture.",
-        ],
+        "Experts as in the bank, before they are tuned in the mixture. Mean \u00b1 95 % "
+        "Student interval over draws, each of which has its own experts and cases.",
+        f"paper: {CITATION}, {model}, cases / experts / best expert / mixture.",
     )
     for task in part.tasks:
         if of_task := [c for c in found if c.task == task]:
@@ -72,11 +70,9 @@ def correlation_table(part: ExpertPart) -> Table:
     table = Table(
         "figure8_correlations",
         "Figure 8: Spearman correlation of the adapters' test accuracy and their perplexity",
-        [
-            "Mean over the draws of the shots \u00b1 95 % Student interval; negative: adapters of "
-            "low perplexity are good. Where reasons are 'answer only' or 'own output', both are "
-            "of one text. The paper shows a weak and a strong negative one, without numbers."
-        ],
+        "Mean over the draws of the shots \u00b1 95 % Student interval; negative: adapters of "
+        "low perplexity are good. Where reasons are 'answer only' or 'own output', both are "
+        "of one text. The paper shows a weak and a strong negative one, without numbers.",
     )
     reasons = words(part.of_tasks.rationales)
     for task in part.measured_tasks("the correlations of figure 8"):
@@ -122,7 +118,8 @@ def kept_table(part: ExpertPart) -> Table:
                 (PAPER, numbers(paper("kept").get(f"{tau:g}", {}).get(MODELS[0]), 0)),
             ]
     title = "Open data that deduplication leaves (examples)"
-    table = Table("figure9_kept", title, [f"paper: {CITATION}, section 4.6.2."])
+    table = Table("figure9_kept", title, f"paper: {CITATION}, section 4.6.2.")
     for key in sorted(rows):
         table.row(*rows[key])
-    return table.needing("the open data kept need finished points of ours that deduplicate")
+    need(table.rows, "the open data kept need finished points of ours that deduplicate")
+    return table

@@ -9,13 +9,10 @@ from matplotlib.ticker import NullFormatter
 
 from .. import style
 from ..statistics import Mean, mean
-from ..store import Missing
+from ..store import need
 from .quantities import CASES, ExpertPart, average, cases, over_draws
 
 KINDS = {"perplexity": "Vanilla perplexity", "reasoning_perplexity": "Reasoning perplexity"}
-
-
-# --- Figure 7 ----------------------------------------------------------------------------------
 
 
 def activation(part: ExpertPart) -> Figure:
@@ -50,9 +47,6 @@ def _by_layer(part: ExpertPart, row: int) -> np.ndarray:
     return np.stack([share[layers == layer].mean(axis=0) for layer in np.unique(layers)])
 
 
-# --- Figures 2 and 8 ---------------------------------------------------------------------------
-
-
 def perplexity(part: ExpertPart) -> Figure:
     """Figure 8. Test accuracy of every adapter against its perplexity on the shots, mean over
     draws; \u03c1: Spearman's rank correlation, mean over draws.
@@ -79,8 +73,7 @@ def tuned(part: ExpertPart) -> Figure:
     measured = part.measured_tasks("figure 2")
     points = part.first("source_best_sft", "figure 2")
     tasks = [task for task in measured if part.tasks[task] in set(points["task"])]
-    if not tasks:
-        raise Missing("figure 2 needs a finished point of source_best_sft of a task with signals")
+    need(tasks, "figure 2 needs a finished point of source_best_sft of a task with signals")
     ours = part.scores(points)
     figure, panels = style.wrapped(len(tasks), width=2.9, height=2.6)
     for task, axes in zip(tasks, panels, strict=True):
@@ -120,9 +113,6 @@ def _scatter(axes: Axes, part: ExpertPart, task: int, kind: str) -> None:
     axes.set_xlabel(KINDS[kind])
 
 
-# --- Figure 9 ----------------------------------------------------------------------------------
-
-
 def open_data(part: ExpertPart) -> Figure:
     """Figure 9. Ours against \u03c4, above which near examples are dropped, and against C, the
     examples selected before.
@@ -130,10 +120,7 @@ def open_data(part: ExpertPart) -> Figure:
     found = {axis: part.along(axis, "figure 9") for axis in ("tau", "budget")}
     found["tau"] = found["tau"][found["tau"]["tau"].notna()]
     shown = {axis: p for axis, p in found.items() if p[axis].nunique() > 1}
-    if not shown:
-        raise Missing(
-            "figure 9 needs finished points of ours with two values of grid.budget or grid.tau"
-        )
+    need(shown, "figure 9 needs finished points of ours with two values of grid.budget or grid.tau")
     figure, panels = style.panels(len(shown), width=3.4, height=2.7, squeeze=False, sharey=True)
     symbols = {"tau": "$\\tau$", "budget": "$C$"}
     for letter, axes, (axis, points) in zip("ab", panels[0], shown.items(), strict=False):
@@ -157,9 +144,6 @@ def open_data(part: ExpertPart) -> Figure:
 def _curve(axes: Axes, x: np.ndarray, means: list[Mean], **keywords) -> None:
     y, half = np.array([m.value for m in means]), np.array([m.half for m in means])
     style.error_bars(axes, x, y, half, marker="o", markersize=3, **keywords)
-
-
-# --- Figure 11 ---------------------------------------------------------------------------------
 
 
 def case_counts(part: ExpertPart) -> Figure:

@@ -49,7 +49,7 @@ def example_table(part: ExpertPart) -> Table | None:
             "An adapter did not learn examples whose prompt alone reaches kshot.longest; longer "
             "ones were cut."
         )
-    table = Table("left_out", "Examples that were left out or cut", notes)
+    table = Table("left_out", "Examples that were left out or cut", *notes)
     for k, (kind, group) in enumerate((("adapter", bank), ("pool", pools))):
         for row in _example_rows(kind, group, {head: c[k] for head, c in counted.items()}):
             table.row(*row)
@@ -92,7 +92,7 @@ def cut_points(part: ExpertPart) -> list[str]:
 def stopped_table(part: ExpertPart) -> Table | None:
     """Programs that a limit ended, of the tasks whose answers are programs; None without."""
     title = "Programs that a limit of time, memory, output or processes stopped"
-    table = Table("stopped_programs", title, ["A program that is stopped counts as wrong."])
+    table = Table("stopped_programs", title, "A program that is stopped counts as wrong.")
     kinds = part.of_tasks.kind
     for task, kind in enumerate(() if kinds is None else kinds):
         if kind != PROGRAM:

@@ -16,7 +16,7 @@ import pandas as pd
 
 from ..published import paper_table
 from ..statistics import Difference, Mean, mean, paired_difference, spearman
-from ..store import UNSET, Missing
+from ..store import UNSET, Missing, need
 from ..sweep import Part, Sweep
 from .groups import Bank, Outcomes, Pools, Selection, Shares, Signals, Tasks, Tests
 
@@ -84,15 +84,13 @@ class ExpertPart(Part):
 
     def _alike(self, method: str, what: str, free: str | None = None) -> pd.DataFrame:
         points = self.points[self.points["method"] == method]
-        if points.empty:
-            raise Missing(f"{what} needs a finished point of {method}")
+        need(not points.empty, f"{what} needs a finished point of {method}")
         first = self._first_row(method)
         chosen = np.full(len(points), True)
         for axis in AXES:
             if axis != free:
                 chosen &= _equal(points[axis], first[axis]) | _does_not_apply(points, axis, free)
-        if not chosen.any():
-            raise Missing(f"{what} needs a finished point of {method} at its first setting")
+        need(chosen.any(), f"{what} needs a finished point of {method} at its first setting")
         return points[chosen]
 
     def scores(self, points: pd.DataFrame, column: str = "accuracy") -> pd.DataFrame:
@@ -152,11 +150,11 @@ class ExpertPart(Part):
                 known = np.isfinite(self.perplexities(task, "perplexity")).any(axis=0)
                 if (known & np.isfinite(self.adapter_accuracy(task))).sum() >= 3:
                     found.append(task)
-        if not found:
-            raise Missing(
-                f"{what} needs a task with the tests (bank.evaluate = true) and the signals of "
-                "three adapters"
-            )
+        need(
+            found,
+            f"{what} needs a task with the tests (bank.evaluate = true) and the signals of "
+            "three adapters",
+        )
         return found
 
 
@@ -240,10 +238,10 @@ def cases(part: ExpertPart) -> list[Cases]:
         if len(experts) == 0 or not asked.any() or (alone[:, asked] == UNSET).any():
             continue
         found.append(_cases_of(part, point, experts, alone[:, asked] == 1, mixed[asked] == 1))
-    if not found:
-        raise Missing(
-            f"{what} need a finished point of ours whose experts were tested (bank.evaluate = true)"
-        )
+    need(
+        found,
+        f"{what} need a finished point of ours whose experts were tested (bank.evaluate = true)",
+    )
     return found
 
 

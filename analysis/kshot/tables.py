@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..statistics import Interval, mean_difference
-from ..store import Missing
+from ..store import need
 from ..sweep import in_order
 from ..table import (
     NONE,
@@ -82,8 +82,7 @@ def method_table(part: ExpertPart) -> Table:
         Row(label, part.first(method, "table 1"), printed.get(method, {}))
         for method, label, _ in in_order(part.points, "method", METHODS)
     ]
-    if not rows:
-        raise Missing("table 1 needs a finished point")
+    need(rows, "table 1 needs a finished point")
     notes = [
         "Percent of test examples; mean \u00b1 95 % Student interval over the draws of the shots, "
         "seeds averaged first (over seeds where there is one draw). likelihood: the right option "
@@ -122,8 +121,7 @@ def axis_table(part: ExpertPart, axis: str, name: str, title: str) -> Table:
     ]
     if axis == "data_selection" and (plain := _without_deduplication(part)) is not None:
         rows.append(plain)
-    if len(rows) < 2:
-        raise Missing(f"{what} needs finished points of ours with two values of grid.{axis}")
+    need(len(rows) >= 2, f"{what} needs finished points of ours with two values of grid.{axis}")
     first = value_label(axis, part.first_value(axis))
     notes = [f"The other tables and table 1 have {axis} = {first}."]
     return _table(part, name, title, axis, rows, notes)
@@ -154,7 +152,7 @@ def _table(
     """The accuracy on each task and, where it has options, the one by likelihood."""
     every = pd.concat([row.points for row in rows])
     likely = [t for t, c in part.scores(every, "accuracy_by_sum").items() if c.notna().any()]
-    table = Table(name, f"{title} (percent)", [*notes, _paper_note(part)])
+    table = Table(name, f"{title} (percent)", *notes, _paper_note(part))
     for row in rows:
         ours = part.scores(row.points)
         by_sum = part.scores(row.points, "accuracy_by_sum")
@@ -239,7 +237,8 @@ def difference_table(part: ExpertPart) -> Table:
             "Where a method has finished one draw and seed only, limits tell of the examples alone."
         )
     table.notes.append(_paper_note(part))
-    return table.needing(f"{what} needs a finished point of another method")
+    need(table.rows, f"{what} needs a finished point of another method")
+    return table
 
 
 def _verdict(value: Interval) -> str:

@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 
 from .. import style
 from ..statistics import mean_columns
-from ..store import Missing
+from ..store import need
 from .labels import CATEGORIES, Labels
 from .quantities import (
     LONG,
@@ -37,9 +37,6 @@ COLOUR = {
 }
 FEWEST = 20  # questions below a threshold from which the P(True) curve is drawn
 LAST_BIN = 128  # exposures beyond share one open range
-
-
-# --- Figures 1 and 7 ---------------------------------------------------------------------------
 
 
 def known_and_unknown(part: LabelledPart) -> Figure:
@@ -117,9 +114,6 @@ def _early_stop(top: Axes, bottom: Axes, stop: np.ndarray) -> None:
     style.note(top, "early stop", (np.median(stop), 50), (3, 0), **look)
 
 
-# --- Figure 4 -----------------------------------------------------------------------------------
-
-
 def fitted_at_early_stop(part: LabelledPart) -> Figure:
     """Figure 4. What is fitted at early stop, as a share of D."""
     what = "figure 4"
@@ -175,9 +169,6 @@ def _bar(
     ):
         axes.barh(y, width, height, left=left, color=colour, alpha=alpha, linewidth=0)
         left += width
-
-
-# --- Figure 5 -----------------------------------------------------------------------------------
 
 
 def unknown_classifiers(part: LabelledPart) -> Figure:
@@ -243,9 +234,6 @@ def _p_true(axes: Axes, runs: list[pd.Series], p_true: np.ndarray | None) -> Non
     axes.plot(share, accuracy[drawn], color=style.ORANGE, label=label)
 
 
-# --- Exposures ---------------------------------------------------------------------------------
-
-
 def bins() -> list[tuple[float, float]]:
     """0, 1, 2, 3-4, 5-8, ... doubling up to LAST_BIN, then everything above."""
     found: list[tuple[float, float]] = [(0, 0), (1, 1)]
@@ -266,8 +254,7 @@ def categories_by_exposure(labels: Labels) -> Figure:
     """
     exposures = labels.needed("exposures", "the exposure curve needs")
     known = (exposures >= 0) & labels.labelled
-    if not known.any():
-        raise Missing("the exposure curve needs a world that counts its exposures (all are -1)")
+    need(known.any(), "the exposure curve needs a world that counts its exposures (all are -1)")
     masks = {b: known & (exposures >= b[0]) & (exposures <= b[1]) for b in bins()}
     ranges = [b for b, mask in masks.items() if mask.any()]
     figure, axes = style.panels(width=6.0, height=2.7)

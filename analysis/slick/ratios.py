@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from .. import style
-from ..store import Missing
+from ..store import need
 from ..sweep import by_seed
 from .figures import COLOUR
 from .quantities import WHEN, LabelledPart, known_only_ratio, paper
@@ -142,8 +142,7 @@ def known_only(part: LabelledPart) -> Figure:
         _draw(right, effect, when, label=WHEN[when])
         published, removing = (_published(n, when) for n in ("unknown_ratio", "known_only"))
         _draw_published(right, {x: published[x] - y for x, y in removing.items()}, when)
-    if not shared:
-        raise Missing(f"{what} needs the same unknown ratios and seeds in D and D_Known")
+    need(shared, f"{what} needs the same unknown ratios and seeds in D and D_Known")
     left.set_ylabel(TEST_NAME["test"])
     style.legend(left, loc="best")
     style.panel_title(left, "a", "with and without the Unknown examples")

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..statistics import chunk_test, mean, stars
-from ..store import Missing
+from ..store import Missing, need
 from ..table import NONE, PAPER, Table, mean_of, number, numbers
 from .labels import CATEGORIES, Labels
 from .quantities import (
@@ -30,10 +30,8 @@ def results_table(part: LabelledPart) -> Table:
     table = Table(
         "results",
         "Accuracy by unknown ratio (percent; ES: early stop, CONV: last epoch)",
-        [
-            f"paper: {CITATION}, figure 3a, read off the plot. "
-            "The OOD curves have no published numbers."
-        ],
+        f"paper: {CITATION}, figure 3a, read off the plot. "
+        "The OOD curves have no published numbers.",
     )
     published = paper("unknown_ratio")
     for ratio, points in part.ratios().groupby("unknown_ratio"):
@@ -96,8 +94,7 @@ def _single_category(part: LabelledPart) -> tuple[dict[str, pd.DataFrame], list[
                 notes.append("D_Unknown: the unknown-ratio point with X = 100 %, the same data.")
         if not points.empty:
             found[name] = points
-    if not found:
-        raise Missing("table 2 needs single-category variants (highly_known, ..., natural)")
+    need(found, "table 2 needs single-category variants (highly_known, ..., natural)")
     return found, notes
 
 
@@ -138,7 +135,7 @@ def table2(part: LabelledPart, when: str) -> Table:
         marks = {}
         notes.append(f"No significance: {missing}.")
     title = f"Table 2: test accuracy of single-category variants at {WHEN[when]} (percent)"
-    table, published = Table(f"table2_{when}", title, notes), paper("single_category", str)
+    table, published = Table(f"table2_{when}", title, *notes), paper("single_category", str)
     for name, points in variants.items():
         row = [("variant", f"D_{LONG[name]}"), ("seeds", str(points["seed"].nunique()))]
         for column, printed in zip((None, *CATEGORIES), published[name][when], strict=True):
@@ -154,7 +151,7 @@ def stop_table(part: LabelledPart) -> Table:
     """EARLY_STOP against CONVERGENCE of each variant of table 2, with its significance."""
     variants, notes = _single_category(part)
     title = "EARLY_STOP against CONVERGENCE on all test questions (appendix I)"
-    table = Table("table2_stop_significance", title, notes)
+    table = Table("table2_stop_significance", title, *notes)
     for name, points in variants.items():
         what = f"early stop against convergence of {name}"
         first, last = (verdicts(part, points, when, "id", what) for when in WHEN)
@@ -176,8 +173,10 @@ def table3(part: LabelledPart) -> Table:
     whole = part.variant("unknown_ratio", "table 3")
     ratio = idk["unknown_ratio"].iloc[0]
     plain = whole[whole["unknown_ratio"] == ratio]
-    if plain.empty:
-        raise Missing(f"table 3 needs the unknown-ratio point of D_IDK ({100 * ratio:g} % Unknown)")
+    need(
+        not plain.empty,
+        f"table 3 needs the unknown-ratio point of D_IDK ({100 * ratio:g} % Unknown)",
+    )
     table = Table(
         "table3_idk",
         f'Table 3: relabelling Unknown as "I don\'t know", {100 * ratio:g} % Unknown (percent)',
@@ -205,10 +204,8 @@ def order_table(part: LabelledPart) -> Table:
     table = Table(
         "learning_order",
         f"Learning order: Unknown later than Known at every epoch in {held} of {len(found)} runs",
-        [
-            "Epochs at which 90 % of the part is fitted; checked are the epochs before 99 % of D "
-            "is fitted. A violation is an epoch with fitted Unknown >= fitted Known."
-        ],
+        "Epochs at which 90 % of the part is fitted; checked are the epochs before 99 % of D "
+        "is fitted. A violation is an epoch with fitted Unknown >= fitted Known.",
     )
     for run in found:
         shown = ", ".join(map(str, run.violations[:6])) + " ..." * (len(run.violations) > 6)
@@ -228,8 +225,7 @@ def label_table(labels: Labels, split: str, role: str) -> Table:
     """Categories a relation: drawn counts, and those expected over the draws of the samples."""
     asked = labels.rows(split, role)
     chosen = asked & labels.labelled
-    if not chosen.any():
-        raise Missing(f"label summary needs labelled {split} questions ({role})")
+    need(chosen.any(), f"label summary needs labelled {split} questions ({role})")
     train, expected = split == "train", labels.category_probability is not None
     masks = {str(name): chosen & (labels.relation == name) for name in set(labels.relation[chosen])}
     smallest = {name: int(labels.counts(mask).min()) for name, mask in sorted(masks.items())}
