@@ -57,7 +57,7 @@ def subset_table(part: EditPart) -> Table | None:
     table = Table(
         "table1_subset",
         f"Tables 1 and 2, asked about the first {part.edited} records alone",
-        ["A model that carries more edits than it is asked about has the harder task."],
+        "A model that carries more edits than it is asked about has the harder task.",
     )
     for variant in part.variants():
         table.row(*_head(variant, "edited at once"), *_outcomes(part, variant, part.edited))

@@ -110,7 +110,7 @@ def search_table(sweep: Sweep) -> Table:
     table = Table(
         "lambda_search",
         "Search for the largest \u03bb whose forgetting alone keeps the locality",
-        ["Evaluations only, no training: each is the original model minus \u03bb delta_old."],
+        "Evaluations only, no training: each is the original model minus \u03bb delta_old.",
     )
     for title, tried, locality, found in searches(sweep):
         kept = locality[np.isclose(tried, found)] if found != 0 else [1.0]  # nothing forgotten

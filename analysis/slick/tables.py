@@ -180,7 +180,7 @@ def table3(part: LabelledPart) -> Table:
     table = Table(
         "table3_idk",
         f'Table 3: relabelling Unknown as "I don\'t know", {100 * ratio:g} % Unknown (percent)',
-        ['Accuracy is over the test questions that were not answered "I don\'t know".'],
+        'Accuracy is over the test questions that were not answered "I don\'t know".',
     )
     for data, name, points in (("D", "unknown_ratio", plain), ("D_IDK", "idk", idk)):
         row = [("data", data), ("seeds", str(points["seed"].nunique()))]

@@ -3,8 +3,9 @@
 import h5py
 import numpy as np
 import pytest
-import synthetic
-from synthetic import World
+import synthetic_slick
+from results_file import write_root
+from synthetic_slick import World
 
 from analysis.__main__ import main
 from analysis.compare import joined
@@ -15,7 +16,7 @@ WORLD = World(seeds=(1, 2), epochs=8, questions=30, variants=("unknown_ratio", "
 
 @pytest.fixture
 def pair(tmp_path):
-    return [synthetic.write(tmp_path / f"{name}.h5", WORLD) for name in "ab"]
+    return [synthetic_slick.write(tmp_path / f"{name}.h5", WORLD) for name in "ab"]
 
 
 def run(pair, *options):
@@ -77,7 +78,7 @@ def test_points_are_joined_by_their_axes(pair):
 
 
 def test_differences_are_printed_and_drawn(pair, capsys):
-    synthetic.write(pair[1], WORLD, random_seed=1)
+    synthetic_slick.write(pair[1], WORLD, random_seed=1)
     with h5py.File(pair[1], "r+") as h5:
         h5["points/accuracy_dev_final"][...] = h5["points/accuracy_dev_final"][...]
         h5.attrs["science"] = '{"train.epochs": "9"}'
@@ -95,11 +96,7 @@ def _weights(path, value):
     bf16.set_size(2)
     bf16.set_ebias(127)
     with h5py.File(path, "w") as h5:
-        h5.attrs["filetype"], h5.attrs["layout_version"], h5.attrs["study"] = (
-            "factsweep weights",
-            2,
-            "slick",
-        )
+        write_root(h5, "factsweep weights", study="slick")
         group = h5.create_group("deltas/natural-s1/final")
         space = h5py.h5s.create_simple((4,))
         tensor = h5py.Dataset(h5py.h5d.create(group.id, b"lm_head.weight", bf16, space))

@@ -6,7 +6,7 @@ import pytest
 import synthetic_flearning
 from synthetic_flearning import MEAN, NORM, World
 
-from analysis.flearning import orderings, published, quantities, tables, trainings
+from analysis.flearning import orderings, quantities, tables, trainings
 from analysis.store import Missing
 from analysis.sweep import read
 
@@ -126,13 +126,14 @@ def test_orderings_need_two_methods(tmp_path):
 
 
 def test_published_differences_of_a_claim():
-    rows = published.OUTCOMES
-    assert set(rows) == set(published.LAMBDA) == set(published.SECONDS)
-    better, worse = rows["zsre"]["f_learning_ft"], rows["zsre"]["ft"]
+    for table in ("outcomes", "lambda", "seconds"):
+        assert all(quantities.paper(f"{table} {name}") for name in quantities.DATA_SETS)
+    rows = quantities.paper("outcomes zsre")
+    better, worse = rows["f_learning_ft"], rows["ft"]
     assert better["LLaMA2-7B"][0] - worse["LLaMA2-7B"][0] == pytest.approx(3.63)
-    assert published.data_set_of("zsre_mend_eval") == "zsre"
-    assert published.data_set_of("Counter-Fact-edit") == "counterfact"
-    assert published.data_set_of("wiki_recent") is None
+    assert quantities.data_set_of("zsre_mend_eval") == "zsre"
+    assert quantities.data_set_of("Counter-Fact-edit") == "counterfact"
+    assert quantities.data_set_of("wiki_recent") is None
 
 
 # --- Layers and lambda -------------------------------------------------------------------------
