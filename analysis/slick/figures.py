@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 from .. import style
 from ..statistics import mean_columns
 from ..store import need
-from .labels import CATEGORIES, Labels
+from .groups import CATEGORIES, Labels
 from .quantities import (
     LONG,
     WHEN,

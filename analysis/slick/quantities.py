@@ -17,7 +17,7 @@ from ..published import paper_table
 from ..statistics import Fit, cluster_bootstrap
 from ..store import UNSET, Missing, need
 from ..sweep import Part, Sweep, split
-from .labels import CATEGORIES, Labels, Predictions
+from .groups import CATEGORIES, Labels, Predictions
 
 CITATION = "Gekhman et al. 2024, arXiv 2405.05904"
 paper = partial(paper_table, "slick")  # a table of it, by its name in published.csv

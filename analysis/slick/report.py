@@ -9,7 +9,7 @@ from ..sweep import Sweep
 from ..table import Table
 from ..writer import Writer
 from . import figures, ratios, tables
-from .labels import Labels
+from .groups import Labels
 from .quantities import LabelledPart, parts
 
 TITLE = "SliCK"

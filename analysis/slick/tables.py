@@ -10,7 +10,7 @@ import pandas as pd
 from ..statistics import chunk_test, mean, stars
 from ..store import Missing, need
 from ..table import NONE, PAPER, Table, mean_of, number, numbers
-from .labels import CATEGORIES, Labels
+from .groups import CATEGORIES, Labels
 from .quantities import (
     CITATION,
     LONG,

@@ -9,7 +9,7 @@ import synthetic_slick
 from synthetic_slick import World
 
 from analysis.slick import quantities, tables
-from analysis.slick.labels import Labels
+from analysis.slick.groups import Labels
 from analysis.store import StoreError
 from analysis.sweep import read
 
