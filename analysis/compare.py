@@ -138,8 +138,8 @@ def metric_table(a: Sweep, b: Sweep, points: pd.DataFrame) -> Table:
         first, second = (points[f"{name}_{s}"] for s in "ab")
         if not all(pd.api.types.is_numeric_dtype(v) for v in (first, second)):
             continue
-        values = (side.to_numpy(float) for side in (first, second))
-        table.rows.append(_row(name, *values, points["id_a"]))
+        row = _row(name, first.to_numpy(float), second.to_numpy(float), points["id_a"])
+        table.rows.append(row)
     for name in sorted(a.curves.keys() & b.curves.keys()):
         width = min(a.curves[name].shape[1], b.curves[name].shape[1])
         first = a.curves[name][points["row_a"], :width]

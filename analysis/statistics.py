@@ -46,6 +46,13 @@ def mean_columns(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.array([m.value for m in means]), np.array([m.half for m in means])
 
 
+def mean_known(values: np.ndarray) -> np.ndarray:
+    """Mean along the last axis of what is known (finite); NaN where nothing is."""
+    known = np.isfinite(values)
+    count = np.where(known.any(axis=-1), known.sum(axis=-1), np.nan)
+    return np.where(known, values, 0).sum(axis=-1) / count
+
+
 # --- Least squares -----------------------------------------------------------------------------
 
 

@@ -17,6 +17,7 @@ import pandas as pd
 from .store import DONE, FAILED, RESULTS, G, Group, Missing, StoreError, columns, open_file, text
 
 AXIS, METRIC, TIME = "axis", "metric", "time"  # roles of columns of points; others are text
+Column = pd.Series | np.ndarray
 _BOOKKEEPING = {"point", "id", "stage", "status", "reason", "seconds", "rank"}
 
 
@@ -186,7 +187,7 @@ def in_order(
             yield value, words, chosen
 
 
-def by_seed(points: pd.DataFrame, columns: Sequence, values: Sequence | str) -> pd.DataFrame:
-    """Values as a table seed x column, NaN where a point has not finished."""
-    table = pd.DataFrame({"seed": points["seed"], "column": columns, "value": values})
-    return table.pivot_table(index="seed", columns="column", values="value", dropna=False)
+def table_of_means(rows: Column, columns: Column, values: Column) -> pd.DataFrame:
+    """Means of the values of equal row and column; NaN where no point of both has finished."""
+    table = pd.DataFrame({"row": rows, "column": columns, "value": values})
+    return table.groupby(["row", "column"])["value"].mean().unstack()

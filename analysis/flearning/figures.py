@@ -118,9 +118,9 @@ def _curve(
     """Outcome by lambda; a searched lambda as a star at the mean over seeds of what was found."""
     colour = OUTCOME_COLOUR[outcome.removesuffix("_old")]
     curve = by_lambda(part, variants, outcome, at_zero)
-    if len(curve.lambdas):
+    if not curve.empty:
         look = {"color": colour, "marker": "o", "markersize": 3, "label": label}
-        style.mean_marks(axes, curve.lambdas, curve.values, **look)
+        style.mean_marks(axes, curve.columns.to_numpy(), curve.to_numpy(), **look)
     for variant in variants:
         if variant.searched:
             value = mean(part.means(variant, outcome)).value

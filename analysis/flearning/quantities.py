@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 
 from ..published import PaperTable, paper_table
+from ..statistics import mean_known
 from ..store import need
-from ..sweep import Part, Sweep, split
+from ..sweep import Part, Sweep, split, table_of_means
 from .groups import Norms, Outcomes
 
 CITATION = "Ni et al., arXiv 2311.08011 v2"
@@ -165,10 +166,7 @@ class EditPart(Part):
         """Percent, one a seed; of the first records alone where told so."""
         if first is None:
             return 100 * variant.points[outcome].to_numpy(dtype=float)
-        values = self.values(variant, outcome)[:, :first]
-        asked = np.isfinite(values)
-        count = np.where(asked.any(axis=1), asked.sum(axis=1), np.nan)
-        return 100 * np.where(asked, values, 0).sum(axis=1) / count
+        return 100 * mean_known(self.values(variant, outcome)[:, :first])
 
     @property
     def edited(self) -> int:
@@ -216,26 +214,16 @@ def nearest(variants: list[Variant], lambda_: float) -> Variant:
 # --- By lambda ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Curve:
-    """An outcome against lambda: [seed, lambda] in percent, NaN where a seed has not finished."""
+def by_lambda(part: EditPart, variants: list[Variant], outcome: str, at_zero: str) -> pd.DataFrame:
+    """An outcome in percent, [seed, lambda]; NaN where a seed has not finished.
 
-    lambdas: np.ndarray
-    values: np.ndarray
-
-
-def by_lambda(part: EditPart, variants: list[Variant], outcome: str, at_zero: str) -> Curve:
-    """Searched lambdas are left out; lambda = 0 is the method `at_zero` where it was not swept."""
-    columns = {v.lambda_: _by_seed(v, outcome) for v in variants if not v.searched}
-    if 0.0 not in columns:
-        for variant in part.variants(at_zero):
-            columns[0.0] = _by_seed(variant, outcome)
-    table = pd.DataFrame(columns).sort_index(axis=1)
-    return Curve(table.columns.to_numpy(dtype=float), 100 * table.to_numpy(dtype=float))
-
-
-def _by_seed(variant: Variant, outcome: str) -> pd.Series:
-    return variant.points.set_index("seed")[outcome]
+    Searched lambdas are left out; lambda = 0 is the method `at_zero` where it was not swept.
+    """
+    swept = [v.points for v in variants if not v.searched]
+    if all(v.lambda_ != 0 for v in variants):
+        swept += [v.points.assign(**{"lambda": 0.0}) for v in part.variants(at_zero)]
+    points = pd.concat([part.points[:0], *swept])
+    return table_of_means(points["seed"], points["lambda"], 100 * points[outcome])
 
 
 # --- By layer ----------------------------------------------------------------------------------

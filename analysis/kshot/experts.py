@@ -6,6 +6,7 @@ import numpy as np
 
 from ..statistics import mean
 from ..store import Missing, need
+from ..sweep import table_of_means
 from ..table import NONE, PAPER, Table, mean_of, number, numbers, with_interval
 from .quantities import (
     CASES,
@@ -109,7 +110,7 @@ def kept_table(part: ExpertPart) -> Table:
         chosen = part.along(axis, "the open data kept")
         chosen = chosen[(chosen["selected_data"] > 0) & chosen["tau"].notna()]
         for (budget, tau), members in chosen.groupby(["budget", "tau"]):
-            kept = members.groupby(["draw", "task"])["selected_data"].mean().unstack()
+            kept = table_of_means(members["draw"], members["task"], members["selected_data"])
             kept = kept.reindex(columns=part.tasks)
             rows[budget, tau] = [
                 ("C at \u03c4", f"{budget} at {tau:g}"),

@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 
 from ..published import paper_table
-from ..statistics import Difference, Mean, mean, paired_difference, spearman
+from ..statistics import Difference, Mean, mean, mean_known, paired_difference, spearman
 from ..store import UNSET, Missing, need
-from ..sweep import Part, Sweep
+from ..sweep import Part, Sweep, table_of_means
 from .groups import Bank, Outcomes, Pools, Selection, Shares, Signals, Tasks, Tests
 
 CITATION = "Yang et al., arXiv 2408.15915 v2"
@@ -95,9 +95,8 @@ class ExpertPart(Part):
 
     def scores(self, points: pd.DataFrame, column: str = "accuracy") -> pd.DataFrame:
         """Percent, [draw, task]: each draw's mean over seeds; of a single draw, a row a seed."""
-        unit = _unit(points)
-        table = points.groupby([unit, "task"])[column].mean().unstack()
-        return 100 * table.reindex(columns=self.tasks)
+        means = table_of_means(points[_unit(points)], points["task"], points[column])
+        return 100 * means.reindex(columns=self.tasks)
 
     def by_example(self, points: pd.DataFrame, unit: str = "draw") -> dict[int, np.ndarray]:
         """Draw, or seed -> [example] share that is right, NaN where there is no such example."""
@@ -132,10 +131,7 @@ class ExpertPart(Part):
 
     def perplexities(self, task: int, kind: str) -> np.ndarray:
         """[draw, adapter]: mean over the shots; kind `perplexity` or `reasoning_perplexity`."""
-        values = getattr(self.signals, kind)[task].astype(float)  # [draw, adapter, shot]
-        known = np.isfinite(values)
-        count = np.where(known.any(axis=-1), known.sum(axis=-1), np.nan)
-        return np.where(known, values, 0).sum(axis=-1) / count
+        return mean_known(getattr(self.signals, kind)[task].astype(float))
 
     def correlations(self, task: int, kind: str) -> np.ndarray:
         """[draw]: rank correlation of accuracy and perplexity over the bank."""

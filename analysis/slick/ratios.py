@@ -11,7 +11,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from .. import style
 from ..store import need
-from ..sweep import by_seed
+from ..sweep import table_of_means
 from .figures import COLOUR
 from .quantities import WHEN, LabelledPart, known_only_ratio, paper
 
@@ -33,10 +33,7 @@ def _durations(part: LabelledPart, test: str, what: str) -> Figure:
     """EARLY_STOP, fixed numbers of epochs, and CONVERGENCE."""
     points = part.ratios()
     ratio = points["unknown_ratio"].to_numpy()
-    series = {
-        when: by_seed(points, ratio, 100 * part.column(f"accuracy_{test}_{when}", points, what))
-        for when in WHEN
-    }
+    series = {when: _table(part, points, ratio, f"accuracy_{test}_{when}", what) for when in WHEN}
     curve = 100 * part.curve(f"accuracy_{test}", points, what)
     fixed = _fixed_epochs(part.epochs)
 
@@ -44,7 +41,7 @@ def _durations(part: LabelledPart, test: str, what: str) -> Figure:
     _draw(left, series["early_stop"], "early_stop", label="EARLY_STOP")
     colours = colormaps["cividis"](np.linspace(0.85, 0.25, len(fixed)))
     for epoch, colour in zip(fixed, colours, strict=True):
-        values = by_seed(points, ratio, curve[:, part.epochs == epoch][:, 0])
+        values = table_of_means(points["seed"], ratio, curve[:, part.epochs == epoch][:, 0])
         look = {"marker": ".", "markersize": 4, "linewidth": 1, "label": f"{epoch} epochs"}
         left.plot(_percent(values), values.mean(), color=colour, **look)
     _draw(left, series["final"], "final", label=f"CONVERGENCE ({part.epochs[-1]})")
@@ -57,6 +54,13 @@ def _durations(part: LabelledPart, test: str, what: str) -> Figure:
     _ratio_axis(right, np.unique(ratio))
     style.panel_title(right, "b", "change against 0 % Unknown")
     return figure
+
+
+def _table(
+    part: LabelledPart, points: pd.DataFrame, ratio: np.ndarray, column: str, what: str
+) -> pd.DataFrame:
+    """A column in percent as a table seed x ratio."""
+    return table_of_means(points["seed"], ratio, 100 * part.column(column, points, what))
 
 
 def _fixed_epochs(epochs: np.ndarray) -> list[int]:
@@ -128,8 +132,8 @@ def known_only(part: LabelledPart) -> Figure:
     shared = False
     for when in WHEN:
         column = f"accuracy_test_{when}"
-        whole = by_seed(points, ratio, 100 * part.column(column, points, what))
-        known = by_seed(removed, removed_ratio, 100 * part.column(column, removed, what))
+        whole = _table(part, points, ratio, column, what)
+        known = _table(part, removed, removed_ratio, column, what)
         if 0.0 in whole and 0.0 not in known:
             known = known.join(whole[[0.0]], how="left").sort_index(axis=1)  # X = 0: D_Known is D
         look = {"linestyle": ":", "markerfacecolor": "white"}

@@ -168,9 +168,9 @@ def test_lambda_zero_is_the_original_model(part):
     curve = quantities.by_lambda(
         part, part.variants("forget_ft"), "reliability_old", at_zero="original"
     )
-    assert curve.lambdas.tolist() == [0.0, 0.1, 0.3]  # the searched one has no place of its own
+    assert curve.columns.tolist() == [0.0, 0.1, 0.3]  # the searched one has no place of its own
     original = part.means(only(part, "original"), "reliability_old")
-    assert curve.values[:, 0] == pytest.approx(original)
+    assert curve[0.0].to_numpy() == pytest.approx(original)
 
 
 # --- Time and trainings ------------------------------------------------------------------------
