@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from analysis.__main__ import main
@@ -13,6 +13,11 @@ def report(path: Path, *options: str) -> Path:
     """Runs `report`, which must end well; its folder where no option names another one."""
     assert main(["report", str(path), *options]) == 0
     return path.with_name(f"{path.stem}_report")
+
+
+def compare(pair: Sequence[Path], *options: str) -> int:
+    """Runs `compare` on two files; its exit code."""
+    return main(["compare", *map(str, pair), *options])
 
 
 def stems(folder: Path, ending: str) -> set[str]:

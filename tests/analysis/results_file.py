@@ -44,14 +44,18 @@ class Writer:
 
 
 def begin_points(
-    file: h5py.File, ids: Sequence[str], status: np.ndarray, reason: str = ""
+    file: h5py.File, ids: Sequence[str], done: np.ndarray, failure: str = ""
 ) -> Writer:
-    """The group of points with the columns of every study; `reason`: why points have failed."""
+    """The group of points with the columns of every study.
+
+    Points that are not done have failed for this reason; where none is given they still wait.
+    """
     writer = Writer(file.create_group("points"))
     writer.scale("point", np.arange(len(ids)))
     writer.data("id", ids, "point")
-    writer.data("status", np.asarray(status, np.uint8), "point")
-    writer.data("reason", np.where(np.asarray(status) == FAILED, reason, ""), "point")
+    status = np.where(done, DONE, FAILED if failure else WAITING)
+    writer.data("status", status.astype(np.uint8), "point")
+    writer.data("reason", np.where(done, "", failure), "point")
     return writer
 
 

@@ -13,17 +13,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from results_file import (
-    DONE,
-    WAITING,
-    Stage,
-    Writer,
-    begin_points,
-    fractions,
-    set_roles,
-    write_root,
-    write_stages,
-)
+from results_file import Stage, Writer, begin_points, fractions, set_roles, write_root, write_stages
 
 # reliability, generality, locality of the new answers
 MEAN = {
@@ -184,7 +174,7 @@ def _write_points(file: h5py.File, world: World, points: list[dict], done, gener
             outcomes[f"{name}_exact"][k, :count] = values == 1
         outcomes["generality"][k, 3] = np.nan  # a record without a rephrased question
     ids = [f"{p['method']}-{p['lambda']}-{p['layers']}-{p['data_set']}" for p in points]
-    writer = begin_points(file, ids, np.where(done, DONE, WAITING))
+    writer = begin_points(file, ids, done)
     for axis in points[0]:
         kind = np.int64 if axis in ("records", "seed", "stage") else None
         writer.data(axis, np.array([p[axis] for p in points], kind), "point")

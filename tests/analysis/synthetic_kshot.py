@@ -12,16 +12,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from results_file import (
-    DONE,
-    WAITING,
-    Stage,
-    Writer,
-    begin_points,
-    set_roles,
-    write_root,
-    write_stages,
-)
+from results_file import Stage, Writer, begin_points, set_roles, write_root, write_stages
 
 # share of the test examples that are right
 MEAN = {
@@ -226,7 +217,7 @@ def _write_points(file: h5py.File, world: World, points: list[dict], done, gener
     accuracy = np.where(done, (right == 1).mean(axis=1), np.nan)
     options = np.array([p["task"] == world.tasks[0] for p in points])
     ids = [str(list(point.values())) for point in points]
-    group = begin_points(file, ids, np.where(done, DONE, WAITING))
+    group = begin_points(file, ids, done)
     for axis in [name for name in points[0] if name != "mean"]:
         group.data(axis, np.array([point[axis] for point in points]), "point")
     group.data("accuracy", accuracy, "point")

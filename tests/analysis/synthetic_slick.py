@@ -14,17 +14,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from results_file import (
-    DONE,
-    WAITING,
-    Stage,
-    Writer,
-    begin_points,
-    fractions,
-    set_roles,
-    write_root,
-    write_stages,
-)
+from results_file import Stage, Writer, begin_points, fractions, set_roles, write_root, write_stages
 
 CATEGORIES = ("highly_known", "maybe_known", "weakly_known", "unknown")
 RATIOS = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
@@ -259,7 +249,7 @@ def _write_points(
     ids = [
         f"{p['variant']}-{p['unknown_ratio']:g}-s{p['seed']}-{p['learning_rate']}" for p in points
     ]
-    writer = begin_points(file, ids, np.where(done, DONE, WAITING))
+    writer = begin_points(file, ids, done)
     writer.data("variant", [p["variant"] for p in points], "point")
     writer.data("unknown_ratio", [float(p["unknown_ratio"]) for p in points], "point")
     writer.data("seed", np.array([p["seed"] for p in points], np.int64), "point")

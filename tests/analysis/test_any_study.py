@@ -3,17 +3,8 @@
 import h5py
 import numpy as np
 import pytest
-from reports import csv_rows, report
-from results_file import (
-    DONE,
-    FAILED,
-    Stage,
-    Writer,
-    begin_points,
-    set_roles,
-    write_root,
-    write_stages,
-)
+from reports import compare, csv_rows, report
+from results_file import Stage, Writer, begin_points, set_roles, write_root, write_stages
 
 from analysis.__main__ import main
 from analysis.report import MOST_ROWS
@@ -35,7 +26,7 @@ def write_toy(path, counts=(2, 3), failed=1):
             code_version="0.0-synthetic",
         )
         ids = [f"depth-{d}-s{s}" for d, s in zip(depth, seed, strict=True)]
-        writer = begin_points(file, ids, np.where(done, DONE, FAILED), "ran out of ground")
+        writer = begin_points(file, ids, done, "ran out of ground")
         for name, values in (("depth", depth), ("seed", seed), ("stage", 1 + np.arange(n))):
             writer.data(name, values, "point")
         writer.data("seconds", np.where(done, 4.0, np.nan), "point")
@@ -77,13 +68,13 @@ def test_a_large_sweep_is_shown_in_part_and_written_whole(tmp_path, capsys):
 
 def test_compare_reads_it_too(tmp_path, capsys):
     pair = [write_toy(tmp_path / f"{name}.h5") for name in "ab"]
-    assert main(["compare", *map(str, pair)]) == 0
+    assert compare(pair) == 0
     with h5py.File(pair[1], "r+") as file:
         file["points/digging"][0] += 1.0
-    assert main(["compare", *map(str, pair)]) == 0
+    assert compare(pair) == 0
     with h5py.File(pair[1], "r+") as file:
         file["points/height"][0] += 0.5
-    assert main(["compare", *map(str, pair), "--no-figure"]) == 1
+    assert compare(pair, "--no-figure") == 1
     assert "5 points finished in both" in capsys.readouterr().out
 
 

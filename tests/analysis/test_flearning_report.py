@@ -3,10 +3,8 @@
 import h5py
 import pytest
 import synthetic_flearning
-from reports import csv_rows, page_with, report, stems
+from reports import compare, csv_rows, page_with, report, stems
 from synthetic_flearning import World
-
-from analysis.__main__ import main
 
 FIGURES = {
     "figure4_norms_full",
@@ -84,10 +82,6 @@ def test_report_before_the_first_point_has_finished(tmp_path, capsys):
 def pair(tmp_path):
     world = World(seeds=(0,), methods=("original", "ft", "f_learning_ft", "rome"))
     return [synthetic_flearning.write(tmp_path / f"{name}.h5", world) for name in "ab"]
-
-
-def compare(pair, *options):
-    return main(["compare", str(pair[0]), str(pair[1]), *options])
 
 
 def test_times_do_not_make_two_runs_different(pair, capsys):

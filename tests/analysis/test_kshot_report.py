@@ -4,10 +4,9 @@ from dataclasses import replace
 
 import h5py
 import synthetic_kshot
-from reports import csv_rows, page_with, report, stems
+from reports import compare, csv_rows, page_with, report, stems
 from synthetic_kshot import FAILURE, World
 
-from analysis.__main__ import main
 from analysis.sweep import read
 
 FIGURES = {
@@ -89,7 +88,7 @@ def test_compare_joins_points_by_all_axes(tmp_path, capsys):
     paths = [synthetic_kshot.write(tmp_path / f"{name}.h5") for name in "ab"]
     with h5py.File(paths[1], "r+") as file:
         file["points/accuracy"][1] += 0.125
-    assert main(["compare", *map(str, paths), "--no-figure"]) == 1
+    assert compare(paths, "--no-figure") == 1
     printed = capsys.readouterr().out
     assert f"{len(read(paths[0]).points)} points finished in both" in printed
     assert "0.125" in printed
