@@ -40,10 +40,14 @@ def mean(values: Sequence[float] | np.ndarray) -> Mean:
     return Mean(float(finite.mean()) if n else math.nan, half, n)
 
 
+def as_arrays(means: Sequence[Mean]) -> tuple[np.ndarray, np.ndarray]:
+    """Their values and their half widths."""
+    return np.array([m.value for m in means]), np.array([m.half for m in means])
+
+
 def mean_columns(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """`mean` of each column of [seed, x]: values and half widths."""
-    means = [mean(column) for column in np.asarray(values, dtype=float).T]
-    return np.array([m.value for m in means]), np.array([m.half for m in means])
+    return as_arrays([mean(column) for column in np.asarray(values, dtype=float).T])
 
 
 def mean_known(values: np.ndarray) -> np.ndarray:

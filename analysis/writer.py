@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from matplotlib.figure import Figure
 
@@ -12,6 +13,8 @@ from . import style
 from .html import Section
 from .store import Missing
 from .table import Table
+
+T = TypeVar("T")
 
 
 class Writer:
@@ -49,12 +52,7 @@ class Writer:
 
         A table that is Missing is left out with the reason; None: there is nothing to say.
         """
-        try:
-            table = make(*given)
-        except Missing as missing:
-            self.leave_out(str(missing), section.where)
-            return
-        if table is None:
+        if (table := self._made(section, make, *given)) is None:
             return
         table.write_csv(self.folder / f"{table.name}{_suffix(section.where)}.csv")
         section.table(table)
@@ -69,14 +67,19 @@ class Writer:
         What a figure shows is told by the docstring of `draw`, or by a label of the figure's own.
         """
         for name, draw in drawings.items():
-            try:
-                figure = draw(*given)
-            except Missing as missing:
-                self.leave_out(str(missing), section.where)
+            if (figure := self._made(section, draw, *given)) is None:
                 continue
             caption = str(figure.get_label()) or " ".join((draw.__doc__ or "").split())
             png = style.save(figure, self.folder, name + _suffix(section.where))
             section.figure(png, caption)
+
+    def _made(self, section: Section, make: Callable[..., T | None], *given) -> T | None:
+        """What `make(*given)` gives; None where that is Missing, which is left out."""
+        try:
+            return make(*given)
+        except Missing as missing:
+            self.leave_out(str(missing), section.where)
+            return None
 
 
 def _suffix(where: str) -> str:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from .. import style
-from ..statistics import Mean, mean
+from ..statistics import Mean, as_arrays, mean
 from ..store import need
 from .quantities import CASES, ExpertPart, average, cases, over_draws
 
@@ -142,8 +142,7 @@ def open_data(part: ExpertPart) -> Figure:
 
 
 def _curve(axes: Axes, x: np.ndarray, means: list[Mean], **keywords) -> None:
-    y, half = np.array([m.value for m in means]), np.array([m.half for m in means])
-    style.error_bars(axes, x, y, half, marker="o", markersize=3, **keywords)
+    style.error_bars(axes, x, *as_arrays(means), marker="o", markersize=3, **keywords)
 
 
 def case_counts(part: ExpertPart) -> Figure:
@@ -157,8 +156,7 @@ def case_counts(part: ExpertPart) -> Figure:
         of_task = [c for c in found if c.task == task]
         share = [over_draws(of_task, _share(k)) for k in range(len(CASES))]
         right = [over_draws(of_task, _share(k, right=True)).value for k in range(len(CASES))]
-        total = np.array([m.value for m in share])
-        half = np.array([m.half for m in share])
+        total, half = as_arrays(share)
         at = np.arange(len(CASES))
         axes.bar(at, right, color=style.GREEN, label="mixture right")
         axes.bar(at, total - right, bottom=right, color=style.VERMILLION, label="mixture wrong")
