@@ -75,13 +75,10 @@ def _state(sweep: Sweep) -> list[str]:
         lines += [f"failed: {p['id']}: {p['reason']}" for _, p in sweep.failed.head(5).iterrows()]
         if len(sweep.failed) > 5:
             lines.append(f"... and {len(sweep.failed) - 5} more failed points (/points/reason).")
-    version = " ".join(
-        str(attributes[n]) for n in ("code_version", "git_revision") if n in attributes
-    )
-    if version:
-        lines.append(
-            f"factsweep {version}; started {attributes.get('start_time', 'at an unknown time')}."
-        )
+    names = ("code_version", "git_revision")
+    if version := " ".join(str(attributes[name]) for name in names if name in attributes):
+        started = attributes.get("start_time", "at an unknown time")
+        lines.append(f"factsweep {version}; started {started}.")
     return lines
 
 

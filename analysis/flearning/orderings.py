@@ -45,15 +45,9 @@ def test(part: EditPart, better: Variant, worse: Variant, outcome: str) -> Test 
         return None
     interval = paired_difference(100 * difference).interval
     own = np.nanmean(difference, axis=1)
-    return Test(
-        better,
-        worse,
-        outcome,
-        interval,
-        len(difference),
-        int((np.sign(own) == np.sign(interval.value)).sum()),
-        int(asked.any(axis=0).sum()),
-    )
+    agreeing = int((np.sign(own) == np.sign(interval.value)).sum())
+    records = int(asked.any(axis=0).sum())
+    return Test(better, worse, outcome, interval, len(difference), agreeing, records)
 
 
 def _difference(part: EditPart, better: Variant, worse: Variant, outcome: str) -> np.ndarray:

@@ -72,9 +72,6 @@ class Row:
     paper: Scores  # empty: the paper has none
 
 
-# --- Tables 1, 2, 3, 4, 6, 7 -------------------------------------------------------------------
-
-
 def method_table(part: ExpertPart) -> Table:
     """Table 1: every method at its first setting."""
     printed = paper("method")
@@ -197,9 +194,6 @@ def _paper_note(part: ExpertPart) -> str:
     shown = " / ".join(tasks) + (" (their mean)" if len(tasks) > 1 else "")
     shown += "; alone in brackets" if tasks else "in brackets"
     return f"paper: {CITATION}, {shown}: the mean of its six tasks."
-
-
-# --- Beside table 1 ----------------------------------------------------------------------------
 
 
 def difference_table(part: ExpertPart) -> Table:

@@ -54,9 +54,8 @@ def _fitting(part: LabelledPart, names: Sequence[str], what: str, reference: boo
     ratio, points = part.half(what)
     dev = 100 * part.curve("accuracy_dev", points, what)
     stop = part.column("epoch_early_stop", points, what)
-    figure, (top, bottom) = style.panels(
-        rows=2, width=5.6, height=2.2, sharex=True, height_ratios=[1.25, 1]
-    )
+    heights = [1.25, 1]
+    figure, (top, bottom) = style.panels(1, 2, 5.6, 2.2, sharex=True, height_ratios=heights)
     for name in names:
         curve = 100 * part.curve(f"fitted_{name}", points, what)
         style.mean_line(top, part.epochs, curve, COLOUR[name], label=LONG[name])
@@ -68,9 +67,8 @@ def _fitting(part: LabelledPart, names: Sequence[str], what: str, reference: boo
 
     top.set_ylabel("Fitted training\nexamples (%)")
     top.set_ylim(-2, 102)
-    top.set_title(
-        f"{100 * ratio:g} % Unknown, {len(points)} seed{'s' * (len(points) > 1)}", loc="left"
-    )
+    seeds = f"{len(points)} seed{'s' * (len(points) > 1)}"
+    top.set_title(f"{100 * ratio:g} % Unknown, {seeds}", loc="left")
     style.legend_right(top)
     bottom.set_ylabel("Dev accuracy (%)")
     bottom.set_xlabel("Epoch")
@@ -127,9 +125,7 @@ def fitted_at_early_stop(part: LabelledPart) -> Figure:
     figure, axes = style.panels(width=5.2, height=0.42 * len(ratios) + 1.1)
     for y, ratio in enumerate(ratios):
         chosen = (points["unknown_ratio"] == ratio).to_numpy()
-        known, unknown = (
-            100 * share[name][run, at][chosen].mean() for name in ("known", "unknown")
-        )
+        known, unknown = (100 * share[n][run, at][chosen].mean() for n in ("known", "unknown"))
         exact = (points["n_train_unknown"] / points["n_train"])[chosen].mean()  # X after rounding
         _bar(axes, y - 0.1, 0.5, exact, known, unknown, alpha=1.0)
         if printed := published.get(f"{ratio:g}"):
@@ -211,9 +207,8 @@ def _slick(axes: Axes, runs: list[pd.Series], knows: np.ndarray) -> None:
     label = f"SliCK, 1 to {sets} exemplar sets"
     axes.plot(share, mean, color=style.BLUE, marker=".", label=label)
     ends = [0, -1]  # the points between lie too close together for bars
-    style.error_bars(
-        axes, share[ends], mean[ends], half[ends], color=style.BLUE, marker="", linestyle=""
-    )
+    look = {"color": style.BLUE, "marker": "", "linestyle": ""}
+    style.error_bars(axes, share[ends], mean[ends], half[ends], **look)
     axes.plot(share[-1], mean[-1], "o", color=style.BLUE, markersize=7, label=f"SliCK, {sets} sets")
     style.note(axes, "1 set", (share[0], mean[0]), (6, 0), va="center", color=style.BLUE)
 

@@ -51,9 +51,8 @@ class LabelledPart(Part):
         return chosen
 
     def ratios(self) -> pd.DataFrame:
-        return self.variant("unknown_ratio", "every unknown-ratio figure").sort_values(
-            ["unknown_ratio", "seed"]
-        )
+        points = self.variant("unknown_ratio", "every unknown-ratio figure")
+        return points.sort_values(["unknown_ratio", "seed"])
 
     def half(self, needed_by: str) -> tuple[float, pd.DataFrame]:
         """The points whose unknown ratio is nearest to the paper's 0.5, and that ratio."""

@@ -102,12 +102,9 @@ def _marks(
     part: LabelledPart, variants: dict[str, pd.DataFrame], when: str
 ) -> dict[tuple[str, str | None], str]:
     """Stars of each cell of table 2 against the best of its column (appendix I)."""
-    share = pd.DataFrame(
-        {
-            name: verdicts(part, points, when, "id", "significance in table 2")
-            for name, points in variants.items()
-        }
-    ).dropna()
+    what = "significance in table 2"
+    shares = {name: verdicts(part, points, when, "id", what) for name, points in variants.items()}
+    share = pd.DataFrame(shares).dropna()
     found = {}
     for column in (None, *CATEGORIES):
         rows = share
