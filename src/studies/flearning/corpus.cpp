@@ -11,6 +11,21 @@
 namespace factsweep::flearning {
 namespace {
 
+/// A text of a record, and its dataset in /records.
+struct Text {
+  const char* name;
+  std::string EditRecord::*field;
+  const char* long_name;
+};
+
+constexpr Text kTexts[] = {{"subject", &EditRecord::subject, "subject"},
+                           {"prompt", &EditRecord::prompt, "question"},
+                           {"target_old", &EditRecord::target_old, "old answer"},
+                           {"target_new", &EditRecord::target_new, "new answer"},
+                           {"rephrase", &EditRecord::rephrase, "rephrased question"},
+                           {"locality_prompt", &EditRecord::locality_prompt, "unrelated question"},
+                           {"locality_answer", &EditRecord::locality_answer, "its answer"}};
+
 std::string filled(const Deck& deck, const std::string& key, const std::string& question) {
   static constexpr std::string_view kPlace = "{prompt}";
   std::string text = deck.text(key);
@@ -66,12 +81,36 @@ std::vector<EditCorpus> EditCorpus::read(const Deck& deck) {
 std::string EditCorpus::fingerprint(std::size_t count) const {
   std::uint64_t hash = count;
   for (const EditRecord& record : std::span(records).first(count)) {
-    for (const std::string* text :
-         {&record.subject, &record.prompt, &record.target_old, &record.target_new, &record.rephrase,
-          &record.locality_prompt, &record.locality_answer})
-      hash = hash_words({hash, hash_text(*text)});
+    for (const Text& text : kTexts) hash = hash_words({hash, hash_text(record.*text.field)});
   }
   return hex(hash);
+}
+
+void fill_records(PlanBuilder& builder, const EditCorpus& corpus) {
+  const std::string base = "/records/" + corpus.name + "/";
+  builder.dimension(base + "record", corpus.records.size());
+  std::vector<std::int64_t> rows;
+  for (const EditRecord& record : corpus.records) rows.push_back(record.row);
+  builder.fill(column<std::int64_t>(base + "row", {"record"}, "1", "record of the file, from 0"),
+               rows);
+  for (const Text& text : kTexts) {
+    std::vector<std::string> values;
+    for (const EditRecord& record : corpus.records) values.push_back(record.*text.field);
+    builder.fill(column<std::string>(base + text.name, {"record"}, "", text.long_name), values);
+  }
+  if (corpus.left_out.empty()) return;
+  builder.dimension(base + "reason", corpus.left_out.size());
+  std::vector<std::string> reasons;
+  std::vector<std::int64_t> counts;
+  for (const auto& [reason, count] : corpus.left_out) {
+    reasons.push_back(reason);
+    counts.push_back(count);
+  }
+  builder.fill(
+      column<std::string>(base + "left_out_reason", {"reason"}, "", "why records were left out"),
+      reasons);
+  builder.fill(column<std::int64_t>(base + "left_out", {"reason"}, "records", "records left out"),
+               counts);
 }
 
 std::vector<Example> training_examples(const Deck& deck, const Model& model,

@@ -9,6 +9,8 @@
 #include "factsweep/data/edits.hpp"
 #include "factsweep/deck/deck.hpp"
 #include "factsweep/model/model.hpp"
+#include "factsweep/stage/plan_builder.hpp"
+#include "factsweep/tasks/task.hpp"
 #include "factsweep/train/trainer.hpp"
 
 namespace factsweep::flearning {
@@ -24,6 +26,19 @@ struct EditCorpus {
   /// A number that changes with the first `count` records.
   std::string fingerprint(std::size_t count) const;
 };
+
+/// What the stages of one rank share. No model is among it: each stage reads the one that it
+/// changes, so that a full fine-tuning never holds it twice.
+struct Worker {
+  std::vector<EditCorpus> corpora;  // one a file of data.edits
+  std::vector<TaskSet> abilities;
+  torch::Device device = torch::kCPU;
+
+  void prepare(const Deck&, const std::string& name) { device = torch::Device(name); }
+};
+
+/// /records: the questions and answers of a data set, and why others of its file were left out.
+void fill_records(PlanBuilder& builder, const EditCorpus& corpus);
 
 enum class Answer { old_one, new_one };
 

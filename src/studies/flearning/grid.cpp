@@ -3,24 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
-#include <limits>
+#include <numeric>
 
 namespace factsweep::flearning {
 namespace {
-
-constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-
-std::vector<Forgetting> forgettings(const Deck& deck, const Method& method) {
-  std::vector<Forgetting> list;
-  for (const std::string& layers : deck.text_list("grid.layers")) {
-    const char* key = method.forget == Tuning::full ? "grid.lambda" : "grid.lambda_lora";
-    for (const double lambda : deck.real_list(key)) list.push_back({lambda, layers});
-    if (deck.real("search.locality") > 0) list.push_back({kNone, layers});
-  }
-  return list;
-}
 
 std::vector<std::size_t> record_counts(const Deck& deck, const EditCorpus& corpus) {
   std::vector<std::size_t> counts;
@@ -33,31 +20,53 @@ std::vector<std::size_t> record_counts(const Deck& deck, const EditCorpus& corpu
   return counts.empty() ? std::vector{corpus.records.size()} : counts;
 }
 
+/// Rates of forgetting, and NaN for the search's; NaN alone of a method without.
+std::vector<double> rates(const Deck& deck, const GridPoint& at) {
+  std::vector<double> list;
+  if (at.method->has_lambda())
+    list = deck.real_list(at.method->forget == Tuning::full ? "grid.lambda" : "grid.lambda_lora");
+  if (!at.method->has_lambda() || deck.real("search.locality") > 0) list.push_back(at.lambda);
+  return list;
+}
+
 }  // namespace
+
+const std::vector<Method>& methods() {
+  using K = Method::Kind;
+  using T = Tuning;
+  static const std::vector<Method> list = {
+      {"original", K::original},
+      {"ft", K::tune, T::none, T::full},
+      {"lora", K::tune, T::none, T::lora},
+      {"forget_ft", K::tune, T::full, T::none},
+      {"forget_lora", K::tune, T::lora, T::none},
+      {"f_learning_ft", K::tune, T::full, T::full},
+      {"f_learning_lora", K::tune, T::lora, T::lora},
+      {"f_learning_lora_ft", K::tune, T::lora, T::full},
+      {"ft_c", K::edit},
+      {"rome", K::edit},
+      {"rome_reset", K::edit},
+      {"memit", K::edit},
+  };
+  return list;
+}
+
+std::vector<std::string> method_names() {
+  std::vector<std::string> names;
+  for (const Method& method : methods()) names.push_back(method.name);
+  return names;
+}
+
+const Method& method(std::string_view name) {
+  const auto found = std::find_if(methods().begin(), methods().end(),
+                                  [&](const Method& item) { return item.name == name; });
+  require(found != methods().end(), "flearning: no such method");
+  return *found;
+}
 
 std::string last_name(const std::string& directory) {
   const std::filesystem::path path(directory);
   return path.has_filename() ? path.filename().string() : path.parent_path().filename().string();
-}
-
-LayerRange LayerRange::parse(const std::string& text, std::int64_t layers,
-                             const std::string& where) {
-  LayerRange range;
-  if (text == "all") return range;
-  range.all = false;
-  const std::size_t dash = text.find('-');
-  const std::string first = text.substr(0, dash),
-                    last = dash == std::string::npos ? first : text.substr(dash + 1);
-  const auto read = [&](const std::string& part, std::int64_t& value) {
-    const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), value);
-    return error == std::errc() && end == part.data() + part.size();
-  };
-  if (!read(first, range.first) || !read(last, range.last) || range.first > range.last ||
-      range.last >= layers)
-    throw InputError(
-        fmt::format("{} '{}' is no range of the model's layers 0-{}. Write 0-9, 4 or all.", where,
-                    text, layers - 1));
-  return range;
 }
 
 std::vector<std::string> model_directories(const Deck& deck) {
@@ -66,70 +75,70 @@ std::vector<std::string> model_directories(const Deck& deck) {
 }
 
 std::vector<GridPoint> grid_points(const Deck& deck, const std::vector<EditCorpus>& corpora) {
-  std::vector<GridPoint> points;
-  for (const std::string& model : model_directories(deck)) {
-    for (std::size_t data_set = 0; data_set < corpora.size(); ++data_set) {
-      for (const std::size_t records : record_counts(deck, corpora[data_set])) {
-        for (const std::string& name : deck.text_list("grid.method")) {
-          GridPoint at{model, data_set, records, &method(name), {kNone, ""}, "", 0};
-          std::vector<GridPoint> variants;
-          if (at.method->has_lambda()) {
-            for (const Forgetting& forgetting : forgettings(deck, *at.method)) {
-              variants.push_back(at);
-              variants.back().forgetting = forgetting;
-            }
-          } else if (at.method->kind == Method::Kind::edit) {
-            for (const std::string& preset : deck.text_list("edit.presets")) {
-              variants.push_back(at);
-              variants.back().preset = preset;
-            }
-          } else {
-            variants.push_back(at);
-          }
-          for (GridPoint& variant : variants) {
-            for (const std::int64_t seed : deck.integer_list("grid.seed")) {
-              variant.seed = seed;
-              points.push_back(variant);
-            }
-          }
-        }
-      }
-    }
-  }
-  return points;
+  using At = GridPoint;
+  const auto one_of = [](const std::string& value) { return std::vector{value}; };
+  std::vector<std::size_t> data_sets(corpora.size());
+  std::iota(data_sets.begin(), data_sets.end(), 0);
+  std::vector<At> points = cross(std::vector<At>(1), model_directories(deck),
+                                 [](At& at, const std::string& model) { at.model = model; });
+  points = cross(points, data_sets, [](At& at, std::size_t data_set) { at.data_set = data_set; });
+  points = cross(
+      points, [&](const At& at) { return record_counts(deck, corpora[at.data_set]); },
+      [](At& at, std::size_t records) { at.records = records; });
+  points = cross(points, deck.text_list("grid.method"),
+                 [](At& at, const std::string& name) { at.method = &method(name); });
+  points = cross(
+      points,
+      [&](const At& at) {
+        return at.method->has_lambda() ? deck.text_list("grid.layers") : one_of("");
+      },
+      [](At& at, const std::string& layers) { at.layers = layers; });
+  points = cross(
+      points, [&](const At& at) { return rates(deck, at); },
+      [](At& at, double lambda) { at.lambda = lambda; });
+  points = cross(
+      points,
+      [&](const At& at) {
+        return at.method->kind == Method::Kind::edit ? deck.text_list("edit.presets") : one_of("");
+      },
+      [](At& at, const std::string& preset) { at.preset = preset; });
+  return cross(points, deck.integer_list("grid.seed"),
+               [](At& at, std::int64_t seed) { at.seed = seed; });
 }
 
-std::vector<Axis> axes() {
-  return {{"method", "", "how the new knowledge is brought in", ""},
-          {"lambda", "1", "rate of forgetting; nan: none, or found by the search", "lambda"},
-          {"layers", "", "layers that forget", ""},
-          {"preset", "", "hyperparameters of an editor", ""},
-          {"model", "", "model", ""},
-          {"data_set", "", "file of edits", ""},
-          {"records", "records", "records edited at once", ""},
-          {"seed", "1", "seed", ""}};
-}
-
-Point make_point(const GridPoint& at, const std::vector<EditCorpus>& corpora) {
-  const std::string& data_set = corpora[at.data_set].name;
-  Point point;
-  point.id = at.method->name;
-  if (at.method->has_lambda())
-    point.id +=
-        std::isnan(at.forgetting.lambda) ? "-search" : fmt::format("-{}", at.forgetting.lambda);
-  if (at.method->has_lambda() && at.forgetting.layers != "all")
-    point.id += "-layers" + at.forgetting.layers;
-  if (!at.preset.empty()) point.id += "-" + at.preset;
-  point.id += fmt::format("-{}-{}-n{}-s{}", last_name(at.model), data_set, at.records, at.seed);
-  point.values = {at.method->name,
-                  at.forgetting.lambda,
-                  at.forgetting.layers,
-                  at.preset,
-                  last_name(at.model),
-                  data_set,
-                  static_cast<std::int64_t>(at.records),
-                  at.seed};
-  return point;
+std::vector<AxisOf<GridPoint>> axes(const std::vector<EditCorpus>& corpora) {
+  using At = GridPoint;
+  std::vector<std::string> names;
+  for (const EditCorpus& corpus : corpora) names.push_back(corpus.name);
+  return {{{"method", "", "how the new knowledge is brought in", ""},
+           [](const At& at) { return at.method->name; },
+           [](const At& at) { return at.method->name; }},
+          {{"lambda", "1", "rate of forgetting; nan: none, or found by the search", "lambda"},
+           [](const At& at) { return at.lambda; },
+           [](const At& at) {
+             if (!at.method->has_lambda()) return std::string();
+             return std::isnan(at.lambda) ? "-search" : fmt::format("-{}", at.lambda);
+           }},
+          {{"layers", "", "layers that forget", ""},
+           [](const At& at) { return at.layers; },
+           [](const At& at) {
+             return at.layers.empty() || at.layers == "all" ? "" : "-layers" + at.layers;
+           }},
+          {{"preset", "", "hyperparameters of an editor", ""},
+           [](const At& at) { return at.preset; },
+           [](const At& at) { return at.preset.empty() ? "" : "-" + at.preset; }},
+          {{"model", "", "model", ""},
+           [](const At& at) { return last_name(at.model); },
+           [](const At& at) { return "-" + last_name(at.model); }},
+          {{"data_set", "", "file of edits", ""},
+           [names](const At& at) { return names[at.data_set]; },
+           [names](const At& at) { return "-" + names[at.data_set]; }},
+          {{"records", "records", "records edited at once", ""},
+           [](const At& at) { return static_cast<std::int64_t>(at.records); },
+           [](const At& at) { return fmt::format("-n{}", at.records); }},
+          {{"seed", "1", "seed", ""},
+           [](const At& at) { return at.seed; },
+           [](const At& at) { return fmt::format("-s{}", at.seed); }}};
 }
 
 }  // namespace factsweep::flearning

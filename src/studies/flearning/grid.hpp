@@ -1,46 +1,52 @@
-// Points of the sweep: every combination of axes that a method has.
+// The ways to bring new knowledge into a model that the study compares, and the points of the
+// sweep: every combination of axes that a method has.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "corpus.hpp"
-#include "factsweep/plan/plan.hpp"
-#include "methods.hpp"
+#include "factsweep/stage/grid.hpp"
 
 namespace factsweep::flearning {
 
-/// How far the old knowledge is subtracted.
-struct Forgetting {
-  double lambda = 0;   // NaN: found by the search
-  std::string layers;  // "all", "0-9"
+/// What the old knowledge's parameters are found by, or the new ones trained by.
+enum class Tuning { none, full, lora };
+
+struct Method {
+  enum class Kind { original, tune, edit };
+  std::string name;  // in decks and files
+  Kind kind;
+  Tuning forget = Tuning::none, learn = Tuning::none;  // of tune
+
+  bool has_lambda() const { return forget != Tuning::none; }
 };
 
-/// First and last layer of "0-9", or of "4"; InputError: `where` names the key.
-struct LayerRange {
-  std::int64_t first = 0, last = 0;
-  bool all = true;
-
-  static LayerRange parse(const std::string& text, std::int64_t layers, const std::string& where);
-  bool holds(std::int64_t layer) const { return all || (layer >= first && layer <= last); }
-};
+/// original; ft, lora (the paper's Full-FT and LoRA); forget_* (forgetting alone); f_learning_*
+/// (section 4); ft_c, rome, rome_reset, memit.
+const std::vector<Method>& methods();
+std::vector<std::string> method_names();
+const Method& method(std::string_view name);
 
 struct GridPoint {
-  std::string model;  // directory
-  std::size_t data_set = 0;
+  std::string model;         // directory
+  std::size_t data_set = 0;  // of the corpora
   std::size_t records = 0;
   const Method* method = nullptr;
-  Forgetting forgetting;  // of methods with a lambda
-  std::string preset;     // of editors
+  // of methods with a lambda: how far the old knowledge is subtracted, NaN where the search finds
+  // it, and on which layers, "all" or "0-9"
+  double lambda = std::numeric_limits<double>::quiet_NaN();
+  std::string layers;
+  std::string preset;  // of editors
   std::int64_t seed = 0;
 };
 
 std::vector<GridPoint> grid_points(const Deck& deck, const std::vector<EditCorpus>& corpora);
-
-std::vector<Axis> axes();
-Point make_point(const GridPoint& at, const std::vector<EditCorpus>& corpora);
+std::vector<AxisOf<GridPoint>> axes(const std::vector<EditCorpus>& corpora);
 
 /// The last folder of a path: a model's name in titles, ids and axes.
 std::string last_name(const std::string& directory);

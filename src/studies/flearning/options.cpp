@@ -1,6 +1,13 @@
+#include "options.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "corpus.hpp"
 #include "factsweep/studies/support/training_options.hpp"
-#include "flearning.hpp"
-#include "methods.hpp"
+#include "grid.hpp"
+#include "stages/edit.hpp"
 
 namespace factsweep::flearning {
 namespace {
@@ -94,6 +101,34 @@ void declare(OptionTable& table) {
              "keeps this locality; costs evaluations, no training; 0: no such point");
   table.real("search.largest_lambda", "2", "1", 0, 1000, "where that search ends");
   table.integer("search.evaluations", "7", "evaluations", 1, 60, "halvings of the interval");
+}
+
+void check_keys(const Deck& deck) {
+  training_prompt(deck, "");
+  evaluation_prompt(deck, "");
+  const std::vector<std::string> chosen = deck.text_list("grid.method");
+  const auto any = [&](auto wanted) {
+    return std::any_of(chosen.begin(), chosen.end(),
+                       [&](const std::string& name) { return wanted(method(name)); });
+  };
+  for (const std::string& method : chosen) {
+    for (const std::string& preset : deck.text_list("edit.presets")) {
+      if (!second_moment_layers(deck, method, preset).empty() && deck.text("edit.text").empty())
+        throw deck.error("edit.text", fmt::format("is needed by {} with preset {}: a text file "
+                                                  "whose keys' second moment is taken.",
+                                                  method, preset));
+    }
+  }
+  const bool lora =
+      any([](const Method& m) { return m.learn == Tuning::lora || m.forget == Tuning::lora; });
+  for (const auto& [key, value] : deck.science()) {
+    if (key.starts_with("lora.") && !deck.is_default(key) && !lora)
+      throw deck.error(key, "has no effect: no method of grid.method uses LoRA.");
+  }
+  if (deck.text("lora.bias") != "none")
+    throw deck.error("lora.bias",
+                     "is not supported here: forgetting subtracts matrices alone. "
+                     "Use none.");
 }
 
 }  // namespace factsweep::flearning

@@ -1,20 +1,139 @@
-#include "flearning.hpp"
-#include "stage_run.hpp"
+// F-Learning (Ni et al., arXiv 2311.08011): forget the old knowledge by parameter arithmetic before
+// learning the new one.
+//   original -> delta(full | lora) -> [search ->] forget(lambda) | learn(full | lora)
+//   original -> second_moment -> edit(rome | memit)      original -> edit(ft_c)
+// options.cpp: the deck keys. corpus.cpp: the records. grid.cpp: methods and points. stages/: the
+// work, where ground.hpp is what all kinds have in common, lesson.hpp a training, outcomes.hpp what
+// a point's model is asked.
+#include "factsweep/studies/flearning/study.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "factsweep/core/file.hpp"
+#include "factsweep/core/random.hpp"
+#include "factsweep/model/fingerprint.hpp"
+#include "factsweep/stage/common_options.hpp"
+#include "factsweep/stage/executor.hpp"
+#include "options.hpp"
+#include "stages/delta.hpp"
+#include "stages/edit.hpp"
+#include "stages/original.hpp"
+#include "stages/outcomes.hpp"
+#include "stages/search.hpp"
+#include "stages/second_moment.hpp"
+#include "stages/tune.hpp"
 
 namespace factsweep::flearning {
+namespace {
 
-void FLearningExecutor::run(const Plan& plan, std::size_t index, Workbench& bench) {
-  const Stage& stage = plan.stages[index];
-  const auto data_set = stage.configuration.at("data_set").get<std::size_t>();
-  StageRun run(*deck_, corpora_.at(data_set), abilities_, plan, stage, device_, bench);
-  if (stage.kind == "original") return run.original();
-  if (stage.kind == "delta") return run.delta();
-  if (stage.kind == "search") return run.search();
-  if (stage.kind == "forget") return run.forget();
-  if (stage.kind == "learn") return run.learn();
-  if (stage.kind == "second_moment") return run.second_moment();
-  require(stage.kind == "edit", "flearning: unknown kind of stage");
-  run.edit();
+std::vector<KindOf<Worker>> kinds() {
+  return {kind<Worker, Original>(), kind<Worker, Delta>(), kind<Worker, Search>(),
+          kind<Worker, Forget>(),   kind<Worker, Learn>(), kind<Worker, SecondMoment>(),
+          kind<Worker, Edit>()};
+}
+
+Inputs read_inputs(PlanBuilder& builder, const Worker& worker) {
+  const Deck& deck = builder.deck();
+  Inputs inputs{.worker = worker};
+  std::vector<ModelConfig> models;
+  for (const std::string& directory : model_directories(deck)) {
+    models.push_back(ModelConfig::read(directory));
+    builder.model_bytes(static_cast<double>(models.back().parameters()) * weight_bytes(deck));
+    for (const std::string& range : deck.text_list("grid.layers"))
+      LayerRange::parse(range, models.back().layers, deck.where("grid.layers") + ": grid.layers");
+    inputs.fingerprints[directory] = model_fingerprint(directory);
+    inputs.models.emplace(directory, models.back());
+  }
+  inputs.matrices = Matrices::of(models);
+  inputs.abilities = questions_hash(worker.abilities);
+  const std::string text = deck.text("edit.text");
+  if (!text.empty()) inputs.text = hex(hash_text(read_file(text)));
+  return inputs;
+}
+
+std::vector<std::int64_t> numbers(std::int64_t first, std::size_t count) {
+  std::vector<std::int64_t> list(count);
+  std::iota(list.begin(), list.end(), first);
+  return list;
+}
+
+/// What the points have rows of, and the scales of these datasets.
+void declare_columns(PlanBuilder& builder, const Inputs& inputs, std::size_t records) {
+  const auto epochs = static_cast<std::size_t>(builder.deck().integer("learn.epochs"));
+  const std::size_t layers = inputs.matrices.layers;
+  builder.dimension("one", 1);
+  builder.dimension("/outcomes/record", records);
+  builder.dimension("/curves/epoch", epochs);
+  builder.dimension("/norms/layer", layers);
+  builder.dimension("/norms/module", inputs.matrices.modules.size());
+  for (const AnyColumn& column : evaluation_columns(inputs.worker.abilities))
+    builder.declare(column);
+  builder.declare(kLambdaUsed);
+  builder.fill(column<std::int64_t>("/curves/epoch", {"epoch"}, "epochs", "epochs done"),
+               numbers(1, epochs));
+  builder.declare(kLoss);
+  builder.fill(column<std::int64_t>("/norms/layer", {"layer"}, "1", "layer"), numbers(0, layers));
+  builder.fill(column<std::string>("/norms/module", {"module"}, "", "matrix of a layer"),
+               inputs.matrices.modules);
+  for (const Column<float>& norm : {kForgetNorm, kLearnNorm, kCosine}) builder.declare(norm);
+}
+
+/// The stages of a point. Returns its leaf.
+Upstream add_stages(const Draft& draft) {
+  const Upstream original = add_original(draft);
+  switch (draft.at.method->kind) {
+    case Method::Kind::original:
+      return original;
+    case Method::Kind::tune:
+      return add_tune(draft, original);
+    case Method::Kind::edit:
+      return add_edit(draft, original);
+  }
+  throw BugError("a method of no kind");
+}
+
+Plan make_plan(const Deck& deck, const Worker& worker) {
+  const std::vector<GridPoint> points = grid_points(deck, worker.corpora);
+  PlanBuilder builder("flearning", deck);
+  const Inputs inputs = read_inputs(builder, worker);
+  for (const EditCorpus& corpus : worker.corpora) fill_records(builder, corpus);
+  add_points(builder, axes(worker.corpora), points);
+  std::size_t records = 0;
+  for (const GridPoint& at : points) records = std::max(records, at.records);
+  declare_columns(builder, inputs, records);
+  for (std::size_t p = 0; p < points.size(); ++p)
+    builder.leaf(p, add_stages({builder, inputs, points[p], p}));
+  Plan plan = builder.finish();
+  for (const EditCorpus& corpus : worker.corpora) {
+    for (const auto& [reason, count] : corpus.left_out)
+      plan.notes.push_back(fmt::format("{}: {} records: {}", corpus.path.string(), count, reason));
+  }
+  return plan;
+}
+
+class FLearningStudy : public Study {
+ public:
+  std::string_view name() const override { return "flearning"; }
+  void declare(OptionTable& table) const override { flearning::declare(table); }
+  std::vector<std::string> headline() const override {
+    return {"reliability", "generality", "locality", "reliability_old", "edit_seconds"};
+  }
+  Expansion expand(const Deck& deck) const override {
+    check_keys(deck);
+    Worker worker{EditCorpus::read(deck), read_abilities(deck)};
+    Plan plan = make_plan(deck, worker);
+    return {std::move(plan),
+            std::make_unique<TableExecutor<Worker>>(deck, std::move(worker), kinds())};
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Study> make_study() {
+  return std::make_unique<FLearningStudy>();
 }
 
 }  // namespace factsweep::flearning

@@ -5,6 +5,7 @@
 #include "../costs.hpp"
 #include "../variants.hpp"
 #include "factsweep/studies/support/training_options.hpp"
+#include "factsweep/studies/support/weight_outputs.hpp"
 #include "label.hpp"
 #include "training_columns.hpp"
 
@@ -15,29 +16,6 @@ std::vector<std::int64_t> numbers(std::uint64_t first, std::uint64_t last) {
   std::vector<std::int64_t> list;
   for (std::uint64_t i = first; i < last; ++i) list.push_back(static_cast<std::int64_t>(i));
   return list;
-}
-
-void place_weights(PlanBuilder& builder, Upstream stage, const Train& train,
-                   const ModelConfig& model) {
-  const Deck& deck = builder.deck();
-  const std::vector<std::string> kept = Train::kept_weights(deck);
-  if (kept.empty()) return;
-  std::optional<LoraConfig> lora = train.lora_config(deck);
-  if (lora) lora->base_model = stored_lora_config(deck).base_model;
-  const std::string folder = "/deltas/" + builder.stage(stage).key + "/";
-  if (lora) builder.declare(adapter_config(folder + kAdapterConfig, lora->json(model)));
-  const auto tensors = lora ? adapter_shapes(*lora, model, lora_place(deck)) : tensor_shapes(model);
-  for (const std::string& when : kept) {
-    for (const auto& [name, shape] : tensors) {
-      const std::string output = when + "/" + name;
-      builder.place_tensor(
-          stage, output,
-          {.path = folder + output,
-           .dtype = delta_dtype(deck),
-           .shape = {shape.begin(), shape.end()},
-           .long_name = lora ? "tensor of the LoRA adapter" : "fine-tuned minus base"});
-    }
-  }
 }
 
 }  // namespace
@@ -108,7 +86,11 @@ bool add_training(PlanBuilder& builder, const Corpus& corpus, const TrainingInpu
                            activation_bytes(deck, model, deck.integer("train.microbatch_tokens"))};
   const auto [stage, is_new] = builder.add(train, "train " + id, cost);
   for (const AnyColumn& column : point_columns()) builder.place(stage, column, {point});
-  if (is_new) place_weights(builder, stage, train, model);
+  if (is_new) {
+    std::optional<LoraConfig> lora = train.lora_config(deck);
+    if (lora) lora->base_model = deck.text("model.path");
+    place_weights(builder, stage, Train::kept_weights(deck), model, lora, "fine-tuned minus base");
+  }
   builder.leaf(point, stage);
   return train.lora;
 }

@@ -9,10 +9,10 @@
 #include "../evaluation.hpp"
 #include "../options.hpp"
 #include "../variants.hpp"
-#include "factsweep/model/tensors.hpp"
 #include "factsweep/model/torch.hpp"
 #include "factsweep/studies/support/training.hpp"
 #include "factsweep/studies/support/training_options.hpp"
+#include "factsweep/studies/support/weight_outputs.hpp"
 #include "factsweep/train/differences.hpp"
 #include "label.hpp"
 #include "train.hpp"
@@ -165,11 +165,8 @@ class Trajectory {
   void emit_deltas(const std::string& when) {
     const std::vector<std::string> kept = Train::kept_weights(deck_);
     if (std::find(kept.begin(), kept.end(), when) == kept.end()) return;
-    const DType dtype = delta_dtype(deck_);
     torch::NoGradGuard no_grad;
-    const TakeTensor emit = [&](const std::string& name, const torch::Tensor& tensor) {
-      run_.emit(when + "/" + name, to_array(tensor, dtype));
-    };
+    const TakeTensor emit = weight_outputs(run_, when);
     if (adapter_) {
       for (const auto& [name, tensor] : trainer_->named()) emit(name, tensor);
     } else {

@@ -1,38 +1,44 @@
-// What the study asks of a model: new and old answers to questions and rephrasings, and whether
-// unrelated answers are still the original model's (section 3).
+// What is asked of a model in which facts were edited: new and old answers to questions and
+// rephrasings, and whether unrelated answers are still those of the model before.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <span>
 #include <string>
 #include <vector>
 
-#include "corpus.hpp"
+#include "factsweep/data/edits.hpp"
 #include "factsweep/edit/metrics.hpp"
 
-namespace factsweep::flearning {
+namespace factsweep {
 
 /// An evaluation that is under way: share done, tokens of the last pass. May throw.
 using EvaluationStep = std::function<void(double, std::int64_t)>;
+/// A question as the model is asked it.
+using AskedPrompt = std::function<std::string(const std::string& question)>;
 
-class Evaluation {
+class EditEvaluation {
  public:
-  /// Tokenises the first `count` records.
-  Evaluation(const Deck& deck, const Model& model, std::span<const EditRecord> records);
+  /// Tokenises the records. `batch_tokens`: of one forward pass.
+  EditEvaluation(const Tokenizer& tokenizer, std::span<const EditRecord> records,
+                 const AskedPrompt& prompt, std::int64_t batch_tokens);
 
-  /// By outcome_names(), a value for each record, NaN where there is nothing to ask. `before`: the
-  /// original model's predict_locality().
+  /// A value for each record, NaN where there is nothing to ask, under "reliability", "generality",
+  /// both with "_old", and "locality": shares of answer tokens. With "_exact" after the name: 1
+  /// where the whole greedy answer is right, or every token of an unrelated one unchanged.
+  /// `before`: predict_locality() of the model before.
   std::map<std::string, std::vector<double>> ask(const Model& model,
                                                  const ForcedPredictions& before,
                                                  const EvaluationStep& step) const;
   ForcedPredictions predict_locality(const Model& model, const EvaluationStep& step) const;
 
-  /// Share of locality kept, and nothing else: what the search for lambda asks.
+  /// Share of locality kept, and nothing else.
   double locality(const Model& model, const ForcedPredictions& before,
                   const EvaluationStep& step) const;
 
-  /// [records, width] tokens, -1 behind the last of each, and back: as many rows as there are
+  /// [records, width] tokens, -1 after the last of each, and back: as many rows as there are
   /// records here.
   static std::vector<std::int32_t> padded(const ForcedPredictions& predictions, std::size_t width);
   ForcedPredictions unpadded(std::span<const std::int32_t> tokens, std::size_t width) const;
@@ -45,4 +51,4 @@ class Evaluation {
 /// Mean of the values that are not NaN; NaN when there is none.
 double mean(std::span<const double> values);
 
-}  // namespace factsweep::flearning
+}  // namespace factsweep

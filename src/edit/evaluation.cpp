@@ -1,21 +1,22 @@
-#include "evaluation.hpp"
+#include "factsweep/edit/evaluation.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
-namespace factsweep::flearning {
+namespace factsweep {
 
-Evaluation::Evaluation(const Deck& deck, const Model& model, std::span<const EditRecord> records)
-    : batch_tokens_(deck.integer("flearning.batch_tokens")) {
-  const auto add = [&](const std::string& name, std::string EditRecord::*prompt,
+EditEvaluation::EditEvaluation(const Tokenizer& tokenizer, std::span<const EditRecord> records,
+                               const AskedPrompt& prompt, std::int64_t batch_tokens)
+    : batch_tokens_(batch_tokens) {
+  const auto add = [&](const std::string& name, std::string EditRecord::*asked,
                        std::string EditRecord::*target) {
     std::vector<Continuation> list;
     for (const EditRecord& record : records) {
-      const std::string& question = record.*prompt;
-      list.push_back({question.empty() ? "" : evaluation_prompt(deck, question), record.*target});
+      const std::string& question = record.*asked;
+      list.push_back({question.empty() ? "" : prompt(question), record.*target});
     }
-    texts_[name] = force(*model.tokenizer, list);
+    texts_[name] = force(tokenizer, list);
   };
   add("reliability", &EditRecord::prompt, &EditRecord::target_new);
   add("generality", &EditRecord::rephrase, &EditRecord::target_new);
@@ -24,9 +25,9 @@ Evaluation::Evaluation(const Deck& deck, const Model& model, std::span<const Edi
   add("locality", &EditRecord::locality_prompt, &EditRecord::locality_answer);
 }
 
-std::map<std::string, std::vector<double>> Evaluation::ask(const Model& model,
-                                                           const ForcedPredictions& before,
-                                                           const EvaluationStep& step) const {
+std::map<std::string, std::vector<double>> EditEvaluation::ask(const Model& model,
+                                                               const ForcedPredictions& before,
+                                                               const EvaluationStep& step) const {
   std::map<std::string, std::vector<double>> outcomes;
   double part = 0;
   const auto told = [&](double fraction, std::int64_t tokens) {
@@ -52,18 +53,18 @@ std::map<std::string, std::vector<double>> Evaluation::ask(const Model& model,
   return outcomes;
 }
 
-ForcedPredictions Evaluation::predict_locality(const Model& model,
-                                               const EvaluationStep& step) const {
+ForcedPredictions EditEvaluation::predict_locality(const Model& model,
+                                                   const EvaluationStep& step) const {
   return predict(model, texts_.at("locality"), batch_tokens_, step);
 }
 
-double Evaluation::locality(const Model& model, const ForcedPredictions& before,
-                            const EvaluationStep& step) const {
+double EditEvaluation::locality(const Model& model, const ForcedPredictions& before,
+                                const EvaluationStep& step) const {
   return mean(agreement(before, predict_locality(model, step)));
 }
 
-std::vector<std::int32_t> Evaluation::padded(const ForcedPredictions& predictions,
-                                             std::size_t width) {
+std::vector<std::int32_t> EditEvaluation::padded(const ForcedPredictions& predictions,
+                                                 std::size_t width) {
   std::vector<std::int32_t> tokens;
   for (std::size_t text = 0; text + 1 < predictions.starts.size(); ++text) {
     const auto first = predictions.predicted.begin() + predictions.starts[text],
@@ -75,8 +76,8 @@ std::vector<std::int32_t> Evaluation::padded(const ForcedPredictions& prediction
   return tokens;
 }
 
-ForcedPredictions Evaluation::unpadded(std::span<const std::int32_t> tokens,
-                                       std::size_t width) const {
+ForcedPredictions EditEvaluation::unpadded(std::span<const std::int32_t> tokens,
+                                           std::size_t width) const {
   ForcedPredictions predictions;
   for (const ForcedText& text : texts_.at("locality")) {
     const auto row = tokens.first(width);
@@ -102,4 +103,4 @@ double mean(std::span<const double> values) {
   return count == 0 ? std::numeric_limits<double>::quiet_NaN() : sum / static_cast<double>(count);
 }
 
-}  // namespace factsweep::flearning
+}  // namespace factsweep

@@ -1,10 +1,13 @@
-#include "weights_arithmetic.hpp"
+#include "factsweep/adapter/weight_terms.hpp"
 
-#include <map>
+#include <fmt/format.h>
 
+#include <charconv>
+
+#include "factsweep/core/error.hpp"
 #include "factsweep/model/torch.hpp"
 
-namespace factsweep::flearning {
+namespace factsweep {
 namespace {
 
 /// `view` of a parameter, on another tensor of the parameter's shape.
@@ -29,8 +32,7 @@ void add_adapter(const LoraAdapter& adapter, double factor, const LayerRange& ra
   }
 }
 
-}  // namespace
-
+/// The layer that a tensor of this name belongs to; -1: none (embeddings, last norm, head).
 std::int64_t layer_of(const ModelConfig& config, const std::string& tensor) {
   const std::string module = module_name(config, tensor);
   for (std::size_t dot = module.find('.'); dot != std::string::npos;
@@ -44,12 +46,34 @@ std::int64_t layer_of(const ModelConfig& config, const std::string& tensor) {
   return -1;
 }
 
-void add_terms(Weights& weights, std::span<const Term> terms) {
+}  // namespace
+
+LayerRange LayerRange::parse(const std::string& text, std::int64_t layers,
+                             const std::string& where) {
+  LayerRange range;
+  if (text == "all") return range;
+  range.all = false;
+  const std::size_t dash = text.find('-');
+  const std::string first = text.substr(0, dash),
+                    last = dash == std::string::npos ? first : text.substr(dash + 1);
+  const auto read = [&](const std::string& part, std::int64_t& value) {
+    const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), value);
+    return error == std::errc() && end == part.data() + part.size();
+  };
+  if (!read(first, range.first) || !read(last, range.last) || range.first > range.last ||
+      range.last >= layers)
+    throw InputError(
+        fmt::format("{} '{}' is no range of the model's layers 0-{}. Write 0-9, 4 or all.", where,
+                    text, layers - 1));
+  return range;
+}
+
+void add_terms(Weights& weights, std::span<const WeightTerm> terms) {
   torch::NoGradGuard no_grad;
   const NamedTensors named = weights.named();
   for (const torch::Tensor& parameter : weights.parameters()) {
     const torch::Tensor sum = parameter.to(torch::kFloat32);  // itself when it is float32
-    for (const Term& term : terms) {
+    for (const WeightTerm& term : terms) {
       if (term.adapter) {
         add_adapter(*term.adapter, term.factor, term.range, weights, parameter, sum);
         continue;
@@ -66,4 +90,10 @@ void add_terms(Weights& weights, std::span<const Term> terms) {
   }
 }
 
-}  // namespace factsweep::flearning
+Weights sum_of(Weights base, std::span<const WeightTerm> terms, torch::Dtype dtype) {
+  if (dtype != base.embedding.scalar_type()) base = base.clone(dtype);
+  add_terms(base, terms);
+  return base;
+}
+
+}  // namespace factsweep

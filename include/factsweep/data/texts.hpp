@@ -1,0 +1,14 @@
+// Files of texts without labels.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace factsweep {
+
+/// The texts of a file of JSON lines {"text"}, or the lines of a plain one that are not blank.
+/// InputError with file and line.
+std::vector<std::string> read_texts(const std::filesystem::path& path);
+
+}  // namespace factsweep

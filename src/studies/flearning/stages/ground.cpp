@@ -1,0 +1,116 @@
+#include "ground.hpp"
+
+#include <fmt/format.h>
+
+#include "factsweep/model/tensors.hpp"
+#include "factsweep/model/torch.hpp"
+#include "factsweep/stage/common_options.hpp"
+#include "factsweep/studies/support/training_options.hpp"
+#include "factsweep/studies/support/weight_outputs.hpp"
+#include "search.hpp"
+
+namespace factsweep::flearning {
+namespace {
+
+TensorSource stored_delta(StageRun& run, Upstream upstream) {
+  return [&run, upstream](const std::string& name, at::IntArrayRef shape) {
+    return to_tensor(run.input(upstream, "final/" + name), shape);
+  };
+}
+
+LoraAdapter stored_adapter(StageRun& run, Upstream upstream, const Weights& base) {
+  const LoraConfig config = lora_config(run.deck());
+  const std::string place = "theta_delta_old";
+  NamedTensors tensors;
+  for (const auto& [name, shape] : adapter_shapes(config, base.config, lora_place(run.deck())))
+    tensors.emplace_back(name, to_tensor(run.input(upstream, "final/" + name), shape));
+  return LoraAdapter::of(config, tensors, base, place, place).clone(torch::kFloat32);
+}
+
+}  // namespace
+
+Model Ground::read_base(const Worker& worker, const Deck& deck) const {
+  return Model::load(directory, parse_dtype(deck.text("model.dtype")), worker.device);
+}
+
+std::span<const EditRecord> Ground::records(const Worker& worker) const {
+  return std::span(worker.corpora.at(data_set).records).first(count);
+}
+
+std::vector<std::string> Forgetting::deck_keys() const {
+  return lora ? std::vector<std::string>{"lora."} : std::vector<std::string>();
+}
+
+double Forgetting::rate(StageRun& run) const {
+  return search ? run.input(*search, Search::lambda).at(0) : lambda;
+}
+
+std::vector<WeightTerm> start_terms(StageRun& run, Upstream original, const Weights& base,
+                                    const Forgetting& forgetting, double rate) {
+  std::vector<WeightTerm> list = {{.delta = stored_delta(run, original)}};
+  if (!forgetting.delta) return list;
+  WeightTerm forgotten{
+      .factor = -rate,
+      .range = LayerRange::parse(forgetting.layers, base.config.layers, "grid.layers")};
+  if (forgetting.lora)
+    forgotten.adapter = stored_adapter(run, *forgetting.delta, base);
+  else
+    forgotten.delta = stored_delta(run, *forgetting.delta);
+  list.push_back(std::move(forgotten));
+  return list;
+}
+
+Ground Draft::ground(std::optional<Upstream> original) const {
+  return {.fingerprint = inputs.fingerprints.at(at.model),
+          .edits = inputs.worker.corpora[at.data_set].fingerprint(at.records),
+          .abilities = inputs.abilities,
+          .seed = static_cast<std::uint64_t>(at.seed),
+          .original = original,
+          .directory = at.model,
+          .data_set = at.data_set,
+          .count = at.records};
+}
+
+std::string Draft::title(const std::string& what) const {
+  return fmt::format("{} {} {} n{} s{}", what, last_name(at.model),
+                     inputs.worker.corpora[at.data_set].name, at.records, at.seed);
+}
+
+std::string Draft::point_title(const std::string& kind) const {
+  return kind + " " + id_of(axes(inputs.worker.corpora), at);
+}
+
+double Draft::model_bytes() const {
+  return static_cast<double>(model().parameters()) * weight_bytes(deck());
+}
+
+double Draft::forward_flop() const {
+  return static_cast<double>(at.records) *
+         (kTokensPerText * model().flop_per_token() + 4 * model().head_flop_per_token());
+}
+
+double Draft::evaluation_flop() const {
+  constexpr double kAskedTexts = 5;  // of a record
+  return kAskedTexts * forward_flop();
+}
+
+void Draft::place_row(Upstream stage, const std::vector<AnyColumn>& columns) const {
+  for (const AnyColumn& column : columns) builder.place(stage, column, {row});
+}
+
+void Draft::place_changes(Upstream stage, const std::optional<LoraConfig>& adapter) const {
+  place_weights(builder, stage, {"final"}, model(), adapter, "weights minus those before");
+}
+
+std::vector<std::string> joined(std::initializer_list<std::vector<std::string>> lists) {
+  std::vector<std::string> all;
+  for (const std::vector<std::string>& list : lists)
+    all.insert(all.end(), list.begin(), list.end());
+  return all;
+}
+
+bool stores_weights(const Deck& deck) {
+  return deck.text("store.deltas") == "final";
+}
+
+}  // namespace factsweep::flearning

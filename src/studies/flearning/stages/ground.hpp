@@ -1,0 +1,115 @@
+// What all stages have in common: the model and the records that they are about, and the weights
+// that they begin with.
+#pragma once
+
+#include <limits>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "../grid.hpp"
+#include "factsweep/adapter/weight_changes.hpp"
+#include "factsweep/stage/kind.hpp"
+#include "factsweep/stage/stage_run.hpp"
+
+namespace factsweep::flearning {
+
+/// Every kind of stage has these fields.
+struct Ground {
+  std::string fingerprint;           // of the model's files
+  std::string edits, abilities;      // hashes of the records, and of the tasks beside them
+  std::uint64_t seed = 0;            // of the trainings that the stage is and stands on
+  std::optional<Upstream> original;  // the original model; nothing: the stage makes it
+  // where this sweep has the model and the records: the first `count` of a corpus
+  std::string directory;
+  std::size_t data_set = 0, count = 0;
+
+  static void fields(auto& self, auto&& field) {
+    field("model", self.fingerprint);
+    field("edits", self.edits);
+    field("abilities", self.abilities);
+    field("seed", self.seed);
+    field("original", self.original);
+    field.local("directory", self.directory);
+    field.local("data_set", self.data_set);
+    field.local("count", self.count);
+  }
+
+  /// Reads the base model's files, in model.dtype.
+  Model read_base(const Worker& worker, const Deck& deck) const;
+  std::span<const EditRecord> records(const Worker& worker) const;
+};
+
+/// A part of the old knowledge's parameters, to be subtracted.
+struct Forgetting {
+  std::optional<Upstream> delta;   // nothing: nothing is forgotten
+  std::optional<Upstream> search;  // nothing: lambda is given
+  bool lora = false;               // delta is an adapter
+  std::string layers;              // that forget, "all" or "0-9"
+  double lambda = std::numeric_limits<double>::quiet_NaN();
+
+  static void fields(auto& self, auto&& field) {
+    field("delta", self.delta);
+    field("search", self.search);
+    field("forget_lora", self.lora);
+    field("layers", self.layers);
+    field("lambda", self.lambda);
+  }
+  /// What start_terms() reads of the deck.
+  std::vector<std::string> deck_keys() const;
+  /// lambda, whoever found it; NaN where nothing is forgotten.
+  double rate(StageRun& run) const;
+};
+
+/// What turns the base model into the original one, and then forgets at this rate. `base`: the
+/// model in model.dtype, which is rounded to that before any term, whatever a sum is kept in.
+std::vector<WeightTerm> start_terms(StageRun& run, Upstream original, const Weights& base,
+                                    const Forgetting& forgetting = {}, double rate = 0);
+
+/// What a plan knows of the input files.
+struct Inputs {
+  const Worker& worker;
+  std::map<std::string, ModelConfig> models = {};        // by directory
+  std::map<std::string, std::string> fingerprints = {};  // the same
+  std::string abilities = {}, text = {};                 // hashes of ability.tasks and edit.text
+  Matrices matrices = {};                                // axes of /norms
+};
+
+/// A point whose stages are being planned.
+struct Draft {
+  PlanBuilder& builder;
+  const Inputs& inputs;
+  const GridPoint& at;
+  std::uint64_t row = 0;  // of /points
+
+  const Deck& deck() const { return builder.deck(); }
+  const ModelConfig& model() const { return inputs.models.at(at.model); }
+  Ground ground(std::optional<Upstream> original) const;
+  /// "delta full llama zsre n10 s1"
+  std::string title(const std::string& what) const;
+  /// "learn f_learning_ft-0.3-llama-zsre-n10-s1", of a stage that is this point's alone.
+  std::string point_title(const std::string& kind) const;
+
+  double model_bytes() const;
+  /// One text of each record.
+  double forward_flop() const;
+  /// What evaluate() asks.
+  double evaluation_flop() const;
+
+  /// The stage fills the point's row of these columns.
+  void place_row(Upstream stage, const std::vector<AnyColumn>& columns) const;
+  /// Outputs "final/<tensor>" for what a stage changes: of the model, or of an adapter.
+  void place_changes(Upstream stage, const std::optional<LoraConfig>& adapter = {}) const;
+};
+
+inline constexpr double kTokensPerText = 18;  // a question with its answer
+
+/// The keys of all these lists.
+std::vector<std::string> joined(std::initializer_list<std::vector<std::string>> lists);
+
+/// Whether store.deltas asks for every point's weights.
+bool stores_weights(const Deck& deck);
+
+}  // namespace factsweep::flearning

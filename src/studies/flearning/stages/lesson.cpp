@@ -1,0 +1,104 @@
+#include "lesson.hpp"
+
+#include <algorithm>
+
+#include "factsweep/core/random.hpp"
+#include "factsweep/model/torch.hpp"
+#include "factsweep/studies/support/training.hpp"
+#include "factsweep/studies/support/training_options.hpp"
+
+namespace factsweep::flearning {
+namespace {
+
+std::string learning_rate_key(const Lesson& lesson) {
+  return lesson.section + (lesson.lora ? ".lora_learning_rate" : ".learning_rate");
+}
+
+/// Logits of the answers asked together, and their float32 copies.
+double evaluation_bytes(const Draft& draft) {
+  constexpr double kAnswerTokens = 3;
+  const auto tokens = static_cast<double>(draft.deck().integer("flearning.batch_tokens"));
+  return kAnswerTokens * tokens / kTokensPerText * static_cast<double>(draft.model().vocabulary) *
+         (weight_bytes(draft.deck()) + 4);
+}
+
+}  // namespace
+
+std::vector<std::string> Lesson::deck_keys() const {
+  std::vector<std::string> keys = {"model.dtype",
+                                   "flearning.train_template",
+                                   "flearning.answer_end",
+                                   section + ".epochs",
+                                   learning_rate_key(*this),
+                                   "train.",
+                                   "run.checkpoint_interval"};
+  if (lora) keys.emplace_back("lora.");
+  return keys;
+}
+
+Cost Lesson::cost(const Draft& draft) const {
+  constexpr double kProgramBytes = 150e6;  // libtorch, MPI and HDF5 at work on a CPU
+  const Deck& deck = draft.deck();
+  // a frozen weight needs no gradient of its own, only that of its input
+  const double passes = lora ? 2 : 3;
+  // a batch may be smaller than a pass may be
+  const double batch = static_cast<double>(deck.integer("train.batch_size")) * kTokensPerText;
+  const auto tokens =
+      std::min(deck.integer("train.microbatch_tokens"), static_cast<std::int64_t>(batch));
+  std::optional<LoraConfig> adapter;
+  if (lora) adapter = lora_config(deck);
+  return {.flop = static_cast<double>(deck.integer(section + ".epochs")) * passes *
+                  draft.forward_flop(),
+          .bytes = training_bytes(draft.model(), adapter, lora_place(deck)) +
+                   activation_bytes(deck, draft.model(), tokens) + evaluation_bytes(draft) +
+                   kProgramBytes - (lora ? 0 : draft.model_bytes())};
+}
+
+torch::Dtype Lesson::start_dtype(const Deck& deck) const {
+  return lora ? parse_dtype(deck.text("model.dtype")) : torch::kFloat32;
+}
+
+Taught teach(StageRun& run, const Lesson& lesson, std::uint64_t seed, Model start,
+             std::span<const EditRecord> records) {
+  const Deck& deck = run.deck();
+  TrainSettings settings = train_settings(deck);
+  settings.learning_rate = deck.real(learning_rate_key(lesson));
+  settings.epochs = deck.integer(lesson.section + ".epochs");
+  settings.seed = hash_words({hash_text(lesson.section), seed});
+  const Answer answer = lesson.section == "learn" ? Answer::new_one : Answer::old_one;
+  std::vector<Example> examples = training_examples(deck, start, records, answer);
+  Taught taught;
+  Trainee trainee;
+  if (lesson.lora) {
+    taught.adapter =
+        LoraAdapter::create(lora_config(deck), start.weights, settings.seed, lora_place(deck));
+    trainee = Trainee::lora(start.weights, *taught.adapter);
+  } else {
+    taught.weights = start.weights;
+    start.weights = Weights();
+    trainee = Trainee::full(taught.weights, parse_dtype(deck.text("model.dtype")));
+  }
+  Trainer trainer(std::move(trainee), std::move(examples), settings);
+  taught.record = train(trainer, stage_loop(run.bench(), deck.seconds("run.checkpoint_interval")));
+  taught.model = start.with(trainer.weights());
+  if (lesson.lora) {
+    taught.adapter = taught.adapter->clone(torch::kFloat32);
+    taught.adapter->assign(trainer.master());
+  }
+  return taught;
+}
+
+void place_record(PlanBuilder& builder, Upstream stage, const Lesson& lesson) {
+  const std::int64_t epochs = builder.deck().integer(lesson.section + ".epochs");
+  builder.dimension("/tuning/" + builder.stage(stage).key + "/epoch",
+                    static_cast<std::uint64_t>(epochs));
+  builder.place(stage, kOldLoss);
+  builder.place(stage, kOldSeconds);
+}
+
+void emit_record(StageRun& run, const LoopResult& record) {
+  run.emit(kOldLoss, record.loss.front());
+  run.emit(kOldSeconds, record.seconds);
+}
+
+}  // namespace factsweep::flearning

@@ -1,0 +1,64 @@
+#include "original.hpp"
+
+#include <algorithm>
+
+#include "factsweep/model/torch.hpp"
+#include "factsweep/studies/support/training.hpp"
+#include "factsweep/studies/support/weight_outputs.hpp"
+#include "outcomes.hpp"
+
+namespace factsweep::flearning {
+
+const Column<std::int32_t> Original::locality =
+    column<std::int32_t>("/tuning/{key}/locality_predicted", {"record", "token"}, "1",
+                         "most likely tokens of the unrelated questions' answers; -1: none");
+
+std::vector<std::string> Original::deck_keys() const {
+  return joined({lesson().deck_keys(), evaluation_keys(), {"store.delta_dtype"}});
+}
+
+Upstream add_original(const Draft& draft) {
+  PlanBuilder& builder = draft.builder;
+  const Original original{draft.ground(std::nullopt)};
+  Cost cost = Original::lesson().cost(draft);
+  cost.flop += draft.evaluation_flop();
+  const auto [stage, is_new] = builder.add(original, draft.title("original"), cost);
+  const std::vector<AnyColumn> columns = evaluation_columns(draft.inputs.worker.abilities);
+  if (is_new) {
+    draft.place_changes(stage);
+    place_record(builder, stage, Original::lesson());
+    std::size_t longest = 0;
+    for (const EditRecord& record : original.records(draft.inputs.worker))
+      longest = std::max(longest, record.locality_answer.size());
+    const std::string folder = "/tuning/" + builder.stage(stage).key + "/";
+    builder.dimension(folder + "record", original.count);
+    // a token spells at least one byte, but for a marker of the text's begin
+    builder.dimension(folder + "token", longest + 2);
+    builder.place(stage, Original::locality);
+    for (const AnyColumn& column : columns) builder.output(stage, column.about);
+  }
+  if (draft.at.method->kind == Method::Kind::original) draft.place_row(stage, columns);
+  return stage;
+}
+
+void Original::run(Worker& worker, StageRun& run) const {
+  const Deck& deck = run.deck();
+  Model base = read_base(worker, deck);
+  base.weights = sum_of(std::move(base.weights), {}, lesson().start_dtype(deck));
+  const Taught taught = teach(run, lesson(), seed, std::move(base), records(worker));
+  // read again: the training needs the room
+  for_each_difference(taught.weights.named(), read_base(worker, deck).weights.named(),
+                      weight_outputs(run, "final"));
+  emit_record(run, taught.record);
+  const EditEvaluation evaluation = evaluation_of(records(worker), taught.model, deck);
+  const ForcedPredictions predicted = evaluation.predict_locality(taught.model, run.steps());
+  run.emit(locality, EditEvaluation::padded(predicted, run.width(locality)));
+  if (run.is_wanted(kEditSeconds)) {
+    emit_outcomes(run, evaluation.ask(taught.model, predicted, run.steps()));
+    emit_abilities(run, worker.abilities, taught.model);
+    run.emit(kEditSeconds, 0.0);
+  }
+  remove_checkpoint(checkpoint_of(run.bench()));
+}
+
+}  // namespace factsweep::flearning

@@ -1,0 +1,158 @@
+#include "outcomes.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <limits>
+#include <set>
+
+#include "factsweep/core/random.hpp"
+#include "factsweep/tasks/evaluation.hpp"
+#include "factsweep/tasks/read_tasks.hpp"
+#include "original.hpp"
+
+namespace factsweep::flearning {
+namespace {
+
+std::string long_name(const std::string& outcome) {
+  const bool old = outcome.find("_old") != std::string::npos;
+  std::string about = old ? "old answer" : "new answer";
+  if (outcome.starts_with("reliability")) about += " to the question";
+  if (outcome.starts_with("generality")) about += " to the rephrased question";
+  if (outcome.starts_with("locality")) about = "unchanged answer to the unrelated question";
+  return about + (outcome.ends_with("_exact") ? ", whole answers" : ", share of answer tokens");
+}
+
+/// What an evaluation finds of each record, and its mean.
+struct OutcomeColumns {
+  std::string name;
+  Column<double> mean;
+  Column<float> by_record;
+};
+
+const std::vector<OutcomeColumns>& outcome_columns() {
+  static const std::vector<OutcomeColumns> all = [] {
+    std::vector<OutcomeColumns> columns;
+    for (const char* outcome :
+         {"reliability", "generality", "locality", "reliability_exact", "generality_exact",
+          "locality_exact", "reliability_old", "generality_old", "reliability_old_exact",
+          "generality_old_exact"}) {
+      const std::string name = outcome;
+      columns.push_back(
+          {name, column<double>("/points/" + name, {"point"}, "fraction", long_name(name)),
+           column<float>("/outcomes/" + name, {"point", "record"}, "fraction", long_name(name))});
+    }
+    return columns;
+  }();
+  return all;
+}
+
+constexpr const char* kLikelihood = "_likelihood";
+
+bool has_options(const TaskSet& task) {
+  return !task.examples.front().options.empty();
+}
+
+Column<double> column_of(const TaskSet& task, const std::string& suffix = "") {
+  return column<double>("/points/ability_" + task.name + suffix, {"point"}, "fraction",
+                        "accuracy on a task that has nothing to do with the edits");
+}
+
+}  // namespace
+
+std::vector<TaskSet> read_abilities(const Deck& deck) {
+  std::vector<TaskSet> tasks;
+  std::set<std::string> names;
+  for (const std::string& file : deck.path_list("ability.tasks")) {
+    const std::string name = std::filesystem::path(file).filename().string();
+    const std::size_t colon = std::min(name.rfind(':'), name.size());
+    ReadTasksSettings settings;
+    if (colon < name.size()) settings.part = name.substr(colon + 1);
+    const TaskSet whole =
+        read_task_set(file.substr(0, file.size() - name.size() + colon), settings);
+    if (whole.kind == TaskKind::code)
+      throw deck.error("ability.tasks",
+                       fmt::format("'{}' needs code to be run, which this study does not.", file));
+    if (!names.insert(whole.name).second)
+      throw deck.error("ability.tasks", fmt::format("holds two tasks '{}'. Rename a file: the name "
+                                                    "becomes a column of /points.",
+                                                    whole.name));
+    tasks.push_back(draw(whole, deck.integer("ability.examples"),
+                         static_cast<std::uint64_t>(deck.integer("data.seed"))));
+  }
+  return tasks;
+}
+
+std::string questions_hash(const std::vector<TaskSet>& tasks) {
+  std::uint64_t hash = 0;
+  for (const TaskSet& task : tasks) {
+    for (const TaskExample& example : task.examples)
+      hash = hash_words({hash, hash_text(task.name), hash_text(example.instruction),
+                         hash_text(example.input), hash_text(example.answer)});
+  }
+  return hex(hash);
+}
+
+std::vector<AnyColumn> evaluation_columns(const std::vector<TaskSet>& abilities) {
+  std::vector<AnyColumn> all = {kRecords, kEditSeconds};
+  for (const OutcomeColumns& outcome : outcome_columns())
+    all.insert(all.end(), {outcome.mean, outcome.by_record});
+  for (const TaskSet& task : abilities) {
+    all.emplace_back(column_of(task));
+    if (has_options(task)) all.emplace_back(column_of(task, kLikelihood));
+  }
+  return all;
+}
+
+std::vector<std::string> evaluation_keys() {
+  return {"flearning.evaluation_template", "flearning.batch_tokens"};
+}
+
+EditEvaluation evaluation_of(std::span<const EditRecord> records, const Model& model,
+                             const Deck& deck) {
+  const auto prompt = [&](const std::string& question) {
+    return evaluation_prompt(deck, question);
+  };
+  return {*model.tokenizer, records, prompt, deck.integer("flearning.batch_tokens")};
+}
+
+ForcedPredictions original_locality(StageRun& run, const Ground& ground,
+                                    const EditEvaluation& asked, std::size_t first) {
+  const std::vector<std::int32_t> tokens = run.input(*ground.original, Original::locality);
+  const std::size_t width = tokens.size() / ground.count;
+  return asked.unpadded(std::span(tokens).subspan(first * width), width);
+}
+
+void emit_outcomes(StageRun& run, const std::map<std::string, std::vector<double>>& outcomes) {
+  for (const OutcomeColumns& outcome : outcome_columns()) {
+    const std::vector<double>& values = outcomes.at(outcome.name);
+    run.emit(outcome.mean, mean(values));
+    run.emit_padded(outcome.by_record, std::vector<float>(values.begin(), values.end()),
+                    std::numeric_limits<float>::quiet_NaN());
+  }
+  run.emit(kRecords, static_cast<std::int64_t>(outcomes.begin()->second.size()));
+}
+
+void emit_abilities(StageRun& run, const std::vector<TaskSet>& tasks, const Model& model) {
+  for (const TaskSet& task : tasks) {
+    EvaluationSettings settings;
+    settings.likelihood = has_options(task);
+    settings.batch_tokens = run.deck().integer("flearning.batch_tokens");
+    const TaskScore score = factsweep::evaluate(model, task, settings, run.steps());
+    const auto examples = static_cast<double>(score.examples);
+    run.emit(column_of(task), static_cast<double>(score.right) / examples);
+    if (settings.likelihood)
+      run.emit(column_of(task, kLikelihood), static_cast<double>(score.right_by_mean) / examples);
+  }
+}
+
+void evaluate(StageRun& run, const Worker& worker, const Ground& ground,
+              std::span<const EditRecord> asked, const Model& model) {
+  const EditEvaluation evaluation = evaluation_of(asked, model, run.deck());
+  emit_outcomes(run,
+                evaluation.ask(model, original_locality(run, ground, evaluation), run.steps()));
+  emit_abilities(run, worker.abilities, model);
+}
+
+}  // namespace factsweep::flearning

@@ -1,0 +1,104 @@
+#include "tune.hpp"
+
+#include <cmath>
+#include <limits>
+
+#include "delta.hpp"
+#include "factsweep/model/torch.hpp"
+#include "factsweep/studies/support/training.hpp"
+#include "factsweep/studies/support/weight_outputs.hpp"
+#include "outcomes.hpp"
+#include "search.hpp"
+
+namespace factsweep::flearning {
+namespace {
+
+Forgetting add_forgetting(const Draft& draft, Upstream original) {
+  const GridPoint& at = draft.at;
+  Forgetting forgetting;
+  if (!at.method->has_lambda()) return forgetting;
+  forgetting.delta = add_delta(draft, original);
+  forgetting.lora = at.method->forget == Tuning::lora;
+  forgetting.layers = at.layers;
+  forgetting.lambda = at.lambda;
+  if (std::isnan(at.lambda)) forgetting.search = add_search(draft, original, forgetting);
+  return forgetting;
+}
+
+}  // namespace
+
+std::vector<std::string> Tune::deck_keys() const {
+  return joined({{"model.dtype", "store."},
+                 evaluation_keys(),
+                 forgetting.deck_keys(),
+                 lora ? lesson().deck_keys() : std::vector<std::string>()});
+}
+
+Upstream add_tune(const Draft& draft, Upstream original) {
+  Tune tune{draft.ground(original), add_forgetting(draft, original), std::nullopt,
+            draft.inputs.matrices};
+  std::vector<AnyColumn> columns = evaluation_columns(draft.inputs.worker.abilities);
+  Cost cost;
+  if (draft.at.method->learn != Tuning::none) {
+    tune.lora = draft.at.method->learn == Tuning::lora;
+    cost = tune.lesson().cost(draft);
+    columns.insert(columns.end(), {kLoss, kLearnNorm});
+    if (tune.forgetting.delta) columns.emplace_back(kCosine);
+  }
+  cost.flop += draft.evaluation_flop();
+  if (tune.forgetting.delta) columns.insert(columns.end(), {kLambdaUsed, kForgetNorm});
+  const auto [stage, is_new] =
+      tune.lora ? draft.builder.add(Learn{tune}, draft.point_title("learn"), cost)
+                : draft.builder.add(Forget{tune}, draft.point_title("forget"), cost);
+  draft.place_row(stage, columns);
+  if (is_new && stores_weights(draft.deck())) draft.place_changes(stage);
+  return stage;
+}
+
+void Tune::run(Worker& worker, StageRun& run) const {
+  const Deck& deck = run.deck();
+  const double rate = forgetting.rate(run);
+  Model start = read_base(worker, deck);
+  const ModelConfig config = start.weights.config;
+  const std::vector<WeightTerm> terms =
+      start_terms(run, *original, start.weights, forgetting, rate);
+  const torch::Dtype dtype =
+      lora ? lesson().start_dtype(deck) : start.weights.embedding.scalar_type();
+  start.weights = sum_of(std::move(start.weights), terms, dtype);
+  Taught taught = lora ? teach(run, lesson(), seed, std::move(start), records(worker))
+                       : Taught{.model = std::move(start)};
+  evaluate(run, worker, *this, records(worker), taught.model);
+  double seconds = taught.record.seconds;
+  if (forgetting.delta) seconds += run.input(*forgetting.delta, kOldSeconds).at(0);
+  run.emit(kEditSeconds, seconds);
+
+  // Read again where the weights are compared with those before: a training needs the room.
+  const bool is_full = lora && !*lora, stored = stores_weights(deck);
+  Weights base;
+  if (stored || is_full) base = read_base(worker, deck).weights;
+  if (stored) {
+    Weights after =
+        is_full ? taught.weights : sum_of(base.clone(torch::kFloat32), terms, torch::kFloat32);
+    if (taught.adapter) taught.adapter->merge(after);
+    for_each_difference(after.named(), base.named(), weight_outputs(run, "final"));
+  }
+  WeightChange old;  // theta_delta_old
+  if (forgetting.delta) {
+    old = whole_change(terms.back(), taught.model.weights);
+    run.emit(kForgetNorm, tabulate(config, matrices, scaled_change(old, terms.back())).norm);
+    run.emit(kLambdaUsed, rate);
+  }
+  if (lora) {
+    const WeightChange learned =
+        is_full ? difference_of(sum_of(std::move(base), terms, torch::kFloat32), taught.weights)
+                : product_of(*taught.adapter);
+    const ChangeTable table = tabulate(config, matrices, learned, old);
+    run.emit(kLearnNorm, table.norm);
+    if (old) run.emit(kCosine, table.cosine);
+    run.emit_padded(kLoss, taught.record.loss.front(), std::numeric_limits<double>::quiet_NaN());
+  }
+  // not earlier: an interruption keeps the finished training
+  remove_checkpoint(checkpoint_of(run.bench()));
+}
+
+}  // namespace factsweep::flearning

@@ -1,0 +1,36 @@
+#include "factsweep/studies/support/weight_outputs.hpp"
+
+#include "factsweep/model/tensors.hpp"
+#include "factsweep/stage/common_options.hpp"
+#include "factsweep/studies/support/training_options.hpp"
+
+namespace factsweep {
+
+void place_weights(PlanBuilder& builder, Upstream stage, const std::vector<std::string>& when,
+                   const ModelConfig& model, const std::optional<LoraConfig>& lora,
+                   const std::string& long_name) {
+  if (when.empty()) return;
+  const Deck& deck = builder.deck();
+  const std::string folder = "/deltas/" + builder.stage(stage).key + "/";
+  if (lora) builder.declare(adapter_config(folder + kAdapterConfig, lora->json(model)));
+  const auto tensors = lora ? adapter_shapes(*lora, model, lora_place(deck)) : tensor_shapes(model);
+  for (const std::string& time : when) {
+    for (const auto& [name, shape] : tensors) {
+      const std::string output = time + "/" + name;
+      builder.place_tensor(stage, output,
+                           {.path = folder + output,
+                            .dtype = delta_dtype(deck),
+                            .shape = {shape.begin(), shape.end()},
+                            .long_name = lora ? "tensor of the LoRA adapter" : long_name});
+    }
+  }
+}
+
+TakeTensor weight_outputs(StageRun& run, const std::string& when) {
+  const DType dtype = delta_dtype(run.deck());
+  return [&run, when, dtype](const std::string& name, const torch::Tensor& tensor) {
+    run.emit(when + "/" + name, to_array(tensor, dtype));
+  };
+}
+
+}  // namespace factsweep
