@@ -42,6 +42,10 @@ void PlanBuilder::declare(const AnyColumn& column) {
   declare(spec_of(column));
 }
 
+void PlanBuilder::declare(const std::vector<AnyColumn>& columns) {
+  for (const AnyColumn& column : columns) declare(column);
+}
+
 void PlanBuilder::declare(DatasetSpec spec) {
   const bool fresh = declared_.insert(spec.path).second;
   require(fresh, "PlanBuilder: two datasets " + spec.path);
@@ -71,14 +75,18 @@ PlanBuilder::Added PlanBuilder::add(Stage stage, std::string title, const Cost& 
 
 Output& PlanBuilder::output_of(Stage& stage, const ColumnBase& column) {
   for (Output& output : stage.outputs) {
-    if (output.name == column.path) return output;
+    if (output.name == column.output()) return output;
   }
-  stage.outputs.push_back({column.path, {}, column.shared});
+  stage.outputs.push_back({column.output(), {}, column.shared});
   return stage.outputs.back();
 }
 
 void PlanBuilder::output(Upstream stage, const ColumnBase& column) {
   output_of(plan_.stages.at(stage.stage), column);
+}
+
+void PlanBuilder::output(Upstream stage, Output output) {
+  plan_.stages.at(stage.stage).outputs.push_back(std::move(output));
 }
 
 void PlanBuilder::place(Upstream index, const AnyColumn& column, std::vector<std::uint64_t> at,
@@ -101,9 +109,14 @@ void PlanBuilder::place(Upstream index, const AnyColumn& column, std::vector<std
   output_of(stage, column.about).places.push_back(std::move(slab));
 }
 
+void PlanBuilder::place(Upstream stage, const std::vector<AnyColumn>& columns,
+                        const std::vector<std::uint64_t>& at) {
+  for (const AnyColumn& column : columns) place(stage, column, at);
+}
+
 void PlanBuilder::place_tensor(Upstream stage, const std::string& output, DatasetSpec spec) {
   spec.file = File::weights;
-  plan_.stages.at(stage.stage).outputs.push_back({output, {whole(spec)}, false});
+  this->output(stage, Output{output, {whole(spec)}, false});
   declare(std::move(spec));
 }
 

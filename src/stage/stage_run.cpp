@@ -15,11 +15,11 @@ const Output& StageRun::output(const std::string& name) const {
 }
 
 bool StageRun::is_wanted(const ColumnBase& column) const {
-  return !output(column.path).places.empty();
+  return !output(column.output()).places.empty();
 }
 
 std::size_t StageRun::width(const ColumnBase& column) const {
-  return static_cast<std::size_t>(output(column.path).places.at(0).count.back());
+  return static_cast<std::size_t>(output(column.output()).places.at(0).count.back());
 }
 
 void StageRun::emit(const std::string& name, const Array& array) {

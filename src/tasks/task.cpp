@@ -81,4 +81,18 @@ TaskSplit hold_out(const TaskSet& set, std::int64_t test, std::uint64_t seed) {
   return split;
 }
 
+std::string fingerprint(const TaskSet& set) {
+  std::uint64_t hash = hash_words({hash_text(set.name), static_cast<std::uint64_t>(set.kind)});
+  const auto add = [&](const std::string& text) { hash = hash_words({hash, hash_text(text)}); };
+  for (const TaskExample& example : set.examples) {
+    for (const std::string* text : {&example.instruction, &example.input, &example.output,
+                                    &example.answer, &example.rationale, &example.tests})
+      add(*text);
+    for (const auto* list : {&example.options, &example.names, &example.option_outputs}) {
+      for (const std::string& text : *list) add(text);
+    }
+  }
+  return hex(hash);
+}
+
 }  // namespace factsweep

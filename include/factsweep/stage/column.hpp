@@ -22,7 +22,9 @@ struct ColumnBase {
   Role role = Role::metric;             // only of /points
   bool shared = false;          // small, and travels to later stages by message, not by the file
   std::size_t text_length = 0;  // bytes of an element, of text
+  std::string name = {};        // what stages call it; empty: its path
 
+  const std::string& output() const { return name.empty() ? path : name; }
   std::string path_of(const std::string& key) const;
 };
 
@@ -56,6 +58,14 @@ Column<T> shared(Column<T> column) {
 template <typename T>
 Column<T> timed(Column<T> column) {
   column.role = Role::time;
+  return column;
+}
+
+/// The same column under a name of its own as an output. Rows that lie apart are outputs of several
+/// names in one dataset; what lands in several datasets is one output of one name.
+template <typename T>
+Column<T> named(Column<T> column, std::string name) {
+  column.name = std::move(name);
   return column;
 }
 

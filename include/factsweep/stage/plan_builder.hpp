@@ -35,6 +35,7 @@ class PlanBuilder {
 
   /// A dataset whose rows stages fill, or nobody.
   void declare(const AnyColumn& column);
+  void declare(const std::vector<AnyColumn>& columns);
   /// A dataset that is known now.
   template <typename T>
   void fill(const Column<T>& column, const std::vector<T>& values) {
@@ -70,8 +71,13 @@ class PlanBuilder {
   /// dataset is declared where it is not yet.
   void place(Upstream stage, const AnyColumn& column, std::vector<std::uint64_t> at = {},
              std::uint64_t rows = 1);
+  /// Of each column the row, or the rows of further axes, that `at` says.
+  void place(Upstream stage, const std::vector<AnyColumn>& columns,
+             const std::vector<std::uint64_t>& at);
   /// An output without a place, until a point wants it.
   void output(Upstream stage, const ColumnBase& column);
+  /// An output of places that the caller knows: rows of a tensor.
+  void output(Upstream stage, Output output);
   /// A whole tensor of the weights file, with the output's name `output`.
   void place_tensor(Upstream stage, const std::string& output, DatasetSpec spec);
 

@@ -28,7 +28,7 @@ class StageRun {
   /// An output of a stage that this one stands on.
   template <typename T>
   std::vector<T> input(Upstream upstream, const Column<T>& column) {
-    const Array& array = input(upstream, column.path);
+    const Array& array = input(upstream, column.output());
     if constexpr (std::same_as<T, std::string>) {
       return array.as_text();
     } else {
@@ -50,9 +50,9 @@ class StageRun {
   void emit(const Column<T>& column, const std::vector<T>& values) {
     if (!is_wanted(column)) return;
     if constexpr (std::same_as<T, std::string>) {
-      emit(column.path, Array::of_text(values, column.text_length));
+      emit(column.output(), Array::of_text(values, column.text_length));
     } else {
-      emit(column.path, Array::of(values));
+      emit(column.output(), Array::of(values));
     }
   }
   template <typename T>

@@ -43,6 +43,9 @@ struct TaskSet {
   std::int64_t left_out = 0;
 };
 
+/// Changes with the set's name and with any text of its examples.
+std::string fingerprint(const TaskSet& set);
+
 /// The examples of the given rows, in their order. InputError: a row that does not exist.
 TaskSet pick(const TaskSet& set, std::span<const std::int64_t> rows);
 

@@ -10,45 +10,34 @@
 namespace factsweep::kshot {
 namespace {
 
-/// One value of each axis that grid.combine combines.
-struct Setting {
-  std::int64_t shots = 0, experts = 0, top_k = 0, budget = 0;
-  double tau = 0;
-  std::string signals, selection;
-};
-
 /// Axes as ways to change a setting, first values first.
-using Change = std::function<void(Setting&)>;
+using Change = std::function<void(GridPoint&)>;
 
 template <typename T>
-std::vector<Change> changes(const std::vector<T>& values, T Setting::*axis) {
+std::vector<Change> changes(const std::vector<T>& values, T GridPoint::*axis) {
   std::vector<Change> list;
-  for (const T& value : values) list.push_back([=](Setting& setting) { setting.*axis = value; });
+  for (const T& value : values) list.push_back([=](GridPoint& setting) { setting.*axis = value; });
   return list;
 }
 
-std::vector<Setting> settings(const Deck& deck) {
+/// One value of each axis that grid.combine combines, of no method yet.
+std::vector<GridPoint> settings(const Deck& deck) {
   const std::vector<std::vector<Change>> axes = {
-      changes(deck.integer_list("grid.shots"), &Setting::shots),
-      changes(deck.integer_list("grid.experts"), &Setting::experts),
-      changes(deck.integer_list("grid.top_k"), &Setting::top_k),
-      changes(deck.integer_list("grid.budget"), &Setting::budget),
-      changes(deck.real_list("grid.tau"), &Setting::tau),
-      changes(deck.text_list("grid.signals"), &Setting::signals),
-      changes(deck.text_list("grid.data_selection"), &Setting::selection),
+      changes(deck.integer_list("grid.shots"), &GridPoint::shots),
+      changes(deck.integer_list("grid.experts"), &GridPoint::experts),
+      changes(deck.integer_list("grid.top_k"), &GridPoint::top_k),
+      changes(deck.integer_list("grid.budget"), &GridPoint::budget),
+      changes(deck.real_list("grid.tau"), &GridPoint::tau),
+      changes(deck.text_list("grid.signals"), &GridPoint::signals),
+      changes(deck.text_list("grid.data_selection"), &GridPoint::selection),
   };
-  Setting first;
-  for (const auto& axis : axes) {
-    if (axis.empty())
-      throw InputError(
-          "grid.shots, experts, top_k, budget, tau, signals and data_selection need a value each.");
-    axis.front()(first);
-  }
+  GridPoint first;
+  for (const auto& axis : axes) axis.front()(first);
   if (first.top_k > first.experts)
     throw deck.error("grid.top_k", fmt::format("its first value {} is above grid.experts = {}: a "
                                                "token cannot go to more experts than there are.",
                                                first.top_k, first.experts));
-  std::vector<Setting> list = {first};
+  std::vector<GridPoint> list = {first};
   const bool product = deck.text("grid.combine") == "product";
   for (const auto& axis : axes) {
     const std::size_t before = product ? list.size() : 1;
@@ -59,12 +48,12 @@ std::vector<Setting> settings(const Deck& deck) {
       }
     }
   }
-  std::erase_if(list, [](const Setting& setting) { return setting.top_k > setting.experts; });
+  std::erase_if(list, [](const GridPoint& setting) { return setting.top_k > setting.experts; });
   return list;
 }
 
 /// The setting's values for the axes that the method has.
-GridPoint point_of(const Method& method, std::size_t task, const Setting& setting) {
+GridPoint point_of(const Method& method, std::size_t task, const GridPoint& setting) {
   GridPoint at;
   at.method = &method;
   at.task = task;
@@ -134,7 +123,7 @@ std::string GridPoint::id(const Sets& sets) const {
 }
 
 std::vector<GridPoint> grid_points(const Deck& deck, const Sets& sets) {
-  const std::vector<Setting> all = settings(deck);
+  const std::vector<GridPoint> all = settings(deck);
   const bool product = deck.text("grid.combine") == "product";
   std::vector<GridPoint> points;
   std::set<std::string> ids;
@@ -179,21 +168,18 @@ std::vector<Axis> axes() {
           {"seed", "1", "seed; -1: nothing is drawn", ""}};
 }
 
-Point make_point(const GridPoint& at, const Sets& sets) {
-  Point point;
-  point.id = at.id(sets);
-  point.values = {sets.tasks[at.task].name,
-                  at.method->name,
-                  at.shots,
-                  at.experts,
-                  at.top_k,
-                  at.budget,
-                  at.tau,
-                  at.signals,
-                  at.selection,
-                  at.draw,
-                  at.seed};
-  return point;
+std::vector<AxisValue> values_of(const GridPoint& at, const Sets& sets) {
+  return {sets.tasks[at.task].name,
+          at.method->name,
+          at.shots,
+          at.experts,
+          at.top_k,
+          at.budget,
+          at.tau,
+          at.signals,
+          at.selection,
+          at.draw,
+          at.seed};
 }
 
 }  // namespace factsweep::kshot

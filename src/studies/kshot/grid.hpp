@@ -24,6 +24,7 @@ struct GridPoint {
 
   bool has_data() const { return budget > 0; }
   std::string id(const Sets& sets) const;
+  Shots drawn_shots(const Sets& sets) const { return {sets.tasks[task].name, draw, shots}; }
 };
 
 /// In the order of tasks and methods, none twice. InputError: a method that a task cannot have,
@@ -31,6 +32,7 @@ struct GridPoint {
 std::vector<GridPoint> grid_points(const Deck& deck, const Sets& sets);
 
 std::vector<Axis> axes();
-Point make_point(const GridPoint& at, const Sets& sets);
+/// One an axis.
+std::vector<AxisValue> values_of(const GridPoint& at, const Sets& sets);
 
 }  // namespace factsweep::kshot

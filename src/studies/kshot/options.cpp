@@ -1,5 +1,7 @@
+#include "options.hpp"
+
 #include "factsweep/studies/support/training_options.hpp"
-#include "kshot.hpp"
+#include "factsweep/tasks/prompt.hpp"
 #include "methods.hpp"
 
 namespace factsweep::kshot {
@@ -113,11 +115,16 @@ void declare(OptionTable& table) {
                                    .lora_targets = "q_proj, v_proj",
                                    .delta_dtype = "float32"});
   table.choice("train.schedule", "cosine", {"cosine", "constant"},
-               "of the learning rate, behind the warm-up; cosine: to 0");
+               "of the learning rate, after the warm-up; cosine: to 0");
   table.choice("store.deltas", "none", {"none", "final"},
                "final: keep what a point has trained: its adapter, or its mixture of experts; the "
                "bank's adapters are always kept");
   declare_grid(table);
+}
+
+std::string prompts(const Deck& deck) {
+  return prompt_template(deck.text("kshot.template"),
+                         deck.where("kshot.template") + ": kshot.template");
 }
 
 }  // namespace factsweep::kshot

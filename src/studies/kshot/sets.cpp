@@ -11,11 +11,11 @@ namespace factsweep::kshot {
 namespace {
 
 template <typename Item>
-std::size_t place_of(const std::vector<Item>& items, const std::string& name) {
+const Item& item_named(const std::vector<Item>& items, const std::string& name) {
   const auto found =
       std::find_if(items.begin(), items.end(), [&](const Item& item) { return item.name == name; });
   require(found != items.end(), "kshot: no such name: " + name);
-  return static_cast<std::size_t>(found - items.begin());
+  return *found;
 }
 
 }  // namespace
@@ -56,30 +56,44 @@ std::optional<std::size_t> Sets::expert_of(std::size_t task) const {
   return std::nullopt;
 }
 
+bool Sets::has_programs() const {
+  return std::any_of(tasks.begin(), tasks.end(),
+                     [](const TaskEntry& task) { return task.test.kind == TaskKind::code; });
+}
+
 const TaskEntry& Sets::task(const std::string& name) const {
-  return tasks[place_of(tasks, name)];
+  return item_named(tasks, name);
 }
 
 const Pool& Sets::pool(const std::string& name) const {
-  return pools[place_of(pools, name)];
+  return item_named(pools, name);
 }
 
-std::size_t Sets::adapter(const std::string& name) const {
-  return place_of(bank, name);
+const BankEntry& Sets::adapter(const std::string& name) const {
+  return item_named(bank, name);
 }
 
-std::string fingerprint(const TaskSet& set) {
-  std::uint64_t hash = hash_words({hash_text(set.name), static_cast<std::uint64_t>(set.kind)});
-  const auto add = [&](const std::string& text) { hash = hash_words({hash, hash_text(text)}); };
-  for (const TaskExample& example : set.examples) {
-    for (const std::string* text : {&example.instruction, &example.input, &example.output,
-                                    &example.answer, &example.rationale, &example.tests})
-      add(*text);
-    for (const auto* list : {&example.options, &example.names, &example.option_outputs}) {
-      for (const std::string& text : *list) add(text);
-    }
-  }
-  return hex(hash);
+std::vector<std::int64_t> Shots::rows(const Sets& sets) const {
+  return draw_rows(sets.task(task).train, count,
+                   hash_words({hash_text("shots"), static_cast<std::uint64_t>(draw)}));
+}
+
+std::vector<std::int64_t> Shots::records(const Sets& sets) const {
+  std::vector<std::int64_t> records = rows(sets);
+  for (std::int64_t& row : records) row = sets.task(task).train_rows[static_cast<std::size_t>(row)];
+  return records;
+}
+
+TaskSet Shots::read(const Sets& sets) const {
+  return pick(sets.task(task).train, rows(sets));
+}
+
+std::vector<std::int64_t> Shots::among(std::int64_t more, const Sets& sets) const {
+  const std::vector<std::int64_t> all = Shots{task, draw, more}.rows(sets);
+  std::vector<std::int64_t> places;
+  for (const std::int64_t row : rows(sets))
+    places.push_back(std::lower_bound(all.begin(), all.end(), row) - all.begin());
+  return places;
 }
 
 }  // namespace factsweep::kshot

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "adapters.hpp"
 #include "factsweep/deck/deck.hpp"
 #include "factsweep/tasks/task.hpp"
 
@@ -45,6 +46,7 @@ struct BankEntry {
   TaskSet set;                      // empty: brought
   std::int64_t tested = 0;          // left out: asks what a test example asks
   std::string adapter;              // PEFT directory of one that was brought
+  AdapterForm form = {};            // of what it is or will be: see Sets::read_forms()
 
   bool is_brought() const { return !adapter.empty(); }
 };
@@ -57,16 +59,38 @@ struct Sets {
   /// Reads data.sets and every file that it names, relative to data.folder. InputError naming file
   /// and place.
   static Sets read(const Deck& deck);
+  /// What the bank's adapters hold. InputError: one of a user that does not fit the model, or other
+  /// modules than the first one's.
+  void read_forms(const Deck& deck, const ModelConfig& model);
   /// The bank's adapter that is the task's own expert.
   std::optional<std::size_t> expert_of(std::size_t task) const;
+  /// Whether a task is answered with programs.
+  bool has_programs() const;
 
   // By name, as stages know them: a sweep that another task or adapter joins keeps its stages.
   const TaskEntry& task(const std::string& name) const;
   const Pool& pool(const std::string& name) const;
-  std::size_t adapter(const std::string& name) const;
+  const BankEntry& adapter(const std::string& name) const;
 };
 
-/// Changes with any text of the examples.
-std::string fingerprint(const TaskSet& set);
+/// K examples of a task's train set that a draw chose, as stages know them. Few shots of a draw are
+/// part of many.
+struct Shots {
+  std::string task;
+  std::int64_t draw = -1, count = -1;
+
+  static void fields(auto& self, auto&& field) {
+    field("task", self.task);
+    field("draw", self.draw);
+    field("shots", self.count);
+  }
+  /// Examples of the task's train set, ascending.
+  std::vector<std::int64_t> rows(const Sets& sets) const;
+  /// Records of its file.
+  std::vector<std::int64_t> records(const Sets& sets) const;
+  TaskSet read(const Sets& sets) const;
+  /// Their places among `more` shots of the draw.
+  std::vector<std::int64_t> among(std::int64_t more, const Sets& sets) const;
+};
 
 }  // namespace factsweep::kshot

@@ -1,109 +1,106 @@
-#include <fmt/format.h>
+// Experts of a task from open knowledge and K examples of it (Yang et al., arXiv 2408.15915):
+//   bank(adapters)* -> signals(task, draw, adapter)* -> select(N) -+
+//   embed(pool)*, embed(task, draw) -> augment(C, tau) ------------+-> tune -> a point
+//   bank -> test(task, adapter)* -> best(task)
+// sets.cpp: what the study is made of. options.cpp: the deck keys. methods.cpp: the methods.
+// grid.cpp: points. adapters.cpp: the bank. draft.cpp: what stages share. stages/: the work.
+#include "factsweep/studies/kshot/study.hpp"
 
 #include <algorithm>
+#include <utility>
 
-#include "kshot.hpp"
-#include "stage_run.hpp"
+#include "draft.hpp"
+#include "factsweep/model/torch.hpp"
+#include "factsweep/stage/executor.hpp"
+#include "options.hpp"
+#include "stages/asking.hpp"
+#include "stages/stages.hpp"
 
 namespace factsweep::kshot {
 
-void KShotExecutor::prepare(const std::string& device) {
-  const Deck& deck = *deck_;
-  base_ = Model::load(deck.text("model.path"), parse_dtype(deck.text("model.dtype")),
-                      torch::Device(device));
+void Worker::prepare(const Deck& deck, const std::string& device) {
+  base = Model::load(deck.text("model.path"), parse_dtype(deck.text("model.dtype")),
+                     torch::Device(device));
 }
 
-void KShotExecutor::run(const Plan& plan, std::size_t index, Workbench& bench) {
-  const Stage& stage = plan.stages[index];
-  StageRun run(*deck_, sets_, plan, stage, base_, bench);
-  if (stage.kind == "bank") return run.bank();
-  if (stage.kind == "adapter") return run.adapter();
-  if (stage.kind == "similarity") return run.similarity();
-  if (stage.kind == "signals") return run.signals();
-  if (stage.kind == "test") return run.test();
-  if (stage.kind == "own") return run.own();
-  if (stage.kind == "best") return run.best();
-  if (stage.kind == "select") return run.select();
-  if (stage.kind == "augment") return run.augment();
-  if (stage.kind == "tune") return run.tune();
-  require(stage.kind == "embed", "kshot: unknown kind of stage");
-  if (!encoder_)
-    encoder_ = Encoder::load(deck_->text("augment.encoder"),
-                             parse_dtype(deck_->text("model.dtype")), base_.device());
-  run.embed(*encoder_);
+namespace {
+
+void add_points(Draft& draft) {
+  draft.builder.axes(axes());
+  draft.builder.dimension("point", draft.points.size());
+  for (const GridPoint& at : draft.points)
+    draft.builder.point(at.id(draft.sets()), values_of(at, draft.sets()));
 }
 
-StageRun::StageRun(const Deck& deck, const Sets& sets, const Plan& plan, const Stage& stage,
-                   const Model& base, Workbench& bench)
-    : deck_(deck), sets_(sets), plan_(plan), stage_(stage), base_(base), bench_(bench) {}
+void declare_all(Draft& draft) {
+  draft.builder.dimension("task", draft.sets().tasks.size());
+  draft.builder.dimension("shot", static_cast<std::uint64_t>(draft.shots));
+  declare_bank(draft);
+  declare_similarity(draft);
+  declare_signals(draft);
+  declare_tests(draft);
+  declare_selection(draft);
+  declare_data(draft);
+  declare_tuning(draft);
+  fill_tables(draft);
+}
 
-std::optional<std::size_t> StageRun::upstream(const std::string& kind) const {
-  for (const std::size_t index : stage_.upstream) {
-    if (plan_.stages[index].kind == kind) return index;
+/// The last stage of a point.
+Upstream add_leaf(Draft& draft, const GridPoint& at, std::uint64_t point) {
+  if (at.method->tuning != Method::Tuning::none) return add_tune(draft, at, point);
+  const auto add = [&] {
+    if (at.method->start == Method::Start::base) return add_test(draft, at.task, 0);
+    if (at.method->start == Method::Start::own) return add_own(draft, at.task);
+    const Upstream best = add_best(draft, at.task);
+    draft.builder.place(best, kExperts, {point});
+    return best;
+  };
+  const Upstream leaf = add();
+  place_test(draft, leaf, point);
+  return leaf;
+}
+
+Plan make_plan(const Deck& deck, const Worker& worker, std::vector<GridPoint> points) {
+  Draft draft(deck, worker, std::move(points));
+  add_points(draft);
+  declare_all(draft);
+  draft.bank = add_bank(draft);
+  if (deck.flag("bank.evaluate")) {
+    for (std::size_t task = 0; task < worker.sets.tasks.size(); ++task) {
+      for (std::size_t tested = 0; tested <= worker.sets.bank.size(); ++tested)
+        add_test(draft, task, tested);
+    }
   }
-  return std::nullopt;
+  for (std::size_t point = 0; point < draft.points.size(); ++point)
+    draft.builder.leaf(point, add_leaf(draft, draft.points[point], point));
+  return draft.builder.finish();
 }
 
-bool StageRun::has(const std::string& output) const {
-  return std::any_of(stage_.outputs.begin(), stage_.outputs.end(),
-                     [&](const Output& item) { return item.name == output; });
-}
+class KShotStudy : public Study {
+ public:
+  std::string_view name() const override { return "kshot"; }
+  void declare(OptionTable& table) const override { kshot::declare(table); }
+  std::vector<std::string> headline() const override {
+    return {"accuracy", "accuracy_by_sum", "accuracy_by_mean", "answered", "selected_data"};
+  }
+  Expansion expand(const Deck& deck) const override {
+    Worker worker{Sets::read(deck)};
+    std::vector<GridPoint> points = grid_points(deck, worker.sets);
+    if (deck.text("lora.bias") != "none")
+      throw deck.error("lora.bias", "is not supported here: experts are matrices alone. Use none.");
+    worker.sets.read_forms(deck, ModelConfig::read(deck.text("model.path")));
+    Plan plan = make_plan(deck, worker, std::move(points));
+    return {std::move(plan), std::make_unique<TableExecutor<Worker>>(
+                                 deck, std::move(worker),
+                                 std::vector{kBank, kAdapter, kSimilarity, kSignals, kTest, kOwn,
+                                             kBest, kSelect, kEmbed, kAugment, kTune})};
+  }
+};
 
-const Slab& StageRun::place_of(const std::string& output) const {
-  const auto found = std::find_if(stage_.outputs.begin(), stage_.outputs.end(),
-                                  [&](const Output& item) { return item.name == output; });
-  require(found != stage_.outputs.end(), "kshot: the stage has no output " + output);
-  return found->places.at(0);
-}
+}  // namespace
 
-std::size_t StageRun::text_length_of(const std::string& output) const {
-  const std::string& path = place_of(output).path;
-  const auto found = std::find_if(plan_.datasets.begin(), plan_.datasets.end(),
-                                  [&](const DatasetSpec& spec) { return spec.path == path; });
-  require(found != plan_.datasets.end(), "kshot: no dataset " + path);
-  return found->text_length;
-}
-
-void StageRun::emit_value(const std::string& output, double value) {
-  bench_.emit(output, Array::of(std::vector{value}));
-}
-
-void StageRun::emit_count(const std::string& output, std::int64_t count) {
-  bench_.emit(output, Array::of(std::vector{count}));
-}
-
-std::function<void(double, std::int64_t)> StageRun::step() const {
-  return [this](double fraction, std::int64_t tokens) { bench_.step(fraction, tokens); };
-}
-
-TaskSet StageRun::shots() const {
-  return pick(task().train,
-              shots_of(task(), get<std::int64_t>("shots"), get<std::int64_t>("draw")));
-}
-
-std::vector<std::int64_t> StageRun::shots_among(std::size_t upstream) const {
-  const auto draw = get<std::int64_t>("draw");
-  const auto all_count = plan_.stages[upstream].configuration.at("shots").get<std::int64_t>();
-  const auto all = shots_of(task(), all_count, draw),
-             mine = shots_of(task(), get<std::int64_t>("shots"), draw);
-  std::vector<std::int64_t> places;
-  for (const std::int64_t shot : mine)
-    places.push_back(std::lower_bound(all.begin(), all.end(), shot) - all.begin());
-  return places;
-}
-
-TrainingExamples StageRun::lessons_of(const TaskSet& set) const {
-  const std::int64_t longest = deck_.integer("kshot.longest");
-  TrainingExamples lessons = training_examples(base_, set, prompts(), longest);
-  if (lessons.examples.empty())
-    throw InputError(
-        fmt::format("{}: the prompts of all {} examples are longer than kshot.longest = {} tokens.",
-                    set.name, set.examples.size(), longest));
-  return lessons;
-}
-
-std::string StageRun::prompts() const {
-  return prompt_template(deck_.text("kshot.template"), "kshot.template");
+std::unique_ptr<Study> make_study() {
+  return std::make_unique<KShotStudy>();
 }
 
 }  // namespace factsweep::kshot

@@ -1,12 +1,9 @@
 // K-shot expanded on tiny task files: points, stages, what they share, and which decks are
 // refused.
 #include <algorithm>
-#include <cmath>
 #include <map>
 #include <set>
 
-#include "../../../../src/studies/kshot/kshot.hpp"
-#include "../../../../src/studies/kshot/merge.hpp"
 #include "catch.hpp"
 #include "expand_deck.hpp"
 #include "factsweep/studies/kshot/study.hpp"
@@ -255,23 +252,4 @@ TEST_CASE("kshot: mistakes are named") {
              ContainsSubstring("'open' is empty") && ContainsSubstring("5 ask"));
   CHECK_THAT(changed([](Json& s) { s["tasks"][0]["rationales"] = "nowhere.jsonl"; }),
              ContainsSubstring("nowhere.jsonl"));
-}
-
-TEST_CASE("kshot: a search without gradients finds the smallest loss") {
-  const std::vector<double> goal = {0.7, -1.1, 0.2};
-  std::int64_t asked = 0;
-  const auto loss = [&](const std::vector<double>& weights) {
-    ++asked;
-    double sum = 0;
-    for (std::size_t i = 0; i < goal.size(); ++i) sum += std::pow(weights[i] - goal[i], 2);
-    return sum;
-  };
-  const auto found = kshot::search_weights(3, 200, loss, CounterRandom(1));
-  CHECK(asked == 201);
-  for (std::size_t i = 0; i < goal.size(); ++i) CHECK(std::abs(found[i] - goal[i]) < 0.02);
-  CHECK(found == kshot::search_weights(3, 200, loss, CounterRandom(1)));
-  CHECK(found != kshot::search_weights(3, 200, loss, CounterRandom(2)));
-  // the loss decides: nothing is better than zeros here
-  const auto away = [](const std::vector<double>& w) { return std::abs(w[0]) + std::abs(w[1]); };
-  CHECK(kshot::search_weights(2, 20, away, CounterRandom(1)) == std::vector<double>{0, 0});
 }

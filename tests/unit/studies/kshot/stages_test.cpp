@@ -85,20 +85,20 @@ TEST_CASE("every kind of stage fills what it is planned to fill", "[kshot]") {
                                        "signals", "similarity", "test", "tune"});
   for (const Point& point : sweep.plan.points) {
     INFO(point.id);
-    const double accuracy = bench.output(point.leaf, "points/accuracy").as<double>()[0];
-    const auto right = bench.output(point.leaf, "outcomes/right").as<std::uint8_t>();
+    const double accuracy = bench.output(point.leaf, "/points/accuracy").as<double>()[0];
+    const auto right = bench.output(point.leaf, "/outcomes/right").as<std::uint8_t>();
     CHECK(accuracy == Approx(std::count(right.begin(), right.end(), 1) / 3.0));
   }
   for (std::size_t i = 0; i < sweep.plan.stages.size(); ++i) {
     const Stage& stage = sweep.plan.stages[i];
     if (stage.kind == "select") {
-      const auto chosen = bench.output(i, "selection/adapter").as<std::int32_t>();
+      const auto chosen = bench.output(i, "/selection/adapter").as<std::int32_t>();
       CHECK(std::set<std::int32_t>(chosen.begin(), chosen.end()).size() == 2);
       CHECK(*std::min_element(chosen.begin(), chosen.end()) >= 0);
       CHECK(*std::max_element(chosen.begin(), chosen.end()) < 3);
     }
     if (stage.kind == "similarity") {
-      const auto cosine = bench.output(i, "bank/similarity").as<double>();
+      const auto cosine = bench.output(i, "/bank/similarity").as<double>();
       REQUIRE(cosine.size() == 9);
       for (std::size_t a = 0; a < 3; ++a) {
         CHECK(cosine[4 * a] == Approx(1));
@@ -106,7 +106,7 @@ TEST_CASE("every kind of stage fills what it is planned to fill", "[kshot]") {
       }
     }
     if (stage.kind == "augment")
-      CHECK(bench.output(i, "points/selected_data").as<std::int64_t>()[0] <= 3);
+      CHECK(bench.output(i, "/points/selected_data").as<std::int64_t>()[0] <= 3);
   }
 }
 

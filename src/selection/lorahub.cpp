@@ -1,4 +1,4 @@
-#include "merge.hpp"
+#include "factsweep/selection/lorahub.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -6,7 +6,7 @@
 #include "factsweep/core/error.hpp"
 #include "factsweep/model/torch.hpp"
 
-namespace factsweep::kshot {
+namespace factsweep {
 namespace {
 
 constexpr double kBound = 1.5, kFirstStep = 0.5;
@@ -47,8 +47,7 @@ LoraAdapter weighted_sum(std::span<const LoraAdapter> adapters, std::span<const 
   for (std::size_t i = 1; i < adapters.size(); ++i) {
     if (!same_form(adapters.front(), adapters[i]))
       throw InputError(
-          "lorahub adds up the matrices of adapters, which have to be of one rank and one alpha. "
-          "Leave it out of grid.method, or bring adapters of the bank's own rank.");
+          "the matrices of adapters are added up, which have to be of one rank and one alpha.");
     const NamedTensors parts = adapters[i].parameters();
     for (std::size_t p = 0; p < places.size(); ++p)
       places[p].second.add_(parts[p].second.to(torch::kFloat32), weights[i]);
@@ -78,4 +77,4 @@ std::vector<double> search_weights(std::size_t count, std::int64_t evaluations,
   return best;
 }
 
-}  // namespace factsweep::kshot
+}  // namespace factsweep

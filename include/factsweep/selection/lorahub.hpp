@@ -9,7 +9,7 @@
 #include "factsweep/adapter/lora.hpp"
 #include "factsweep/core/random.hpp"
 
-namespace factsweep::kshot {
+namespace factsweep {
 
 /// An adapter whose update is `factor` times this one's.
 LoraAdapter scaled(const LoraAdapter& adapter, double factor);
@@ -25,4 +25,4 @@ std::vector<double> search_weights(std::size_t count, std::int64_t evaluations,
                                    const std::function<double(const std::vector<double>&)>& loss,
                                    CounterRandom random);
 
-}  // namespace factsweep::kshot
+}  // namespace factsweep

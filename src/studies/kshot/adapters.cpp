@@ -1,0 +1,116 @@
+#include "adapters.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "draft.hpp"
+#include "factsweep/model/tensors.hpp"
+#include "factsweep/model/torch.hpp"
+#include "factsweep/studies/support/training_options.hpp"
+
+namespace factsweep::kshot {
+namespace {
+
+constexpr std::size_t kLongestFailure = 160;
+
+/// What the stage that makes the adapter calls a tensor of it.
+std::string output_of(const std::string& adapter, const std::string& tensor) {
+  return adapter + "/" + tensor;
+}
+
+/// An empty model of the base's shapes tells whether every tensor is there and fits.
+void check_brought(const std::string& directory, const LoraConfig& config,
+                   const ModelConfig& model) {
+  if (config.bias != LoraBias::none)
+    throw InputError(directory +
+                     "/adapter_config.json: trains biases, which experts of a mixture cannot "
+                     "have.");
+  Weights shapes;
+  shapes.config = model;
+  shapes.embedding = torch::empty({0}, torch::kMeta);
+  LoraAdapter::load(directory, shapes);
+}
+
+}  // namespace
+
+std::string AdapterForm::scaling() const {
+  const auto said = nlohmann::json::parse(json);
+  std::string text;
+  for (const char* key : {"r", "lora_alpha", "use_rslora", "rank_pattern", "alpha_pattern"}) {
+    if (said.contains(key) && !said.at(key).empty())
+      text += fmt::format("{}{} = {}", text.empty() ? "" : ", ", key, said.at(key).dump());
+  }
+  return text;
+}
+
+void Sets::read_forms(const Deck& deck, const ModelConfig& model) {
+  for (BankEntry& entry : bank) {
+    LoraConfig config = stored_lora_config(deck);
+    std::string where = lora_place(deck);
+    if (entry.is_brought()) {
+      where = entry.adapter + "/adapter_config.json";
+      config = LoraConfig::read(where);
+      check_brought(entry.adapter, config, model);
+    }
+    entry.form = {config, config.json(model), adapter_shapes(config, model, where),
+                  each(find_targets(config, model, where),
+                       [](const LoraTarget& target) { return target.module.name; })};
+    const auto &first = bank.front().form.modules, &here = entry.form.modules;
+    const auto [a, b] = std::mismatch(first.begin(), first.end(), here.begin(), here.end());
+    if (a == first.end() && b == here.end()) continue;
+    throw InputError(fmt::format(
+        "{}: the adapters of a bank adapt the same modules, but '{}' adapts {} modules and '{}' "
+        "{}; they differ at '{}'.",
+        deck.where("data.sets") + ": data.sets", bank.front().name, first.size(), entry.name,
+        here.size(), a != first.end() ? *a : *b));
+  }
+}
+
+Column<std::uint8_t> usable_column(const std::string& adapter) {
+  return shared(bank_column<std::uint8_t>(adapter, "usable", "1", "0: its training diverged"));
+}
+
+Column<std::string> failure_column(const std::string& adapter) {
+  auto column = shared(bank_column<std::string>(adapter, "failure", "1",
+                                                "why its training failed; empty: it did not"));
+  column.text_length = kLongestFailure;
+  return column;
+}
+
+bool BankAdapter::is_usable(StageRun& run) const {
+  return run.input(stage, usable_column(name)).at(0) == 1;
+}
+
+std::string BankAdapter::failure(StageRun& run) const {
+  return run.input(stage, failure_column(name)).at(0);
+}
+
+LoraAdapter BankAdapter::read(const Worker& worker, StageRun& run) const {
+  const AdapterForm& form = worker.sets.adapter(name).form;
+  NamedTensors tensors;
+  for (const auto& [tensor, shape] : form.shapes)
+    tensors.emplace_back(tensor, to_tensor(run.input(stage, output_of(name, tensor)), shape));
+  return LoraAdapter::of(form.config, tensors, worker.base.weights, name, name);
+}
+
+void place_adapter(Draft& draft, Upstream stage, std::size_t adapter) {
+  const BankEntry& entry = draft.sets().bank[adapter];
+  const std::string folder = fmt::format("/bank/{}/", entry.name);
+  draft.builder.place(stage, usable_column(entry.name), {adapter});
+  draft.builder.declare(adapter_config(folder + kAdapterConfig, entry.form.json));
+  for (const auto& [tensor, shape] : entry.form.shapes)
+    draft.builder.place_tensor(stage, output_of(entry.name, tensor),
+                               {.path = folder + tensor,
+                                .dtype = delta_dtype(draft.deck()),
+                                .shape = {shape.begin(), shape.end()},
+                                .long_name = "tensor of the adapter"});
+}
+
+void emit_adapter(StageRun& run, const std::string& name, const LoraAdapter& adapter) {
+  const DType dtype = delta_dtype(run.deck());
+  for (const auto& [tensor, value] : adapter.named())
+    run.emit(output_of(name, tensor), to_array(value, dtype));
+}
+
+}  // namespace factsweep::kshot

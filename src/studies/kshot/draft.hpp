@@ -1,0 +1,76 @@
+// What stages are laid out by, and what they share where they run.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "adapters.hpp"
+#include "factsweep/encoder/encoder.hpp"
+#include "factsweep/model/config.hpp"
+#include "factsweep/model/model.hpp"
+#include "factsweep/stage/plan_builder.hpp"
+#include "grid.hpp"
+
+namespace factsweep::kshot {
+
+/// A value of each item: a column of a table.
+template <typename Item, typename Value>
+auto each(const std::vector<Item>& items, Value value) {
+  std::vector<std::decay_t<decltype(value(items.front()))>> values;
+  for (const Item& item : items) values.push_back(value(item));
+  return values;
+}
+
+/// A rank at work.
+struct Worker {
+  Sets sets;
+  Model base = {};                      // no stage changes it
+  std::optional<Encoder> encoder = {};  // loaded when a stage asks for it
+
+  /// Loads the base model. InputError.
+  void prepare(const Deck& deck, const std::string& device);
+};
+
+/// A plan in the making.
+struct Draft {
+  /// InputError: no template, no model, no encoder.
+  Draft(const Deck& deck, const Worker& inputs, std::vector<GridPoint> grid);
+
+  const Deck& deck() const { return builder.deck(); }
+  const Sets& sets() const { return worker.sets; }
+  /// The largest K of the deck at once: smaller draws are part of it.
+  Shots all_shots(std::size_t task, std::int64_t draw) const;
+  /// About as many tokens as training on a set sees, for estimates.
+  double tokens_of(const TaskSet& set) const;
+
+  const Worker& worker;
+  PlanBuilder builder;
+  const ModelConfig model;
+  const std::string fingerprint;  // of the model's files
+  const std::vector<GridPoint> points;
+  std::vector<std::int64_t> draws;                   // of the points, ascending
+  std::int64_t shots = 1, experts = 1, samples = 1;  // largest of all points
+  std::vector<std::string> modules;                  // that adapters adapt
+  Bank bank;
+  std::string encoder;      // fingerprint of its files; empty: there is none
+  std::uint64_t width = 0;  // of its embeddings
+  // Stages that several points share.
+  std::map<std::pair<std::size_t, std::size_t>, Upstream> tests;  // by task and model
+  std::map<std::pair<std::size_t, std::int64_t>, std::vector<Upstream>> signals;  // and draw
+  std::map<std::size_t, std::vector<Upstream>> pools;                             // embeddings
+
+ private:
+  void read_encoder(const std::string& directory);
+
+  const std::size_t template_bytes_;
+};
+
+/// /tasks, /pools and /selection/shot_row.
+void fill_tables(Draft& draft);
+
+}  // namespace factsweep::kshot

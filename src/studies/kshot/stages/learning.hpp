@@ -1,0 +1,23 @@
+// A model taught: what the trainings of the bank and of the points have in common.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "../draft.hpp"
+#include "factsweep/tasks/prompt.hpp"
+#include "factsweep/train/trainer.hpp"
+
+namespace factsweep::kshot {
+
+/// What trainings read of the deck beside lora.*; `section`: "bank" or "moe", whose epochs and
+/// rate.
+std::vector<std::string> learning_keys(const std::string& section);
+TrainSettings learning_settings(const std::string& section, std::uint64_t seed, const Deck& deck);
+/// What training sees of a set. InputError: nothing.
+TrainingExamples lessons_of(const TaskSet& set, const Model& model, const Deck& deck);
+/// Of training `adapters` adapters at once on so many tokens an epoch.
+Cost learning_cost(const Draft& draft, const std::string& section, double tokens, double adapters);
+
+}  // namespace factsweep::kshot

@@ -1,0 +1,189 @@
+#include "tune.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "asking.hpp"
+#include "factsweep/moe/moe.hpp"
+#include "factsweep/studies/support/training_options.hpp"
+#include "learning.hpp"
+
+namespace factsweep::kshot {
+namespace {
+
+using Start = Method::Start;
+using Tuning = Method::Tuning;
+
+/// What is kept has a shape that is known before anything is selected, and LoRAHub adds up
+/// matrices.
+void check_scalings(const Draft& draft) {
+  const std::vector<BankEntry>& bank = draft.sets().bank;
+  const std::string first = bank.front().form.scaling();
+  const auto other = std::find_if(bank.begin(), bank.end(), [&](const BankEntry& entry) {
+    return entry.form.scaling() != first;
+  });
+  if (other == bank.end()) return;
+  const bool has_sums =
+      std::any_of(draft.points.begin(), draft.points.end(),
+                  [](const GridPoint& at) { return at.method->tuning == Tuning::search; });
+  if (has_sums)
+    throw draft.deck().error(
+        "grid.method",
+        fmt::format("has lorahub, which adds up the matrices of adapters, so they have to be of "
+                    "one rank and one alpha; but '{}' has {} and '{}' has {}. Leave lorahub out, "
+                    "or bring adapters that are alike.",
+                    bank.front().name, first, other->name, other->form.scaling()));
+  if (draft.deck().text("store.deltas") != "none")
+    throw draft.deck().error(
+        "store.deltas",
+        "needs a bank whose adapters are of one rank and one alpha: else nobody knows how large a "
+        "mixture will be. Use none, or bring adapters that are alike.");
+}
+
+/// Layer of a module by its name; -1: it has no number.
+std::int64_t layer_of(const std::string& module) {
+  const std::size_t digit = module.find_first_of("0123456789");
+  return digit == std::string::npos ? -1 : std::stoll(module.substr(digit));
+}
+
+std::vector<AnyColumn> columns_of(const Method& how) {
+  std::vector<AnyColumn> columns;
+  if (how.has_data()) columns.emplace_back(kLoss);
+  if (how.has_seed()) {
+    columns.emplace_back(kSeconds);
+    columns.emplace_back(kLeftOut);
+    columns.emplace_back(kShortened);
+  }
+  if (how.tuning == Tuning::search || how.tuning == Tuning::average) columns.emplace_back(kWeight);
+  if (how.is_mixture()) columns.emplace_back(kShare);
+  return columns;
+}
+
+Cost cost_of(const Draft& draft, const GridPoint& at, const TaskSet& shots) {
+  const TaskEntry& task = draft.sets().tasks[at.task];
+  double tokens = draft.tokens_of(shots);
+  Cost cost;
+  if (at.method->tuning == Tuning::search)
+    cost.flop = static_cast<double>(draft.deck().integer("lorahub.evaluations")) * tokens *
+                draft.model.flop_per_token();
+  if (at.method->has_data()) {
+    if (at.has_data()) {
+      const TaskSet& pool = draft.sets().pools[*task.pool].set;
+      tokens += draft.tokens_of(pool) * static_cast<double>(at.budget) /
+                static_cast<double>(pool.examples.size());
+    }
+    cost =
+        learning_cost(draft, "moe", tokens, std::max<double>(1, static_cast<double>(at.experts)));
+  }
+  cost.flop += test_flop(draft, task);
+  return cost;
+}
+
+/// "final/<tensor>" of the weights file, and what they are.
+void place_weights(Draft& draft, Upstream stage, const Tune& tune, std::int64_t experts) {
+  PlanBuilder& builder = draft.builder;
+  const Deck& deck = draft.deck();
+  const std::string folder = "/deltas/" + builder.stage(stage).key + "/";
+  const bool is_fresh = tune.how().start == Start::fresh, is_mixture = tune.how().is_mixture();
+  const AdapterForm& form = draft.sets().bank.front().form;
+  if (is_mixture) {
+    builder.place_tensor(stage, kMixtureConfig,
+                         {.path = folder + kMixtureConfig,
+                          .dtype = DType::text,
+                          .text_length = tune.mixture_config_bytes(experts),
+                          .shape = {1},
+                          .long_name = "the mixture's moe.json"});
+  } else {
+    builder.declare(
+        adapter_config(folder + kAdapterConfig,
+                       is_fresh ? stored_lora_config(deck).json(draft.model) : form.json));
+  }
+  const auto shapes = is_mixture ? mixture_shapes(form.shapes, experts)
+                      : is_fresh ? adapter_shapes(lora_config(deck), draft.model, lora_place(deck))
+                                 : form.shapes;
+  for (const auto& [name, shape] : shapes)
+    builder.place_tensor(stage, "final/" + name,
+                         {.path = folder + "final/" + name,
+                          .dtype = *tune.kept,
+                          .shape = {shape.begin(), shape.end()},
+                          .long_name = "tensor of what the point has trained"});
+}
+
+}  // namespace
+
+const KindOf<Worker> kTune = kind<Worker, Tune>();
+
+std::vector<std::string> Tune::deck_keys() const {
+  std::vector<std::string> keys = test_keys();
+  if (how().has_data()) {
+    const std::vector<std::string> learning = learning_keys("moe");
+    keys.insert(keys.end(), learning.begin(), learning.end());
+  }
+  if (how().start == Start::fresh) keys.emplace_back("lora.");
+  if (how().tuning == Tuning::mixture) {
+    keys.emplace_back("lora.dropout");
+    keys.emplace_back("moe.balance");
+  }
+  if (how().tuning == Tuning::search) {
+    keys.emplace_back("lorahub.");
+    keys.emplace_back("kshot.longest");
+  }
+  return keys;
+}
+
+std::size_t Tune::mixture_config_bytes(std::int64_t experts) const {
+  std::size_t longest = 0, bytes = 512;
+  for (const std::string& name : bank.names) longest = std::max(longest, name.size());
+  const auto count = static_cast<std::size_t>(experts);
+  for (const std::string& module : modules) bytes += module.size() + 64 + count * 64;
+  return bytes + count * (longest + 16);
+}
+
+void declare_tuning(Draft& draft) {
+  check_scalings(draft);
+  PlanBuilder& builder = draft.builder;
+  std::vector<std::int64_t> epochs(static_cast<std::size_t>(draft.deck().integer("moe.epochs")));
+  std::iota(epochs.begin(), epochs.end(), 1);
+  builder.dimension("/curves/epoch", epochs.size());
+  builder.dimension("module", draft.modules.size());
+  builder.fill(column<std::int64_t>("/curves/epoch", {"epoch"}, "epochs", "epochs done"), epochs);
+  builder.fill(column<std::string>("/moe/module", {"module"}, "", "adapted module"), draft.modules);
+  builder.fill(column<std::int64_t>("/moe/layer", {"module"}, "1", "its layer"),
+               each(draft.modules, layer_of));
+  builder.declare(std::vector<AnyColumn>{kLoss, kSeconds, kLeftOut, kShortened, kWeight, kShare});
+}
+
+Upstream add_tune(Draft& draft, const GridPoint& at, std::uint64_t point) {
+  const TaskEntry& task = draft.sets().tasks[at.task];
+  Tune tune;
+  tune.model = draft.fingerprint;
+  tune.method = at.method->name;
+  tune.shots = at.drawn_shots(draft.sets());
+  const TaskSet shots = tune.shots.read(draft.sets());
+  tune.shot_examples = fingerprint(shots);
+  tune.examples = fingerprint(task.test);
+  tune.worked = worked_fingerprint(task);
+  if (at.top_k >= 0) tune.top_k = at.top_k;
+  if (at.seed >= 0) tune.seed = static_cast<std::uint64_t>(at.seed);
+  if (at.method->is_mixture()) tune.modules = draft.modules;
+  if (at.method->start != Start::fresh) tune.bank = draft.bank;
+  if (at.method->start == Start::best) {
+    tune.best = add_best(draft, at.task);
+    draft.builder.place(*tune.best, kExperts, {point});
+  }
+  if (at.method->is_selected()) tune.selected = add_select(draft, at, point);
+  if (at.has_data()) tune.data = add_augment(draft, at, point);
+  if (at.method->is_kept() && draft.deck().text("store.deltas") != "none")
+    tune.kept = delta_dtype(draft.deck());
+
+  const auto [stage, is_new] =
+      draft.builder.add(tune, "tune " + at.id(draft.sets()), cost_of(draft, at, shots));
+  place_test(draft, stage, point);
+  draft.builder.place(stage, columns_of(*at.method), {point});
+  if (is_new && tune.kept) place_weights(draft, stage, tune, at.experts);
+  return stage;
+}
+
+}  // namespace factsweep::kshot

@@ -1,0 +1,246 @@
+// A tuning from what was selected to the test of what it made.
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+
+#include "asking.hpp"
+#include "factsweep/core/random.hpp"
+#include "factsweep/model/tensors.hpp"
+#include "factsweep/model/torch.hpp"
+#include "factsweep/moe/moe.hpp"
+#include "factsweep/selection/lorahub.hpp"
+#include "factsweep/studies/support/training.hpp"
+#include "factsweep/studies/support/training_options.hpp"
+#include "factsweep/tasks/likelihood.hpp"
+#include "learning.hpp"
+#include "tune.hpp"
+
+namespace factsweep::kshot {
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+/// One that counts which experts the test's tokens go to.
+MoePass counting_pass(const MoeAdapter& moe) {
+  return {.picks =
+              torch::zeros({static_cast<std::int64_t>(moe.modules().size()), moe.experts()},
+                           torch::dtype(torch::kInt64).device(moe.slots().front().A.device()))};
+}
+
+class Tuner {
+ public:
+  Tuner(const Tune& stage, const Worker& worker, StageRun& run)
+      : stage_(stage), worker_(worker), deck_(run.deck()), base_(worker.base), run_(run) {}
+
+  void run() {
+    switch (stage_.how().tuning) {
+      case Method::Tuning::mixture:
+        return mixture();
+      case Method::Tuning::arrow:
+        return arrow();
+      case Method::Tuning::lora:
+        return one_adapter();
+      case Method::Tuning::average:
+        return average();
+      case Method::Tuning::search:
+        return search();
+      case Method::Tuning::none:
+        break;
+    }
+    throw BugError("kshot: nothing to tune");
+  }
+
+ private:
+  void mixture() {
+    MoeAdapter moe = selected_experts({.dropout = deck_.real("lora.dropout"),
+                                       .seed = hash_words({hash_text("routers"), seed()})});
+    Trainer trainer(moe_trainee(base_.weights, moe, deck_.real("moe.balance")), lessons(),
+                    tuning_settings());
+    const MoePass pass = counting_pass(moe);
+    train_and_test(trainer, [&] {
+      MoeAdapter master = moe.clone(torch::kFloat32);
+      master.assign(trainer.master());
+      keep(master);
+      moe.assign(trainer.master());
+      return base_.with(with_experts(base_.weights, moe, pass));
+    });
+    emit_shares(moe, pass);
+  }
+
+  void arrow() {
+    const MoeAdapter moe = selected_experts({.routing = Routing::arrow});
+    const MoePass pass = counting_pass(moe);
+    keep(moe);
+    test(base_.with(with_experts(base_.weights, moe, pass)));
+    emit_shares(moe, pass);
+  }
+
+  void one_adapter() {
+    const TrainSettings settings = tuning_settings();
+    const LoraAdapter start = stage_.how().start == Method::Start::fresh
+                                  ? LoraAdapter::create(lora_config(deck_), base_.weights,
+                                                        settings.seed, lora_place(deck_))
+                                  : stage_.bank.at(selected().at(0)).read(worker_, run_);
+    Trainer trainer(Trainee::lora(base_.weights, start), lessons(), settings);
+    train_and_test(trainer, [&] {
+      LoraAdapter master = start.clone(torch::kFloat32);
+      master.assign(trainer.master());
+      keep(master);
+      return base_.with(trainer.weights());
+    });
+  }
+
+  void average() {
+    std::vector<LoraAdapter> adapters = selected_adapters();
+    const std::vector<double> weights(adapters.size(), 1 / static_cast<double>(adapters.size()));
+    for (LoraAdapter& adapter : adapters) adapter = scaled(adapter, weights.front());
+    run_.emit_padded(kWeight, weights, kNaN);
+    test(base_.with(with_adapters(base_.weights, adapters)));
+  }
+
+  /// LoRAHub (arXiv 2307.13269): weights of the adapters' matrices that make the shots likely.
+  void search() {
+    const std::vector<LoraAdapter> adapters = selected_adapters();
+    const auto start = std::chrono::steady_clock::now();
+    std::vector<ScoreRequest> requests;
+    for (Example& lesson : lessons())
+      requests.push_back({std::move(lesson.prompt), {std::move(lesson.answer)}});
+    const std::int64_t evaluations = deck_.integer("lorahub.evaluations");
+    const double regularization = deck_.real("lorahub.regularization");
+    std::int64_t done = 0;
+    const auto loss = [&](const std::vector<double>& weights) {
+      const LoraAdapter sum = weighted_sum(adapters, weights);
+      double likelihood = 0, tokens = 0, size = 0;
+      const auto scores = score_continuations(
+          adapted(base_, sum), requests, deck_.integer("eval.batch_tokens"),
+          [&](std::int64_t, std::int64_t passed) {
+            run_.step(static_cast<double>(done) / static_cast<double>(evaluations + 1), passed);
+          });
+      for (const auto& score : scores) {
+        likelihood += score[0].sum;
+        tokens += static_cast<double>(score[0].tokens);
+      }
+      for (const double weight : weights)
+        size += std::abs(weight) / static_cast<double>(weights.size());
+      ++done;
+      return -likelihood / tokens + regularization * size;
+    };
+    const std::uint64_t draws = hash_words({hash_text("lorahub"), hash_text(stage_.shots.task),
+                                            static_cast<std::uint64_t>(stage_.shots.draw), seed()});
+    const std::vector<double> weights =
+        search_weights(adapters.size(), evaluations, loss, CounterRandom(draws));
+    run_.emit_padded(kWeight, weights, kNaN);
+    run_.emit(kSeconds,
+              std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    const LoraAdapter sum = weighted_sum(adapters, weights);
+    keep(sum);
+    test(adapted(base_, sum));
+  }
+
+  std::uint64_t seed() const { return stage_.seed.value(); }
+
+  /// Numbers of adapters of the bank.
+  std::vector<std::size_t> selected() {
+    const Upstream from = stage_.selected ? *stage_.selected : stage_.best.value();
+    std::vector<std::size_t> adapters;
+    for (const std::int32_t row : run_.input(from, kExperts)) {
+      if (row >= 0) adapters.push_back(static_cast<std::size_t>(row));
+    }
+    return adapters;
+  }
+
+  std::vector<LoraAdapter> selected_adapters() {
+    std::vector<LoraAdapter> adapters;
+    for (const std::size_t i : selected())
+      adapters.push_back(stage_.bank.at(i).read(worker_, run_));
+    return adapters;
+  }
+
+  MoeAdapter selected_experts(MoeSettings settings) {
+    std::vector<MoeExpert> experts;
+    for (const std::size_t i : selected()) {
+      const BankAdapter adapter = stage_.bank.at(i);
+      experts.push_back({adapter.name, adapter.read(worker_, run_)});
+    }
+    settings.top_k = stage_.top_k.value();
+    return MoeAdapter::create(experts, base_.weights, settings);
+  }
+
+  /// Shots and selected data; says what of them was cut.
+  std::vector<Example> lessons() {
+    TaskSet set = stage_.shots.read(worker_.sets);
+    if (stage_.data) {
+      const std::size_t pool = worker_.sets.task(stage_.shots.task).pool.value();
+      const std::vector<TaskExample>& open = worker_.sets.pools[pool].set.examples;
+      for (const std::int64_t row : run_.input(*stage_.data, kDataRows)) {
+        if (row >= 0) set.examples.push_back(open.at(static_cast<std::size_t>(row)));
+      }
+    }
+    TrainingExamples taught = lessons_of(set, base_, deck_);
+    run_.emit(kLeftOut, static_cast<std::int64_t>(set.examples.size() - taught.examples.size()));
+    run_.emit(kShortened, taught.shortened);
+    return std::move(taught.examples);
+  }
+
+  TrainSettings tuning_settings() const {
+    return learning_settings("moe", hash_words({hash_text("tune"), seed()}), deck_);
+  }
+
+  /// An interruption of the test keeps the finished training.
+  void train_and_test(Trainer& trainer, const std::function<Model()>& result) {
+    const LoopResult record =
+        train(trainer, stage_loop(run_.bench(), deck_.seconds("run.checkpoint_interval")));
+    run_.emit_padded(kLoss, record.loss.front(), kNaN);
+    run_.emit(kSeconds, record.seconds);
+    test(result());
+    remove_checkpoint(checkpoint_of(run_.bench()));
+  }
+
+  void test(const Model& model) {
+    kshot::test(model, worker_.sets.task(stage_.shots.task), worker_.sets, run_);
+  }
+
+  /// Share of each expert among the choices, NaN after the last expert.
+  void emit_shares(const MoeAdapter& moe, const MoePass& pass) {
+    const auto modules = static_cast<std::int64_t>(stage_.modules.size());
+    const torch::Tensor share =
+        torch::full({modules, static_cast<std::int64_t>(run_.width(kShare))},
+                    std::numeric_limits<float>::quiet_NaN(), torch::kFloat32);
+    const torch::Tensor picks = pass.picks.cpu().to(torch::kFloat32);
+    share.narrow(1, 0, moe.experts()).copy_(picks / picks.sum(1, true));
+    const float* values = share.data_ptr<float>();
+    run_.emit(kShare, std::vector<float>(values, values + share.numel()));
+  }
+
+  /// Where store.deltas asks for it.
+  void keep(const MoeAdapter& moe) {
+    if (!stage_.kept) return;
+    const std::string json = moe.json();
+    const std::size_t length = stage_.mixture_config_bytes(moe.experts());
+    require(json.size() <= length, "kshot: a mixture's moe.json is longer than planned");
+    run_.emit(kMixtureConfig, Array::of_text(std::vector{json}, length));
+    keep(moe.named());
+  }
+  void keep(const LoraAdapter& adapter) {
+    if (stage_.kept) keep(adapter.named());
+  }
+  void keep(const NamedTensors& tensors) {
+    for (const auto& [name, tensor] : tensors)
+      run_.emit("final/" + name, to_array(tensor, *stage_.kept));
+  }
+
+  const Tune& stage_;
+  const Worker& worker_;
+  const Deck& deck_;
+  const Model& base_;
+  StageRun& run_;
+};
+
+}  // namespace
+
+void Tune::run(Worker& worker, StageRun& run) const {
+  Tuner(*this, worker, run).run();
+}
+
+}  // namespace factsweep::kshot

@@ -1,0 +1,97 @@
+// Tables of what is known before any work: tasks, pools, and the shots of points.
+#include "draft.hpp"
+
+namespace factsweep::kshot {
+namespace {
+
+/// Of /tasks/gold: the length that answers of all but programs have.
+constexpr std::size_t kLongestAnswer = 64;
+
+std::int64_t size_of(const TaskSet& set) {
+  return static_cast<std::int64_t>(set.examples.size());
+}
+
+Column<std::string> text(const std::string& path, const char* long_name) {
+  return column<std::string>(path, {path.starts_with("/tasks") ? "task" : "pool"}, "", long_name);
+}
+
+Column<std::int64_t> count(const std::string& path, const char* long_name,
+                           const char* symbol = "") {
+  return column<std::int64_t>(path, {path.starts_with("/tasks") ? "task" : "pool"}, "examples",
+                              long_name, symbol);
+}
+
+void fill_tasks(PlanBuilder& builder, const Sets& sets) {
+  using Task = const TaskEntry&;
+  const std::vector<TaskEntry>& tasks = sets.tasks;
+  builder.fill(text("/tasks/name", "task"), each(tasks, [](Task task) { return task.name; }));
+  builder.fill(text("/tasks/kind", "kind of answer"),
+               each(tasks, [](Task task) { return std::string(name(task.test.kind)); }));
+  builder.fill(text("/tasks/pool", "pool of open data"), each(tasks, [&](Task task) {
+                 return task.pool ? sets.pools[*task.pool].name : "";
+               }));
+  builder.fill(text("/tasks/rationales", "where the reasons of the reasoning perplexity come from"),
+               each(tasks, [](Task task) { return name(task.rationales); }));
+  builder.fill(count("/tasks/train_examples", "train examples"),
+               each(tasks, [](Task task) { return size_of(task.train); }));
+  builder.fill(count("/tasks/test_examples", "test examples"),
+               each(tasks, [](Task task) { return size_of(task.test); }));
+}
+
+/// By example of each task's test.
+void fill_tests(PlanBuilder& builder, const Sets& sets) {
+  const auto row = column<std::int64_t>("/tasks/test_row", {"task", "example"}, "1",
+                                        "record of the test file, from 0");
+  const auto gold = column<std::string>("/tasks/gold", {"task", "example"}, "", "right answer");
+  std::vector<std::int64_t> rows;
+  std::vector<std::string> answers;
+  for (const TaskEntry& task : sets.tasks) {
+    const std::size_t end = rows.size() + static_cast<std::size_t>(builder.length(row, 1));
+    rows.insert(rows.end(), task.test_rows.begin(), task.test_rows.end());
+    rows.resize(end, -1);
+    for (const TaskExample& example : task.test.examples)
+      answers.push_back(example.answer.substr(0, kLongestAnswer));
+    answers.resize(end);
+  }
+  builder.fill(row, rows);
+  builder.fill(gold, answers);
+}
+
+void fill_pools(PlanBuilder& builder, const std::vector<Pool>& pools) {
+  if (pools.empty()) return;
+  builder.dimension("pool", pools.size());
+  builder.fill(text("/pools/name", "pool of open data"),
+               each(pools, [](const Pool& pool) { return pool.name; }));
+  builder.fill(count("/pools/examples", "examples", "S"),
+               each(pools, [](const Pool& pool) { return size_of(pool.set); }));
+  builder.fill(count("/pools/repeated", "left out: the same example again"),
+               each(pools, [](const Pool& pool) { return pool.repeated; }));
+  builder.fill(count("/pools/tested", "left out: asks what a test example asks"),
+               each(pools, [](const Pool& pool) { return pool.tested; }));
+}
+
+void fill_shots(Draft& draft) {
+  std::vector<std::int64_t> rows;
+  for (const GridPoint& at : draft.points) {
+    const std::size_t end = rows.size() + static_cast<std::size_t>(draft.shots);
+    if (at.shots > 0) {
+      const auto records = at.drawn_shots(draft.sets()).records(draft.sets());
+      rows.insert(rows.end(), records.begin(), records.end());
+    }
+    rows.resize(end, -1);
+  }
+  draft.builder.fill(column<std::int64_t>("/selection/shot_row", {"point", "shot"}, "1",
+                                          "shots: records of the train file, from 0"),
+                     rows);
+}
+
+}  // namespace
+
+void fill_tables(Draft& draft) {
+  fill_tasks(draft.builder, draft.sets());
+  fill_tests(draft.builder, draft.sets());
+  fill_pools(draft.builder, draft.sets().pools);
+  fill_shots(draft);
+}
+
+}  // namespace factsweep::kshot
