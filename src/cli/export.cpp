@@ -1,7 +1,9 @@
 // `factsweep export`: the fine-tuned model of one point as a Hugging Face directory, or its LoRA
 // adapter as a PEFT directory.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <map>
 
 #include "factsweep/adapter/lora.hpp"
@@ -10,7 +12,7 @@
 #include "factsweep/model/torch.hpp"
 #include "factsweep/model/weights.hpp"
 #include "factsweep/moe/moe.hpp"
-#include "factsweep/store/store.hpp"
+#include "factsweep/store/stored_weights.hpp"
 #include "flags.hpp"
 
 namespace factsweep::cli {
@@ -34,11 +36,34 @@ void copy_companions(const fs::path& from, const fs::path& to) {
   }
 }
 
-void add_deltas(const Weights& weights, const std::vector<StoredDelta>& deltas,
+/// An adapter of a K-shot study's bank.
+StoredWeights read_bank_adapter(const std::string& file, const std::string& adapter) {
+  const std::optional<Array> bank = find_dataset(file, "/bank/name", DType::text);
+  if (!bank)
+    throw InputError(fmt::format("{}: holds no bank of adapters; it is no K-shot study's.", file));
+  const std::vector<std::string> names = bank->as_text();
+  const auto found = std::find(names.begin(), names.end(), adapter);
+  if (found == names.end())
+    throw InputError(fmt::format("{}: its bank has no '{}'. It has: {}.", file, adapter,
+                                 fmt::join(names, ", ")));
+  const std::optional<Array> usable = find_dataset(file, "/bank/usable", DType::uint8);
+  if (!usable || usable->as<std::uint8_t>()[static_cast<std::size_t>(found - names.begin())] != 1)
+    throw InputError(fmt::format(
+        "{}: the adapter '{}' is not trained yet, or its training diverged.", file, adapter));
+  return read_weights_group(file, "/bank/" + adapter);
+}
+
+/// A text that says what the tensors are; empty where there is none.
+std::string about(const StoredWeights& weights, const char* name) {
+  const auto found = weights.about.find(name);
+  return found == weights.about.end() ? "" : found->second;
+}
+
+void add_deltas(const Weights& weights, const std::vector<StoredTensor>& deltas,
                 const std::string& model) {
   std::map<std::string, torch::Tensor> tensors;
   for (const auto& [name, tensor] : weights.named()) tensors[name] = tensor;
-  for (const StoredDelta& delta : deltas) {
+  for (const StoredTensor& delta : deltas) {
     const auto found = tensors.find(delta.name);
     const std::vector<std::int64_t> shape(delta.shape.begin(), delta.shape.end());
     if (found == tensors.end() || found->second.sizes() != at::IntArrayRef(shape)) {
@@ -52,9 +77,9 @@ void add_deltas(const Weights& weights, const std::vector<StoredDelta>& deltas,
   }
 }
 
-NamedTensors adapter_tensors(const StoredDeltas& deltas) {
+NamedTensors adapter_tensors(const StoredWeights& deltas) {
   NamedTensors tensors;
-  for (const StoredDelta& delta : deltas.tensors) {
+  for (const StoredTensor& delta : deltas.tensors) {
     const std::vector<std::int64_t> shape(delta.shape.begin(), delta.shape.end());
     tensors.emplace_back(delta.name,
                          torch::from_blob(const_cast<std::byte*>(delta.values.bytes.data()), shape,
@@ -64,28 +89,29 @@ NamedTensors adapter_tensors(const StoredDeltas& deltas) {
 }
 
 /// `model` replaces the base model's path of the deck unless it is empty.
-void write_peft(const StoredDeltas& deltas, const std::string& model, torch::Dtype dtype,
+void write_peft(const StoredWeights& deltas, const std::string& model, torch::Dtype dtype,
                 const std::string& output) {
-  auto config = nlohmann::ordered_json::parse(deltas.adapter_config);
+  auto config = nlohmann::ordered_json::parse(about(deltas, kAdapterConfig));
   if (!model.empty()) config["base_model_name_or_path"] = model;
   NamedTensors tensors = adapter_tensors(deltas);
   for (auto& [name, tensor] : tensors) tensor = tensor.to(dtype);
   write_adapter(output, config.dump(2) + "\n", tensors);
 }
 
-void write_experts(const StoredDeltas& deltas, torch::Dtype dtype, const std::string& output) {
+void write_experts(const StoredWeights& deltas, torch::Dtype dtype, const std::string& output) {
   NamedTensors tensors = adapter_tensors(deltas);
   for (auto& [name, tensor] : tensors) tensor = tensor.to(dtype);
-  write_mixture(output, deltas.mixture_config, tensors);
+  write_mixture(output, about(deltas, kMixtureConfig), tensors);
 }
 
-void write_hf(const StoredDeltas& deltas, const std::string& model, const std::string& dtype,
+void write_hf(const StoredWeights& deltas, const std::string& model, const std::string& dtype,
               const std::string& output) {
   Weights weights = Weights::load(model, torch::kFloat32, torch::kCPU);
-  if (deltas.adapter_config.empty()) {
+  const std::string adapter_config = about(deltas, kAdapterConfig);
+  if (adapter_config.empty()) {
     add_deltas(weights, deltas.tensors, model);
   } else {
-    LoraAdapter::of(LoraConfig::parse(deltas.adapter_config, "the run's adapter_config"),
+    LoraAdapter::of(LoraConfig::parse(adapter_config, "the run's adapter_config"),
                     adapter_tensors(deltas), weights, model, model)
         .merge(weights);
   }
@@ -131,10 +157,11 @@ ExitCode export_point(const Words& words) {
         fmt::format("command line: --dtype = '{}' is not float32 or bfloat16.", dtype));
   if (point.empty() == adapter.empty())
     throw InputError("command line: export needs either --point or --adapter.");
-  const StoredDeltas deltas =
-      adapter.empty() ? read_deltas(file, point, when) : read_bank_adapter(file, adapter);
+  const StoredWeights deltas =
+      adapter.empty() ? read_weights(file, point, when) : read_bank_adapter(file, adapter);
   const std::string& what = adapter.empty() ? point : adapter;
-  const bool lora = !deltas.adapter_config.empty(), mixture = !deltas.mixture_config.empty();
+  const bool lora = !about(deltas, kAdapterConfig).empty(),
+             mixture = !about(deltas, kMixtureConfig).empty();
   if (format == "auto") format = mixture ? "moe" : lora ? "peft" : "hf";
   torch::NoGradGuard no_grad;
   if (mixture) {

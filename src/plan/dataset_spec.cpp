@@ -30,14 +30,14 @@ DatasetSpec text_dataset(std::string path, const std::vector<std::string>& value
   return spec;
 }
 
-DatasetSpec adapter_config(std::string path, const std::string& json) {
+DatasetSpec weights_text(std::string path, const std::string& text, std::string long_name) {
   return {.file = File::weights,
           .path = std::move(path),
           .dtype = DType::text,
-          .text_length = json.size(),
+          .text_length = text.size(),
           .shape = {1},
-          .long_name = "the adapter's adapter_config.json",
-          .content = Array::of_text(std::vector{json}, json.size())};
+          .long_name = std::move(long_name),
+          .content = Array::of_text(std::vector{text}, text.size())};
 }
 
 Slab whole(const DatasetSpec& spec) {

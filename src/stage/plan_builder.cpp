@@ -1,6 +1,9 @@
 #include "factsweep/stage/plan_builder.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "factsweep/core/random.hpp"
 
 namespace factsweep {
 
@@ -120,7 +123,52 @@ void PlanBuilder::place_tensor(Upstream stage, const std::string& output, Datase
   declare(std::move(spec));
 }
 
+PlanBuilder::OpenGroup& PlanBuilder::open_group(const WeightGroup& group) {
+  std::string signature = group.name + nlohmann::json(group.about).dump();
+  for (const DatasetSpec& output : group.outputs)
+    signature += fmt::format("|{} {} {} {} {}", output.path, static_cast<int>(output.dtype),
+                             output.text_length, fmt::join(output.shape, ","), output.long_name);
+  const auto [place, is_new] = groups_.try_emplace(hex(hash_text(signature)));
+  if (is_new) {
+    const int same_name = ++folders_[group.name];
+    place->second.folder =
+        "/deltas/" + group.name + (same_name > 1 ? fmt::format("_{}", same_name) : "");
+    place->second.group = group;
+  }
+  return place->second;
+}
+
+void PlanBuilder::place_weights(Upstream stage, const WeightGroup& group) {
+  OpenGroup& open = open_group(group);
+  const auto row = static_cast<std::uint64_t>(open.stages.size());
+  open.stages.push_back(static_cast<std::int64_t>(stage.stage));
+  for (const DatasetSpec& output : group.outputs) {
+    Slab slab{File::weights, open.folder + "/" + output.path,
+              std::vector<std::uint64_t>(output.shape.size() + 1, 0), output.shape};
+    slab.offset.front() = row;
+    slab.count.insert(slab.count.begin(), 1);
+    plan_.stages.at(stage.stage).outputs.push_back({output.path, {std::move(slab)}, false});
+  }
+}
+
 Plan PlanBuilder::finish() {
+  for (auto& [signature, open] : groups_) {
+    const auto rows = static_cast<std::uint64_t>(open.stages.size());
+    declare({.file = File::weights,
+             .path = open.folder + "/stage",
+             .dtype = DType::int64,
+             .shape = {rows},
+             .long_name = "row of /stages whose weights a row has",
+             .content = Array::of(open.stages)});
+    for (const auto& [name, text] : open.group.about)
+      declare(weights_text(open.folder + "/about/" + name, text, name));
+    for (DatasetSpec& output : open.group.outputs) {
+      output.file = File::weights;
+      output.path = open.folder + "/" + output.path;
+      output.shape.insert(output.shape.begin(), rows);
+      declare(std::move(output));
+    }
+  }
   return std::move(plan_);
 }
 

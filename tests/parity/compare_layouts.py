@@ -19,8 +19,26 @@ def datasets(file):
     return names
 
 
+class Deltas:
+    """Weights of stages: a folder a stage in older files, a row of shared datasets since."""
+
+    def __init__(self, file, stages):
+        self.file, self.stages = file, list(stages)
+
+    def find(self, key, rest):
+        if f"deltas/{key}" in self.file:
+            return self.file.get(f"deltas/{key}/{rest}")
+        stage = self.stages.index(key)
+        for name, group in self.file.get("deltas", {}).items():
+            rows = np.flatnonzero(group["stage"][:] == stage)
+            if rows.size:
+                part = group.get(rest if "/" in rest else f"about/{rest}")
+                return part if part is None or part.shape[0] == 1 and "/" not in rest else part[rows[0]]
+        return None
+
+
 def same(a, b):
-    a, b = a[()], b[()]
+    a, b = np.asarray(a[()]), np.asarray(b[()])
     if a.dtype.kind == "S" or b.dtype.kind == "S":
         return a.shape == b.shape and (a.astype("S") == b.astype("S")).all()
     return a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
@@ -40,9 +58,19 @@ with h5py.File(old) as a, h5py.File(new) as b:
             continue
         da, db = datasets(fa), datasets(fb)
         seen = set()
+        deltas = Deltas(fb, b["stages/key"].asstr()[:])
         for name, item in da.items():
             group, _, last = name.partition("/")
             if group == "stages" or (group == "points" and last in SKIP_POINTS):
+                continue
+            if group == "deltas":
+                key, _, rest = last.partition("/")
+                part = deltas.find(keys[key], rest)
+                compared += 1
+                if part is None:
+                    bad.append(("missing", name))
+                elif not same(np.ravel(item[()]), np.ravel(part[()])):
+                    bad.append(("differs", name))
                 continue
             other = "/".join(keys.get(part, part) for part in name.split("/"))
             seen.add(other)
@@ -53,7 +81,8 @@ with h5py.File(old) as a, h5py.File(new) as b:
                 bad.append(("missing", other))
             elif not same(item, db[other]):
                 bad.append(("differs", other))
-        more = [n for n in db if n not in seen and not n.startswith("stages/") and not n.startswith("points/")]
+        more = [n for n in db if n not in seen and not n.startswith("stages/") and not n.startswith("points/")
+                and not n.startswith("deltas/")]
         bad += [("new", n) for n in more]
 print(f"{compared} datasets compared, {len(bad)} differ")
 for item in bad[:20]:

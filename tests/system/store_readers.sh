@@ -17,7 +17,7 @@ cd "$scratch"
 FACTSWEEP_STORE_FOLDER=$scratch mpirun --oversubscribe -n 2 "$writer" "[.sample]"
 
 h5dump sweep.h5 >results.txt
-h5dump -d /deltas/p2/final/model.weight sweep.weights.h5 >weights.txt
+h5dump -d /deltas/mixture/final/model.weight sweep.weights.h5 >weights.txt
 grep -q 'train point 1' results.txt
 grep -q -- '-123.5' weights.txt
 
@@ -27,9 +27,10 @@ import numpy as np
 import xarray
 
 with h5py.File("sweep.weights.h5") as weights:
-    delta = weights["deltas/p2/final/model.weight"]
-    assert delta.shape == (4, 5) and delta.dtype.itemsize in (2, 4), delta.dtype
-    flat = delta[:].astype(np.float32).ravel()
+    group = weights["deltas/mixture"]
+    delta = group["final/model.weight"]
+    assert delta.shape == (3, 4, 5) and delta.dtype.itemsize in (2, 4), delta.dtype
+    flat = delta[list(group["stage"]).index(3)].astype(np.float32).ravel()
     assert flat[7] == 1 and flat[8] == -123.5 and np.isinf(flat[4]) and np.isnan(flat[6])
     bits = np.array([0x3F00 + 131 * 2 + i for i in range(10, 20)], np.uint32)
     assert (flat[10:] == (bits << 16).view(np.float32)).all()

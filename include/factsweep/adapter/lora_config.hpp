@@ -12,6 +12,9 @@
 
 namespace factsweep {
 
+/// The text of an adapter's adapter_config.json beside its tensors in a weights file.
+inline constexpr const char* kAdapterConfig = "adapter_config";
+
 /// Modules by name, as PEFT's target_modules and exclude_modules choose them.
 struct ModuleFilter {
   bool all_linear = false;         // "all-linear": every linear of a block

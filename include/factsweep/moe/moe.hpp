@@ -122,6 +122,8 @@ std::vector<std::pair<std::string, std::vector<std::int64_t>>> mixture_shapes(
     std::int64_t experts);
 
 inline constexpr const char* kMixtureFile = "moe.json";
+/// Its text beside the mixture's tensors in a weights file.
+inline constexpr const char* kMixtureConfig = "mixture_config";
 /// Whether load() would find a mixture there.
 bool is_mixture(const std::filesystem::path& directory);
 /// moe.json and moe.safetensors in `directory` (created). EnvironmentError.

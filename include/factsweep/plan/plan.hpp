@@ -21,11 +21,6 @@ enum class File { results, weights };  // NAME.h5, NAME.weights.h5
 enum class Role { axis, metric, time, text };
 std::string_view name(Role role);
 
-/// Beside the deltas of a stage that trained a LoRA adapter: the text of its adapter_config.json.
-inline constexpr const char* kAdapterConfig = "adapter_config";
-inline constexpr const char* kMixtureConfig =
-    "mixture_config";  // likewise, of a mixture of experts
-
 /// One dataset of the store, created whole before any work starts.
 struct DatasetSpec {
   File file = File::results;
@@ -51,8 +46,8 @@ DatasetSpec text_dataset(std::string path, const std::vector<std::string>& value
                          std::vector<std::uint64_t> shape, std::vector<std::string> dimensions,
                          std::string long_name);
 
-/// An adapter_config.json as a text of the weights file.
-DatasetSpec adapter_config(std::string path, const std::string& json);
+/// A text of the weights file, known when the file is created.
+DatasetSpec weights_text(std::string path, const std::string& text, std::string long_name);
 
 /// A hyper-rectangle of one dataset.
 struct Slab {

@@ -20,6 +20,13 @@ struct Cost {
   double bytes = 0;  // of memory, beyond the model's own weights
 };
 
+/// What many stages leave in the weights file, each in its row of the same datasets.
+struct WeightGroup {
+  std::string name;                          // "full", "lora": its folder under /deltas
+  std::map<std::string, std::string> about;  // texts that say what the tensors are, by name
+  std::vector<DatasetSpec> outputs;          // of one stage; path: the output's name
+};
+
 class PlanBuilder {
  public:
   PlanBuilder(std::string study, const Deck& deck);
@@ -80,6 +87,11 @@ class PlanBuilder {
   void output(Upstream stage, Output output);
   /// A whole tensor of the weights file, with the output's name `output`.
   void place_tensor(Upstream stage, const std::string& output, DatasetSpec spec);
+  /// The group's outputs, as outputs of the stage: in row i of /deltas/NAME/<output> [stage, ...],
+  /// where /deltas/NAME/stage[i] is the stage's row of /stages; the texts are /deltas/NAME/about/*.
+  /// Stages whose groups are equal share datasets, as 10^5 stages of 200 tensors could not have one
+  /// each; a group that differs from an earlier one of its name becomes NAME_2.
+  void place_weights(Upstream stage, const WeightGroup& group);
 
   Plan finish();
 
@@ -89,8 +101,17 @@ class PlanBuilder {
   void fill(const AnyColumn& column, Array content, std::size_t text_length);
   Output& output_of(Stage& stage, const ColumnBase& column);
 
+  struct OpenGroup {
+    std::string folder;  // "/deltas/lora_2"
+    WeightGroup group;
+    std::vector<std::int64_t> stages;
+  };
+  OpenGroup& open_group(const WeightGroup& group);
+
   const Deck& deck_;
   Plan plan_;
+  std::map<std::string, OpenGroup> groups_;  // by signature
+  std::map<std::string, int> folders_;       // how many groups a name has
   std::map<std::string, std::uint64_t> lengths_;
   std::set<std::string> declared_;  // paths
 };

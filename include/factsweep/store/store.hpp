@@ -93,24 +93,4 @@ struct SweepStatus {
 };
 SweepStatus read_status(const std::filesystem::path& path);
 
-/// A tensor that a run with store.deltas left.
-struct StoredDelta {
-  std::string name;  // Hugging Face's or PEFT's
-  std::vector<std::uint64_t> shape;
-  Array values;  // float32, whatever the file's precision
-};
-struct StoredDeltas {
-  std::string adapter_config;  // of a LoRA adapter, whose own tensors these are; empty: the tensors
-                               // are fine-tuned minus base
-  std::string mixture_config;  // of a mixture of experts, whose own tensors these are; else empty
-  std::vector<StoredDelta> tensors;
-};
-/// The deltas of one point, `when` = "early_stop" or "final", read serially. InputError: no such
-/// point (names those nearest), point not done, no deltas stored.
-StoredDeltas read_deltas(const std::filesystem::path& results, const std::string& point,
-                         const std::string& when);
-/// An adapter of a K-shot study's bank, by its name. InputError: no bank, no such adapter (names
-/// those there are), not trained yet.
-StoredDeltas read_bank_adapter(const std::filesystem::path& results, const std::string& adapter);
-
 }  // namespace factsweep

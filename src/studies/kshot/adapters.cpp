@@ -98,7 +98,8 @@ void place_adapter(Draft& draft, Upstream stage, std::size_t adapter) {
   const BankEntry& entry = draft.sets().bank[adapter];
   const std::string folder = fmt::format("/bank/{}/", entry.name);
   draft.builder.place(stage, usable_column(entry.name), {adapter});
-  draft.builder.declare(adapter_config(folder + kAdapterConfig, entry.form.json));
+  draft.builder.declare(
+      weights_text(folder + kAdapterConfig, entry.form.json, "the adapter's adapter_config.json"));
   for (const auto& [tensor, shape] : entry.form.shapes)
     draft.builder.place_tensor(stage, output_of(entry.name, tensor),
                                {.path = folder + tensor,

@@ -11,19 +11,17 @@ void place_weights(PlanBuilder& builder, Upstream stage, const std::vector<std::
                    const std::string& long_name) {
   if (when.empty()) return;
   const Deck& deck = builder.deck();
-  const std::string folder = "/deltas/" + builder.stage(stage).key + "/";
-  if (lora) builder.declare(adapter_config(folder + kAdapterConfig, lora->json(model)));
+  WeightGroup group{.name = lora ? "lora" : "full", .about = {}, .outputs = {}};
+  if (lora) group.about[kAdapterConfig] = lora->json(model);
   const auto tensors = lora ? adapter_shapes(*lora, model, lora_place(deck)) : tensor_shapes(model);
   for (const std::string& time : when) {
-    for (const auto& [name, shape] : tensors) {
-      const std::string output = time + "/" + name;
-      builder.place_tensor(stage, output,
-                           {.path = folder + output,
-                            .dtype = delta_dtype(deck),
-                            .shape = {shape.begin(), shape.end()},
-                            .long_name = lora ? "tensor of the LoRA adapter" : long_name});
-    }
+    for (const auto& [name, shape] : tensors)
+      group.outputs.push_back({.path = time + "/" + name,
+                               .dtype = delta_dtype(deck),
+                               .shape = {shape.begin(), shape.end()},
+                               .long_name = lora ? "tensor of the LoRA adapter" : long_name});
   }
+  builder.place_weights(stage, group);
 }
 
 TakeTensor weight_outputs(StageRun& run, const std::string& when) {

@@ -194,6 +194,40 @@ TEST_CASE("a plan has datasets, shared stages and places", "[stage]") {
   CHECK(own.places[0].path == "/parts/" + plan.stages[1].key + "/own");
 }
 
+TEST_CASE("stages that leave equal weights share datasets", "[stage]") {
+  const Deck deck = toy_deck("");
+  PlanBuilder builder("toy", deck);
+  const auto group = [](std::uint64_t rank) {
+    return WeightGroup{.name = "lora",
+                       .about = {{"config", fmt::format("rank {}", rank)}},
+                       .outputs = {{.path = "final/A", .shape = {rank, 3}},
+                                   {.path = "about/own", .dtype = DType::text, .text_length = 5}}};
+  };
+  builder.add(part_of(0, 0), "", {});
+  builder.place_weights(builder.add(part_of(1, 0), "", {}).stage, group(2));
+  builder.place_weights(builder.add(part_of(2, 0), "", {}).stage, group(4));
+  builder.place_weights(builder.add(part_of(3, 0), "", {}).stage, group(2));
+  const Plan plan = builder.finish();
+  const auto dataset = [&](const std::string& path) -> const DatasetSpec& {
+    const auto found = std::find_if(plan.datasets.begin(), plan.datasets.end(),
+                                    [&](const DatasetSpec& spec) { return spec.path == path; });
+    REQUIRE(found != plan.datasets.end());
+    CHECK(found->file == File::weights);
+    return *found;
+  };
+  CHECK(plan.datasets.size() == 8);
+  CHECK(dataset("/deltas/lora/final/A").shape == std::vector<std::uint64_t>{2, 2, 3});
+  CHECK(dataset("/deltas/lora/about/own").shape == std::vector<std::uint64_t>{2});
+  CHECK(dataset("/deltas/lora/about/config").content.as_text().at(0) == "rank 2");
+  CHECK(dataset("/deltas/lora_2/final/A").shape == std::vector<std::uint64_t>{1, 4, 3});
+  const auto stages = dataset("/deltas/lora/stage").content.as<std::int64_t>();
+  CHECK(std::vector<std::int64_t>(stages.begin(), stages.end()) == std::vector<std::int64_t>{1, 3});
+  const Slab& place = plan.stages[3].find_output("final/A")->places.at(0);
+  CHECK(place.path == "/deltas/lora/final/A");
+  CHECK(place.offset == std::vector<std::uint64_t>{1, 0, 0});
+  CHECK(place.count == std::vector<std::uint64_t>{1, 2, 3});
+}
+
 TEST_CASE("a whole plan runs in memory", "[stage]") {
   const Deck deck = toy_deck("toy.offset = 3");
   const Plan plan = toy_plan(deck);

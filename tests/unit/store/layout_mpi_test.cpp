@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "catch.hpp"
+#include "factsweep/store/stored_weights.hpp"
 #include "sample.hpp"
 
 using namespace factsweep;
@@ -60,10 +61,6 @@ class Look {
     H5Pclose(creation);
     H5Dclose(dataset);
     return yes;
-  }
-  /// The file's own bfloat16 type, converted by HDF5.
-  std::vector<float> as_floats(const char* path) const {
-    return values<float>(path, H5T_NATIVE_FLOAT);
   }
 
  private:
@@ -149,9 +146,20 @@ TEST_CASE("every rank's slabs land where they belong", "[store]") {
   CHECK(results.values<std::uint8_t>("/points/status", H5T_NATIVE_UINT8) ==
         std::vector<std::uint8_t>(kPoints, 2));
   CHECK(results.values<double>("/points/seconds", H5T_NATIVE_DOUBLE)[8] == 9.5);
-  const std::vector<float> delta =
-      Look(weights_path(path)).as_floats("/deltas/p3/final/model.weight");
+  const StoredWeights stored = read_weights(path, "p3", "final");
+  CHECK(stored.about == std::map<std::string, std::string>{{"own", "of p3"}, {"shared", "of all"}});
+  REQUIRE(stored.tensors.size() == 1);
+  CHECK(stored.tensors[0].name == "model.weight");
+  CHECK(stored.tensors[0].shape == std::vector<std::uint64_t>{4, sample::kWidth});
+  const auto delta = stored.tensors[0].values.as<float>();
   REQUIRE(delta.size() == 4 * sample::kWidth);
+  CHECK(read_weights_group(path, "/deltas/mixture/final").tensors[0].shape[0] == kPoints);
+  CHECK_THROWS_WITH(read_weights(path, "p3", "early_stop"),
+                    ContainsSubstring("holds no early_stop weights of point 'p3'"));
+  CHECK_THROWS_WITH(read_weights(path, "q", "final"), ContainsSubstring("Its points: p0, p1"));
+  CHECK_THROWS_WITH(read_weights_group(path, "/bank/sst2"),
+                    ContainsSubstring("has no group /bank/sst2"));
+  CHECK_FALSE(find_dataset(path, "/bank/name", DType::text));
   CHECK(delta[7] == 1.0F);
   CHECK(delta[8] == -123.5F);
   CHECK((std::isinf(delta[4]) && std::isnan(delta[6])));

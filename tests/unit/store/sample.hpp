@@ -98,19 +98,29 @@ inline Plan plan(std::size_t points) {
                            "",
                            Role::metric,
                            {}});
+  // a weight group: one row a point
+  std::vector<std::int64_t> stages;
+  std::vector<std::string> own;
   for (std::size_t i = 0; i < points; ++i) {
-    plan.datasets.push_back({File::weights,
-                             fmt::format("/deltas/p{}/final/model.weight", i),
-                             DType::bfloat16,
-                             0,
-                             {4, kWidth},
-                             {},
-                             "",
-                             "",
-                             "",
-                             Role::metric,
-                             {}});
+    stages.push_back(static_cast<std::int64_t>(plan.points[i].leaf));
+    own.push_back(fmt::format("of p{}", i));
   }
+  plan.datasets.push_back({.file = File::weights,
+                           .path = "/deltas/mixture/stage",
+                           .dtype = DType::int64,
+                           .shape = {rows},
+                           .content = Array::of(stages)});
+  plan.datasets.push_back(weights_text("/deltas/mixture/about/shared", "of all", "a text"));
+  plan.datasets.push_back({.file = File::weights,
+                           .path = "/deltas/mixture/about/own",
+                           .dtype = DType::text,
+                           .text_length = 12,
+                           .shape = {rows},
+                           .content = Array::of_text(own, 12)});
+  plan.datasets.push_back({.file = File::weights,
+                           .path = "/deltas/mixture/final/model.weight",
+                           .dtype = DType::bfloat16,
+                           .shape = {rows, 4, kWidth}});
   return plan;
 }
 
@@ -152,7 +162,7 @@ inline Array delta(std::size_t point) {
 }
 
 inline Slab delta_slab(std::size_t point) {
-  return {File::weights, fmt::format("/deltas/p{}/final/model.weight", point), {0, 0}, {4, kWidth}};
+  return {File::weights, "/deltas/mixture/final/model.weight", {point, 0, 0}, {1, 4, kWidth}};
 }
 
 /// Everything stage `1 + point` has to store.

@@ -1,4 +1,4 @@
-// Weights that a training leaves in the weights file, under /deltas/<stage key>.
+// Weights that a training leaves in the weights file, in its row of the datasets under /deltas.
 #pragma once
 
 #include <optional>
@@ -13,7 +13,7 @@
 namespace factsweep {
 
 /// For each of `when` ("final") an output "final/<tensor>" of the stage for every tensor of the
-/// model, or of the adapter, whose adapter_config.json lies beside them; in store.delta_dtype.
+/// model, or of the adapter, whose adapter_config.json is in about/; in store.delta_dtype.
 /// `long_name` says what the model's tensors are. InputError: lora.targets matches nothing.
 void place_weights(PlanBuilder& builder, Upstream stage, const std::vector<std::string>& when,
                    const ModelConfig& model, const std::optional<LoraConfig>& lora,

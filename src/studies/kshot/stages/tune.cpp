@@ -83,32 +83,28 @@ Cost cost_of(const Draft& draft, const GridPoint& at, const TaskSet& shots) {
 
 /// "final/<tensor>" of the weights file, and what they are.
 void place_weights(Draft& draft, Upstream stage, const Tune& tune, std::int64_t experts) {
-  PlanBuilder& builder = draft.builder;
-  const Deck& deck = draft.deck();
-  const std::string folder = "/deltas/" + builder.stage(stage).key + "/";
   const bool is_fresh = tune.how().start == Start::fresh, is_mixture = tune.how().is_mixture();
   const AdapterForm& form = draft.sets().bank.front().form;
+  WeightGroup group{.name = is_mixture ? "mixture" : "lora", .about = {}, .outputs = {}};
   if (is_mixture) {
-    builder.place_tensor(stage, kMixtureConfig,
-                         {.path = folder + kMixtureConfig,
-                          .dtype = DType::text,
-                          .text_length = tune.mixture_config_bytes(experts),
-                          .shape = {1},
-                          .long_name = "the mixture's moe.json"});
+    group.outputs.push_back({.path = Tune::kOwnConfig,
+                             .dtype = DType::text,
+                             .text_length = tune.mixture_config_bytes(experts),
+                             .long_name = "the mixture's moe.json"});
   } else {
-    builder.declare(
-        adapter_config(folder + kAdapterConfig,
-                       is_fresh ? stored_lora_config(deck).json(draft.model) : form.json));
+    group.about[kAdapterConfig] =
+        is_fresh ? stored_lora_config(draft.deck()).json(draft.model) : form.json;
   }
-  const auto shapes = is_mixture ? mixture_shapes(form.shapes, experts)
-                      : is_fresh ? adapter_shapes(lora_config(deck), draft.model, lora_place(deck))
-                                 : form.shapes;
+  const auto shapes =
+      is_mixture ? mixture_shapes(form.shapes, experts)
+      : is_fresh ? adapter_shapes(lora_config(draft.deck()), draft.model, lora_place(draft.deck()))
+                 : form.shapes;
   for (const auto& [name, shape] : shapes)
-    builder.place_tensor(stage, "final/" + name,
-                         {.path = folder + "final/" + name,
-                          .dtype = *tune.kept,
-                          .shape = {shape.begin(), shape.end()},
-                          .long_name = "tensor of what the point has trained"});
+    group.outputs.push_back({.path = "final/" + name,
+                             .dtype = *tune.kept,
+                             .shape = {shape.begin(), shape.end()},
+                             .long_name = "tensor of what the point has trained"});
+  draft.builder.place_weights(stage, group);
 }
 
 }  // namespace

@@ -30,6 +30,8 @@ inline const auto kShare =
 
 struct Tune {
   static constexpr const char* kind = "tune";
+  /// A mixture's configuration names the experts that were chosen: each stage emits its own.
+  static constexpr const char* kOwnConfig = "about/mixture_config";
 
   std::string model;  // fingerprint of its files
   std::string method;

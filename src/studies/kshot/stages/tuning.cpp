@@ -219,7 +219,7 @@ class Tuner {
     const std::string json = moe.json();
     const std::size_t length = stage_.mixture_config_bytes(moe.experts());
     require(json.size() <= length, "kshot: a mixture's moe.json is longer than planned");
-    run_.emit(kMixtureConfig, Array::of_text(std::vector{json}, length));
+    run_.emit(Tune::kOwnConfig, Array::of_text(std::vector{json}, length));
     keep(moe.named());
   }
   void keep(const LoraAdapter& adapter) {

@@ -159,20 +159,30 @@ TEST_CASE("LoRA points: axis, adapters instead of deltas, memory") {
   CHECK(std::get<std::int64_t>(swept.points[2].values[2]) == 2);
   CHECK(swept.points[2].id == "unknown_ratio-0-lora_rank2-s1");
   const Stage full = training(swept, 0), lora = training(swept, 2);
-  const std::string module = "/final/base_model.model.model.layers.1.self_attn.v_proj.lora_";
-  const DatasetSpec* A = dataset(swept, "/deltas/" + lora.key + module + "A.weight");
-  const DatasetSpec* B = dataset(swept, "/deltas/" + lora.key + module + "B.weight");
+  const std::string module =
+      "/deltas/lora/final/base_model.model.model.layers.1.self_attn.v_proj.lora_";
+  const DatasetSpec* A = dataset(swept, module + "A.weight");
+  const DatasetSpec* B = dataset(swept, module + "B.weight");
   REQUIRE(A != nullptr);
   REQUIRE(B != nullptr);
-  CHECK(A->shape == std::vector<std::uint64_t>{2, 32});
-  CHECK(B->shape == std::vector<std::uint64_t>{16, 2});
-  const DatasetSpec* config = dataset(swept, "/deltas/" + lora.key + "/adapter_config");
+  CHECK(A->shape == std::vector<std::uint64_t>{6, 2, 32});
+  CHECK(B->shape == std::vector<std::uint64_t>{6, 16, 2});
+  const DatasetSpec* config = dataset(swept, "/deltas/lora/about/adapter_config");
   REQUIRE(config != nullptr);
   const auto json = nlohmann::json::parse(config->content.as_text().at(0));
   CHECK(json.at("r") == 2);
   CHECK(json.at("base_model_name_or_path") == model_data("llama-tied").string());
-  CHECK(dataset(swept, "/deltas/" + full.key + "/adapter_config") == nullptr);
-  CHECK(dataset(swept, "/deltas/" + full.key + "/final/model.norm.weight") != nullptr);
+  CHECK(dataset(swept, "/deltas/full/about/adapter_config") == nullptr);
+  REQUIRE(dataset(swept, "/deltas/full/final/model.norm.weight") != nullptr);
+  // another rank is another group
+  REQUIRE(dataset(swept, "/deltas/lora_2/about/adapter_config") != nullptr);
+  CHECK(dataset(swept, "/deltas/lora_3/stage") == nullptr);
+  const auto stages = dataset(swept, "/deltas/lora/stage")->content.as<std::int64_t>();
+  CHECK(static_cast<std::size_t>(stages[0]) == swept.points.at(2).leaf);
+  const Output* output = lora.find_output("final/" + module.substr(19) + "A.weight");
+  REQUIRE(output != nullptr);
+  CHECK(output->places.at(0).offset == std::vector<std::uint64_t>{0, 0, 0});
+  CHECK(output->places.at(0).count == std::vector<std::uint64_t>{1, 2, 32});
   CHECK(lora.cost_flop < full.cost_flop);
 
   // leaves, gradients and moments: 16 bytes a parameter in both dtypes; the rest is activations
@@ -183,8 +193,8 @@ TEST_CASE("LoRA points: axis, adapters instead of deltas, memory") {
   const double rank_two = memory(swept, 4) - memory(swept, 2);
   double adapted = 0;
   for (const DatasetSpec& spec : swept.datasets) {
-    if (spec.path.starts_with("/deltas/" + lora.key + "/final/"))
-      adapted += static_cast<double>(spec.shape[0] * spec.shape[1]);
+    if (spec.path.starts_with("/deltas/lora/final/"))
+      adapted += static_cast<double>(spec.shape[1] * spec.shape[2]);
   }
   CHECK(rank_two == Approx(16 * adapted));
   CHECK(memory(narrow, 4) - memory(narrow, 2) == Approx(rank_two));

@@ -1,0 +1,169 @@
+#include "factsweep/store/stored_weights.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "factsweep/core/error.hpp"
+#include "factsweep/store/store.hpp"
+#include "h5.hpp"
+
+namespace factsweep {
+namespace {
+
+using h5::check;
+using h5::Where;
+
+bool exists(const h5::File& file, const std::string& path) {
+  for (std::size_t end = path.find('/', 1); end != std::string::npos; end = path.find('/', end + 1))
+    if (H5Lexists(file.id(), path.substr(0, end).c_str(), H5P_DEFAULT) <= 0) return false;
+  return H5Lexists(file.id(), path.c_str(), H5P_DEFAULT) > 0;
+}
+
+std::vector<std::string> members(const h5::File& file, const std::string& name,
+                                 const std::string& path) {
+  const Where where{name, path};
+  H5G_info_t info{};
+  check(H5Gget_info_by_name(file.id(), path.c_str(), &info, H5P_DEFAULT), where, "list");
+  std::vector<std::string> names;
+  for (hsize_t i = 0; i < info.nlinks; ++i) {
+    const auto length = check(H5Lget_name_by_idx(file.id(), path.c_str(), H5_INDEX_NAME,
+                                                 H5_ITER_INC, i, nullptr, 0, H5P_DEFAULT),
+                              where, "list");
+    std::string member(static_cast<std::size_t>(length) + 1, '\0');
+    check(H5Lget_name_by_idx(file.id(), path.c_str(), H5_INDEX_NAME, H5_ITER_INC, i, member.data(),
+                             member.size(), H5P_DEFAULT),
+          where, "list");
+    member.pop_back();
+    names.push_back(std::move(member));
+  }
+  return names;
+}
+
+/// Texts and tensors of a folder that holds datasets alone; with `row`, that row of each (a text
+/// that all rows share has one).
+void read_folder(const h5::File& file, const std::string& name, const std::string& folder,
+                 std::optional<std::uint64_t> row, StoredWeights& into) {
+  for (const std::string& member : members(file, name, folder)) {
+    const std::string path = folder + "/" + member;
+    const Where where{name, path};
+    const h5::Dataset dataset(
+        check(H5Dopen2(file.id(), path.c_str(), H5P_DEFAULT), where, "open the dataset"));
+    const h5::Type stored(check(H5Dget_type(dataset.id()), where, "ask for the type"));
+    const bool is_text = H5Tget_class(stored.id()) == H5T_STRING;
+    std::vector<std::uint64_t> count = h5::shape_of(dataset.id(), where);
+    std::vector<std::uint64_t> offset(count.size(), 0);
+    if (row) {
+      require(!count.empty(), "a dataset of a weight group has no rows: " + path);
+      offset.front() = is_text && count.front() == 1 ? 0 : *row;
+      count.front() = 1;
+    }
+    const DType dtype = is_text ? DType::text : DType::float32;
+    const std::size_t text_length = is_text ? H5Tget_size(stored.id()) : 0;
+    const h5::Type type = h5::type_of(dtype, text_length);
+    Array array{dtype, text_length, {}};
+    std::size_t volume = 1;
+    for (const std::uint64_t length : count) volume *= length;
+    array.bytes.resize(volume * H5Tget_size(type.id()));
+    h5::read(dataset.id(), where, type.id(), offset, count, array.bytes.data());
+    if (row) count.erase(count.begin());
+    if (is_text) {
+      into.about[member] = array.as_text().at(0);
+    } else {
+      into.tensors.push_back({member, count, std::move(array)});
+    }
+  }
+}
+
+/// A folder under /deltas, and the row that a stage has there.
+struct Place {
+  std::string folder;
+  std::uint64_t row = 0;
+};
+
+std::optional<Place> place_of(const h5::File& file, const std::string& name, std::int64_t stage) {
+  if (!exists(file, "/deltas")) return std::nullopt;
+  for (const std::string& group : members(file, name, "/deltas")) {
+    const std::string folder = "/deltas/" + group;
+    const Array stages = h5::read_all(file, {name, folder + "/stage"}, DType::int64);
+    const auto all = stages.as<std::int64_t>();
+    const auto found = std::find(all.begin(), all.end(), stage);
+    if (found != all.end()) return Place{folder, static_cast<std::uint64_t>(found - all.begin())};
+  }
+  return std::nullopt;
+}
+
+/// Row of /stages of the point's leaf, which has to be done.
+std::int64_t leaf_of(const std::filesystem::path& results, const std::string& point) {
+  const std::string name = results.string();
+  const h5::File file = h5::open_serial(results, H5F_ACC_RDONLY);
+  const std::vector<std::string> ids =
+      h5::read_all(file, {name, "/points/id"}, DType::text).as_text();
+  const auto found = std::find(ids.begin(), ids.end(), point);
+  if (found == ids.end()) {
+    std::string listing;
+    for (std::size_t i = 0; i < std::min<std::size_t>(ids.size(), 10); ++i)
+      listing += (i == 0 ? "" : ", ") + ids[i];
+    throw InputError(fmt::format("{}: has no point '{}'. Its points: {}{}.", name, point, listing,
+                                 ids.size() > 10 ? ", ..." : ""));
+  }
+  const auto row = static_cast<std::size_t>(found - ids.begin());
+  const Array status = h5::read_all(file, {name, "/points/status"}, DType::uint8);
+  if (status.as<std::uint8_t>()[row] != static_cast<std::uint8_t>(Status::done))
+    throw InputError(
+        fmt::format("{}: point '{}' is not done. Run the sweep again to finish it.", name, point));
+  return h5::read_all(file, {name, "/points/stage"}, DType::int64).as<std::int64_t>()[row];
+}
+
+h5::File open_weights(const std::filesystem::path& weights) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(weights, ignored))
+    throw InputError(
+        fmt::format("{}: no such file, so the run kept no weights. Run it with store.deltas = "
+                    "final or early_stop+final.",
+                    weights.string()));
+  return h5::open_serial(weights, H5F_ACC_RDONLY);
+}
+
+}  // namespace
+
+StoredWeights read_weights(const std::filesystem::path& results, const std::string& point,
+                           const std::string& when) {
+  const std::lock_guard guard(h5::mutex());
+  h5::prepare();
+  const std::int64_t stage = leaf_of(results, point);
+  const std::string name = weights_path(results).string();
+  const h5::File file = open_weights(weights_path(results));
+  const std::optional<Place> place = place_of(file, name, stage);
+  if (!place || !exists(file, place->folder + "/" + when))
+    throw InputError(fmt::format(
+        "{}: holds no {} weights of point '{}'. Run with store.deltas = early_stop+final.", name,
+        when, point));
+  StoredWeights stored;
+  if (exists(file, place->folder + "/about"))
+    read_folder(file, name, place->folder + "/about", place->row, stored);
+  read_folder(file, name, place->folder + "/" + when, place->row, stored);
+  return stored;
+}
+
+StoredWeights read_weights_group(const std::filesystem::path& results, const std::string& group) {
+  const std::lock_guard guard(h5::mutex());
+  h5::prepare();
+  const std::string name = weights_path(results).string();
+  const h5::File file = open_weights(weights_path(results));
+  if (!exists(file, group)) throw InputError(fmt::format("{}: has no group {}.", name, group));
+  StoredWeights stored;
+  read_folder(file, name, group, std::nullopt, stored);
+  return stored;
+}
+
+std::optional<Array> find_dataset(const std::filesystem::path& results, const std::string& path,
+                                  DType dtype) {
+  const std::lock_guard guard(h5::mutex());
+  h5::prepare();
+  const h5::File file = h5::open_serial(results, H5F_ACC_RDONLY);
+  if (!exists(file, path)) return std::nullopt;
+  return h5::read_all(file, {results.string(), path}, dtype);
+}
+
+}  // namespace factsweep
