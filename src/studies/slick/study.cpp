@@ -1,7 +1,7 @@
 // SliCK (Gekhman et al., arXiv 2405.05904): does fine-tuning on new knowledge encourage
 // hallucinations?
-//   label(relation, split, rows)* -> train(mixture, seed, ...)*      p_true(relation, rows)* beside
-//   them
+//   label(relation, split, rows)* -> labelled -> train(mixture, seed, ...)*
+//   p_true(relation, rows)* beside them
 // options.cpp: the deck keys. corpus.cpp: the questions. grid.cpp: the points. stages/: the work.
 #include "factsweep/studies/slick/study.hpp"
 
@@ -11,6 +11,7 @@
 #include "grid.hpp"
 #include "options.hpp"
 #include "stages/label.hpp"
+#include "stages/labelled.hpp"
 #include "stages/p_true.hpp"
 #include "stages/train.hpp"
 #include "worker.hpp"
@@ -19,7 +20,8 @@ namespace factsweep::slick {
 namespace {
 
 std::vector<KindOf<Worker>> kinds() {
-  return {kind<Worker, Label>(), kind<Worker, PTrue>(), kind<Worker, Train>()};
+  return {kind<Worker, Label>(), kind<Worker, Labelled>(), kind<Worker, PTrue>(),
+          kind<Worker, Train>()};
 }
 
 Worker read_inputs(const Deck& deck) {
@@ -58,7 +60,8 @@ Plan make_plan(const Deck& deck, const Worker& worker) {
   const std::vector<AxisOf<GridPoint>> all_axes = axes(deck);
   add_points(builder, all_axes, points);
   declare_training_columns(builder, worker);
-  const TrainingInputs inputs{labels, questions_hash(worker.corpus.dev_probe), model};
+  const TrainingInputs inputs{add_labelled(builder, worker.corpus, labels),
+                              questions_hash(worker.corpus.dev_probe), model};
   bool any_lora = false;
   for (std::size_t p = 0; p < points.size(); ++p) {
     const bool lora =

@@ -1,4 +1,6 @@
 // The layer that studies are made with: fields, slices of the deck, columns, plans, runs.
+#include <fmt/format.h>
+
 #include "factsweep/core/random.hpp"
 #include "factsweep/stage/executor.hpp"
 #include "factsweep/stage/grid.hpp"

@@ -61,7 +61,7 @@ bool add_training(PlanBuilder& builder, const Corpus& corpus, const TrainingInpu
   const Deck& deck = builder.deck();
   const ModelConfig& model = inputs.model;
   Train train;
-  train.labels = inputs.labels;
+  train.labelled = inputs.labelled;
   train.mixture = Mixture::make(at.variant, at.unknown_ratio).to_json();
   train.dev = inputs.dev;
   train.seed = static_cast<std::uint64_t>(at.seed);

@@ -18,9 +18,9 @@ namespace factsweep::slick {
 struct Train {
   static constexpr const char* kind = "train";
 
-  std::vector<Upstream> labels;  // of all rows, in their order
-  nlohmann::json mixture;        // Mixture::to_json()
-  std::string dev;               // hash of the questions that decide EARLY_STOP
+  Upstream labelled;       // all rows
+  nlohmann::json mixture;  // Mixture::to_json()
+  std::string dev;         // hash of the questions that decide EARLY_STOP
   std::uint64_t seed = 0;
   bool lora = false;
   // in place of the deck's, where the grid sweeps them
@@ -28,7 +28,7 @@ struct Train {
   std::optional<std::int64_t> batch_size, lora_rank;
 
   static void fields(auto& self, auto&& field) {
-    field("labels", self.labels);
+    field("labelled", self.labelled);
     field("mixture", self.mixture);
     field("dev", self.dev);
     field("seed", self.seed);
@@ -52,8 +52,8 @@ void declare_training_columns(PlanBuilder& builder, const Worker& worker);
 
 /// What every training of a plan stands on.
 struct TrainingInputs {
-  std::vector<Upstream> labels;  // of all rows, in their order
-  std::string dev;               // questions_hash() of the questions that decide EARLY_STOP
+  Upstream labelled;  // all rows
+  std::string dev;    // questions_hash() of the questions that decide EARLY_STOP
   ModelConfig model;
 };
 

@@ -66,10 +66,7 @@ class Trajectory {
   }
 
   void read_labels() {
-    for (const Upstream label : stage_.labels) {
-      const std::vector<std::uint8_t> part = run_.input(label, Label::category);
-      category_.insert(category_.end(), part.begin(), part.end());
-    }
+    category_ = run_.input(stage_.labelled, Label::category);
     require(category_.size() == corpus_.rows.size(),
             "slick: the label stages do not cover all rows");
   }

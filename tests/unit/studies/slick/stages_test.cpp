@@ -49,6 +49,7 @@ class Sweep {
       for (std::size_t row = 0; row < values.size(); ++row) values[row] = row % 2 == 0 ? 0 : 3;
       bench.plant(i, category.name, Array::of(values));
     }
+    bench.run(*executor, first("labelled"));
   }
 
   Plan plan;
