@@ -80,7 +80,8 @@ for script in "${scripts[@]}"; do
   run_script "$script"
 done
 
-# Adds the counts of the two JUnit files. A runner that died before writing one counts as a failure.
+# Adds the counts of the two JUnit files and says what was skipped, and why: whole entries of ctest, and cases of programs that
+# passed (tests/support/skip.hpp). A runner that died before writing its file counts as a failure.
 counts=$(python3 - "$results/ctest.xml" "$ctest_rc" "$results/pytest.xml" "$pytest_rc" <<'PYTHON'
 import sys
 import xml.etree.ElementTree as tree
@@ -90,13 +91,18 @@ for path, code in zip(sys.argv[1::2], map(int, sys.argv[2::2])):
     bad = 0
     try:
         for case in tree.parse(path).iter("testcase"):
-            kinds = {child.tag for child in case}
-            if kinds & {"failure", "error"} or case.get("status") == "fail":
+            kinds = {child.tag: child for child in case}
+            reasons = [line for line in (case.findtext("system-out") or "").splitlines() if line.startswith("skipped: ")]
+            if {"failure", "error"} & kinds.keys() or case.get("status") == "fail":
                 bad += 1
             elif "skipped" in kinds or case.get("status") in ("notrun", "disabled"):
                 skipped += 1
+                if not reasons and "skipped" in kinds:
+                    reasons = ["skipped: " + kinds["skipped"].get("message", "")]
             else:
                 passed += 1
+            for reason in reasons:
+                print(f"{case.get('name')}: {reason}", file=sys.stderr)
     except (OSError, tree.ParseError):
         pass
     failed += max(bad, int(code != 0))

@@ -10,6 +10,9 @@
 
 namespace Catch {
 using Detail::Approx;
+#ifdef CATCH_CONFIG_RUNNER
+using EventListenerBase = TestEventListenerBase;
+#endif
 namespace Matchers {
 inline auto ContainsSubstring(const std::string& text) {
   return Contains(text);

@@ -1,9 +1,10 @@
 // The runner of the serial unit tests.
-#if !__has_include(<catch2/catch_all.hpp>)
-#define CATCH_CONFIG_RUNNER
-#endif
-#include "catch.hpp"
+#include "runner.hpp"
+
+using namespace factsweep::test;
 
 int main(int argc, char** argv) {
-  return Catch::Session().run(argc, argv);
+  const int failed = run_cases(argc, argv);
+  print_skipped();
+  return failed == 0 && all_skipped() ? kSkipped : failed;
 }

@@ -5,11 +5,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "catch.hpp"
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/file.hpp"
+#include "real_data.hpp"
 
 using namespace factsweep;
 namespace fs = std::filesystem;
@@ -69,19 +69,6 @@ std::string lines(const std::vector<json>& records) {
   std::string text;
   for (const json& record : records) text += record.dump() + "\n";
   return text;
-}
-
-/// The real file, or nothing: the test then tells that it was skipped.
-fs::path real_file(const std::string& name) {
-  const char* data = std::getenv("FACTSWEEP_DATA");
-  const char* source = std::getenv("FACTSWEEP_SOURCE");
-  const fs::path path =
-      (data != nullptr ? fs::path(data)
-                       : fs::path(source == nullptr ? "." : source) / "../shared/data") /
-      name;
-  if (fs::exists(path.string() + ".gz")) return path;
-  WARN("skipped: no " << path.string() << ".gz; set FACTSWEEP_DATA to the data folder");
-  return {};
 }
 
 }  // namespace
@@ -217,19 +204,22 @@ TEST_CASE("messages name file, record, line and key", "[data]") {
                  "record 1, locality.Relation_Specificity[0] is no object"));
 }
 
-TEST_CASE("the real files, as counted by Python's json", "[data]") {
+TEST_CASE("CounterFact's real files, as counted by Python's json", "[real]") {
   for (const char* name :
        {"counterfact/counterfact-edit.json", "counterfact/counterfact-train.json"}) {
-    const fs::path path = real_file(name);
-    if (path.empty()) return;
+    const fs::path path = test::real_data(name);
+    if (!test::is_here(path.string() + ".gz")) return;
     const EditFile file = read_edits(path);
     CHECK(file.form == "counterfact");
     CHECK(file.records.size() == 10000);
     CHECK(file.left_out.empty());
     CHECK(file.not_measured.empty());
   }
-  const fs::path path = real_file("zsre/zsre_mend_train-1k.json");
-  if (path.empty()) return;
+}
+
+TEST_CASE("ZsRE's real file, as counted by Python's json", "[real]") {
+  const fs::path path = test::real_data("zsre/zsre_mend_train-1k.json");
+  if (!test::is_here(path.string() + ".gz")) return;
   const EditFile file = read_edits(path);
   CHECK(file.form == "zsre");
   CHECK(file.records.size() == 998);

@@ -5,12 +5,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <map>
 
 #include "catch.hpp"
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/file.hpp"
+#include "real_data.hpp"
 
 using namespace factsweep;
 namespace fs = std::filesystem;
@@ -198,17 +198,9 @@ TEST_CASE("what is not there is named with what is", "[data]") {
 }
 
 // SliCK's own counts (tables 3 to 5, appendix A of arXiv 2405.05904).
-TEST_CASE("the real data gives the paper's counts", "[data]") {
-  const char* data = std::getenv("FACTSWEEP_DATA");
-  const char* source = std::getenv("FACTSWEEP_SOURCE");
-  const fs::path root =
-      data != nullptr ? fs::path(data) : fs::path(source ? source : ".") / "../shared/data";
-  const fs::path directory = root / "entityquestions";
-  if (!fs::exists(directory)) {
-    WARN("skipped: no " << directory
-                        << "; set FACTSWEEP_DATA to the folder that holds entityquestions");
-    return;
-  }
+TEST_CASE("the real data gives the paper's counts", "[real]") {
+  const fs::path directory = test::real_data("entityquestions");
+  if (!test::is_here(directory)) return;
   const std::map<std::string, std::pair<int, int>> id = {
       // relation -> train, test
       {"P131", {7646, 965}}, {"P136", {7516, 967}}, {"P17", {7890, 996}},  {"P19", {7921, 999}},

@@ -2,6 +2,7 @@
 #include "../../../src/sweep/worker.hpp"
 #include "acting_study.hpp"
 #include "catch.hpp"
+#include "skip.hpp"
 
 using namespace factsweep;
 namespace fs = std::filesystem;
@@ -33,7 +34,8 @@ double value_of(const Communicator& world, const fs::path& path, const Plan& pla
 
 }  // namespace
 
-TEST_CASE("a stage that throws is a row with its reason, and blocks what stands on it", "[sweep]") {
+TEST_CASE("a stage that throws is a row with its reason, and blocks what stands on it",
+          "[sweep]") {
   const Communicator world = Communicator::world();
   const SharedFolder folder(world);
   Plan plan = empty_plan();
@@ -88,9 +90,9 @@ TEST_CASE("a stage that stops ends the job, and the next one goes on with it", "
   CHECK(value_of(world, folder / "sweep.h5", plan, 1) == 2);
 }
 
-TEST_CASE("a worker tells how far its stage is", "[sweep]") {
+TEST_CASE("a worker tells how far its stage is", "[ranks]") {
   const Communicator world = Communicator::world();
-  if (world.size() == 1) return;
+  if (world.size() == 1) return test::skip("needs two ranks");
   const SharedFolder folder(world);
   Plan plan = empty_plan();
   act(plan, "slow");

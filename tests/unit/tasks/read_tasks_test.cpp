@@ -2,13 +2,13 @@
 // real files' own outputs give their gold answers.
 #include "factsweep/tasks/read_tasks.hpp"
 
-#include <cstdlib>
 #include <fstream>
 #include <set>
 
 #include "catch.hpp"
 #include "factsweep/core/error.hpp"
 #include "factsweep/tasks/answer.hpp"
+#include "real_data.hpp"
 #include "tiny_model.hpp"
 
 using namespace factsweep;
@@ -30,12 +30,6 @@ class TaskFiles {
 
 const char* const kChoice =
     R"([{"instruction": "Please choose the correct answer to the question: Why: so?\n\nAnswer1: dry palms Answer2: wet: palms\n\nAnswer format: answer1/answer2", "input": "", "output": "the correct answer is answer2", "answer": "answer2"}])";
-
-fs::path real_data() {
-  const char* data = std::getenv("FACTSWEEP_DATA");
-  const char* source = std::getenv("FACTSWEEP_SOURCE");
-  return data != nullptr ? fs::path(data) : fs::path(source ? source : ".") / "../shared/data";
-}
 
 }  // namespace
 
@@ -329,12 +323,9 @@ TEST_CASE("draws are nested, without replacement, and keyed by seed and name") {
   CHECK_THROWS_AS(hold_out(set, 100, 7), InputError);
 }
 
-TEST_CASE("in real files every output gives its gold answer", "[data]") {
-  const fs::path root = real_data();
-  if (!fs::exists(root / "arc")) {
-    WARN("skipped: no " << root.string() << "/arc; set FACTSWEEP_DATA to the data folder");
-    return;
-  }
+TEST_CASE("in real files every output gives its gold answer", "[real]") {
+  const fs::path root = real_data("");
+  if (!is_here(root / "arc")) return;
   const std::vector<std::pair<std::string, std::size_t>> files = {
       {"arc/ARC-Easy.test.json", 2376},
       {"arc/ARC-Challenge.train.json", 1119},

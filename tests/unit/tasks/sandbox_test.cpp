@@ -8,6 +8,7 @@
 
 #include "catch.hpp"
 #include "factsweep/tasks/read_tasks.hpp"
+#include "real_data.hpp"
 #include "tiny_model.hpp"
 
 using namespace factsweep;
@@ -185,16 +186,10 @@ TEST_CASE("no processes, no network, no files outside, nothing left behind") {
   CHECK(left_behind() == before);
 }
 
-TEST_CASE("real reference solutions pass their own tests", "[data]") {
-  const char* data = std::getenv("FACTSWEEP_DATA");
-  const char* source = std::getenv("FACTSWEEP_SOURCE");
-  const fs::path root =
-      data != nullptr ? fs::path(data) : fs::path(source ? source : ".") / "../shared/data";
-  if (!fs::exists(root / "mbpp")) {
-    WARN("skipped: no " << root.string() << "/mbpp; set FACTSWEEP_DATA to the data folder");
-    return;
-  }
-  const TaskSet mbpp = read_task_set(root / "mbpp/mbpp.jsonl", {.part = "prompt"});
+TEST_CASE("real reference solutions pass their own tests", "[real]") {
+  if (!is_here(real_data("mbpp"))) return;
+  const TaskSet mbpp = read_task_set(real_data("mbpp/mbpp.jsonl"), {.part = "prompt"});
+  CHECK(mbpp.examples.size() == 10);
   for (const TaskExample& example : mbpp.examples) {
     const SandboxResult result = run_python(example.answer, example.tests);
     INFO(example.answer << "\n" << result.reason << result.output);

@@ -1,6 +1,5 @@
-// Real vocabularies against llama.cpp's published test vectors; needs the shared data folder.
-#include <algorithm>
-
+// Real vocabularies against llama.cpp's published test vectors.
+#include "real_data.hpp"
 #include "text_support.hpp"
 
 namespace factsweep {
@@ -8,14 +7,6 @@ namespace {
 
 using testing::Folder;
 using testing::Ids;
-
-std::filesystem::path shared_tokenizers() {
-  const char* data = std::getenv("FACTSWEEP_DATA");
-  const std::filesystem::path root = data != nullptr
-                                         ? std::filesystem::path(data)
-                                         : testing::source_root() / ".." / "shared" / "data";
-  return root / "tokenizers";
-}
 
 std::vector<std::string> split(const std::string& text, const std::string& separator) {
   std::vector<std::string> parts;
@@ -37,7 +28,7 @@ Ids read_ids(const std::string& line) {
 
 /// Checks all texts of NAME.gguf.inp against the lines of NAME.gguf.out.
 void check_vectors(const Tokenizer& tokenizer, const std::string& name) {
-  const auto stem = shared_tokenizers() / "test_vectors" / name;
+  const auto stem = test::real_data("tokenizers/test_vectors") / name;
   const auto texts = split(read_file(stem.string() + ".gguf.inp"), "\n__ggml_vocab_test__\n");
   const auto lines = split(read_file(stem.string() + ".gguf.out"), "\n");
   REQUIRE(texts.size() > 40);
@@ -48,17 +39,11 @@ void check_vectors(const Tokenizer& tokenizer, const std::string& name) {
   }
 }
 
-bool is_absent(const std::filesystem::path& path) {
-  if (std::filesystem::exists(path)) return false;
-  WARN("skipped: " << path.string() << " is not there (set FACTSWEEP_DATA to the data folder)");
-  return true;
-}
-
 }  // namespace
 
-TEST_CASE("GPT-2 agrees with llama.cpp's vectors") {
-  const auto folder = shared_tokenizers() / "gpt2";
-  if (is_absent(folder)) return;
+TEST_CASE("GPT-2 agrees with llama.cpp's vectors", "[real]") {
+  const auto folder = test::real_data("tokenizers/gpt2");
+  if (!test::is_here(folder)) return;
   const auto tokenizer = Tokenizer::load(folder);
   CHECK(tokenizer->size() == 50257);
   CHECK(tokenizer->bos() == 50256);
@@ -66,9 +51,9 @@ TEST_CASE("GPT-2 agrees with llama.cpp's vectors") {
   check_vectors(*tokenizer, "ggml-vocab-gpt-2");
 }
 
-TEST_CASE("Llama 2 agrees with llama.cpp's vectors") {
-  const auto folder = shared_tokenizers() / "llama2";
-  if (is_absent(folder)) return;
+TEST_CASE("Llama 2 agrees with llama.cpp's vectors", "[real]") {
+  const auto folder = test::real_data("tokenizers/llama2");
+  if (!test::is_here(folder)) return;
   const auto tokenizer = Tokenizer::load(folder);
   CHECK(tokenizer->size() == 32000);
   check_vectors(*tokenizer, "ggml-vocab-llama-spm");
@@ -76,9 +61,9 @@ TEST_CASE("Llama 2 agrees with llama.cpp's vectors") {
   CHECK(tokenizer->piece(3681) == " Paris");
 }
 
-TEST_CASE("MiniLM's WordPiece agrees with llama.cpp's vectors for BERT") {
-  const auto file = shared_tokenizers() / "minilm-wordpiece" / "tokenizer.json.gz";
-  if (is_absent(file)) return;
+TEST_CASE("MiniLM's WordPiece agrees with llama.cpp's vectors for BERT", "[real]") {
+  const auto file = test::real_data("tokenizers/minilm-wordpiece/tokenizer.json.gz");
+  if (!test::is_here(file)) return;
   const auto tokenizer = Tokenizer::load(file.parent_path());
   CHECK(tokenizer->size() == 30522);
   check_vectors(*tokenizer, "ggml-vocab-bert-bge");
@@ -87,9 +72,9 @@ TEST_CASE("MiniLM's WordPiece agrees with llama.cpp's vectors for BERT") {
   CHECK(tokenizer->piece(2075) == "ing");
 }
 
-TEST_CASE("GPT-NeoX is read from tokenizer.json.gz, runs of spaces and all") {
-  const auto file = shared_tokenizers() / "gpt-neox-20b" / "20B_tokenizer.json.gz";
-  if (is_absent(file)) return;
+TEST_CASE("GPT-NeoX is read from tokenizer.json.gz, runs of spaces and all", "[real]") {
+  const auto file = test::real_data("tokenizers/gpt-neox-20b/20B_tokenizer.json.gz");
+  if (!test::is_here(file)) return;
   Folder folder;
   std::filesystem::copy_file(file, folder.path() / "tokenizer.json.gz");
   const auto tokenizer = Tokenizer::load(folder.path());

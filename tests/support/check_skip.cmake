@@ -1,0 +1,15 @@
+# cmake -DPROGRAM=test_core -P check_skip.cmake: the exit codes and the output of a program some of whose cases are skipped.
+function(expect code cases)
+  execute_process(COMMAND "${PROGRAM}" "${cases}" RESULT_VARIABLE found OUTPUT_VARIABLE said ERROR_VARIABLE said)
+  if(NOT found EQUAL code)
+    message(FATAL_ERROR "${cases}: exit code ${found} instead of ${code}:\n${said}")
+  endif()
+  if(cases MATCHES "skips" AND NOT said MATCHES "skipped: one that is skipped: on purpose")
+    message(FATAL_ERROR "${cases}: what was skipped is not told:\n${said}")
+  endif()
+endfunction()
+
+expect(77 "[skips]")
+expect(0 "[skips],[passes]")
+expect(1 "[skips],[fails]")
+expect(1 "[no such tag]")
