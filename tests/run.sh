@@ -72,7 +72,10 @@ if [ $# -gt 0 ]; then
   scripts=("$@")
 else
   shopt -s nullglob
-  scripts=(tests/system/*.sh tests/cuda/run.sh)
+  scripts=()
+  for script in tests/system/*.sh tests/cuda/run.sh; do
+    [ "$script" = tests/system/support.sh ] || scripts+=("$script")   # sourced by the others
+  done
   # Half a gigabyte of CUDA wheel is more than a user's first test run should fetch.
   [ "${FACTSWEEP_CUDA_COMPILE:-0}" = 0 ] || scripts+=(tests/cuda/compile.sh)
 fi
