@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "factsweep/core/error.hpp"
+
 namespace factsweep {
 
 EditEvaluation::EditEvaluation(const Tokenizer& tokenizer, std::span<const EditRecord> records,
