@@ -81,16 +81,25 @@ std::vector<std::string> write_corpus(const std::vector<Question>& facts,
       seen[facts[i].relation].push_back(i);
     }
   }
+  if (documents.empty())
+    throw InputError(
+        fmt::format("world: the corpus would state none of {} facts at a share of {} that are "
+                    "unseen; lower the share or have more subjects.",
+                    facts.size(), settings.unseen));
+  std::vector<std::string> stated;  // relations, in their order
+  for (const WorldRelation& relation : kWorldRelations) {
+    if (seen.count(relation.code) != 0) stated.emplace_back(relation.code);
+  }
   // quizzes ask what the corpus states, as often as it states it, so that few-shot prompts mean
   // something
   const auto quizzes = static_cast<std::int64_t>(documents.size()) / settings.statements_per_quiz;
   for (std::int64_t q = 0; q < quizzes; ++q) {
-    const auto& pool = seen.at(kWorldRelations[random.below(kWorldRelations.size())].code);
+    const std::vector<std::size_t>& told = seen.at(stated[random.below(stated.size())]);
     // a quarter of the quizzes come as instructions
     const bool instructs = random.below(4) == 0;
     std::string document;
     for (std::int64_t pair = 0; pair < kPairsPerQuiz; ++pair) {
-      const Question& fact = facts[pool[random.below(pool.size())]];
+      const Question& fact = facts[told[random.below(told.size())]];
       document += fmt::format(
           fmt::runtime(instructs ? "Answer the following question.\n{}\n {}\n" : "Q: {}\nA: {}\n"),
           fact.question, fact.answer);

@@ -36,7 +36,8 @@ struct World {
   std::vector<std::string> documents;  // the corpus, shuffled
 };
 
-/// Invents facts and the corpus that states them. A pure function of the settings.
+/// Invents facts and the corpus that states them. A pure function of the settings. InputError: the
+/// corpus would state nothing.
 World invent_world(const WorldSettings& settings);
 
 /// DIR/facts (EntityQuestions form), DIR/corpus.txt. EnvironmentError.
