@@ -1,6 +1,6 @@
 """Trains several LoRA adapters on one frozen base: factsweep all together, PEFT one after the other.
 
-    python tests/benchmarks/packed_lora.py --model DIR --program build/tests/packed_lora [--data ../shared/data] [--threads 1]
+    python tests/benchmarks/packed_lora.py --model DIR --program build/tests/training_driver [--data ../shared/data] [--threads 1]
 
 Each adapter (rank 16, q_proj and v_proj) has a data set of its own: eight real examples of 20 to 120 tokens, one batch, which
 both sides train on for the same number of steps from the same start. AdamW, loss on answer tokens.
@@ -10,36 +10,16 @@ times; loading and a first turn are not timed. Where other work runs, seconds of
 """
 
 import argparse
-import gzip
-import json
 import os
 import pathlib
 import statistics
-import subprocess
 import tempfile
 import time
 
+from training_driver import Factsweep, records
+
 RANK, BATCH, SHORTEST, LONGEST = 16, 8, 20, 120
-T0 = ["ag_news_classify", "glue_qqp_answer", "kilt_tasks_hotpotqa_final_exam", "rotten_tomatoes_Reviewer_Enjoyment",
-      "samsum_Summarize_"]  # fmt: skip
 SETTINGS = {"learning_rate": 5e-4, "weight_decay": 0.0, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
-
-
-def records(data):
-    """Data set, prompt and answer."""
-    with gzip.open(data / "instructions/alpaca_en_demo.json.gz", "rt") as file:
-        for one in json.load(file):
-            yield "alpaca", f"{one['instruction']}\n{one['input']}".strip() + "\n", one["output"]
-    with gzip.open(data / "arc/ARC-Easy.train.json.gz", "rt") as file:
-        for one in json.load(file):
-            yield "ARC-Easy", one["instruction"] + "\n", one["output"]
-    with gzip.open(data / "gsm8k/train.jsonl.gz", "rt") as file:
-        for one in map(json.loads, file):
-            yield "GSM8K", f"Question: {one['question']}\nAnswer: ", one["answer"]
-    with gzip.open(data / "t0_tasks/t0_tasks.jsonl.gz", "rt") as file:
-        for one in map(json.loads, file):
-            if one["task"] in T0:
-                yield one["task"], one["prompt"] + "\n", one["completion"]
 
 
 def batches(data, tokenizer):
@@ -114,24 +94,6 @@ class Peft:
         return time.perf_counter() - started, time.process_time() - cpu, losses
 
 
-class Factsweep:
-    """The benchmark program, which waits for a number of steps and answers with time and losses."""
-
-    def __init__(self, options, folders, examples, scratch):
-        job = {"model": str(options.model), "dtype": options.dtype, "settings": SETTINGS, "batch": BATCH,
-               "adapters": [{"directory": str(folders[name]), "examples": examples[name]} for name in folders]}  # fmt: skip
-        path = scratch / "job.json"
-        path.write_text(json.dumps(job))
-        environment = {**os.environ, "OMP_NUM_THREADS": str(options.threads), "MKL_NUM_THREADS": str(options.threads)}
-        self.process = subprocess.Popen([options.program, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
-
-    def train(self, steps):
-        self.process.stdin.write(f"{steps}\n")
-        self.process.stdin.flush()
-        answer = json.loads(self.process.stdout.readline())
-        return answer["seconds"], answer["cpu"], answer["losses"]
-
-
 def write_adapters(options, names, scratch):
     """PEFT's own start, as PEFT would draw it."""
     import torch
@@ -172,7 +134,9 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         scratch = pathlib.Path(folder)
         folders = write_adapters(options, examples, scratch)
-        ours, theirs = Factsweep(options, folders, examples, scratch), Peft(options, folders, examples)
+        job = {"model": str(options.model), "dtype": options.dtype, "settings": SETTINGS, "batch": BATCH,
+               "adapters": [{"directory": str(folders[name]), "examples": examples[name]} for name in folders]}  # fmt: skip
+        ours, theirs = Factsweep(options.program, job, options.threads, scratch), Peft(options, folders, examples)
         found, expected, times = [], [], []
         for turn in range(options.turns + 1):
             *mine, my_losses = ours.train(options.steps)
@@ -182,7 +146,7 @@ def main():
             if turn > 0:
                 times.append((*mine, *peer))
                 print(f"turn {turn}: factsweep {mine[0]:.2f} s ({mine[1]:.2f} of the processor), PEFT {peer[0]:.2f} s ({peer[1]:.2f})", flush=True)
-        ours.process.stdin.close()
+        ours.close()
     found, expected = (torch.cat([torch.tensor(part) for part in parts], 1) for parts in (found, expected))
     share = ((found - expected).abs() / expected).max()
     print(f"losses {expected[:, 0].mean():.4f} to {expected[:, -1].mean():.4f} (PEFT), {found[:, 0].mean():.4f} to {found[:, -1].mean():.4f} "

@@ -1,6 +1,6 @@
-// factsweep's side of packed_lora.py: trains the adapters of a job file together. For each line of
-// standard input, a number of steps, it writes one line: seconds, seconds of the processor, and
-// every member's mean losses.
+// factsweep's side of packed_lora.py and full_finetuning.py: trains the adapters of a job file
+// together, or its whole model. For each line of standard input, a number of steps, it writes one
+// line: seconds, seconds of the processor, and every member's mean losses.
 #include <chrono>
 #include <ctime>
 #include <iostream>
@@ -9,6 +9,7 @@
 #include "factsweep/core/file.hpp"
 #include "factsweep/core/memory.hpp"
 #include "factsweep/train/packed_trainer.hpp"
+#include "factsweep/train/trainer.hpp"
 
 using namespace factsweep;
 
@@ -28,36 +29,40 @@ TrainSettings settings_of(const nlohmann::json& job) {
   return settings;
 }
 
-PackedTrainer trainer_of(const nlohmann::json& job) {
+std::vector<Example> examples_of(const nlohmann::json& given) {
+  std::vector<Example> examples;
+  for (const nlohmann::json& example : given) examples.push_back({example[0], example[1]});
+  return examples;
+}
+
+std::unique_ptr<Training> training_of(const nlohmann::json& job) {
   const Weights base = Weights::load(job.at("model").get<std::string>(),
                                      parse_dtype(job.at("dtype").get<std::string>()), torch::kCPU);
+  if (job.contains("examples"))
+    return std::make_unique<Trainer>(base, examples_of(job.at("examples")), settings_of(job));
   std::vector<PackedMember> members;
-  for (const nlohmann::json& adapter : job.at("adapters")) {
-    std::vector<Example> examples;
-    for (const nlohmann::json& example : adapter.at("examples"))
-      examples.push_back({example[0], example[1]});
+  for (const nlohmann::json& adapter : job.at("adapters"))
     members.push_back({LoraAdapter::load(adapter.at("directory").get<std::string>(), base),
-                       std::move(examples), settings_of(job)});
-  }
-  return PackedTrainer(base, std::move(members), job.value("pass_tokens", 2048));
+                       examples_of(adapter.at("examples")), settings_of(job)});
+  return std::make_unique<PackedTrainer>(base, std::move(members), job.value("pass_tokens", 2048));
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc != 2) {
-    std::cerr << "usage: packed_lora JOB.json\n";
+    std::cerr << "usage: training_driver JOB.json\n";
     return 2;
   }
   keep_freed_memory();  // as the program does
-  PackedTrainer trainer = trainer_of(read_json(argv[1]));
+  const std::unique_ptr<Training> training = training_of(read_json(argv[1]));
   int steps = 0;
   while (std::cin >> steps) {
-    std::vector<std::vector<double>> losses(trainer.members());
+    std::vector<std::vector<double>> losses(training->members());
     const auto started = std::chrono::steady_clock::now();
     const std::clock_t processor = std::clock();
     for (int step = 0; step < steps; ++step) {
-      const std::vector<StepLoss> found = trainer.step();
+      const std::vector<StepLoss> found = training->advance();
       for (std::size_t i = 0; i < found.size(); ++i)
         losses[i].push_back(found[i].sum / static_cast<double>(found[i].answer_tokens));
     }
