@@ -7,10 +7,10 @@
 #include <cmath>
 #include <map>
 
+#include "expert_slots.hpp"
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/random.hpp"
 #include "factsweep/model/torch.hpp"
-#include "layout.hpp"
 
 namespace factsweep {
 namespace {
