@@ -1,6 +1,6 @@
 // Causal attention of packed sequences with its gradient (fused_training.hpp). The rows of one
 // sequence are widened to float32 and multiplied as matrices, all query heads of a key-value head
-// in one; in blocks of queries, as a block sees no keys behind its own end.
+// in one; in blocks of queries, as a block sees no keys after its own end.
 #include <ATen/Parallel.h>
 
 #include <algorithm>
