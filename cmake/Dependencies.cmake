@@ -1,4 +1,4 @@
-# Everything factsweep stands on. Torch is found through, in this order: CMAKE_PREFIX_PATH or
+# Everything factsweep depends on. Torch is found through, in this order: CMAKE_PREFIX_PATH or
 # Torch_DIR (a module or an unpacked libtorch), else the Python package of the first python3 on PATH.
 # What is missing or does not fit ends configuring with one sentence that says what to do.
 

@@ -1,8 +1,6 @@
 # factsweep_module(NAME [USES module ...] [LINK target ...] [WITHIN target ...] [TORCH])
 #   One static library from src/NAME/*.cpp; its public headers are include/factsweep/NAME. The target of studies/slick is
 #   factsweep::studies_slick. What it links WITHIN itself no other module sees.
-# factsweep_test(NAME SOURCES file ... USES module ... [RANKS n ...])
-#   One Catch2 program; with RANKS, one ctest entry a rank count, run under mpirun.
 # designated initialisers leave fields at their defaults on purpose
 set(factsweep_warnings -Wall -Wextra -Wpedantic -Wshadow $<$<BOOL:${FACTSWEEP_WARNINGS_AS_ERRORS}>:-Werror>
     -Wno-missing-field-initializers)

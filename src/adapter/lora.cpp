@@ -251,7 +251,7 @@ std::vector<std::pair<std::string, std::vector<std::int64_t>>> adapter_shapes(
     const LoraConfig& config, const ModelConfig& base, const std::string& where) {
   Weights nothing;
   nothing.config = base;
-  nothing.embedding = torch::empty({0}, torch::kMeta);  // of no memory, as then all the adapter's
+  nothing.embedding = torch::empty({0}, torch::kMeta);  // takes no memory, nor do the adapter's own
   std::vector<std::pair<std::string, std::vector<std::int64_t>>> shapes;
   const LoraAdapter adapter =
       LoraAdapter::layout(config, nothing, find_targets(config, base, where, true));

@@ -46,7 +46,7 @@ po::options_description model_options() {
   return options;
 }
 
-/// A batch of input lines, and where they stood.
+/// A batch of input lines, and where they were.
 using Visit = std::function<std::vector<nlohmann::json>(const std::vector<nlohmann::json>&)>;
 
 void for_each_batch(const po::variables_map& flags, const Visit& visit) {

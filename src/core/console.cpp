@@ -11,7 +11,7 @@ namespace {
 
 struct State {
   int rank = 0, ranks = 1;
-  bool line_open = false;  // a progress line stands on the terminal
+  bool line_open = false;  // a progress line is on the terminal
   std::chrono::steady_clock::time_point last_progress{};
   std::mutex mutex;  // the coordinator thread of rank 0 speaks too
 };

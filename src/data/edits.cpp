@@ -45,7 +45,7 @@ const Form& form_of(const nlohmann::json& record, const std::string& where) {
       "'locality'.{}",
       where,
       record.contains("requested_rewrite")
-          ? " This is ROME's form of CounterFact; bring it into EasyEdit's."
+          ? " This is ROME's form of CounterFact; convert it to EasyEdit's."
           : ""));
 }
 

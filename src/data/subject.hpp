@@ -12,7 +12,7 @@ namespace factsweep {
 struct Template {
   std::string before, after;
 
-  /// Of "Where was [X] born?"; InputError (starting with `where`) unless "[X]" stands in it once.
+  /// From "Where was [X] born?". InputError (starting with `where`) unless it has "[X]" once.
   static Template of(std::string_view text, std::string_view where);
   /// What all `questions` share at both ends, cut back to whole words; empty when they leave no
   /// room for a subject.

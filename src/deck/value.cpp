@@ -27,7 +27,7 @@ std::optional<double> finite(std::string_view text) {
   return number && std::isfinite(*number) ? number : std::nullopt;
 }
 
-/// The items between the commas that stand outside parentheses.
+/// The items between the commas outside parentheses.
 std::vector<std::string_view> items(std::string_view text) {
   std::vector<std::string_view> found;
   if (trim(text).empty()) return found;

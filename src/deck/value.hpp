@@ -20,7 +20,7 @@ struct Broken {
 
 std::string_view trim(std::string_view text);
 
-/// A text between quotation marks is what stands between them: so it may begin or end with blanks.
+/// A text in quotation marks is what is between them: so it may begin or end with blanks.
 std::string unquoted(std::string_view text);
 /// The text, between quotation marks where it would change without them.
 std::string quoted(const std::string& text);

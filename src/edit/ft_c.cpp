@@ -37,11 +37,11 @@ Batch make_batch(const Model& model, std::span<const EditRecord> records, std::i
   std::int64_t tokens = 0;
   for (const EditRecord& record : records) {
     auto [text, target] = prompt_and_target(model, record, record.prompt);
-    const std::int64_t behind_prompt = tokens + static_cast<std::int64_t>(text.size()) - 1;
-    rows.push_back(behind_prompt);
+    const std::int64_t after_prompt = tokens + static_cast<std::int64_t>(text.size()) - 1;
+    rows.push_back(after_prompt);
     for (std::size_t t = 0; t < target.size(); ++t) {
       if (t > 0 && objective == FtObjective::target_new)
-        rows.push_back(behind_prompt + static_cast<std::int64_t>(t));
+        rows.push_back(after_prompt + static_cast<std::int64_t>(t));
       row_of.push_back(static_cast<std::int64_t>(rows.size()) - 1);
       targets.push_back(target[t]);
       weights.push_back(1 / static_cast<float>(records.size() * target.size()));

@@ -40,7 +40,7 @@ std::vector<EditRequest> edit_requests(const Model& model, const std::vector<Edi
 /// For each request its texts up to the subject, one a context: [M * C].
 std::vector<std::vector<TokenId>> up_to_subjects(std::span<const EditRequest> requests);
 
-/// Input and output of a layer's down projection, and the residual stream behind the layer, at the
+/// Input and output of a layer's down projection, and the residual stream after the layer, at the
 /// last token of each text; float32.
 struct Lookup {
   torch::Tensor keys_SF, outputs_SD, stream_SD;
@@ -51,7 +51,7 @@ Lookup look_up(const Weights& weights, std::span<const std::vector<TokenId>> tex
 /// InputError when the model has no layer `layer`; `editor` is "ROME".
 void check_layer(const ModelConfig& config, std::string_view editor, std::int64_t layer);
 
-/// The new answer in one text: " " + target behind the prompt. InputError when it has no tokens.
+/// The new answer in one text: " " + target after the prompt. InputError when it has no tokens.
 struct PromptAndTarget {
   std::vector<TokenId> prompt, target;
 };

@@ -24,7 +24,7 @@ std::vector<std::vector<TokenId>> prompts_of(std::span<const EditRequest> reques
   return texts;
 }
 
-/// Values [M, D] of the residual stream behind `layer`, float32.
+/// Values [M, D] of the residual stream after `layer`, float32.
 Tensor find_values(const Weights& weights, std::span<const EditRequest> requests,
                    std::int64_t layer, const ValueSettings& settings,
                    std::vector<SearchReport>& reports,

@@ -14,7 +14,7 @@ namespace factsweep {
 namespace {
 
 constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
-constexpr std::int64_t kLogitRows = 512;  // rows whose logits stand in memory at a time
+constexpr std::int64_t kLogitRows = 512;  // rows whose logits are in memory at a time
 
 std::int64_t size_of(const ForcedText& text) {
   return static_cast<std::int64_t>(text.ids.size());
@@ -66,7 +66,7 @@ std::vector<double> share_equal(const std::vector<std::int64_t>& starts,
   return shares;
 }
 
-/// What a greedy answer is known to be once it has drawn `token` behind `text`, as probe() sees it.
+/// What a greedy answer is known to be once it has drawn `token` after `text`, as probe() sees it.
 Verdict settle(const Model& model, const AnswerMatcher& matcher, std::string text, TokenId token,
                bool is_last) {
   if (!model.is_eos(token)) text += model.tokenizer->piece(token);

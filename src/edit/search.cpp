@@ -25,12 +25,12 @@ Tensor indices(const std::vector<std::int64_t>& list, torch::Device device) {
   return torch::tensor(list, torch::kInt64).to(device);
 }
 
-/// Of each row.
+/// The log-probability of each token in each row.
 Tensor norms(const Tensor& x) {
   return at::linalg_vector_norm(x, 2, at::IntArrayRef({1}));
 }
 
-/// Adds vectors behind the down projection of one layer, in given rows.
+/// Adds vectors after the down projection of one layer, in given rows.
 class AddValues : public LinearHook {
  public:
   AddValues(std::int64_t layer, Tensor rows_S, Tensor values_SD)
@@ -108,7 +108,7 @@ class Search {
   Tensor past_valid_;             // [all texts, longest]
   Tensor entering_;               // of all texts
   std::vector<std::int64_t> starts_;
-  Tensor before_AV_;  // log-probabilities behind "{subject}" without a vector
+  Tensor before_AV_;  // log-probabilities after "{subject}" without a vector
 };
 
 void Search::prepare() {

@@ -14,8 +14,8 @@ namespace factsweep {
 
 /// Where the vector is added.
 enum class ValuePlace {
-  mlp_output,    // ROME: behind the down projection
-  layer_output,  // MEMIT: residual stream behind the layer
+  mlp_output,    // ROME: after the down projection
+  layer_output,  // MEMIT: residual stream after the layer
 };
 
 struct Values {

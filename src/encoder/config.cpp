@@ -92,9 +92,8 @@ Config Config::read(const std::filesystem::path& directory) {
                             c.width, c.heads));
   }
   if (c.positions() < 1) {
-    reader.fail(
-        fmt::format("'max_position_embeddings' = {} leaves no position behind the first {}.",
-                    c.position_rows, c.first_position()));
+    reader.fail(fmt::format("'max_position_embeddings' = {} leaves no position after the first {}.",
+                            c.position_rows, c.first_position()));
   }
   return c;
 }

@@ -13,8 +13,8 @@ struct Family {
   std::string name;                     // architectures: nameModel, nameForMaskedLM
   std::string root;                     // before all names in files saved with a head
   std::string query, key, value;        // in "encoder.layer.N.attention."
-  std::string mixed, mixed_norm;        // the output projection of attention, the norm behind it
-  std::optional<std::int64_t> padding;  // positions begin behind this row of the table, and go
+  std::string mixed, mixed_norm;        // the output projection of attention, the norm after it
+  std::optional<std::int64_t> padding;  // positions begin after this row of the table, and go
                                         // around tokens of this id; config.json's pad_token_id
   bool padding_is_fixed = false;        // whatever config.json says
   bool token_types = true;

@@ -51,7 +51,7 @@ class Pass {
     x.add_(torch::embedding(w_.positions, batch_.positions_N));
     x = norm(w_.norm, x);
     for (const Layer& layer : w_.layers) {
-      // behind the last attention only the rows that are pooled go on
+      // after the last attention only the rows that are pooled go on
       const bool firsts = pooling_ == Pooling::cls && &layer == &w_.layers.back();
       const Tensor mixed = attention(linear(x, layer.qkv), firsts);
       if (firsts) x = first_rows(x);

@@ -62,7 +62,7 @@ void read_pooling(const fs::path& folder, SentenceConfig& config) {
   if (!config.prompt.empty()) reader.only("include_prompt", true);
 }
 
-/// The modules one behind the other: Transformer, Pooling, and perhaps Normalize.
+/// The modules one after the other: Transformer, Pooling, and perhaps Normalize.
 void read_modules(const fs::path& directory, SentenceConfig& config) {
   const fs::path file = directory / "modules.json";
   if (!fs::exists(file)) return;

@@ -15,7 +15,7 @@ namespace factsweep::encoder {
 
 struct Layer {
   Linear qkv;       // [3D, D] query, key, value on top of each other
-  Linear mixed;     // [D, D] behind attention
+  Linear mixed;     // [D, D] after attention
   Norm mixed_norm;  // of the sum of that and its input
   Linear up, down;  // [F, D], [D, F]
   Norm norm;

@@ -266,7 +266,7 @@ class Prober {
   std::vector<ProbeResult> results_;
   std::vector<Path> frontier_;
   std::vector<LayerCache>
-      kept_;  // of the prompts asked last, behind the prefix: items from first_kept_ on
+      kept_;  // of the prompts asked last, after the prefix: items from first_kept_ on
   torch::Tensor kept_valid_BL_;
   std::size_t first_kept_ = 0;
   SharedPrefix prefix_;

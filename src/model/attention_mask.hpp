@@ -10,7 +10,7 @@
 
 namespace factsweep {
 
-/// Masks of one forward pass, made when a layer first asks. Padding needs no mask: it stands behind
+/// Masks of one forward pass, made when a layer first asks. Padding needs no mask: it comes after
 /// every real token of its sequence.
 class AttentionMask {
  public:
@@ -18,8 +18,8 @@ class AttentionMask {
                 torch::Dtype dtype)
       : config_(config), context_(context), tokens_(tokens), dtype_(dtype) {}
 
-  /// Of a layer: bool, or with ALiBi a term [B or 1, 1 or H, T, P + L + T] of the scores. Undefined
-  /// where plain causal attention over the new tokens is meant.
+  /// A layer's mask: bool, or with ALiBi a term [B or 1, 1 or H, T, P + L + T] of the scores.
+  /// Undefined where plain causal attention over the new tokens is meant.
   const torch::Tensor& of_layer(std::int64_t layer);
   /// Whether a layer's tokens see everything before them, and nothing weighs their distance.
   bool is_plain(std::int64_t layer) const;

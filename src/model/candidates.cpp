@@ -16,7 +16,7 @@
 namespace factsweep {
 namespace {
 
-constexpr std::int64_t kBlock = 64;  // logits a block maximum stands for
+constexpr std::int64_t kBlock = 64;  // logits that a block maximum is of
 constexpr std::int64_t kMargin =
     8;  // bf16 candidates beyond k, so that rescoring can change their order
 

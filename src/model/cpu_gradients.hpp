@@ -37,7 +37,7 @@ void scatter_head(const float* gy, const HeadRows& head, float scale, float* x);
 void scatter_head(const float* gy, const HeadRows& head, float scale, Bf16* x);
 
 /// Scores of queries [first, last), `group` rows for each, with keys [0, last) become
-/// probabilities: softmax over keys [0, t] in the rows of query t, zero behind.
+/// probabilities: softmax over keys [0, t] in the rows of query t, zero after them.
 void causal_softmax(float* scores, std::int64_t first, std::int64_t last, std::int64_t group);
 
 /// Gradient of causal_softmax, in place of the probabilities' gradient `g`.

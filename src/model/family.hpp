@@ -10,7 +10,7 @@
 
 namespace factsweep {
 
-/// Names of modules; ".weight" and ".bias" follow. Those of a layer come behind root + layers +
+/// Names of modules; ".weight" and ".bias" follow. Those of a layer come after root + layers +
 /// number + "." The defaults are Llama's. A name whose tensors the config does not have is unused.
 struct CheckpointNames {
   std::string root = "model.";  // files saved from the bare model lack it

@@ -38,7 +38,7 @@ Tensor widened(const Tensor& x) {
   return wide;
 }
 
-/// Pointers to the keys and values that one sequence sees behind the prefix, for one head.
+/// Pointers to the keys and values that one sequence sees after the prefix, for one head.
 struct Visible {
   std::vector<const float*> keys, values;
   std::vector<float> scratch;
@@ -64,7 +64,7 @@ std::vector<Run> runs(const PackedTokens& tokens, const Context& context) {
   return found;
 }
 
-/// Where keys and values behind the prefix lie, in float32.
+/// Where keys and values after the prefix lie, in float32.
 class Rows {
  public:
   Rows(const Tensor& qkv, const ModelConfig& config, const Context& context, std::size_t layer)

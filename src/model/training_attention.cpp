@@ -1,6 +1,6 @@
 // Causal attention of packed sequences with its gradient (fused_training.hpp). The rows of one
 // sequence are widened to float32 and multiplied as matrices, all query heads of a key-value head
-// in one; in blocks of queries, as a block sees no keys behind its own end.
+// in one; in blocks of queries, as a block sees no keys after its own end.
 #include <ATen/Parallel.h>
 
 #include <algorithm>
@@ -75,11 +75,11 @@ struct Sequence {
     heads.each(shape, [&](std::int64_t column, float* wide, std::int64_t wide_stride, bool turned,
                           float scale) {
       const std::int64_t at = first * stride + column;
-      const cpu::HeadRows layout = rows(stride, wide_stride, turned);
+      const cpu::HeadRows head = rows(stride, wide_stride, turned);
       if (qkv.scalar_type() == torch::kFloat32) {
-        cpu::gather_head(qkv.data_ptr<float>() + at, layout, scale, wide);
+        cpu::gather_head(qkv.data_ptr<float>() + at, head, scale, wide);
       } else {
-        cpu::gather_head(bf16(qkv) + at, layout, scale, wide);
+        cpu::gather_head(bf16(qkv) + at, head, scale, wide);
       }
     });
     return heads;
@@ -90,11 +90,11 @@ struct Sequence {
     heads.each(shape, [&](std::int64_t column, float* wide, std::int64_t wide_stride, bool turned,
                           float scale) {
       const std::int64_t at = first * stride + column;
-      const cpu::HeadRows layout = rows(stride, wide_stride, turned);
+      const cpu::HeadRows head = rows(stride, wide_stride, turned);
       if (qkv.scalar_type() == torch::kFloat32) {
-        cpu::scatter_head(wide, layout, scale, qkv.data_ptr<float>() + at);
+        cpu::scatter_head(wide, head, scale, qkv.data_ptr<float>() + at);
       } else {
-        cpu::scatter_head(wide, layout, scale, writable_bf16(qkv) + at);
+        cpu::scatter_head(wide, head, scale, writable_bf16(qkv) + at);
       }
     });
   }
@@ -105,11 +105,11 @@ struct Sequence {
     for (std::int64_t h = 0; h < shape.heads; ++h) {
       const float* wide = mixed.data_ptr<float>() + (h / R * n * R + h % R) * E;
       const std::int64_t at = first * stride + h * E;
-      const cpu::HeadRows layout = rows(stride, R * E, false);
+      const cpu::HeadRows head = rows(stride, R * E, false);
       if (out.scalar_type() == torch::kFloat32) {
-        cpu::scatter_head(wide, layout, 1, out.data_ptr<float>() + at);
+        cpu::scatter_head(wide, head, 1, out.data_ptr<float>() + at);
       } else {
-        cpu::scatter_head(wide, layout, 1, writable_bf16(out) + at);
+        cpu::scatter_head(wide, head, 1, writable_bf16(out) + at);
       }
     }
   }
@@ -119,11 +119,11 @@ struct Sequence {
     for (std::int64_t h = 0; h < shape.heads; ++h) {
       float* wide = mixed.data_ptr<float>() + (h / R * n * R + h % R) * E;
       const std::int64_t at = first * stride + h * E;
-      const cpu::HeadRows layout = rows(stride, R * E, false);
+      const cpu::HeadRows head = rows(stride, R * E, false);
       if (out.scalar_type() == torch::kFloat32) {
-        cpu::gather_head(out.data_ptr<float>() + at, layout, 1, wide);
+        cpu::gather_head(out.data_ptr<float>() + at, head, 1, wide);
       } else {
-        cpu::gather_head(bf16(out) + at, layout, 1, wide);
+        cpu::gather_head(bf16(out) + at, head, 1, wide);
       }
     }
     return mixed;

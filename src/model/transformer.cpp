@@ -224,7 +224,7 @@ class Pass {
     const LayerWeights& layer = w_.layers[i];
     Tensor y = add_norm(layer.norm_attention);
     Tensor mixed = attention(i, y);
-    // behind the last attention only the wanted rows go on
+    // after the last attention only the wanted rows go on
     if (i + 1 == c_.layers && options_.rows_R.defined()) {
       mixed = mixed.index_select(0, options_.rows_R);
       x_ = x_.index_select(0, options_.rows_R);
@@ -245,8 +245,8 @@ class Pass {
   Tensor drop(const Tensor& x) const { return options_.drop ? options_.drop(x) : x; }
 
   /// What a residual branch adds.
-  Tensor branch(const Tensor& y, const Norm& behind) const {
-    return drop(c_.branch_norms ? normalize(c_, behind, y) : y);
+  Tensor branch(const Tensor& y, const Norm& norm) const {
+    return drop(c_.branch_norms ? normalize(c_, norm, y) : y);
   }
 
   /// Queries, keys and values [N, heads, E].

@@ -12,7 +12,7 @@
 #include "factsweep/core/random.hpp"
 #include "factsweep/model/torch.hpp"
 #include "family.hpp"
-#include "layout.hpp"
+#include "parameters.hpp"
 
 namespace factsweep {
 namespace {

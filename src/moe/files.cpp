@@ -4,10 +4,10 @@
 
 #include <map>
 
+#include "expert_slots.hpp"
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/file.hpp"
 #include "factsweep/model/torch.hpp"
-#include "layout.hpp"
 
 namespace factsweep {
 namespace {

@@ -7,10 +7,10 @@
 #include <cmath>
 #include <map>
 
+#include "expert_slots.hpp"
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/random.hpp"
 #include "factsweep/model/torch.hpp"
-#include "layout.hpp"
 
 namespace factsweep {
 namespace {
@@ -77,7 +77,7 @@ void check(std::span<const MoeExpert> experts, const MoeSettings& settings) {
 }
 
 /// The right singular vector of B A with the largest singular value, [in], float32; of either sign.
-/// A^T = Q T is of full rank r, so B A = (B T^T) Q^T, whose vectors are those of [out, r] behind Q.
+/// A^T = Q T is of full rank r, so B A = (B T^T) Q^T, whose vectors are those of [out, r] times Q.
 Tensor arrow_prototype(const Tensor& A, const Tensor& B) {
   const auto [Q, T] = at::linalg_qr(A.to(torch::kFloat64).t());
   const Tensor right = std::get<2>(at::linalg_svd(B.to(torch::kFloat64).mm(T.t()), false));

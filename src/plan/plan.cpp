@@ -29,7 +29,7 @@ const Output* Stage::find_output(std::string_view wanted) const {
 std::size_t Plan::add_stage(Stage stage) {
   std::uint64_t key = hash_words({hash_text(stage.kind), hash_text(stage.configuration.dump())});
   for (const std::size_t index : stage.upstream) {
-    require(index < stages.size(), "Plan::add_stage: a stage may only stand on earlier ones");
+    require(index < stages.size(), "Plan::add_stage: a stage may only depend on earlier ones");
     key = hash_words({key, hash_text(stages[index].key)});
   }
   stage.key = hex(key);

@@ -59,7 +59,7 @@ struct Block {
     std::vector<double> products;  // [K]
     double length = 0;
   };
-  /// Of the rows `places` of this block.
+  /// Exact values of the rows `places` of this block.
   std::vector<Exact> exact(const Shots& shots, const std::vector<std::int64_t>& places) const;
 };
 

@@ -21,7 +21,7 @@ constexpr std::int64_t kDeduplicationBlock = 1024;
 
 void check(const CandidateEmbeddings& candidates, const DataSettings& settings) {
   if (candidates.count < 1) {
-    throw InputError("the pool of candidates is empty. Give it samples, or choose none (C = 0).");
+    throw InputError("there are no candidates. Give some samples, or choose none (C = 0).");
   }
   if (settings.count < 1)
     throw InputError(fmt::format("C = {} candidates: at least 1.", settings.count));
@@ -38,9 +38,9 @@ void check(const CandidateEmbeddings& candidates, const DataSettings& settings) 
   require(settings.block_rows > 0, "choose_data: block_rows is positive");
 }
 
-std::vector<Scored> draw(std::int64_t pool, std::int64_t count, std::uint64_t seed) {
+std::vector<Scored> draw(std::int64_t candidates, std::int64_t count, std::uint64_t seed) {
   Best best(count);
-  for (std::int64_t j = 0; j < pool; ++j) {
+  for (std::int64_t j = 0; j < candidates; ++j) {
     const std::uint64_t key =
         hash_words({hash_text("random candidates"), seed, static_cast<std::uint64_t>(j)});
     best.offer({j, CounterRandom(key).uniform()});

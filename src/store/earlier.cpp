@@ -35,8 +35,8 @@ bool fits(const Slab& source, const Slab& target) {
          std::equal(from.begin(), from.end() - 1, to.begin());
 }
 
-/// The rows of `source` as wide as `target` has them: behind their end stands what was never
-/// written.
+/// The rows of `source` as wide as `target` has them, filled up with what stands for values that
+/// were never written.
 Array widened(Array array, const Slab& source, const Slab& target) {
   const std::uint64_t from = source.count.back(), to = target.count.back();
   if (from == to) return array;

@@ -193,7 +193,7 @@ void Layout::add_stages(const Plan& plan, bool with_content) {
   cost.content = Array::of(column(plan.stages, [](const Stage& s) { return s.cost_flop; }));
 }
 
-/// Stage i stands on the stages upstream[upstream_begin[i] .. upstream_begin[i + 1]).
+/// Stage i depends on the stages upstream[upstream_begin[i] .. upstream_begin[i + 1]).
 void Layout::add_edges(const Plan& plan, bool with_content) {
   std::vector<std::int64_t> upstream, begin = {0};
   for (const Stage& stage : plan.stages) {
@@ -202,12 +202,12 @@ void Layout::add_edges(const Plan& plan, bool with_content) {
   }
   const auto add_numbers = [&](const char* name, const char* long_name,
                                const std::vector<std::int64_t>& numbers) {
-    DatasetSpec spec = dataset(fmt::format("/stages/{}", name), DType::int64, {numbers.size()}, {},
-                               "", long_name);
+    DatasetSpec spec =
+        dataset(fmt::format("/stages/{}", name), DType::int64, {numbers.size()}, {}, "", long_name);
     if (with_content) spec.content = Array::of(numbers);
     add(std::move(spec));
   };
-  add_numbers("upstream", "rows of the stages that each stage stands on, one after the other",
+  add_numbers("upstream", "rows of the stages that each stage depends on, one after the other",
               upstream);
   add_numbers("upstream_begin", "where a stage's part of upstream begins; its end is the next one",
               begin);

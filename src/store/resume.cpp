@@ -214,8 +214,8 @@ Journal resume_files(const fs::path& path, const Plan& plan, const Layout& layou
   for (std::size_t i = 0; i < stages.size(); ++i) {
     if (stages[i] == kDone) journal.status[i] = kDone;
   }
-  // a run that died between a stage's two status bytes left its points behind, so they follow their
-  // leaf stage
+  // a run that died between a stage's two status bytes has not reached its points, so they follow
+  // their leaf stage
   std::vector<std::uint8_t> points;
   for (const Point& point : plan.points) points.push_back(journal.status.at(point.leaf));
   reset_column(file, name, "/stages", stages, journal.status);

@@ -60,7 +60,7 @@ Cut cut_code(std::string_view text) {
     fence = text.find(kFence);
   }
   if (fence == std::string_view::npos) return {text, is_done};
-  const std::size_t line = text.find('\n', fence);  // behind "```python"
+  const std::size_t line = text.find('\n', fence);  // after "```python"
   if (line == std::string_view::npos) return {{}, is_done};
   text.remove_prefix(line + 1);
   const std::size_t close = text.find(kFence);
@@ -94,7 +94,7 @@ bool is_option(char letter, std::size_t options) {
 
 struct Found {
   char letter = 0;      // 0: none
-  std::size_t end = 0;  // behind the letter
+  std::size_t end = 0;  // after the letter
 };
 
 /// The first match whose group 1 is the letter of an option.

@@ -92,7 +92,7 @@ constexpr int kDenied[] = {
     SYS_swapon,
     SYS_swapoff,
     SYS_quotactl,
-    // what stays behind a process or its parent, or goes around the filter
+    // what outlives a process or its parent, or goes around the filter
     SYS_prctl,
     SYS_shmget,
     SYS_msgget,

@@ -17,7 +17,7 @@ std::int64_t tokens_of(const ScoreRequest& request) {
   return static_cast<std::int64_t>(tokens);
 }
 
-/// Log-probability of the target behind each row, float64 on the CPU, [R].
+/// Log-probability of the target after each row, float64 on the CPU, [R].
 torch::Tensor log_probabilities(const Weights& weights, const torch::Tensor& hidden_RD,
                                 const torch::Tensor& targets_R) {
   std::vector<torch::Tensor> parts;
@@ -79,7 +79,7 @@ std::vector<std::vector<ContinuationScore>> score_continuations(
     const std::function<void(std::int64_t, std::int64_t)>& step) {
   torch::NoGradGuard no_grad;
   std::vector<std::vector<ContinuationScore>> scores(requests.size());
-  // prompts of a like length stand together, so that attention has little padding
+  // prompts of a like length are neighbours, so that attention has little padding
   std::vector<std::size_t> order(requests.size());
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {

@@ -98,7 +98,7 @@ class Reader {
   }
 
  private:
-  /// Of the examples behind `first`, those with the number of options asked for.
+  /// Keeps, from `first` on, the examples that have the number of options asked for.
   void keep_wanted(std::vector<TaskExample>& examples, std::size_t first) const {
     const auto options = static_cast<std::size_t>(context_.settings.options);
     if (options == 0) return;

@@ -1,4 +1,4 @@
-// One record of a task file, and where it stands. Private to the tasks module.
+// One record of a task file, and where it is. Private to the tasks module.
 #pragma once
 
 #include <filesystem>

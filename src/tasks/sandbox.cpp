@@ -143,7 +143,7 @@ void drain(Descriptor& from, std::string& to, std::size_t most) {
   to.append(buffer.data(), std::min(static_cast<std::size_t>(count), most - to.size()));
 }
 
-/// What stands behind `word` and `what` on a line of `text`; nothing: no such line.
+/// What follows `word` and `what` on a line of `text`; nothing: there is no such line.
 std::optional<std::string> said(std::string_view text, const std::string& word,
                                 std::string_view what) {
   const std::string key = fmt::format("{} {}", word, what);

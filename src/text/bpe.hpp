@@ -31,7 +31,7 @@ struct BpeOptions {
 
 class Bpe final : public Model {
  public:
-  /// `place(i)` names where merge i stands ("merges.txt:17"), for the error about its unknown
+  /// `place(i)` names where merge i is written ("merges.txt:17"), for the error about its unknown
   /// tokens.
   Bpe(Vocabulary vocabulary, const std::vector<Merge>& merges, BpeOptions options,
       const std::function<std::string(std::size_t)>& place);

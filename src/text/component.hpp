@@ -1,4 +1,4 @@
-// A part of a JSON file that knows where it stands ("tokenizer.json:
+// A part of a JSON file that knows where it is ("tokenizer.json:
 // pre_tokenizer.pretokenizers[1]"), so that every complaint about it can say so. All reads check
 // the type: a damaged file is an InputError, never a crash.
 #pragma once

@@ -14,7 +14,7 @@ class DecoderStep {
   virtual ~DecoderStep() = default;
   /// Rewrites the tokens of a whole text.
   virtual void apply(std::vector<std::string>& tokens) const = 0;
-  /// Rewrites one token that stands inside a text; raw bytes may come out.
+  /// Rewrites one token inside a text; raw bytes may come out.
   virtual void apply_inside(std::string& token) const = 0;
 };
 

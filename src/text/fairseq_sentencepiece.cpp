@@ -1,5 +1,5 @@
 // XLM-RoBERTa's tokenizer from its SentencePiece file. fairseq, where the model was trained,
-// numbers tokens in its own way: <s> <pad> </s> <unk>, then the file's pieces behind its first
+// numbers tokens in its own way: <s> <pad> </s> <unk>, then the file's pieces after its first
 // three, then <mask>.
 #include <fmt/format.h>
 

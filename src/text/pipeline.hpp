@@ -1,5 +1,5 @@
 // The pipeline of Hugging Face's tokenizers library: added tokens, normalizer, pre-tokenizer,
-// model, post-processor, decoder. Whatever files a model brings, this is what they become.
+// model, post-processor, decoder. Whatever files a model has, this is what they become.
 #pragma once
 
 #include <filesystem>

@@ -16,7 +16,7 @@ std::vector<TokenId> template_ids(const Component& description, const std::strin
   return ids;
 }
 
-/// Of a pair of token and id.
+/// The token and id of a pair.
 TokenId pair_id(const Component& pair) {
   if (!pair.value().is_array() || pair.value().size() != 2) {
     pair.fail("a pair of token and id is needed here.");

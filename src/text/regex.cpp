@@ -94,7 +94,7 @@ void Regex::split(std::string_view text, std::vector<Span>& spans) const {
     const std::optional<Span> match = find(text, from);
     if (!match) break;
     const bool empty = match->end == match->begin;
-    // an empty match right behind another one does not count
+    // an empty match right after another one does not count
     if (!empty || match->end != last_end) {
       if (match->begin > done) spans.push_back({done, match->begin, false});
       spans.push_back(*match);

@@ -46,7 +46,7 @@ struct TokenizerConfig {
 TokenizerConfig read_tokenizer_config(const std::filesystem::path& directory);
 
 /// `tokens` (of tokenizer.json) joined by those of `config`; all get ids and a place in
-/// `vocabulary`, new ones behind its end.
+/// `vocabulary`, new ones after its end.
 std::vector<AddedToken> join_added_tokens(std::vector<AddedToken> tokens,
                                           const TokenizerConfig& config, Vocabulary& vocabulary);
 

@@ -26,7 +26,7 @@ PYTHON
   touch "$wheels/.torch==2.11.0"
 fi
 
-# A link here leaves the CUDA libraries behind torch's unresolved, but not one symbol of our own objects.
+# A link here leaves the CUDA libraries that torch's need unresolved, but not one symbol of our own objects.
 cmake -S "$factsweep_root" -B "$cache/build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=OFF \
   -DTorch_DIR="$wheels/torch/share/cmake/Torch" >"$cache/configure.log" || { cat "$cache/configure.log"; exit 1; }
 cmake --build "$cache/build" --target factsweep

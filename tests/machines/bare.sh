@@ -5,8 +5,8 @@
 #   tests/machines/bare.sh SUITE [--short]      SUITE: bookworm, trixie, testing, ... (root only)
 #     --short    packages, configure, build, ctest: what CI of a release can afford
 #
-# What was seen last stands in docs/machines.md. Everything is under FACTSWEEP_MACHINES (default: a new folder, removed at the
-# end); a machine that is there already is used again, with what it has installed and built, and its clone is brought to HEAD.
+# What was seen last is in docs/machines.md. Everything is under FACTSWEEP_MACHINES (default: a new folder, removed at the
+# end); a machine that is there already is used again, with what it has installed and built, and its clone is updated to HEAD.
 #
 #   FACTSWEEP_MIRROR        Debian mirror (default: the one that debootstrap knows)
 #   FACTSWEEP_BIND_CCACHE   a folder as the machine's compiler cache

@@ -69,7 +69,7 @@ def rule(before, after):
     return "\t".join(codes) + "\n"
 
 
-# a mark alone, a mark behind a letter, a letter that begins a longer rule, a ligature, line ends, something dropped
+# a mark alone, a mark after a letter, a letter that begins a longer rule, a ligature, line ends, something dropped
 RULES = [
     rule("e\u0301", "\u00e9"), rule("\ufb01", "fi"), rule("\u212b", "\u00c5"), rule("\u00bd", "1\u20442"), rule("\t", " "),
     rule("\n", " "), rule("\r", " "), rule("\u3000", " "), rule("\u00a0", " "), rule("\u0323", "."), rule("\u00ad", ""),
@@ -240,7 +240,7 @@ def prefix_cases(alphabet):
 
 
 def fairseq():
-    """A SentencePiece file laid out as XLM-RoBERTa's, and what may stand beside it."""
+    """A SentencePiece file laid out as XLM-RoBERTa's, and what may be beside it."""
     proto = train_spm("unigram", 145, RULES, user_defined_symbols=["[MASK]", "<low>"])
     mask = {"content": "<mask>", "lstrip": True, "rstrip": False, "normalized": False, "single_word": False, "__type": "AddedToken"}
     name = {"tokenizer_class": "XLMRobertaTokenizer"}

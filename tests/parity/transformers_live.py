@@ -47,7 +47,7 @@ def factsweep(arguments, command, directory, records, *options):
 
 
 def log_probabilities(make, dtype, prompts, completions):
-    """Of each completion's tokens; and the largest logit."""
+    """The log-probabilities of each completion's tokens, and the largest logit."""
     values, largest = [], 0.0
     for prompt, completion in zip(prompts, completions):
         model = make().to(dtype)  # fresh: dynamic rope scaling leaves traces

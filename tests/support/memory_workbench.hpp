@@ -51,9 +51,9 @@ class MemoryWorkbench : public Workbench {
   }
 
   const Array& input(std::size_t upstream, std::string_view name) override {
-    const auto& stands_on = plan_.stages.at(running_).upstream;
-    require(std::find(stands_on.begin(), stands_on.end(), upstream) != stands_on.end(),
-            "a stage reads another one that it does not stand on");
+    const auto& upstreams = plan_.stages.at(running_).upstream;
+    require(std::find(upstreams.begin(), upstreams.end(), upstream) != upstreams.end(),
+            "a stage reads another one that it does not depend on");
     return arrays_.at({upstream, std::string(name)});
   }
   void emit(std::string_view name, const Array& array) override {

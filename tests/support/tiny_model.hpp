@@ -127,7 +127,7 @@ struct Reference {
   std::vector<std::vector<TokenId>> sequences;
 };
 
-/// Logits of the token behind each sequence, from one plain forward pass without any cache.
+/// Logits of the token after each sequence, from one plain forward pass without any cache.
 inline std::vector<std::vector<float>> next_logits(
     const Weights& weights, const std::vector<std::vector<TokenId>>& sequences) {
   torch::NoGradGuard no_grad;

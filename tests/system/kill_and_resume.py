@@ -210,7 +210,7 @@ def checkpoint_use():
     finish("marked.h5", 1)
     with h5py.File("marked.h5") as file:
         seen = sum(int((curve[:] == MARK).sum()) for curve in file["curves"].values())
-    assert seen == 1, f"what the checkpoint said stands {seen} times in the results: it was not used"
+    assert seen == 1, f"what the checkpoint said is {seen} times in the results: it was not used"
 
     copy(output, "disturbed-torn-1.h5")
     for path in checkpoints("disturbed-torn-1.h5"):

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The K-shot study at the smallest size: every method on two tasks; one and two ranks agree to the last bit; killed and
-# stopped runs end with the same results; users' adapters stand in a bank; and what is said of mistakes.
+# stopped runs end with the same results; users' adapters are in a bank; and what is said of mistakes.
 # shellcheck source-path=SCRIPTDIR source=support.sh
 source "$(dirname "${BASH_SOURCE[0]}")/support.sh"
 need_tool mpirun

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The K-shot study beyond its table: experts that are kept and asked at a desk, a sweep that grows, reasons behind answers,
+# The K-shot study beyond its table: experts that are kept and asked at a desk, a sweep that grows, reasons for answers,
 # adapters of several ranks in one bank, trainings that diverge, and answers that are programs.
 # shellcheck source-path=SCRIPTDIR source=support.sh
 source "$(dirname "${BASH_SOURCE[0]}")/support.sh"

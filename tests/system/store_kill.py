@@ -81,9 +81,9 @@ def look(folder):
         done = np.flatnonzero(status == DONE)
         # a point's byte precedes its stage's, so the points may be one stage a rank ahead
         points = results["points/status"][:] == DONE
-        behind = done[done % POINT_EACH == 0] // POINT_EACH
-        assert points[behind].all(), "a done stage whose point is not"
-        assert points.sum() - behind.size <= RANKS
+        points_of_done = done[done % POINT_EACH == 0] // POINT_EACH
+        assert points[points_of_done].all(), "a done stage whose point is not"
+        assert points.sum() - points_of_done.size <= RANKS
         done = np.union1d(done, np.flatnonzero(points) * POINT_EACH)
         values = results["data/values"][:][done]
         assert (values == 1000.0 * done[:, None] + np.arange(VALUES)).all(), "wrong values in a done stage"

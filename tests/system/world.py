@@ -28,7 +28,7 @@ for split in ("train", "dev", "test"):
             question = record["question"]
             assert question.startswith(before) and question.endswith(after), question
             fact = (relation, question[len(before) : len(question) - len(after)])
-            assert fact not in answer_of, f"{fact} stands in {split_of[fact]} and {split}"
+            assert fact not in answer_of, f"{fact} is in {split_of[fact]} and {split}"
             answer_of[fact], split_of[fact] = record["answers"][0], split
 assert len(answer_of) == 360, len(answer_of)
 assert {(relation, subject) for relation, counts in exposures.items() for subject in counts} == set(answer_of)

@@ -18,7 +18,7 @@ inline constexpr const char* kAdapterConfig = "adapter_config";
 /// Modules by name, as PEFT's target_modules and exclude_modules choose them.
 struct ModuleFilter {
   bool all_linear = false;         // "all-linear": every linear of a block
-  std::vector<std::string> names;  // a whole module name, or what stands behind one of its dots
+  std::vector<std::string> names;  // a whole module name, or what follows one of its dots
   std::string pattern;             // Python's re.fullmatch of the whole module name
 
   bool empty() const { return !all_linear && names.empty() && pattern.empty(); }
@@ -41,7 +41,7 @@ struct LoraConfig {
   std::vector<std::pair<std::string, std::int64_t>> rank_pattern;
   std::vector<std::pair<std::string, double>> alpha_pattern;
   std::vector<std::int64_t> layers;         // layers_to_transform; empty: all
-  std::vector<std::string> layers_pattern;  // regular expressions of what stands before the number
+  std::vector<std::string> layers_pattern;  // regular expressions of what precedes the number
   std::string base_model;                   // base_model_name_or_path
 
   /// InputError naming file, key and value: no JSON, a missing key, a value out of range, a key

@@ -8,7 +8,7 @@
 
 namespace factsweep::cli {
 
-/// What stands on the command line behind the command's name.
+/// What follows the command's name on the command line.
 using Words = std::vector<std::string>;
 
 ExitCode run(int& argc, char**& argv, const Words& words);  // the sweep, under MPI

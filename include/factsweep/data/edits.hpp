@@ -10,7 +10,7 @@
 
 namespace factsweep {
 
-/// Texts as they stand in the file, white space at their ends included (EasyEdit's metric tokenises
+/// Texts as they are in the file, white space at their ends included (EasyEdit's metric tokenises
 /// them so); the four of the first line hold more than white space, and the answers differ.
 struct EditRecord {
   std::int64_t row = 0;  // of the file, from 0; of JSON lines without the empty ones
@@ -28,11 +28,11 @@ struct EditFile {
 
 /// JSON array or JSON lines, .gz read transparently; the first record's keys tell the form:
 ///
-///              subject         prompt       old            new                rephrasing
-///   counterfact subject        prompt       ground_truth   target_new         rephrase_prompt
-///   zsre        subject        src          pred           alt                rephrase
-///   knowedit    subject,concept prompt,text ground_truth   target_new,labels
-///   rephrase_prompt,rephrase
+///               subject          prompt       old           new                 rephrasing
+///   counterfact subject          prompt       ground_truth  target_new          rephrase_prompt
+///   zsre        subject          src          pred          alt                 rephrase
+///   knowedit    subject, concept prompt, text ground_truth  target_new, labels  rephrase_prompt,
+///                                                                               rephrase
 ///
 /// Locality: locality_prompt and locality_ground_truth (CounterFact in EasyEdit's form), loc and
 /// loc_ans or loc-ans (ZsRE in MEND's; the prompt keeps its "nq question: "), the first prompt of

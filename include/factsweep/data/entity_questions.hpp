@@ -14,9 +14,8 @@ namespace factsweep {
 /// step 4) says "subject or object overlaps"; the totals of its table 3 tell what was done. With
 /// the 12 ID relations, kept train questions differ from the paper's 81,700 by:
 ///   subject: the subject is the subject of a test question of any relation: +209 (+0.3%, 2.0%
-///   dropped; each
-///            relation within 51 and never below the paper's, as tests of 5 unused relations are
-///            not counted here);
+///            dropped; each relation within 51 and never below the paper's, as tests of 5 unused
+///            relations are not counted here);
 ///   entity:  the subject is the subject or an answer of any test question: -2,212 (4.9% dropped).
 /// Definitions that look at the train question's own answer are further off (6.5% and more): common
 /// answers such as city names are also test subjects. So `subject` is the paper's filter; `entity`

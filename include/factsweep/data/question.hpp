@@ -19,7 +19,7 @@ struct Question {
   std::string answer;    // the gold answer; the first when the file lists several
   std::string subject;   // "Painblanc"
   std::int32_t exposures =
-      -1;  // times the fact stands in the training corpus; -1 unless exposures.json says so
+      -1;  // times the training corpus states the fact; -1 unless exposures.json says so
 };
 
 }  // namespace factsweep

@@ -26,7 +26,7 @@ class Deck {
   static Deck parse(const OptionTable& table, std::string_view text, std::string_view name,
                     std::span<const std::string> overrides);
 
-  /// The same of the table's keys alone, whatever other keys stand in the deck: run.study has to be
+  /// The same of the table's keys alone, whatever other keys are in the deck: run.study has to be
   /// known before it is known which others there are.
   static Deck peek(const OptionTable& table, std::string_view text, std::string_view name,
                    std::span<const std::string> overrides);

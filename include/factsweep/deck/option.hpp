@@ -29,7 +29,7 @@ enum class Scope { science, execution };
 struct Option {
   std::string key;  // "train.learning_rate"
   Kind kind = Kind::text;
-  std::string fallback;  // default, as it would stand in a deck; empty with required = true
+  std::string fallback;  // default, as it would be written in a deck; empty with required = true
   std::string unit;      // "1", "epochs", "questions", "" when there is none
   double minimum = -std::numeric_limits<double>::infinity();
   double maximum = std::numeric_limits<double>::infinity();
@@ -44,7 +44,7 @@ struct Option {
 struct NoDefault {};
 inline constexpr NoDefault no_default;
 
-/// What a key has where a deck is silent, as it would stand there.
+/// What a key has where a deck is silent, as it would be written there.
 struct Fallback {
   Fallback(const char* value) : text(value) {}
   Fallback(std::string value) : text(std::move(value)) {}

@@ -1,4 +1,4 @@
-// Texts to stand in front of an edit's prompt, so that the value found fits more than one wording.
+// Texts to put before an edit's prompt, so that the value found fits more than one wording.
 #pragma once
 
 #include <cstdint>

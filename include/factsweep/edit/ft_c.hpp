@@ -13,7 +13,7 @@
 namespace factsweep {
 
 enum class FtObjective {
-  prompt_last,  // EasyEdit's FT-L: behind the prompt every token of the answer at once
+  prompt_last,  // EasyEdit's FT-L: after the prompt every token of the answer at once
   target_new,   // FT-M: the answer, teacher-forced
 };
 

@@ -17,7 +17,7 @@ namespace factsweep {
 
 struct MemitSettings {
   std::vector<std::int64_t> layers = {4, 5, 6, 7,
-                                      8};  // ascending; values are sought behind the last
+                                      8};  // ascending; values are sought after the last
   ValueSettings value;
   double moment_weight = 15000;  // lambda: how much old keys count against new ones
   std::vector<ContextLength> contexts = {{10, 5}};

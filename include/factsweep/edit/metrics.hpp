@@ -1,9 +1,9 @@
 // How well an edit took: EasyEdit's token-level metric from one teacher-forced pass, and whether
 // the greedy answer is the target.
 //
-// EasyEdit (easyeditor/evaluate, compute_edit_quality; papers.md 2.6): the text is prompt + " " +
+// EasyEdit (easyeditor/evaluate, compute_edit_quality): the text is prompt + " " +
 // target, tokenised whole with special tokens; the prompt alone is tokenised only for its length p.
-// The prediction of token i is the argmax behind token i - 1. Reliability and generality are the
+// The prediction of token i is the argmax after token i - 1. Reliability and generality are the
 // share of tokens p.. predicted rightly, locality the share predicted alike before and after the
 // edit. (EasyEdit's versions of 2023 also cut texts at 40 tokens, and with them some targets; newer
 // ones do not, nor do we.)
@@ -37,11 +37,11 @@ std::vector<ForcedText> force(const Tokenizer& tokenizer,
                               std::span<const Continuation> continuations,
                               std::string_view lead = " ");
 
-/// Of text t the target tokens [starts[t], starts[t + 1]), none where there is nothing to measure.
+/// Text t has the target tokens [starts[t], starts[t + 1]), none where there is nothing to measure.
 struct ForcedPredictions {
   std::vector<std::int64_t> starts = {0};
   std::vector<TokenId> predicted, labels;
-  std::vector<TokenId> following;  // [texts] the argmax behind the whole text; -1: no token
+  std::vector<TokenId> following;  // [texts] the argmax after the whole text; -1: no token
 };
 
 /// Texts of like length go through the model together, about `batch_tokens` a pass; argmax as in
@@ -51,10 +51,10 @@ ForcedPredictions predict(const Model& model, std::span<const ForcedText> texts,
                           std::int64_t batch_tokens,
                           const std::function<void(double, std::int64_t)>& step);
 
-/// Of each text the share of target tokens predicted rightly; NaN of a text without.
+/// The share of target tokens that each text predicts rightly; NaN where it has none.
 std::vector<double> token_accuracy(const ForcedPredictions& predictions);
 
-/// Of each text the share of target tokens that both predict alike; NaN of a text without. Both
+/// The share of each text's target tokens that both predict alike; NaN where it has none. Both
 /// come from the same texts.
 std::vector<double> agreement(const ForcedPredictions& before, const ForcedPredictions& after);
 
@@ -68,7 +68,7 @@ struct GreedyMatchSettings {
 /// the target? 1, 0, or NaN of a text without tokens. `predictions` are the model's own of `texts`.
 ///
 /// Almost nothing is decoded for this. While greedy decoding agrees with the target's tokens it
-/// sees what the teacher-forced pass saw; where it parts from them, or behind them, one token
+/// sees what the teacher-forced pass saw; where it parts from them, or after them, one token
 /// nearly always settles the matter: the answer has ended, or can no longer match. What is left
 /// (another tokenisation of the target, a prompt whose last token merges with the target) goes to
 /// probe().

@@ -19,7 +19,7 @@ struct SecondMoments {
 };
 
 /// Uncentred: C = E[k k^T] of the inputs k of Slot::down over all tokens of `texts` (ROME, arXiv
-/// 2202.05262, appendix E.5), in passes of about `batch_tokens` tokens that end behind the last
+/// 2202.05262, appendix E.5), in passes of about `batch_tokens` tokens that end after the last
 /// wanted layer. step(share done, tokens). InputError: a layer that the model does not have, no
 /// text, a text longer than the table of learned positions.
 SecondMoments second_moments(const Weights& weights, const std::vector<std::vector<TokenId>>& texts,

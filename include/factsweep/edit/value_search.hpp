@@ -8,7 +8,7 @@
 namespace factsweep {
 
 /// Adam on delta, which is added at the subject's last token. Loss: mean NLL of the new answer over
-/// all contexts + kl_factor * KL(before || now) of the token behind the subject in "{subject} is a"
+/// all contexts + kl_factor * KL(before || now) of the token after the subject in "{subject} is a"
 /// + weight_decay * |delta| / |value|^2.
 struct ValueSettings {
   double learning_rate = 0.5;

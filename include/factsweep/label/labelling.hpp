@@ -14,7 +14,7 @@
 
 namespace factsweep {
 
-/// In the order of the paper's Figure 2; the values stand in /labels/<labelling>/category.
+/// In the order of the paper's Figure 2; the values are those of /labels/<labelling>/category.
 enum class Category : std::uint8_t { highly_known, maybe_known, weakly_known, unknown };
 inline constexpr std::size_t kCategories = 4;
 inline constexpr std::array<const char*, kCategories> kCategoryNames = {
@@ -44,7 +44,7 @@ std::string few_shot_prompt(const std::vector<Question>& shots, const std::strin
 struct Label {
   std::vector<std::uint8_t> greedy;  // [set] the greedy answer is right
   std::vector<float> p;  // [set] probability of a right sample (sampled: share of right samples)
-  std::vector<float> pruned;  // [set] p is too low by at most this (sampled: 0)
+  std::vector<float> pruned;        // [set] p is too low by at most this (sampled: 0)
   std::vector<std::int32_t> drawn;  // [set] right answers among `samples`
   std::int32_t near_ties = 0;       // sets whose greedy verdict needed real decoding
   std::vector<std::string> text;    // [set * (1 + samples)] with keep_text

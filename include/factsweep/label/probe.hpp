@@ -34,7 +34,7 @@ struct ProbeItem {
   std::string gold_text;        // what these tokens spell (with the leading space, if any)
   std::shared_ptr<const AnswerMatcher> matcher;
   std::int32_t set =
-      0;  // items of one set stand together; what their prompts share is encoded once
+      0;  // items of one set are neighbours; what their prompts share is encoded once
 };
 
 struct ProbeResult {

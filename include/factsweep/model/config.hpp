@@ -45,9 +45,9 @@ struct ModelConfig {
 
   NormKind norm = NormKind::rms;
   double norm_epsilon = 1e-5;
-  bool embedding_norm = false;  // behind the embedding
+  bool embedding_norm = false;  // after the embedding
   bool head_norms = false;      // on every head's query and key, before the rotation
-  bool branch_norms = false;    // a second norm behind attention and behind the MLP
+  bool branch_norms = false;    // a second norm after attention and after the MLP
   Residual residual = Residual::sequential;
 
   Activation activation = Activation::silu;
@@ -71,8 +71,8 @@ struct ModelConfig {
                                       // them. Empty: no layer has one.
 
   std::vector<std::int32_t> eos;  // token ids that end an answer
-  nlohmann::json source;          // config.json as it stood, to save beside changed weights
-  /// How this model's own files name tensors where families' files differ: what stands before every
+  nlohmann::json source;          // config.json as it was read, to save beside changed weights
+  /// How this model's own files name tensors where families' files differ: what precedes every
   /// name but the head's ("model.", or nothing), and the head's name.
   std::string stored_root, stored_head;
 

@@ -6,10 +6,10 @@
 
 namespace factsweep {
 
-/// Of a model directory: configuration and tokenizer whole, weights sampled, because they may be
-/// terabytes.
+/// The fingerprint of a model directory: configuration and tokenizer whole, weights sampled,
+/// because they may be terabytes.
 std::string model_fingerprint(const std::filesystem::path& directory);
-/// Of an encoder's: its folders for pooling and the like too.
+/// The fingerprint of an encoder's directory: its folders for pooling and the like, too.
 std::string encoder_fingerprint(const std::filesystem::path& directory);
 
 }  // namespace factsweep

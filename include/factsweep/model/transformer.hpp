@@ -82,7 +82,7 @@ struct ForwardOptions {
       nullptr;  // receives keys and values of the new tokens, [B, G, T, E]
   /// Dropout on the embeddings [N, D] and on both residual branches; empty: none.
   std::function<torch::Tensor(const torch::Tensor&)> drop = {};
-  const LinearHook* hook = nullptr;  // asked behind every linear of a layer
+  const LinearHook* hook = nullptr;  // asked after every linear of a layer
   /// A part of the layers: from `first_layer`, which `entering_ND` enters in place of the embedded
   /// tokens, to before `end_layer` (-1: to the end).
   std::int64_t first_layer = 0, end_layer = -1;

@@ -29,7 +29,7 @@ class Communicator {
   void barrier() const;                               // collective
   void broadcast(std::string& text, int root) const;  // collective
   std::int64_t sum(std::int64_t mine) const;          // collective
-  /// Has every rank come here, within `seconds` of this one? Of no use any more where one has not.
+  /// Has every rank come here, within `seconds` of this one? If not, stop using it.
   bool all_arrive(double seconds) const;
 
   /// Any length. One thread at a time may send to, or receive from, one rank on one tag.

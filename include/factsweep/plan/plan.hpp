@@ -1,6 +1,6 @@
-// A deck expanded: grid points, the graph of stages behind them, and every dataset the store will
-// hold. A stage is a pure function of (configuration, upstream artifacts); its key is a hash of
-// exactly these, so equal work appears once. Nothing here knows tensors, ranks or HDF5.
+// A deck expanded: grid points, the graph of stages that compute them, and every dataset the store
+// will hold. A stage is a pure function of (configuration, upstream artifacts); its key is a hash
+// of exactly these, so equal work appears once. Nothing here knows tensors, ranks or HDF5.
 #pragma once
 
 #include <cstdint>
@@ -37,7 +37,7 @@ struct DatasetSpec {
   Array content;             // written at creation when not empty (questions, axis values)
 };
 
-/// Of the results file.
+/// Names in the results file.
 DatasetSpec dataset(std::string path, DType dtype, std::vector<std::uint64_t> shape,
                     std::vector<std::string> dimensions, std::string units, std::string long_name,
                     std::string symbol = "");

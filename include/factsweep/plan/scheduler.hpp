@@ -34,7 +34,7 @@ class Scheduler {
 
   /// Precondition of both: `stage` is running.
   void complete(std::size_t stage);
-  /// Returns the stages that stand on `stage`, directly or not: they are blocked. Sorted.
+  /// Returns the stages that depend on `stage`, directly or not: they are blocked. Sorted.
   std::vector<std::size_t> fail(std::size_t stage);
 
   /// Nothing is running and nothing is ready: the sweep is over, complete or not.

@@ -1,4 +1,4 @@
-// Which samples of an open pool join the K shots: similarity-diversity selection of Yang et al.,
+// Which samples of open data join the K shots: similarity-diversity selection of Yang et al.,
 // arXiv 2408.15915, section 3.4 (equations 10-14), and the alternatives of its table 3.
 //
 // Shape legend: K shots, S candidates, C chosen before deduplication, D width of an embedding,
@@ -65,7 +65,7 @@ struct ChosenSample {
 
 struct DataChoice {
   std::vector<ChosenSample> samples;  // D_A: best score first, equal ones by index
-  std::int64_t before = 0;            // C, or S where the pool is smaller
+  std::int64_t before = 0;            // C, or S where there are fewer
 };
 
 /// Selects D_A for `shots_KD` (float32, length 1). Exact: float32 products on the device of the
@@ -74,8 +74,9 @@ struct DataChoice {
 /// the result depends neither on block_rows nor on the device. Memory: a few blocks, [C, D], and
 /// [b, C] for convex_hull; never S x S nor C x C.
 /// `step(fraction)` is called after each block; it may throw.
-/// InputError: no shots or no candidates (an empty pool), C < 1, tau below -1 or NaN, gamma not
-/// in [1e-6, 1e6], a row that is not finite or not of length 1 within 1e-3 (names it), different widths.
+/// InputError: no shots or no candidates, C < 1, tau below -1 or NaN, gamma not
+/// in [1e-6, 1e6], a row that is not finite or not of length 1 within 1e-3 (names it), different
+/// widths.
 DataChoice choose_data(
     const torch::Tensor& shots_KD, const CandidateEmbeddings& candidates,
     const DataSettings& settings, const std::function<void(double)>& step = [](double) {});

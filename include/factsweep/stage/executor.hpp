@@ -1,4 +1,4 @@
-// The executor of a study whose kinds of stage stand in a table, a line each.
+// The executor of a study whose kinds of stage are listed in a table, a line each.
 #pragma once
 
 #include <algorithm>

@@ -25,7 +25,7 @@ class StageRun {
   const Deck& deck() const { return deck_; }
   Workbench& bench() { return bench_; }
 
-  /// An output of a stage that this one stands on.
+  /// An output of a stage that this one depends on.
   template <typename T>
   std::vector<T> input(Upstream upstream, const Column<T>& column) {
     const Array& array = input(upstream, column.output());

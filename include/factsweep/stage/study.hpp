@@ -1,4 +1,4 @@
-// A study says what a deck means: it expands a deck into a plan, and brings the executor that
+// A study says what a deck means: it expands a deck into a plan, and has the executor that
 // computes the plan's stages. Neither sees MPI or HDF5, and nothing outside a study knows any
 // study's name but the registry.
 #pragma once

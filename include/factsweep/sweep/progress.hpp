@@ -21,7 +21,7 @@ class Progress {
   /// What it has done does not count.
   void failed(std::size_t stage);
 
-  /// Of all work, in [0, 1].
+  /// The share of all work that is done, in [0, 1].
   double share() const;
   /// At the pace of the `elapsed` seconds of this run; nothing before there is one.
   std::optional<double> seconds_left(double elapsed) const;

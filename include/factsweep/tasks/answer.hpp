@@ -10,7 +10,7 @@
 
 namespace factsweep {
 
-/// The answer that `text` gives to `example`; empty when it gives none. Of code: the program.
+/// The answer that `text` gives to `example`, of code the program; empty when it gives none.
 std::string extract_answer(TaskKind kind, const TaskExample& example, std::string_view text);
 
 /// True when nothing that may follow `text` changes extract_answer(): generation may stop.

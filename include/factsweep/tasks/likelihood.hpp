@@ -1,4 +1,4 @@
-// Log-probabilities of given texts behind a prompt that is encoded once for all of them.
+// Log-probabilities of given texts after a prompt that is encoded once for all of them.
 #pragma once
 
 #include <cstdint>

@@ -30,7 +30,7 @@ std::string render(std::string_view prompt_template, const TaskExample& example)
 std::string worked_examples(std::string_view prompt_template,
                             const std::vector<TaskExample>& shots);
 
-/// What stands between a prompt and what follows it: a blank, unless the prompt ends in white
+/// What separates a prompt from what follows it: a blank, unless the prompt ends in white
 /// space.
 std::string_view lead(std::string_view prompt);
 

@@ -28,7 +28,7 @@ struct TaskExample {
   std::vector<std::string> options;         // the options' texts, of multiple choice
   std::vector<std::string> names;           // [option] what `answer` would be, were it right
   std::vector<std::string> option_outputs;  // [option] what `output` would be, were it right
-  std::string tests;                        // of code: Python to run behind it
+  std::string tests;                        // of code: Python to run after it
 
   /// Index of the gold option; -1 where there are no options.
   std::int64_t gold() const;

@@ -1,5 +1,5 @@
 // The course of one training, apart from its passes: which examples when (BatchOrder), at what rate
-// (Schedule), what a step changes (AdamW), and where the training stands. Trainer has one,
+// (Schedule), what a step changes (AdamW), and how far the training is. Trainer has one,
 // PackedTrainer many.
 #pragma once
 

@@ -5,8 +5,8 @@
 //     LoopOptions options;
 //     options.checkpoint = stem.empty() ? "" : stem + ".safetensors";   // bench.checkpoint_stem()
 //     options.checkpoint_interval = seconds;                            // run.checkpoint_interval
-//     options.progress = [&](double fraction, std::int64_t tokens) { bench.step(fraction, tokens);
-//     }; const LoopResult result = train(trainer, options);
+//     options.progress = [&](double share, std::int64_t tokens) { bench.step(share, tokens); };
+//     const LoopResult result = train(trainer, options);
 //     ...                                        // what else the stage does
 //     remove_checkpoint(options.checkpoint);
 //

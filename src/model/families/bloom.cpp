@@ -1,4 +1,4 @@
-// BLOOM: ALiBi instead of positions, a norm behind the embedding, q, k, v fused per head.
+// BLOOM: ALiBi instead of positions, a norm after the embedding, q, k, v fused per head.
 #include "../family.hpp"
 
 namespace factsweep {

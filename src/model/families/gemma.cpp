@@ -1,5 +1,5 @@
 // Gemma 1, 2 and 3 (text): stored norm gains are one less than applied, the embedding is scaled;
-// from Gemma 2 on norms behind both branches, soft caps and windows on some layers; Gemma 3 has
+// from Gemma 2 on norms after both branches, soft caps and windows on some layers; Gemma 3 has
 // norms on queries and keys and another rotation in layers with a window.
 #include <cmath>
 

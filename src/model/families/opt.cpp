@@ -1,4 +1,4 @@
-// OPT: learned positions from row 2 of their table on, ReLU. OPT-350m, whose norms stand behind the
+// OPT: learned positions from row 2 of their table on, ReLU. OPT-350m, whose norms come after the
 // branches and whose embedding is narrower than the model, is refused.
 #include "../family.hpp"
 

@@ -14,7 +14,7 @@ void declare(OptionTable& table);
 /// InputError: keys that contradict each other.
 LabelSettings label_settings(const Deck& deck);
 SizeRule size_rule(const Deck& deck);
-/// What stands between the fine-tuning prompt and the answer: "" or " ".
+/// What is between the fine-tuning prompt and the answer: "" or " ".
 std::string answer_lead(const Deck& deck);
 
 }  // namespace factsweep::slick

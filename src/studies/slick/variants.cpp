@@ -15,7 +15,7 @@ namespace {
 constexpr std::array<const char*, 3> kKindNames = {"ratio", "category", "natural"};
 
 /// Train rows of one relation, by category.
-struct Pools {
+struct ByCategory {
   std::array<std::vector<std::int64_t>, kCategories> of;
 
   std::vector<std::int64_t> joined(std::size_t first, std::size_t last) const {
@@ -55,43 +55,43 @@ std::vector<std::int64_t> apportion(std::int64_t total, const std::vector<std::i
 
 /// The first `count` rows of a permutation keyed by (seed, relation, purpose): sets of growing size
 /// are nested, so variants of one seed differ in as few examples as possible.
-std::vector<std::int64_t> draw(const std::vector<std::int64_t>& pool, std::int64_t count,
+std::vector<std::int64_t> draw(const std::vector<std::int64_t>& from, std::int64_t count,
                                std::uint64_t seed, const std::string& relation,
                                const char* purpose) {
-  require(count <= static_cast<std::int64_t>(pool.size()),
-          "slick variants: a pool is smaller than n_r");
+  require(count <= static_cast<std::int64_t>(from.size()), "slick variants: fewer rows than n_r");
   const auto order = permutation(
-      static_cast<std::int64_t>(pool.size()),
+      static_cast<std::int64_t>(from.size()),
       CounterRandom(
           hash_words({hash_text("variant"), seed, hash_text(relation), hash_text(purpose)})));
   std::vector<std::int64_t> rows;
-  for (std::int64_t i = 0; i < count; ++i) rows.push_back(pool[static_cast<std::size_t>(order[i])]);
+  for (std::int64_t i = 0; i < count; ++i) rows.push_back(from[static_cast<std::size_t>(order[i])]);
   return rows;
 }
 
-std::vector<Pools> pools_of(const Corpus& corpus, const std::vector<std::uint8_t>& category) {
-  std::vector<Pools> pools(corpus.relations.size());
+std::vector<ByCategory> rows_by_category(const Corpus& corpus,
+                                         const std::vector<std::uint8_t>& category) {
+  std::vector<ByCategory> relations(corpus.relations.size());
   for (std::size_t row = 0; row < corpus.train_rows; ++row) {
     const auto at =
         std::find(corpus.relations.begin(), corpus.relations.end(), corpus.rows[row].relation) -
         corpus.relations.begin();
-    pools[static_cast<std::size_t>(at)]
+    relations[static_cast<std::size_t>(at)]
         .of.at(category[row])
         .push_back(static_cast<std::int64_t>(row));
   }
-  return pools;
+  return relations;
 }
 
 /// n_r of each relation.
-std::vector<std::int64_t> sizes_of(const Corpus& corpus, const std::vector<Pools>& pools,
+std::vector<std::int64_t> sizes_of(const Corpus& corpus, const std::vector<ByCategory>& relations,
                                    const SizeRule& rule) {
   std::vector<std::int64_t> largest;
   std::string listing;
-  for (std::size_t r = 0; r < pools.size(); ++r) {
-    largest.push_back(pools[r].smallest(rule.four_categories));
+  for (std::size_t r = 0; r < relations.size(); ++r) {
+    largest.push_back(relations[r].smallest(rule.four_categories));
     listing += fmt::format("{}{}: {}/{}/{}/{}", r == 0 ? "" : ", ", corpus.relations[r],
-                           pools[r].of[0].size(), pools[r].of[1].size(), pools[r].of[2].size(),
-                           pools[r].of[3].size());
+                           relations[r].of[0].size(), relations[r].of[1].size(),
+                           relations[r].of[2].size(), relations[r].of[3].size());
   }
   const std::int64_t possible = std::accumulate(largest.begin(), largest.end(), std::int64_t{0});
   if (possible == 0 || rule.train_size > possible) {
@@ -149,29 +149,29 @@ std::vector<std::int64_t> select_rows(const Corpus& corpus,
                                       const std::vector<std::uint8_t>& category,
                                       const Mixture& mixture, const SizeRule& rule,
                                       std::uint64_t seed) {
-  const std::vector<Pools> pools = pools_of(corpus, category);
-  const std::vector<std::int64_t> sizes = sizes_of(corpus, pools, rule);
+  const std::vector<ByCategory> relations = rows_by_category(corpus, category);
+  const std::vector<std::int64_t> sizes = sizes_of(corpus, relations, rule);
   // X % of every relation is Unknown; rounding is spread so that the total is right
   const std::int64_t total = std::accumulate(sizes.begin(), sizes.end(), std::int64_t{0});
   const auto unknown_sizes =
       apportion(std::llround(mixture.unknown_ratio * static_cast<double>(total)), sizes);
   std::vector<std::int64_t> rows;
-  for (std::size_t r = 0; r < pools.size(); ++r) {
+  for (std::size_t r = 0; r < relations.size(); ++r) {
     const std::string& relation = corpus.relations[r];
-    const auto take = [&](const std::vector<std::int64_t>& pool, std::int64_t count,
+    const auto take = [&](const std::vector<std::int64_t>& from, std::int64_t count,
                           const char* purpose) {
-      const auto drawn = draw(pool, count, seed, relation, purpose);
+      const auto drawn = draw(from, count, seed, relation, purpose);
       rows.insert(rows.end(), drawn.begin(), drawn.end());
     };
     if (mixture.kind == Mixture::Kind::natural)
-      take(pools[r].joined(0, kCategories), sizes[r], "natural");
+      take(relations[r].joined(0, kCategories), sizes[r], "natural");
     if (mixture.kind == Mixture::Kind::category) {
       const auto c = static_cast<std::size_t>(mixture.category);
-      take(pools[r].of[c], sizes[r], kCategoryNames[c]);
+      take(relations[r].of[c], sizes[r], kCategoryNames[c]);
     }
     if (mixture.kind == Mixture::Kind::ratio) {
-      take(pools[r].joined(0, kCategories - 1), sizes[r] - unknown_sizes[r], "known");
-      if (!mixture.known_only) take(pools[r].of[kCategories - 1], unknown_sizes[r], "unknown");
+      take(relations[r].joined(0, kCategories - 1), sizes[r] - unknown_sizes[r], "known");
+      if (!mixture.known_only) take(relations[r].of[kCategories - 1], unknown_sizes[r], "unknown");
     }
   }
   std::sort(rows.begin(), rows.end());

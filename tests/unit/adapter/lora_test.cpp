@@ -128,7 +128,7 @@ TEST_CASE("what is saved is what PEFT saved, tensor by tensor") {
   });
 }
 
-TEST_CASE("several adapters add up, in any order and also behind shared storage") {
+TEST_CASE("several adapters add up, in any order and also over shared storage") {
   for (const char* family : {"llama", "gpt2", "gpt_neox", "gemma2"}) {
     INFO(family);
     const Weights base = family_weights(family);

@@ -26,7 +26,7 @@ TEST_CASE("every study that is registered knows its name", "[cli]") {
   CHECK_THROWS_AS(make_study("none"), BugError);
 }
 
-TEST_CASE("run.study is read as every key is, wherever and however it stands", "[cli]") {
+TEST_CASE("run.study is read as every key is, wherever and however it is written", "[cli]") {
   CHECK(task(kFLearning, {}).study->name() == "flearning");
   CHECK(task("run.study=flearning # or kshot\n[model]\npath = m\n[data]\nedits = e.json\n", {})
             .study->name() == "flearning");

@@ -1,4 +1,4 @@
-// Random numbers, arrays, texts and files: what everything else stands on.
+// Random numbers, arrays, texts and files: what everything else is built on.
 #include <algorithm>
 #include <cerrno>
 #include <cmath>

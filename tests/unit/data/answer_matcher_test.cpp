@@ -48,7 +48,7 @@ std::string disguised(const std::string& answer, CounterRandom& random) {
   for (const char c : answer) {
     const bool ascii = (c & 0x80) == 0;
     const bool letter = ascii && ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'));
-    // Punctuation may stand between any two characters, but not between the bytes of one.
+    // Punctuation may be between any two characters, but not between the bytes of one.
     if (ascii && random.below(4) == 0) text += any(marks, random);
     if (c == ' ') {
       text += any(breaks, random);

@@ -37,7 +37,7 @@ TEST_CASE("rome: updates and searches are the reference's") {
     for (const std::string name : {"plain", "adjusted", "last"}) {
       INFO(name);
       std::vector<EditRecord> records = edit_records();
-      // behind the last layer only an answer that follows the subject at once depends on delta
+      // after the last layer only an answer that follows the subject at once depends on delta
       if (name == "last") records = {records[1]};
       const std::vector<RomeEdit> edits = edits_of(c, settings_of(name), records);
       const torch::Tensor search = c.expected(fmt::format("rome.{}.search", name));

@@ -98,7 +98,7 @@ TEST_CASE("encoder files: what config.json may not say is named, with what it ma
              ContainsSubstring("no multiple of 'num_attention_heads' = 3"));
   CHECK_THAT(error("vocab_size", 20), ContainsSubstring("config.json needs [20, 16]"));
   CHECK_THAT(error("pad_token_id", 29, "xlm-roberta"),
-             ContainsSubstring("leaves no position behind"));
+             ContainsSubstring("leaves no position after"));
 }
 
 TEST_CASE("encoder files: sentence-transformers' own files are checked") {

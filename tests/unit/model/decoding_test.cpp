@@ -76,7 +76,7 @@ void check_row(const Candidates& found, std::int64_t row, const std::vector<floa
   REQUIRE(expected.size() == static_cast<std::size_t>(found.width));
   for (std::size_t j = 0; j < expected.size(); ++j) {
     const auto at = static_cast<std::size_t>(row * found.width) + j;
-    // an id may stand in another place only where its score is the same within the tolerance
+    // an id may be in another place only where its score is the same within the tolerance
     if (found.ids[at] != expected[j].first || tolerance == 0) {
       CHECK(scores[found.ids[at]] == Approx(scores[expected[j].first]).margin(tolerance));
     }

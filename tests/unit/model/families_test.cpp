@@ -171,7 +171,7 @@ TEST_CASE("families: greedy decoding continues as transformers does") {
   });
 }
 
-TEST_CASE("families: behind prefixes and pasts, and row by row, nothing changes") {
+TEST_CASE("families: after prefixes and pasts, and row by row, nothing changes") {
   const bool fused = GENERATE(true, false);
   const torch::AutoGradMode gradients(!fused);  // the fused path of CPUs has none
   for_each_case([&](const Case& one) {
@@ -184,16 +184,16 @@ TEST_CASE("families: behind prefixes and pasts, and row by row, nothing changes"
     const SharedPrefix prefix = SharedPrefix::compute(weights, prefixes);
     // the first four tokens of each text become its past, the rest is asked for
     std::vector<std::vector<TokenId>> heads, tails;
-    std::vector<std::int64_t> behind_past;
+    std::vector<std::int64_t> after_past;
     std::vector<torch::Tensor> whole;
     for (std::size_t b = 0; b < texts.size(); ++b) {
       const auto cut = texts[b].begin() + 4 + static_cast<std::ptrdiff_t>(b);
       heads.emplace_back(texts[b].begin(), cut);
       tails.emplace_back(cut, texts[b].end());
-      behind_past.push_back(first[b] + static_cast<std::int64_t>(heads[b].size()));
+      after_past.push_back(first[b] + static_cast<std::int64_t>(heads[b].size()));
       std::vector<TokenId> joined = prefixes[static_cast<std::size_t>(prefix_of[b])];
       joined.insert(joined.end(), texts[b].begin(), texts[b].end());
-      whole.push_back(all_hidden(weights, {joined}).slice(0, behind_past.back()));
+      whole.push_back(all_hidden(weights, {joined}).slice(0, after_past.back()));
     }
     std::vector<LayerCache> past;
     const PackedTokens packed_heads = PackedTokens::pack(heads, first, torch::kCPU);
@@ -203,15 +203,15 @@ TEST_CASE("families: behind prefixes and pasts, and row by row, nothing changes"
         torch::zeros({packed_heads.sequences * packed_heads.longest}, torch::kBool)
             .index_fill_(0, packed_heads.slots_N, true)
             .view({packed_heads.sequences, packed_heads.longest});
-    const PackedTokens packed = PackedTokens::pack(tails, behind_past, torch::kCPU);
+    const PackedTokens packed = PackedTokens::pack(tails, after_past, torch::kCPU);
     const torch::Tensor rows = torch::tensor({0, 5, 19, 20, 30, 33}, torch::kInt64);
-    const torch::Tensor behind = hidden_states(weights, packed,
-                                               {.context = {.prefix = &prefix,
-                                                            .prefix_of = prefix_of,
-                                                            .past = &past,
-                                                            .past_valid_BL = valid},
-                                                .rows_R = rows});
-    CHECK(distance(behind, torch::cat(whole).index_select(0, rows)) < 1e-5);
+    const torch::Tensor found = hidden_states(weights, packed,
+                                              {.context = {.prefix = &prefix,
+                                                           .prefix_of = prefix_of,
+                                                           .past = &past,
+                                                           .past_valid_BL = valid},
+                                               .rows_R = rows});
+    CHECK(distance(found, torch::cat(whole).index_select(0, rows)) < 1e-5);
   });
 }
 
@@ -272,7 +272,7 @@ TEST_CASE("families: files saved without the base model's prefix keep their name
   }
 }
 
-TEST_CASE("families: a hook is asked behind every linear, and modules divide its rows") {
+TEST_CASE("families: a hook is asked after every linear, and modules divide its rows") {
   torch::NoGradGuard no_grad;
   for_each_case([&](const Case& one) {
     const Weights weights = one.weights();

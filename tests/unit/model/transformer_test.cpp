@@ -1,4 +1,4 @@
-// The forward pass against transformers' logits, whole and behind a shared prefix; weights and
+// The forward pass against transformers' logits, whole and after a shared prefix; weights and
 // their files.
 #include "factsweep/model/transformer.hpp"
 
@@ -100,7 +100,7 @@ TEST_CASE("a sequence's output depends neither on its neighbours nor on which ro
   CHECK(distance(some, together.index_select(0, rows)) < 1e-6);
 }
 
-TEST_CASE("behind shared prefixes the forward pass gives what it gives on the whole texts") {
+TEST_CASE("after shared prefixes the forward pass gives what it gives on the whole texts") {
   const bool gradients = GENERATE(false, true);  // tensor operations, or the fused functions
   const auto forms = {std::vector<std::int64_t>{}, {0, 1, 1}, {1, 0, 2}};
   for (const char* name : {"llama-tied", "llama3-untied"}) {

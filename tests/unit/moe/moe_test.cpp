@@ -22,7 +22,7 @@ Reference moe_reference() {
   return Reference(model_data("../../moe/data") / "reference.safetensors");
 }
 
-/// The script's adapters; `order` says which stands where.
+/// The script's adapters; `order` says which is where.
 std::vector<MoeExpert> experts_of(const Reference& reference, const Weights& base,
                                   const std::vector<int>& order = {0, 1, 2}) {
   std::vector<MoeExpert> experts;

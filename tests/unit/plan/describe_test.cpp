@@ -31,7 +31,7 @@ DatasetSpec dataset(File file, const std::string& path, DType dtype,
   return spec;
 }
 
-/// One labelling behind two trainings, one of which belongs to two points.
+/// One labelling that two trainings read, one of which belongs to two points.
 Plan sample_plan() {
   Plan plan;
   const std::size_t label = plan.add_stage(stage_of("label", 100, 1e6, {}, 0));

@@ -95,7 +95,7 @@ TEST_CASE("stages come after their upstream ones, longest chain first, each once
   }
 }
 
-TEST_CASE("a failure blocks what stands on it, and nothing else", "[plan]") {
+TEST_CASE("a failure blocks what depends on it, and nothing else", "[plan]") {
   Plan plan;
   const std::size_t a = add(plan, 3);
   const std::size_t b = add(plan, 1);

@@ -32,7 +32,7 @@ double cosine(const Tensor& a, const Tensor& b) {
   return (u.dot(v) / (u.norm() * v.norm())).item<double>();
 }
 
-/// Of the tensors as their file names them, pair by pair; updates formed.
+/// The similarity of the tensors as their file names them, pair by pair, from whole updates.
 double brute_force(const LoraAdapter& one, const LoraAdapter& other, bool absolute, bool products) {
   const NamedTensors first = one.named(), second = other.named();
   REQUIRE(first.size() == second.size());

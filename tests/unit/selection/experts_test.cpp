@@ -149,7 +149,7 @@ TEST_CASE("a random choice keeps to the names, not to the order or size of the b
   CHECK(different.size() > 15);
 }
 
-TEST_CASE("of the largest pool, equal in all else, the most alike have no place") {
+TEST_CASE("among equals in all else the most alike have no place in the largest pool") {
   constexpr std::size_t n = kLargestPool;
   Bank bank(n);
   bank.signals.perplexity.assign(n, 3);

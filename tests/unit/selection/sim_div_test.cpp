@@ -89,7 +89,7 @@ TEST_CASE("data are those of brute force in any blocks, ties and near ties inclu
     const Tensor rows = draw_rows(one.at("seed").get<std::uint64_t>(), number("grid") != 0,
                                   number("shots") + number("pool"), number("width"));
     const Tensor shots = rows.narrow(0, 0, number("shots"));
-    const Tensor pool = rows.narrow(0, number("shots"), number("pool"));
+    const Tensor candidates = rows.narrow(0, number("shots"), number("pool"));
     DataSettings settings{kSimilarities.at(one.at("similarity").get<std::string>()),
                           kDeduplications.at(one.at("deduplication").get<std::string>()),
                           number("count"),
@@ -99,7 +99,7 @@ TEST_CASE("data are those of brute force in any blocks, ties and near ties inclu
     for (const std::int64_t block : {1, 3, 7, 1000}) {
       INFO(block);
       settings.block_rows = block;
-      const DataChoice choice = choose_data(shots, CandidateEmbeddings::of(pool), settings);
+      const DataChoice choice = choose_data(shots, CandidateEmbeddings::of(candidates), settings);
       CHECK(indices(choice) == one.at("expected").get<std::vector<std::int64_t>>());
       CHECK(choice.before == std::min(settings.count, number("pool")));
       double scores = 0, similarities = 0;
@@ -118,28 +118,29 @@ TEST_CASE("candidates that float32 products cannot tell apart are told apart") {
   // all within some last bits of one another, around the threshold of C as well as of tau
   const std::int64_t D = 48, S = 600;
   const Tensor shots = unit_rows(3, D, 1) * 0.9995;
-  Tensor pool = shots[0].repeat({S, 1});
+  Tensor candidates = shots[0].repeat({S, 1});
   CounterRandom random(5);
   for (std::int64_t i = 0; i < S; ++i) {
     for (int changes = 0; changes < 3; ++changes) {
-      float& value = pool.data_ptr<float>()[i * D + static_cast<std::int64_t>(random.below(D))];
+      float& value =
+          candidates.data_ptr<float>()[i * D + static_cast<std::int64_t>(random.below(D))];
       value = std::nextafter(value, random.below(2) == 0 ? 2.0f : -2.0f);
     }
   }
-  const Tensor exact = pool.to(torch::kFloat64).matmul(shots[0].to(torch::kFloat64));
+  const Tensor exact = candidates.to(torch::kFloat64).matmul(shots[0].to(torch::kFloat64));
   const double tau = exact.median().item<double>();
   for (const Deduplication rule : {Deduplication::similar_stays, Deduplication::repr_filter}) {
     DataSettings settings{Similarity::cosine, rule, 100, tau};
     std::vector<DataChoice> choices;
     for (const std::int64_t block : {1, 16, 77, 100, 1024}) {
       settings.block_rows = block;
-      choices.push_back(choose_data(shots, CandidateEmbeddings::of(pool), settings));
+      choices.push_back(choose_data(shots, CandidateEmbeddings::of(candidates), settings));
       CHECK(indices(choices.back()) == indices(choices.front()));
     }
     CHECK(choices.front().samples.size() < 100);
   }
   const DataSettings all{Similarity::cosine, Deduplication::none, 100};
-  const DataChoice best = choose_data(shots, CandidateEmbeddings::of(pool), all);
+  const DataChoice best = choose_data(shots, CandidateEmbeddings::of(candidates), all);
   const Tensor expected = std::get<0>(exact.topk(100));
   for (std::int64_t i = 0; i < 100; ++i)
     CHECK(best.samples[static_cast<std::size_t>(i)].score ==
@@ -147,62 +148,62 @@ TEST_CASE("candidates that float32 products cannot tell apart are told apart") {
 }
 
 TEST_CASE("every hull point has a candidate of its own, and one shot is its own hull") {
-  const Tensor shots = unit_rows(5, 12, 1), pool = unit_rows(300, 12, 2);
+  const Tensor shots = unit_rows(5, 12, 1), candidates = unit_rows(300, 12, 2);
   DataSettings settings{Similarity::convex_hull, Deduplication::none, 200};
-  const DataChoice choice = choose_data(shots, CandidateEmbeddings::of(pool), settings);
+  const DataChoice choice = choose_data(shots, CandidateEmbeddings::of(candidates), settings);
   std::vector<std::int64_t> chosen = indices(choice);
   std::sort(chosen.begin(), chosen.end());
   CHECK(std::unique(chosen.begin(), chosen.end()) - chosen.begin() == 200);
   const Tensor one = shots.narrow(0, 2, 1);
-  const DataChoice hull = choose_data(one, CandidateEmbeddings::of(pool), settings);
+  const DataChoice hull = choose_data(one, CandidateEmbeddings::of(candidates), settings);
   settings.similarity = Similarity::cosine;
   CHECK(indices(hull).size() == 200);
-  auto nearest = indices(choose_data(one, CandidateEmbeddings::of(pool), settings));
+  auto nearest = indices(choose_data(one, CandidateEmbeddings::of(candidates), settings));
   chosen = indices(hull);
   std::sort(chosen.begin(), chosen.end());
   std::sort(nearest.begin(), nearest.end());
   CHECK(chosen == nearest);
 }
 
-TEST_CASE("pools and embeddings that cannot be used are named") {
-  const Tensor shots = unit_rows(2, 8, 1), pool = unit_rows(50, 8, 2);
-  const auto message = [&](const Tensor& some_shots, const Tensor& some_pool,
+TEST_CASE("candidates and embeddings that cannot be used are named") {
+  const Tensor shots = unit_rows(2, 8, 1), candidates = unit_rows(50, 8, 2);
+  const auto message = [&](const Tensor& some_shots, const Tensor& some_candidates,
                            DataSettings settings = {}) {
     settings.block_rows = 16;
     return input_error(
-        [&] { choose_data(some_shots, CandidateEmbeddings::of(some_pool), settings); });
+        [&] { choose_data(some_shots, CandidateEmbeddings::of(some_candidates), settings); });
   };
-  CHECK(message(shots, pool).empty());  // C = 1000 is clamped to 50
-  CHECK_THAT(message(shots, pool.narrow(0, 0, 0)),
-             ContainsSubstring("pool of candidates is empty"));
-  CHECK_THAT(message(shots.narrow(0, 0, 0), pool), ContainsSubstring("no shots"));
+  CHECK(message(shots, candidates).empty());  // C = 1000 is clamped to 50
+  CHECK_THAT(message(shots, candidates.narrow(0, 0, 0)), ContainsSubstring("no candidates"));
+  CHECK_THAT(message(shots.narrow(0, 0, 0), candidates), ContainsSubstring("no shots"));
   CHECK_THAT(message(shots, unit_rows(50, 9, 3)), ContainsSubstring("width 9, the shots have 8"));
-  Tensor damaged = pool.clone();
+  Tensor damaged = candidates.clone();
   damaged[37][2] = std::numeric_limits<float>::quiet_NaN();
   damaged[41].mul_(1.01);
   CHECK_THAT(message(shots, damaged),
              ContainsSubstring("candidate 37") && ContainsSubstring("not finite"));
-  damaged[37].copy_(pool[0]);
+  damaged[37].copy_(candidates[0]);
   CHECK_THAT(message(shots, damaged),
              ContainsSubstring("candidate 41") && ContainsSubstring("length 1.01"));
   damaged = shots.clone();
   damaged[1].zero_();
-  CHECK_THAT(message(damaged, pool), ContainsSubstring("shot 1") && ContainsSubstring("length 0"));
-  CHECK_THAT(message(shots, pool, {.count = 0}), ContainsSubstring("C = 0"));
-  CHECK_THAT(message(shots, pool, {.tau = std::nan("")}), ContainsSubstring("tau = nan"));
-  CHECK_THAT(message(shots, pool, {.similarity = Similarity::kde, .gamma = 0}),
+  CHECK_THAT(message(damaged, candidates),
+             ContainsSubstring("shot 1") && ContainsSubstring("length 0"));
+  CHECK_THAT(message(shots, candidates, {.count = 0}), ContainsSubstring("C = 0"));
+  CHECK_THAT(message(shots, candidates, {.tau = std::nan("")}), ContainsSubstring("tau = nan"));
+  CHECK_THAT(message(shots, candidates, {.similarity = Similarity::kde, .gamma = 0}),
              ContainsSubstring("gamma = 0"));
-  CHECK_THAT(message(shots, pool, {.similarity = Similarity::convex_hull, .count = 5000}),
+  CHECK_THAT(message(shots, candidates, {.similarity = Similarity::convex_hull, .count = 5000}),
              ContainsSubstring("at most 4096"));
 }
 
 TEST_CASE("data selection can be interrupted") {
-  const Tensor shots = unit_rows(2, 8, 1), pool = unit_rows(50, 8, 2);
+  const Tensor shots = unit_rows(2, 8, 1), candidates = unit_rows(50, 8, 2);
   const auto stop = [](double fraction) {
     if (fraction > 0.5) throw std::runtime_error("stop");
   };
-  CHECK_THROWS_WITH(choose_data(shots, CandidateEmbeddings::of(pool), {.block_rows = 10}, stop),
-                    "stop");
+  CHECK_THROWS_WITH(
+      choose_data(shots, CandidateEmbeddings::of(candidates), {.block_rows = 10}, stop), "stop");
 }
 
 TEST_CASE("a million candidates fit in little memory", "[.][million]") {

@@ -15,7 +15,7 @@ namespace factsweep::sample {
 inline constexpr std::uint64_t kEpochs = 3;
 inline constexpr std::uint64_t kWidth = 5;
 
-/// `points` grid points, each with its own leaf stage that stands on one shared stage 0.
+/// `points` grid points, each with its own leaf stage that depends on one shared stage 0.
 inline Plan plan(std::size_t points) {
   Plan plan;
   plan.study = "slick";

@@ -18,7 +18,7 @@ class ActingExecutor : public Executor {
 
   void prepare(const std::string&) override {}
 
-  /// The value of a stage is 1 more than what it stands on.
+  /// The value of a stage is 1 more than what it depends on.
   void run(const Plan& plan, std::size_t index, Workbench& bench) override {
     const Stage& stage = plan.stages[index];
     if (stage.kind == "breaks") throw std::runtime_error("it broke\nin frame 1 of a long stack");

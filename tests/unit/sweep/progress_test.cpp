@@ -55,7 +55,7 @@ TEST_CASE("progress does not run backwards, and a failure takes it back", "[swee
   const Plan plan = plan_of({50, 50});
   Progress progress(plan, {false, false});
   progress.running(0, 0, 1);
-  progress.running(0, 0, 0.1);  // its evaluation, behind its training
+  progress.running(0, 0, 0.1);  // its evaluation, after its training
   CHECK(progress.share() == Approx(0.5));
   progress.failed(0);
   CHECK(progress.share() == Approx(0).margin(1e-9));

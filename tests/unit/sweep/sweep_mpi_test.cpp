@@ -34,7 +34,7 @@ double value_of(const Communicator& world, const fs::path& path, const Plan& pla
 
 }  // namespace
 
-TEST_CASE("a stage that throws is a row with its reason, and blocks what stands on it",
+TEST_CASE("a stage that throws is a row with its reason, and blocks what depends on it",
           "[sweep]") {
   const Communicator world = Communicator::world();
   const SharedFolder folder(world);

@@ -139,7 +139,7 @@ TEST_CASE("likelihoods are those of the whole texts") {
   }
 }
 
-TEST_CASE("of likelihoods that are not finite none is the highest") {
+TEST_CASE("a likelihood that is not finite is never the highest") {
   Model model = tiny_model();
   model.weights.embedding = torch::full_like(model.weights.embedding, std::nan(""));
   const TaskSet set = random_choices();  // the first option is right everywhere

@@ -217,8 +217,8 @@ TEST_CASE("gradients end at the first adapted layer, and dropout is the adapter'
     return hidden_states(with_adapters(base, {&adapter, 1}, training), packed, {.hook = &watch});
   };
   const torch::Tensor trained = run(true), served = run(false);
-  const std::set<std::pair<std::int64_t, Slot>> behind = {{1, Slot::up}, {1, Slot::down}};
-  CHECK((watch.seen == behind));
+  const std::set<std::pair<std::int64_t, Slot>> later = {{1, Slot::up}, {1, Slot::down}};
+  CHECK((watch.seen == later));
   CHECK_FALSE(torch::equal(trained, served));
   torch::NoGradGuard no_grad;
   CHECK(torch::equal(run(false), run(false)));

@@ -1,10 +1,10 @@
 // The invented world: what is counted is what is stated, and what is written is read again.
 #include "factsweep/world/world.hpp"
 
+#include <algorithm>
 #include <fstream>
 #include <map>
 #include <set>
-#include <tuple>
 
 #include "../../../src/world/relations.hpp"
 #include "catch.hpp"
@@ -17,15 +17,12 @@ namespace fs = std::filesystem;
 
 namespace {
 
-using Fact = std::tuple<std::string, Split, std::string, std::string, std::string, std::int32_t>;
-
-Fact fact_of(const Question& q) {
-  return {q.relation, q.split, q.question, q.answer, q.subject, q.exposures};
-}
-
-std::vector<Fact> sorted_facts(const std::vector<Question>& questions) {
-  std::vector<Fact> facts;
-  for (const Question& question : questions) facts.push_back(fact_of(question));
+/// All of each fact, in an order of their own.
+std::vector<std::string> sorted_facts(const std::vector<Question>& questions) {
+  std::vector<std::string> facts;
+  for (const Question& q : questions)
+    facts.push_back(fmt::format("{} {}: {} {} ({}), {} times", q.relation, name(q.split),
+                                q.question, q.answer, q.subject, q.exposures));
   std::sort(facts.begin(), facts.end());
   return facts;
 }

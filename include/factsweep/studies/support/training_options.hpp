@@ -38,7 +38,7 @@ std::string lora_place(const Deck& deck);
 double training_bytes(const ModelConfig& model, const std::optional<LoraConfig>& lora,
                       const std::string& where);
 
-/// Of one forward and backward pass over `tokens` packed tokens in model.dtype.
+/// The cost of one forward and backward pass over `tokens` packed tokens in model.dtype.
 double activation_bytes(const Deck& deck, const ModelConfig& model, std::int64_t tokens);
 
 }  // namespace factsweep

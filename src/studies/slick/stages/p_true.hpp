@@ -31,7 +31,7 @@ struct PTrue {
   static const Column<float> column;
 };
 
-/// Of test questions, where label.p_true asks for it.
+/// Adds the stages that ask for P(True) of test questions, where label.p_true wants them.
 void add_p_true(PlanBuilder& builder, const Worker& worker, const Chunk& chunk,
                 const std::string& model_fingerprint, const ModelConfig& model);
 

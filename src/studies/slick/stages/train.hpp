@@ -50,7 +50,7 @@ struct Train {
 /// Every dataset that trainings fill, and the lengths of their axes. After the points.
 void declare_training_columns(PlanBuilder& builder, const Worker& worker);
 
-/// What every training of a plan stands on.
+/// What every training of a plan depends on.
 struct TrainingInputs {
   Upstream labelled;  // all rows
   std::string dev;    // questions_hash() of the questions that decide EARLY_STOP

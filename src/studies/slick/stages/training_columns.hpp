@@ -12,7 +12,7 @@
 
 namespace factsweep::slick {
 
-/// Of the test questions, in or out of distribution.
+/// What is measured on the test questions, in or out of distribution.
 template <typename T>
 struct TestCurves {
   T accuracy, answered;

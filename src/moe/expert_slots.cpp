@@ -1,4 +1,4 @@
-#include "layout.hpp"
+#include "expert_slots.hpp"
 
 #include <fmt/format.h>
 

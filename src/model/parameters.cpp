@@ -1,4 +1,4 @@
-#include "layout.hpp"
+#include "parameters.hpp"
 
 #include <fmt/format.h>
 
