@@ -8,6 +8,7 @@
 #include <set>
 
 #include "factsweep/core/file.hpp"
+#include "factsweep/core/json_node.hpp"
 #include "factsweep/tasks/read_tasks.hpp"
 
 namespace factsweep::kshot {
@@ -16,48 +17,8 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
-/// An object of the file, and what messages call it: `sets.json: tasks[2] 'piqa'`.
-struct Node {
-  const Json& json;
-  std::string where;
-
-  [[noreturn]] void fail(const std::string& rule) const {
-    throw InputError(fmt::format("{} {}", where, rule));
-  }
-  void allow(std::initializer_list<std::string_view> keys) const {
-    if (!json.is_object()) fail("is no object.");
-    for (const auto& [key, value] : json.items()) {
-      if (std::find(keys.begin(), keys.end(), key) == keys.end())
-        fail(fmt::format("has the unknown key '{}'. Known: {}.", key, fmt::join(keys, ", ")));
-    }
-  }
-  bool has(const char* key) const { return json.contains(key); }
-  std::string text(const char* key) const {
-    if (!has(key) || !json.at(key).is_string() || json.at(key).get<std::string>().empty())
-      fail(fmt::format("needs a string '{}'.", key));
-    return json.at(key);
-  }
-  std::string text_or(const char* key, const std::string& fallback) const {
-    return has(key) ? text(key) : fallback;
-  }
-  std::int64_t count(const char* key, std::int64_t fallback) const {
-    if (!has(key)) return fallback;
-    if (!json.at(key).is_number_integer() || json.at(key).get<std::int64_t>() < 0)
-      fail(fmt::format("needs a number 0, 1, 2, ... as '{}'.", key));
-    return json.at(key);
-  }
-  std::vector<Node> list(const char* key) const {
-    std::vector<Node> nodes;
-    if (!has(key)) return nodes;
-    if (!json.at(key).is_array()) fail(fmt::format("needs a list '{}'.", key));
-    for (const Json& item : json.at(key))
-      nodes.push_back({item, fmt::format("{}: {}[{}]", where, key, nodes.size())});
-    return nodes;
-  }
-};
-
 /// A name, and added to what messages say of the object.
-std::string take_name(Node& node, std::set<std::string>& taken) {
+std::string take_name(JsonNode& node, std::set<std::string>& taken) {
   const std::string name = node.text("name");
   const bool plain = std::all_of(name.begin(), name.end(), [](unsigned char c) {
     return std::isalnum(c) != 0 || c == '_' || c == '.' || c == '-';
@@ -90,12 +51,12 @@ class Reader {
   std::string located(const std::string& file) const { return (folder_ / file).string(); }
 
   /// "file", or {"file", "part", "form", "letters", "options"}.
-  TaskSet source(const Node& node, const std::string& name) const {
+  TaskSet source(const JsonNode& node, const std::string& name) const {
     if (node.json.is_object()) node.allow({"file", "part", "form", "letters", "options"});
     return examples(node, name);
   }
 
-  TaskSet examples(const Node& node, const std::string& name) const {
+  TaskSet examples(const JsonNode& node, const std::string& name) const {
     std::string file;
     ReadTasksSettings settings;
     if (node.json.is_string()) {
@@ -105,23 +66,17 @@ class Reader {
       settings.part = node.text_or("part", "");
       settings.form = node.text_or("form", "auto");
       settings.options = node.count("options", 0);
-      if (node.has("letters")) {
-        if (!node.json.at("letters").is_boolean()) node.fail("needs true or false as 'letters'.");
-        settings.letters = node.json.at("letters");
-      }
+      settings.letters = node.flag("letters", false);
     }
     TaskSet set = read_task_set(located(file), settings);
     set.name = name;  // draws are keyed by it
     return set;
   }
-  Node child(const Node& node, const char* key) const {
-    return {node.json.at(key), fmt::format("{}: {}", node.where, key)};
-  }
 
   void read_tasks() {
     std::set<std::string> names;
     const std::vector<std::string> wanted = deck_.text_list("grid.task");
-    for (Node node : root_.list("tasks")) {
+    for (JsonNode node : root_.list("tasks")) {
       node.allow({"name", "train", "test", "hold_out", "pool", "rationales", "worked_examples"});
       TaskEntry task;
       task.name = take_name(node, names);
@@ -137,7 +92,7 @@ class Reader {
             "is answered with programs. They are run in a confined process, and only where "
             "eval.allow_code_execution = true; or leave it out of grid.task.");
       if (node.has("pool")) pool_of_[task.name] = node.text("pool");
-      if (node.has("worked_examples")) read_worked(child(node, "worked_examples"), task);
+      if (node.has("worked_examples")) read_worked(node.child("worked_examples"), task);
       read_rationales(node, task);
       sets_.tasks.push_back(std::move(task));
     }
@@ -152,14 +107,14 @@ class Reader {
     }
   }
 
-  void read_examples(const Node& node, TaskEntry& task) const {
+  void read_examples(const JsonNode& node, TaskEntry& task) const {
     if (!node.has("train")) node.fail("needs 'train', the file of its examples.");
     if (node.has("test") == node.has("hold_out"))
       node.fail("needs either 'test', a file, or 'hold_out', how many examples of 'train' test.");
-    const TaskSet whole = source(child(node, "train"), task.name);
+    const TaskSet whole = source(node.child("train"), task.name);
     if (node.has("test")) {
       task.train = whole;
-      task.test = source(child(node, "test"), task.name);
+      task.test = source(node.child("test"), task.name);
       if (task.test.kind != task.train.kind)
         node.fail(fmt::format("trains answers of kind '{}', but its test asks for kind '{}'.",
                               factsweep::name(task.train.kind), factsweep::name(task.test.kind)));
@@ -182,7 +137,7 @@ class Reader {
     }
   }
 
-  void read_worked(const Node& node, TaskEntry& task) const {
+  void read_worked(const JsonNode& node, TaskEntry& task) const {
     node.allow({"file", "part", "form", "letters", "options", "rows"});
     const TaskSet set = examples(node, task.name);
     if (!node.has("rows") || !node.json.at("rows").is_array())
@@ -195,7 +150,7 @@ class Reader {
     task.worked = pick(set, rows).examples;
   }
 
-  void read_rationales(const Node& node, TaskEntry& task) const {
+  void read_rationales(const JsonNode& node, TaskEntry& task) const {
     const bool bare = task.has_options();  // outputs are options alone
     const bool has_own = std::any_of(task.train.examples.begin(), task.train.examples.end(),
                                      [](const TaskExample& e) { return !e.rationale.empty(); });
@@ -218,7 +173,7 @@ class Reader {
 
   /// What a test asks must not be learnt, nor anything twice.
   void read_pools() {
-    const Node root{json_.contains("pools") ? json_.at("pools") : kNone, path_ + ": pools"};
+    const JsonNode root{json_.contains("pools") ? json_.at("pools") : kNone, path_ + ": pools"};
     if (!root.json.is_object()) root.fail("is no object of lists of files, by name.");
     for (TaskEntry& task : sets_.tasks) {
       const auto wanted = pool_of_.find(task.name);
@@ -231,12 +186,12 @@ class Reader {
     }
   }
 
-  Pool read_pool(const Node& root, const std::string& name) const {
+  Pool read_pool(const JsonNode& root, const std::string& name) const {
     if (!root.has(name.c_str())) root.fail(fmt::format("has no '{}', which a task names.", name));
     Pool pool;
     pool.name = name;
     std::set<std::string> seen;
-    for (const Node& file : root.list(name.c_str())) {
+    for (const JsonNode& file : root.list(name.c_str())) {
       for (TaskExample& example : source(file, name).examples) {
         if (asked_.count(question(example)) != 0) {
           ++pool.tested;
@@ -258,7 +213,7 @@ class Reader {
 
   void read_bank() {
     std::set<std::string> names;
-    for (Node node : root_.list("bank")) {
+    for (JsonNode node : root_.list("bank")) {
       node.allow({"name", "task", "train", "adapter", "examples"});
       BankEntry entry;
       entry.name = take_name(node, names);
@@ -278,7 +233,7 @@ class Reader {
   }
 
   /// The task whose own expert an entry of the bank is; nothing: one that is not in grid.task.
-  std::optional<std::size_t> owner(const Node& node) const {
+  std::optional<std::size_t> owner(const JsonNode& node) const {
     const auto task = task_index_.find(node.text("task"));
     if (task == task_index_.end())
       node.fail(fmt::format("names the task '{}'. There are: {}.", node.text("task"),
@@ -291,13 +246,13 @@ class Reader {
   }
 
   /// The examples of `train`, else of the task's train set, without those that a test asks.
-  void read_lessons(const Node& node, BankEntry& entry) const {
+  void read_lessons(const JsonNode& node, BankEntry& entry) const {
     if (!node.has("task") && !node.has("train"))
       node.fail(
           "needs 'task', whose examples it is trained on, or 'train', a file, or 'adapter', a PEFT "
           "directory.");
     TaskSet set =
-        node.has("train") ? source(child(node, "train"), entry.name) : train_set(node.text("task"));
+        node.has("train") ? source(node.child("train"), entry.name) : train_set(node.text("task"));
     entry.tested =
         static_cast<std::int64_t>(std::erase_if(set.examples, [&](const TaskExample& example) {
           return asked_.count(question(example)) != 0;
@@ -326,12 +281,12 @@ class Reader {
   const Deck& deck_;
   const std::string path_;
   const Json json_;
-  Node root_;
+  JsonNode root_;
   fs::path folder_;
   Sets sets_;
   std::vector<std::string> all_tasks_;
   std::map<std::string, std::optional<std::size_t>> task_index_;  // nothing: not in grid.task
-  std::map<std::string, Node> task_nodes_;                        // by task, used or not
+  std::map<std::string, JsonNode> task_nodes_;                    // by task, used or not
   std::set<std::string> asked_;                                   // by tests of tasks in use
   std::map<std::string, std::string> pool_of_;
 };

@@ -76,6 +76,14 @@ const DatasetSpec& dataset(const Plan& plan, const std::string& path) {
   throw BugError("no dataset " + path);
 }
 
+std::set<std::string> keys_of(const Plan& plan, const std::string& kind = "") {
+  std::set<std::string> list;
+  for (const Stage& stage : plan.stages) {
+    if (kind.empty() || stage.kind == kind) list.insert(stage.key);
+  }
+  return list;
+}
+
 std::set<std::string> ids(const Plan& plan) {
   std::set<std::string> list;
   for (const Point& point : plan.points) list.insert(point.id);
@@ -166,17 +174,29 @@ TEST_CASE("kshot: shots, rows and pools of the file") {
 TEST_CASE("kshot: what changes a stage's key") {
   Decks decks;
   const auto keys = [&](const std::string& kind, const std::vector<std::string>& overrides) {
-    std::set<std::string> list;
-    for (const Stage& stage : decks.expand(overrides).stages) {
-      if (stage.kind == kind) list.insert(stage.key);
-    }
-    return list;
+    return keys_of(decks.expand(overrides), kind);
   };
   const auto bank = keys("bank", {}), signals = keys("signals", {});
   CHECK(keys("bank", {"--moe.epochs=1", "--grid.tau=0.5", "--eval.batch_tokens=64"}) == bank);
   CHECK(keys("bank", {"--bank.learning_rate=1e-4"}) != bank);
   CHECK(keys("signals", {"--moe.epochs=1"}) == signals);
   CHECK(keys("signals", {"--bank.learning_rate=1e-4"}) != signals);
+  CHECK(keys("signals", {"--eval.likelihood=false", "--lorahub.evaluations=3"}) == signals);
+  CHECK(keys("test", {"--eval.likelihood=false"}) != keys("test", {}));
+  CHECK(keys("tune", {"--eval.test_examples=2"}) != keys("tune", {}));
+  for (const char* kind : {"bank", "test", "signals", "select", "embed", "augment"}) {
+    const std::vector<std::string> others = {"--moe.epochs=1", "--lorahub.regularization=1",
+                                             "--moe.balance=1", "--store.deltas=final"};
+    CHECK(keys(kind, others) == keys(kind, {}));
+  }
+  // what is kept is no other work
+  CHECK(keys("tune", {"--store.deltas=final"}) == keys("tune", {}));
+  // of the seven methods only ours and random have routers
+  const auto tunes = keys("tune", {}), balanced = keys("tune", {"--moe.balance=1"});
+  std::vector<std::string> same;
+  std::set_intersection(tunes.begin(), tunes.end(), balanced.begin(), balanced.end(),
+                        std::back_inserter(same));
+  CHECK(same.size() == 2 * 3 * 5);
   decks.sets["bank"][4]["examples"] = 8;
   std::vector<std::string> common;
   const auto other = keys("bank", {});
@@ -204,6 +224,12 @@ TEST_CASE("kshot: adapters that users bring") {
   // ranks may differ: the deck's is 16, the adapter's 4
   CHECK(dataset(plan, "/bank/mine/base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight")
             .shape[0] == 4);
+
+  // it is known by what it holds, wherever it lies
+  const TemporaryFolder elsewhere;
+  std::filesystem::copy(adapter_data("llama"), elsewhere / "copy");
+  decks.sets["bank"].back()["adapter"] = (elsewhere / "copy").string();
+  CHECK(keys_of(decks.expand(llama)) == keys_of(plan));
 
   // of another base, or of other modules
   CHECK_THAT(decks.error({"--lora.targets=q_proj, v_proj, down_proj"}),
@@ -252,4 +278,17 @@ TEST_CASE("kshot: mistakes are named") {
              ContainsSubstring("'open' is empty") && ContainsSubstring("5 ask"));
   CHECK_THAT(changed([](Json& s) { s["tasks"][0]["rationales"] = "nowhere.jsonl"; }),
              ContainsSubstring("nowhere.jsonl"));
+}
+
+TEST_CASE("kshot: keys do not change from one version to the next unseen") {
+  // Another value orphans the result files of all K-shot sweeps: say in the commit why it has to
+  // be.
+  Decks decks;
+  decks.sets["bank"].push_back({{"name", "mine"}, {"adapter", adapter_data("llama").string()}});
+  const Plan plan = decks.expand({"--model.path=" + model_data("families/llama").string(),
+                                  "--lora.targets=q_proj, v_proj, down_proj",
+                                  "--grid.method=expert_lora, source_best, ours"});
+  std::map<std::string, std::string> first;
+  for (const Stage& stage : plan.stages) first.try_emplace(stage.kind, stage.key);
+  CHECK(first == std::map<std::string, std::string>{{"bank", ""}});
 }

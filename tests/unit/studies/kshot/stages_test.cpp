@@ -5,7 +5,10 @@
 
 #include "catch.hpp"
 #include "expand_deck.hpp"
+#include "factsweep/adapter/lora.hpp"
 #include "factsweep/core/file.hpp"
+#include "factsweep/model/tensors.hpp"
+#include "factsweep/model/torch.hpp"
 #include "factsweep/studies/kshot/study.hpp"
 #include "memory_workbench.hpp"
 #include "tiny_directory.hpp"
@@ -26,12 +29,14 @@ nlohmann::json records(const std::string& name, int count) {
 
 class Sweep {
  public:
-  explicit Sweep(const std::vector<std::string>& overrides) {
+  /// `brings`: the bank holds an adapter of a user, "mine", too.
+  explicit Sweep(const std::vector<std::string>& overrides, bool brings = false) {
+    const std::string model = write_tiny_model(folder_ / "model").string();
     for (const char* name : {"one", "b1", "b2"})
       write_file(folder_ / (std::string(name) + ".json"), records(name, 12).dump());
     write_file(folder_ / "test.json", records("test", 3).dump());
     write_file(folder_ / "open.json", records("open", 10).dump());
-    const nlohmann::json sets = {
+    nlohmann::json sets = {
         {"tasks",
          {{{"name", "one"}, {"train", "one.json"}, {"test", "test.json"}, {"pool", "open"}}}},
         {"pools", {{"open", {"open.json"}}}},
@@ -39,9 +44,13 @@ class Sweep {
          {{{"name", "one"}, {"task", "one"}},
           {{"name", "b1"}, {"train", "b1.json"}},
           {{"name", "b2"}, {"train", "b2.json"}}}}};
+    if (brings) {
+      mine().save(folder_ / "peft");
+      sets["bank"].push_back({{"name", "mine"}, {"adapter", "peft"}});
+    }
     write_file(folder_ / "sets.json", sets.dump());
     const std::string deck =
-        "[run]\nstudy = kshot\n[model]\npath = " + write_tiny_model(folder_ / "model").string() +
+        "[run]\nstudy = kshot\n[model]\npath = " + model +
         "\n[data]\nsets = " + (folder_ / "sets.json").string() +
         "\n[augment]\nencoder = " + model_data("../../encoder/data/bert").string() +
         "\n[kshot]\ntemplate = Q: {instruction}{input}\\nA:\nlongest = 64\npool = 3\n"
@@ -60,6 +69,16 @@ class Sweep {
       if (std::get<std::string>(point.values[1]) == method) return point.leaf;
     }
     throw BugError("the plan has no point of " + method);
+  }
+
+  /// Drawn, not trained.
+  LoraAdapter mine() const {
+    LoraConfig config;
+    config.rank = 2;
+    config.alpha = 2;
+    config.targets.names = {"q_proj", "v_proj"};
+    return LoraAdapter::create(
+        config, Weights::load(folder_ / "model", torch::kFloat32, torch::kCPU), 7, "the test");
   }
 
   Plan plan;
@@ -107,6 +126,22 @@ TEST_CASE("every kind of stage fills what it is planned to fill", "[kshot]") {
     }
     if (stage.kind == "augment")
       CHECK(bench.output(i, "/points/selected_data").as<std::int64_t>()[0] <= 3);
+  }
+}
+
+TEST_CASE("a user's adapter is taken over as it is, and used as those of the bank", "[kshot]") {
+  const Sweep sweep({"--grid.method=uniform, arrow", "--grid.signals=a"}, /*brings=*/true);
+  MemoryWorkbench bench(sweep.plan);
+  bench.run_all(*sweep.executor);
+  CHECK(bench.missing() == "");
+  const auto stage = std::find_if(sweep.plan.stages.begin(), sweep.plan.stages.end(),
+                                  [](const Stage& item) { return item.kind == "adapter"; });
+  REQUIRE(stage != sweep.plan.stages.end());
+  const auto index = static_cast<std::size_t>(stage - sweep.plan.stages.begin());
+  CHECK(bench.output(index, "/bank/usable/mine").as<std::uint8_t>()[0] == 1);
+  for (const auto& [name, tensor] : sweep.mine().named()) {
+    INFO(name);
+    CHECK((bench.output(index, "mine/" + name).bytes == to_array(tensor, DType::float32).bytes));
   }
 }
 
