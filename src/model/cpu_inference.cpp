@@ -1,5 +1,5 @@
-#include "fused.hpp"
-
+// Kernels of inference on CPUs, in float32 and bfloat16: each in one pass over memory, and
+// attention that multiplies a prefix shared by all sequences as one matrix.
 #include <ATen/Parallel.h>
 
 #include <algorithm>
@@ -8,13 +8,17 @@
 
 #include "cpu_kernels.hpp"
 #include "factsweep/model/torch.hpp"
+#include "kernels.hpp"
 
-namespace factsweep::fused {
+namespace factsweep {
 namespace {
 
 using torch::Tensor;
 
 constexpr std::int64_t kGrain = 16;  // rows that are worth a thread
+
+/// Longest sequence whose attention is computed here; a blocked kernel wins beyond.
+constexpr std::int64_t kShort = 128;
 
 cpu::Bf16* bf16(const Tensor& x) {
   return reinterpret_cast<cpu::Bf16*>(x.data_ptr<at::BFloat16>());
@@ -148,13 +152,6 @@ void scatter(const Tensor& mixed, std::int64_t first, Tensor& out) {
   });
 }
 
-}  // namespace
-
-bool applies(const Tensor& x) {
-  return x.is_cpu() && !torch::GradMode::is_enabled() &&
-         (x.scalar_type() == torch::kFloat32 || x.scalar_type() == torch::kBFloat16);
-}
-
 Tensor rms_norm(const Tensor& x_ND, const Tensor& gain, double epsilon) {
   const Tensor x = x_ND.contiguous();
   Tensor y = torch::empty_like(x);
@@ -171,6 +168,7 @@ Tensor rms_norm(const Tensor& x_ND, const Tensor& gain, double epsilon) {
   return y;
 }
 
+/// Adds `branch` to x in place and returns the norm of the sum.
 Tensor add_rms_norm(Tensor& x, const Tensor& branch, const Tensor& gain, double epsilon) {
   Tensor y = torch::empty_like(x);
   const std::int64_t D = x.size(1);
@@ -187,6 +185,7 @@ Tensor add_rms_norm(Tensor& x, const Tensor& branch, const Tensor& gain, double 
   return y;
 }
 
+/// Gate and up of [N, 2F], SwiGLU's product of both: [N, F].
 Tensor silu_times(const Tensor& gate_up) {
   const std::int64_t width = gate_up.size(1);
   Tensor y = torch::empty({gate_up.size(0), width / 2}, gate_up.options());
@@ -201,6 +200,8 @@ Tensor silu_times(const Tensor& gate_up) {
   return y;
 }
 
+/// Rotates queries and keys, the first `heads` heads of each row of qkv, in place. cos, sin:
+/// float32 [N, E / 2].
 void rotate(Tensor& qkv, std::int64_t heads, std::int64_t head_size, const Tensor& cos,
             const Tensor& sin) {
   const std::int64_t stride = qkv.size(1), half = cos.size(1);
@@ -216,6 +217,8 @@ void rotate(Tensor& qkv, std::int64_t heads, std::int64_t head_size, const Tenso
   });
 }
 
+/// Attention of the packed rows qkv [N, (H + 2G) E], already rotated, to the context and to their
+/// own sequences, in float32. Returns [N, H E]. `layer` chooses the context's entries.
 Tensor attention(const Tensor& qkv, const ModelConfig& config, const PackedTokens& tokens,
                  const Context& context, std::size_t layer) {
   const std::int64_t N = qkv.size(0), H = config.heads, G = config.kv_heads, E = config.head_size;
@@ -258,4 +261,47 @@ Tensor attention(const Tensor& qkv, const ModelConfig& config, const PackedToken
   return out;
 }
 
-}  // namespace factsweep::fused
+class CpuInference : public Kernels {
+ public:
+  using Kernels::Kernels;
+
+  Tensor normalize(const Norm& norm, const Tensor& x) const override {
+    if (c_.norm != NormKind::rms || x.dim() != 2) return Kernels::normalize(norm, x);
+    return rms_norm(x, norm.gain, c_.norm_epsilon);
+  }
+
+  Tensor add_norm(Tensor& x, const Tensor& branch, const Norm& norm) const override {
+    if (c_.norm != NormKind::rms) return Kernels::add_norm(x, branch, norm);
+    return add_rms_norm(x, branch, norm.gain, c_.norm_epsilon);
+  }
+
+  Tensor activate(const Tensor& up) const override {
+    return c_.gated && c_.activation == Activation::silu ? silu_times(up) : Kernels::activate(up);
+  }
+
+  Tensor attend(AttentionInput& input, std::int64_t i, const LayerWeights& layer,
+                Tensor qkv) const override {
+    if (!attends_plainly(input, i) || input.tokens.longest > kShort)
+      return Kernels::attend(input, i, layer, qkv);
+    if (const Rotation* turn = input.rotation_of(i))
+      rotate(qkv, c_.heads + c_.kv_heads, c_.head_size, turn->cos, turn->sin);
+    if (input.keep != nullptr) {
+      const std::vector<Tensor> parts = split_heads(c_, qkv);
+      input.keep->push_back({unpack(parts[1].contiguous(), input.tokens),
+                             unpack(parts[2].contiguous(), input.tokens)});
+    }
+    return attention(qkv, c_, input.tokens, input.context, static_cast<std::size_t>(i));
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<const Kernels> cpu_inference(const Weights& weights) {
+  const torch::Dtype dtype = weights.embedding.scalar_type();
+  const bool applies = weights.embedding.is_cpu() && !torch::GradMode::is_enabled() &&
+                       (dtype == torch::kFloat32 || dtype == torch::kBFloat16);
+  if (!applies) return nullptr;
+  return std::make_unique<CpuInference>(weights.config);
+}
+
+}  // namespace factsweep
