@@ -198,7 +198,7 @@ class CpuTraining : public Kernels {
 
   Tensor attend(AttentionInput& input, std::int64_t i, const LayerWeights& layer,
                 Tensor qkv) const override {
-    if (!attends_plainly(input, i) || input.has_context() || input.keep != nullptr)
+    if (!attends_plainly(input, i) || input.has_context() || input.kept != nullptr)
       return Kernels::attend(input, i, layer, qkv);
     return training_attention(qkv, c_, input.tokens, input.rotation_of(i));
   }

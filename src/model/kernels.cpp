@@ -11,7 +11,10 @@ AttentionInput::AttentionInput(const Weights& weights, const PackedTokens& packe
     : config(weights.config),
       tokens(packed),
       context(options.context),
-      keep(options.keep),
+      kept(options.keep),
+      kept_rows_B(kept != nullptr && kept == context.past ? context.past_rows_B : torch::Tensor()),
+      past_valid_BL(context.has_past() ? context.past->valid(context.past_rows_B)
+                                       : torch::Tensor()),
       mask(config, context, tokens, weights.embedding.scalar_type()) {
   if (config.position != PositionKind::rotary) return;
   const torch::Dtype dtype = weights.embedding.scalar_type();
@@ -22,6 +25,15 @@ AttentionInput::AttentionInput(const Weights& weights, const PackedTokens& packe
 const Rotation* AttentionInput::rotation_of(std::int64_t layer) const {
   if (config.position != PositionKind::rotary) return nullptr;
   return config.window_rope && config.window(layer) > 0 ? &window_turn : &turn;
+}
+
+void AttentionInput::keep(std::int64_t i, const torch::Tensor& keys,
+                          const torch::Tensor& values) const {
+  if (kept != nullptr) kept->write(static_cast<std::size_t>(i), keys, values, kept_rows_B);
+}
+
+void AttentionInput::finish() const {
+  if (kept != nullptr) kept->advance(tokens, kept_rows_B);
 }
 
 std::unique_ptr<const Kernels> choose_kernels(const Weights& weights) {

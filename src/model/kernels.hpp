@@ -19,12 +19,18 @@ struct AttentionInput {
 
   /// The rotation of layer `layer`; null where positions are not rotated in.
   const Rotation* rotation_of(std::int64_t layer) const;
+  /// New keys (rotated) and values of layer `i`, [B, G, T, E], for whoever keeps them.
+  void keep(std::int64_t i, const torch::Tensor& keys, const torch::Tensor& values) const;
+  /// After the last layer.
+  void finish() const;
   bool has_context() const { return context.has_prefix() || context.has_past(); }
 
   const ModelConfig& config;
   const PackedTokens& tokens;
   const Context& context;
-  std::vector<LayerCache>* keep;  // receives keys and values unless null
+  KeyValueCache* kept;          // receives new keys and values unless null
+  torch::Tensor kept_rows_B;    // in these rows; undefined: the first ones
+  torch::Tensor past_valid_BL;  // bool: where the past holds a token; undefined without one
   AttentionMask mask;
   Rotation turn, window_turn;  // window_turn: of layers with a window, where it differs
 };

@@ -31,6 +31,7 @@ class Pass {
     const bool to_the_end = options_.end_layer < 0;
     const std::int64_t end = to_the_end ? c_.layers : options_.end_layer;
     for (std::int64_t i = options_.first_layer; i < end; ++i) layer(i);
+    attention_.finish();
     if (to_the_end) return add_norm(w_.norm);
     return pending_.defined() ? x_ + pending_ : x_;
   }
@@ -139,26 +140,6 @@ PackedTokens PackedTokens::pack(std::span<const std::vector<std::int32_t>> seque
   packed.positions_N = packed.positions_N.to(device);
   packed.slots_N = packed.slots_N.to(device);
   return packed;
-}
-
-SharedPrefix SharedPrefix::compute(const Weights& weights,
-                                   const std::vector<std::vector<std::int32_t>>& texts) {
-  SharedPrefix prefix;
-  std::vector<std::vector<std::int32_t>> sequences = texts;
-  for (auto& text : sequences) {
-    prefix.lengths.push_back(static_cast<std::int64_t>(text.size()));
-    if (text.empty()) text = {0};  // a row that nothing attends to
-  }
-  if (std::all_of(texts.begin(), texts.end(), [](const auto& text) { return text.empty(); }))
-    return prefix;
-  torch::NoGradGuard no_grad;
-  const std::int64_t start = 0;
-  const PackedTokens packed =
-      PackedTokens::pack(sequences, {&start, 1}, weights.embedding.device());
-  // one row is enough: only keys and values are wanted
-  const Tensor last = torch::zeros({1}, packed.ids_N.options());
-  hidden_states(weights, packed, {.rows_R = last, .keep = &prefix.layers});
-  return prefix;
 }
 
 Tensor hidden_states(const Weights& weights, const PackedTokens& tokens,

@@ -195,22 +195,15 @@ TEST_CASE("families: behind prefixes and pasts, and row by row, nothing changes"
       joined.insert(joined.end(), texts[b].begin(), texts[b].end());
       whole.push_back(all_hidden(weights, {joined}).slice(0, behind_past.back()));
     }
-    std::vector<LayerCache> past;
+    KeyValueCache past;
     const PackedTokens packed_heads = PackedTokens::pack(heads, first, torch::kCPU);
     hidden_states(weights, packed_heads,
                   {.context = {.prefix = &prefix, .prefix_of = prefix_of}, .keep = &past});
-    const torch::Tensor valid =
-        torch::zeros({packed_heads.sequences * packed_heads.longest}, torch::kBool)
-            .index_fill_(0, packed_heads.slots_N, true)
-            .view({packed_heads.sequences, packed_heads.longest});
     const PackedTokens packed = PackedTokens::pack(tails, behind_past, torch::kCPU);
     const torch::Tensor rows = torch::tensor({0, 5, 19, 20, 30, 33}, torch::kInt64);
-    const torch::Tensor behind = hidden_states(weights, packed,
-                                               {.context = {.prefix = &prefix,
-                                                            .prefix_of = prefix_of,
-                                                            .past = &past,
-                                                            .past_valid_BL = valid},
-                                                .rows_R = rows});
+    const torch::Tensor behind = hidden_states(
+        weights, packed,
+        {.context = {.prefix = &prefix, .prefix_of = prefix_of, .past = &past}, .rows_R = rows});
     CHECK(distance(behind, torch::cat(whole).index_select(0, rows)) < 1e-5);
   });
 }
