@@ -35,8 +35,8 @@ class AddValues : public LinearHook {
  public:
   AddValues(std::int64_t layer, Tensor rows_S, Tensor values_SD)
       : layer_(layer), rows_S_(std::move(rows_S)), values_SD_(std::move(values_SD)) {}
-  Tensor apply(std::int64_t layer, Slot slot, const Tensor&, const Tensor& y) const override {
-    if (layer != layer_ || slot != Slot::down) return y;
+  Tensor apply(std::int64_t layer, LinearId linear, const Tensor&, const Tensor& y) const override {
+    if (layer != layer_ || linear != dense::down) return y;
     return y.index_add(0, rows_S_, values_SD_.to(y.scalar_type()));
   }
 

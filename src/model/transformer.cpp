@@ -7,6 +7,7 @@
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/model/torch.hpp"
+#include "family.hpp"
 #include "kernels.hpp"
 
 namespace factsweep {
@@ -23,7 +24,9 @@ class Pass {
         tokens_(tokens),
         options_(options),
         kernels_(choose_kernels(weights)),
-        attention_(weights, tokens, options) {}
+        attention_(weights, tokens, options) {
+    require(family_of(c_).layer == dense_layer, "hidden_states: layers of another kind");
+  }
 
   Tensor run() {
     // a copy: without gradients the layers add to x_ in place
@@ -55,12 +58,12 @@ class Pass {
     return drop(x);
   }
 
-  /// Linear `slot` of layer `i`, and what the model's adapter and then the hook make of it.
-  Tensor apply(std::int64_t i, Slot slot, const Tensor& x) const {
-    const Linear& linear = w_.layers[i].at(slot);
+  /// A linear of layer `i`, and what the model's adapter and then the hook make of it.
+  Tensor apply(std::int64_t i, LinearId id, const Tensor& x) const {
+    const Linear& linear = w_.layers[i].linears[id];
     Tensor y = torch::linear(x, linear.weight, linear.bias);
-    if (w_.adapter != nullptr) y = w_.adapter->apply(i, slot, x, y);
-    return options_.hook == nullptr ? y : options_.hook->apply(i, slot, x, y);
+    if (w_.adapter != nullptr) y = w_.adapter->apply(i, id, x, y);
+    return options_.hook == nullptr ? y : options_.hook->apply(i, id, x, y);
   }
 
   /// Adds what the block before left pending to x, and gives the norm of the sum.
@@ -72,22 +75,22 @@ class Pass {
   void layer(std::int64_t i) {
     const LayerWeights& layer = w_.layers[i];
     Tensor y = add_norm(layer.norm_attention);
-    Tensor mixed = kernels_->attend(attention_, i, layer, apply(i, Slot::qkv, y));
+    Tensor mixed = kernels_->attend(attention_, i, layer, apply(i, dense::qkv, y));
     // behind the last attention only the wanted rows go on
     if (i + 1 == c_.layers && options_.rows_R.defined()) {
       mixed = mixed.index_select(0, options_.rows_R);
       x_ = x_.index_select(0, options_.rows_R);
       if (c_.residual == Residual::parallel_shared) y = y.index_select(0, options_.rows_R);
     }
-    const Tensor attended = branch(apply(i, Slot::output, mixed), layer.norm_attention_behind);
+    const Tensor attended = branch(apply(i, dense::output, mixed), layer.norm_attention_behind);
     if (c_.residual == Residual::sequential) {
       pending_ = attended;
       y = add_norm(layer.norm_mlp);
     } else if (c_.residual == Residual::parallel) {
       y = kernels_->normalize(layer.norm_mlp, x_);
     }
-    const Tensor hidden = kernels_->activate(apply(i, Slot::up, y));
-    pending_ = branch(apply(i, Slot::down, hidden), layer.norm_mlp_behind);
+    const Tensor hidden = kernels_->activate(apply(i, dense::up, y));
+    pending_ = branch(apply(i, dense::down, hidden), layer.norm_mlp_behind);
     if (c_.residual != Residual::sequential) pending_ = attended + pending_;
   }
 

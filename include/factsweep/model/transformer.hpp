@@ -41,10 +41,10 @@ struct PackedTokens {
 class LinearHook {
  public:
   virtual ~LinearHook() = default;
-  /// y [N, out] of linear `slot` of layer `layer` for input x [N, in] -> y plus the hook's own
-  /// term, contiguous and of y's dtype. In the last layer N counts the wanted rows alone, except
-  /// for Slot::qkv. What is returned may be overwritten; a hook that keeps it must keep a copy.
-  virtual torch::Tensor apply(std::int64_t layer, Slot slot, const torch::Tensor& x,
+  /// y [N, out] of a linear of layer `layer` for input x [N, in] -> y plus the hook's own term,
+  /// contiguous and of y's dtype. In the last layer N counts the wanted rows alone, except for
+  /// dense::qkv. What is returned may be overwritten; a hook that keeps it must keep a copy.
+  virtual torch::Tensor apply(std::int64_t layer, LinearId linear, const torch::Tensor& x,
                               const torch::Tensor& y) const = 0;
 };
 

@@ -13,9 +13,8 @@
 
 namespace factsweep::flearning {
 
-/// The part of a change that lies in one module of a slot: [rows, in] float32; undefined: zero.
-using Change =
-    std::function<torch::Tensor(std::int64_t layer, Slot slot, const SlotModule& module)>;
+/// The part of a change that lies in one module: [rows, in] float32; undefined: zero.
+using Change = std::function<torch::Tensor(const LinearModule& module)>;
 
 /// after - before, both float32.
 Change difference(const Weights& before, const Weights& after);

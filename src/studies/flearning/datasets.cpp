@@ -30,24 +30,12 @@ const std::vector<std::string>& outcome_names() {
   return names;
 }
 
-std::string module_in_layer(const std::string& module) {
-  for (std::size_t dot = module.find('.'); dot != std::string::npos;
-       dot = module.find('.', dot + 1)) {
-    const std::size_t end = module.find_first_not_of("0123456789", dot + 1);
-    if (end != dot + 1 && end != std::string::npos && module[end] == '.')
-      return module.substr(end + 1);
-  }
-  throw BugError("a module without the number of its layer: " + module);
-}
-
 std::vector<std::string> module_names(std::span<const ModelConfig> models) {
   std::vector<std::string> names;
   for (const ModelConfig& model : models) {
-    for (const Slot slot : {Slot::qkv, Slot::output, Slot::up, Slot::down}) {
-      for (const SlotModule& module : slot_modules(model, 0, slot)) {
-        const std::string name = module_in_layer(module.name);
-        if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
-      }
+    for (const LinearModule& module : linear_modules(model, 0)) {
+      if (std::find(names.begin(), names.end(), module.in_layer) == names.end())
+        names.push_back(module.in_layer);
     }
   }
   return names;

@@ -14,8 +14,6 @@ namespace factsweep::flearning {
 /// Columns of /points that an evaluation fills, each the mean of one of /outcomes over records.
 const std::vector<std::string>& outcome_names();
 
-/// "model.layers.3.self_attn.q_proj" -> "self_attn.q_proj".
-std::string module_in_layer(const std::string& module);
 /// Names of the modules of a layer that hold a matrix, "self_attn.q_proj", of all the models.
 std::vector<std::string> module_names(std::span<const ModelConfig> models);
 

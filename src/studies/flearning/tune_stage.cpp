@@ -181,9 +181,8 @@ void StageRun::emit_changes(const Tuned& tuned) {
       for (const auto& [name, view] : values.named()) view.copy_(term.delta(name, view.sizes()));
       old = values_of(values);
     }
-    const Change moved = [&](std::int64_t layer, Slot slot, const SlotModule& module) {
-      const torch::Tensor part =
-          term.range.holds(layer) ? old(layer, slot, module) : torch::Tensor();
+    const Change moved = [&](const LinearModule& module) {
+      const torch::Tensor part = term.range.holds(module.layer) ? old(module) : torch::Tensor();
       return part.defined() ? part * term.factor : part;
     };
     row("forget", tabulate(config, names, layers, moved, nullptr).norm);

@@ -107,12 +107,12 @@ std::pair<double, NamedTensors> gradients(const Weights& base, const Reference& 
 /// Notes what it is asked and adds one to every output.
 class Recorder : public LinearHook {
  public:
-  torch::Tensor apply(std::int64_t layer, Slot slot, const torch::Tensor& x,
+  torch::Tensor apply(std::int64_t layer, LinearId linear, const torch::Tensor& x,
                       const torch::Tensor& y) const override {
-    seen[{layer, slot}] = {x.size(1), y.size(1)};
+    seen[{layer, linear}] = {x.size(1), y.size(1)};
     return y + 1;
   }
-  mutable std::map<std::pair<std::int64_t, Slot>, std::pair<std::int64_t, std::int64_t>> seen;
+  mutable std::map<std::pair<std::int64_t, LinearId>, std::pair<std::int64_t, std::int64_t>> seen;
 };
 
 }  // namespace
@@ -261,7 +261,8 @@ TEST_CASE("families: files saved without the base model's prefix keep their name
     write_safetensors(one.folder / "model.safetensors", bare, {});
     const Weights again = one.weights();
     CHECK(again.named().back().first == bare.back().first);
-    CHECK(torch::equal(again.layers[1].qkv.weight, weights.layers[1].qkv.weight));
+    CHECK(torch::equal(again.layers[1].linears[dense::qkv].weight,
+                       weights.layers[1].linears[dense::qkv].weight));
   }
 }
 
@@ -278,20 +279,25 @@ TEST_CASE("families: a hook is asked behind every linear, and modules divide its
     CHECK(distance(hooked, all_hidden(weights, text)) > 1e-3);
     std::map<std::string, torch::Tensor> stored;
     for (const auto& [name, tensor] : weights.named()) stored[name] = tensor;
-    for (const auto& [place, sizes] : recorder.seen) {
-      std::int64_t rows = 0;
-      for (const SlotModule& module : slot_modules(config, place.first, place.second)) {
+    for (std::int64_t layer = 0; layer < config.layers; ++layer) {
+      std::map<LinearId, std::int64_t> rows;
+      for (const LinearModule& module : linear_modules(config, layer)) {
         INFO(module.name);
-        CHECK(module.first == rows);
-        rows += module.rows;
-        CHECK(module.inputs == sizes.first);
+        CHECK(module.layer == layer);
+        CHECK(module.name.ends_with("." + module.in_layer));
+        CHECK(module.first == rows[module.linear]);
+        rows[module.linear] += module.rows;
+        CHECK(module.inputs == recorder.seen.at({layer, module.linear}).first);
         torch::Tensor matrix = stored.at(module.name + ".weight");
         if (config.architecture == "GPT2LMHeadModel") matrix = matrix.t();
-        CHECK(torch::equal(matrix, weights.layers[static_cast<std::size_t>(place.first)]
-                                       .at(place.second)
-                                       .weight.narrow(0, module.first, module.rows)));
+        CHECK(torch::equal(
+            matrix,
+            weights.layers[static_cast<std::size_t>(layer)].linears[module.linear].weight.narrow(
+                0, module.first, module.rows)));
       }
-      CHECK(rows == sizes.second);
+      REQUIRE(rows.size() == 4);
+      for (const auto& [linear, count] : rows)
+        CHECK(count == recorder.seen.at({layer, linear}).second);
     }
   });
 }
