@@ -16,7 +16,7 @@ import pandas as pd
 
 from .store import RESULTS, WEIGHTS, StoreError, open_file, text
 from .sweep import TIME, Sweep, read
-from .table import Table
+from .table import NONE, Table
 
 NOT_RESULTS = {"seconds", "rank"}  # datasets, whatever their group
 _SLICE_BYTES = 1 << 26
@@ -131,31 +131,29 @@ def joined(a: Sweep, b: Sweep) -> pd.DataFrame:
 
 def metric_table(a: Sweep, b: Sweep, points: pd.DataFrame) -> Table:
     """Difference B - A of every metric over the joined points."""
-    rows = []
+    title = f"{len(points)} points finished in both (A: {len(a.done)}, B: {len(b.done)})"
+    table = Table("compare", title)
+    table.columns = ["metric", "values", "mean A", "mean B", "mean B - A", "largest |B - A|", "at"]
     for name in [m for m in a.metrics if m in b.metrics]:
         first, second = (points[f"{name}_{s}"] for s in "ab")
         if not all(pd.api.types.is_numeric_dtype(v) for v in (first, second)):
             continue
-        rows.append(_row(name, first.to_numpy(float), second.to_numpy(float), points["id_a"]))
+        row = _row(name, first.to_numpy(float), second.to_numpy(float), points["id_a"])
+        table.rows.append(row)
     for name in sorted(a.curves.keys() & b.curves.keys()):
         width = min(a.curves[name].shape[1], b.curves[name].shape[1])
         first = a.curves[name][points["row_a"], :width]
         second = b.curves[name][points["row_b"], :width]
         where = [f"{p} epoch {e}" for p in points["id_a"] for e in a.epochs[:width]]
-        rows.append(_row(f"curve {name}", first.ravel(), second.ravel(), pd.Series(where)))
-    return Table(
-        "compare",
-        f"{len(points)} points finished in both (A: {len(a.done)}, B: {len(b.done)})",
-        ["metric", "values", "mean A", "mean B", "mean B - A", "largest |B - A|", "at"],
-        rows,
-    )
+        table.rows.append(_row(f"curve {name}", first.ravel(), second.ravel(), pd.Series(where)))
+    return table
 
 
 def _row(name: str, a: np.ndarray, b: np.ndarray, where: pd.Series) -> list[str]:
     difference = np.abs(b - a)
     both = np.isfinite(difference)
     if not both.any():
-        return [name, "0", "-", "-", "-", "-", ""]
+        return [name, "0", *[NONE] * 4, ""]
     largest = int(np.nanargmax(difference))
     place = str(where.iloc[largest]) if difference[largest] > 0 else ""
     values = [a[both].mean(), b[both].mean(), (b - a)[both].mean(), difference[largest]]

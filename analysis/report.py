@@ -21,11 +21,7 @@ from .table import Table, duration
 from .writer import Writer
 
 # The studies that have a folder here, whose report.py has TITLE, METHODS and sections().
-STUDIES = (
-    "flearning",
-    "kshot",
-    "slick",
-)
+STUDIES = ("flearning", "kshot", "slick")
 MOST_ROWS = 200  # of the points on the page and on the terminal; the CSV has them all
 
 
@@ -79,31 +75,26 @@ def _state(sweep: Sweep) -> list[str]:
         lines += [f"failed: {p['id']}: {p['reason']}" for _, p in sweep.failed.head(5).iterrows()]
         if len(sweep.failed) > 5:
             lines.append(f"... and {len(sweep.failed) - 5} more failed points (/points/reason).")
-    version = " ".join(
-        str(attributes[n]) for n in ("code_version", "git_revision") if n in attributes
-    )
-    if version:
-        lines.append(
-            f"factsweep {version}; started {attributes.get('start_time', 'at an unknown time')}."
-        )
+    names = ("code_version", "git_revision")
+    if version := " ".join(str(attributes[name]) for name in names if name in attributes):
+        started = attributes.get("start_time", "at an unknown time")
+        lines.append(f"factsweep {version}; started {started}.")
     return lines
 
 
 def times_table(sweep: Sweep) -> Table:
     """How long the stages took, by kind."""
-    rows = []
+    table = Table("times", "Time by kind of stage, summed over ranks")
     for kind, members in sweep.stages.groupby("kind", sort=False):
         finished = members[members["status"] == DONE]
-        rows.append(
-            [
-                ("kind of stage", str(kind)),
-                ("stages", str(len(members))),
-                ("finished", str(len(finished))),
-                ("time", duration(finished["seconds"].sum())),
-                ("longest", duration(finished["seconds"].max())),
-            ]
+        table.row(
+            ("kind of stage", str(kind)),
+            ("stages", str(len(members))),
+            ("finished", str(len(finished))),
+            ("time", duration(finished["seconds"].sum())),
+            ("longest", duration(finished["seconds"].max())),
         )
-    return Table.of("times", "Time by kind of stage, summed over ranks", rows)
+    return table
 
 
 def _points(sweep: Sweep, writer: Writer, folded: bool) -> html.Section:
@@ -113,7 +104,8 @@ def _points(sweep: Sweep, writer: Writer, folded: bool) -> html.Section:
     shown = table
     if len(table.rows) > MOST_ROWS:
         note = f"The first {MOST_ROWS}; {table.name}.csv has all {len(table.rows)}."
-        shown = Table(table.name, table.title, table.columns, table.rows[:MOST_ROWS], [note])
+        shown = Table(table.name, table.title, note)
+        shown.columns, shown.rows = table.columns, table.rows[:MOST_ROWS]
     section.table(shown, folded)
     if not folded:
         print("\n" + shown.text())
@@ -124,10 +116,12 @@ def points_table(sweep: Sweep) -> Table:
     """Every point: its axes, how far it is, and what was found."""
     points = sweep.points
     status = points["status"].map(STATUS).fillna("-")
-    names = ["id", *sweep.axes, "status", *sweep.metrics]
-    columns = [status if name == "status" else points[name] for name in names if name in points]
-    rows = [[_plain(value) for value in row] for row in zip(*columns, strict=True)]
-    return Table("points", "Points", [name for name in names if name in points], rows)
+    names = [n for n in ("id", *sweep.axes, "status", *sweep.metrics) if n in points]
+    columns = [status if name == "status" else points[name] for name in names]
+    table = Table("points", "Points")
+    table.columns = names
+    table.rows = [[_plain(value) for value in row] for row in zip(*columns, strict=True)]
+    return table
 
 
 def _plain(value: object) -> str:

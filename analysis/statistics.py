@@ -34,19 +34,27 @@ class Mean:
 def mean(values: Sequence[float] | np.ndarray) -> Mean:
     finite = np.asarray(values, dtype=float)
     finite = finite[np.isfinite(finite)]
-    n = len(finite)
-    if n == 0:
-        return Mean(math.nan, math.nan, 0)
-    if n == 1:
-        return Mean(float(finite[0]), math.nan, 1)
-    half = student_quantile(n - 1) * float(np.std(finite, ddof=1)) / math.sqrt(n)
-    return Mean(float(finite.mean()), half, n)
+    n, half = len(finite), math.nan
+    if n > 1:
+        half = student_quantile(n - 1) * float(np.std(finite, ddof=1)) / math.sqrt(n)
+    return Mean(float(finite.mean()) if n else math.nan, half, n)
+
+
+def as_arrays(means: Sequence[Mean]) -> tuple[np.ndarray, np.ndarray]:
+    """Their values and their half widths."""
+    return np.array([m.value for m in means]), np.array([m.half for m in means])
 
 
 def mean_columns(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """`mean` of each column of [seed, x]: values and half widths."""
-    means = [mean(column) for column in np.asarray(values, dtype=float).T]
-    return np.array([m.value for m in means]), np.array([m.half for m in means])
+    return as_arrays([mean(column) for column in np.asarray(values, dtype=float).T])
+
+
+def mean_known(values: np.ndarray) -> np.ndarray:
+    """Mean along the last axis of what is known (finite); NaN where nothing is."""
+    known = np.isfinite(values)
+    count = np.where(known.any(axis=-1), known.sum(axis=-1), np.nan)
+    return np.where(known, values, 0).sum(axis=-1) / count
 
 
 # --- Least squares -----------------------------------------------------------------------------

@@ -5,7 +5,7 @@ Never writes, and takes no file lock, so it also reads the file of a job that st
 
 from __future__ import annotations
 
-from dataclasses import fields
+from inspect import get_annotations
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
@@ -27,6 +27,12 @@ class StoreError(Exception):
 
 class Missing(Exception):
     """A figure or table cannot be made from this file; the message says what it needs."""
+
+
+def need(condition: object, words: str) -> None:
+    """Missing with these words unless the condition holds."""
+    if not condition:
+        raise Missing(words)
 
 
 def open_file(path: Path, filetypes: tuple[str, ...]) -> h5py.File:
@@ -85,23 +91,25 @@ G = TypeVar("G", bound="Group")
 
 
 class Group:
-    """A dataclass whose fields are the datasets of the group PATH; None: the file has none such.
+    """The datasets of one group that a subclass annotates; None: the file has none such.
 
     A field whose dataset has a name that Python reserves ends in `_`.
     """
 
     PATH: ClassVar[str]
 
-    @classmethod
-    def read(cls: type[G], group: h5py.Group | None) -> G:
-        found = {f.name: f.name.rstrip("_") for f in fields(cls)}  # type: ignore[arg-type]
-        if group is None:
-            return cls(**dict.fromkeys(found))
-        return cls(**{at: values(group[n]) if n in group else None for at, n in found.items()})
+    def __init_subclass__(cls, path: str) -> None:
+        cls.PATH = path
 
-    def needed(self, name: str, by: str) -> np.ndarray:
+    def __init__(self, group: h5py.Group | None) -> None:
+        for field in get_annotations(type(self)):
+            name = field.rstrip("_")
+            found = group is not None and name in group
+            setattr(self, field, values(group[name]) if found else None)
+
+    def needed(self, field: str, by: str) -> np.ndarray:
         """A dataset that `by` (with its verb: "figure 7 needs") can't do without. Missing."""
-        found = getattr(self, name)
+        found = getattr(self, field)
         if found is None:
-            raise Missing(f"{by} /{self.PATH}/{name.rstrip('_')}")
+            raise Missing(f"{by} /{self.PATH}/{field.rstrip('_')}")
         return found

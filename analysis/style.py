@@ -23,7 +23,7 @@ BLUE, SKY, GREEN, VERMILLION = "#0072B2", "#56B4E9", "#009E73", "#D55E00"
 ORANGE, PURPLE, BLACK, GREY = "#E69F00", "#AA3377", "#222222", "#8A8A8A"
 
 PALETTE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
-PUBLISHED = {"linestyle": (0, (4, 2)), "linewidth": 1.0, "alpha": 0.55}
+PUBLISHED = {"linestyle": (0, (4, 2)), "linewidth": 1.0, "alpha": 0.55}  # dashed and faint
 
 # The PDF writer warns of the old dates in the fonts that formulas use.
 logging.getLogger("fontTools").setLevel(logging.ERROR)
@@ -63,8 +63,11 @@ def wrapped(count: int, most: int = 3, **keywords) -> tuple[Figure, list[Axes]]:
     return figure, list(axes.flat[:count])
 
 
-def in_first_column(axes: Axes) -> bool:
-    return axes.get_subplotspec().is_first_col()
+def row_labels(panels: Sequence[Axes], words: str) -> None:
+    """The y label, on the first panel of each row alone."""
+    for axes in panels:
+        if axes.get_subplotspec().is_first_col():
+            axes.set_ylabel(words)
 
 
 def last_of_first_row(panels: Sequence[Axes]) -> Axes:
@@ -102,6 +105,11 @@ def colours(names: Sequence[str], fixed: Mapping[str, str]) -> dict[str, object]
     other = [name for name in names if name not in fixed]
     shades = colormaps["viridis"](np.linspace(0.1, 0.85, max(1, len(other))))
     return {**fixed, **dict(zip(other, shades, strict=False))}
+
+
+def note(axes: Axes, words: str, at: tuple, offset: tuple, **look) -> None:
+    """Small words beside a place, `offset` points away from it."""
+    axes.annotate(words, at, offset, textcoords="offset points", fontsize=7, **look)
 
 
 def panel_title(axes: Axes, letter: str, words: str) -> None:

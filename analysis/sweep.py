@@ -17,14 +17,12 @@ import pandas as pd
 from .store import DONE, FAILED, RESULTS, G, Group, Missing, StoreError, columns, open_file, text
 
 AXIS, METRIC, TIME = "axis", "metric", "time"  # roles of columns of points; others are text
+Column = pd.Series | np.ndarray
 _BOOKKEEPING = {"point", "id", "stage", "status", "reason", "seconds", "rank"}
 
 
-@dataclass(frozen=True, eq=False)
-class Graph(Group):
+class Graph(Group, path="stages"):
     """Which stages need which: stage k needs rows upstream[begin[k] : begin[k + 1]]."""
-
-    PATH = "stages"
 
     upstream: np.ndarray
     upstream_begin: np.ndarray
@@ -86,13 +84,13 @@ class Sweep:
     def group(self, kind: type[G]) -> G:
         """The datasets of the group of which `kind` is a record; it may be empty."""
         with open_file(self.path, (RESULTS,)) as file:
-            return kind.read(file.get(kind.PATH))
+            return kind(file.get(kind.PATH))
 
     def groups(self, kind: type[G]) -> dict[str, G]:
         """The groups below that path by name, in the order of their names."""
         with open_file(self.path, (RESULTS,)) as file:
             below = file.get(kind.PATH, {})
-            return {name: kind.read(below[name]) for name in sorted(below)}
+            return {name: kind(below[name]) for name in sorted(below)}
 
     def finished_by_kind(self) -> pd.DataFrame:
         """Kind of stage -> how many have finished, and their seconds, in the order of the file."""
@@ -123,7 +121,7 @@ def read(path: Path) -> Sweep:
             curves=curves,
             epochs=file["curves/epoch"][()] if "curves/epoch" in file else np.arange(width),
             stages=stages.drop(columns=["upstream", "upstream_begin"], errors="ignore"),
-            graph=Graph.read(file["stages"]),
+            graph=Graph(file["stages"]),
         )
 
 
@@ -189,7 +187,7 @@ def in_order(
             yield value, words, chosen
 
 
-def by_seed(points: pd.DataFrame, columns: Sequence, values: Sequence | str) -> pd.DataFrame:
-    """Values as a table seed x column, NaN where a point has not finished."""
-    table = pd.DataFrame({"seed": points["seed"], "column": columns, "value": values})
-    return table.pivot_table(index="seed", columns="column", values="value", dropna=False)
+def table_of_means(rows: Column, columns: Column, values: Column) -> pd.DataFrame:
+    """Means of the values of equal row and column; NaN where no point of both has finished."""
+    table = pd.DataFrame({"row": rows, "column": columns, "value": values})
+    return table.groupby(["row", "column"])["value"].mean().unstack()

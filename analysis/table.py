@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -18,19 +17,20 @@ NONE = "-"  # a cell without a value
 Cells = list[tuple[str, str]]  # of a row, each with the head of its column
 
 
-@dataclass(frozen=True)
 class Table:
-    name: str  # file name stem
-    title: str
-    columns: list[str]
-    rows: list[list[str]]
-    notes: list[str] = field(default_factory=list)
+    """Rows of cells, each column with its head; the notes are under the table."""
 
-    @classmethod
-    def of(cls, name: str, title: str, rows: Sequence[Cells], notes: Sequence[str] = ()) -> Table:
-        """From rows that name their columns, which are the same in each."""
-        heads = [head for head, _ in rows[0]] if rows else []
-        return cls(name, title, heads, [[cell for _, cell in row] for row in rows], list(notes))
+    def __init__(self, name: str, title: str, *notes: str) -> None:
+        self.name = name  # file name stem
+        self.title = title
+        self.notes = list(notes)
+        self.columns: list[str] = []
+        self.rows: list[list[str]] = []
+
+    def row(self, *cells: tuple[str, str]) -> None:
+        """Adds a row whose cells name their columns, which are the same in each."""
+        self.columns = [head for head, _ in cells]
+        self.rows.append([cell for _, cell in cells])
 
     def text(self) -> str:
         """Aligned columns, the first flush left and the others flush right."""
@@ -94,25 +94,3 @@ def duration(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.1f} s"
     return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
-
-
-# --- Tables of papers --------------------------------------------------------------------------
-
-
-def printed(text: str, key: type = str, value: type = float) -> dict:
-    """A table as a paper prints it: row -> model -> its numbers, None where a `-` stands.
-
-    The first line names the models between bars, each further line is a row. Models that leave a
-    row empty are not in it.
-    """
-    (_, *models), *rows = (
-        [part.strip() for part in line.split("|")] for line in text.strip("\n").splitlines()
-    )
-    return {
-        key(name): {
-            model: tuple(None if word == NONE else value(word) for word in cell.split())
-            for model, cell in zip(models, cells, strict=True)
-            if cell
-        }
-        for name, *cells in rows
-    }

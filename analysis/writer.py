@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import TypeVar
 
 from matplotlib.figure import Figure
 
@@ -14,13 +14,7 @@ from .html import Section
 from .store import Missing
 from .table import Table
 
-
-class Drawing(NamedTuple):
-    """A figure that a report has."""
-
-    name: str  # stem of its files
-    caption: str | Callable[[], str]
-    draw: Callable[..., Figure]
+T = TypeVar("T")
 
 
 class Writer:
@@ -58,28 +52,34 @@ class Writer:
 
         A table that is Missing is left out with the reason; None: there is nothing to say.
         """
-        try:
-            table = make(*given)
-        except Missing as missing:
-            self.leave_out(str(missing), section.where)
-            return
-        if table is None:
+        if (table := self._made(section, make, *given)) is None:
             return
         table.write_csv(self.folder / f"{table.name}{_suffix(section.where)}.csv")
         section.table(table)
         if show is not None:
             print("\n" + show(table))
 
-    def figures(self, section: Section, drawings: Iterable[Drawing], *given) -> None:
-        """The figures that `draw(*given)` gives, as PNG, PDF and on the page."""
-        for name, caption, draw in drawings:
-            try:
-                figure = draw(*given)
-            except Missing as missing:
-                self.leave_out(str(missing), section.where)
+    def figures(
+        self, section: Section, drawings: Mapping[str, Callable[..., Figure]], *given
+    ) -> None:
+        """The figures that `draw(*given)` gives by the stems of their files: PNG, PDF, the page.
+
+        What a figure shows is told by the docstring of `draw`, or by a label of the figure's own.
+        """
+        for name, draw in drawings.items():
+            if (figure := self._made(section, draw, *given)) is None:
                 continue
+            caption = str(figure.get_label()) or " ".join((draw.__doc__ or "").split())
             png = style.save(figure, self.folder, name + _suffix(section.where))
-            section.figure(png, caption if isinstance(caption, str) else caption())
+            section.figure(png, caption)
+
+    def _made(self, section: Section, make: Callable[..., T | None], *given) -> T | None:
+        """What `make(*given)` gives; None where that is Missing, which is left out."""
+        try:
+            return make(*given)
+        except Missing as missing:
+            self.leave_out(str(missing), section.where)
+            return None
 
 
 def _suffix(where: str) -> str:

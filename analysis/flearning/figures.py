@@ -9,11 +9,11 @@ from matplotlib.figure import Figure
 
 from .. import style
 from ..statistics import mean
-from ..store import Missing
+from ..store import need
 from ..sweep import Sweep
-from . import published
 from .quantities import (
     LEARNS,
+    LLAMA2,
     METHODS,
     OUTCOMES,
     EditPart,
@@ -22,8 +22,9 @@ from .quantities import (
     cosines,
     forget_norms,
     nearest,
+    paper,
 )
-from .trainings import searches
+from .trainings import NO_SEARCH, searches
 
 MATRIX_COLOUR = {
     "q": style.BLUE,
@@ -42,57 +43,66 @@ OUTCOME_COLOUR = {
 WORDS = {"full": "full fine-tuning", "lora": "LoRA"}
 
 
-# --- Figures 4 and 5 ---------------------------------------------------------------------------
+def norms_full(part: EditPart) -> Figure:
+    """Figure 4. How far forgetting by full fine-tuning moves each matrix, at \u03bb = 1."""
+    return _norms(part, "full")
 
 
-def norms(part: EditPart, how: str) -> Figure:
-    """Figure 4 (full) or 5 (LoRA): ||theta' - theta|| at lambda = 1, by layer and matrix."""
+def norms_lora(part: EditPart) -> Figure:
+    """Figure 5. The same by LoRA; matrices without an adapter do not move."""
+    return _norms(part, "lora")
+
+
+def _norms(part: EditPart, how: str) -> Figure:
     ours = forget_norms(part, how)
     colours = style.colours(list(ours), MATRIX_COLOUR)
     figure, (left, right) = style.panels(2, width=3.6, height=2.8)
     for name, values in ours.items():
         layers = np.arange(values.shape[1])
         style.mean_line(left, layers, values, colours[name], marker=".", label=name)
-    layers = sorted(published.NORMS[how])
-    for name in published.NORMS[how][layers[0]]:
-        values = [published.NORMS[how][layer][name] for layer in layers]
-        right.plot(layers, values, marker="o", markersize=3, color=MATRIX_COLOUR[name], label=name)
+    theirs = paper(f"norms {how}")
+    layers = theirs.pop("layer")[LLAMA2]
+    for name, row in theirs.items():
+        look = {"marker": "o", "markersize": 3, "color": MATRIX_COLOUR[name], "label": name}
+        right.plot(layers, row[LLAMA2], **look)
     for axes in (left, right):
         style.layer_axis(axes)
         axes.set_ylim(0, None)
     right.set_xlim(0, 31)
     left.set_ylabel("$\\|\\theta' - \\theta\\|_2\\,/\\,\\lambda$")
     style.panel_title(left, "a", f"{part.model}, {WORDS[how]}")
-    style.panel_title(right, "b", f"published, {published.LLAMA2}")
+    style.panel_title(right, "b", f"published, {LLAMA2}")
     style.legend_right(right, handles=left.get_legend_handles_labels()[0])
     return figure
 
 
-# --- Figures 6 and 7 ---------------------------------------------------------------------------
+def forgetting_full(part: EditPart) -> Figure:
+    """Figure 6. Forgetting alone by full fine-tuning: old answers and locality against \u03bb; a
+    star is the \u03bb of the search.
+    """
+    return _forgetting(part, "full", "forget_ft", "figure 6")
 
 
-def forgetting(part: EditPart, how: str) -> Figure:
-    """Figure 6 (full) or 7 (LoRA): the old answers and locality after forgetting alone."""
-    method = "forget_ft" if how == "full" else "forget_lora"
+def forgetting_lora(part: EditPart) -> Figure:
+    """Figure 7. Forgetting alone by LoRA."""
+    return _forgetting(part, "lora", "forget_lora", "figure 7")
+
+
+def _forgetting(part: EditPart, how: str, method: str, what: str) -> Figure:
     variants = part.variants(method)
-    if not variants:
-        raise Missing(f"figure {6 if how == 'full' else 7} needs a finished point of {method}")
+    need(variants, f"{what} needs a finished point of {method}")
     ranges = list(dict.fromkeys(v.layers for v in variants))
+    theirs = paper(f"forgetting {how}")
     figure, panels = style.panels(len(ranges), width=5.4, height=2.8, sharey=True, squeeze=False)
     for axes, layers in zip(panels[0], ranges, strict=True):
         chosen = [v for v in variants if v.layers == layers]
         for outcome in ("reliability_old", "generality_old", "locality"):
             colour = OUTCOME_COLOUR[outcome.removesuffix("_old")]
             label = outcome.replace("_old", " (old)")
-            _curve(axes, part, chosen, outcome, "original", colour, label)
+            _curve(axes, part, chosen, outcome, "original", label)
             if layers == "all":
-                axes.plot(
-                    published.FORGETTING_LAMBDA,
-                    100 * np.array(published.FORGETTING[how][outcome]),
-                    color=colour,
-                    label=f"{label}, published",
-                    **style.PUBLISHED,
-                )
+                look = {"color": colour, "label": f"{label}, published", **style.PUBLISHED}
+                axes.plot(theirs["lambda"][LLAMA2], 100 * np.array(theirs[outcome][LLAMA2]), **look)
         axes.set_xlabel("$\\lambda$")
         axes.set_title(f"{METHODS[method]}, layers: {layers}", loc="left")
     panels[0][0].set_ylabel("Percent")
@@ -103,75 +113,63 @@ def forgetting(part: EditPart, how: str) -> Figure:
 
 
 def _curve(
-    axes: Axes,
-    part: EditPart,
-    variants: list[Variant],
-    outcome: str,
-    at_zero: str,
-    colour: str,
-    label: str,
+    axes: Axes, part: EditPart, variants: list[Variant], outcome: str, at_zero: str, label: str
 ) -> None:
     """Outcome by lambda; a searched lambda as a star at the mean over seeds of what was found."""
+    colour = OUTCOME_COLOUR[outcome.removesuffix("_old")]
     curve = by_lambda(part, variants, outcome, at_zero)
-    if len(curve.lambdas):
+    if not curve.empty:
         look = {"color": colour, "marker": "o", "markersize": 3, "label": label}
-        style.mean_marks(axes, curve.lambdas, curve.values, **look)
+        style.mean_marks(axes, curve.columns.to_numpy(), curve.to_numpy(), **look)
     for variant in variants:
         if variant.searched:
             value = mean(part.means(variant, outcome)).value
             axes.plot(variant.lambda_used, value, "*", color=colour, markersize=8)
 
 
-# --- Beyond the paper --------------------------------------------------------------------------
-
-
 def learning(part: EditPart) -> Figure:
-    """What F-Learning reaches by lambda, beside the same training without forgetting."""
+    """F-Learning against \u03bb. Dotted: the same training without forgetting; vertical lines: the
+    paper's \u03bb; star: the \u03bb of the search.
+    """
     groups = [
         (method, layers)
         for method in LEARNS
         for layers in dict.fromkeys(v.layers for v in part.variants(method))
     ]
-    if not groups:
-        raise Missing("F-Learning by lambda needs a finished point of f_learning_*")
+    need(groups, "F-Learning by lambda needs a finished point of f_learning_*")
     figure, panels = style.wrapped(len(groups), width=3.1, height=2.7, sharey=True)
     for axes, (method, layers) in zip(panels, groups, strict=True):
         variants = [v for v in part.variants(method) if v.layers == layers]
         for outcome in OUTCOMES:
             colour = OUTCOME_COLOUR[outcome]
-            _curve(axes, part, variants, outcome, LEARNS[method], colour, outcome)
+            _curve(axes, part, variants, outcome, LEARNS[method], outcome)
             for plain in part.variants(LEARNS[method]):
                 level = mean(part.means(plain, outcome)).value
                 axes.axhline(level, color=colour, linestyle=":", linewidth=0.9)
-        _paper_lambda(axes, part, method)
+        for value in sorted(set(part.published("lambda").get(method, {}).values())):
+            axes.axvline(value[0], color=style.GREY, linewidth=0.7, alpha=0.6)
         axes.set_xlabel("$\\lambda$")
         where = "" if layers == "all" else f", layers {layers}"
         axes.set_title(f"{METHODS[method]}{where}", loc="left")
-        if style.in_first_column(axes):
-            axes.set_ylabel("Percent")
+    style.row_labels(panels, "Percent")
     style.legend_right(style.last_of_first_row(panels))
     return figure
 
 
-def _paper_lambda(axes: Axes, part: EditPart, method: str) -> None:
-    found = published.LAMBDA.get(part.paper or "", {}).get(method, {})
-    for value in sorted(set(found.values())):
-        axes.axvline(value, color=style.GREY, linewidth=0.7, alpha=0.6)
-
-
 def cosine(part: EditPart) -> Figure:
-    """Cosine between delta_old and the change by learning: by matrix, and by lambda."""
+    """Cosine between delta_old and the change by learning. Above 0: learning moves back to where
+    forgetting came from.
+    """
     methods = [method for method in LEARNS if part.variants(method)]
-    if not methods:
-        raise Missing("the cosines need a finished point of f_learning_*")
+    need(methods, "the cosines need a finished point of f_learning_*")
     figure, panels = style.panels(
         2, len(methods), width=3.6, height=2.5, squeeze=False, sharey="row"
     )
     for (left, right), method in zip(panels, methods, strict=True):
         variants = [v for v in part.variants(method) if v.everywhere and not v.searched]
         variants = variants or part.variants(method)
-        default = published.LAMBDA.get(part.paper or "zsre", {}).get(method, {})
-        shown = nearest(variants, default.get(published.LLAMA2, 0.3))
+        (lambda_,) = paper(f"lambda {part.paper or 'zsre'}")[method][LLAMA2]
+        shown = nearest(variants, lambda_)
         by_module = cosines(part, shown)
         colours = style.colours(list(by_module), MATRIX_COLOUR)
         for name, values in by_module.items():
@@ -181,12 +179,8 @@ def cosine(part: EditPart) -> Figure:
         for variant, shade in zip(variants, shades, strict=True):
             if every := cosines(part, variant):
                 mean_of = np.nanmean(np.stack(list(every.values())), axis=(0, 1))
-                right.plot(
-                    np.arange(len(mean_of)),
-                    mean_of,
-                    color=shade,
-                    label=f"$\\lambda$ = {variant.lambda_used:.3g}",
-                )
+                label = f"$\\lambda$ = {variant.lambda_used:.3g}"
+                right.plot(np.arange(len(mean_of)), mean_of, color=shade, label=label)
         for axes in (left, right):
             axes.axhline(0, color=style.GREY, linewidth=0.6)
             style.layer_axis(axes)
@@ -198,17 +192,15 @@ def cosine(part: EditPart) -> Figure:
 
 
 def lambda_search(sweep: Sweep) -> Figure:
-    """Locality of forgetting alone at every lambda that a search tried."""
+    """Locality of forgetting alone at every \u03bb tried; dotted: the \u03bb found."""
     found = searches(sweep)
-    if not found:
-        raise Missing("the search for lambda needs search.locality and a finished search")
+    need(found, NO_SEARCH)
     figure, axes = style.panels(width=5.0, height=2.8)
     shades = colormaps["viridis"](np.linspace(0.05, 0.85, len(found)))
     for (title, tried, locality, value), shade in zip(found, shades, strict=True):
         order = np.argsort(tried)
-        axes.plot(
-            tried[order], 100 * locality[order], color=shade, marker="o", markersize=3, label=title
-        )
+        look = {"color": shade, "marker": "o", "markersize": 3, "label": title}
+        axes.plot(tried[order], 100 * locality[order], **look)
         axes.axvline(value, color=shade, linewidth=0.7, linestyle=":")
     axes.set_xlabel("$\\lambda$ tried")
     axes.set_ylabel("Locality (%)")

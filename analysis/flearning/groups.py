@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ..store import Data, Group
 
 
-@dataclass(frozen=True, eq=False)
-class Outcomes(Group):
+class Outcomes(Group, path="outcomes"):
     """Each float32 [point, record]: what the column of /points of that name is the mean of."""
-
-    PATH = "outcomes"
 
     reliability: Data
     generality: Data
@@ -25,11 +20,8 @@ class Outcomes(Group):
     generality_old_exact: Data
 
 
-@dataclass(frozen=True, eq=False)
-class Norms(Group):
+class Norms(Group, path="norms"):
     """[point, layer, module]: how far matrices moved, and in which direction."""
-
-    PATH = "norms"
 
     forget: Data
     learn: Data
@@ -37,22 +29,16 @@ class Norms(Group):
     module: Data  # names
 
 
-@dataclass(frozen=True, eq=False)
-class Search(Group):
+class Search(Group, path="search"):
     """Below the key of a search stage."""
-
-    PATH = "search"
 
     lambda_: Data  # [one]: what was found
     tried_lambda: Data  # [evaluation], NaN where fewer were needed
     tried_locality: Data
 
 
-@dataclass(frozen=True, eq=False)
-class Records(Group):
+class Records(Group, path="records"):
     """Below the name of a data set."""
-
-    PATH = "records"
 
     prompt: Data
     left_out_reason: Data  # absent when no record was left out

@@ -4,34 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 
 import numpy as np
 
+from ..published import PaperTable
 from ..statistics import Interval, paired_difference
-from ..store import Missing
-from . import published
-from .quantities import METHODS, OUTCOMES, EditPart, Variant
+from ..store import need
+from ..table import NONE, PAPER, Cells, Table, signed, with_limits
+from .quantities import DATA_SETS, METHODS, OUTCOMES, EditPart, Variant, paper
 
 FEWEST = 20  # records below which no verdict is given
 TOO_FEW = "too few records"
+VERDICTS = ("holds", "undecided", "does not hold", TOO_FEW)
 
 
-@dataclass(frozen=True)
-class Claim:
-    better: str
-    worse: str
-    outcome: str
-
-
-CLAIMS = [
-    Claim(better, worse, outcome)
-    for better, worse in (
-        ("f_learning_ft", "ft"),
-        ("f_learning_lora", "lora"),
-        ("f_learning_lora_ft", "ft"),
-    )
-    for outcome in OUTCOMES
-]
+# A method that is better than another one.
+CLAIMS = (("f_learning_ft", "ft"), ("f_learning_lora", "lora"), ("f_learning_lora_ft", "ft"))
 # What ROME's locality is above: what else edits, in table 1.
 OTHERS = ("lora", "f_learning_lora", "ft_c", "ft", "memit", "f_learning_lora_ft", "f_learning_ft")
 
@@ -56,15 +45,9 @@ def test(part: EditPart, better: Variant, worse: Variant, outcome: str) -> Test 
         return None
     interval = paired_difference(100 * difference).interval
     own = np.nanmean(difference, axis=1)
-    return Test(
-        better,
-        worse,
-        outcome,
-        interval,
-        len(difference),
-        int((np.sign(own) == np.sign(interval.value)).sum()),
-        int(asked.any(axis=0).sum()),
-    )
+    agreeing = int((np.sign(own) == np.sign(interval.value)).sum())
+    records = int(asked.any(axis=0).sum())
+    return Test(better, worse, outcome, interval, len(difference), agreeing, records)
 
 
 def _difference(part: EditPart, better: Variant, worse: Variant, outcome: str) -> np.ndarray:
@@ -78,73 +61,56 @@ def _difference(part: EditPart, better: Variant, worse: Variant, outcome: str) -
 def tests(part: EditPart) -> list[Test]:
     """Every claim for every lambda but 0, preset and range of layers. Missing without one."""
     found = []
-    for claim in CLAIMS:
-        for worse in part.variants(claim.worse):
-            for better in part.variants(claim.better):
-                if better.lambda_used == 0:
-                    continue  # nothing was forgotten: the two are one training
-                found.append(test(part, better, worse, claim.outcome))
+    for (above, below), outcome in product(CLAIMS, OUTCOMES):
+        for worse, better in product(part.variants(below), part.variants(above)):
+            if better.lambda_used != 0:  # else nothing was forgotten: the two are one training
+                found.append(test(part, better, worse, outcome))
     for rome in part.variants("rome", "rome_reset"):
         rivals = [test(part, rome, other, "locality") for other in part.variants(*OTHERS)]
         known = [rival for rival in rivals if rival is not None]
         if known:  # highest: above the strongest of the others
             found.append(min(known, key=lambda t: t.difference.value))
     found = [t for t in found if t is not None]
-    if not found:
-        raise Missing(
-            "the orderings need two methods that the paper compares (f_learning_ft and ft, ...) "
-            "with a seed in common"
-        )
+    need(
+        found,
+        "the orderings need two methods that the paper compares (f_learning_ft and ft, ...) "
+        "with a seed in common",
+    )
     return found
 
 
 def published_difference(part: EditPart, found: Test, model: str) -> float | None:
     """The same difference in the tables of the paper on this data set."""
-    rows = published.OUTCOMES.get(part.paper or "", {})
     sides = [
-        _published(rows, v.method.removesuffix("_reset"), model, found.outcome)
+        _published(
+            part.published("outcomes"), v.method.removesuffix("_reset"), model, found.outcome
+        )
         for v in (found.better, found.worse)
     ]
     return None if None in sides else sides[0] - sides[1]
 
 
-def _published(rows: dict, method: str, model: str, outcome: str) -> float | None:
+def _published(rows: PaperTable, method: str, model: str, outcome: str) -> float | None:
     numbers = rows.get(method, {}).get(model)
     return None if numbers is None else numbers[OUTCOMES.index(outcome)]
 
 
-@dataclass(frozen=True)
-class Summary:
-    """The verdicts on one claim at every setting (lambda, layers, preset) that was run."""
-
-    claim: str
-    outcome: str
-    settings: dict[str, list[str]]  # verdict -> settings
-    published: list[float]  # the differences in tables 1 and 2
-
-
-def summaries(found: list[Test]) -> list[Summary]:
-    """One a claim, in the order of the tests."""
-    groups: dict[tuple[str, str], list[Test]] = {}
+def by_claim(found: list[Test]) -> dict[tuple[str, str], list[Test]]:
+    """Claim and outcome -> its tests, in the order of the tests."""
+    claims: dict[tuple[str, str], list[Test]] = {}
     for one in found:
         # ROME's rival is whichever is strongest, so it is no part of the claim
         rival = "every other" if one.better.method.startswith("rome") else METHODS[one.worse.method]
-        name = f"{METHODS[one.better.method]} > {rival}"
-        groups.setdefault((name, one.outcome), []).append(one)
-    rows = []
-    for (claim, outcome), members in groups.items():
-        settings: dict[str, list[str]] = {}
-        for one in members:
-            settings.setdefault(verdict(one), []).append(one.better.setting or "yes")
-        rows.append(Summary(claim, outcome, settings, published_differences(members[0])))
-    return rows
+        claim = f"{METHODS[one.better.method]} > {rival}"
+        claims.setdefault((claim, one.outcome), []).append(one)
+    return claims
 
 
 def published_differences(found: Test) -> list[float]:
     """In every data set and model of tables 1 and 2 that has both."""
     rome = found.better.method.startswith("rome")
     differences = []
-    for rows in published.OUTCOMES.values():
+    for rows in (paper(f"outcomes {name}") for name in DATA_SETS):
         for model in rows["ft"]:
             better = _published(rows, "rome" if rome else found.better.method, model, found.outcome)
             others = OTHERS if rome else (found.worse.method,)
@@ -157,3 +123,70 @@ def published_differences(found: Test) -> list[float]:
 
 def verdict(found: Test) -> str:
     return found.difference.verdict if found.records >= FEWEST else TOO_FEW
+
+
+# --- Tables ------------------------------------------------------------------------------------
+
+
+def verdict_table(part: EditPart) -> Table:
+    """The verdict on each claim, and at which settings."""
+    claims, settings = by_claim(tests(part)), {}
+    for claim, members in claims.items():
+        settings[claim] = {name: [] for name in VERDICTS}
+        for one in members:
+            settings[claim][verdict(one)].append(one.better.setting or "yes")
+    shown = [v for v in VERDICTS if v != TOO_FEW or any(at[v] for at in settings.values())]
+    table = Table(
+        "verdicts",
+        f"Do the paper's orderings hold on {part.data_set}?",
+        f"Settings of the better method; no verdict from fewer than {FEWEST} records. Limits "
+        "are in the next table. paper: pairs of model and data set in tables 1 and 2.",
+    )
+    for (claim, outcome), members in claims.items():
+        printed = published_differences(members[0])
+        above = sum(difference > 0 for difference in printed)
+        table.row(
+            ("claim", claim),
+            ("outcome", outcome),
+            *((name, "; ".join(settings[claim, outcome][name]) or NONE) for name in shown),
+            (f"{PAPER}: holds in", f"{above} of {len(printed)}"),
+        )
+    return table
+
+
+def ordering_table(part: EditPart) -> Table:
+    """Every ordering at every setting, with its limits."""
+    seeds = part.points["seed"].nunique()
+    notes = [
+        "Difference in percent points, paired by record and seed; 95 % limits from the spread of "
+        "the seeds (Student's t) and of the records, half widths added in squares. holds: the "
+        "limits are above 0; does not hold: below.",
+        "Each \u03bb is tested on its own; the best of several is the best by chance, too.",
+        "ROME's row is against the method whose locality comes nearest or is higher.",
+    ]
+    if seeds == 1:
+        notes.append("One seed: the limits tell of the records, not of the training's chance.")
+    elif seeds < 5:
+        notes.append(f"{seeds} seeds hardly tell their spread: hence wide limits.")
+    table = Table("orderings", f"The paper's orderings on {part.data_set}", *notes)
+    for found in tests(part):
+        table.row(*_ordering(part, found))
+    return table
+
+
+def _ordering(part: EditPart, found: Test) -> Cells:
+    exact = test(part, found.better, found.worse, f"{found.outcome}_exact")
+    return [
+        ("claim", f"{found.better.label} > {found.worse.label}"),
+        ("outcome", found.outcome),
+        ("records", str(found.records)),
+        ("difference", with_limits(found.difference)),
+        ("seeds alike", f"{found.agreeing} of {found.seeds}"),
+        ("verdict", verdict(found)),
+        ("exact", with_limits(exact.difference) if exact else NONE),
+        ("verdict of exact", verdict(exact) if exact else NONE),
+        *(
+            (f"{PAPER} {model}", signed(published_difference(part, found, model)))
+            for model in part.published_models
+        ),
+    ]

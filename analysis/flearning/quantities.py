@@ -8,14 +8,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
-from ..store import Missing
-from ..sweep import Part, Sweep, split
-from . import published
+from ..published import PaperTable, paper_table
+from ..statistics import mean_known
+from ..store import need
+from ..sweep import Part, Sweep, split, table_of_means
 from .groups import Norms, Outcomes
+
+CITATION = "Ni et al., arXiv 2311.08011 v2"
+DATA_SETS = ("zsre", "counterfact")  # of the paper
+LLAMA2 = "LLaMA2-7B"  # its model that has the most numbers
+paper = partial(paper_table, "flearning")  # a table of it, by its name in published.csv
 
 OUTCOMES = ("reliability", "generality", "locality")
 METHODS = {  # in the order of the paper's table 1
@@ -112,7 +119,16 @@ class EditPart(Part):
     @property
     def paper(self) -> str | None:
         """The paper's data set of the same name."""
-        return published.data_set_of(self.data_set)
+        return data_set_of(self.data_set)
+
+    def published(self, name: str) -> PaperTable:
+        """The paper's table for this data set; empty where it has another one."""
+        return paper(f"{name} {self.paper}")
+
+    @property
+    def published_models(self) -> list[str]:
+        """Those of the paper that have outcomes on this data set."""
+        return list(self.published("outcomes").get("ft", {}))
 
     @property
     def records(self) -> int:
@@ -150,10 +166,7 @@ class EditPart(Part):
         """Percent, one a seed; of the first records alone where told so."""
         if first is None:
             return 100 * variant.points[outcome].to_numpy(dtype=float)
-        values = self.values(variant, outcome)[:, :first]
-        asked = np.isfinite(values)
-        count = np.where(asked.any(axis=1), asked.sum(axis=1), np.nan)
-        return 100 * np.where(asked, values, 0).sum(axis=1) / count
+        return 100 * mean_known(self.values(variant, outcome)[:, :first])
 
     @property
     def edited(self) -> int:
@@ -176,6 +189,12 @@ def _name(points: pd.DataFrame) -> str:
     return f"{points['model'].iloc[0]}, {points['data_set'].iloc[0]}"
 
 
+def data_set_of(name: str) -> str | None:
+    """The paper's data set that a file of edits is named after; None: another one."""
+    plain = name.lower().replace("-", "").replace("_", "")
+    return next((known for known in DATA_SETS if known in plain), None)
+
+
 def across_counts(part: EditPart) -> list[dict[int, Variant]]:
     """Variants that differ in the number of records alone, by that number; as METHODS."""
     found: dict[tuple[str, ...], dict[int, Variant]] = {}
@@ -195,26 +214,16 @@ def nearest(variants: list[Variant], lambda_: float) -> Variant:
 # --- By lambda ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Curve:
-    """An outcome against lambda: [seed, lambda] in percent, NaN where a seed has not finished."""
+def by_lambda(part: EditPart, variants: list[Variant], outcome: str, at_zero: str) -> pd.DataFrame:
+    """An outcome in percent, [seed, lambda]; NaN where a seed has not finished.
 
-    lambdas: np.ndarray
-    values: np.ndarray
-
-
-def by_lambda(part: EditPart, variants: list[Variant], outcome: str, at_zero: str) -> Curve:
-    """Searched lambdas are left out; lambda = 0 is the method `at_zero` where it was not swept."""
-    columns = {v.lambda_: _by_seed(v, outcome) for v in variants if not v.searched}
-    if 0.0 not in columns:
-        for variant in part.variants(at_zero):
-            columns[0.0] = _by_seed(variant, outcome)
-    table = pd.DataFrame(columns).sort_index(axis=1)
-    return Curve(table.columns.to_numpy(dtype=float), 100 * table.to_numpy(dtype=float))
-
-
-def _by_seed(variant: Variant, outcome: str) -> pd.Series:
-    return variant.points.set_index("seed")[outcome]
+    Searched lambdas are left out; lambda = 0 is the method `at_zero` where it was not swept.
+    """
+    swept = [v.points for v in variants if not v.searched]
+    if all(v.lambda_ != 0 for v in variants):
+        swept += [v.points.assign(**{"lambda": 0.0}) for v in part.variants(at_zero)]
+    points = pd.concat([part.points[:0], *swept])
+    return table_of_means(points["seed"], points["lambda"], 100 * points[outcome])
 
 
 # --- By layer ----------------------------------------------------------------------------------
@@ -236,8 +245,7 @@ def forget_norms(part: EditPart, how: str) -> dict[str, np.ndarray]:
     rows = [variant.points for variant in part.variants(*methods) if variant.everywhere]
     points = pd.concat(rows) if rows else part.points[:0]
     points = points[points["lambda_used"].abs() > 0].drop_duplicates("seed")
-    if points.empty:
-        raise Missing(f"{figure} needs a finished point of {' or '.join(methods)}")
+    need(not points.empty, f"{figure} needs a finished point of {' or '.join(methods)}")
     lambdas = points["lambda_used"].abs().to_numpy()
     return _by_module(part, moved[points.index.to_numpy()] / lambdas[:, None, None])
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from ..html import Section
 from ..sweep import Sweep
-from ..writer import Drawing, Writer
-from . import figures, tables, trainings
+from ..writer import Writer
+from . import figures, orderings, tables, trainings
 from .quantities import EditPart, parts
 
 TITLE = "F-Learning"
@@ -15,53 +13,21 @@ TITLE = "F-Learning"
 TABLES = [
     tables.outcome_table,
     tables.subset_table,
-    tables.verdict_table,
-    tables.ordering_table,
+    orderings.verdict_table,
+    orderings.ordering_table,
     tables.old_table,
     tables.records_table,
     tables.time_table,
     tables.ability_table,
 ]
-FIGURES = [
-    Drawing(
-        "figure4_norms_full",
-        "Figure 4. How far forgetting by full fine-tuning moves each matrix, at \u03bb = 1.",
-        partial(figures.norms, how="full"),
-    ),
-    Drawing(
-        "figure5_norms_lora",
-        "Figure 5. The same by LoRA; matrices without an adapter do not move.",
-        partial(figures.norms, how="lora"),
-    ),
-    Drawing(
-        "figure6_forgetting_full",
-        "Figure 6. Forgetting alone by full fine-tuning: old answers and locality against \u03bb; "
-        "a star is the \u03bb of the search.",
-        partial(figures.forgetting, how="full"),
-    ),
-    Drawing(
-        "figure7_forgetting_lora",
-        "Figure 7. Forgetting alone by LoRA.",
-        partial(figures.forgetting, how="lora"),
-    ),
-    Drawing(
-        "learning_by_lambda",
-        "F-Learning against \u03bb. Dotted: the same training without forgetting; vertical lines: "
-        "the paper's \u03bb; star: the \u03bb of the search.",
-        figures.learning,
-    ),
-    Drawing(
-        "cosine_by_layer",
-        "Cosine between delta_old and the change by learning. Above 0: learning moves back to "
-        "where forgetting came from.",
-        figures.cosine,
-    ),
-]
-SEARCH = Drawing(
-    "lambda_search",
-    "Locality of forgetting alone at every \u03bb tried; dotted: the \u03bb found.",
-    figures.lambda_search,
-)
+FIGURES = {
+    "figure4_norms_full": figures.norms_full,
+    "figure5_norms_lora": figures.norms_lora,
+    "figure6_forgetting_full": figures.forgetting_full,
+    "figure7_forgetting_lora": figures.forgetting_lora,
+    "learning_by_lambda": figures.learning,
+    "cosine_by_layer": figures.cosine,
+}
 
 METHODS = [
     "\u00b1, bars and shaded bands: 95 % Student interval of the mean over seeds; none from one "
@@ -93,5 +59,5 @@ def _whole(sweep: Sweep, writer: Writer) -> Section:
     section = Section("Trainings and searches")
     wanted = [trainings.training_table, trainings.search_table, trainings.left_out_table]
     writer.tables(section, wanted, sweep)
-    writer.figures(section, [SEARCH], sweep)
+    writer.figures(section, {"lambda_search": figures.lambda_search}, sweep)
     return section

@@ -12,13 +12,14 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ..store import Missing
+from ..store import need
 from ..sweep import Sweep, in_order
 from ..table import NONE, Table, duration, number
 from .groups import Records, Search
 from .quantities import METHODS
 
 TRAININGS = ("original", "delta", "learn")  # kinds of stages
+NO_SEARCH = "the search for lambda needs search.locality and a finished search"
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,7 @@ class Saving:
 
 def savings(sweep: Sweep) -> list[Saving]:
     """A row a method that has finished points, then all of them together."""
-    if sweep.done.empty:
-        raise Missing("the trainings need a finished point")
+    need(not sweep.done.empty, "the trainings need a finished point")
     groups = [(label, points) for _, label, points in in_order(sweep.done, "method", METHODS)]
     groups.append(("all together", sweep.done))
     return [_saving(label, points, sweep) for label, points in groups]
@@ -47,15 +47,11 @@ def _saving(label: str, points: pd.DataFrame, sweep: Sweep) -> Saving:
     for leaf in points["stage"]:
         needed = [*sweep.graph.all_needed(leaf), leaf]
         alone += [row for row in needed if sweep.stages["kind"][row] in TRAININGS]
-    shared, seconds = sorted(set(alone)), sweep.stages["seconds"]
-    return Saving(
-        label,
-        len(points),
-        len(alone),
-        float(sum(seconds[alone])),
-        len(shared),
-        float(sum(seconds[shared])),
-    )
+
+    def cost(rows: list[int]) -> tuple[int, float]:
+        return len(rows), float(sum(sweep.stages["seconds"][rows]))
+
+    return Saving(label, len(points), *cost(alone), *cost(sorted(set(alone))))
 
 
 class Searched(NamedTuple):
@@ -84,74 +80,61 @@ def searches(sweep: Sweep) -> list[Searched]:
 
 def training_table(sweep: Sweep) -> Table:
     """How many trainings the points took, and how many they would have taken one by one."""
+    counted = ", ".join(
+        f"{int(row['size'])} {kind} ({duration(row['sum'])})"
+        for kind, row in sweep.finished_by_kind().iterrows()
+    )
     found = savings(sweep)
-    rows = [
-        [
+    table = Table(
+        "trainings",
+        f"Trainings: {found[-1].shared} in place of {found[-1].alone}",
+        "alone: each finished point by itself, the original model, delta_old and learning "
+        "trained for it; shared: each training once among the points of the row. Times are of "
+        "whole stages, evaluation included.",
+        f"Stages that the journal has done: {counted}.",
+    )
+    for saving in found:
+        table.row(
             ("method", saving.label),
             ("points", str(saving.points)),
             ("alone", str(saving.alone)),
             ("shared", str(saving.shared)),
             ("time alone", duration(saving.alone_seconds)),
             ("time shared", duration(saving.shared_seconds)),
-        ]
-        for saving in found
-    ]
-    counted = ", ".join(
-        f"{int(row['size'])} {kind} ({duration(row['sum'])})"
-        for kind, row in sweep.finished_by_kind().iterrows()
-    )
-    return Table.of(
-        "trainings",
-        f"Trainings: {found[-1].shared} in place of {found[-1].alone}",
-        rows,
-        [
-            "alone: each finished point by itself, the original model, delta_old and learning "
-            "trained for it; shared: each training once among the points of the row. Times are of "
-            "whole stages, evaluation included.",
-            f"Stages that the journal has done: {counted}.",
-        ],
-    )
+        )
+    return table
 
 
 def search_table(sweep: Sweep) -> Table:
     """What the searches for lambda tried and found."""
-    rows = []
+    table = Table(
+        "lambda_search",
+        "Search for the largest \u03bb whose forgetting alone keeps the locality",
+        "Evaluations only, no training: each is the original model minus \u03bb delta_old.",
+    )
     for title, tried, locality, found in searches(sweep):
         kept = locality[np.isclose(tried, found)] if found != 0 else [1.0]  # nothing forgotten
         pairs = zip(tried, locality, strict=True)
-        rows.append(
-            [
-                ("search", title),
-                ("\u03bb", f"{found:.4g}"),
-                ("locality", number(100 * kept[0]) if len(kept) else NONE),
-                ("evaluations", str(len(tried))),
-                (
-                    "tried (\u03bb: locality)",
-                    ", ".join(f"{at:.3g}: {100 * share:.1f}" for at, share in pairs),
-                ),
-            ]
+        table.row(
+            ("search", title),
+            ("\u03bb", f"{found:.4g}"),
+            ("locality", number(100 * kept[0]) if len(kept) else NONE),
+            ("evaluations", str(len(tried))),
+            ("tried (\u03bb: locality)", ", ".join(f"{a:.3g}: {100 * b:.1f}" for a, b in pairs)),
         )
-    if not rows:
-        raise Missing("the search for lambda needs search.locality and a finished search")
-    return Table.of(
-        "lambda_search",
-        "Search for the largest \u03bb whose forgetting alone keeps the locality",
-        rows,
-        ["Evaluations only, no training: each is the original model minus \u03bb delta_old."],
-    )
+    need(table.rows, NO_SEARCH)
+    return table
 
 
 def left_out_table(sweep: Sweep) -> Table:
     """Records used, and why others of the files were not."""
-    rows = []
+    table = Table("edits", "Edits")
     for name, records in sweep.groups(Records).items():
         why = "none"
         if records.left_out is not None:
             pairs = zip(records.left_out, records.left_out_reason, strict=True)
             why = "; ".join(f"{count} {reason}" for count, reason in pairs)
-        rows.append(
-            [("data set", name), ("used", str(len(records.prompt))), ("left out of the file", why)]
-        )
-    if not rows:
-        raise Missing("the records need /records")
-    return Table.of("edits", "Edits", rows)
+        used = str(len(records.prompt))
+        table.row(("data set", name), ("used", used), ("left out of the file", why))
+    need(table.rows, "the records need /records")
+    return table

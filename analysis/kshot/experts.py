@@ -5,16 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from ..statistics import mean
-from ..store import Missing
+from ..store import Missing, need
+from ..sweep import table_of_means
 from ..table import NONE, PAPER, Table, mean_of, number, numbers, with_interval
-from . import published
 from .quantities import (
+    CASES,
+    CITATION,
+    MODELS,
     ExpertPart,
-    adapter_accuracy,
     cases,
-    correlations,
-    measured_tasks,
     over_draws,
+    paper,
+    task_of,
     words,
 )
 
@@ -29,74 +31,60 @@ MIXED = {  # column of table 5 -> its value in one of the cases
 
 def mixed_table(part: ExpertPart) -> Table:
     """Table 5: errors of the experts and of their mixture where some expert is right, some not."""
-    found = cases(part)
-    errors = published.MIXED_EXPERTS
-    values = numbers([np.mean(errors), min(errors), published.MIXED_MIXTURE])
-    rows = []
-    for task in part.tasks:
-        if of_task := [c for c in found if c.task == task]:
-            known = published.task_of(task) == "arc_c"
-            rows.append(
-                [
-                    ("task", task),
-                    *((h, with_interval(over_draws(of_task, v))) for h, v in MIXED.items()),
-                    (PAPER, f"{published.MIXED_CASES} / {values}" if known else NONE),
-                ]
-            )
-    return Table.of(
+    found, model = cases(part), MODELS[1]
+    count, errors, mixture = (row[model] for row in paper("mixed_cases").values())
+    printed = f"{number(*count, 0)} / {numbers([np.mean(errors), min(errors), *mixture])}"
+    table = Table(
         "table5_mixed_cases",
         "Table 5: error on the mixed cases, which some experts have right and some wrong (percent)",
-        rows,
-        [
-            "Experts as in the bank, before they are tuned in the mixture. Mean \u00b1 95 % "
-            "Student interval over draws, each of which has its own experts and cases.",
-            f"paper: {published.CITATION}, {published.MISTRAL}, cases / experts / best expert / "
-            "mixture.",
-        ],
+        "Experts as in the bank, before they are tuned in the mixture. Mean \u00b1 95 % "
+        "Student interval over draws, each of which has its own experts and cases.",
+        f"paper: {CITATION}, {model}, cases / experts / best expert / mixture.",
     )
+    for task in part.tasks:
+        if of_task := [c for c in found if c.task == task]:
+            table.row(
+                ("task", task),
+                *((h, with_interval(over_draws(of_task, v))) for h, v in MIXED.items()),
+                (PAPER, printed if task_of(task) == "arc_c" else NONE),
+            )
+    return table
 
 
 def expert_table(part: ExpertPart) -> Table:
     """The same draw by draw, with the experts' names."""
-    rows = []
+    title = "Experts that were selected, and their error on the mixed cases (percent)"
+    table = Table("experts", title)
     for c in cases(part):
         named = zip(c.experts, c.expert_errors, strict=True)
-        heads = ("all correct", "mixed", "all incorrect")
-        rows.append(
-            [
-                ("point", f"{c.task}, draw {c.draw}, seed {c.seed}"),
-                ("experts", ", ".join(f"{name} {number(error)}" for name, error in named)),
-                *zip(heads, map(str, c.counts), strict=True),
-                ("mixture's error", number(c.mixture_error)),
-            ]
+        table.row(
+            ("point", f"{c.task}, draw {c.draw}, seed {c.seed}"),
+            ("experts", ", ".join(f"{name} {number(error)}" for name, error in named)),
+            *zip(CASES, map(str, c.counts), strict=True),
+            ("mixture's error", number(c.mixture_error)),
         )
-    title = "Experts that were selected, and their error on the mixed cases (percent)"
-    return Table.of("experts", title, rows)
+    return table
 
 
 def correlation_table(part: ExpertPart) -> Table:
     """Figure 8 in numbers: do the perplexities tell which adapter is good at the task?"""
-    reasons = words(part.of_tasks.rationales)
-    rows = [
-        [
-            ("task", part.tasks[task]),
-            ("adapters", str(int(np.isfinite(adapter_accuracy(part, task)).sum()))),
-            ("reasons", reasons[task]),
-            ("vanilla", mean_of(correlations(part, task, "perplexity"), 2)),
-            ("reasoning", mean_of(correlations(part, task, "reasoning_perplexity"), 2)),
-        ]
-        for task in measured_tasks(part, "the correlations of figure 8")
-    ]
-    return Table.of(
+    table = Table(
         "figure8_correlations",
         "Figure 8: Spearman correlation of the adapters' test accuracy and their perplexity",
-        rows,
-        [
-            "Mean over the draws of the shots \u00b1 95 % Student interval; negative: adapters of "
-            "low perplexity are good. Where reasons are 'answer only' or 'own output', both are "
-            "of one text. The paper shows a weak and a strong negative one, without numbers."
-        ],
+        "Mean over the draws of the shots \u00b1 95 % Student interval; negative: adapters of "
+        "low perplexity are good. Where reasons are 'answer only' or 'own output', both are "
+        "of one text. The paper shows a weak and a strong negative one, without numbers.",
     )
+    reasons = words(part.of_tasks.rationales)
+    for task in part.measured_tasks("the correlations of figure 8"):
+        table.row(
+            ("task", part.tasks[task]),
+            ("adapters", str(int(np.isfinite(part.adapter_accuracy(task)).sum()))),
+            ("reasons", reasons[task]),
+            ("vanilla", mean_of(part.correlations(task, "perplexity"), 2)),
+            ("reasoning", mean_of(part.correlations(task, "reasoning_perplexity"), 2)),
+        )
+    return table
 
 
 def bank_table(part: ExpertPart) -> Table:
@@ -104,16 +92,15 @@ def bank_table(part: ExpertPart) -> Table:
     accuracy = part.tests.accuracy  # [task, model]
     if accuracy is None or not np.isfinite(accuracy).any():
         raise Missing("tables 8 to 10 need /tests/accuracy (bank.evaluate = true)")
-    rows = [
-        [
-            ("adapter", name),
-            *((task, number(100 * a)) for task, a in zip(part.tasks, of_model, strict=True)),
-            ("average", number(float((100 * of_model).mean()))),
-        ]
-        for name, of_model in zip(["base model", *part.bank], accuracy.T, strict=True)
-    ]
     title = "Tables 8 to 10: every adapter of the bank on every task (percent)"
-    return Table.of("table8_bank", title, rows)
+    table = Table("table8_bank", title)
+    for name, of_model in zip(["base model", *part.bank], 100 * accuracy.T, strict=True):
+        table.row(
+            ("adapter", name),
+            *((task, number(value)) for task, value in zip(part.tasks, of_model, strict=True)),
+            ("average", number(float(of_model.mean()))),
+        )
+    return table
 
 
 def kept_table(part: ExpertPart) -> Table:
@@ -123,19 +110,17 @@ def kept_table(part: ExpertPart) -> Table:
         chosen = part.along(axis, "the open data kept")
         chosen = chosen[(chosen["selected_data"] > 0) & chosen["tau"].notna()]
         for (budget, tau), members in chosen.groupby(["budget", "tau"]):
-            kept = members.groupby(["draw", "task"])["selected_data"].mean().unstack()
+            kept = table_of_means(members["draw"], members["task"], members["selected_data"])
             kept = kept.reindex(columns=part.tasks)
             rows[budget, tau] = [
                 ("C at \u03c4", f"{budget} at {tau:g}"),
                 *((task, mean_of(kept[task])) for task in part.tasks),
                 ("kept (%)", with_interval(mean((100 * kept.mean(axis=1) / budget).to_numpy()))),
-                (PAPER, number(published.KEPT.get(float(tau)), 0)),
+                (PAPER, numbers(paper("kept").get(f"{tau:g}", {}).get(MODELS[0]), 0)),
             ]
-    if not rows:
-        raise Missing("the open data kept need finished points of ours that deduplicate")
-    return Table.of(
-        "figure9_kept",
-        "Open data that deduplication leaves (examples)",
-        [rows[key] for key in sorted(rows)],
-        [f"paper: {published.CITATION}, section 4.6.2."],
-    )
+    title = "Open data that deduplication leaves (examples)"
+    table = Table("figure9_kept", title, f"paper: {CITATION}, section 4.6.2.")
+    for key in sorted(rows):
+        table.row(*rows[key])
+    need(table.rows, "the open data kept need finished points of ours that deduplicate")
+    return table

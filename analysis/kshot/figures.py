@@ -8,29 +8,17 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from .. import style
-from ..statistics import Mean, mean
-from ..store import Missing
-from .quantities import (
-    CASES,
-    ExpertPart,
-    adapter_accuracy,
-    average,
-    cases,
-    correlations,
-    measured_tasks,
-    over_draws,
-    perplexities,
-    scores,
-)
+from ..statistics import Mean, as_arrays, mean
+from ..store import need
+from .quantities import CASES, ExpertPart, average, cases, over_draws
 
 KINDS = {"perplexity": "Vanilla perplexity", "reasoning_perplexity": "Reasoning perplexity"}
 
 
-# --- Figure 7 ----------------------------------------------------------------------------------
-
-
 def activation(part: ExpertPart) -> Figure:
-    """Share of the tokens' choices that go to each expert of `ours`, by layer; one draw a task."""
+    """Figure 7. Share of the choices of all test tokens that go to each expert, by layer; ours,
+    first finished draw. Even shares are 1/N.
+    """
     part.shares.needed("share", "figure 7 needs")
     points = part.first("ours", "figure 7")
     chosen = points.drop_duplicates("task").set_index("task")
@@ -47,8 +35,7 @@ def activation(part: ExpertPart) -> Figure:
         axes.set_xticks(range(len(names)), names, rotation=60, ha="right")
         axes.yaxis.get_major_locator().set_params(integer=True)
         axes.set_title(f"{task}, even: {1 / len(names):.2f}", loc="left")
-        if style.in_first_column(axes):
-            axes.set_ylabel("Layer")
+    style.row_labels(panels, "Layer")
     figure.colorbar(image, ax=panels, label="Share of choices")
     return figure
 
@@ -60,16 +47,15 @@ def _by_layer(part: ExpertPart, row: int) -> np.ndarray:
     return np.stack([share[layers == layer].mean(axis=0) for layer in np.unique(layers)])
 
 
-# --- Figures 2 and 8 ---------------------------------------------------------------------------
-
-
 def perplexity(part: ExpertPart) -> Figure:
-    """Figure 8: accuracy of every adapter against its perplexity, a row a task."""
-    tasks = measured_tasks(part, "figure 8")
+    """Figure 8. Test accuracy of every adapter against its perplexity on the shots, mean over
+    draws; \u03c1: Spearman's rank correlation, mean over draws.
+    """
+    tasks = part.measured_tasks("figure 8")
     figure, panels = style.panels(2, len(tasks), width=3.1, height=2.3, squeeze=False, sharey="row")
     for task, row in zip(tasks, panels, strict=True):
         for axes, kind in zip(row, KINDS, strict=True):
-            rho = mean(correlations(part, task, kind))
+            rho = mean(part.correlations(task, kind))
             _scatter(axes, part, task, kind)
             axes.set_title(
                 f"{part.tasks[task]}, $\\rho$ = {rho.value:.2f}"
@@ -81,13 +67,14 @@ def perplexity(part: ExpertPart) -> Figure:
 
 
 def tuned(part: ExpertPart) -> Figure:
-    """Figure 2: the same by reasoning perplexity, and what tuning adds to the best adapter."""
-    measured = measured_tasks(part, "figure 2")
+    """Figure 2. Adapters by reasoning perplexity and test accuracy; green: what training on D_K and
+    D_A adds to the best one (Source Best SFT).
+    """
+    measured = part.measured_tasks("figure 2")
     points = part.first("source_best_sft", "figure 2")
     tasks = [task for task in measured if part.tasks[task] in set(points["task"])]
-    if not tasks:
-        raise Missing("figure 2 needs a finished point of source_best_sft of a task with signals")
-    ours = scores(part, points)
+    need(tasks, "figure 2 needs a finished point of source_best_sft of a task with signals")
+    ours = part.scores(points)
     figure, panels = style.wrapped(len(tasks), width=2.9, height=2.6)
     for task, axes in zip(tasks, panels, strict=True):
         name = part.tasks[task]
@@ -95,31 +82,27 @@ def tuned(part: ExpertPart) -> Figure:
         row = points.index[points["task"] == name][0]  # the best is the same in every draw
         _arrow(axes, part, task, part.selection.experts(row)[0], mean(ours[name]).value)
         axes.set_title(name, loc="left")
-        if style.in_first_column(axes):
-            axes.set_ylabel("Test accuracy (%)")
+    style.row_labels(panels, "Test accuracy (%)")
     return figure
 
 
 def _arrow(axes: Axes, part: ExpertPart, task: int, best: int, after: float) -> None:
     """From the best adapter to what tuning makes of it; its name on the side with more room."""
-    at = float(mean(perplexities(part, task, "reasoning_perplexity")[:, best]).value)
-    before = adapter_accuracy(part, task)[best]
-    axes.annotate(
-        "", (at, after), (at, before), arrowprops={"arrowstyle": "->", "color": style.GREEN}
-    )
+    at = float(mean(part.perplexities(task, "reasoning_perplexity")[:, best]).value)
+    before = part.adapter_accuracy(task)[best]
+    look = {"arrowstyle": "->", "color": style.GREEN}
+    axes.annotate("", (at, after), (at, before), arrowprops=look)
     axes.plot(at, after, marker="*", color=style.GREEN, markersize=8)
     words = f"{part.bank[best]} {after - before:+.1f}"
     low, high = axes.transData.transform([(end, after) for end in axes.get_xlim()])[:, 0]
     to_right = axes.transData.transform((at, after))[0] < (low + high) / 2
     offset, side = ((6, 3), "left") if to_right else ((-6, 3), "right")
-    axes.annotate(
-        words, (at, after), offset, textcoords="offset points", fontsize=7, horizontalalignment=side
-    )
+    style.note(axes, words, (at, after), offset, horizontalalignment=side)
 
 
 def _scatter(axes: Axes, part: ExpertPart, task: int, kind: str) -> None:
     """Adapters by mean perplexity over the draws."""
-    accuracy, drawn = adapter_accuracy(part, task), perplexities(part, task, kind)
+    accuracy, drawn = part.adapter_accuracy(task), part.perplexities(task, kind)
     known = np.isfinite(drawn).any(axis=0) & np.isfinite(accuracy)
     at = np.full(len(accuracy), np.nan)
     at[known] = np.nanmean(drawn[:, known], axis=0)
@@ -130,23 +113,19 @@ def _scatter(axes: Axes, part: ExpertPart, task: int, kind: str) -> None:
     axes.set_xlabel(KINDS[kind])
 
 
-# --- Figure 9 ----------------------------------------------------------------------------------
-
-
 def open_data(part: ExpertPart) -> Figure:
-    """Accuracy of `ours` against tau (a) and C (b), task by task and on average."""
+    """Figure 9. Ours against \u03c4, above which near examples are dropped, and against C, the
+    examples selected before.
+    """
     found = {axis: part.along(axis, "figure 9") for axis in ("tau", "budget")}
     found["tau"] = found["tau"][found["tau"]["tau"].notna()]
     shown = {axis: p for axis, p in found.items() if p[axis].nunique() > 1}
-    if not shown:
-        raise Missing(
-            "figure 9 needs finished points of ours with two values of grid.budget or grid.tau"
-        )
+    need(shown, "figure 9 needs finished points of ours with two values of grid.budget or grid.tau")
     figure, panels = style.panels(len(shown), width=3.4, height=2.7, squeeze=False, sharey=True)
     symbols = {"tau": "$\\tau$", "budget": "$C$"}
     for letter, axes, (axis, points) in zip("ab", panels[0], shown.items(), strict=False):
         values = np.sort(points[axis].unique())
-        tables = [scores(part, points[points[axis] == value]) for value in values]
+        tables = [part.scores(points[points[axis] == value]) for value in values]
         # as many as the paper has tasks; a colour map's for more
         fixed = dict(zip(part.tasks, style.PALETTE, strict=False))
         colours = style.colours(part.tasks, fixed if len(part.tasks) <= len(fixed) else {})
@@ -163,15 +142,13 @@ def open_data(part: ExpertPart) -> Figure:
 
 
 def _curve(axes: Axes, x: np.ndarray, means: list[Mean], **keywords) -> None:
-    y, half = np.array([m.value for m in means]), np.array([m.half for m in means])
-    style.error_bars(axes, x, y, half, marker="o", markersize=3, **keywords)
-
-
-# --- Figure 11 ---------------------------------------------------------------------------------
+    style.error_bars(axes, x, *as_arrays(means), marker="o", markersize=3, **keywords)
 
 
 def case_counts(part: ExpertPart) -> Figure:
-    """All-correct, mixed and all-incorrect cases of the experts, and what the mixture makes."""
+    """Figure 11. Test examples that all, some or none of the selected experts have right, and what
+    their mixture makes of them.
+    """
     found = cases(part)
     tasks = [task for task in part.tasks if any(c.task == task for c in found)]
     figure, panels = style.wrapped(len(tasks), width=2.3, height=2.7, sharey=True)
@@ -179,8 +156,7 @@ def case_counts(part: ExpertPart) -> Figure:
         of_task = [c for c in found if c.task == task]
         share = [over_draws(of_task, _share(k)) for k in range(len(CASES))]
         right = [over_draws(of_task, _share(k, right=True)).value for k in range(len(CASES))]
-        total = np.array([m.value for m in share])
-        half = np.array([m.half for m in share])
+        total, half = as_arrays(share)
         at = np.arange(len(CASES))
         axes.bar(at, right, color=style.GREEN, label="mixture right")
         axes.bar(at, total - right, bottom=right, color=style.VERMILLION, label="mixture wrong")
@@ -188,8 +164,7 @@ def case_counts(part: ExpertPart) -> Figure:
             axes.errorbar(at, total, yerr=half, fmt="none", color=style.BLACK, capsize=2)
         axes.set_xticks(at, [name.replace(" ", "\n") for name in CASES])
         axes.set_title(task, loc="left")
-        if style.in_first_column(axes):
-            axes.set_ylabel("Test examples (%)")
+    style.row_labels(panels, "Test examples (%)")
     panels[0].set_ylim(bottom=0)  # an interval may reach below
     style.legend_below(figure, panels[0])
     return figure

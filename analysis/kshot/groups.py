@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ..store import Data, Group
 
 
-@dataclass(frozen=True, eq=False)
-class Tasks(Group):
+class Tasks(Group, path="tasks"):
     """One row a task."""
-
-    PATH = "tasks"
 
     name: Data
     kind: Data  # of answer: letter, name, number, text, code
@@ -21,11 +16,8 @@ class Tasks(Group):
     test_examples: Data
 
 
-@dataclass(frozen=True, eq=False)
-class Bank(Group):
+class Bank(Group, path="bank"):
     """One row an adapter. Older files have no counts of what was left out."""
-
-    PATH = "bank"
 
     name: Data
     task: Data  # whose own expert it is; empty: nobody's
@@ -37,11 +29,8 @@ class Bank(Group):
     tested: Data
 
 
-@dataclass(frozen=True, eq=False)
-class Pools(Group):
+class Pools(Group, path="pools"):
     """One row a pool of open data."""
-
-    PATH = "pools"
 
     name: Data
     examples: Data
@@ -49,32 +38,23 @@ class Pools(Group):
     tested: Data
 
 
-@dataclass(frozen=True, eq=False)
-class Tests(Group):
+class Tests(Group, path="tests"):
     """[task, model]: model 0 is the base model, 1 + i row i of the bank."""
-
-    PATH = "tests"
 
     accuracy: Data
     right: Data  # [task, model, example]
     stopped: Data
 
 
-@dataclass(frozen=True, eq=False)
-class Signals(Group):
-    PATH = "signals"
-
+class Signals(Group, path="signals"):
     draw: Data  # [draw]
     row: Data  # [task, draw, shot] of the largest K
     perplexity: Data  # [task, draw, adapter, shot]
     reasoning_perplexity: Data
 
 
-@dataclass(frozen=True, eq=False)
-class Selection(Group):
+class Selection(Group, path="selection"):
     """What each point selected."""
-
-    PATH = "selection"
 
     adapter: Data  # [point, expert]
     row: Data  # [point, sample]: open data
@@ -85,18 +65,12 @@ class Selection(Group):
         return [int(k) for k in self.adapter[point] if k >= 0]
 
 
-@dataclass(frozen=True, eq=False)
-class Outcomes(Group):
-    PATH = "outcomes"
-
+class Outcomes(Group, path="outcomes"):
     right: Data  # [point, example]: 0 wrong, 1 right, 2 no answer, 255 no such example
 
 
-@dataclass(frozen=True, eq=False)
-class Shares(Group):
+class Shares(Group, path="moe"):
     """What the experts of a mixture do."""
-
-    PATH = "moe"
 
     share: Data  # [point, module, expert]
     layer: Data  # [module]

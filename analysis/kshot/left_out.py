@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -40,12 +40,6 @@ def example_table(part: ExpertPart) -> Table | None:
         "repeated": (None, pools.repeated),
     }
     counted = {head: c for head, c in columns.items() if any(data is not None for data in c)}
-    rows = [
-        *_example_rows("adapter", bank, {head: c[0] for head, c in counted.items()}),
-        *_example_rows("pool", pools, {head: c[1] for head, c in counted.items()}),
-    ]
-    if not rows:
-        return None
     notes = [
         "examples: without those that repeat another one or ask what a test asks. What is counted "
         "and not shown lost nothing."
@@ -55,19 +49,21 @@ def example_table(part: ExpertPart) -> Table | None:
             "An adapter did not learn examples whose prompt alone reaches kshot.longest; longer "
             "ones were cut."
         )
-    return Table.of("left_out", "Examples that were left out or cut", rows, notes)
+    table = Table("left_out", "Examples that were left out or cut", *notes)
+    for k, (kind, group) in enumerate((("adapter", bank), ("pool", pools))):
+        for row in _example_rows(kind, group, {head: c[k] for head, c in counted.items()}):
+            table.row(*row)
+    return table if table.rows else None
 
 
-def _example_rows(kind: str, group: Bank | Pools, counts: dict[str, Data]) -> list[Cells]:
+def _example_rows(kind: str, group: Bank | Pools, counts: dict[str, Data]) -> Iterator[Cells]:
     """Rows of the members that lost something; -1 is not known."""
-    rows = []
     for k, name in enumerate(() if group.name is None else group.name):
         lost = {head: -1 if c is None else int(c[k]) for head, c in counts.items()}
         if any(n > 0 for n in lost.values()):
             numbers = {"examples": int(group.examples[k]), **lost}
             cells = [(head, str(n) if n >= 0 else NONE) for head, n in numbers.items()]
-            rows.append([("data", f"{kind} {name}"), *cells])
-    return rows
+            yield [("data", f"{kind} {name}"), *cells]
 
 
 CUTS = {  # column of /points -> what became of examples of D_K and D_A
@@ -95,45 +91,36 @@ def cut_points(part: ExpertPart) -> list[str]:
 
 def stopped_table(part: ExpertPart) -> Table | None:
     """Programs that a limit ended, of the tasks whose answers are programs; None without."""
-    kinds = part.of_tasks.kind
-    rows = []
-    for task, kind in enumerate(() if kinds is None else kinds):
-        if kind == PROGRAM:
-            rows += _of_points(part, task) + _of_bank(part, task)
-    if not rows:
-        return None
     title = "Programs that a limit of time, memory, output or processes stopped"
-    notes = ["A program that is stopped counts as wrong."]
-    return Table.of("stopped_programs", title, rows, notes)
+    table = Table("stopped_programs", title, "A program that is stopped counts as wrong.")
+    kinds = part.of_tasks.kind
+    for task, kind in enumerate(() if kinds is None else kinds):
+        if kind != PROGRAM:
+            continue
+        for label, stopped in (*_of_points(part, task), *_of_bank(part, task)):
+            programs = len(stopped) * int(part.of_tasks.test_examples[task])
+            total = int(np.sum(stopped))
+            table.row(
+                ("task, method", f"{part.tasks[task]}, {label}"),
+                ("tests", str(len(stopped))),
+                ("programs", str(programs)),
+                ("stopped", str(total)),
+                ("stopped (%)", number(100 * total / programs if programs else np.nan)),
+            )
+    return table if table.rows else None
 
 
-def _of_points(part: ExpertPart, task: int) -> list[Cells]:
-    """A row a method, over its finished points."""
-    if "stopped" not in part.points:
-        return []
-    points = part.points[part.points["task"] == part.tasks[task]]
-    return [
-        _stopped_row(part, task, label, members["stopped"])
-        for _, label, members in in_order(points, "method", METHODS)
-    ]
+def _of_points(part: ExpertPart, task: int) -> Iterator[tuple[str, np.ndarray]]:
+    """Each method, and how many were stopped in each of its finished points."""
+    if "stopped" in part.points:
+        points = part.points[part.points["task"] == part.tasks[task]]
+        for _, label, members in in_order(points, "method", METHODS):
+            yield label, members["stopped"].to_numpy()
 
 
-def _of_bank(part: ExpertPart, task: int) -> list[Cells]:
-    """One row: the tests of the base model and of all adapters."""
-    if part.tests.stopped is None:
-        return []
-    tested = np.isfinite(part.tests.accuracy[task])
-    stopped = part.tests.stopped[task][tested]
-    return [_stopped_row(part, task, "base and bank", stopped)] if tested.any() else []
-
-
-def _stopped_row(part: ExpertPart, task: int, label: str, stopped: Sequence[int]) -> Cells:
-    count = len(stopped)
-    programs, total = count * int(part.of_tasks.test_examples[task]), int(np.sum(stopped))
-    return [
-        ("task, method", f"{part.tasks[task]}, {label}"),
-        ("tests", str(count)),
-        ("programs", str(programs)),
-        ("stopped", str(total)),
-        ("stopped (%)", number(100 * total / programs if programs else np.nan)),
-    ]
+def _of_bank(part: ExpertPart, task: int) -> Iterator[tuple[str, np.ndarray]]:
+    """The tests of the base model and of all adapters together."""
+    if part.tests.stopped is not None:
+        tested = np.isfinite(part.tests.accuracy[task])
+        if tested.any():
+            yield "base and bank", part.tests.stopped[task][tested]

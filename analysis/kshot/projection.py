@@ -18,7 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .. import style
-from ..store import WEIGHTS, Missing, StoreError, open_file
+from ..store import WEIGHTS, Missing, StoreError, need, open_file
 from .quantities import ExpertPart
 from .tables import SELECTIONS
 
@@ -88,8 +88,7 @@ def projection(part: ExpertPart) -> Figure:
     """A panel a task and data selection, of the first draw that has finished."""
     points = part.along("data_selection", "figure 10")
     points = points[points["selected_data"] > 0].drop_duplicates(["task", "data_selection"])
-    if points.empty:
-        raise Missing("figure 10 needs a finished point of ours with open data")
+    need(not points.empty, "figure 10 needs a finished point of ours with open data")
     found = _panels(part, points)
     cells = _cells(part, points)
     shape = np.max(list(cells.values()), axis=0) + 1
@@ -101,6 +100,7 @@ def projection(part: ExpertPart) -> Figure:
         _draw(axes, found[row])
         axes.set_title(f"{point['task']}, {SELECTIONS[point['data_selection']]}", loc="left")
     style.legend_below(figure, axes)
+    figure.set_label(caption())
     return figure
 
 
@@ -176,8 +176,9 @@ def shots_among(part: ExpertPart, row: int) -> np.ndarray:
     every = part.signals.row[part.tasks.index(point["task"]), draw]
     mine = _known(part.selection.shot_row[row])
     places = np.flatnonzero(np.isin(every, mine))
-    if len(places) != len(mine):
-        raise Missing("figure 10 needs the shots of /selection/shot_row in /signals/row")
+    need(
+        len(places) == len(mine), "figure 10 needs the shots of /selection/shot_row in /signals/row"
+    )
     return places
 
 

@@ -7,15 +7,23 @@ shots and in the seed alone. The first setting of a method is the one that the o
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
-from ..statistics import Difference, Mean, mean, paired_difference, spearman
-from ..store import UNSET, Missing
-from ..sweep import Part, Sweep
+from ..published import paper_table
+from ..statistics import Difference, Mean, mean, mean_known, paired_difference, spearman
+from ..store import UNSET, Missing, need
+from ..sweep import Part, Sweep, table_of_means
 from .groups import Bank, Outcomes, Pools, Selection, Shares, Signals, Tasks, Tests
+
+CITATION = "Yang et al., arXiv 2408.15915 v2"
+MODELS = ("LLaMA2-7B", "Mistral-7B")  # of the paper
+PAPER_TASKS = ("arc_c", "arc_e", "boolq", "piqa", "gsm8k", "mbpp")  # in the order of its tables
+paper = partial(paper_table, "kshot")  # a table of it, by its name in published.csv
 
 METHODS = {  # in the order of the paper's table 1
     "base": "Base",
@@ -76,16 +84,74 @@ class ExpertPart(Part):
 
     def _alike(self, method: str, what: str, free: str | None = None) -> pd.DataFrame:
         points = self.points[self.points["method"] == method]
-        if points.empty:
-            raise Missing(f"{what} needs a finished point of {method}")
+        need(not points.empty, f"{what} needs a finished point of {method}")
         first = self._first_row(method)
         chosen = np.full(len(points), True)
         for axis in AXES:
             if axis != free:
                 chosen &= _equal(points[axis], first[axis]) | _does_not_apply(points, axis, free)
-        if not chosen.any():
-            raise Missing(f"{what} needs a finished point of {method} at its first setting")
+        need(chosen.any(), f"{what} needs a finished point of {method} at its first setting")
         return points[chosen]
+
+    def scores(self, points: pd.DataFrame, column: str = "accuracy") -> pd.DataFrame:
+        """Percent, [draw, task]: each draw's mean over seeds; of a single draw, a row a seed."""
+        means = table_of_means(points[_unit(points)], points["task"], points[column])
+        return 100 * means.reindex(columns=self.tasks)
+
+    def by_example(self, points: pd.DataFrame, unit: str = "draw") -> dict[int, np.ndarray]:
+        """Draw, or seed -> [example] share that is right, NaN where there is no such example."""
+        every = self.outcomes.needed("right", "outcomes by example need")
+        found = {}
+        for key, rows in points.groupby(unit):
+            right = every[rows.index.to_numpy()]
+            found[int(key)] = np.where(right == UNSET, np.nan, right == 1).mean(axis=0)
+        return found
+
+    def difference(self, better: pd.DataFrame, worse: pd.DataFrame) -> Difference:
+        """Percent points on one task, paired by draw (of a single draw by seed) and example.
+
+        A method without draws is the same for every draw. NaN where they have no draw in common.
+        """
+        unit = _unit(better)
+        first, second = self.by_example(better, unit), self.by_example(worse, unit)
+        if set(second) == {-1}:
+            second = dict.fromkeys(first, second[-1])
+        rows = [first[key] - second[key] for key in sorted(first.keys() & second.keys())]
+        return paired_difference(100 * np.stack(rows) if rows else np.empty((0, 0)))
+
+    def learnt_examples(self) -> np.ndarray:
+        """[adapter]: those that a training of the bank learnt; -1: the adapter was brought."""
+        examples, left_out = self.of_bank.examples, self.of_bank.left_out
+        lost = 0 if left_out is None else np.maximum(left_out, 0)
+        return np.where(examples < 0, -1, examples - lost)
+
+    def adapter_accuracy(self, task: int) -> np.ndarray:
+        """Percent, [adapter]: every adapter of the bank on the task's test."""
+        return 100 * self.tests.accuracy[task, 1:]
+
+    def perplexities(self, task: int, kind: str) -> np.ndarray:
+        """[draw, adapter]: mean over the shots; kind `perplexity` or `reasoning_perplexity`."""
+        return mean_known(getattr(self.signals, kind)[task].astype(float))
+
+    def correlations(self, task: int, kind: str) -> np.ndarray:
+        """[draw]: rank correlation of accuracy and perplexity over the bank."""
+        accuracy = self.adapter_accuracy(task)
+        return np.array([spearman(accuracy, drawn) for drawn in self.perplexities(task, kind)])
+
+    def measured_tasks(self, what: str) -> list[int]:
+        """Tasks with the tests and the perplexities of three adapters. Missing without one."""
+        found = []
+        if self.tests.accuracy is not None and self.signals.perplexity is not None:
+            for task in range(len(self.tasks)):
+                known = np.isfinite(self.perplexities(task, "perplexity")).any(axis=0)
+                if (known & np.isfinite(self.adapter_accuracy(task))).sum() >= 3:
+                    found.append(task)
+        need(
+            found,
+            f"{what} needs a task with the tests (bank.evaluate = true) and the signals of "
+            "three adapters",
+        )
+        return found
 
 
 def part_of(sweep: Sweep) -> ExpertPart:
@@ -94,8 +160,20 @@ def part_of(sweep: Sweep) -> ExpertPart:
     return ExpertPart(sweep, sweep.done, "", *(sweep.group(kind) for kind in groups))
 
 
+def task_of(name: str) -> str | None:
+    """The paper's task that a file names so: arc_c, ARC-c and arc-challenge are one."""
+    plain = re.sub(r"[^a-z0-9]", "", name.lower())
+    plain = plain.replace("challenge", "c").replace("easy", "e")
+    return next((task for task in PAPER_TASKS if task.replace("_", "") == plain), None)
+
+
 def words(column: np.ndarray) -> list[str]:
     return [str(value) for value in column]
+
+
+def _unit(points: pd.DataFrame) -> str:
+    """What means are over: the draws of the shots, or the seeds of a single draw."""
+    return "draw" if points["draw"].nunique() > 1 else "seed"
 
 
 def _equal(column: pd.Series, value: object) -> np.ndarray:
@@ -117,88 +195,10 @@ def _does_not_apply(points: pd.DataFrame, axis: str, free: str | None) -> np.nda
     return np.full(len(points), False)
 
 
-# --- Accuracy ----------------------------------------------------------------------------------
-
-
-def scores(part: ExpertPart, points: pd.DataFrame, column: str = "accuracy") -> pd.DataFrame:
-    """Percent, [draw, task]: the mean over seeds of each draw; of a single draw, a row a seed."""
-    unit = "draw" if points["draw"].nunique() > 1 else "seed"
-    table = points.groupby([unit, "task"])[column].mean().unstack()
-    return 100 * table.reindex(columns=part.tasks)
-
-
 def average(table: pd.DataFrame) -> Mean:
     """The mean over the tasks in each draw that has finished all of them, and over these draws."""
     whole = table.dropna(axis=0, how="any")
     return mean(whole.mean(axis=1).to_numpy())
-
-
-def by_example(part: ExpertPart, points: pd.DataFrame, unit: str = "draw") -> dict[int, np.ndarray]:
-    """Draw, or seed -> [example] share that is right, NaN where there is no such example."""
-    every = part.outcomes.needed("right", "outcomes by example need")
-    found = {}
-    for key, rows in points.groupby(unit):
-        right = every[rows.index.to_numpy()]
-        found[int(key)] = np.where(right == UNSET, np.nan, right == 1).mean(axis=0)
-    return found
-
-
-def difference(part: ExpertPart, better: pd.DataFrame, worse: pd.DataFrame) -> Difference:
-    """Percent points on one task, paired by draw (of a single draw by seed) and example.
-
-    A method without draws is the same for every draw. NaN where they have no draw in common.
-    """
-    unit = "draw" if better["draw"].nunique() > 1 else "seed"
-    first, second = by_example(part, better, unit), by_example(part, worse, unit)
-    if set(second) == {-1}:
-        second = dict.fromkeys(first, second[-1])
-    rows = [first[key] - second[key] for key in sorted(first.keys() & second.keys())]
-    return paired_difference(100 * np.stack(rows) if rows else np.empty((0, 0)))
-
-
-def learnt_examples(part: ExpertPart) -> np.ndarray:
-    """[adapter]: those that a training of the bank learnt; -1: the adapter was brought."""
-    examples, left_out = part.of_bank.examples, part.of_bank.left_out
-    lost = 0 if left_out is None else np.maximum(left_out, 0)
-    return np.where(examples < 0, -1, examples - lost)
-
-
-# --- Signals -----------------------------------------------------------------------------------
-
-
-def adapter_accuracy(part: ExpertPart, task: int) -> np.ndarray:
-    """Percent, [adapter]: every adapter of the bank on the task's test."""
-    return 100 * part.tests.accuracy[task, 1:]
-
-
-def perplexities(part: ExpertPart, task: int, kind: str) -> np.ndarray:
-    """[draw, adapter]: mean over the shots; kind `perplexity` or `reasoning_perplexity`."""
-    values = getattr(part.signals, kind)[task].astype(float)  # [draw, adapter, shot]
-    known = np.isfinite(values)
-    count = np.where(known.any(axis=-1), known.sum(axis=-1), np.nan)
-    return np.where(known, values, 0).sum(axis=-1) / count
-
-
-def correlations(part: ExpertPart, task: int, kind: str) -> np.ndarray:
-    """[draw]: rank correlation of accuracy and perplexity over the bank."""
-    accuracy = adapter_accuracy(part, task)
-    return np.array([spearman(accuracy, drawn) for drawn in perplexities(part, task, kind)])
-
-
-def measured_tasks(part: ExpertPart, what: str) -> list[int]:
-    """Tasks with the tests and the perplexities of three adapters. Missing without one."""
-    found = []
-    if part.tests.accuracy is not None and part.signals.perplexity is not None:
-        for task in range(len(part.tasks)):
-            known = np.isfinite(perplexities(part, task, "perplexity")).any(axis=0)
-            if (known & np.isfinite(adapter_accuracy(part, task))).sum() >= 3:
-                found.append(task)
-    if not found:
-        raise Missing(
-            f"{what} needs a task with the tests (bank.evaluate = true) and the signals of three "
-            "adapters"
-        )
-    return found
 
 
 # --- Experts and their mixture -----------------------------------------------------------------
@@ -234,10 +234,10 @@ def cases(part: ExpertPart) -> list[Cases]:
         if len(experts) == 0 or not asked.any() or (alone[:, asked] == UNSET).any():
             continue
         found.append(_cases_of(part, point, experts, alone[:, asked] == 1, mixed[asked] == 1))
-    if not found:
-        raise Missing(
-            f"{what} need a finished point of ours whose experts were tested (bank.evaluate = true)"
-        )
+    need(
+        found,
+        f"{what} need a finished point of ours whose experts were tested (bank.evaluate = true)",
+    )
     return found
 
 
@@ -263,5 +263,4 @@ def _cases_of(
 def over_draws(found: list[Cases], value) -> Mean:
     """Mean of value(case) over draws, seeds first; of a single draw over seeds."""
     frame = pd.DataFrame([(c.draw, c.seed, value(c)) for c in found], columns=["draw", "seed", "v"])
-    unit = "draw" if frame["draw"].nunique() > 1 else "seed"
-    return mean(frame.groupby(unit)["v"].mean().to_numpy())
+    return mean(frame.groupby(_unit(frame))["v"].mean().to_numpy())

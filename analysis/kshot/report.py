@@ -6,7 +6,7 @@ from functools import partial
 
 from ..html import Section
 from ..sweep import Sweep
-from ..writer import Drawing, Writer
+from ..writer import Writer
 from . import experts, figures, left_out, projection, tables
 from .quantities import ExpertPart, part_of
 
@@ -16,8 +16,8 @@ ACCURACY = [
     tables.method_table,
     tables.difference_table,
     *(
-        partial(tables.axis_table, axis=axis, name=name, title=title, paper=paper)
-        for axis, name, title, paper in tables.AXIS_TABLES
+        partial(tables.axis_table, axis=axis, name=name, title=title)
+        for axis, name, title in tables.AXIS_TABLES
     ),
 ]
 SELECTION = [
@@ -27,39 +27,14 @@ SELECTION = [
     experts.kept_table,
     experts.bank_table,
 ]
-FIGURES = [
-    Drawing(
-        "figure2_tuning",
-        "Figure 2. Adapters by reasoning perplexity and test accuracy; green: what training on "
-        "D_K and D_A adds to the best one (Source Best SFT).",
-        figures.tuned,
-    ),
-    Drawing(
-        "figure7_activation",
-        "Figure 7. Share of the choices of all test tokens that go to each expert, by layer; "
-        "ours, first finished draw. Even shares are 1/N.",
-        figures.activation,
-    ),
-    Drawing(
-        "figure8_perplexity",
-        "Figure 8. Test accuracy of every adapter against its perplexity on the shots, mean over "
-        "draws; \u03c1: Spearman's rank correlation, mean over draws.",
-        figures.perplexity,
-    ),
-    Drawing(
-        "figure9_open_data",
-        "Figure 9. Ours against \u03c4, above which near examples are dropped, and against C, the "
-        "examples selected before.",
-        figures.open_data,
-    ),
-    Drawing("figure10_selection", projection.caption, projection.projection),
-    Drawing(
-        "figure11_cases",
-        "Figure 11. Test examples that all, some or none of the selected experts have right, and "
-        "what their mixture makes of them.",
-        figures.case_counts,
-    ),
-]
+FIGURES = {
+    "figure2_tuning": figures.tuned,
+    "figure7_activation": figures.activation,
+    "figure8_perplexity": figures.perplexity,
+    "figure9_open_data": figures.open_data,
+    "figure10_selection": projection.projection,
+    "figure11_cases": figures.case_counts,
+}
 
 METHODS = [
     "\u00b1 and bars: 95 % Student interval of the mean over the draws of the shots, seeds "

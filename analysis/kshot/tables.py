@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from ..statistics import Interval, mean_difference
-from ..store import Missing
+from ..store import need
 from ..sweep import in_order
 from ..table import (
     NONE,
@@ -23,15 +24,15 @@ from ..table import (
     with_interval,
     with_limits,
 )
-from . import published
-from .published import MODELS
 from .quantities import (
+    CITATION,
     METHODS,
+    MODELS,
+    PAPER_TASKS,
     ExpertPart,
     average,
-    difference,
-    learnt_examples,
-    scores,
+    paper,
+    task_of,
     words,
 )
 
@@ -52,38 +53,33 @@ SELECTIONS = {  # in the order of table 3
     "repr_filter": "cosine + Repr Filter",
     "centroid": "centroid (released code)",
 }
-AXIS_TABLES: list[tuple[str, str, str, dict]] = [  # axis, file name stem, title, published
-    ("signals", "table2_signals", "Table 2: what experts are selected by", published.TABLE2),
-    (
-        "data_selection",
-        "table3_data_selection",
-        "Table 3: what open data are selected by",
-        published.TABLE3,
-    ),
-    ("shots", "table4_shots", "Table 4: K, examples that are known", published.TABLE4),
-    ("experts", "table6_experts", "Table 6: N, experts", published.TABLE6),
-    ("top_k", "table7_top_k", "Table 7: k, experts that a token goes to", published.TABLE7),
-]
+AXIS_TABLES = (  # axis, file name stem, title
+    ("signals", "table2_signals", "Table 2: what experts are selected by"),
+    ("data_selection", "table3_data_selection", "Table 3: what open data are selected by"),
+    ("shots", "table4_shots", "Table 4: K, examples that are known"),
+    ("experts", "table6_experts", "Table 6: N, experts"),
+    ("top_k", "table7_top_k", "Table 7: k, experts that a token goes to"),
+)
+
+# Of a row of the paper, by model: a number a task, or the average of all alone.
+Scores = Mapping[str, Sequence[float]]
 
 
 @dataclass(frozen=True)
 class Row:
     label: str
     points: pd.DataFrame
-    paper: published.Scores | None
-
-
-# --- Tables 1, 2, 3, 4, 6, 7 -------------------------------------------------------------------
+    paper: Scores  # empty: the paper has none
 
 
 def method_table(part: ExpertPart) -> Table:
     """Table 1: every method at its first setting."""
+    printed = paper("method")
     rows = [
-        Row(label, part.first(method, "table 1"), published.TABLE1.get(method))
+        Row(label, part.first(method, "table 1"), printed.get(method, {}))
         for method, label, _ in in_order(part.points, "method", METHODS)
     ]
-    if not rows:
-        raise Missing("table 1 needs a finished point")
+    need(rows, "table 1 needs a finished point")
     notes = [
         "Percent of test examples; mean \u00b1 95 % Student interval over the draws of the shots, "
         "seeds averaged first (over seeds where there is one draw). likelihood: the right option "
@@ -99,7 +95,7 @@ def _own_training(part: ExpertPart) -> list[str]:
     """How much each Expert LoRA has learnt: the paper's learnt the task's whole train set."""
     if "expert_lora" not in set(part.points["method"]) or part.of_bank.examples is None:
         return []
-    owners, learnt = words(part.of_bank.task), learnt_examples(part)
+    owners, learnt = words(part.of_bank.task), part.learnt_examples()
     whole = dict(zip(part.tasks, part.of_tasks.train_examples, strict=True))
     counts = {task: learnt[owners.index(task)] for task in part.tasks if task in owners}
     shown = [
@@ -112,18 +108,17 @@ def _own_training(part: ExpertPart) -> list[str]:
     ]
 
 
-def axis_table(part: ExpertPart, axis: str, name: str, title: str, paper: dict) -> Table:
+def axis_table(part: ExpertPart, axis: str, name: str, title: str) -> Table:
     """Tables 2, 3, 4, 6, 7: `ours` by one axis, everything else as in its first setting."""
     what = title.partition(":")[0].lower()
-    points = part.along(axis, what)
+    points, printed = part.along(axis, what), paper(axis)
     rows = [
-        Row(value_label(axis, value), points[points[axis] == value], paper.get(value))
+        Row(value_label(axis, value), points[points[axis] == value], printed.get(str(value), {}))
         for value in _ordered(axis, points[axis].unique())
     ]
     if axis == "data_selection" and (plain := _without_deduplication(part)) is not None:
         rows.append(plain)
-    if len(rows) < 2:
-        raise Missing(f"{what} needs finished points of ours with two values of grid.{axis}")
+    need(len(rows) >= 2, f"{what} needs finished points of ours with two values of grid.{axis}")
     first = value_label(axis, part.first_value(axis))
     notes = [f"The other tables and table 1 have {axis} = {first}."]
     return _table(part, name, title, axis, rows, notes)
@@ -134,7 +129,8 @@ def _without_deduplication(part: ExpertPart) -> Row | None:
     points = points[(points["tau"] == 1) & (points["data_selection"] == "cosine")]
     if points.empty or part.first_value("tau") == 1:
         return None
-    return Row("cosine, no dedup (\u03c4 = 1)", points, published.NO_DEDUPLICATION)
+    printed = paper("data_selection")["no_deduplication"]
+    return Row("cosine, no dedup (\u03c4 = 1)", points, printed)
 
 
 def value_label(axis: str, value: object) -> str:
@@ -152,19 +148,19 @@ def _table(
 ) -> Table:
     """The accuracy on each task and, where it has options, the one by likelihood."""
     every = pd.concat([row.points for row in rows])
-    likely = [t for t, c in scores(part, every, "accuracy_by_sum").items() if c.notna().any()]
-    cells = []
+    likely = [t for t, c in part.scores(every, "accuracy_by_sum").items() if c.notna().any()]
+    table = Table(name, f"{title} (percent)", *notes, _paper_note(part))
     for row in rows:
-        ours = scores(part, row.points)
-        by_sum = scores(part, row.points, "accuracy_by_sum")
+        ours = part.scores(row.points)
+        by_sum = part.scores(row.points, "accuracy_by_sum")
         line = [(head, row.label), ("draws", _draws(row.points))]
         for task in part.tasks:
             line.append((task, mean_of(ours[task])))
             line += [("likelihood", mean_of(by_sum[task]))] if task in likely else []
         line.append(("average", with_interval(average(ours))))
         line += [("likelihood", with_interval(average(by_sum[likely])))] if likely else []
-        cells.append(line + _paper(part, row.paper))
-    return Table.of(name, f"{title} (percent)", cells, [*notes, _paper_note(part)])
+        table.row(*line, *_paper(part, row.paper))
+    return table
 
 
 def _draws(points: pd.DataFrame) -> str:
@@ -175,16 +171,16 @@ def _draws(points: pd.DataFrame) -> str:
 
 def _common(part: ExpertPart) -> list[int]:
     """Places in the paper's tables of the tasks of this file."""
-    known = [published.task_of(name) for name in part.tasks]
-    return [published.TASKS.index(task) for task in known if task is not None]
+    known = [task_of(name) for name in part.tasks]
+    return [PAPER_TASKS.index(task) for task in known if task is not None]
 
 
-def _paper(part: ExpertPart, scores: published.Scores | None) -> Cells:
-    cells = {model: NONE if scores is None else _shown(part, scores[model]) for model in MODELS}
+def _paper(part: ExpertPart, scores: Scores) -> Cells:
+    cells = {model: _shown(part, scores[model]) if scores else NONE for model in MODELS}
     return [(f"{PAPER} {model}", cell) for model, cell in cells.items()]
 
 
-def _shown(part: ExpertPart, values: tuple[float, ...]) -> str:
+def _shown(part: ExpertPart, values: Sequence[float]) -> str:
     """Tasks that are in this file, and their mean; else the mean of all alone."""
     common = _common(part)
     if len(values) == 1 or not common:
@@ -194,62 +190,57 @@ def _shown(part: ExpertPart, values: tuple[float, ...]) -> str:
 
 
 def _paper_note(part: ExpertPart) -> str:
-    tasks = [published.TASKS[k] for k in _common(part)]
+    tasks = [PAPER_TASKS[k] for k in _common(part)]
     shown = " / ".join(tasks) + (" (their mean)" if len(tasks) > 1 else "")
     shown += "; alone in brackets" if tasks else "in brackets"
-    return f"paper: {published.CITATION}, {shown}: the mean of its six tasks."
-
-
-# --- Beside table 1 ----------------------------------------------------------------------------
+    return f"paper: {CITATION}, {shown}: the mean of its six tasks."
 
 
 def difference_table(part: ExpertPart) -> Table:
     """Is `ours` better than each other method, on the same examples?"""
     what = "ours against other methods"
     ours = part.first("ours", what)
-    rows, fewest = [], math.inf
+    title = "Ours minus each other method of table 1 (percent points)"
+    table, fewest = Table("ours_against", title), math.inf
     for method, label, _ in in_order(part.points, "method", METHODS):
         if method == "ours":
             continue
         other = part.first(method, what)
         found = [
-            difference(part, ours[ours["task"] == task], other[other["task"] == task])
+            part.difference(ours[ours["task"] == task], other[other["task"] == task])
             for task in part.tasks
         ]
         known = [f.runs.degrees + 1 for f in found if math.isfinite(f.value)]
         fewest = min([fewest, *known])
         whole = mean_difference(found).interval
-        rows.append(
-            [
-                ("method", label),
-                *((t, with_limits(f.interval)) for t, f in zip(part.tasks, found, strict=True)),
-                ("average", with_limits(whole)),
-                ("ours is better", _verdict(whole)),
-                *_paper(part, _published_difference(method)),
-            ]
+        table.row(
+            ("method", label),
+            *((t, with_limits(f.interval)) for t, f in zip(part.tasks, found, strict=True)),
+            ("average", with_limits(whole)),
+            ("ours is better", _verdict(whole)),
+            *_paper(part, _published_difference(method)),
         )
-    if not rows:
-        raise Missing(f"{what} needs a finished point of another method")
-    notes = [
+    table.notes.append(
         "Paired by draw and test example. In brackets 95 % limits: half widths by the spread of "
         "the draws (Student's t) and by the spread of the examples, which all draws share, added "
         "in squares. The average takes the tasks as independent. holds: the limits are above 0; "
-        "does not hold: below.",
-    ]
+        "does not hold: below."
+    )
     if fewest < 2:
-        notes.append(
+        table.notes.append(
             "Where a method has finished one draw and seed only, limits tell of the examples alone."
         )
-    title = "Ours minus each other method of table 1 (percent points)"
-    return Table.of("ours_against", title, rows, [*notes, _paper_note(part)])
+    table.notes.append(_paper_note(part))
+    need(table.rows, f"{what} needs a finished point of another method")
+    return table
 
 
 def _verdict(value: Interval) -> str:
     return value.verdict if math.isfinite(value.value) else NONE
 
 
-def _published_difference(method: str) -> published.Scores | None:
-    if method not in published.TABLE1:
-        return None
-    ours, other = published.TABLE1["ours"], published.TABLE1[method]
-    return {m: tuple(np.subtract(ours[m], other[m])) for m in MODELS}
+def _published_difference(method: str) -> Scores:
+    printed = paper("method")
+    if method not in printed:
+        return {}
+    return {m: np.subtract(printed["ours"][m], printed[method][m]) for m in MODELS}

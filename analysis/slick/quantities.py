@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
+from ..published import paper_table
 from ..statistics import Fit, cluster_bootstrap
-from ..store import UNSET, Missing
+from ..store import UNSET, Missing, need
 from ..sweep import Part, Sweep, split
-from .labels import CATEGORIES, Labels, Predictions
+from .groups import CATEGORIES, Labels, Predictions
+
+CITATION = "Gekhman et al. 2024, arXiv 2405.05904"
+paper = partial(paper_table, "slick")  # a table of it, by its name in published.csv
 
 SHORT = {"highly_known": "HK", "maybe_known": "MK", "weakly_known": "WK", "unknown": "Unk"}
 LONG = {
@@ -46,17 +51,15 @@ class LabelledPart(Part):
         return chosen
 
     def ratios(self) -> pd.DataFrame:
-        return self.variant("unknown_ratio", "every unknown-ratio figure").sort_values(
-            ["unknown_ratio", "seed"]
-        )
+        points = self.variant("unknown_ratio", "every unknown-ratio figure")
+        return points.sort_values(["unknown_ratio", "seed"])
 
     def half(self, needed_by: str) -> tuple[float, pd.DataFrame]:
         """The points whose unknown ratio is nearest to the paper's 0.5, and that ratio."""
         points = self.variant("unknown_ratio", needed_by)
         values = points["unknown_ratio"].unique()
         mixed = values[(values > 0) & (values < 1)]
-        if len(mixed) == 0:
-            raise Missing(f"{needed_by} needs an unknown ratio between 0 and 1")
+        need(len(mixed) > 0, f"{needed_by} needs an unknown ratio between 0 and 1")
         ratio = float(min(mixed, key=lambda value: abs(value - 0.5)))
         return ratio, points[points["unknown_ratio"] == ratio].sort_values("seed")
 
@@ -119,8 +122,7 @@ def linear_model(part: LabelledPart, test: str) -> Fit:
     design = np.column_stack(
         [np.ones(usable.sum()), share["known"][usable], share["unknown"][usable]]
     )
-    if len(design) < 4:
-        raise Missing(f"{what} needs at least four epochs of finished unknown-ratio points")
+    need(len(design) >= 4, f"{what} needs at least four epochs of finished unknown-ratio points")
     try:
         return cluster_bootstrap(design, accuracy[usable], cluster)
     except ValueError as error:
@@ -146,8 +148,7 @@ def learning_order(part: LabelledPart) -> list[LearningOrder]:
     what = "the learning-order check"
     points = part.ratios()
     points = points[(points["unknown_ratio"] > 0) & (points["unknown_ratio"] < 1)]
-    if points.empty:
-        raise Missing(f"{what} needs an unknown ratio between 0 and 1")
+    need(not points.empty, f"{what} needs an unknown ratio between 0 and 1")
     known = part.curve("fitted_known", points, what)
     unknown = part.curve("fitted_unknown", points, what)
     whole = part.curve("fitted", points, what)
@@ -189,8 +190,7 @@ def verdicts(
     chosen = (labels.rows("test", role) & labels.labelled)[predictions.row]
     correct = predictions.correct(when)[points.index.to_numpy()][:, chosen]
     known = (correct != UNSET).all(axis=0)
-    if not known.any():
-        raise Missing(f"{needed_by} needs the predictions of variant {points['variant'].iloc[0]}")
+    need(known.any(), f"{needed_by} needs the predictions of variant {points['variant'].iloc[0]}")
     return pd.Series((correct[:, known] == 1).mean(axis=0), index=predictions.row[chosen][known])
 
 

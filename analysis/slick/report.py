@@ -2,75 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 from ..html import Section
 from ..sweep import Sweep
 from ..table import Table
-from ..writer import Drawing, Writer
-from . import tables
-from .figures import bars, exposure, fit, ratio, unknown
-from .labels import Labels
+from ..writer import Writer
+from . import figures, ratios, tables
+from .groups import Labels
 from .quantities import LabelledPart, parts
 
 TITLE = "SliCK"
 
-FIGURES = [
-    Drawing(
-        "figure1_fit",
-        "Figure 1. Known examples are fitted first, Unknown ones slowly, and dev accuracy falls.",
-        fit.known_and_unknown,
-    ),
-    Drawing(
-        "figure3a_unknown_ratio",
-        "Figure 3a. Test accuracy against the share of Unknown examples, by training duration.",
-        partial(ratio.durations, test="test"),
-    ),
-    Drawing(
-        "figure3b_known_only",
-        "Figure 3b. D against D_Known, from which the Unknown examples were removed.",
-        partial(ratio.known_only, test="test"),
-    ),
-    Drawing(
-        "figure4_fitted_share",
-        "Figure 4. What is fitted at early stop, as a share of D.",
-        bars.fitted_at_early_stop,
-    ),
-    Drawing(
-        "figure5_unknown_classifiers",
-        "Figure 5. Accuracy after fine-tuning on D_Natural of the test questions called Unknown: "
-        "SliCK with few and many exemplar sets, against P(True).",
-        unknown.unknown_classifiers,
-    ),
-    Drawing(
-        "figure7_fit_by_category",
-        "Figure 7 (6 in v1). Figure 1 with the three Known categories apart.",
-        fit.by_category,
-    ),
-    Drawing(
-        "figure8_ood",
-        "Figure 8 (7 in v1). Figure 3a on out-of-distribution relations.",
-        partial(ratio.durations, test="ood"),
-    ),
-]
-EXPOSURES = Drawing(
-    "exposures",
-    "Categories against the exposures of the fact in the training corpus; numbers of questions "
-    "above the bars.",
-    exposure.categories_by_exposure,
-)
+FIGURES = {
+    "figure1_fit": figures.known_and_unknown,
+    "figure3a_unknown_ratio": ratios.by_ratio,
+    "figure3b_known_only": ratios.known_only,
+    "figure4_fitted_share": figures.fitted_at_early_stop,
+    "figure5_unknown_classifiers": figures.unknown_classifiers,
+    "figure7_fit_by_category": figures.by_category,
+    "figure8_ood": ratios.by_ratio_ood,
+}
 
 # Each with what the terminal shows of it.
-TABLES: dict[Callable[[LabelledPart], Table], Callable[[Table], str] | None] = {
-    tables.results_table: Table.text,
-    tables.table1: Table.text,
-    partial(tables.table2, when="early_stop"): None,
-    partial(tables.table2, when="final"): None,
-    tables.stop_table: None,
-    tables.table3: Table.text,
-    tables.order_table: lambda table: table.title,
-}
+TABLES = (
+    (tables.results_table, Table.text),
+    (tables.table1, Table.text),
+    (partial(tables.table2, when="early_stop"), None),
+    (partial(tables.table2, when="final"), None),
+    (tables.stop_table, None),
+    (tables.table3, Table.text),
+    (tables.order_table, lambda table: table.title),
+)
 
 METHODS = [
     "\u00b1 and shaded bands: 95 % Student interval of the mean over seeds; none from one seed.",
@@ -94,7 +57,7 @@ def _labels(labels: Labels, writer: Writer) -> Section:
     else:
         for split, role in (("train", "id"), ("test", "id"), ("test", "ood")):
             writer.table(section, tables.label_table, labels, split, role, show=None)
-    writer.figures(section, [EXPOSURES], labels)
+    writer.figures(section, {"exposures": figures.categories_by_exposure}, labels)
     return section
 
 
@@ -105,7 +68,7 @@ def _part(part: LabelledPart, writer: Writer) -> Section:
             "every figure and table of results: the sweep fine-tunes nothing (labels only)"
         )
     elif not part.points.empty:
-        for make, show in TABLES.items():
+        for make, show in TABLES:
             writer.table(section, make, part, show=show)
         writer.figures(section, FIGURES, part)
     return section

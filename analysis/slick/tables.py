@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from ..statistics import chunk_test, mean, stars
-from ..store import Missing
-from ..table import NONE, PAPER, Table, mean_of, number
-from . import published
-from .labels import CATEGORIES, Labels
+from ..store import Missing, need
+from ..table import NONE, PAPER, Table, mean_of, number, numbers
+from .groups import CATEGORIES, Labels
 from .quantities import (
+    CITATION,
     LONG,
     SHORT,
     SINGLE,
@@ -20,74 +20,66 @@ from .quantities import (
     LabelledPart,
     learning_order,
     linear_model,
+    paper,
     verdicts,
 )
 
 
 def results_table(part: LabelledPart) -> Table:
     """Accuracy at EARLY_STOP and CONVERGENCE for each unknown ratio (the ends of figure 3a)."""
-    paper = {when: dict(zip(published.RATIOS, published.FIG3A[when], strict=True)) for when in WHEN}
-    rows = []
+    table = Table(
+        "results",
+        "Accuracy by unknown ratio (percent; ES: early stop, CONV: last epoch)",
+        f"paper: {CITATION}, figure 3a, read off the plot. "
+        "The OOD curves have no published numbers.",
+    )
+    published = paper("unknown_ratio")
     for ratio, points in part.ratios().groupby("unknown_ratio"):
 
         def column(name: str, points: pd.DataFrame = points) -> np.ndarray:
             return part.column(name, points, "the table of results")
 
         stop, last = (100 * column(f"accuracy_test_{when}") for when in WHEN)
-        rows.append(
-            [
-                ("unknown in D", f"{100 * ratio:g} %"),
-                ("seeds", str(points["seed"].nunique())),
-                ("early stop epoch", number(mean(column("epoch_early_stop")).value)),
-                ("ES test", mean_of(stop)),
-                (PAPER, number(paper["early_stop"].get(ratio))),
-                ("CONV test", mean_of(last)),
-                (PAPER, number(paper["final"].get(ratio))),
-                ("ES - CONV", mean_of(stop - last)),
-                ("ES OOD", mean_of(100 * column("accuracy_ood_early_stop"))),
-                ("CONV OOD", mean_of(100 * column("accuracy_ood_final"))),
-            ]
+        printed = published.get(f"{ratio:g}", {})
+        table.row(
+            ("unknown in D", f"{100 * ratio:g} %"),
+            ("seeds", str(points["seed"].nunique())),
+            ("early stop epoch", number(mean(column("epoch_early_stop")).value)),
+            ("ES test", mean_of(stop)),
+            (PAPER, numbers(printed.get("early_stop"))),
+            ("CONV test", mean_of(last)),
+            (PAPER, numbers(printed.get("final"))),
+            ("ES - CONV", mean_of(stop - last)),
+            ("ES OOD", mean_of(100 * column("accuracy_ood_early_stop"))),
+            ("CONV OOD", mean_of(100 * column("accuracy_ood_final"))),
         )
-    return Table.of(
-        "results",
-        "Accuracy by unknown ratio (percent; ES: early stop, CONV: last epoch)",
-        rows,
-        [
-            f"paper: {published.CITATION}, figure 3a, read off the plot. "
-            "The OOD curves have no published numbers."
-        ],
-    )
+    return table
 
 
 def table1(part: LabelledPart) -> Table:
     """Table 1: the linear model of Eq. 1, in distribution and out of it."""
-    rows = []
+    title = "Table 1: Accuracy = b0 + b_kn N_kn/|D| + b_unk N_unk/|D| (percent points)"
+    table = Table("table1_linear_model", title)
     for test, label in (("test", "ID"), ("ood", "OOD")):
         fit = linear_model(part, test)
-        numbers = [
-            *zip(("b0", "b_kn", "b_unk"), fit.coefficients, fit.low, fit.high, strict=True),
-            ("r2", fit.r2, fit.r2_low, fit.r2_high),
-        ]
-        for name, value, low, high in numbers:
-            digits = 2 if name == "r2" else 1
-            rows.append(
-                [
-                    ("coefficient", f"{label} {name.replace('r2', 'R2')}"),
-                    ("ours", number(value, digits)),
-                    ("95 % interval", f"[{number(low, digits)}, {number(high, digits)}]"),
-                    (PAPER, number(published.TABLE1[test][name], digits)),
-                ]
+        values = [*zip(fit.coefficients, fit.low, fit.high, strict=True)]
+        values.append((fit.r2, fit.r2_low, fit.r2_high))
+        printed = paper("linear_model")[test]["values"]
+        names = ("b0", "b_kn", "b_unk", "R2")
+        for name, (value, low, high), theirs in zip(names, values, printed, strict=True):
+            digits = 2 if name == "R2" else 1
+            table.row(
+                ("coefficient", f"{label} {name}"),
+                ("ours", number(value, digits)),
+                ("95 % interval", f"[{number(low, digits)}, {number(high, digits)}]"),
+                (PAPER, number(theirs, digits)),
             )
-    return Table.of(
-        "table1_linear_model",
-        "Table 1: Accuracy = b0 + b_kn N_kn/|D| + b_unk N_unk/|D| (percent points)",
-        rows,
-        [
-            f"Least squares over {fit.observations} epochs of {fit.clusters} unknown-ratio runs. "
-            "Intervals: percentiles of 2000 bootstrap resamples of whole runs, as the epochs of a "
-            "run are not independent; too narrow where the runs are few."
-        ],
+    table.notes.append(
+        f"Least squares over {fit.observations} epochs of {fit.clusters} unknown-ratio runs. "
+        "Intervals: percentiles of 2000 bootstrap resamples of whole runs, as the epochs of a run "
+        "are not independent; too narrow where the runs are few."
     )
+    return table
 
 
 def _single_category(part: LabelledPart) -> tuple[dict[str, pd.DataFrame], list[str]]:
@@ -102,8 +94,7 @@ def _single_category(part: LabelledPart) -> tuple[dict[str, pd.DataFrame], list[
                 notes.append("D_Unknown: the unknown-ratio point with X = 100 %, the same data.")
         if not points.empty:
             found[name] = points
-    if not found:
-        raise Missing("table 2 needs single-category variants (highly_known, ..., natural)")
+    need(found, "table 2 needs single-category variants (highly_known, ..., natural)")
     return found, notes
 
 
@@ -111,12 +102,9 @@ def _marks(
     part: LabelledPart, variants: dict[str, pd.DataFrame], when: str
 ) -> dict[tuple[str, str | None], str]:
     """Stars of each cell of table 2 against the best of its column (appendix I)."""
-    share = pd.DataFrame(
-        {
-            name: verdicts(part, points, when, "id", "significance in table 2")
-            for name, points in variants.items()
-        }
-    ).dropna()
+    what = "significance in table 2"
+    shares = {name: verdicts(part, points, when, "id", what) for name, points in variants.items()}
+    share = pd.DataFrame(shares).dropna()
     found = {}
     for column in (None, *CATEGORIES):
         rows = share
@@ -143,40 +131,37 @@ def table2(part: LabelledPart, when: str) -> Table:
     except Missing as missing:
         marks = {}
         notes.append(f"No significance: {missing}.")
-    rows = []
+    title = f"Table 2: test accuracy of single-category variants at {WHEN[when]} (percent)"
+    table, published = Table(f"table2_{when}", title, *notes), paper("single_category", str)
     for name, points in variants.items():
         row = [("variant", f"D_{LONG[name]}"), ("seeds", str(points["seed"].nunique()))]
-        for k, column in enumerate((None, *CATEGORIES)):
+        for column, printed in zip((None, *CATEGORIES), published[name][when], strict=True):
             metric = "accuracy_test_" + (f"{column}_" if column else "") + when
             ours = mean_of(100 * part.column(metric, points, "table 2"))
             head = SHORT[column] if column else "Full"
-            row.append((head, ours + marks.get((name, column), "")))
-            row.append((PAPER, published.TABLE2[name][when][k]))
-        rows.append(row)
-    title = f"Table 2: test accuracy of single-category variants at {WHEN[when]} (percent)"
-    return Table.of(f"table2_{when}", title, rows, notes)
+            row += [(head, ours + marks.get((name, column), "")), (PAPER, printed)]
+        table.row(*row)
+    return table
 
 
 def stop_table(part: LabelledPart) -> Table:
     """EARLY_STOP against CONVERGENCE of each variant of table 2, with its significance."""
     variants, notes = _single_category(part)
-    rows = []
+    title = "EARLY_STOP against CONVERGENCE on all test questions (appendix I)"
+    table = Table("table2_stop_significance", title, *notes)
     for name, points in variants.items():
         what = f"early stop against convergence of {name}"
         first, last = (verdicts(part, points, when, "id", what) for when in WHEN)
         common = first.index.intersection(last.index)
         p = chunk_test(first[common].to_numpy(), last[common].to_numpy())
-        rows.append(
-            [
-                ("variant", f"D_{LONG[name]}"),
-                ("ES - CONV (points)", number(100 * (first[common].mean() - last[common].mean()))),
-                ("p", f"{p:.2g}"),
-                ("ours", stars(p) or "n.s."),
-                (PAPER, "n.s." if name == "maybe_known" else "**"),
-            ]
+        table.row(
+            ("variant", f"D_{LONG[name]}"),
+            ("ES - CONV (points)", number(100 * (first[common].mean() - last[common].mean()))),
+            ("p", f"{p:.2g}"),
+            ("ours", stars(p) or "n.s."),
+            (PAPER, "n.s." if name == "maybe_known" else "**"),
         )
-    title = "EARLY_STOP against CONVERGENCE on all test questions (appendix I)"
-    return Table.of("table2_stop_significance", title, rows, notes)
+    return table
 
 
 def table3(part: LabelledPart) -> Table:
@@ -185,24 +170,24 @@ def table3(part: LabelledPart) -> Table:
     whole = part.variant("unknown_ratio", "table 3")
     ratio = idk["unknown_ratio"].iloc[0]
     plain = whole[whole["unknown_ratio"] == ratio]
-    if plain.empty:
-        raise Missing(f"table 3 needs the unknown-ratio point of D_IDK ({100 * ratio:g} % Unknown)")
-    rows = []
+    need(
+        not plain.empty,
+        f"table 3 needs the unknown-ratio point of D_IDK ({100 * ratio:g} % Unknown)",
+    )
+    table = Table(
+        "table3_idk",
+        f'Table 3: relabelling Unknown as "I don\'t know", {100 * ratio:g} % Unknown (percent)',
+        'Accuracy is over the test questions that were not answered "I don\'t know".',
+    )
     for data, name, points in (("D", "unknown_ratio", plain), ("D_IDK", "idk", idk)):
         row = [("data", data), ("seeds", str(points["seed"].nunique()))]
         for short, when in zip(("ES", "CONV"), WHEN, strict=True):
-            for metric, paper in zip(
-                ("accuracy", "answered"), published.TABLE3[name][when], strict=True
-            ):
+            printed = paper("idk")[name][when]
+            for metric, theirs in zip(("accuracy", "answered"), printed, strict=True):
                 ours = 100 * part.column(f"{metric}_test_{when}", points, "table 3")
-                row += [(f"{short} {metric}", mean_of(ours)), (PAPER, number(paper))]
-        rows.append(row)
-    return Table.of(
-        "table3_idk",
-        f'Table 3: relabelling Unknown as "I don\'t know", {100 * ratio:g} % Unknown (percent)',
-        rows,
-        ['Accuracy is over the test questions that were not answered "I don\'t know".'],
-    )
+                row += [(f"{short} {metric}", mean_of(ours)), (PAPER, number(theirs))]
+        table.row(*row)
+    return table
 
 
 def order_table(part: LabelledPart) -> Table:
@@ -213,70 +198,66 @@ def order_table(part: LabelledPart) -> Table:
 
     found = learning_order(part)
     held = sum(not run.violations for run in found)
-    rows = []
-    for run in found:
-        shown = ", ".join(map(str, run.violations[:6])) + " ..." * (len(run.violations) > 6)
-        rows.append(
-            [
-                ("unknown in D", f"{100 * run.ratio:g} %"),
-                ("seed", str(run.seed)),
-                ("Known 90 %", epoch(run.epoch_known)),
-                ("Unknown 90 %", epoch(run.epoch_unknown)),
-                ("converged", epoch(run.converged)),
-                ("epochs checked", str(run.epochs_checked)),
-                ("violated at", shown or "none"),
-            ]
-        )
-    return Table.of(
+    table = Table(
         "learning_order",
         f"Learning order: Unknown later than Known at every epoch in {held} of {len(found)} runs",
-        rows,
-        [
-            "Epochs at which 90 % of the part is fitted; checked are the epochs before 99 % of D "
-            "is fitted. A violation is an epoch with fitted Unknown >= fitted Known."
-        ],
+        "Epochs at which 90 % of the part is fitted; checked are the epochs before 99 % of D "
+        "is fitted. A violation is an epoch with fitted Unknown >= fitted Known.",
     )
+    for run in found:
+        shown = ", ".join(map(str, run.violations[:6])) + " ..." * (len(run.violations) > 6)
+        table.row(
+            ("unknown in D", f"{100 * run.ratio:g} %"),
+            ("seed", str(run.seed)),
+            ("Known 90 %", epoch(run.epoch_known)),
+            ("Unknown 90 %", epoch(run.epoch_unknown)),
+            ("converged", epoch(run.converged)),
+            ("epochs checked", str(run.epochs_checked)),
+            ("violated at", shown or "none"),
+        )
+    return table
 
 
 def label_table(labels: Labels, split: str, role: str) -> Table:
     """Categories a relation: drawn counts, and those expected over the draws of the samples."""
     asked = labels.rows(split, role)
     chosen = asked & labels.labelled
-    if not chosen.any():
-        raise Missing(f"label summary needs labelled {split} questions ({role})")
+    need(chosen.any(), f"label summary needs labelled {split} questions ({role})")
     train, expected = split == "train", labels.category_probability is not None
     masks = {str(name): chosen & (labels.relation == name) for name in set(labels.relation[chosen])}
     smallest = {name: int(labels.counts(mask).min()) for name, mask in sorted(masks.items())}
 
-    def row(name: str, mask: np.ndarray, smallest: int) -> list[tuple[str, str]]:
-        cells = [("relation", name)]
+    title = f"Labels of the {split} questions ({role.upper()})"
+    table = Table(f"labels_{split}_{role}", title)
+
+    def add(name: str, mask: np.ndarray, smallest: int) -> None:
+        row = [("relation", name)]
         for k, (category, count) in enumerate(zip(CATEGORIES, labels.counts(mask), strict=True)):
-            cells.append((SHORT[category], str(count)))
+            row.append((SHORT[category], str(count)))
             if expected:
                 p = labels.category_probability[mask, k].astype(float)
                 spread = math.sqrt(float((p * (1 - p)).sum()))
-                cells.append(("expected", f"{p.sum():.1f} \u00b1 {spread:.1f}"))
-        cells.append(("total", str(int(mask.sum()))))
-        return cells + ([("min", str(smallest))] if train else [])
+                row.append(("expected", f"{p.sum():.1f} \u00b1 {spread:.1f}"))
+        row.append(("total", str(int(mask.sum()))))
+        table.row(*row, *([("min", str(smallest))] if train else []))
 
-    rows = [row(name, masks[name], least) for name, least in smallest.items()]
-    rows.append(row("all", chosen, sum(smallest.values())))
+    for name, least in smallest.items():
+        add(name, masks[name], least)
+    add("all", chosen, sum(smallest.values()))
+    printed = paper("categories")[f"{split} {role}"]["values"]
     shares = ", ".join(
-        f"{SHORT[name]} {100 * count / chosen.sum():.1f} % (paper {paper:g} %)"
-        for name, count, paper in zip(
-            CATEGORIES, labels.counts(chosen), published.CATEGORY_SHARES[split, role], strict=True
-        )
+        f"{SHORT[name]} {100 * count / chosen.sum():.1f} % (paper {theirs:g} %)"
+        for name, count, theirs in zip(CATEGORIES, labels.counts(chosen), printed, strict=True)
     )
-    notes = [f"Shares: {shares}."]
+    table.notes.append(f"Shares: {shares}.")
     if train:
-        notes.append(
+        table.notes.append(
             "min: the smallest category, n_r examples of the relation in every D; all = |D|."
         )
     if expected:
-        notes.append(
+        table.notes.append(
             "expected: mean \u00b1 standard deviation over the draws of the samples, given each p."
         )
     if unlabelled := int(asked.sum() - chosen.sum()):
-        notes.append(f"{unlabelled} questions are not labelled yet and left out.")
-    title = f"Labels of the {split} questions ({role.upper()})"
-    return Table.of(f"labels_{split}_{role}", title, rows, notes)
+        table.notes.append(f"{unlabelled} questions are not labelled yet and left out.")
+    return table

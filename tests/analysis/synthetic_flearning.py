@@ -13,7 +13,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from synthetic import Stage, Writer, set_roles, write_stages
+from results_file import Stage, Writer, begin_points, fractions, set_roles, write_root, write_stages
 
 # reliability, generality, locality of the new answers
 MEAN = {
@@ -70,11 +70,12 @@ def write(path: Path, world: World = World(), random_seed: int = 0) -> Path:
     points = _points(world)
     stages = _stages(points)
     with h5py.File(path, "w") as file:
-        file.attrs["filetype"] = "factsweep results"
-        file.attrs["layout_version"] = 2
-        file.attrs["study"] = "flearning"
-        file.attrs["deck"] = "[run]\nstudy = flearning\n[grid]\nmethod = ft\nlambda = 0.1, 0.3\n"
-        file.attrs["science"] = json.dumps({"search.locality": "0.9"})
+        write_root(
+            file,
+            study="flearning",
+            deck="[run]\nstudy = flearning\n[grid]\nmethod = ft\nlambda = 0.1, 0.3\n",
+            science=json.dumps({"search.locality": "0.9"}),
+        )
         done = np.arange(len(points)) < len(points) - world.unfinished
         _write_points(file, world, points, done, generator)
         _write_norms(file, points, done)
@@ -172,15 +173,11 @@ def _write_points(file: h5py.File, world: World, points: list[dict], done, gener
             outcomes[name][k, :count] = values
             outcomes[f"{name}_exact"][k, :count] = values == 1
         outcomes["generality"][k, 3] = np.nan  # a record without a rephrased question
-    writer = Writer(file.create_group("points"))
-    writer.scale("point", np.arange(n))
     ids = [f"{p['method']}-{p['lambda']}-{p['layers']}-{p['data_set']}" for p in points]
-    writer.data("id", ids, "point")
+    writer = begin_points(file, ids, done)
     for axis in points[0]:
         kind = np.int64 if axis in ("records", "seed", "stage") else None
         writer.data(axis, np.array([p[axis] for p in points], kind), "point")
-    writer.data("status", np.where(done, 2, 0).astype(np.uint8), "point")
-    writer.data("reason", np.full(n, ""), "point")
     writer.data("n_records", edited, "point")
     writer.data("lambda_used", np.where(done, [_lambda(p) for p in points], np.nan), "point")
     seconds = [_edit_seconds(p, int(edited[k])) for k, p in enumerate(points)]
@@ -190,7 +187,7 @@ def _write_points(file: h5py.File, world: World, points: list[dict], done, gener
             asked = np.isfinite(values)
             mean = np.where(asked, values, 0).sum(axis=1) / asked.sum(axis=1)
             writer.data(name, mean.astype(np.float64), "point")
-            writer.group[name].attrs["units"] = "fraction"
+    fractions(writer.group, outcomes)
     if world.abilities:
         for task, value in (("gsm8k", 0.02), ("mmlu_college_physics", 0.25)):
             writer.data(f"ability_{task}", np.where(done, value, np.nan), "point")

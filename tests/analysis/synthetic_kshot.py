@@ -12,7 +12,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from synthetic import Stage, Writer, set_roles, write_stages
+from results_file import Stage, Writer, begin_points, set_roles, write_root, write_stages
 
 # share of the test examples that are right
 MEAN = {
@@ -91,10 +91,8 @@ def write(path: Path, world: World = World(), random_seed: int = 0) -> Path:
     points = _points(world)
     done = np.arange(len(points)) < len(points) - world.unfinished
     with h5py.File(path, "w") as file:
-        file.attrs["filetype"] = "factsweep results"
-        file.attrs["layout_version"] = 2
-        file.attrs["study"] = "kshot"
-        file.attrs["deck"] = f"[run]\nstudy = kshot\n[grid]\nshots = {str(world.shots)[1:-1]}\n"
+        shots = str(world.shots)[1:-1]
+        write_root(file, study="kshot", deck=f"[run]\nstudy = kshot\n[grid]\nshots = {shots}\n")
         _write_sets(file, world)
         _write_tests(file, world, generator)
         _write_points(file, world, points, done, generator)
@@ -218,11 +216,8 @@ def _write_points(file: h5py.File, world: World, points: list[dict], done, gener
             row[k, : len(kept)] = kept
     accuracy = np.where(done, (right == 1).mean(axis=1), np.nan)
     options = np.array([p["task"] == world.tasks[0] for p in points])
-    group = Writer(file.create_group("points"))
-    group.scale("point", np.arange(n))
-    group.data("id", [str(list(point.values())) for point in points], "point")
-    group.data("status", np.where(done, 2, 0).astype(np.uint8), "point")
-    group.data("reason", np.full(n, ""), "point")
+    ids = [str(list(point.values())) for point in points]
+    group = begin_points(file, ids, done)
     for axis in [name for name in points[0] if name != "mean"]:
         group.data(axis, np.array([point[axis] for point in points]), "point")
     group.data("accuracy", accuracy, "point")
@@ -290,8 +285,7 @@ def _write_shots(file: h5py.File, world: World, points: list[dict]) -> None:
 
 def _write_weights(path: Path, world: World, generator) -> None:
     with h5py.File(path, "w") as file:
-        file.attrs["filetype"] = "factsweep weights"
-        file.attrs["layout_version"] = 2
+        write_root(file, "factsweep weights")
         file["embeddings/pools/open"] = generator.normal(size=(POOL, DIMENSION)).astype(np.float32)
         for task in world.tasks:
             for draw in world.draws:

@@ -1,12 +1,10 @@
 """The shared part of the report, on a study that has no folder in `analysis`."""
 
-import csv
-from dataclasses import dataclass
-
 import h5py
 import numpy as np
 import pytest
-from synthetic import Stage, Writer, set_roles, write_stages
+from reports import compare, csv_rows, report
+from results_file import Stage, Writer, begin_points, set_roles, write_root, write_stages
 
 from analysis.__main__ import main
 from analysis.report import MOST_ROWS
@@ -21,18 +19,16 @@ def write_toy(path, counts=(2, 3), failed=1):
     n = len(depth)
     done = np.arange(n) < n - failed
     with h5py.File(path, "w") as file:
-        file.attrs["filetype"] = "factsweep results"
-        file.attrs["layout_version"] = 2
-        file.attrs["study"] = "toy"
-        file.attrs["deck"] = "[run]\nstudy = toy\n[grid]\ndepth = 1, 2\nseed = 1..3\n"
-        file.attrs["code_version"] = "0.0-synthetic"
-        writer = Writer(file.create_group("points"))
-        writer.scale("point", np.arange(n))
-        writer.data("id", [f"depth-{d}-s{s}" for d, s in zip(depth, seed, strict=True)], "point")
+        write_root(
+            file,
+            study="toy",
+            deck="[run]\nstudy = toy\n[grid]\ndepth = 1, 2\nseed = 1..3\n",
+            code_version="0.0-synthetic",
+        )
+        ids = [f"depth-{d}-s{s}" for d, s in zip(depth, seed, strict=True)]
+        writer = begin_points(file, ids, done, "ran out of ground")
         for name, values in (("depth", depth), ("seed", seed), ("stage", 1 + np.arange(n))):
             writer.data(name, values, "point")
-        writer.data("status", np.where(done, 2, 3).astype(np.uint8), "point")
-        writer.data("reason", np.where(done, "", "ran out of ground"), "point")
         writer.data("seconds", np.where(done, 4.0, np.nan), "point")
         writer.data("rank", np.zeros(n, np.int32), "point")
         writer.data("height", np.where(done, depth / 4, np.nan), "point")
@@ -47,51 +43,42 @@ def write_toy(path, counts=(2, 3), failed=1):
 
 
 def test_report_shows_what_all_studies_have(tmp_path, capsys):
-    path = write_toy(tmp_path / "toy.h5")
-    assert main(["report", str(path)]) == 0
+    folder = report(write_toy(tmp_path / "toy.h5"))
     printed = capsys.readouterr().out
     assert "5 of 6 points finished (5 done, 1 failed)" in printed
     assert "failed: depth-2-s3: ran out of ground" in printed and "3 seeds." in printed
     assert "2.5 min" in printed  # of the survey
-    folder = tmp_path / "toy_report"
-    with (folder / "points.csv").open(encoding="utf-8") as file:
-        head, *rows = csv.reader(file)
+    head, *rows = csv_rows(folder, "points")
     assert head == ["id", "depth", "seed", "status", "height", "kept"]
     assert rows[0] == ["depth-1-s1", "1", "1", "done", "0.25", "all"]
     assert rows[-1] == ["depth-2-s3", "2", "3", "failed", "-", ""]
-    with (folder / "times.csv").open(encoding="utf-8") as file:
-        assert list(csv.reader(file))[1:] == [
-            ["survey", "1", "1", "2.5 min", "2.5 min"],
-            ["dig", "6", "5", "20.0 s", "4.0 s"],
-        ]
+    assert csv_rows(folder, "times")[1:] == [
+        ["survey", "1", "1", "2.5 min", "2.5 min"],
+        ["dig", "6", "5", "20.0 s", "4.0 s"],
+    ]
     page = (folder / "index.html").read_text(encoding="utf-8")
     assert "toy: toy.h5" in page and "ran out of ground" in page and "depth = 1, 2" in page
 
 
 def test_a_large_sweep_is_shown_in_part_and_written_whole(tmp_path, capsys):
-    path = write_toy(tmp_path / "large.h5", counts=(60, 4))
-    assert main(["report", str(path)]) == 0
+    folder = report(write_toy(tmp_path / "large.h5", counts=(60, 4)))
     assert f"The first {MOST_ROWS}; points.csv has all 240." in capsys.readouterr().out
-    lines = (tmp_path / "large_report" / "points.csv").read_text(encoding="utf-8").splitlines()
-    assert len(lines) == 1 + 240
+    assert len(csv_rows(folder, "points")) == 1 + 240
 
 
 def test_compare_reads_it_too(tmp_path, capsys):
     pair = [write_toy(tmp_path / f"{name}.h5") for name in "ab"]
-    assert main(["compare", *map(str, pair)]) == 0
+    assert compare(pair) == 0
     with h5py.File(pair[1], "r+") as file:
         file["points/digging"][0] += 1.0
-    assert main(["compare", *map(str, pair)]) == 0
+    assert compare(pair) == 0
     with h5py.File(pair[1], "r+") as file:
         file["points/height"][0] += 0.5
-    assert main(["compare", *map(str, pair), "--no-figure"]) == 1
+    assert compare(pair, "--no-figure") == 1
     assert "5 points finished in both" in capsys.readouterr().out
 
 
-@dataclass(frozen=True, eq=False)
-class Heights(Group):
-    PATH = "heights"
-
+class Heights(Group, path="heights"):
     lambda_: Data
     mean: Data
 

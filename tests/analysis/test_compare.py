@@ -3,10 +3,11 @@
 import h5py
 import numpy as np
 import pytest
-import synthetic
-from synthetic import World
+import synthetic_slick
+from reports import compare
+from results_file import write_root
+from synthetic_slick import World
 
-from analysis.__main__ import main
 from analysis.compare import joined
 from analysis.sweep import read
 
@@ -15,11 +16,7 @@ WORLD = World(seeds=(1, 2), epochs=8, questions=30, variants=("unknown_ratio", "
 
 @pytest.fixture
 def pair(tmp_path):
-    return [synthetic.write(tmp_path / f"{name}.h5", WORLD) for name in "ab"]
-
-
-def run(pair, *options):
-    return main(["compare", str(pair[0]), str(pair[1]), *options])
+    return [synthetic_slick.write(tmp_path / f"{name}.h5", WORLD) for name in "ab"]
 
 
 def test_what_depends_on_the_run_alone_does_not_count(pair, capsys):
@@ -28,7 +25,7 @@ def test_what_depends_on_the_run_alone_does_not_count(pair, capsys):
             h5[name][...] = h5[name][...] + 1
         h5.attrs["ranks"] = 2
         h5.attrs["start_time"] = "2031-05-05T00:00:00Z"
-    assert run(pair) == 0
+    assert compare(pair) == 0
     assert "identical" in capsys.readouterr().out
     assert not list(pair[0].parent.glob("*.png"))
 
@@ -47,7 +44,7 @@ def test_one_flipped_bit_is_found_and_named(pair, capsys, name, place):
         value = np.array([h5[name][place]])
         value.view(np.uint8)[0] ^= 1
         h5[name][place] = value[0]
-    assert run(pair, "--no-figure") == 1
+    assert compare(pair, "--no-figure") == 1
     assert (
         f"different: 1 datasets, the first /{name} (1 values, the first at {list(place)}"
         in capsys.readouterr().out
@@ -58,7 +55,7 @@ def test_a_changed_text_and_a_missing_dataset_are_found(pair, capsys):
     with h5py.File(pair[1], "r+") as h5:
         h5["labels/base/answer"][4] = "answer 5"
         del h5["curves/loss"]
-    assert run(pair, "--no-figure") == 1
+    assert compare(pair, "--no-figure") == 1
     assert "different: 2 datasets, the first /curves/loss (only in A)" in capsys.readouterr().out
 
 
@@ -77,11 +74,11 @@ def test_points_are_joined_by_their_axes(pair):
 
 
 def test_differences_are_printed_and_drawn(pair, capsys):
-    synthetic.write(pair[1], WORLD, random_seed=1)
+    synthetic_slick.write(pair[1], WORLD, random_seed=1)
     with h5py.File(pair[1], "r+") as h5:
         h5["points/accuracy_dev_final"][...] = h5["points/accuracy_dev_final"][...]
         h5.attrs["science"] = '{"train.epochs": "9"}'
-    assert run(pair) == 1
+    assert compare(pair) == 1
     printed = capsys.readouterr().out
     assert "deck differs: train.epochs = 8 in A, 9 in B" in printed
     assert "accuracy_test_early_stop" in printed and "curve fitted_known" in printed
@@ -95,11 +92,7 @@ def _weights(path, value):
     bf16.set_size(2)
     bf16.set_ebias(127)
     with h5py.File(path, "w") as h5:
-        h5.attrs["filetype"], h5.attrs["layout_version"], h5.attrs["study"] = (
-            "factsweep weights",
-            2,
-            "slick",
-        )
+        write_root(h5, "factsweep weights", study="slick")
         group = h5.create_group("deltas/natural-s1/final")
         space = h5py.h5s.create_simple((4,))
         tensor = h5py.Dataset(h5py.h5d.create(group.id, b"lm_head.weight", bf16, space))
@@ -109,8 +102,8 @@ def _weights(path, value):
 
 def test_weights_files_are_compared_too(tmp_path, capsys):
     one, other = _weights(tmp_path / "a.h5", 0.5), _weights(tmp_path / "b.h5", 0.25)
-    assert run([one, one]) == 0
-    assert run([one, other]) == 1
+    assert compare([one, one]) == 0
+    assert compare([one, other]) == 1
     assert (
         "/deltas/natural-s1/final/lm_head.weight (1 values, the first at [3])"
         in capsys.readouterr().out
@@ -118,5 +111,5 @@ def test_weights_files_are_compared_too(tmp_path, capsys):
 
 
 def test_files_of_two_kinds_are_refused(pair, tmp_path, capsys):
-    assert run([pair[0], _weights(tmp_path / "w.h5", 1.0)]) == 2
+    assert compare([pair[0], _weights(tmp_path / "w.h5", 1.0)]) == 2
     assert "two files of one kind" in capsys.readouterr().err

@@ -6,7 +6,7 @@ import pytest
 import synthetic_flearning
 from synthetic_flearning import MEAN, NORM, World
 
-from analysis.flearning import orderings, published, quantities, tables, trainings
+from analysis.flearning import orderings, quantities, tables, trainings
 from analysis.store import Missing
 from analysis.sweep import read
 
@@ -126,13 +126,14 @@ def test_orderings_need_two_methods(tmp_path):
 
 
 def test_published_differences_of_a_claim():
-    rows = published.OUTCOMES
-    assert set(rows) == set(published.LAMBDA) == set(published.SECONDS)
-    better, worse = rows["zsre"]["f_learning_ft"], rows["zsre"]["ft"]
+    for table in ("outcomes", "lambda", "seconds"):
+        assert all(quantities.paper(f"{table} {name}") for name in quantities.DATA_SETS)
+    rows = quantities.paper("outcomes zsre")
+    better, worse = rows["f_learning_ft"], rows["ft"]
     assert better["LLaMA2-7B"][0] - worse["LLaMA2-7B"][0] == pytest.approx(3.63)
-    assert published.data_set_of("zsre_mend_eval") == "zsre"
-    assert published.data_set_of("Counter-Fact-edit") == "counterfact"
-    assert published.data_set_of("wiki_recent") is None
+    assert quantities.data_set_of("zsre_mend_eval") == "zsre"
+    assert quantities.data_set_of("Counter-Fact-edit") == "counterfact"
+    assert quantities.data_set_of("wiki_recent") is None
 
 
 # --- Layers and lambda -------------------------------------------------------------------------
@@ -167,9 +168,9 @@ def test_lambda_zero_is_the_original_model(part):
     curve = quantities.by_lambda(
         part, part.variants("forget_ft"), "reliability_old", at_zero="original"
     )
-    assert curve.lambdas.tolist() == [0.0, 0.1, 0.3]  # the searched one has no place of its own
+    assert curve.columns.tolist() == [0.0, 0.1, 0.3]  # the searched one has no place of its own
     original = part.means(only(part, "original"), "reliability_old")
-    assert curve.values[:, 0] == pytest.approx(original)
+    assert curve[0.0].to_numpy() == pytest.approx(original)
 
 
 # --- Time and trainings ------------------------------------------------------------------------

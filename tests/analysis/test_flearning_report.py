@@ -3,9 +3,8 @@
 import h5py
 import pytest
 import synthetic_flearning
+from reports import compare, csv_rows, page_with, report, stems
 from synthetic_flearning import World
-
-from analysis.__main__ import main
 
 FIGURES = {
     "figure4_norms_full",
@@ -31,18 +30,11 @@ TABLES = {
 }
 
 
-def stems(folder, kind):
-    return {path.stem for path in folder.glob(f"*.{kind}")}
-
-
 def test_report_of_a_whole_file(tmp_path, capsys):
     path = synthetic_flearning.write(tmp_path / "whole.h5", World(abilities=True))
-    assert main(["report", str(path)]) == 0
-    folder = tmp_path / "whole_report"
-    assert stems(folder, "png") == stems(folder, "pdf") == FIGURES
+    folder = report(path)
+    page = page_with(folder, FIGURES)
     assert stems(folder, "csv") == TABLES | {"table5_abilities"}
-    page = (folder / "index.html").read_text(encoding="utf-8")
-    assert page.count("data:image/png;base64,") == len(FIGURES)
     assert 'class="paper">paper LLaMA2-7B' in page
     printed = capsys.readouterr().out
     assert "66.0 / 44.1 / 28.3" in printed  # Full-FT of LLaMA2-7B on CounterFact
@@ -60,18 +52,18 @@ def test_data_sets_and_numbers_of_records_stand_apart(tmp_path, capsys):
     )
     path = synthetic_flearning.write(tmp_path / "many.h5", world)
     folder = tmp_path / "out"
-    assert main(["report", str(path), "--output", str(folder)]) == 0
+    report(path, "--output", str(folder))
     printed = capsys.readouterr().out
     assert "[tiny, zsre]" in printed and "[tiny, mine]" in printed
     assert {"records_tiny_zsre", "records_tiny_mine"} <= stems(folder, "csv")
-    header = (folder / "table1_outcomes_tiny_mine.csv").read_text(encoding="utf-8")
-    assert "paper" not in header.splitlines()[0]  # the paper has no such data set
+    head = csv_rows(folder, "table1_outcomes_tiny_mine")[0]
+    assert not any("paper" in name for name in head)  # the paper has no such data set
 
 
 def test_report_of_a_partial_file_says_what_is_missing(tmp_path, capsys):
     world = World(seeds=(0,), methods=("ft", "f_learning_ft"), search=False, unfinished=1)
     path = synthetic_flearning.write(tmp_path / "partial.h5", world)
-    assert main(["report", str(path)]) == 0
+    report(path)
     printed = capsys.readouterr().out
     assert "2 of 3 points finished (1 waiting, 2 done)" in printed
     assert "figure 6 needs a finished point of forget_ft" in printed
@@ -82,7 +74,7 @@ def test_report_of_a_partial_file_says_what_is_missing(tmp_path, capsys):
 def test_report_before_the_first_point_has_finished(tmp_path, capsys):
     world = World(seeds=(0,), methods=("ft",), unfinished=1)
     path = synthetic_flearning.write(tmp_path / "early.h5", world)
-    assert main(["report", str(path)]) == 0
+    report(path)
     assert "no point has finished" in capsys.readouterr().out
 
 
@@ -90,10 +82,6 @@ def test_report_before_the_first_point_has_finished(tmp_path, capsys):
 def pair(tmp_path):
     world = World(seeds=(0,), methods=("original", "ft", "f_learning_ft", "rome"))
     return [synthetic_flearning.write(tmp_path / f"{name}.h5", world) for name in "ab"]
-
-
-def compare(pair, *options):
-    return main(["compare", str(pair[0]), str(pair[1]), *options])
 
 
 def test_times_do_not_make_two_runs_different(pair, capsys):

@@ -8,16 +8,8 @@ import pytest
 import synthetic_kshot
 from synthetic_kshot import BANK, FAILURE, MEAN, OTHERS, World
 
-from analysis.kshot import experts, figures, left_out, projection, published, tables
-from analysis.kshot.quantities import (
-    CASES,
-    average,
-    cases,
-    correlations,
-    difference,
-    part_of,
-    scores,
-)
+from analysis.kshot import experts, figures, left_out, projection, tables
+from analysis.kshot.quantities import CASES, average, cases, paper, part_of, task_of
 from analysis.statistics import spearman
 from analysis.sweep import read
 
@@ -40,7 +32,7 @@ def part_with(folder, **world):
 
 def test_first_setting_of_each_method_alone_makes_table_1(part):
     for method, planted in MEAN.items():
-        found = average(scores(part, part.first(method, "test")))
+        found = average(part.scores(part.first(method, "test")))
         assert found.value == pytest.approx(100 * planted, abs=4)
         assert found.n == (1 if method in ("base", "expert_lora", "source_best") else 3)
 
@@ -56,22 +48,22 @@ def test_an_axis_is_varied_with_all_others_at_their_first_value(part, axis):
         assert set(counts) == set(planted)
     assert counts == dict.fromkeys(planted, 12)  # 2 tasks, 3 draws, 2 seeds
     for value, added in planted.items():
-        found = average(scores(part, points[points[axis] == value]))
+        found = average(part.scores(points[points[axis] == value]))
         assert found.value == pytest.approx(100 * (MEAN["ours"] + added), abs=4)
 
 
 def test_intervals_are_over_draws_with_their_seeds_averaged(part):
     points = part.first("ours", "test")
-    table = scores(part, points)
+    table = part.scores(points)
     one = points[(points["task"] == "arc_c") & (points["draw"] == 2)]
     assert len(one) == 2 and list(table.index) == [1, 2, 3]
     assert table.loc[2, "arc_c"] == pytest.approx(100 * one["accuracy"].mean())
-    assert len(scores(part, points[points["draw"] == 1])) == 2  # one draw: over its seeds
+    assert len(part.scores(points[points["draw"] == 1])) == 2  # one draw: over its seeds
 
 
 def test_a_task_that_has_not_finished_gives_no_average(part):
     points = part.first("ours", "test")
-    found = scores(part, points[points["task"] == "arc_c"])
+    found = part.scores(points[points["task"] == "arc_c"])
     assert np.isfinite(found["arc_c"]).all() and np.isnan(average(found).value)
 
 
@@ -86,12 +78,13 @@ def test_published_numbers_stand_beside_ours(part):
 
 
 def test_published_averages_are_those_the_paper_prints():
-    means = {m: np.mean(numbers[published.LLAMA2]) for m, numbers in published.TABLE1.items()}
+    table1 = paper("method")
+    means = {method: np.mean(row["LLaMA2-7B"]) for method, row in table1.items()}
     printed = {"base": 36.60, "random": 44.07, "source_best_sft": 51.45, "ours": 52.50}
     for method, value in printed.items():
         assert means[method] == pytest.approx(value, abs=0.011)
-    assert published.TABLE1["ours"] == published.TABLE2["pad"] == published.TABLE4[50]
-    assert [published.task_of(n) for n in ("ARC-c", "arc-easy", "w1")] == ["arc_c", "arc_e", None]
+    assert table1["ours"] == paper("signals")["pad"] == paper("shots")["50"]
+    assert [task_of(n) for n in ("ARC-c", "arc-easy", "w1")] == ["arc_c", "arc_e", None]
 
 
 def test_likelihood_is_a_column_of_tasks_with_options_alone(part):
@@ -115,10 +108,10 @@ def test_a_difference_is_over_draws_or_of_a_single_one_over_seeds(part, tmp_path
         points = source.first(method, "test")
         return points[points["task"] == "arc_c"]
 
-    found = difference(part, of_task(part, "ours"), of_task(part, "base"))
+    found = part.difference(of_task(part, "ours"), of_task(part, "base"))
     assert (found.runs.degrees, found.records.degrees) == (2, 199)
     one = part_with(tmp_path, methods=("uniform", "ours"), axes=(), draws=(1,), seeds=(1, 2, 3, 4))
-    found = difference(one, of_task(one, "ours"), of_task(one, "uniform"))
+    found = one.difference(of_task(one, "ours"), of_task(one, "uniform"))
     assert found.runs.degrees == 3  # uniform has no seeds
     alone = part_with(tmp_path, methods=("base", "ours"), axes=(), draws=(1,), seeds=(1,))
     notes = " ".join(tables.difference_table(alone).notes)
@@ -154,8 +147,8 @@ def test_cases_of_two_experts(part):
 
 
 def test_reasoning_perplexity_tells_the_good_adapters(part):
-    assert correlations(part, 0, "reasoning_perplexity") == pytest.approx([-1, -1, -1])
-    assert (correlations(part, 0, "perplexity") > -1).all()
+    assert part.correlations(0, "reasoning_perplexity") == pytest.approx([-1, -1, -1])
+    assert (part.correlations(0, "perplexity") > -1).all()
     row = rows_of(experts.correlation_table(part))["arc_c"]
     assert row["reasoning"] == "-1.00 \u00b1 0.00" and row["adapters"] == "5"
 

@@ -1,13 +1,12 @@
 """The K-shot report as a user runs it, on synthetic files."""
 
-import csv
 from dataclasses import replace
 
 import h5py
 import synthetic_kshot
+from reports import compare, csv_rows, page_with, report, stems
 from synthetic_kshot import FAILURE, World
 
-from analysis.__main__ import main
 from analysis.sweep import read
 
 FIGURES = {
@@ -36,25 +35,17 @@ TABLES = {
 SHARED = {"points", "times"}
 
 
-def stems(folder, kind):
-    return {path.stem for path in folder.glob(f"*.{kind}")}
-
-
 def test_report_of_a_whole_file(tmp_path, capsys):
     path = synthetic_kshot.write(tmp_path / "whole.h5")
-    assert main(["report", str(path)]) == 0
-    folder = tmp_path / "whole_report"
-    assert stems(folder, "png") == stems(folder, "pdf") == FIGURES
+    folder = report(path)
+    page = page_with(folder, FIGURES)
     assert stems(folder, "csv") == TABLES | SHARED
-    page = (folder / "index.html").read_text(encoding="utf-8")
-    assert page.count("data:image/png;base64,") == len(FIGURES)
     assert 'class="paper">paper LLaMA2-7B' in page
     printed = capsys.readouterr().out
     assert "57.8 / 24.8 (41.3)" in printed and "left out:" not in printed
     assert "2 seeds." in printed  # not the -1 of methods that draw nothing
     assert FAILURE in printed and FAILURE in page
-    with (folder / "table4_shots.csv").open(encoding="utf-8") as file:
-        assert [row[0] for row in csv.reader(file)] == ["shots", "1", "5", "50"]
+    assert [row[0] for row in csv_rows(folder, "table4_shots")] == ["shots", "1", "5", "50"]
 
 
 def test_report_says_what_each_missing_part_needs(tmp_path, capsys):
@@ -62,7 +53,7 @@ def test_report_says_what_each_missing_part_needs(tmp_path, capsys):
         methods=("base", "ours"), axes=(), draws=(1,), seeds=(1,), evaluate=False, weights=False
     )
     path = synthetic_kshot.write(tmp_path / "few.h5", world)
-    assert main(["report", str(path)]) == 0
+    report(path)
     printed = capsys.readouterr().out
     for reason in (
         "table 2 needs finished points of ours with two values of grid.signals",
@@ -79,24 +70,17 @@ def test_report_of_a_sweep_that_has_begun(tmp_path, capsys):
     world = World(methods=("base", "ours"), axes=())
     points = 2 * (1 + 6)
     path = synthetic_kshot.write(tmp_path / "early.h5", replace(world, unfinished=points))
-    assert main(["report", str(path)]) == 0
+    report(path)
     printed = capsys.readouterr().out
     assert "no point has finished" in printed and FAILURE in printed
     path = synthetic_kshot.write(tmp_path / "base.h5", replace(world, unfinished=points - 1))
-    assert main(["report", str(path)]) == 0
+    report(path)
     printed = capsys.readouterr().out
     assert "figure 7 needs a finished point of ours" in printed
     assert "ours against other methods needs a finished point of ours" in printed
     assert (
         stems(tmp_path / "base_report", "csv")
-        == TABLES
-        & {
-            "table1_methods",
-            "table8_bank",
-            "figure8_correlations",
-            "left_out",
-        }
-        | SHARED
+        == TABLES & {"table1_methods", "table8_bank", "figure8_correlations", "left_out"} | SHARED
     )
 
 
@@ -104,7 +88,7 @@ def test_compare_joins_points_by_all_axes(tmp_path, capsys):
     paths = [synthetic_kshot.write(tmp_path / f"{name}.h5") for name in "ab"]
     with h5py.File(paths[1], "r+") as file:
         file["points/accuracy"][1] += 0.125
-    assert main(["compare", *map(str, paths), "--no-figure"]) == 1
+    assert compare(paths, "--no-figure") == 1
     printed = capsys.readouterr().out
     assert f"{len(read(paths[0]).points)} points finished in both" in printed
     assert "0.125" in printed
@@ -115,7 +99,7 @@ def test_older_files_say_nothing_of_what_was_left_out(tmp_path, capsys):
     with h5py.File(path, "r+") as file:
         file["bank/usable"][...] = 1
         del file["pools"]
-    assert main(["report", str(path)]) == 0
+    report(path)
     printed = capsys.readouterr().out
     assert "left out" not in printed and "not usable" not in printed and "stopped" not in printed
     page = (tmp_path / "old_report" / "index.html").read_text(encoding="utf-8")

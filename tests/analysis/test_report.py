@@ -2,8 +2,9 @@
 
 import h5py
 import pytest
-import synthetic
-from synthetic import World
+import synthetic_slick
+from reports import page_with, report, stems
+from synthetic_slick import World
 
 from analysis.__main__ import main
 
@@ -21,14 +22,9 @@ SMALL = {"epochs": 8, "questions": 40}
 
 
 def test_report_of_a_whole_file(tmp_path, capsys):
-    path = synthetic.write(tmp_path / "whole.h5", World(seeds=(1, 2), **SMALL))
-    assert main(["report", str(path)]) == 0
-    folder = tmp_path / "whole_report"
-    assert (
-        {p.stem for p in folder.glob("*.png")} == FIGURES == {p.stem for p in folder.glob("*.pdf")}
-    )
-    page = (folder / "index.html").read_text(encoding="utf-8")
-    assert page.count("data:image/png;base64,") == len(FIGURES)
+    path = synthetic_slick.write(tmp_path / "whole.h5", World(seeds=(1, 2), **SMALL))
+    folder = report(path)
+    page = page_with(folder, FIGURES)
     for table in ("Table 1", "Table 2", "Table 3", "Learning order", "Labels of the train"):
         assert table in page
     printed = capsys.readouterr().out
@@ -43,16 +39,16 @@ def test_report_of_a_partial_file_says_what_is_missing(tmp_path, capsys):
         variants=("unknown_ratio", "natural", "idk"),
         **SMALL,
     )
-    path = synthetic.write(tmp_path / "partial.h5", world)
+    path = synthetic_slick.write(tmp_path / "partial.h5", world)
     folder = tmp_path / "out"
-    assert main(["report", str(path), "--output", str(folder)]) == 0
+    report(path, "--output", str(folder))
     printed = capsys.readouterr().out
     assert "7 of 9 points finished (2 waiting, 7 done)" in printed
     assert "One seed only: no confidence intervals" in printed
     assert "figure 3b needs variant known_only (not in this sweep)" in printed
     assert "figure 5 needs variant natural (none of its points has finished)" in printed
     assert "table 3 needs variant idk (none of its points has finished)" in printed
-    assert {p.stem for p in folder.glob("*.png")} == FIGURES - {
+    assert stems(folder, "png") == FIGURES - {
         "figure3b_known_only",
         "figure5_unknown_classifiers",
         "exposures",
@@ -61,25 +57,26 @@ def test_report_of_a_partial_file_says_what_is_missing(tmp_path, capsys):
 
 def test_report_before_the_first_point_has_finished(tmp_path, capsys):
     world = World(seeds=(1,), unfinished=7, variants=("unknown_ratio",), **SMALL)
-    path = synthetic.write(tmp_path / "early.h5", world)
-    assert main(["report", str(path)]) == 0
+    path = synthetic_slick.write(tmp_path / "early.h5", world)
+    report(path)
     assert "no point has finished" in capsys.readouterr().out
     assert (tmp_path / "early_report" / "labels_train_id.csv").is_file()
 
 
 def test_report_of_labels_alone(tmp_path, capsys):
-    path = synthetic.write(
+    path = synthetic_slick.write(
         tmp_path / "labels.h5", World(seeds=(1,), variants=("unknown_ratio",), **SMALL)
     )
     with h5py.File(path, "r+") as h5:
         del h5["curves"], h5["predictions"], h5["points/variant"], h5["points/unknown_ratio"]
-    assert main(["report", str(path)]) == 0
+    report(path)
     assert "labels only" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("attribute, value", [("layout_version", 9), ("filetype", "x")])
 def test_report_refuses_what_it_cannot_read(tmp_path, capsys, attribute, value):
-    path = synthetic.write(tmp_path / "other.h5", World(seeds=(1,), variants=("idk",), **SMALL))
+    world = World(seeds=(1,), variants=("idk",), **SMALL)
+    path = synthetic_slick.write(tmp_path / "other.h5", world)
     with h5py.File(path, "r+") as h5:
         h5.attrs[attribute] = value
     assert main(["report", str(path)]) == 2

@@ -5,11 +5,11 @@ import itertools
 import h5py
 import numpy as np
 import pytest
-import synthetic
-from synthetic import World
+import synthetic_slick
+from synthetic_slick import World
 
 from analysis.slick import quantities, tables
-from analysis.slick.labels import Labels
+from analysis.slick.groups import Labels
 from analysis.store import StoreError
 from analysis.sweep import read
 
@@ -21,7 +21,7 @@ def parts_of(path):
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory):
-    return synthetic.write(tmp_path_factory.mktemp("slick") / "full.h5")
+    return synthetic_slick.write(tmp_path_factory.mktemp("slick") / "full.h5")
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def test_reader_finds_axes_and_metrics(file):
 
 def test_linear_model_recovers_the_synthetic_coefficients(part):
     fit = quantities.linear_model(part, "test")
-    truth = [synthetic.B0, synthetic.B_KNOWN, synthetic.B_UNKNOWN]
+    truth = [synthetic_slick.B0, synthetic_slick.B_KNOWN, synthetic_slick.B_UNKNOWN]
     assert fit.coefficients == pytest.approx(truth, abs=0.2)
     assert fit.observations == 21 * 50  # epoch 0 is the base model, no training epoch
     assert fit.clusters == 21
@@ -99,7 +99,7 @@ def test_known_only_ratio_is_inferred_where_the_file_has_none(file, tmp_path):
 
 
 def test_a_further_axis_makes_parts(tmp_path):
-    path = synthetic.write(
+    path = synthetic_slick.write(
         tmp_path / "rates.h5",
         World(seeds=(1,), epochs=10, learning_rates=(1e-5, 1e-4), variants=("unknown_ratio",)),
     )

@@ -7,26 +7,33 @@ import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator
 
-from ... import style
-from ...store import Missing
-from ...sweep import by_seed
-from .. import published
-from ..quantities import WHEN, LabelledPart, known_only_ratio
-from . import COLOUR, MARKER, ratio_axis
+from .. import style
+from ..store import need
+from ..sweep import table_of_means
+from .figures import COLOUR
+from .quantities import WHEN, LabelledPart, known_only_ratio, paper
 
+MARKER = {"early_stop": "o", "final": "s"}
 TEST_NAME = {"test": "Test accuracy (%)", "ood": "OOD test accuracy (%)"}
 
 
-def durations(part: LabelledPart, test: str) -> Figure:
-    """Figure 3a (test), 8 (ood): EARLY_STOP, fixed numbers of epochs, and CONVERGENCE."""
-    what = "figure 3a" if test == "test" else "the OOD figure"
+def by_ratio(part: LabelledPart) -> Figure:
+    """Figure 3a. Test accuracy against the share of Unknown examples, by training duration."""
+    return _durations(part, "test", "figure 3a")
+
+
+def by_ratio_ood(part: LabelledPart) -> Figure:
+    """Figure 8 (7 in v1). Figure 3a on out-of-distribution relations."""
+    return _durations(part, "ood", "the OOD figure")
+
+
+def _durations(part: LabelledPart, test: str, what: str) -> Figure:
+    """EARLY_STOP, fixed numbers of epochs, and CONVERGENCE."""
     points = part.ratios()
     ratio = points["unknown_ratio"].to_numpy()
-    series = {
-        when: by_seed(points, ratio, 100 * part.column(f"accuracy_{test}_{when}", points, what))
-        for when in WHEN
-    }
+    series = {when: _table(part, points, ratio, f"accuracy_{test}_{when}", what) for when in WHEN}
     curve = 100 * part.curve(f"accuracy_{test}", points, what)
     fixed = _fixed_epochs(part.epochs)
 
@@ -34,19 +41,26 @@ def durations(part: LabelledPart, test: str) -> Figure:
     _draw(left, series["early_stop"], "early_stop", label="EARLY_STOP")
     colours = colormaps["cividis"](np.linspace(0.85, 0.25, len(fixed)))
     for epoch, colour in zip(fixed, colours, strict=True):
-        values = by_seed(points, ratio, curve[:, part.epochs == epoch][:, 0])
+        values = table_of_means(points["seed"], ratio, curve[:, part.epochs == epoch][:, 0])
         look = {"marker": ".", "markersize": 4, "linewidth": 1, "label": f"{epoch} epochs"}
         left.plot(_percent(values), values.mean(), color=colour, **look)
     _draw(left, series["final"], "final", label=f"CONVERGENCE ({part.epochs[-1]})")
     left.set_ylabel(TEST_NAME[test])
-    ratio_axis(left, np.unique(ratio))
+    _ratio_axis(left, np.unique(ratio))
     style.panel_title(left, "a", "training duration")
     style.legend(left, loc="best")
 
     _change(right, series, test)
-    ratio_axis(right, np.unique(ratio))
+    _ratio_axis(right, np.unique(ratio))
     style.panel_title(right, "b", "change against 0 % Unknown")
     return figure
+
+
+def _table(
+    part: LabelledPart, points: pd.DataFrame, ratio: np.ndarray, column: str, what: str
+) -> pd.DataFrame:
+    """A column in percent as a table seed x ratio."""
+    return table_of_means(points["seed"], ratio, 100 * part.column(column, points, what))
 
 
 def _fixed_epochs(epochs: np.ndarray) -> list[int]:
@@ -66,6 +80,24 @@ def _draw(axes: Axes, values: pd.DataFrame, when: str, **keywords) -> None:
     style.mean_marks(axes, _percent(values), values.to_numpy(), **look, **keywords)
 
 
+def _published(name: str, when: str) -> dict[float, float]:
+    """Unknown ratio -> accuracy, of a table of the paper."""
+    return {float(ratio): row[when][0] for ratio, row in paper(name).items()}
+
+
+def _draw_published(axes: Axes, curve: dict[float, float], when: str) -> None:
+    look = {"color": COLOUR[when], "label": f"{WHEN[when]}, published", **style.PUBLISHED}
+    axes.plot([100 * ratio for ratio in curve], list(curve.values()), **look)
+
+
+def _ratio_axis(axes: Axes, ratios: np.ndarray) -> None:
+    """x axis of unknown ratios in percent, one tick a ratio of the sweep."""
+    axes.xaxis.set_major_locator(FixedLocator(100 * np.asarray(ratios)))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.set_xlabel("Unknown examples in $D$ (%)")
+
+
 def _change(axes: Axes, series: dict[str, pd.DataFrame], test: str) -> None:
     """Differences to X = 0 % of the same seed, beside the published ones."""
     if not all(0.0 in values.columns for values in series.values()):
@@ -76,28 +108,20 @@ def _change(axes: Axes, series: dict[str, pd.DataFrame], test: str) -> None:
     for when, values in series.items():
         _draw(axes, values.sub(values[0.0], axis=0), when, label=WHEN[when])
         if test == "test":
-            paper = np.array(published.FIG3A[when])
-            axes.plot(
-                100 * np.array(published.RATIOS),
-                paper - paper[0],
-                color=COLOUR[when],
-                label=f"{WHEN[when]}, published",
-                **style.PUBLISHED,
-            )
+            published = _published("unknown_ratio", when)
+            change = {ratio: y - published[0.0] for ratio, y in published.items()}
+            _draw_published(axes, change, when)
     if test == "ood":
-        axes.axhline(
-            -published.OOD_MAXIMAL_DROP,
-            color=style.GREY,
-            label="largest drop, published",
-            **style.PUBLISHED,
-        )
+        (drop,) = paper("ood")["largest_drop"]["values"]
+        label = "largest drop, published"
+        axes.axhline(-drop, color=style.GREY, label=label, **style.PUBLISHED)
     axes.axhline(0, color=style.GREY, linewidth=0.6)
     axes.set_ylabel("Change in accuracy (points)")
     style.legend(axes, loc="best")
 
 
-def known_only(part: LabelledPart, test: str) -> Figure:
-    """Figure 3b: D against D_Known, the same D with its Unknown examples removed."""
+def known_only(part: LabelledPart) -> Figure:
+    """Figure 3b. D against D_Known, from which the Unknown examples were removed."""
     what = "figure 3b"
     points = part.ratios()
     ratio = points["unknown_ratio"].to_numpy()
@@ -107,9 +131,9 @@ def known_only(part: LabelledPart, test: str) -> Figure:
     figure, (left, right) = style.panels(2, width=3.6, height=2.9)
     shared = False
     for when in WHEN:
-        column = f"accuracy_{test}_{when}"
-        whole = by_seed(points, ratio, 100 * part.column(column, points, what))
-        known = by_seed(removed, removed_ratio, 100 * part.column(column, removed, what))
+        column = f"accuracy_test_{when}"
+        whole = _table(part, points, ratio, column, what)
+        known = _table(part, removed, removed_ratio, column, what)
         if 0.0 in whole and 0.0 not in known:
             known = known.join(whole[[0.0]], how="left").sort_index(axis=1)  # X = 0: D_Known is D
         look = {"linestyle": ":", "markerfacecolor": "white"}
@@ -120,11 +144,10 @@ def known_only(part: LabelledPart, test: str) -> Figure:
             continue
         shared = True
         _draw(right, effect, when, label=WHEN[when])
-        if test == "test":
-            _published_effect(right, when)
-    if not shared:
-        raise Missing(f"{what} needs the same unknown ratios and seeds in D and D_Known")
-    left.set_ylabel(TEST_NAME[test])
+        published, removing = (_published(n, when) for n in ("unknown_ratio", "known_only"))
+        _draw_published(right, {x: published[x] - y for x, y in removing.items()}, when)
+    need(shared, f"{what} needs the same unknown ratios and seeds in D and D_Known")
+    left.set_ylabel(TEST_NAME["test"])
     style.legend(left, loc="best")
     style.panel_title(left, "a", "with and without the Unknown examples")
     right.axhline(0, color=style.GREY, linewidth=0.6)
@@ -132,18 +155,6 @@ def known_only(part: LabelledPart, test: str) -> Figure:
     style.legend(right, loc="best")
     style.panel_title(right, "b", "effect of the Unknown examples")
     for axes in (left, right):
-        ratio_axis(axes, np.unique(ratio))
+        _ratio_axis(axes, np.unique(ratio))
     right.set_xlim(left.get_xlim())
     return figure
-
-
-def _published_effect(axes: Axes, when: str) -> None:
-    whole = dict(zip(published.RATIOS, published.FIG3A[when], strict=True))
-    part = published.FIG3B_KNOWN_ONLY[when]
-    axes.plot(
-        [100 * x for x in part],
-        [whole[x] - part[x] for x in part],
-        color=COLOUR[when],
-        label=f"{WHEN[when]}, published",
-        **style.PUBLISHED,
-    )

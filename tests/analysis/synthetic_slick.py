@@ -2,19 +2,19 @@
 
 The shapes follow the paper (Known fitted before Unknown, accuracy falling with fitted Unknown); the
 numbers are drawn, and equal for equal arguments. Run it to get a file to look at:
-    python tests/analysis/synthetic.py FILE
+    python tests/analysis/synthetic_slick.py FILE
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
 import numpy as np
+from results_file import Stage, Writer, begin_points, fractions, set_roles, write_root, write_stages
 
 CATEGORIES = ("highly_known", "maybe_known", "weakly_known", "unknown")
 RATIOS = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
@@ -39,35 +39,22 @@ class World:
     exposures: bool = True
 
 
-class Writer:
-    """Datasets with dimension scales of the same group, as the program writes them."""
-
-    def __init__(self, group: h5py.Group) -> None:
-        self.group = group
-
-    def scale(self, name: str, values) -> None:
-        self._create(name, values).make_scale(name)
-
-    def data(self, name: str, values, *scales: str) -> None:
-        dataset = self._create(name, values)
-        for k, scale in enumerate(scales):
-            dataset.dims[k].attach_scale(self.group[scale])
-
-    def _create(self, name: str, values) -> h5py.Dataset:
-        values = np.asarray(values)
-        if values.dtype.kind in "UO":
-            encoded = np.char.encode(values.astype(str), "utf-8")
-            length = max(1, encoded.dtype.itemsize)
-            dtype = h5py.string_dtype("utf-8", length)
-            return self.group.create_dataset(name, data=encoded.astype(dtype))
-        return self.group.create_dataset(name, data=values)
-
-
 def write(path: Path, world: World = World(), random_seed: int = 0) -> Path:
     generator = np.random.default_rng(random_seed)
     points = _points(world)
     with h5py.File(path, "w") as file:
-        _root(file, world)
+        grid = "unknown_ratio = 0, 0.1, 0.25, 0.5, 0.75, 0.9, 1\nseed = 1..3\n"
+        if world.learning_rates:
+            grid += "learning_rate = " + ", ".join(map(str, world.learning_rates)) + "\n"
+        write_root(
+            file,
+            study="slick",
+            deck=f"[run]\nstudy = slick\n\n[grid]\n{grid}",
+            code_version="0.0-synthetic",
+            science=json.dumps({"train.epochs": str(world.epochs)}),
+            start_time="2024-01-01T00:00:00Z",
+            ranks=4,
+        )
         labels = _labels(file, world, generator)
         _runs(file, world, points, labels, generator)
         stages = [Stage("label", "label base", 30.0)]
@@ -76,55 +63,6 @@ def write(path: Path, world: World = World(), random_seed: int = 0) -> Path:
             stages.append(Stage("train", f"train {k}", seconds, done, upstream=(0,)))
         write_stages(file, stages)
     return path
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A row of the journal; `upstream`: rows of the stages that it needs."""
-
-    kind: str
-    title: str
-    seconds: float = 1.0
-    done: bool = True
-    upstream: tuple[int, ...] = ()
-
-
-def write_stages(file: h5py.File, stages: list[Stage]) -> None:
-    count = len(stages)
-    writer = Writer(file.create_group("stages"))
-    writer.scale("stage", np.arange(count))
-    writer.data("key", [f"{k:016x}" for k in range(count)], "stage")
-    writer.data("kind", [stage.kind for stage in stages], "stage")
-    writer.data("title", [stage.title for stage in stages], "stage")
-    writer.data("status", np.array([2 if s.done else 0 for s in stages], np.uint8), "stage")
-    writer.data("seconds", [s.seconds if s.done else np.nan for s in stages], "stage")
-    writer.data("rank", np.array([k % 4 if s.done else -1 for k, s in enumerate(stages)], np.int32))
-    writer.data("reason", [""] * count, "stage")
-    begin = np.cumsum([0, *(len(stage.upstream) for stage in stages)])
-    writer.data("upstream", np.array([row for s in stages for row in s.upstream], np.int64))
-    writer.data("upstream_begin", begin.astype(np.int64))
-
-
-def set_roles(points: h5py.Group, axes: Iterable[str], times: tuple[str, ...] = ()) -> None:
-    """What each column of points is; the others are metrics."""
-    known = dict.fromkeys(axes, "axis") | dict.fromkeys(("seconds", *times), "time")
-    known |= {"id": "text", "reason": "text"}
-    for name, column in points.items():
-        column.attrs["role"] = known.get(name, "metric")
-
-
-def _root(file: h5py.File, world: World) -> None:
-    grid = "unknown_ratio = 0, 0.1, 0.25, 0.5, 0.75, 0.9, 1\nseed = 1..3\n"
-    if world.learning_rates:
-        grid += "learning_rate = " + ", ".join(map(str, world.learning_rates)) + "\n"
-    file.attrs["filetype"] = "factsweep results"
-    file.attrs["layout_version"] = 2
-    file.attrs["study"] = "slick"
-    file.attrs["code_version"] = "0.0-synthetic"
-    file.attrs["deck"] = f"[run]\nstudy = slick\n\n[grid]\n{grid}"
-    file.attrs["science"] = json.dumps({"train.epochs": str(world.epochs)})
-    file.attrs["start_time"] = "2024-01-01T00:00:00Z"
-    file.attrs["ranks"] = 4
 
 
 def _points(world: World) -> list[dict]:
@@ -307,32 +245,23 @@ def _write_points(
     file: h5py.File, world: World, points: list[dict], columns: dict, generator
 ) -> None:
     n = len(points)
-    writer = Writer(file.create_group("points"))
-    writer.scale("point", np.arange(n))
-    writer.data(
-        "id",
-        [
-            f"{p['variant']}-{p['unknown_ratio']:g}-s{p['seed']}-{p['learning_rate']}"
-            for p in points
-        ],
-        "point",
-    )
+    done = np.arange(n) < n - world.unfinished
+    ids = [
+        f"{p['variant']}-{p['unknown_ratio']:g}-s{p['seed']}-{p['learning_rate']}" for p in points
+    ]
+    writer = begin_points(file, ids, done)
     writer.data("variant", [p["variant"] for p in points], "point")
     writer.data("unknown_ratio", [float(p["unknown_ratio"]) for p in points], "point")
     writer.data("seed", np.array([p["seed"] for p in points], np.int64), "point")
     if world.learning_rates:
         writer.data("learning_rate", [p["learning_rate"] for p in points], "point")
     writer.data("stage", 1 + np.arange(n), "point")
-    done = np.arange(n) < n - world.unfinished
-    writer.data("status", np.where(done, 2, 0).astype(np.uint8), "point")
-    writer.data("reason", np.full(n, ""), "point")
     writer.data("seconds", np.where(done, generator.uniform(10, 20, n), np.nan), "point")
     writer.data("rank", np.where(done, generator.integers(0, 4, n), -1).astype(np.int32), "point")
     for name, values in columns.items():
         whole = name.startswith(("n_train", "epoch"))
         writer.data(name, values.astype(np.int64) if whole else values, "point")
-        if name.startswith(("accuracy_", "answered_")):
-            writer.group[name].attrs["units"] = "fraction"
+    fractions(writer.group, [n for n in columns if n.startswith(("accuracy_", "answered_"))])
     set_roles(writer.group, ("variant", "unknown_ratio", "seed", "learning_rate"))
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ..store import UNSET, Data, Group
@@ -11,11 +9,8 @@ from ..store import UNSET, Data, Group
 CATEGORIES = ("highly_known", "maybe_known", "weakly_known", "unknown")
 
 
-@dataclass(frozen=True, eq=False)
-class Labels(Group):
+class Labels(Group, path="labels/base"):
     """One row a question."""
-
-    PATH = "labels/base"
 
     relation: Data
     split: Data
@@ -41,11 +36,8 @@ class Labels(Group):
         return np.bincount(self.category[chosen], minlength=len(CATEGORIES))
 
 
-@dataclass(frozen=True, eq=False)
-class Predictions(Group):
+class Predictions(Group, path="predictions"):
     """Verdicts on test questions: 0 wrong, 1 right, 2 answered "I don't know"."""
-
-    PATH = "predictions"
 
     row: Data  # [question]: row in /labels/base
     correct_early_stop: Data  # uint8 [point, question]

@@ -1,0 +1,270 @@
+"""Figures of the SliCK study; those by the share of Unknown examples are in ratios.py."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from .. import style
+from ..statistics import mean_columns
+from ..store import need
+from .groups import CATEGORIES, Labels
+from .quantities import (
+    LONG,
+    WHEN,
+    LabelledPart,
+    fitted_share,
+    paper,
+    set_knows,
+    unknown_by_sets,
+    verdicts,
+)
+
+COLOUR = {
+    "known": style.BLUE,
+    "highly_known": style.BLUE,
+    "maybe_known": style.SKY,
+    "weakly_known": style.GREEN,
+    "unknown": style.VERMILLION,
+    "early_stop": style.PURPLE,
+    "final": style.BLACK,
+}
+FEWEST = 20  # questions below a threshold from which the P(True) curve is drawn
+LAST_BIN = 128  # exposures beyond share one open range
+
+
+def known_and_unknown(part: LabelledPart) -> Figure:
+    """Figure 1. Known examples are fitted first, Unknown ones slowly, and dev accuracy falls."""
+    return _fitting(part, ("known", "unknown"), "figure 1", reference=True)
+
+
+def by_category(part: LabelledPart) -> Figure:
+    """Figure 7 (6 in v1). Figure 1 with the three Known categories apart."""
+    return _fitting(part, CATEGORIES, "figure 7", reference=False)
+
+
+def _fitting(part: LabelledPart, names: Sequence[str], what: str, reference: bool) -> Figure:
+    """Fitted share of each part of D (top) and dev accuracy (bottom), at X = 50 % Unknown."""
+    ratio, points = part.half(what)
+    dev = 100 * part.curve("accuracy_dev", points, what)
+    stop = part.column("epoch_early_stop", points, what)
+    heights = [1.25, 1]
+    figure, (top, bottom) = style.panels(1, 2, 5.6, 2.2, sharex=True, height_ratios=heights)
+    for name in names:
+        curve = 100 * part.curve(f"fitted_{name}", points, what)
+        style.mean_line(top, part.epochs, curve, COLOUR[name], label=LONG[name])
+    mean = style.mean_line(bottom, part.epochs, dev, style.BLACK, label="dev")
+    if reference:
+        _published(top, bottom, float(np.nanmax(mean)))
+    _zoom(bottom, part.epochs, mean)
+    _early_stop(top, bottom, stop)
+
+    top.set_ylabel("Fitted training\nexamples (%)")
+    top.set_ylim(-2, 102)
+    seeds = f"{len(points)} seed{'s' * (len(points) > 1)}"
+    top.set_title(f"{100 * ratio:g} % Unknown, {seeds}", loc="left")
+    style.legend_right(top)
+    bottom.set_ylabel("Dev accuracy (%)")
+    bottom.set_xlabel("Epoch")
+    bottom.set_xlim(0, part.epochs[-1])
+    return figure
+
+
+def _published(top: Axes, bottom: Axes, best: float) -> None:
+    """The paper's curves; its dev accuracy is shifted to our maximum, so that shapes compare."""
+    fit, dev = paper("fit"), paper("dev")
+    epochs = fit.pop("epoch")["values"]
+    for name, row in fit.items():
+        label = f"{LONG[name]}, published"
+        top.plot(epochs, row["values"], color=COLOUR[name], label=label, **style.PUBLISHED)
+    accuracy = np.array(dev["accuracy"]["values"])
+    shifted = accuracy - accuracy.max() + best
+    label = "published, shifted to our maximum"
+    bottom.plot(dev["epoch"]["values"], shifted, color=style.BLACK, label=label, **style.PUBLISHED)
+    bottom.legend(loc="best")
+
+
+def _zoom(axes: Axes, epochs: np.ndarray, mean: np.ndarray) -> None:
+    """y limits around the trained epochs: the untrained model may lie far off."""
+    trained = mean[(epochs > 0) & np.isfinite(mean)]
+    if len(trained):
+        # The first epochs may still be rising from the base model; the story is around the peak.
+        low = np.percentile(trained, 4)
+        margin = max(0.12 * (trained.max() - low), 0.5)
+        axes.set_ylim(low - 2 * margin, trained.max() + 2 * margin)
+
+
+def _early_stop(top: Axes, bottom: Axes, stop: np.ndarray) -> None:
+    stop = stop[stop >= 0]
+    if not len(stop):
+        return
+    for axes in (top, bottom):
+        axes.axvline(np.median(stop), color=style.GREY, linestyle=":", linewidth=1.1)
+        if stop.min() < stop.max():
+            axes.axvspan(stop.min(), stop.max(), color=style.GREY, alpha=0.12, linewidth=0)
+    look = {"color": style.GREY, "rotation": 90, "va": "center"}
+    style.note(top, "early stop", (np.median(stop), 50), (3, 0), **look)
+
+
+def fitted_at_early_stop(part: LabelledPart) -> Figure:
+    """Figure 4. What is fitted at early stop, as a share of D."""
+    what = "figure 4"
+    points = part.ratios()
+    share = fitted_share(part, points, what)
+    stop = part.column("epoch_early_stop", points, what).astype(int)
+    at = np.clip(np.searchsorted(part.epochs, stop), 0, len(part.epochs) - 1)
+    run = np.arange(len(points))
+    ratios, published = np.unique(points["unknown_ratio"]), paper("fitted")
+
+    figure, axes = style.panels(width=5.2, height=0.42 * len(ratios) + 1.1)
+    for y, ratio in enumerate(ratios):
+        chosen = (points["unknown_ratio"] == ratio).to_numpy()
+        known, unknown = (100 * share[n][run, at][chosen].mean() for n in ("known", "unknown"))
+        exact = (points["n_train_unknown"] / points["n_train"])[chosen].mean()  # X after rounding
+        _bar(axes, y - 0.1, 0.5, exact, known, unknown, alpha=1.0)
+        if printed := published.get(f"{ratio:g}"):
+            _bar(axes, y + 0.3, 0.18, ratio, *printed["early_stop"], alpha=0.45)
+    axes.set_yticks(range(len(ratios)), [f"{100 * r:g}" for r in ratios])
+    axes.set_ylim(len(ratios) - 0.5, -0.5)
+    axes.set_ylabel("Unknown examples in $D$ (%)")
+    axes.set_xlabel("Share of $D$ at early stop (%)")
+    axes.set_xlim(0, 100)
+    handles = [
+        Patch(facecolor=style.BLUE, label="Known, fitted"),
+        Patch(facecolor=_tint(style.BLUE), label="Known, not fitted"),
+        Patch(facecolor=style.VERMILLION, label="Unknown, fitted"),
+        Patch(facecolor=_tint(style.VERMILLION), label="Unknown, not fitted"),
+        Patch(facecolor=style.GREY, alpha=0.45, label="thin bar: published"),
+    ]
+    style.legend_right(axes, handles=handles)
+    return figure
+
+
+def _tint(colour: str) -> tuple[float, ...]:
+    """The colour thinned with white: the part that is not fitted."""
+    value = np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)]) / 255
+    return tuple(value * 0.25 + 0.75)
+
+
+def _bar(
+    axes: Axes, y: float, height: float, ratio: float, known: float, unknown: float, alpha: float
+) -> None:
+    """Known fitted, Known not fitted, Unknown fitted, Unknown not fitted, one after the other."""
+    left = 0.0
+    for width, colour in (
+        (known, style.BLUE),
+        (100 * (1 - ratio) - known, _tint(style.BLUE)),
+        (unknown, style.VERMILLION),
+        (100 * ratio - unknown, _tint(style.VERMILLION)),
+    ):
+        axes.barh(y, width, height, left=left, color=colour, alpha=alpha, linewidth=0)
+        left += width
+
+
+def unknown_classifiers(part: LabelledPart) -> Figure:
+    """Figure 5. Accuracy after fine-tuning on D_Natural of the test questions called Unknown:
+    SliCK with few and many exemplar sets, against P(True).
+    """
+    # A good classifier leaves few right answers among many questions called Unknown.
+    what = "figure 5"
+    points = part.variant("natural", what)
+    knows = set_knows(part, what)
+    figure, axes = style.panels(2, width=3.4, height=3.0, sharey=True)
+    for panel, when, letter in zip(axes, WHEN, "ab", strict=True):
+        runs = [verdicts(part, points.loc[[k]], when, "id", what) for k in points.index]
+        _slick(panel, runs, knows)
+        _p_true(panel, runs, part.labels.p_true)
+        look = {"color": style.GREY, "markerfacecolor": "none", "markersize": 7}
+        circle = paper("called_unknown")["natural"][when]
+        panel.plot(*circle, "o", label="SliCK, 10 sets, published", **look)
+        panel.set_xlim(0, 100)
+        panel.set_xlabel("Test questions called Unknown (%)")
+        style.panel_title(panel, letter, WHEN[when])
+    axes[0].set_ylim(bottom=0)
+    axes[0].set_ylabel("Accuracy on them after\nfine-tuning on $D_\\mathrm{Natural}$ (%)")
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2)
+    return figure
+
+
+def _slick(axes: Axes, runs: list[pd.Series], knows: np.ndarray) -> None:
+    """One point an N_ex, the mean over all choices of N_ex of the sets."""
+    sets = knows.shape[1]
+    share, accuracy = np.zeros(sets), np.zeros((len(runs), sets))
+    for n in range(1, sets + 1):
+        for k, run in enumerate(runs):
+            weight = unknown_by_sets(knows[run.index], n)
+            share[n - 1] = 100 * weight.mean()
+            total = weight.sum()
+            accuracy[k, n - 1] = 100 * (weight @ run.to_numpy()) / total if total > 0 else np.nan
+    mean, half = mean_columns(accuracy)
+    label = f"SliCK, 1 to {sets} exemplar sets"
+    axes.plot(share, mean, color=style.BLUE, marker=".", label=label)
+    ends = [0, -1]  # the points between lie too close together for bars
+    look = {"color": style.BLUE, "marker": "", "linestyle": ""}
+    style.error_bars(axes, share[ends], mean[ends], half[ends], **look)
+    axes.plot(share[-1], mean[-1], "o", color=style.BLUE, markersize=7, label=f"SliCK, {sets} sets")
+    style.note(axes, "1 set", (share[0], mean[0]), (6, 0), va="center", color=style.BLUE)
+
+
+def _p_true(axes: Axes, runs: list[pd.Series], p_true: np.ndarray | None) -> None:
+    """P(True) < T (Kadavath et al. 2022) for every T, the mean over the runs."""
+    if p_true is None:
+        return
+    value = p_true[runs[0].index].astype(float)
+    if not np.isfinite(value).all():
+        return
+    order = np.argsort(value, kind="stable")
+    below = np.arange(1, len(order) + 1)
+    right = np.mean([run.to_numpy()[order] for run in runs if len(run) == len(order)], axis=0)
+    accuracy = 100 * np.cumsum(right) / below
+    drawn = below >= min(FEWEST, len(below))
+    share, label = 100 * below[drawn] / len(order), "P(True) below a threshold"
+    axes.plot(share, accuracy[drawn], color=style.ORANGE, label=label)
+
+
+def bins() -> list[tuple[float, float]]:
+    """0, 1, 2, 3-4, 5-8, ... doubling up to LAST_BIN, then everything above."""
+    found: list[tuple[float, float]] = [(0, 0), (1, 1)]
+    while found[-1][1] < LAST_BIN:
+        found.append((found[-1][1] + 1, 2 * found[-1][1]))
+    return [*found, (LAST_BIN + 1, math.inf)]
+
+
+def _range(low: float, high: float) -> str:
+    if math.isinf(high):
+        return f"> {low - 1}"
+    return f"{low}" if low == high else f"{low}\u2013{high}"
+
+
+def categories_by_exposure(labels: Labels) -> Figure:
+    """Categories against the exposures of the fact in the training corpus; numbers of questions
+    above the bars.
+    """
+    exposures = labels.needed("exposures", "the exposure curve needs")
+    known = (exposures >= 0) & labels.labelled
+    need(known.any(), "the exposure curve needs a world that counts its exposures (all are -1)")
+    masks = {b: known & (exposures >= b[0]) & (exposures <= b[1]) for b in bins()}
+    ranges = [b for b, mask in masks.items() if mask.any()]
+    figure, axes = style.panels(width=6.0, height=2.7)
+    for x, chosen in enumerate(masks[b] for b in ranges):
+        share = 100 * labels.counts(chosen) / chosen.sum()
+        bottom = 0.0
+        for name, height in zip(CATEGORIES, share, strict=True):
+            look = {"color": COLOUR[name], "label": None if x else LONG[name]}
+            axes.bar(x, height, 0.8, bottom=bottom, **look)
+            bottom += height
+        look = {"ha": "center", "va": "bottom", "fontsize": 6.5, "color": style.GREY}
+        axes.text(x, 101, f"{chosen.sum()}", **look)
+    axes.set_xticks(range(len(ranges)), [_range(*r) for r in ranges], fontsize=7)
+    axes.set_ylim(0, 100)
+    axes.set_xlabel("Exposures of the fact in the training corpus")
+    axes.set_ylabel("Share of questions (%)")
+    style.legend_right(axes, reverse=True)
+    return figure
