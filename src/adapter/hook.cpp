@@ -1,8 +1,10 @@
-// The adapters of a model at work: one product with all A of a slot, then each module's B on its
+// The adapters of a model at work: one product with all A of a linear, then each module's B on its
 // own rows of the output.
 
 #include <algorithm>
+#include <map>
 #include <numeric>
+#include <utility>
 
 #include "factsweep/adapter/lora.hpp"
 #include "factsweep/adapter/low_rank.hpp"
@@ -16,11 +18,7 @@ namespace {
 
 using torch::Tensor;
 
-constexpr std::size_t kSlots = 4;
-
-std::size_t index(std::int64_t layer, Slot slot) {
-  return static_cast<std::size_t>(layer) * kSlots + static_cast<std::size_t>(slot);
-}
+using Place = std::pair<std::int64_t, LinearId>;  // layer and linear
 
 /// What the parts of `slot` add to y's rows from `row` on, given the same rows x of the input.
 /// Dropout is drawn anew for each module, as PEFT's modules do, so then there is no common product.
@@ -40,19 +38,19 @@ void append_terms(const LoraSlot& slot, const Tensor& x, std::int64_t row, bool 
 /// Adapters that all rows share: their sum.
 class LoraHook : public LinearHook {
  public:
-  LoraHook(std::int64_t layers, std::span<const LoraAdapter> adapters, bool training)
-      : slots_(static_cast<std::size_t>(layers) * kSlots), training_(training) {
+  LoraHook(std::span<const LoraAdapter> adapters, bool training) : training_(training) {
     torch::NoGradGuard no_grad;
     for (const LoraAdapter& adapter : adapters) {
-      for (const LoraSlot& slot : adapter.slots()) add(slots_[index(slot.layer, slot.slot)], slot);
+      for (const LoraSlot& slot : adapter.slots()) add(slots_[{slot.layer, slot.linear}], slot);
     }
   }
 
-  Tensor apply(std::int64_t layer, Slot slot, const Tensor& x, const Tensor& y) const override {
-    const LoraSlot& adapted = slots_[index(layer, slot)];
-    if (adapted.parts.empty()) return y;
+  Tensor apply(std::int64_t layer, LinearId linear, const Tensor& x,
+               const Tensor& y) const override {
+    const auto adapted = slots_.find({layer, linear});
+    if (adapted == slots_.end()) return y;
     std::vector<LowRankTerm> terms;
-    append_terms(adapted, x, 0, training_, std::nullopt, terms);
+    append_terms(adapted->second, x, 0, training_, std::nullopt, terms);
     return add_low_rank(y, terms);
   }
 
@@ -69,7 +67,7 @@ class LoraHook : public LinearHook {
     sum.A = torch::cat({sum.A, slot.A});
   }
 
-  std::vector<LoraSlot> slots_;
+  std::map<Place, LoraSlot> slots_;
   const bool training_;
 };
 
@@ -77,29 +75,29 @@ class LoraHook : public LinearHook {
 /// padded.
 class RowHook : public LinearHook {
  public:
-  RowHook(std::int64_t layers, const std::vector<RowShare>& shares)
-      : users_(static_cast<std::size_t>(layers) * kSlots), shares_(shares) {
+  explicit RowHook(const std::vector<RowShare>& shares) : shares_(shares) {
     for (std::size_t i = 0; i < shares_.size(); ++i) {
       for (const LoraSlot& slot : shares_[i].adapter.slots())
-        users_[index(slot.layer, slot.slot)].emplace_back(i, slot);
+        users_[{slot.layer, slot.linear}].emplace_back(i, slot);
     }
   }
 
-  Tensor apply(std::int64_t layer, Slot slot, const Tensor& x, const Tensor& y) const override {
-    const auto& users = users_[index(layer, slot)];
-    if (users.empty()) return y;
+  Tensor apply(std::int64_t layer, LinearId linear, const Tensor& x,
+               const Tensor& y) const override {
+    const auto users = users_.find({layer, linear});
+    if (users == users_.end()) return y;
     const std::vector<std::int64_t> sizes = row_counts(shares_, x.size(0));
     const std::vector<Tensor> rows = x.split_with_sizes(sizes, 0);
     std::vector<std::int64_t> first(sizes.size());
     std::exclusive_scan(sizes.begin(), sizes.end(), first.begin(), std::int64_t{0});
     std::vector<LowRankTerm> terms;
-    for (const auto& [i, adapted] : users)
+    for (const auto& [i, adapted] : users->second)
       append_terms(adapted, rows[i], first[i], true, shares_[i].generator, terms);
     return add_low_rank(y, terms);
   }
 
  private:
-  std::vector<std::vector<std::pair<std::size_t, LoraSlot>>> users_;  // by layer and slot
+  std::map<Place, std::vector<std::pair<std::size_t, LoraSlot>>> users_;
   const std::vector<RowShare> shares_;
 };
 
@@ -108,7 +106,7 @@ void replace_biases(Weights& weights, const LoraAdapter& adapter) {
   for (const BiasTensor& bias : bias_tensors(weights)) {
     bool changed = false;
     std::vector<Tensor> pieces;
-    for (const SlotModule& module : bias.modules) {
+    for (const ModuleRows& module : bias.modules) {
       const Tensor own = adapter.bias_of(module.name);
       changed = changed || own.defined();
       pieces.push_back(own.defined() ? own : bias.tensor.narrow(0, module.first, module.rows));
@@ -139,7 +137,7 @@ Weights with_row_adapters(const Weights& base, const std::vector<RowShare>& shar
             "with_row_adapters: adapters in the base's dtype, and none with biases");
   }
   Weights adapted = base;
-  adapted.adapter = std::make_shared<RowHook>(base.config.layers, shares);
+  adapted.adapter = std::make_shared<RowHook>(shares);
   return adapted;
 }
 
@@ -158,7 +156,7 @@ Weights with_adapters(const Weights& base, std::span<const LoraAdapter> adapters
     }
     replace_biases(adapted, adapter);
   }
-  adapted.adapter = std::make_shared<LoraHook>(base.config.layers, adapters, training);
+  adapted.adapter = std::make_shared<LoraHook>(adapters, training);
   return adapted;
 }
 

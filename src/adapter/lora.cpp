@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "factsweep/adapter/peft_names.hpp"
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/file.hpp"
 #include "factsweep/core/random.hpp"
@@ -18,7 +19,6 @@ namespace {
 namespace fs = std::filesystem;
 using torch::Tensor;
 
-constexpr const char* kRoot = "base_model.model.";  // PEFT's wrapper in front of every name
 constexpr const char* kConfigFile = "adapter_config.json";
 constexpr const char* kTensorFile = "adapter_model.safetensors";
 
@@ -26,25 +26,6 @@ Tensor like(const Tensor& tensor, torch::Dtype dtype, bool requires_grad) {
   return torch::empty_like(tensor, tensor.options().dtype(dtype).requires_grad(false))
       .copy_(tensor)
       .set_requires_grad(requires_grad);
-}
-
-std::string slot_name(Slot slot) {
-  switch (slot) {
-    case Slot::qkv:
-      return "qkv";
-    case Slot::output:
-      return "output";
-    case Slot::up:
-      return "up";
-    case Slot::down:
-      return "down";
-  }
-  throw BugError("slot_name: no such slot");
-}
-
-/// PEFT keeps the bias of an adapted module inside its wrapper.
-std::string bias_name(const std::string& module, bool adapted) {
-  return fmt::format("{}{}{}.bias", kRoot, module, adapted ? ".base_layer" : "");
 }
 
 }  // namespace
@@ -58,25 +39,24 @@ LoraAdapter LoraAdapter::layout(const LoraConfig& config, const Weights& base,
   const auto options = base.embedding.options().requires_grad(false);
   std::set<std::string> adapted;
   for (std::size_t i = 0; i < targets.size();) {
-    LoraSlot slot{targets[i].layer, targets[i].slot, {}, {}};
+    const LinearModule& first = targets[i].module;
+    LoraSlot slot{first.layer, first.linear, first.linear_name, {}, {}};
     std::int64_t ranks = 0;
-    const std::int64_t inputs = targets[i].module.inputs;
-    for (; i < targets.size() && targets[i].layer == slot.layer && targets[i].slot == slot.slot;
-         ++i) {
-      const LoraTarget& target = targets[i];
-      adapted.insert(target.module.name);
-      slot.parts.push_back({target.module.name, target.module.first, target.module.rows, ranks,
-                            target.rank, target.scale, config.dropout,
-                            torch::zeros({target.module.rows, target.rank}, options)});
-      ranks += target.rank;
+    for (; i < targets.size(); ++i) {
+      const auto& [module, rank, scale] = targets[i];
+      if (module.layer != slot.layer || module.linear != slot.linear) break;
+      adapted.insert(module.name);
+      slot.parts.push_back({module.name, module.first, module.rows, ranks, rank, scale,
+                            config.dropout, torch::zeros({module.rows, rank}, options)});
+      ranks += rank;
     }
-    slot.A = torch::zeros({ranks, inputs}, options);
+    slot.A = torch::zeros({ranks, first.inputs}, options);
     adapter.slots_.push_back(std::move(slot));
   }
   if (config.bias == LoraBias::none) return adapter;
   Weights view = base;
   for (const BiasTensor& bias : bias_tensors(view)) {
-    for (const SlotModule& module : bias.modules) {
+    for (const ModuleRows& module : bias.modules) {
       const bool is_adapted = adapted.count(module.name) != 0;
       if (config.bias == LoraBias::lora_only && !is_adapted) continue;
       adapter.biases_[module.name] = {
@@ -128,10 +108,8 @@ LoraAdapter LoraAdapter::of(const LoraConfig& config, const NamedTensors& tensor
   torch::NoGradGuard no_grad;
   for (const auto& [name, tensor] : adapter.named()) {
     auto found = left.find(name);
-    // PEFT before 0.6 had no wrapper around the base layer
-    const std::size_t wrapper = name.find(".base_layer.bias");
-    if (found == left.end() && wrapper != std::string::npos)
-      found = left.find(name.substr(0, wrapper) + ".bias");
+    if (const auto early = early_bias_tensor(name); found == left.end() && early)
+      found = left.find(*early);
     if (found == left.end()) {
       throw InputError(
           fmt::format("{}: the tensor '{}' is missing, which {} asks for on this base model ({}).",
@@ -176,20 +154,20 @@ NamedTensors LoraAdapter::named() const {
   NamedTensors tensors;
   for (const LoraSlot& slot : slots_) {
     for (const LoraPart& part : slot.parts) {
-      tensors.emplace_back(fmt::format("{}{}.lora_A.weight", kRoot, part.module),
+      tensors.emplace_back(LoraTensor{part.module, 'A'}.name(),
                            slot.A.detach().narrow(0, part.rank_first, part.rank));
-      tensors.emplace_back(fmt::format("{}{}.lora_B.weight", kRoot, part.module), part.B.detach());
+      tensors.emplace_back(LoraTensor{part.module, 'B'}.name(), part.B.detach());
     }
   }
   for (const auto& [module, bias] : biases_)
-    tensors.emplace_back(bias_name(module, bias.adapted), bias.value.detach());
+    tensors.emplace_back(bias_tensor(module, bias.adapted), bias.value.detach());
   return tensors;
 }
 
 NamedTensors LoraAdapter::parameters() const {
   NamedTensors list;
   for (const LoraSlot& slot : slots_) {
-    list.emplace_back(fmt::format("{}.{}.A", slot.layer, slot_name(slot.slot)), slot.A);
+    list.emplace_back(fmt::format("{}.{}.A", slot.layer, slot.name), slot.A);
     for (const LoraPart& part : slot.parts) list.emplace_back(part.module + ".B", part.B);
   }
   for (const auto& [module, bias] : biases_) list.emplace_back(module + ".bias", bias.value);
@@ -221,7 +199,8 @@ void LoraAdapter::merge(Weights& weights, Replaced* replaced) const {
     place.copy_(value);
   };
   for (const LoraSlot& slot : slots_) {
-    const Tensor matrix = weights.layers[static_cast<std::size_t>(slot.layer)].at(slot.slot).weight;
+    const Tensor matrix =
+        weights.layers[static_cast<std::size_t>(slot.layer)].linears[slot.linear].weight;
     for (const LoraPart& part : slot.parts) {
       const Tensor place = matrix.detach().narrow(0, part.first, part.rows);
       const Tensor A = slot.A.narrow(0, part.rank_first, part.rank).to(torch::kFloat32);
@@ -230,7 +209,7 @@ void LoraAdapter::merge(Weights& weights, Replaced* replaced) const {
     }
   }
   for (const BiasTensor& bias : bias_tensors(weights)) {
-    for (const SlotModule& module : bias.modules) {
+    for (const ModuleRows& module : bias.modules) {
       if (const Tensor value = bias_of(module.name); value.defined())
         put(bias.tensor.detach().narrow(0, module.first, module.rows), value);
     }

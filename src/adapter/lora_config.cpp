@@ -196,12 +196,12 @@ Json written(const ModuleFilter& filter) {
   return filter.names;
 }
 
-/// Last parts of the names of a block's linears: a list says it to every reader, "all-linear" only
-/// to PEFT.
+/// Last parts of the names of the blocks' linears: a list says it to every reader, "all-linear"
+/// only to PEFT.
 std::vector<std::string> linear_names(const ModelConfig& base) {
   std::vector<std::string> names;
-  for (const Slot slot : {Slot::qkv, Slot::output, Slot::up, Slot::down}) {
-    for (const SlotModule& module : slot_modules(base, 0, slot)) {
+  for (std::int64_t layer = 0; layer < base.layers; ++layer) {
+    for (const LinearModule& module : linear_modules(base, layer)) {
       const std::string last = module.name.substr(module.name.rfind('.') + 1);
       if (std::find(names.begin(), names.end(), last) == names.end()) names.push_back(last);
     }
@@ -211,7 +211,7 @@ std::vector<std::string> linear_names(const ModelConfig& base) {
 
 /// Whether the model's files hold [in, out] matrices (GPT-2's Conv1D).
 bool stored_transposed(const ModelConfig& base) {
-  const SlotModule module = slot_modules(base, 0, Slot::qkv).front();
+  const LinearModule module = linear_modules(base, 0).front();
   for (const auto& [name, shape] : tensor_shapes(base)) {
     if (name.ends_with(".weight") && module_name(base, name) == module.name)
       return module.rows != module.inputs && shape == std::vector{module.inputs, module.rows};

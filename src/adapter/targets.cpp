@@ -84,15 +84,11 @@ class Layers {
   std::vector<Pattern> patterns_;
 };
 
-constexpr Slot kSlots[] = {Slot::qkv, Slot::output, Slot::up, Slot::down};
-
 /// "model.layers.0.self_attn.q_proj, ...": the linears of the first block.
 std::string existing(const ModelConfig& base) {
   std::string list;
-  for (const Slot slot : kSlots) {
-    for (const SlotModule& module : slot_modules(base, 0, slot))
-      list += (list.empty() ? "" : ", ") + module.name;
-  }
+  for (const LinearModule& module : linear_modules(base, 0))
+    list += (list.empty() ? "" : ", ") + module.name;
   return fmt::format("{} (layers 0 to {})", list, base.layers - 1);
 }
 
@@ -101,9 +97,7 @@ std::set<std::string> other_modules(const ModelConfig& base) {
   std::set<std::string> names = {"lm_head"};  // a tied one has no tensor
   for (const auto& [tensor, shape] : tensor_shapes(base)) names.insert(module_name(base, tensor));
   for (std::int64_t layer = 0; layer < base.layers; ++layer) {
-    for (const Slot slot : kSlots) {
-      for (const SlotModule& module : slot_modules(base, layer, slot)) names.erase(module.name);
-    }
+    for (const LinearModule& module : linear_modules(base, layer)) names.erase(module.name);
   }
   return names;
 }
@@ -119,16 +113,14 @@ std::vector<LoraTarget> find_targets(const LoraConfig& config, const ModelConfig
   std::vector<LoraTarget> found;
   std::set<std::string> unused(config.targets.names.begin(), config.targets.names.end());
   for (std::int64_t layer = 0; layer < base.layers; ++layer) {
-    for (const Slot slot : kSlots) {
-      for (SlotModule& module : slot_modules(base, layer, slot)) {
-        std::erase_if(unused, [&](const std::string& name) { return is_named(module.name, name); });
-        if (!config.targets.all_linear && !targets.holds(module.name)) continue;
-        if (excluded.holds(module.name) || !layers.hold(layer, module.name)) continue;
-        const std::int64_t rank = ranks.of(module.name);
-        const auto r = static_cast<double>(rank);
-        const double scale = alphas.of(module.name) / (config.rslora ? std::sqrt(r) : r);
-        found.push_back({layer, slot, std::move(module), rank, scale});
-      }
+    for (LinearModule& module : linear_modules(base, layer)) {
+      std::erase_if(unused, [&](const std::string& name) { return is_named(module.name, name); });
+      if (!config.targets.all_linear && !targets.holds(module.name)) continue;
+      if (excluded.holds(module.name) || !layers.hold(layer, module.name)) continue;
+      const std::int64_t rank = ranks.of(module.name);
+      const auto r = static_cast<double>(rank);
+      const double scale = alphas.of(module.name) / (config.rslora ? std::sqrt(r) : r);
+      found.push_back({std::move(module), rank, scale});
     }
   }
   for (const std::string& name : other_modules(base)) {

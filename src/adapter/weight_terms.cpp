@@ -21,7 +21,7 @@ void add_adapter(const LoraAdapter& adapter, double factor, const LayerRange& ra
                  const Weights& weights, const torch::Tensor& parameter, const torch::Tensor& sum) {
   for (const LoraSlot& slot : adapter.slots()) {
     const torch::Tensor& matrix =
-        weights.layers[static_cast<std::size_t>(slot.layer)].at(slot.slot).weight;
+        weights.layers[static_cast<std::size_t>(slot.layer)].linears[slot.linear].weight;
     if (!range.holds(slot.layer) || !matrix.is_same(parameter)) continue;
     for (const LoraPart& part : slot.parts) {
       const torch::Tensor product =

@@ -145,7 +145,7 @@ FtEdit ft_c(const Model& model, const std::vector<EditRecord>& records, const Ft
   std::vector<Trained> trained;
   std::vector<Tensor> leaves;
   for (const std::int64_t layer : settings.layers) {
-    Tensor& weight = weights.layers[static_cast<std::size_t>(layer)].down.weight;
+    Tensor& weight = weights.layers[static_cast<std::size_t>(layer)].linears[dense::down].weight;
     trained.emplace_back(layer, weight, settings);
     weight = trained.back().working();
     leaves.push_back(weight);

@@ -19,8 +19,9 @@ constexpr std::int64_t kBatchTokens = 4096;  // of one pass
 class Capture : public LinearHook {
  public:
   Capture(std::int64_t layer, Tensor rows) : layer_(layer), rows_(std::move(rows)) {}
-  Tensor apply(std::int64_t layer, Slot slot, const Tensor& x, const Tensor& y) const override {
-    if (layer == layer_ && slot == Slot::down) {
+  Tensor apply(std::int64_t layer, LinearId linear, const Tensor& x,
+               const Tensor& y) const override {
+    if (layer == layer_ && linear == dense::down) {
       key = x.index_select(0, rows_);
       output = y.index_select(0, rows_);
     }

@@ -35,8 +35,8 @@ class AddValues : public LinearHook {
  public:
   AddValues(std::int64_t layer, Tensor rows_S, Tensor values_SD)
       : layer_(layer), rows_S_(std::move(rows_S)), values_SD_(std::move(values_SD)) {}
-  Tensor apply(std::int64_t layer, Slot slot, const Tensor&, const Tensor& y) const override {
-    if (layer != layer_ || slot != Slot::down) return y;
+  Tensor apply(std::int64_t layer, LinearId linear, const Tensor&, const Tensor& y) const override {
+    if (layer != layer_ || linear != dense::down) return y;
     return y.index_add(0, rows_S_, values_SD_.to(y.scalar_type()));
   }
 
@@ -104,9 +104,8 @@ class Search {
   const ValueSettings& settings_;
   const torch::Device device_;
 
-  std::vector<LayerCache> past_;  // of the tokens in front of the subjects' last
-  Tensor past_valid_;             // [all texts, longest]
-  Tensor entering_;               // of all texts
+  KeyValueCache past_;  // of the tokens in front of the subjects' last
+  Tensor entering_;     // of all texts
   std::vector<std::int64_t> starts_;
   Tensor before_AV_;  // log-probabilities after "{subject}" without a vector
 };
@@ -130,17 +129,12 @@ void Search::prepare() {
   // one row is enough: only keys and values are wanted
   hidden_states(weights_, front,
                 {.rows_R = torch::zeros({1}, front.ids_N.options()), .keep = &past_});
-  past_valid_ = torch::zeros({front.sequences * front.longest}, torch::kBool)
-                    .to(device_)
-                    .index_fill_(0, front.slots_N, true)
-                    .view({front.sequences, front.longest});
-  if (!without.empty()) past_valid_.index_fill_(0, indices(without, device_), false);
+  if (!without.empty()) past_.hide(indices(without, device_));
 
   const PackedTokens packed = PackedTokens::pack(after, lengths, device_);
   starts_ = packed.starts;
-  entering_ = hidden_states(
-      weights_, packed,
-      {.context = {.past = &past_, .past_valid_BL = past_valid_}, .end_layer = first_layer()});
+  entering_ =
+      hidden_states(weights_, packed, {.context = {.past = &past_}, .end_layer = first_layer()});
 }
 
 Batch Search::batch_of(const std::vector<std::int64_t>& active) const {
@@ -173,9 +167,7 @@ Batch Search::batch_of(const std::vector<std::int64_t>& active) const {
   }
   batch.tokens = PackedTokens::pack(after, lengths, device_);
   const Tensor texts_S = indices(texts, device_);
-  batch.context = {.past = &past_,
-                   .past_rows_B = texts_S,
-                   .past_valid_BL = past_valid_.index_select(0, texts_S)};
+  batch.context = {.past = &past_, .past_rows_B = texts_S};
   batch.entering_ND = entering_.index_select(0, indices(entering, device_));
   batch.subject_rows_S = indices(subjects, device_);
   batch.request_S = indices(owners, device_);

@@ -15,8 +15,9 @@ using torch::Tensor;
 class Sums : public LinearHook {
  public:
   explicit Sums(std::map<std::int64_t, Tensor>& by_layer) : by_layer_(by_layer) {}
-  Tensor apply(std::int64_t layer, Slot slot, const Tensor& x, const Tensor& y) const override {
-    if (slot != Slot::down) return y;
+  Tensor apply(std::int64_t layer, LinearId linear, const Tensor& x,
+               const Tensor& y) const override {
+    if (linear != dense::down) return y;
     if (const auto sum = by_layer_.find(layer); sum != by_layer_.end()) {
       const Tensor wide = x.to(torch::kFloat64);
       sum->second.addmm_(wide.t(), wide);

@@ -7,7 +7,8 @@ Weights edited(const Weights& base, std::span<const WeightDelta> deltas) {
   torch::NoGradGuard no_grad;
   Weights changed = base;
   for (const WeightDelta& change : deltas) {
-    torch::Tensor& weight = changed.layers.at(static_cast<std::size_t>(change.layer)).down.weight;
+    torch::Tensor& weight =
+        changed.layers.at(static_cast<std::size_t>(change.layer)).linears[dense::down].weight;
     weight = (weight.to(change.delta_DF.scalar_type()) + change.delta_DF).to(weight.scalar_type());
   }
   return changed;

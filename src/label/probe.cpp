@@ -93,28 +93,21 @@ class Prober {
   std::size_t ask(std::size_t begin) {
     Batch batch;
     std::vector<Path> paths;
-    std::vector<std::int64_t> lengths;
     for (std::size_t i = begin;
          i < items_.size() && (i == begin || batch.tokens < settings_.batch_tokens); ++i) {
       const ProbeItem& item = items_[i];
       paths.push_back({.item = i, .tokens = {}, .text = {}, .guess = {}});
       const std::int64_t shared = prefix_.lengths[static_cast<std::size_t>(prefix_of_[i])];
       std::vector<TokenId> suffix(item.prompt.begin() + shared, item.prompt.end());
-      lengths.push_back(static_cast<std::int64_t>(suffix.size()));
       batch.add(std::move(suffix), {}, shared, prefix_of_[i]);
     }
     first_kept_ = begin;
-    kept_.clear();
-    asked_ = begin + lengths.size();
+    kept_ = {};
+    asked_ = begin + paths.size();
     const Candidates candidates = forward(batch, {.prefix = &prefix_}, &kept_);
-    const std::int64_t longest = *std::max_element(lengths.begin(), lengths.end());
-    for (LayerCache& layer : kept_)
-      layer = {layer.keys.narrow(2, 0, longest), layer.values.narrow(2, 0, longest)};
-    kept_valid_BL_ = (torch::arange(longest).unsqueeze(0) < torch::tensor(lengths).unsqueeze(1))
-                         .to(model_.device());
     for (std::size_t j = 0; j < paths.size(); ++j)
       walk(std::move(paths[j]), candidates, batch.first_row[j]);
-    return begin + lengths.size();
+    return asked_;
   }
 
   /// One forward pass of the tokens that paths drew beyond their prompts; returns the first path
@@ -131,10 +124,7 @@ class Prober {
       kept_rows.push_back(static_cast<std::int64_t>(path.item - first_kept_));
     }
     const torch::Tensor rows_B = torch::tensor(kept_rows).to(model_.device());
-    const Context context{.prefix = &prefix_,
-                          .past = &kept_,
-                          .past_rows_B = rows_B,
-                          .past_valid_BL = kept_valid_BL_.index_select(0, rows_B)};
+    const Context context{.prefix = &prefix_, .past = &kept_, .past_rows_B = rows_B};
     const Candidates candidates = forward(batch, context, nullptr);
     for (std::size_t j = begin; j < end; ++j)
       walk(std::move(paths[j]), candidates, batch.first_row[j - begin]);
@@ -146,7 +136,7 @@ class Prober {
     path.guess.resize(std::min(path.guess.size(), room - 1));
   }
 
-  Candidates forward(const Batch& batch, Context context, std::vector<LayerCache>* keep) const {
+  Candidates forward(const Batch& batch, Context context, KeyValueCache* keep) const {
     const PackedTokens packed =
         PackedTokens::pack(batch.sequences, batch.positions, model_.device());
     if (prefix_.lengths.size() > 1) context.prefix_of = batch.prefix_of;
@@ -265,9 +255,7 @@ class Prober {
   const std::function<void(double, std::int64_t)>& step_;
   std::vector<ProbeResult> results_;
   std::vector<Path> frontier_;
-  std::vector<LayerCache>
-      kept_;  // of the prompts asked last, after the prefix: items from first_kept_ on
-  torch::Tensor kept_valid_BL_;
+  KeyValueCache kept_;  // of the prompts asked last, after the prefix: items from first_kept_ on
   std::size_t first_kept_ = 0;
   SharedPrefix prefix_;
   std::vector<std::int64_t> prefix_of_;  // [item]

@@ -12,10 +12,10 @@ using torch::Tensor;
 
 /// Slots of the longest prefix and of the past; 0 without one.
 std::int64_t prefix_slots(const Context& context) {
-  return context.has_prefix() ? context.prefix->layers.front().keys.size(2) : 0;
+  return context.has_prefix() ? context.prefix->cache.attended() : 0;
 }
 std::int64_t past_slots(const Context& context) {
-  return context.has_past() ? context.past->front().keys.size(2) : 0;
+  return context.has_past() ? context.past->attended() : 0;
 }
 
 /// Slopes of ALiBi (Press et al., arXiv 2108.12409): a geometric series, and for a number of heads
@@ -68,9 +68,8 @@ Tensor AttentionMask::make(std::int64_t window) const {
 Tensor AttentionMask::visible() const {
   const std::int64_t T = tokens_.longest, P = prefix_slots(context_), L = past_slots(context_);
   const auto options = torch::TensorOptions().dtype(torch::kBool).device(tokens_.ids_N.device());
-  const bool ragged_past = L > 0 && context_.past_valid_BL.defined();
   const bool ragged_prefix = P > 0 && !context_.prefix_of.empty();
-  const std::int64_t B = ragged_past || ragged_prefix ? tokens_.sequences : 1;
+  const std::int64_t B = L > 0 || ragged_prefix ? tokens_.sequences : 1;
   std::vector<Tensor> parts;
   if (ragged_prefix) {
     std::vector<std::int64_t> lengths;
@@ -81,10 +80,9 @@ Tensor AttentionMask::visible() const {
   } else if (P > 0) {
     parts.push_back(torch::ones({B, 1, T, P}, options));
   }
-  if (ragged_past) {
-    parts.push_back(context_.past_valid_BL.view({B, 1, 1, L}).expand({B, 1, T, L}));
-  } else if (L > 0) {
-    parts.push_back(torch::ones({B, 1, T, L}, options));
+  if (L > 0) {
+    const Tensor valid = context_.past->valid(context_.past_rows_B);
+    parts.push_back(valid.view({B, 1, 1, L}).expand({B, 1, T, L}));
   }
   parts.push_back(torch::ones({T, T}, options).tril().view({1, 1, T, T}).expand({B, 1, T, T}));
   return torch::cat(parts, 3);
@@ -105,8 +103,7 @@ Tensor AttentionMask::key_positions() const {
   std::vector<Tensor> parts;
   if (P > 0) parts.push_back(torch::arange(P, options).expand({B, P}));
   if (L > 0) {
-    const Tensor valid = context_.past_valid_BL.defined() ? context_.past_valid_BL.to(torch::kInt64)
-                                                          : torch::ones({B, L}, options);
+    const Tensor valid = context_.past->valid(context_.past_rows_B).to(torch::kInt64);
     parts.push_back(queries.narrow(1, 0, 1) - valid.sum(1, true) + valid.cumsum(1) - 1);
   }
   parts.push_back(queries);

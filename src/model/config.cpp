@@ -92,6 +92,7 @@ ModelConfig ModelConfig::read(const fs::path& directory) {
   if (reader.has("quantization_config")) reader.refuse("quantization_config", "none");
   ModelConfig config = family->read(reader);
   config.architecture = architecture;
+  config.family = family;
   check_sizes(config, reader);
   if (config.attention_scale == 0)
     config.attention_scale = 1 / std::sqrt(static_cast<double>(config.head_size));
@@ -106,6 +107,7 @@ ModelConfig ModelConfig::llama(std::int64_t vocabulary, std::int64_t width, std:
                                std::int64_t positions) {
   ModelConfig config;
   config.architecture = "LlamaForCausalLM";
+  config.family = find_family(config.architecture);
   config.vocabulary = vocabulary;
   config.width = width;
   config.layers = layers;

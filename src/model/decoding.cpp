@@ -75,6 +75,7 @@ class Decoding {
     const PackedTokens packed =
         PackedTokens::pack(prompts, {&prefix_.lengths.front(), 1}, model_.device());
     std::vector<std::int64_t> last;
+    std::int64_t answers = 0;
     states_.clear();
     for (std::size_t i = begin; i < end; ++i) {
       const std::size_t b = i - begin;
@@ -90,17 +91,14 @@ class Decoding {
             {s, CounterRandom(hash_words({requests_[i].key, static_cast<std::uint64_t>(s)}))});
       }
       answers_[i].resize(state.draws.size());
+      answers += std::max<std::int64_t>(1, static_cast<std::int64_t>(state.draws.size()));
       states_.push_back(std::move(state));
     }
-    past_.clear();
+    past_ = KeyValueCache(answers, packed.longest + settings_.max_new_tokens);
     hidden_ = hidden_states(model_.weights, packed,
                             {.context = {.prefix = &prefix_},
                              .rows_R = torch::tensor(last).to(model_.device()),
                              .keep = &past_});
-    valid_BL_ = torch::zeros({packed.sequences * packed.longest}, torch::kBool)
-                    .to(model_.device())
-                    .index_fill_(0, packed.slots_N, true)
-                    .view({packed.sequences, packed.longest});
     step_(packed.tokens());
   }
 
@@ -176,29 +174,18 @@ class Decoding {
   void advance() {
     std::vector<std::vector<TokenId>> sequences;
     std::vector<std::int64_t> positions, rows;
-    for (State& state : states_) {
+    for (const State& state : states_) {
       sequences.push_back({state.answer.ids.back()});
       positions.push_back(state.position - 1);
       rows.push_back(state.row);
-      state.row = static_cast<std::int64_t>(rows.size()) - 1;
     }
-    const torch::Tensor rows_B = torch::tensor(rows, torch::kInt64).to(model_.device());
-    for (LayerCache& layer : past_)
-      layer = {layer.keys.index_select(0, rows_B), layer.values.index_select(0, rows_B)};
-    valid_BL_ = valid_BL_.index_select(0, rows_B);
-    std::vector<LayerCache> fresh;
+    rows = past_.part_rows(rows);
+    for (std::size_t b = 0; b < rows.size(); ++b) states_[b].row = rows[b];
     const PackedTokens packed = PackedTokens::pack(sequences, positions, model_.device());
-    hidden_ =
-        hidden_states(model_.weights, packed,
-                      {.context = {.prefix = &prefix_, .past = &past_, .past_valid_BL = valid_BL_},
-                       .rows_R = {},
-                       .keep = &fresh});
-    for (std::size_t i = 0; i < past_.size(); ++i) {
-      past_[i] = {torch::cat({past_[i].keys, fresh[i].keys}, 2),
-                  torch::cat({past_[i].values, fresh[i].values}, 2)};
-    }
-    valid_BL_ =
-        torch::cat({valid_BL_, torch::ones({valid_BL_.size(0), 1}, valid_BL_.options())}, 1);
+    const Context context{.prefix = &prefix_,
+                          .past = &past_,
+                          .past_rows_B = torch::tensor(rows, torch::kInt64).to(model_.device())};
+    hidden_ = hidden_states(model_.weights, packed, {.context = context, .keep = &past_});
     step_(packed.tokens());
   }
 
@@ -210,8 +197,8 @@ class Decoding {
   std::vector<std::vector<Decoded>> answers_;
   std::vector<State> states_;
   SharedPrefix prefix_;
-  std::vector<LayerCache> past_;
-  torch::Tensor valid_BL_, hidden_;
+  KeyValueCache past_;
+  torch::Tensor hidden_;
 };
 
 }  // namespace

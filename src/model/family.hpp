@@ -3,10 +3,11 @@
 #pragma once
 
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "config_reader.hpp"
-#include "factsweep/model/config.hpp"
+#include "factsweep/model/weights.hpp"
 
 namespace factsweep {
 
@@ -31,15 +32,48 @@ struct CheckpointNames {
   std::vector<std::string> buffers = {".rotary_emb.inv_freq"};  // endings; stored but no parameters
 };
 
+enum class Init { zero, one, normal, residual };
+
+/// A norm of a layer; names of modules without that of the layer, here and below.
+struct NormSpec {
+  Norm LayerWeights::*place;
+  std::string name;
+  std::int64_t size;
+};
+
+/// A matrix of a layer.
+struct LinearSpec {
+  struct Module {
+    std::string name;
+    std::int64_t rows;
+  };
+  std::string name;  // what this program calls it: no other of the layer has the name
+  std::int64_t inputs;
+  std::vector<Module> modules;  // on top of each other
+  bool has_bias;
+  Init init;
+};
+
+using LayerPart = std::variant<NormSpec, LinearSpec>;
+
+/// dense.cpp
+std::vector<LayerPart> dense_layer(const ModelConfig& config, const CheckpointNames& names,
+                                   std::int64_t layer);
+
 struct Family {
   std::vector<std::string> architectures;  // config.json's "architectures"
   /// Everything but architecture, eos, source and stored names.
   ModelConfig (*read)(const ConfigReader& reader);
   CheckpointNames names;
+  /// What layer `layer` consists of, in the order of its parameters; a LinearId counts its
+  /// matrices.
+  std::vector<LayerPart> (*layer)(const ModelConfig& config, const CheckpointNames& names,
+                                  std::int64_t layer) = dense_layer;
 };
 
 /// Null when no family knows the architecture.
 const Family* find_family(const std::string& architecture);
+/// `config.family`, which must be set.
 const Family& family_of(const ModelConfig& config);
 std::vector<std::string> supported_architectures();
 

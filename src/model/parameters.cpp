@@ -2,50 +2,19 @@
 
 #include <fmt/format.h>
 
-#include "factsweep/core/error.hpp"
-#include "family.hpp"
+#include <algorithm>
 
 namespace factsweep {
 namespace {
 
-struct Rows {
-  std::string name;
-  std::int64_t count;
-};
-
-/// How a slot divides into modules: one fused module, or as many as `parts`.
-std::vector<Rows> divide(const std::vector<std::string>& names,
-                         const std::vector<std::int64_t>& parts) {
-  std::vector<Rows> rows;
-  if (names.size() == 1) {
-    rows.push_back({names.front(), 0});
-    for (const std::int64_t part : parts) rows.front().count += part;
-    return rows;
-  }
-  require(names.size() == parts.size(), "a family names another number of modules than it has");
-  for (std::size_t i = 0; i < parts.size(); ++i) rows.push_back({names[i], parts[i]});
-  return rows;
+std::string layer_prefix(const CheckpointNames& names, std::int64_t layer) {
+  return fmt::format("{}{}.", names.layers, layer);
 }
 
-std::vector<Rows> slot_rows(const ModelConfig& c, const CheckpointNames& names, Slot slot) {
-  const std::int64_t q = c.heads * c.head_size, kv = c.kv_heads * c.head_size;
-  switch (slot) {
-    case Slot::qkv:
-      return divide(names.qkv, {q, kv, kv});
-    case Slot::output:
-      return {{names.output, c.width}};
-    case Slot::up:
-      return divide(names.up,
-                    c.gated ? std::vector{c.mlp_width, c.mlp_width} : std::vector{c.mlp_width});
-    case Slot::down:
-      return {{names.down, c.width}};
-  }
-  throw BugError("slot_rows: no such slot");
-}
-
-std::int64_t slot_inputs(const ModelConfig& c, Slot slot) {
-  if (slot == Slot::output) return c.heads * c.head_size;
-  return slot == Slot::down ? c.mlp_width : c.width;
+/// What a layer consists of, as its family says.
+std::vector<LayerPart> parts_of(const ModelConfig& config, std::int64_t layer) {
+  const Family& family = family_of(config);
+  return family.layer(config, family.names, layer);
 }
 
 class Walk {
@@ -63,8 +32,7 @@ class Walk {
     }
     if (c_.embedding_norm) norm(w_.norm_embedding, root + names_.norm_embedding, c_.width);
     w_.layers.resize(static_cast<std::size_t>(c_.layers));
-    for (std::size_t i = 0; i < w_.layers.size(); ++i)
-      layer(w_.layers[i], fmt::format("{}{}{}.", root, names_.layers, i));
+    for (std::size_t i = 0; i < w_.layers.size(); ++i) layer(static_cast<std::int64_t>(i));
     norm(w_.norm, root + names_.norm, c_.width);
     if (!c_.tied_head)
       whole(w_.head, {c_.vocabulary, c_.width}, Init::normal, c_.stored_head + ".weight");
@@ -72,21 +40,21 @@ class Walk {
   }
 
  private:
-  void layer(LayerWeights& layer, const std::string& prefix) {
-    norm(layer.norm_attention, prefix + names_.norm_attention, c_.width);
-    linear(layer.qkv, prefix, Slot::qkv, c_.qkv_bias, Init::normal);
-    if (c_.head_norms) {
-      norm(layer.norm_query, prefix + names_.norm_query, c_.head_size);
-      norm(layer.norm_key, prefix + names_.norm_key, c_.head_size);
+  void layer(std::int64_t i) {
+    const std::string prefix = c_.stored_root + layer_prefix(names_, i);
+    const std::vector<LayerPart> parts = parts_of(c_, i);
+    LayerWeights& layer = w_.layers[static_cast<std::size_t>(i)];
+    layer.linears.resize(static_cast<std::size_t>(std::count_if(
+        parts.begin(), parts.end(),
+        [](const LayerPart& part) { return std::holds_alternative<LinearSpec>(part); })));
+    LinearId next = 0;
+    for (const LayerPart& part : parts) {
+      if (const auto* spec = std::get_if<NormSpec>(&part)) {
+        norm(layer.*spec->place, prefix + spec->name, spec->size);
+      } else {
+        linear(layer.linears[next++], prefix, std::get<LinearSpec>(part));
+      }
     }
-    linear(layer.output, prefix, Slot::output, c_.output_bias, Init::residual);
-    if (c_.branch_norms)
-      norm(layer.norm_attention_behind, prefix + names_.norm_attention_behind, c_.width);
-    if (c_.residual != Residual::parallel_shared)
-      norm(layer.norm_mlp, prefix + names_.norm_mlp, c_.width);
-    linear(layer.up, prefix, Slot::up, c_.mlp_bias, Init::normal);
-    linear(layer.down, prefix, Slot::down, c_.mlp_bias, Init::residual);
-    if (c_.branch_norms) norm(layer.norm_mlp_behind, prefix + names_.norm_mlp_behind, c_.width);
   }
 
   void whole(torch::Tensor& tensor, const std::vector<std::int64_t>& shape, Init init,
@@ -100,16 +68,16 @@ class Walk {
     if (c_.norm == NormKind::layer) whole(norm.bias, {size}, Init::zero, name + ".bias");
   }
 
-  void linear(Linear& linear, const std::string& prefix, Slot slot, bool has_bias, Init init) {
+  void linear(Linear& linear, const std::string& prefix, const LinearSpec& spec) {
     std::vector<Piece> weights, biases;
     std::int64_t outputs = 0;
-    for (const auto& [name, rows] : slot_rows(c_, names_, slot)) {
+    for (const auto& [name, rows] : spec.modules) {
       weights.push_back({prefix + name + ".weight", outputs, rows, names_.transposed});
       biases.push_back({prefix + name + ".bias", outputs, rows});
       outputs += rows;
     }
-    visit_({linear.weight, {outputs, slot_inputs(c_, slot)}, init, weights});
-    if (has_bias) visit_({linear.bias, {outputs}, Init::zero, biases});
+    visit_({linear.weight, {outputs, spec.inputs}, spec.init, weights});
+    if (spec.has_bias) visit_({linear.bias, {outputs}, Init::zero, biases});
   }
 
   Weights& w_;
@@ -148,20 +116,27 @@ std::vector<BiasTensor> bias_tensors(Weights& weights) {
     list.push_back({parameter.tensor, {}});
     for (const Piece& piece : parameter.pieces) {
       list.back().modules.push_back(
-          {module_name(weights.config, piece.name), piece.first, piece.rows, 0});
+          {module_name(weights.config, piece.name), piece.first, piece.rows});
     }
   });
   return list;
 }
 
-std::vector<SlotModule> slot_modules(const ModelConfig& config, std::int64_t layer, Slot slot) {
+std::vector<LinearModule> linear_modules(const ModelConfig& config, std::int64_t layer) {
   const CheckpointNames& names = family_of(config).names;
-  const std::string prefix = fmt::format("{}{}{}.", names.root, names.layers, layer);
-  std::vector<SlotModule> modules;
-  std::int64_t first = 0;
-  for (const auto& [name, rows] : slot_rows(config, names, slot)) {
-    modules.push_back({prefix + name, first, rows, slot_inputs(config, slot)});
-    first += rows;
+  const std::string prefix = names.root + layer_prefix(names, layer);
+  std::vector<LinearModule> modules;
+  LinearId linear = 0;
+  for (const LayerPart& part : parts_of(config, layer)) {
+    const auto* spec = std::get_if<LinearSpec>(&part);
+    if (spec == nullptr) continue;
+    std::int64_t first = 0;
+    for (const auto& [name, rows] : spec->modules) {
+      modules.push_back(
+          {{prefix + name, first, rows}, layer, linear, spec->name, name, spec->inputs});
+      first += rows;
+    }
+    ++linear;
   }
   return modules;
 }

@@ -8,11 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "factsweep/model/weights.hpp"
+#include "family.hpp"
 
 namespace factsweep {
-
-enum class Init { zero, one, normal, residual };
 
 /// A Hugging Face tensor: rows [first, first + rows) of ours, transposed or not.
 struct Piece {

@@ -10,7 +10,7 @@ namespace factsweep {
 /// For the tokens' positions, scaled as the config says; R = rotary_size.
 struct Rotation {
   torch::Tensor cos_N1R, sin_N1R;  // in the weights' dtype, laid out for the config's pairs
-  torch::Tensor cos, sin;          // float32 [N, R / 2], one a pair, for the fused path
+  torch::Tensor cos, sin;          // float32 [N, R / 2], one a pair, for the kernels of CPUs
 };
 
 Rotation rotation(const ModelConfig& config, const RopeConfig& rope, const PackedTokens& tokens,

@@ -1,4 +1,4 @@
-// Causal attention of packed sequences with its gradient (fused_training.hpp). The rows of one
+// Causal attention of packed sequences with its gradient (training_attention.hpp). The rows of one
 // sequence are widened to float32 and multiplied as matrices, all query heads of a key-value head
 // in one; in blocks of queries, as a block sees no keys after its own end.
 #include <ATen/Parallel.h>
@@ -9,9 +9,9 @@
 
 #include "cpu_gradients.hpp"
 #include "factsweep/model/torch.hpp"
-#include "fused_training.hpp"
+#include "training_attention.hpp"
 
-namespace factsweep::fused {
+namespace factsweep {
 namespace {
 
 using torch::Tensor;
@@ -243,4 +243,4 @@ Tensor training_attention(const Tensor& qkv, const ModelConfig& config, const Pa
                           turn != nullptr ? turn->sin : none, &tokens.starts, &shape);
 }
 
-}  // namespace factsweep::fused
+}  // namespace factsweep

@@ -11,7 +11,6 @@
 #include "factsweep/core/file.hpp"
 #include "factsweep/core/random.hpp"
 #include "factsweep/model/torch.hpp"
-#include "family.hpp"
 #include "parameters.hpp"
 
 namespace factsweep {
@@ -59,20 +58,6 @@ void check_tied_head(const Weights& w, const SafetensorsReader& reader) {
 }
 
 }  // namespace
-
-const Linear& LayerWeights::at(Slot slot) const {
-  switch (slot) {
-    case Slot::qkv:
-      return qkv;
-    case Slot::output:
-      return output;
-    case Slot::up:
-      return up;
-    case Slot::down:
-      return down;
-  }
-  throw BugError("LayerWeights::at: no such slot");
-}
 
 Weights Weights::load(const std::filesystem::path& directory, torch::Dtype dtype,
                       torch::Device device) {

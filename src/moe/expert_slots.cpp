@@ -4,14 +4,14 @@
 
 #include <map>
 #include <numeric>
+#include <optional>
 
+#include "factsweep/adapter/peft_names.hpp"
 #include "factsweep/core/error.hpp"
 #include "factsweep/model/torch.hpp"
 
 namespace factsweep {
 namespace {
-
-constexpr Slot kSlots[] = {Slot::qkv, Slot::output, Slot::up, Slot::down};
 
 /// Fills in what follows from the parts.
 void complete(MoeSlot& slot, std::int64_t inputs, const torch::TensorOptions& options) {
@@ -45,14 +45,14 @@ std::string expert_tensor(const std::string& module, std::size_t expert, char fa
 std::vector<std::pair<std::string, std::vector<std::int64_t>>> mixture_shapes(
     std::span<const std::pair<std::string, std::vector<std::int64_t>>> adapter,
     std::int64_t experts) {
-  static constexpr std::string_view kRoot = "base_model.model.", kEnd = ".lora_A.weight";
   std::vector<std::pair<std::string, std::vector<std::int64_t>>> shapes;
   for (const auto& [name, shape] : adapter) {
-    const bool is_A = name.ends_with(kEnd);
-    const std::string module = name.substr(kRoot.size(), name.size() - kRoot.size() - kEnd.size());
-    if (is_A) shapes.emplace_back(router_tensor(module), std::vector{experts, shape.at(1)});
+    const std::optional<LoraTensor> tensor = LoraTensor::parse(name);
+    require(tensor.has_value(), "mixture_shapes: experts have no biases");
+    if (tensor->factor == 'A')
+      shapes.emplace_back(router_tensor(tensor->module), std::vector{experts, shape.at(1)});
     for (std::size_t i = 0; i < static_cast<std::size_t>(experts); ++i)
-      shapes.emplace_back(expert_tensor(module, i, is_A ? 'A' : 'B'), shape);
+      shapes.emplace_back(expert_tensor(tensor->module, i, tensor->factor), shape);
   }
   return shapes;
 }
@@ -64,26 +64,28 @@ std::vector<MoeSlot> expert_slots(const std::vector<ExpertModule>& modules, cons
   for (const ExpertModule& module : modules) left.emplace(module.name, &module);
   const auto options = base.embedding.options().requires_grad(false);
   std::vector<MoeSlot> slots;
+  std::vector<std::int64_t> inputs;
   for (std::int64_t layer = 0; layer < base.config.layers; ++layer) {
-    for (const Slot place : kSlots) {
-      MoeSlot slot{layer, place, {}, {}, {}, {}, {}};
-      std::int64_t inputs = 0, ranks = 0;
-      for (const SlotModule& module : slot_modules(base.config, layer, place)) {
-        const auto found = left.extract(module.name);
-        if (found.empty()) continue;
-        const ExpertModule& experts = *found.mapped();
-        const std::int64_t own =
-            std::accumulate(experts.ranks.begin(), experts.ranks.end(), std::int64_t{0});
-        slot.parts.push_back({module.name, module.first, module.rows, ranks, experts.ranks,
-                              experts.scales, torch::zeros({module.rows, own}, options)});
-        inputs = module.inputs;
-        ranks += own;
+    std::int64_t ranks = 0;
+    for (const LinearModule& module : linear_modules(base.config, layer)) {
+      const auto found = left.extract(module.name);
+      if (found.empty()) continue;
+      const bool goes_on =
+          !slots.empty() && slots.back().layer == layer && slots.back().linear == module.linear;
+      if (!goes_on) {
+        slots.push_back({layer, module.linear, {}, {}, {}, {}, {}});
+        inputs.push_back(module.inputs);
+        ranks = 0;
       }
-      if (slot.parts.empty()) continue;
-      complete(slot, inputs, options);
-      slots.push_back(std::move(slot));
+      const ExpertModule& experts = *found.mapped();
+      const std::int64_t own =
+          std::accumulate(experts.ranks.begin(), experts.ranks.end(), std::int64_t{0});
+      slots.back().parts.push_back({module.name, module.first, module.rows, ranks, experts.ranks,
+                                    experts.scales, torch::zeros({module.rows, own}, options)});
+      ranks += own;
     }
   }
+  for (std::size_t i = 0; i < slots.size(); ++i) complete(slots[i], inputs[i], options);
   if (!left.empty()) {
     throw InputError(
         fmt::format("{}: '{}' is no linear of {} with {} layers. Were the experts "

@@ -1,4 +1,4 @@
-// The experts at work: one product with A of all experts of a slot, each expert's share of it
+// The experts at work: one product with A of all experts of a linear, each expert's share of it
 // weighed by its gate (zero where not chosen), then one product with the experts' B of each module.
 // No loop over experts, and the base is computed once.
 #include <fmt/format.h>
@@ -28,13 +28,14 @@ class MoeHook : public LinearHook {
         pass_(pass) {
     std::int64_t modules = 0;
     for (const MoeSlot& slot : moe.slots()) {
-      slots_.try_emplace({slot.layer, slot.slot}, slot, modules);
+      slots_.try_emplace({slot.layer, slot.linear}, slot, modules);
       modules += static_cast<std::int64_t>(slot.parts.size());
     }
   }
 
-  Tensor apply(std::int64_t layer, Slot place, const Tensor& x, const Tensor& y) const override {
-    const auto found = slots_.find({layer, place});
+  Tensor apply(std::int64_t layer, LinearId linear, const Tensor& x,
+               const Tensor& y) const override {
+    const auto found = slots_.find({layer, linear});
     if (found == slots_.end()) return y;
     const auto& [slot, first_module] = found->second;
     const Tensor gates_NG = gates(slot, first_module, x) * slot.gate_scales;
@@ -78,7 +79,7 @@ class MoeHook : public LinearHook {
     pass_.picks.narrow(0, first_module, chosen_NPk.size(1)).add_(picks(chosen_NPk));
   }
 
-  /// The sum over the slot's modules.
+  /// The sum over the linear's modules.
   Tensor balance(const Tensor& logits_NPX, const Tensor& chosen_NPk) const {
     const double rows = static_cast<double>(logits_NPX.size(0) * top_k_);
     const Tensor share_PX = picks(chosen_NPk).to(torch::kFloat32) / rows;
@@ -97,8 +98,8 @@ class MoeHook : public LinearHook {
     return torch::cat(parts, 1);
   }
 
-  /// A slot, and where its modules begin among all of the adapter's.
-  std::map<std::pair<std::int64_t, Slot>, std::pair<MoeSlot, std::int64_t>> slots_;
+  /// By layer and linear: a slot, and where its modules begin among all of the adapter's.
+  std::map<std::pair<std::int64_t, LinearId>, std::pair<MoeSlot, std::int64_t>> slots_;
   const std::int64_t experts_;
   const Routing routing_;
   const std::int64_t top_k_;

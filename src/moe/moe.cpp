@@ -18,7 +18,7 @@ namespace {
 using torch::Tensor;
 
 std::string slot_prefix(const MoeSlot& slot) {
-  return fmt::format("{}.{}", slot.layer, static_cast<int>(slot.slot));
+  return fmt::format("{}.{}", slot.layer, slot.linear);
 }
 
 Tensor like(const Tensor& tensor, torch::Dtype dtype, bool requires_grad) {

@@ -1,7 +1,7 @@
 // Low-rank adapters as PEFT computes them: y = W x + scale B A x (LoRA: Hu et al., arXiv
 // 2106.09685, section 4.1), beside a base model that stays as it is.
 //
-// Shape legend: N rows, R ranks of all adapted modules of a slot together, r one module's rank.
+// Shape legend: N rows, R ranks of all adapted modules of a linear together, r one module's rank.
 #pragma once
 
 #include <torch/types.h>
@@ -19,7 +19,7 @@
 
 namespace factsweep {
 
-/// One adapted module: rows [first, first + rows) of the slot's output get
+/// One adapted module: rows [first, first + rows) of the linear's output get
 /// scale * x A[rank_first : rank_first + rank]^T B^T.
 struct LoraPart {
   std::string module;
@@ -28,11 +28,12 @@ struct LoraPart {
   torch::Tensor B;  // [rows, r]
 };
 
-/// The adapted modules of one slot, by row; A of all of them on top of each other.
+/// The adapted modules of one linear, by row; A of all of them on top of each other.
 struct LoraSlot {
   std::int64_t layer = 0;
-  Slot slot = Slot::qkv;
-  torch::Tensor A;  // [R, in]
+  LinearId linear = 0;
+  std::string name;  // the linear's
+  torch::Tensor A;   // [R, in]
   std::vector<LoraPart> parts;
 };
 
@@ -62,7 +63,7 @@ class LoraAdapter {
 
   /// Every tensor under its name in adapter_model.safetensors; views.
   NamedTensors named() const;
-  /// What an optimizer steps, in a fixed order: an A for each slot, a B for each module, biases.
+  /// What an optimizer steps, in a fixed order: an A for each linear, a B for each module, biases.
   NamedTensors parameters() const;
   /// A copy with other storage. `requires_grad` marks parameters() as leaves.
   LoraAdapter clone(torch::Dtype dtype, bool requires_grad = false) const;
@@ -108,7 +109,7 @@ std::vector<std::pair<std::string, std::vector<std::int64_t>>> adapter_shapes(
 
 /// `base` and the sum of the adapters, sharing storage with both: nothing is copied but, of several
 /// adapters, the matrices A. `training` turns on the adapters' dropout. InputError: more than one
-/// adapter carries biases. Slots that no adapter adapts cost nothing.
+/// adapter carries biases. Linears that no adapter adapts cost nothing.
 Weights with_adapters(const Weights& base, std::span<const LoraAdapter> adapters,
                       bool training = false);
 

@@ -54,14 +54,12 @@ struct LoraConfig {
 
 /// One adapted module.
 struct LoraTarget {
-  std::int64_t layer = 0;
-  Slot slot = Slot::qkv;
-  SlotModule module;
+  LinearModule module;
   std::int64_t rank = 0;
   double scale = 0;
 };
 
-/// The adapted modules by layer, slot and row. `where` ("deck.ini:14: lora.targets") begins
+/// The adapted modules by layer, linear and row. `where` ("deck.ini:14: lora.targets") begins
 /// messages. InputError: nothing matches (lists the modules there are), or a match that is no
 /// linear of a block; with `strict` also a name that matches nothing.
 std::vector<LoraTarget> find_targets(const LoraConfig& config, const ModelConfig& base,

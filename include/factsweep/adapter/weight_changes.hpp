@@ -14,9 +14,8 @@
 
 namespace factsweep {
 
-/// The part of a change that lies in one module of a slot: [rows, in] float32; undefined: zero.
-using WeightChange =
-    std::function<torch::Tensor(std::int64_t layer, Slot slot, const SlotModule& module)>;
+/// The part of a change that lies in one module: [rows, in] float32; undefined: zero.
+using WeightChange = std::function<torch::Tensor(const LinearModule& module)>;
 
 /// after - before, both float32.
 WeightChange difference_of(const Weights& before, const Weights& after);

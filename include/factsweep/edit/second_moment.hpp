@@ -18,7 +18,7 @@ struct SecondMoments {
   std::int64_t tokens = 0;                         // that the means are over
 };
 
-/// Uncentred: C = E[k k^T] of the inputs k of Slot::down over all tokens of `texts` (ROME, arXiv
+/// Uncentred: C = E[k k^T] of the inputs k of dense::down over all tokens of `texts` (ROME, arXiv
 /// 2202.05262, appendix E.5), in passes of about `batch_tokens` tokens that end after the last
 /// wanted layer. step(share done, tokens). InputError: a layer that the model does not have, no
 /// text, a text longer than the table of learned positions.

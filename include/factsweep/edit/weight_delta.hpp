@@ -1,4 +1,4 @@
-// What an editor changes. Every editor here rewrites MLP down projections (Slot::down), which ROME
+// What an editor changes. Every editor here rewrites MLP down projections (dense::down), which ROME
 // and MEMIT read as a store of keys and values.
 #pragma once
 

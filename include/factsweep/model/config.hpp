@@ -36,8 +36,11 @@ enum class Residual {
   parallel_shared,  // x += attention(n1(x)) + mlp(n1(x))
 };
 
+struct Family;  // what its tensors are and are called: src/model/family.hpp
+
 struct ModelConfig {
-  std::string architecture;  // "LlamaForCausalLM"
+  std::string architecture;        // "LlamaForCausalLM"
+  const Family* family = nullptr;  // one that the program lists; set by read() and llama()
   std::int64_t vocabulary = 0, width = 0, layers = 0, heads = 0, kv_heads = 0, head_size = 0,
                mlp_width = 0;
   std::int64_t positions = 0;  // longest sequence

@@ -13,6 +13,7 @@
 #include <span>
 #include <vector>
 
+#include "factsweep/model/cache.hpp"
 #include "factsweep/model/weights.hpp"
 
 namespace factsweep {
@@ -35,51 +36,24 @@ struct PackedTokens {
                            std::span<const std::int64_t> first, torch::Device device);
 };
 
-/// Keys (rotated) and values of one layer: [B, G, L, E].
-struct LayerCache {
-  torch::Tensor keys, values;
-};
-
-/// Keys and values of texts that many sequences begin with.
-struct SharedPrefix {
-  std::vector<LayerCache> layers;     // [S, G, P, E]; empty when no text has a token
-  std::vector<std::int64_t> lengths;  // [S] tokens of each text, <= P
-
-  static SharedPrefix compute(const Weights& weights,
-                              const std::vector<std::vector<std::int32_t>>& texts);
-};
-
-/// What the new tokens may attend to besides themselves. A prefix begins at position 0; the valid
-/// tokens of a past follow it, and the new tokens those, without a gap.
-struct Context {
-  const SharedPrefix* prefix = nullptr;
-  std::vector<std::int64_t> prefix_of = {};       // [B] which prefix; empty: all the first
-  const std::vector<LayerCache>* past = nullptr;  // rows that sequences continue
-  torch::Tensor past_rows_B =
-      {};  // int64: the row of `past` that each continues; undefined: its own
-  torch::Tensor past_valid_BL = {};  // bool; undefined when every slot holds a token
-
-  bool has_prefix() const { return prefix != nullptr && !prefix->layers.empty(); }
-  bool has_past() const { return past != nullptr && !past->empty(); }
-};
-
 /// A term that somebody else adds to a linear: low-rank adapters, experts, captured activations. It
 /// is the last to see y, and may add to it in place.
 class LinearHook {
  public:
   virtual ~LinearHook() = default;
-  /// y [N, out] of linear `slot` of layer `layer` for input x [N, in] -> y plus the hook's own
-  /// term, contiguous and of y's dtype. In the last layer N counts the wanted rows alone, except
-  /// for Slot::qkv. What is returned may be overwritten; a hook that keeps it must keep a copy.
-  virtual torch::Tensor apply(std::int64_t layer, Slot slot, const torch::Tensor& x,
+  /// y [N, out] of a linear of layer `layer` for input x [N, in] -> y plus the hook's own term,
+  /// contiguous and of y's dtype. In the last layer N counts the wanted rows alone, except for
+  /// dense::qkv. What is returned may be overwritten; a hook that keeps it must keep a copy.
+  virtual torch::Tensor apply(std::int64_t layer, LinearId linear, const torch::Tensor& x,
                               const torch::Tensor& y) const = 0;
 };
 
 struct ForwardOptions {
   Context context = {};
   torch::Tensor rows_R = {};  // rows whose output is wanted; undefined: all
-  std::vector<LayerCache>* keep =
-      nullptr;  // receives keys and values of the new tokens, [B, G, T, E]
+  /// Receives keys and values of the new tokens. It may be the past itself: then each row grows by
+  /// the tokens of the sequence that continues it.
+  KeyValueCache* keep = nullptr;
   /// Dropout on the embeddings [N, D] and on both residual branches; empty: none.
   std::function<torch::Tensor(const torch::Tensor&)> drop = {};
   const LinearHook* hook = nullptr;  // asked after every linear of a layer

@@ -28,19 +28,25 @@ struct Norm {
   torch::Tensor gain, bias;  // [D], or [E] on heads
 };
 
-/// The four matrices of a layer; several Hugging Face modules may share one.
-enum class Slot { qkv, output, up, down };
+/// A matrix of a layer, by its place in the list that the model's family gives of that layer.
+/// Several Hugging Face modules may share one: see linear_modules().
+using LinearId = std::size_t;
+
+/// The list of a layer of four matrices. All families have it so far, and the forward pass computes
+/// it.
+namespace dense {
+inline constexpr LinearId qkv = 0;  // [Q + 2K, D]  q, k, v on top of each other: one product, not
+                                    // three
+inline constexpr LinearId output = 1;  // [D, Q]
+inline constexpr LinearId up = 2;      // [2F, D]  gate on top of up; [F, D] without a gate
+inline constexpr LinearId down = 3;    // [D, F]
+}  // namespace dense
 
 struct LayerWeights {
   Norm norm_attention, norm_mlp;                // in front of the branches
   Norm norm_attention_behind, norm_mlp_behind;  // ModelConfig::branch_norms
   Norm norm_query, norm_key;                    // ModelConfig::head_norms
-  Linear qkv;     // [Q + 2K, D]  q, k, v projections on top of each other: one product, not three
-  Linear output;  // [D, Q]
-  Linear up;      // [2F, D]  gate on top of up; [F, D] without a gate
-  Linear down;    // [D, F]
-
-  const Linear& at(Slot slot) const;
+  std::vector<Linear> linears;                  // by LinearId
 };
 
 struct Weights {
@@ -84,21 +90,29 @@ struct Weights {
 std::vector<std::pair<std::string, std::vector<std::int64_t>>> tensor_shapes(
     const ModelConfig& config);
 
-/// One Hugging Face module in a slot: its rows of the slot's weight, bias and output.
-struct SlotModule {
+/// A Hugging Face module, and its rows of a tensor of ours.
+struct ModuleRows {
   std::string name;  // as transformers' named_modules() says: "model.layers.3.self_attn.q_proj"
   std::int64_t first = 0, rows = 0;
+};
+
+/// A module that is a linear of a layer: its rows of the linear's weight, bias and output.
+struct LinearModule : ModuleRows {
+  std::int64_t layer = 0;
+  LinearId linear = 0;
+  std::string linear_name;  // "qkv": the family's, the same in every layer that has it
+  std::string in_layer;     // "self_attn.q_proj": the module's name without that of the layer
   std::int64_t inputs = 0;
 };
 
-/// The modules of a slot in the order of their rows. A module that transformers fuses (GPT-2's
-/// c_attn, NeoX's query_key_value) is one entry; its rows are in transformers' own order.
-std::vector<SlotModule> slot_modules(const ModelConfig& config, std::int64_t layer, Slot slot);
+/// The modules of a layer, by linear and row. A module that transformers fuses (GPT-2's c_attn,
+/// NeoX's query_key_value) is one entry; its rows are in transformers' own order.
+std::vector<LinearModule> linear_modules(const ModelConfig& config, std::int64_t layer);
 
 /// A tensor of biases, and the Hugging Face modules whose biases follow each other in it.
 struct BiasTensor {
   torch::Tensor& tensor;
-  std::vector<SlotModule> modules;
+  std::vector<ModuleRows> modules;
 };
 
 /// All biases of the model, norms' and the head's among them.

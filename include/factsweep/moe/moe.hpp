@@ -4,8 +4,8 @@
 //
 //     y = W x + sum over the chosen i of p_i scale_i B_i A_i dropout(x),   p = softmax(top-k(R x))
 //
-// Shape legend: N rows, X experts, P adapted modules of a slot, r one expert's rank, R the ranks of
-// all of them.
+// Shape legend: N rows, X experts, P adapted modules of a linear, r one expert's rank, R the ranks
+// of all of them.
 #pragma once
 
 #include <torch/types.h>
@@ -42,7 +42,7 @@ struct MoeSettings {
   std::uint64_t seed = 0;  // of the routers
 };
 
-/// One adapted module: rows [first, first + rows) of the slot's output.
+/// One adapted module: rows [first, first + rows) of the linear's output.
 struct MoePart {
   std::string module;
   std::int64_t first = 0, rows = 0, rank_first = 0;
@@ -55,10 +55,10 @@ struct MoePart {
   double common_scale() const { return has_common_scale() ? scales.front() : 1; }
 };
 
-/// The adapted modules of one slot: A of all experts of all modules on top of each other.
+/// The adapted modules of one linear: A of all experts of all modules on top of each other.
 struct MoeSlot {
   std::int64_t layer = 0;
-  Slot slot = Slot::qkv;
+  LinearId linear = 0;
   torch::Tensor A;       // [R of all parts, in]
   torch::Tensor router;  // float32 [P X, in]
   std::vector<MoePart> parts;
@@ -92,14 +92,14 @@ class MoeAdapter {
   Routing routing() const { return routing_; }
   double dropout() const { return dropout_; }
   const std::vector<MoeSlot>& slots() const { return slots_; }
-  /// The adapted modules, by layer, slot and row.
+  /// The adapted modules, by layer, linear and row.
   std::vector<std::string> modules() const;
   torch::Dtype dtype() const { return slots_.front().A.scalar_type(); }
 
   /// "<module>.router.weight" [X, in], "<module>.experts.<i>.lora_A.weight" [r, in] and
   /// "....lora_B.weight" [rows, r]; views.
   NamedTensors named() const;
-  /// What an optimizer steps, in a fixed order: A and router of each slot, B of each module.
+  /// What an optimizer steps, in a fixed order: A and router of each linear, B of each module.
   NamedTensors parameters() const;
   /// A copy with other storage; routers stay in float32. `requires_grad` marks parameters() as
   /// leaves.
@@ -136,7 +136,7 @@ struct MoePass {
   /// int64 [modules, X], where defined: counts how often each expert was among the k chosen, over
   /// all tokens that a pass sees (in the last layer, but for q, k and v, the wanted rows alone).
   torch::Tensor picks = {};
-  /// Where not null: each slot of each pass appends the sum over its modules of X sum_i f_i P_i,
+  /// Where not null: each linear of each pass appends the sum over its modules of X sum_i f_i P_i,
   /// which is 1 where the experts share the tokens evenly: f_i the share of picks, P_i the mean
   /// probability before top-k (Fedus et al., arXiv 2101.03961, equation 4).
   std::shared_ptr<std::vector<torch::Tensor>> balance = {};

@@ -91,7 +91,7 @@ TEST_CASE("ranks and scales follow patterns, the first that matches") {
     INFO(two[i].module.name);
     CHECK(two[i].rank == ranks[i]);
     CHECK(two[i].scale == Approx(scales[i]));
-    CHECK(two[i].layer == static_cast<std::int64_t>(i / 3));
+    CHECK(two[i].module.layer == static_cast<std::int64_t>(i / 3));
   }
   CHECK(find(R"({"use_rslora": true})")[0].scale == Approx(4));
 }

@@ -201,21 +201,23 @@ TEST_CASE("a new adapter adds nothing, and its A depends on seed and module alon
   CHECK_FALSE(torch::equal(other[0].second, A));
 }
 
-TEST_CASE("a slot without adapter gets its output back, the frozen base is shared") {
+TEST_CASE("a linear without adapter gets its output back, the frozen base is shared") {
   const Weights base = family_weights("llama");
   LoraConfig config;
   config.targets.names = {"v_proj"};
   const std::vector<LoraAdapter> adapters = {random_adapter(config, base, 1)};
   const Weights adapted = with_adapters(base, adapters);
-  CHECK(adapted.layers[0].qkv.weight.is_alias_of(base.layers[0].qkv.weight));
+  CHECK(adapted.layers[0].linears[dense::qkv].weight.is_alias_of(
+      base.layers[0].linears[dense::qkv].weight));
   const torch::Tensor x = torch::randn({3, 32}), y = torch::randn({3, 80});
-  CHECK(adapted.adapter->apply(0, Slot::up, x, y).is_same(y));
+  CHECK(adapted.adapter->apply(0, dense::up, x, y).is_same(y));
   torch::NoGradGuard no_grad;
-  const torch::Tensor qkv = torch::randn({3, base.layers[0].qkv.weight.size(0)}),
+  const torch::Tensor qkv = torch::randn({3, base.layers[0].linears[dense::qkv].weight.size(0)}),
                       before = qkv.clone();
-  const torch::Tensor after = adapted.adapter->apply(0, Slot::qkv, x, qkv);
+  const torch::Tensor after = adapted.adapter->apply(0, dense::qkv, x, qkv);
   CHECK(after.is_same(qkv));  // in place
-  const SlotModule v = slot_modules(base.config, 0, Slot::qkv).back();
+  const LinearModule v = linear_modules(base.config, 0)[2];
+  REQUIRE(v.in_layer == "self_attn.v_proj");
   CHECK(torch::equal(after.slice(1, 0, v.first), before.slice(1, 0, v.first)));
   CHECK_FALSE(torch::equal(after.slice(1, v.first), before.slice(1, v.first)));
 }

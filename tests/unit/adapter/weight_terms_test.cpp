@@ -41,14 +41,18 @@ TEST_CASE("a range of layers forgets alone, and an adapter's term is its merge",
   std::vector<WeightTerm> terms(1);
   terms[0].adapter = adapter;
   add_terms(sum, terms);
-  CHECK(torch::allclose(sum.layers[0].qkv.weight, merged.layers[0].qkv.weight, 1e-5, 1e-6));
-  CHECK_FALSE(torch::equal(sum.layers[0].qkv.weight, base.layers[0].qkv.weight));
+  CHECK(torch::allclose(sum.layers[0].linears[dense::qkv].weight,
+                        merged.layers[0].linears[dense::qkv].weight, 1e-5, 1e-6));
+  CHECK_FALSE(torch::equal(sum.layers[0].linears[dense::qkv].weight,
+                           base.layers[0].linears[dense::qkv].weight));
 
   Weights second = base.clone(torch::kFloat32);
   terms[0].range = LayerRange::parse("1", base.config.layers, "test");
   add_terms(second, terms);
-  CHECK(torch::equal(second.layers[0].qkv.weight, base.layers[0].qkv.weight));
-  CHECK(torch::equal(second.layers[1].qkv.weight, sum.layers[1].qkv.weight));
+  CHECK(torch::equal(second.layers[0].linears[dense::qkv].weight,
+                     base.layers[0].linears[dense::qkv].weight));
+  CHECK(torch::equal(second.layers[1].linears[dense::qkv].weight,
+                     sum.layers[1].linears[dense::qkv].weight));
   terms[0] = WeightTerm{
       .factor = -2,
       .delta = [](const std::string&, at::IntArrayRef shape) { return torch::ones(shape); },
@@ -56,8 +60,10 @@ TEST_CASE("a range of layers forgets alone, and an adapter's term is its merge",
       .range = LayerRange::parse("0-0", base.config.layers, "test")};
   Weights first = base.clone(torch::kFloat32);
   add_terms(first, terms);
-  CHECK(torch::allclose(first.layers[0].down.weight, base.layers[0].down.weight - 2));
-  CHECK(torch::equal(first.layers[1].down.weight, base.layers[1].down.weight));
+  CHECK(torch::allclose(first.layers[0].linears[dense::down].weight,
+                        base.layers[0].linears[dense::down].weight - 2));
+  CHECK(torch::equal(first.layers[1].linears[dense::down].weight,
+                     base.layers[1].linears[dense::down].weight));
   CHECK(torch::equal(first.embedding, base.embedding));
 }
 

@@ -54,8 +54,9 @@ TEST_CASE("ft_c: no weight leaves the bound, in neither dtype") {
       const FtEdit edit = ft_c(c.model, edit_records(), settings, no_step);
       const Weights after = edited(c.model.weights, edit.deltas);
       for (std::size_t layer = 0; layer < 2; ++layer) {
-        const torch::Tensor change = after.layers[layer].down.weight.to(torch::kFloat64) -
-                                     c.model.weights.layers[layer].down.weight.to(torch::kFloat64);
+        const torch::Tensor change =
+            after.layers[layer].linears[dense::down].weight.to(torch::kFloat64) -
+            c.model.weights.layers[layer].linears[dense::down].weight.to(torch::kFloat64);
         const auto largest = change.abs().max().item<double>();
         CHECK(largest <= bound);
         CHECK(largest > 0.9 * bound);

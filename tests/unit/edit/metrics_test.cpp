@@ -52,9 +52,9 @@ void check_predictions(const Model& model, const std::vector<ForcedText>& texts,
 /// Doubles what the first layer's MLP gives.
 class Doubling : public LinearHook {
  public:
-  torch::Tensor apply(std::int64_t layer, Slot slot, const torch::Tensor&,
+  torch::Tensor apply(std::int64_t layer, LinearId linear, const torch::Tensor&,
                       const torch::Tensor& y) const override {
-    return layer == 0 && slot == Slot::down ? y * 2 : y;
+    return layer == 0 && linear == dense::down ? y * 2 : y;
   }
 };
 

@@ -87,8 +87,9 @@ TEST_CASE("rome: an edited model shares all but one matrix, and the original kee
     int fresh = 0;
     for (std::size_t i = 0; i < mine.size(); ++i) fresh += !mine[i].is_same(changed[i]);
     CHECK(fresh == 1);
-    CHECK_FALSE(torch::equal(after.layers[0].down.weight, before.layers[0].down.weight));
-    CHECK(after.layers[0].down.weight.scalar_type() == dtype);
+    CHECK_FALSE(torch::equal(after.layers[0].linears[dense::down].weight,
+                             before.layers[0].linears[dense::down].weight));
+    CHECK(after.layers[0].linears[dense::down].weight.scalar_type() == dtype);
   }
 }
 

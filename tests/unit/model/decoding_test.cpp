@@ -184,6 +184,23 @@ TEST_CASE("samples are those of a plain loop, whatever is decoded beside them") 
   }
 }
 
+TEST_CASE("long answers are those of a plain loop, also where samples part late") {
+  Model model = tiny_model();
+  model.eos.clear();
+  const auto list = requests(2);
+  const DecodeSettings settings{
+      .max_new_tokens = 90, .temperature = 0.4, .top_k = 20, .stop_at_newline = false};
+  const auto answers = decode(model, list, settings, kAlways, kNoStep);
+  for (const std::size_t i : {1U, 4U}) {
+    const std::int64_t first = list[i].greedy ? 1 : 0;
+    for (std::int64_t s = -first; s < 2; ++s) {
+      INFO("request " << i << ", sample " << s);
+      CHECK(answers[i][static_cast<std::size_t>(s + first)].ids ==
+            plain_answer(model, list[i], s, settings).ids);
+    }
+  }
+}
+
 TEST_CASE("the nucleus is the fewest likeliest candidates that reach top_p, and never empty") {
   const std::vector<float> shares = {0.5F, 0.25F, 0.125F, 0.125F};
   CHECK(nucleus(shares, 1e-9) == 1);

@@ -107,12 +107,12 @@ std::pair<double, NamedTensors> gradients(const Weights& base, const Reference& 
 /// Notes what it is asked and adds one to every output.
 class Recorder : public LinearHook {
  public:
-  torch::Tensor apply(std::int64_t layer, Slot slot, const torch::Tensor& x,
+  torch::Tensor apply(std::int64_t layer, LinearId linear, const torch::Tensor& x,
                       const torch::Tensor& y) const override {
-    seen[{layer, slot}] = {x.size(1), y.size(1)};
+    seen[{layer, linear}] = {x.size(1), y.size(1)};
     return y + 1;
   }
-  mutable std::map<std::pair<std::int64_t, Slot>, std::pair<std::int64_t, std::int64_t>> seen;
+  mutable std::map<std::pair<std::int64_t, LinearId>, std::pair<std::int64_t, std::int64_t>> seen;
 };
 
 }  // namespace
@@ -195,22 +195,15 @@ TEST_CASE("families: after prefixes and pasts, and row by row, nothing changes")
       joined.insert(joined.end(), texts[b].begin(), texts[b].end());
       whole.push_back(all_hidden(weights, {joined}).slice(0, after_past.back()));
     }
-    std::vector<LayerCache> past;
+    KeyValueCache past;
     const PackedTokens packed_heads = PackedTokens::pack(heads, first, torch::kCPU);
     hidden_states(weights, packed_heads,
                   {.context = {.prefix = &prefix, .prefix_of = prefix_of}, .keep = &past});
-    const torch::Tensor valid =
-        torch::zeros({packed_heads.sequences * packed_heads.longest}, torch::kBool)
-            .index_fill_(0, packed_heads.slots_N, true)
-            .view({packed_heads.sequences, packed_heads.longest});
     const PackedTokens packed = PackedTokens::pack(tails, after_past, torch::kCPU);
     const torch::Tensor rows = torch::tensor({0, 5, 19, 20, 30, 33}, torch::kInt64);
-    const torch::Tensor found = hidden_states(weights, packed,
-                                              {.context = {.prefix = &prefix,
-                                                           .prefix_of = prefix_of,
-                                                           .past = &past,
-                                                           .past_valid_BL = valid},
-                                               .rows_R = rows});
+    const torch::Tensor found = hidden_states(
+        weights, packed,
+        {.context = {.prefix = &prefix, .prefix_of = prefix_of, .past = &past}, .rows_R = rows});
     CHECK(distance(found, torch::cat(whole).index_select(0, rows)) < 1e-5);
   });
 }
@@ -268,7 +261,8 @@ TEST_CASE("families: files saved without the base model's prefix keep their name
     write_safetensors(one.folder / "model.safetensors", bare, {});
     const Weights again = one.weights();
     CHECK(again.named().back().first == bare.back().first);
-    CHECK(torch::equal(again.layers[1].qkv.weight, weights.layers[1].qkv.weight));
+    CHECK(torch::equal(again.layers[1].linears[dense::qkv].weight,
+                       weights.layers[1].linears[dense::qkv].weight));
   }
 }
 
@@ -285,20 +279,25 @@ TEST_CASE("families: a hook is asked after every linear, and modules divide its 
     CHECK(distance(hooked, all_hidden(weights, text)) > 1e-3);
     std::map<std::string, torch::Tensor> stored;
     for (const auto& [name, tensor] : weights.named()) stored[name] = tensor;
-    for (const auto& [place, sizes] : recorder.seen) {
-      std::int64_t rows = 0;
-      for (const SlotModule& module : slot_modules(config, place.first, place.second)) {
+    for (std::int64_t layer = 0; layer < config.layers; ++layer) {
+      std::map<LinearId, std::int64_t> rows;
+      for (const LinearModule& module : linear_modules(config, layer)) {
         INFO(module.name);
-        CHECK(module.first == rows);
-        rows += module.rows;
-        CHECK(module.inputs == sizes.first);
+        CHECK(module.layer == layer);
+        CHECK(module.name.ends_with("." + module.in_layer));
+        CHECK(module.first == rows[module.linear]);
+        rows[module.linear] += module.rows;
+        CHECK(module.inputs == recorder.seen.at({layer, module.linear}).first);
         torch::Tensor matrix = stored.at(module.name + ".weight");
         if (config.architecture == "GPT2LMHeadModel") matrix = matrix.t();
-        CHECK(torch::equal(matrix, weights.layers[static_cast<std::size_t>(place.first)]
-                                       .at(place.second)
-                                       .weight.narrow(0, module.first, module.rows)));
+        CHECK(torch::equal(
+            matrix,
+            weights.layers[static_cast<std::size_t>(layer)].linears[module.linear].weight.narrow(
+                0, module.first, module.rows)));
       }
-      CHECK(rows == sizes.second);
+      REQUIRE(rows.size() == 4);
+      for (const auto& [linear, count] : rows)
+        CHECK(count == recorder.seen.at({layer, linear}).second);
     }
   });
 }

@@ -208,8 +208,10 @@ TEST_CASE("random weights repeat with the seed and load as a model of their own"
   const ModelConfig config = ModelConfig::llama(50, 16, 2, 2, 1, 24, 64);
   const Weights one = Weights::random(config, 7), two = Weights::random(config, 7);
   const Weights other = Weights::random(config, 8);
-  CHECK(torch::equal(one.layers[1].down.weight, two.layers[1].down.weight));
-  CHECK_FALSE(torch::equal(one.layers[1].down.weight, other.layers[1].down.weight));
+  CHECK(torch::equal(one.layers[1].linears[dense::down].weight,
+                     two.layers[1].linears[dense::down].weight));
+  CHECK_FALSE(torch::equal(one.layers[1].linears[dense::down].weight,
+                           other.layers[1].linears[dense::down].weight));
   const TemporaryFolder folder;
   one.save(folder.path());
   const Weights again = Weights::load(folder.path(), torch::kFloat32, torch::kCPU);

@@ -10,6 +10,7 @@
 
 #include "catch.hpp"
 #include "factsweep/moe/moe.hpp"
+#include "made_up_family.hpp"
 #include "tiny_adapter.hpp"
 
 using namespace factsweep;
@@ -52,7 +53,7 @@ class ArrowByHand : public LinearHook {
           const Tensor V = std::get<2>(at::linalg_svd(part.B.mm(A), false));
           Module& module = modules_[part.module];
           module.layer = slot.layer;
-          module.slot = slot.slot;
+          module.linear = slot.linear;
           module.first = part.first;
           module.experts.push_back({A, part.B, V[0], part.scale});
         }
@@ -60,10 +61,11 @@ class ArrowByHand : public LinearHook {
     }
   }
 
-  Tensor apply(std::int64_t layer, Slot slot, const Tensor& x, const Tensor& y) const override {
+  Tensor apply(std::int64_t layer, LinearId linear, const Tensor& x,
+               const Tensor& y) const override {
     Tensor result = y.clone();
     for (const auto& [name, module] : modules_) {
-      if (module.layer != layer || module.slot != slot) continue;
+      if (module.layer != layer || module.linear != linear) continue;
       for (std::int64_t row = 0; row < x.size(0); ++row)
         result[row]
             .narrow(0, module.first, module.experts.front().B.size(0))
@@ -75,7 +77,7 @@ class ArrowByHand : public LinearHook {
  private:
   struct Module {
     std::int64_t layer = 0, first = 0;
-    Slot slot = Slot::qkv;
+    LinearId linear = 0;
     std::vector<Factors> experts;
   };
 
@@ -162,7 +164,7 @@ TEST_CASE("a pass calls nothing that waits for a GPU or adds in no fixed order t
     const MoePart& last = slot.parts.back();
     const Tensor x = torch::rand({7, slot.A.size(1)}, torch::requires_grad());
     const Tensor y = x.mm(torch::rand({slot.A.size(1), last.first + last.rows}));
-    routed.adapter->apply(slot.layer, slot.slot, x, y).sum().backward({}, true);
+    routed.adapter->apply(slot.layer, slot.linear, x, y).sum().backward({}, true);
   }
   torch::stack(*balance).sum().backward();
   const auto& names = Calls::names();
@@ -198,4 +200,25 @@ TEST_CASE("each rank has the gate of its expert, in every dtype") {
       CHECK(rank == slot.spread.size(1));
     }
   }
+}
+
+TEST_CASE("experts follow the family's list of linears") {
+  torch::NoGradGuard no_grad;
+  const Weights base = made_up_model();
+  LoraConfig config;
+  config.targets.names = {"gate", "q", "router"};
+  std::vector<MoeExpert> experts;
+  for (const std::uint64_t seed : {1U, 2U}) {
+    const LoraAdapter adapter = LoraAdapter::create(config, base, seed, "test");
+    for (const auto& [name, tensor] : adapter.parameters()) tensor.normal_();
+    experts.push_back({"expert", adapter});
+  }
+  const MoeAdapter moe = MoeAdapter::create(experts, base, {.top_k = 2});
+  REQUIRE(moe.slots().size() == 5);
+  CHECK(moe.slots().back().linear == five::router);
+  CHECK(moe.parameters().back().first == "body.blocks.1.mlp.router.B");
+  const Weights routed = with_experts(base, moe);
+  const Tensor x = torch::randn({4, 16}), y = torch::randn({4, 24});
+  CHECK(routed.adapter->apply(0, five::up, x, y).is_same(y));
+  CHECK_FALSE(torch::equal(routed.adapter->apply(0, five::gate, x, y.clone()), y));
 }

@@ -127,8 +127,9 @@ TEST_CASE("LoRA trains leaves of its own beside a base that it shares") {
   CHECK(equal(again.master(), trainer.master()));
   CHECK(equal(base.parameters(), before));
   const Weights now = trainer.weights();
-  for (const Slot slot : {Slot::qkv, Slot::output, Slot::up, Slot::down})
-    CHECK(now.layers[1].at(slot).weight.is_alias_of(base.layers[1].at(slot).weight));
+  for (const LinearId linear : {dense::qkv, dense::output, dense::up, dense::down}) {
+    CHECK(now.layers[1].linears[linear].weight.is_alias_of(base.layers[1].linears[linear].weight));
+  }
   CHECK(now.embedding.is_alias_of(base.embedding));
   for (const torch::Tensor& parameter : base.parameters()) {
     CHECK_FALSE(parameter.requires_grad());
@@ -202,12 +203,12 @@ TEST_CASE("gradients end at the first adapted layer, and dropout is the adapter'
   /// Notes which outputs carry gradients.
   class Watch : public LinearHook {
    public:
-    torch::Tensor apply(std::int64_t layer, Slot slot, const torch::Tensor&,
+    torch::Tensor apply(std::int64_t layer, LinearId linear, const torch::Tensor&,
                         const torch::Tensor& y) const override {
-      if (y.requires_grad()) seen.insert({layer, slot});
+      if (y.requires_grad()) seen.insert({layer, linear});
       return y;
     }
-    mutable std::set<std::pair<std::int64_t, Slot>> seen;
+    mutable std::set<std::pair<std::int64_t, LinearId>> seen;
   };
   const Watch watch;
   const std::int64_t start = 0;
@@ -217,7 +218,7 @@ TEST_CASE("gradients end at the first adapted layer, and dropout is the adapter'
     return hidden_states(with_adapters(base, {&adapter, 1}, training), packed, {.hook = &watch});
   };
   const torch::Tensor trained = run(true), served = run(false);
-  const std::set<std::pair<std::int64_t, Slot>> later = {{1, Slot::up}, {1, Slot::down}};
+  const std::set<std::pair<std::int64_t, LinearId>> later = {{1, dense::up}, {1, dense::down}};
   CHECK((watch.seen == later));
   CHECK_FALSE(torch::equal(trained, served));
   torch::NoGradGuard no_grad;

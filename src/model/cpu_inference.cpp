@@ -1,5 +1,5 @@
-#include "fused.hpp"
-
+// Kernels of inference on CPUs, in float32 and bfloat16: each in one pass over memory, and
+// attention that multiplies a prefix shared by all sequences as one matrix.
 #include <ATen/Parallel.h>
 
 #include <algorithm>
@@ -8,13 +8,17 @@
 
 #include "cpu_kernels.hpp"
 #include "factsweep/model/torch.hpp"
+#include "kernels.hpp"
 
-namespace factsweep::fused {
+namespace factsweep {
 namespace {
 
 using torch::Tensor;
 
 constexpr std::int64_t kGrain = 16;  // rows that are worth a thread
+
+/// Longest sequence whose attention is computed here; a blocked kernel wins beyond.
+constexpr std::int64_t kShort = 128;
 
 cpu::Bf16* bf16(const Tensor& x) {
   return reinterpret_cast<cpu::Bf16*>(x.data_ptr<at::BFloat16>());
@@ -64,16 +68,32 @@ std::vector<Run> runs(const PackedTokens& tokens, const Context& context) {
   return found;
 }
 
+/// Keys or values of a past in float32, where they lie: rows and heads are `row_stride` and
+/// `head_stride` apart, the tokens of a head follow each other.
+struct Floats {
+  Tensor holder;
+  std::int64_t row_stride = 0, head_stride = 0;
+
+  const float* head(std::int64_t row, std::int64_t g) const {
+    return holder.data_ptr<float>() + row * row_stride + g * head_stride;
+  }
+};
+
 /// Where keys and values after the prefix lie, in float32.
 class Rows {
  public:
-  Rows(const Tensor& qkv, const ModelConfig& config, const Context& context, std::size_t layer)
-      : config_(config), own_(qkv), stride_(qkv.size(1)) {
-    if (!context.has_past()) return;
-    keys_ = widened((*context.past)[layer].keys);
-    values_ = widened((*context.past)[layer].values);
-    valid_ = context.past_valid_BL.defined() ? context.past_valid_BL.contiguous() : Tensor();
-    rows_ = context.past_rows_B.defined() ? context.past_rows_B.contiguous() : Tensor();
+  Rows(const Tensor& qkv, const AttentionInput& input, std::size_t layer)
+      : config_(input.config), own_(qkv), stride_(qkv.size(1)) {
+    if (!input.context.has_past()) return;
+    length_ = input.context.past->attended();
+    valid_ = input.past_valid_BL.contiguous();
+    const Tensor rows_B = input.context.past_rows_B;
+    for (std::int64_t b = 0; b < input.tokens.sequences; ++b)
+      rows_.push_back(rows_B.defined() ? rows_B.data_ptr<std::int64_t>()[b] : b);
+    const LayerCache past = input.context.past->layer(layer);
+    if (past.keys.scalar_type() == torch::kBFloat16) choose_used();
+    keys_ = floats(past.keys);
+    values_ = floats(past.values);
   }
 
   /// Head `g` of sequence `b`: its past, whose length is returned, then its own rows
@@ -83,14 +103,14 @@ class Rows {
     visible.keys.clear();
     visible.values.clear();
     const std::int64_t E = config_.head_size;
-    if (keys_.defined()) {
-      const std::int64_t L = keys_.size(2);
-      const std::int64_t row = rows_.defined() ? rows_.data_ptr<std::int64_t>()[b] : b;
-      const std::int64_t start = (row * config_.kv_heads + g) * L;
-      for (std::int64_t l = 0; l < L; ++l) {
-        if (valid_.defined() && !valid_.data_ptr<bool>()[b * L + l]) continue;
-        visible.keys.push_back(keys_.data_ptr<float>() + (start + l) * E);
-        visible.values.push_back(values_.data_ptr<float>() + (start + l) * E);
+    if (length_ > 0) {
+      const std::int64_t row = rows_[static_cast<std::size_t>(b)];
+      const float *keys = keys_.head(row, g), *values = values_.head(row, g);
+      const bool* valid = valid_.data_ptr<bool>() + b * length_;
+      for (std::int64_t l = 0; l < length_; ++l) {
+        if (!valid[l]) continue;
+        visible.keys.push_back(keys + l * E);
+        visible.values.push_back(values + l * E);
       }
     }
     const auto past = static_cast<std::int64_t>(visible.keys.size());
@@ -104,10 +124,37 @@ class Rows {
   }
 
  private:
+  /// Only rows that a sequence continues are widened, each once: rows_ become places among these.
+  void choose_used() {
+    used_ = rows_;
+    std::sort(used_.begin(), used_.end());
+    used_.erase(std::unique(used_.begin(), used_.end()), used_.end());
+    for (std::int64_t& row : rows_)
+      row = std::lower_bound(used_.begin(), used_.end(), row) - used_.begin();
+  }
+
+  Floats floats(const Tensor& part) const {
+    if (part.scalar_type() == torch::kFloat32) return {part, part.stride(0), part.stride(1)};
+    const std::int64_t G = part.size(1), block = length_ * part.size(3);
+    const auto used = static_cast<std::int64_t>(used_.size());
+    Tensor wide = torch::empty({used, G, block}, torch::kFloat32);
+    at::parallel_for(0, used * G, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        const std::int64_t row = used_[static_cast<std::size_t>(i / G)];
+        cpu::to_float(bf16(part) + row * part.stride(0) + i % G * part.stride(1),
+                      wide.data_ptr<float>() + i * block, block);
+      }
+    });
+    return {wide, G * block, block};
+  }
+
   const ModelConfig& config_;
   Tensor own_;
   std::int64_t stride_;
-  Tensor keys_, values_, valid_, rows_;
+  std::int64_t length_ = 0;  // of the past
+  Tensor valid_;
+  std::vector<std::int64_t> rows_, used_;
+  Floats keys_, values_;
 };
 
 /// Queries [G, N R, E] of packed rows [N, (H + 2G) E], scaled: those of one key-value head
@@ -148,13 +195,6 @@ void scatter(const Tensor& mixed, std::int64_t first, Tensor& out) {
   });
 }
 
-}  // namespace
-
-bool applies(const Tensor& x) {
-  return x.is_cpu() && !torch::GradMode::is_enabled() &&
-         (x.scalar_type() == torch::kFloat32 || x.scalar_type() == torch::kBFloat16);
-}
-
 Tensor rms_norm(const Tensor& x_ND, const Tensor& gain, double epsilon) {
   const Tensor x = x_ND.contiguous();
   Tensor y = torch::empty_like(x);
@@ -171,6 +211,7 @@ Tensor rms_norm(const Tensor& x_ND, const Tensor& gain, double epsilon) {
   return y;
 }
 
+/// Adds `branch` to x in place and returns the norm of the sum.
 Tensor add_rms_norm(Tensor& x, const Tensor& branch, const Tensor& gain, double epsilon) {
   Tensor y = torch::empty_like(x);
   const std::int64_t D = x.size(1);
@@ -187,6 +228,7 @@ Tensor add_rms_norm(Tensor& x, const Tensor& branch, const Tensor& gain, double 
   return y;
 }
 
+/// Gate and up of [N, 2F], SwiGLU's product of both: [N, F].
 Tensor silu_times(const Tensor& gate_up) {
   const std::int64_t width = gate_up.size(1);
   Tensor y = torch::empty({gate_up.size(0), width / 2}, gate_up.options());
@@ -201,6 +243,8 @@ Tensor silu_times(const Tensor& gate_up) {
   return y;
 }
 
+/// Rotates queries and keys, the first `heads` heads of each row of qkv, in place. cos, sin:
+/// float32 [N, E / 2].
 void rotate(Tensor& qkv, std::int64_t heads, std::int64_t head_size, const Tensor& cos,
             const Tensor& sin) {
   const std::int64_t stride = qkv.size(1), half = cos.size(1);
@@ -216,20 +260,24 @@ void rotate(Tensor& qkv, std::int64_t heads, std::int64_t head_size, const Tenso
   });
 }
 
-Tensor attention(const Tensor& qkv, const ModelConfig& config, const PackedTokens& tokens,
-                 const Context& context, std::size_t layer) {
+/// Attention of the packed rows qkv [N, (H + 2G) E], already rotated, to the context and to their
+/// own sequences, in float32. Returns [N, H E]. `layer` chooses the context's entries.
+Tensor attention(const Tensor& qkv, const AttentionInput& input, std::size_t layer) {
+  const ModelConfig& config = input.config;
+  const PackedTokens& tokens = input.tokens;
+  const Context& context = input.context;
   const std::int64_t N = qkv.size(0), H = config.heads, G = config.kv_heads, E = config.head_size;
   const std::int64_t R = H / G;  // query heads that share a key-value head
   const Tensor wide = widened(qkv);
   const Tensor queries = gather_queries(wide, config);
   Tensor out = torch::empty({N, H * E}, qkv.options());
-  const Rows rows(wide, config, context, layer);
+  const Rows rows(wide, input, layer);
   for (const Run& run : runs(tokens, context)) {
     const std::int64_t n0 = tokens.starts[run.begin], count = tokens.starts[run.end] - n0;
     const Tensor own = queries.narrow(1, n0 * R, count * R);
     Tensor keys = torch::empty({G, 0, E}), values = keys;
     if (context.has_prefix()) {
-      const LayerCache& shared = context.prefix->layers[layer];
+      const LayerCache shared = context.prefix->cache.layer(layer);
       keys = widened(shared.keys[run.prefix].narrow(1, 0, run.prefix_length));
       values = widened(shared.values[run.prefix].narrow(1, 0, run.prefix_length));
     }
@@ -258,4 +306,46 @@ Tensor attention(const Tensor& qkv, const ModelConfig& config, const PackedToken
   return out;
 }
 
-}  // namespace factsweep::fused
+class CpuInference : public Kernels {
+ public:
+  using Kernels::Kernels;
+
+  Tensor normalize(const Norm& norm, const Tensor& x) const override {
+    if (c_.norm != NormKind::rms || x.dim() != 2) return Kernels::normalize(norm, x);
+    return rms_norm(x, norm.gain, c_.norm_epsilon);
+  }
+
+  Tensor add_norm(Tensor& x, const Tensor& branch, const Norm& norm) const override {
+    if (c_.norm != NormKind::rms) return Kernels::add_norm(x, branch, norm);
+    return add_rms_norm(x, branch, norm.gain, c_.norm_epsilon);
+  }
+
+  Tensor activate(const Tensor& up) const override {
+    return c_.gated && c_.activation == Activation::silu ? silu_times(up) : Kernels::activate(up);
+  }
+
+  Tensor attend(AttentionInput& input, std::int64_t i, const LayerWeights& layer,
+                Tensor qkv) const override {
+    if (!attends_plainly(input, i) || input.tokens.longest > kShort)
+      return Kernels::attend(input, i, layer, qkv);
+    if (const Rotation* turn = input.rotation_of(i))
+      rotate(qkv, c_.heads + c_.kv_heads, c_.head_size, turn->cos, turn->sin);
+    if (input.kept != nullptr) {
+      const std::vector<Tensor> parts = split_heads(c_, qkv);
+      input.keep(i, unpack(parts[1], input.tokens), unpack(parts[2], input.tokens));
+    }
+    return attention(qkv, input, static_cast<std::size_t>(i));
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<const Kernels> cpu_inference(const Weights& weights) {
+  const torch::Dtype dtype = weights.embedding.scalar_type();
+  const bool applies = weights.embedding.is_cpu() && !torch::GradMode::is_enabled() &&
+                       (dtype == torch::kFloat32 || dtype == torch::kBFloat16);
+  if (!applies) return nullptr;
+  return std::make_unique<CpuInference>(weights.config);
+}
+
+}  // namespace factsweep

@@ -1,5 +1,6 @@
-#include "fused_training.hpp"
-
+// Kernels of training on CPUs, in float32 and bfloat16, with gradients written by hand: each in one
+// pass over memory, keeping no more than its input. What one row or one sequence gives depends on
+// no other, so trainings that share a pass get what they would get alone.
 #include <ATen/Parallel.h>
 
 #include <algorithm>
@@ -7,10 +8,11 @@
 #include <vector>
 
 #include "cpu_gradients.hpp"
-#include "factsweep/core/error.hpp"
 #include "factsweep/model/torch.hpp"
+#include "kernels.hpp"
+#include "training_attention.hpp"
 
-namespace factsweep::fused {
+namespace factsweep {
 namespace {
 
 using torch::Tensor;
@@ -69,6 +71,7 @@ std::pair<Tensor, Tensor> norm_gradients(const Tensor& x, const Tensor& gain, co
   return {gx, (normed * gy).sum(0, /*keepdim=*/false, torch::kFloat32).to(gain.scalar_type())};
 }
 
+/// Differentiable in x [N, D] and gain.
 class RmsNorm : public Function<RmsNorm> {
  public:
   static Tensor forward(AutogradContext* context, const Tensor& given, const Tensor& gain,
@@ -88,6 +91,7 @@ class RmsNorm : public Function<RmsNorm> {
   }
 };
 
+/// x + branch, and the norm of the sum.
 class AddRmsNorm : public Function<AddRmsNorm> {
  public:
   static variable_list forward(AutogradContext* context, const Tensor& x, const Tensor& branch,
@@ -109,6 +113,7 @@ class AddRmsNorm : public Function<AddRmsNorm> {
   }
 };
 
+/// Gate and up of [N, 2F], SwiGLU's product of both: [N, F].
 class SiluTimes : public Function<SiluTimes> {
  public:
   static Tensor forward(AutogradContext* context, const Tensor& given) {
@@ -138,6 +143,8 @@ class SiluTimes : public Function<SiluTimes> {
   }
 };
 
+/// Cross-entropy of hidden [R, D] times head^T with targets [R]: [R] float32. The head is frozen.
+/// The gradient is taken at once from the scores while they are there, so they are never kept.
 class FrozenCrossEntropy : public Function<FrozenCrossEntropy> {
  public:
   static Tensor forward(AutogradContext* context, const Tensor& hidden, const Tensor& head,
@@ -168,30 +175,51 @@ class FrozenCrossEntropy : public Function<FrozenCrossEntropy> {
   }
 };
 
+class CpuTraining : public Kernels {
+ public:
+  using Kernels::Kernels;
+
+  Tensor normalize(const Norm& norm, const Tensor& x) const override {
+    if (c_.norm != NormKind::rms || x.dim() != 2) return Kernels::normalize(norm, x);
+    return RmsNorm::apply(x, norm.gain, c_.norm_epsilon);
+  }
+
+  Tensor add_norm(Tensor& x, const Tensor& branch, const Norm& norm) const override {
+    if (c_.norm != NormKind::rms) return Kernels::add_norm(x, branch, norm);
+    const variable_list both = AddRmsNorm::apply(x, branch, norm.gain, c_.norm_epsilon);
+    x = both[0];
+    return both[1];
+  }
+
+  Tensor activate(const Tensor& up) const override {
+    return c_.gated && c_.activation == Activation::silu ? SiluTimes::apply(up)
+                                                         : Kernels::activate(up);
+  }
+
+  Tensor attend(AttentionInput& input, std::int64_t i, const LayerWeights& layer,
+                Tensor qkv) const override {
+    if (!attends_plainly(input, i) || input.has_context() || input.kept != nullptr)
+      return Kernels::attend(input, i, layer, qkv);
+    return training_attention(qkv, c_, input.tokens, input.rotation_of(i));
+  }
+
+  Tensor cross_entropy(const Weights& weights, const Tensor& hidden_RD,
+                       const Tensor& targets_R) const override {
+    const bool is_frozen = !weights.head.requires_grad() && !weights.head_bias.defined();
+    if (!is_frozen || c_.logit_softcap != 0)
+      return Kernels::cross_entropy(weights, hidden_RD, targets_R);
+    return FrozenCrossEntropy::apply(hidden_RD, weights.head, targets_R.contiguous());
+  }
+};
+
 }  // namespace
 
-bool trains(const Tensor& x) {
-  return x.is_cpu() && torch::GradMode::is_enabled() &&
-         (x.scalar_type() == torch::kFloat32 || x.scalar_type() == torch::kBFloat16);
+std::unique_ptr<const Kernels> cpu_training(const Weights& weights) {
+  const torch::Dtype dtype = weights.embedding.scalar_type();
+  const bool applies = weights.embedding.is_cpu() && torch::GradMode::is_enabled() &&
+                       (dtype == torch::kFloat32 || dtype == torch::kBFloat16);
+  if (!applies) return nullptr;
+  return std::make_unique<CpuTraining>(weights.config);
 }
 
-Tensor training_rms_norm(const Tensor& x, const Tensor& gain, double epsilon) {
-  return RmsNorm::apply(x, gain, epsilon);
-}
-
-std::pair<Tensor, Tensor> training_add_rms_norm(const Tensor& x, const Tensor& branch,
-                                                const Tensor& gain, double epsilon) {
-  const variable_list both = AddRmsNorm::apply(x, branch, gain, epsilon);
-  return {both[0], both[1]};
-}
-
-Tensor training_silu_times(const Tensor& gate_up) {
-  return SiluTimes::apply(gate_up);
-}
-
-Tensor training_cross_entropy(const Tensor& hidden, const Tensor& head, const Tensor& targets) {
-  require(!head.requires_grad(), "training_cross_entropy: the head is frozen");
-  return FrozenCrossEntropy::apply(hidden, head, targets.contiguous());
-}
-
-}  // namespace factsweep::fused
+}  // namespace factsweep
