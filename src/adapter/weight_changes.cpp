@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <limits>
 
-#include "factsweep/core/error.hpp"
 #include "factsweep/model/torch.hpp"
 
 namespace factsweep {
