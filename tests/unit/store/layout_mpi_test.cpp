@@ -9,6 +9,7 @@
 #include "sample.hpp"
 
 using namespace factsweep;
+using Catch::Matchers::ContainsSubstring;
 namespace fs = std::filesystem;
 
 namespace {
