@@ -1,0 +1,32 @@
+// Files of texts: plain lines, JSON lines, and a line that is wrong.
+#include "factsweep/data/texts.hpp"
+
+#include <unistd.h>
+
+#include "catch.hpp"
+#include "factsweep/core/error.hpp"
+#include "factsweep/core/file.hpp"
+
+using namespace factsweep;
+using Texts = std::vector<std::string>;
+
+TEST_CASE("texts of a plain file and of JSON lines", "[texts]") {
+  const std::filesystem::path path =
+      std::filesystem::temp_directory_path() / ("factsweep_texts_" + std::to_string(::getpid()));
+  const auto read = [&](const std::string& content) {
+    write_file(path, content);
+    return read_texts(path);
+  };
+  CHECK(read("one\n \t\n two \n") == Texts{"one", " two "});
+  CHECK(read("{\"text\": \"one\\ntwo\"}\n\n{\"text\": \"\", \"id\": 3}\n") ==
+        Texts{"one\ntwo", ""});
+  CHECK(read("") == Texts{});
+  std::string message = "no error";
+  try {
+    read("{\"text\": \"one\"}\n{\"text\": 2}\n");
+  } catch (const InputError& error) {
+    message = error.what();
+  }
+  CHECK(message == path.string() + ":2: has no string \"text\".");
+  std::filesystem::remove(path);
+}
