@@ -230,6 +230,7 @@ TEST_CASE("kshot: adapters that users bring") {
   std::filesystem::copy(adapter_data("llama"), elsewhere / "copy");
   decks.sets["bank"].back()["adapter"] = (elsewhere / "copy").string();
   CHECK(keys_of(decks.expand(llama)) == keys_of(plan));
+  decks.sets["bank"].back()["adapter"] = adapter_data("llama").string();
 
   // of another base, or of other modules
   CHECK_THAT(decks.error({"--lora.targets=q_proj, v_proj, down_proj"}),
@@ -290,5 +291,12 @@ TEST_CASE("kshot: keys do not change from one version to the next unseen") {
                                   "--grid.method=expert_lora, source_best, ours"});
   std::map<std::string, std::string> first;
   for (const Stage& stage : plan.stages) first.try_emplace(stage.kind, stage.key);
-  CHECK(first == std::map<std::string, std::string>{{"bank", ""}});
+  const std::map<std::string, std::string> known = {
+      {"adapter", "36c9d7db96f2b43d"},    {"augment", "942c6ff09a5317b9"},
+      {"bank", "65a770950a01de41"},       {"best", "190bece886867367"},
+      {"embed", "521b15ebc24bdb46"},      {"own", "c76b41c98e209931"},
+      {"select", "be2f596059987050"},     {"signals", "d84e6385df5b867e"},
+      {"similarity", "0890ef376d9a3a8e"}, {"test", "e47f8969032d2abd"},
+      {"tune", "5e8b415be634e615"}};
+  CHECK(first == known);
 }
