@@ -37,8 +37,12 @@ class Deltas:
         return None
 
 
+def values(part):
+    return np.asarray(part[()] if isinstance(part, h5py.Dataset) else part)
+
+
 def same(a, b):
-    a, b = np.asarray(a[()]), np.asarray(b[()])
+    a, b = values(a), values(b)
     if a.dtype.kind == "S" or b.dtype.kind == "S":
         return a.shape == b.shape and (a.astype("S") == b.astype("S")).all()
     return a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
@@ -69,7 +73,7 @@ with h5py.File(old) as a, h5py.File(new) as b:
                 compared += 1
                 if part is None:
                     bad.append(("missing", name))
-                elif not same(np.ravel(item[()]), np.ravel(part[()])):
+                elif not same(values(item).ravel(), values(part).ravel()):
                     bad.append(("differs", name))
                 continue
             other = "/".join(keys.get(part, part) for part in name.split("/"))
