@@ -2,11 +2,13 @@
 #pragma once
 
 #include <functional>
+#include <set>
 #include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "factsweep/core/error.hpp"
 #include "factsweep/stage/plan_builder.hpp"
 
 namespace factsweep {
@@ -51,7 +53,7 @@ std::string id_of(const std::vector<AxisOf<At>>& axes, const At& at) {
 }
 
 /// Axes and points of the plan, in the order of `points`. InputError: two points of one id, which
-/// the grid holds twice.
+/// nobody could tell apart in the file.
 template <typename At>
 void add_points(PlanBuilder& builder, const std::vector<AxisOf<At>>& axes,
                 const std::vector<At>& points) {
@@ -59,10 +61,15 @@ void add_points(PlanBuilder& builder, const std::vector<AxisOf<At>>& axes,
   for (const AxisOf<At>& axis : axes) about.push_back(axis.about);
   builder.axes(std::move(about));
   builder.dimension("point", points.size());
+  std::set<std::string> ids;
   for (const At& at : points) {
     std::vector<AxisValue> values;
     for (const AxisOf<At>& axis : axes) values.push_back(axis.value(at));
-    builder.point(id_of(axes, at), std::move(values));
+    const std::string id = id_of(axes, at);
+    if (!ids.insert(id).second)
+      throw InputError("grid: two points would both be called '" + id +
+                       "'. Give each value once, and models and data different last names.");
+    builder.point(id, std::move(values));
   }
 }
 

@@ -278,7 +278,9 @@ TEST_CASE("a grid is a product with conditions", "[stage]") {
       {{"method", "", "method", ""},
        [](const At& at) { return at.method; },
        [](const At& at) { return at.method; }},
-      {{"lambda", "1", "rate", "lambda"}, [](const At& at) { return at.lambda; }},
+      {{"lambda", "1", "rate", "lambda"},
+       [](const At& at) { return at.lambda; },
+       [](const At& at) { return at.lambda > 0 ? fmt::format("-{}", at.lambda) : ""; }},
       {{"seed", "1", "seed", ""},
        [](const At& at) { return at.seed; },
        [](const At& at) { return "-s" + std::to_string(at.seed); }}};
@@ -288,7 +290,13 @@ TEST_CASE("a grid is a product with conditions", "[stage]") {
   const Plan plan = builder.finish();
   REQUIRE(plan.points.size() == 6);
   CHECK(plan.points[0].id == "ft-s1");
-  CHECK(plan.points[5].id == "forget-s2");
+  CHECK(plan.points[5].id == "forget-0.5-s2");
   CHECK(std::get<double>(plan.points[5].values[1]) == 0.5);
   CHECK(plan.axes[1].symbol == "lambda");
+
+  points.push_back(points.front());
+  PlanBuilder again("toy", deck);
+  CHECK_THROWS_WITH(add_points(again, axes, points),
+                    "grid: two points would both be called 'ft-s1'. Give each value once, and "
+                    "models and data different last names.");
 }
