@@ -282,8 +282,7 @@ TEST_CASE("kshot: mistakes are named") {
 }
 
 TEST_CASE("kshot: keys do not change from one version to the next unseen") {
-  // Another value orphans the result files of all K-shot sweeps: say in the commit why it has to
-  // be.
+  // Another value orphans the result files of K-shot sweeps: say in the commit why it has to be.
   Decks decks;
   decks.sets["bank"].push_back({{"name", "mine"}, {"adapter", adapter_data("llama").string()}});
   const Plan plan = decks.expand({"--model.path=" + model_data("families/llama").string(),
