@@ -7,12 +7,16 @@
 
 #include "cpu_kernels.hpp"
 
-// ifunc resolvers run before a sanitizer is ready
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__SANITIZE_ADDRESS__)
+// ifunc resolvers run before a sanitizer is ready. g++ 11 and Clang choose between processors, not
+// between levels: these are the first ones of the two levels.
+#if !defined(__x86_64__) || !defined(__GNUC__) || defined(__SANITIZE_ADDRESS__)
+#define FACTSWEEP_CLONES
+#elif defined(__clang__) || __GNUC__ < 12
+#define FACTSWEEP_CLONES \
+  __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
+#else
 #define FACTSWEEP_CLONES \
   __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define FACTSWEEP_CLONES
 #endif
 #define FACTSWEEP_INLINE [[gnu::always_inline]] inline
 
