@@ -46,10 +46,11 @@ std::string report_device(const Communicator& world, const Deck& deck) {
     }
     return device;
   }
-  const DeviceMemory memory = memory_of(device);
-  console::write_line_of_rank(fmt::format("{} on {}: {} of {} free", device, host_name(),
-                                          console::bytes(memory.free),
-                                          console::bytes(memory.total)));
+  const std::optional<DeviceMemory> memory = memory_of(device);
+  console::write_line_of_rank(memory ? fmt::format("{} on {}: {} of {} free", device, host_name(),
+                                                   console::bytes(memory->free),
+                                                   console::bytes(memory->total))
+                                     : fmt::format("{} on {}", device, host_name()));
   return device;
 }
 

@@ -14,6 +14,20 @@
 #include "factsweep/model/weights.hpp"
 
 namespace factsweep {
+namespace {
+
+/// A template, as older libtorch does not declare what it calls: then nobody says.
+template <typename Device>
+std::optional<DeviceMemory> ask_for_memory(const Device& on) {
+  if constexpr (requires { getDeviceAllocator(on.type())->getMemoryInfo(on.index()); }) {
+    const auto [free, total] = getDeviceAllocator(on.type())->getMemoryInfo(on.index());
+    return DeviceMemory{static_cast<double>(free), static_cast<double>(total)};
+  } else {
+    return std::nullopt;
+  }
+}
+
+}  // namespace
 
 std::string choose_device(const std::string& name, int local_rank) {
   const auto devices = static_cast<int>(torch::cuda::device_count());
@@ -26,10 +40,8 @@ std::string choose_device(const std::string& name, int local_rank) {
   return fmt::format("cuda:{}", local_rank % devices);
 }
 
-DeviceMemory memory_of(const std::string& device) {
-  const torch::Device on(device);
-  const auto [free, total] = c10::getDeviceAllocator(on.type())->getMemoryInfo(on.index());
-  return {static_cast<double>(free), static_cast<double>(total)};
+std::optional<DeviceMemory> memory_of(const std::string& device) {
+  return ask_for_memory(torch::Device(device));
 }
 
 void use_threads(int threads) {

@@ -1,6 +1,7 @@
 // The device that a process computes on. Nothing here needs torch's headers.
 #pragma once
 
+#include <optional>
 #include <string>
 
 namespace factsweep {
@@ -13,8 +14,8 @@ std::string choose_device(const std::string& name, int local_rank);
 struct DeviceMemory {
   double free = 0, total = 0;  // bytes
 };
-/// Precondition: `device` is no CPU.
-DeviceMemory memory_of(const std::string& device);
+/// Precondition: `device` is no CPU. Nothing where this libtorch is too old to say.
+std::optional<DeviceMemory> memory_of(const std::string& device);
 
 /// CPU threads of this process's products.
 void use_threads(int threads);
