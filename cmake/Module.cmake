@@ -49,10 +49,10 @@ function(factsweep_use_torch target)
     target_precompile_headers(factsweep_torch_pch PRIVATE ${factsweep_precompiled})
   endif()
   # Both are wrong here: g++ 12 sees uninitialised c10::intrusive_ptr where tensors are moved, g++ 14 a memmove out of
-  # bounds in the std::vector<bool> of torch::autograd::Function::apply.
+  # bounds (of one name or the other) in the std::vector<bool> of torch::autograd::Function::apply.
   target_compile_options(${target} PRIVATE -Wno-maybe-uninitialized)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 13)
-    target_compile_options(${target} PRIVATE -Wno-array-bounds)
+    target_compile_options(${target} PRIVATE -Wno-array-bounds -Wno-stringop-overflow)
   endif()
   target_precompile_headers(${target} REUSE_FROM factsweep_torch_pch)
 endfunction()

@@ -95,12 +95,8 @@ struct EarlierSweep::Files {
     const h5::Dataset dataset(h5::check(
         H5Dopen2((of_weights ? weights : results).id(), transfer.source->path.c_str(), H5P_DEFAULT),
         where, "open the dataset"));
-    const h5::Type type = h5::type_of(transfer.from->dtype, transfer.from->text_length);
-    Array array{transfer.from->dtype, transfer.from->text_length,
-                std::vector<std::byte>(volume_of(transfer.source->count) * H5Tget_size(type.id()))};
-    h5::read(dataset.id(), where, type.id(), transfer.source->offset, transfer.source->count,
-             array.bytes.data());
-    return array;
+    return h5::read_part(dataset.id(), where, transfer.from->dtype, transfer.from->text_length,
+                         transfer.source->offset, transfer.source->count);
   }
 };
 

@@ -247,6 +247,17 @@ void read(hid_t dataset, Where where, hid_t type, Extent offset, Extent count, s
       });
 }
 
+Array read_part(hid_t dataset, Where where, DType dtype, std::size_t text_length, Extent offset,
+                Extent count) {
+  const Type type = type_of(dtype, text_length);
+  const std::uint64_t volume =
+      std::accumulate(count.begin(), count.end(), std::uint64_t{1}, std::multiplies<>());
+  Array array{dtype, dtype == DType::text ? text_length : 0,
+              std::vector<std::byte>(volume * H5Tget_size(type.id()))};
+  read(dataset, where, type.id(), offset, count, array.bytes.data());
+  return array;
+}
+
 Array read_all(const File& file, Where where, DType dtype, std::size_t text_length) {
   const std::string name(where.object);
   const Dataset dataset(H5Dopen2(file.id(), name.c_str(), H5P_DEFAULT));
@@ -261,13 +272,7 @@ Array read_all(const File& file, Where where, DType dtype, std::size_t text_leng
     const Type stored(check(H5Dget_type(dataset.id()), where, "ask for the type"));
     text_length = H5Tget_size(stored.id());
   }
-  const Type type = type_of(dtype, text_length);
-  const std::uint64_t volume =
-      std::accumulate(count.begin(), count.end(), std::uint64_t{1}, std::multiplies<>());
-  Array array{dtype, dtype == DType::text ? text_length : 0,
-              std::vector<std::byte>(volume * H5Tget_size(type.id()))};
-  read(dataset.id(), where, type.id(), offset, count, array.bytes.data());
-  return array;
+  return read_part(dataset.id(), where, dtype, text_length, offset, count);
 }
 
 }  // namespace factsweep::h5

@@ -98,6 +98,10 @@ void write(hid_t dataset, Where where, hid_t type, Extent offset, Extent count,
            const std::byte* bytes);
 void read(hid_t dataset, Where where, hid_t type, Extent offset, Extent count, std::byte* bytes);
 
+/// The rectangle `count` at `offset` as an array. `text_length`: bytes of an element, of text.
+Array read_part(hid_t dataset, Where where, DType dtype, std::size_t text_length, Extent offset,
+                Extent count);
+
 /// A whole dataset of numbers or text, opened by name.
 Array read_all(const File& file, Where where, DType dtype, std::size_t text_length = 0);
 

@@ -230,12 +230,8 @@ Array Store::read(const Slab& slab) const {
   const Known& known = source.find(slab.path);
   check_slab(known, slab);
   const std::lock_guard guard(h5::mutex());
-  const h5::Type type = h5::type_of(known.dtype, known.text_length);
-  Array array{known.dtype, known.text_length,
-              std::vector<std::byte>(volume_of(slab.count) * H5Tget_size(type.id()))};
-  h5::read(source.dataset(slab.path), {source.name, slab.path}, type.id(), slab.offset, slab.count,
-           array.bytes.data());
-  return array;
+  return h5::read_part(source.dataset(slab.path), {source.name, slab.path}, known.dtype,
+                       known.text_length, slab.offset, slab.count);
 }
 
 StageRecord Store::record(std::size_t stage) const {

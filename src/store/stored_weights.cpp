@@ -58,14 +58,8 @@ void read_folder(const h5::File& file, const std::string& name, const std::strin
       offset.front() = is_text && count.front() == 1 ? 0 : *row;
       count.front() = 1;
     }
-    const DType dtype = is_text ? DType::text : DType::float32;
-    const std::size_t text_length = is_text ? H5Tget_size(stored.id()) : 0;
-    const h5::Type type = h5::type_of(dtype, text_length);
-    Array array{dtype, text_length, {}};
-    std::size_t volume = 1;
-    for (const std::uint64_t length : count) volume *= length;
-    array.bytes.resize(volume * H5Tget_size(type.id()));
-    h5::read(dataset.id(), where, type.id(), offset, count, array.bytes.data());
+    Array array = h5::read_part(dataset.id(), where, is_text ? DType::text : DType::float32,
+                                H5Tget_size(stored.id()), offset, count);
     if (row) count.erase(count.begin());
     if (is_text) {
       into.about[member] = array.as_text().at(0);

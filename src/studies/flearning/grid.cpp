@@ -6,6 +6,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "factsweep/studies/support/by_name.hpp"
+
 namespace factsweep::flearning {
 namespace {
 
@@ -52,16 +54,11 @@ const std::vector<Method>& methods() {
 }
 
 std::vector<std::string> method_names() {
-  std::vector<std::string> names;
-  for (const Method& method : methods()) names.push_back(method.name);
-  return names;
+  return names_of(methods());
 }
 
 const Method& method(std::string_view name) {
-  const auto found = std::find_if(methods().begin(), methods().end(),
-                                  [&](const Method& item) { return item.name == name; });
-  require(found != methods().end(), "flearning: no such method");
-  return *found;
+  return by_name(methods(), name);
 }
 
 std::string last_name(const std::string& directory) {

@@ -69,8 +69,7 @@ void declare_columns(PlanBuilder& builder, const Inputs& inputs, std::size_t rec
   builder.dimension("/curves/epoch", epochs);
   builder.dimension("/norms/layer", layers);
   builder.dimension("/norms/module", inputs.matrices.modules.size());
-  for (const AnyColumn& column : evaluation_columns(inputs.worker.abilities))
-    builder.declare(column);
+  builder.declare(evaluation_columns(inputs.worker.abilities));
   builder.declare(kLambdaUsed);
   builder.fill(column<std::int64_t>("/curves/epoch", {"epoch"}, "epochs", "epochs done"),
                numbers(1, epochs));

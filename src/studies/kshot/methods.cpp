@@ -1,8 +1,7 @@
 #include "methods.hpp"
 
-#include <algorithm>
-
 #include "factsweep/core/error.hpp"
+#include "factsweep/studies/support/by_name.hpp"
 
 namespace factsweep::kshot {
 
@@ -25,16 +24,11 @@ const std::vector<Method>& methods() {
 }
 
 std::vector<std::string> method_names() {
-  std::vector<std::string> names;
-  for (const Method& method : methods()) names.push_back(method.name);
-  return names;
+  return names_of(methods());
 }
 
 const Method& method(std::string_view name) {
-  const auto found = std::find_if(methods().begin(), methods().end(),
-                                  [&](const Method& item) { return item.name == name; });
-  require(found != methods().end(), "kshot: no such method");
-  return *found;
+  return by_name(methods(), name);
 }
 
 std::vector<std::string> signal_names() {

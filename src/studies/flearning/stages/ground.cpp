@@ -95,7 +95,7 @@ double Draft::evaluation_flop() const {
 }
 
 void Draft::place_row(Upstream stage, const std::vector<AnyColumn>& columns) const {
-  for (const AnyColumn& column : columns) builder.place(stage, column, {row});
+  builder.place(stage, columns, {row});
 }
 
 void Draft::place_changes(Upstream stage, const std::optional<LoraConfig>& adapter) const {

@@ -53,7 +53,7 @@ void declare_training_columns(PlanBuilder& builder, const Worker& worker) {
                numbers(corpus.train_rows, corpus.rows.size()));
   builder.fill(column<std::int64_t>("/variants/row", {"question"}, "1", "row in /labels/base"),
                numbers(0, corpus.train_rows));
-  for (const AnyColumn& column : point_columns()) builder.declare(column);
+  builder.declare(point_columns());
 }
 
 bool add_training(PlanBuilder& builder, const Corpus& corpus, const TrainingInputs& inputs,
@@ -85,7 +85,7 @@ bool add_training(PlanBuilder& builder, const Corpus& corpus, const TrainingInpu
                   .bytes = training_bytes(model, train.lora_config(deck), lora_place(deck)) +
                            activation_bytes(deck, model, deck.integer("train.microbatch_tokens"))};
   const auto [stage, is_new] = builder.add(train, "train " + id, cost);
-  for (const AnyColumn& column : point_columns()) builder.place(stage, column, {point});
+  builder.place(stage, point_columns(), {point});
   if (is_new) {
     std::optional<LoraConfig> lora = train.lora_config(deck);
     if (lora) lora->base_model = deck.text("model.path");
