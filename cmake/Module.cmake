@@ -5,6 +5,17 @@
 set(factsweep_warnings -Wall -Wextra -Wpedantic -Wshadow $<$<BOOL:${FACTSWEEP_WARNINGS_AS_ERRORS}>:-Werror>
     -Wno-missing-field-initializers)
 
+# Most of what a source costs are its headers: with several compiled as one a fresh build takes half of the time, a changed
+# source a little more.
+option(FACTSWEEP_UNITY "Compile several sources of a module as one" ON)
+function(factsweep_compile_as_one target)
+  if(FACTSWEEP_UNITY)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)
+    # g++ takes each source for a header then, whose classes should not have members out of an unnamed namespace
+    target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
+  endif()
+endfunction()
+
 function(factsweep_module name)
   cmake_parse_arguments(ARG "TORCH" "" "USES;LINK;WITHIN" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/src/${name}/*.cpp")
@@ -17,6 +28,7 @@ function(factsweep_module name)
   add_library(${library} STATIC ${sources})
   target_include_directories(${library} PUBLIC "${CMAKE_SOURCE_DIR}/include")
   target_compile_options(${library} PRIVATE ${factsweep_warnings})
+  factsweep_compile_as_one(${library})
   target_compile_definitions(${library} PUBLIC OMPI_SKIP_MPICXX MPICH_SKIP_MPICXX)
   target_link_libraries(${library} PUBLIC ${ARG_USES} ${ARG_LINK} PRIVATE ${ARG_WITHIN})
   if(ARG_TORCH)

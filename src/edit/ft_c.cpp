@@ -18,7 +18,7 @@ namespace {
 using torch::Tensor;
 
 /// The records of one Adam step. The layers below the lowest edited one are run once, here.
-struct Batch {
+struct StepBatch {
   std::int64_t first = 0, count = 0;  // records
   PackedTokens tokens;
   Tensor entering_ND;
@@ -28,9 +28,9 @@ struct Batch {
   Tensor weight_T;  // the mean over records of the mean over an answer
 };
 
-Batch make_batch(const Model& model, std::span<const EditRecord> records, std::int64_t first,
+StepBatch make_batch(const Model& model, std::span<const EditRecord> records, std::int64_t first,
                  FtObjective objective, std::int64_t lowest_layer) {
-  Batch batch{.first = first, .count = static_cast<std::int64_t>(records.size())};
+  StepBatch batch{.first = first, .count = static_cast<std::int64_t>(records.size())};
   std::vector<std::vector<TokenId>> texts;
   std::vector<std::int64_t> rows, row_of, targets;
   std::vector<float> weights;
@@ -61,7 +61,7 @@ Batch make_batch(const Model& model, std::span<const EditRecord> records, std::i
   return batch;
 }
 
-Tensor loss_of(const Weights& weights, const Batch& batch, std::int64_t lowest_layer) {
+Tensor loss_of(const Weights& weights, const StepBatch& batch, std::int64_t lowest_layer) {
   const torch::AutoGradMode gradients(true);
   const Tensor hidden = hidden_states(
       weights, batch.tokens,
@@ -134,7 +134,7 @@ FtEdit ft_c(const Model& model, const std::vector<EditRecord>& records, const Ft
   require(!records.empty() && !settings.layers.empty(), "ft_c: nothing to edit");
   for (const std::int64_t layer : settings.layers) check_layer(model.weights.config, "FT-c", layer);
   const std::int64_t lowest = *std::min_element(settings.layers.begin(), settings.layers.end());
-  std::vector<Batch> batches;
+  std::vector<StepBatch> batches;
   const auto batch_size = static_cast<std::size_t>(settings.batch_size);
   for (std::size_t begin = 0; begin < records.size(); begin += batch_size) {
     batches.push_back(make_batch(
@@ -154,7 +154,7 @@ FtEdit ft_c(const Model& model, const std::vector<EditRecord>& records, const Ft
   double done = 0;
   do {
     double sum = 0;
-    for (const Batch& batch : batches) {
+    for (const StepBatch& batch : batches) {
       const Tensor loss = loss_of(weights, batch, lowest);
       const auto value = loss.item<double>();
       if (!std::isfinite(value)) {

@@ -16,7 +16,7 @@
 namespace factsweep {
 namespace {
 
-constexpr std::int64_t kBlock = 64;  // logits that a block maximum is of
+constexpr std::int64_t kBlockOfLogits = 64;  // logits that a block maximum is of
 constexpr std::int64_t kMargin =
     8;  // bf16 candidates beyond k, so that rescoring can change their order
 
@@ -36,13 +36,13 @@ void select_largest(const T* values, std::int64_t count, std::int64_t k, std::ve
                     std::vector<T>& sorted, std::vector<TokenId>& chosen) {
   constexpr T kLowest = std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity()
                                                              : std::numeric_limits<T>::lowest();
-  const std::int64_t blocks = (count + kBlock - 1) / kBlock;
+  const std::int64_t blocks = (count + kBlockOfLogits - 1) / kBlockOfLogits;
   maxima.resize(static_cast<std::size_t>(blocks));
   for (std::int64_t b = 0; b < blocks; ++b) {
-    const std::int64_t end = std::min(count, (b + 1) * kBlock);
+    const std::int64_t end = std::min(count, (b + 1) * kBlockOfLogits);
     T best =
         kLowest;  // a nan never becomes a maximum: it would break the order that nth_element needs
-    for (std::int64_t i = b * kBlock; i < end; ++i) best = std::max(best, ordered(values[i]));
+    for (std::int64_t i = b * kBlockOfLogits; i < end; ++i) best = std::max(best, ordered(values[i]));
     maxima[b] = best;
   }
   sorted = maxima;
@@ -54,8 +54,8 @@ void select_largest(const T* values, std::int64_t count, std::int64_t k, std::ve
   chosen.clear();
   for (std::int64_t b = 0; b < blocks; ++b) {
     if (bounded && maxima[b] < bound) continue;
-    const std::int64_t end = std::min(count, (b + 1) * kBlock);
-    for (std::int64_t i = b * kBlock; i < end; ++i) {
+    const std::int64_t end = std::min(count, (b + 1) * kBlockOfLogits);
+    for (std::int64_t i = b * kBlockOfLogits; i < end; ++i) {
       if (!bounded || ordered(values[i]) >= bound) chosen.push_back(static_cast<TokenId>(i));
     }
   }

@@ -19,7 +19,7 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Function;
 using torch::autograd::variable_list;
 
-constexpr std::int64_t kBlock = 64;  // queries of one product
+constexpr std::int64_t kBlockOfQueries = 64;  // queries of one product
 
 /// Sizes as in the legend of transformer.hpp; `half` of the angles, 0 without a rotation.
 struct Shape {
@@ -150,8 +150,8 @@ struct Block {
 
 template <typename Work>
 void each_block(const Shape& shape, std::int64_t n, Work work) {
-  for (std::int64_t first = 0; first < n; first += kBlock)
-    work(Block{first, std::min(first + kBlock, n), shape.group()});
+  for (std::int64_t first = 0; first < n; first += kBlockOfQueries)
+    work(Block{first, std::min(first + kBlockOfQueries, n), shape.group()});
 }
 
 Tensor attend(const Shape& shape, const Heads& heads) {

@@ -104,7 +104,7 @@ void choose_group(const std::vector<double>& rank_sum, const std::vector<double>
                   });
 }
 
-void check(const ExpertSignals& signals, const ExpertSettings& settings, const ExpertChoice& choice,
+void check_choice(const ExpertSignals& signals, const ExpertSettings& settings, const ExpertChoice& choice,
            std::int64_t usable) {
   if (settings.experts < 1) {
     throw InputError(
@@ -167,7 +167,7 @@ ExpertChoice choose_experts(const ExpertSignals& signals, std::span<const double
       choice.unusable.push_back(static_cast<std::int64_t>(i));
     }
   }
-  check(signals, settings, choice, static_cast<std::int64_t>(usable.size()));
+  check_choice(signals, settings, choice, static_cast<std::int64_t>(usable.size()));
   choice.perplexity_rank = mean_ranks(perplexity);
   choice.accuracy_rank = mean_ranks(error);
 

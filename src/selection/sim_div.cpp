@@ -19,7 +19,7 @@ using torch::Tensor;
 
 constexpr std::int64_t kDeduplicationBlock = 1024;
 
-void check(const CandidateEmbeddings& candidates, const DataSettings& settings) {
+void check_counts(const CandidateEmbeddings& candidates, const DataSettings& settings) {
   if (candidates.count < 1) {
     throw InputError("there are no candidates. Give some samples, or choose none (C = 0).");
   }
@@ -104,7 +104,7 @@ CandidateEmbeddings CandidateEmbeddings::of(const Tensor& rows_SD) {
 DataChoice choose_data(const Tensor& shots_KD, const CandidateEmbeddings& candidates,
                        const DataSettings& settings, const std::function<void(double)>& step) {
   torch::NoGradGuard no_grad;
-  check(candidates, settings);
+  check_counts(candidates, settings);
   const Shots shots(shots_KD);
   DataChoice choice;
   choice.before = std::min(settings.count, candidates.count);

@@ -53,7 +53,7 @@ h5::File open_parallel(const Communicator& comm, const fs::path& path) {
   return file;
 }
 
-struct Known {
+struct KnownDataset {
   DType dtype;
   std::size_t text_length;
   std::vector<std::uint64_t> shape;
@@ -62,10 +62,10 @@ struct Known {
 struct OpenFile {
   std::string name;
   h5::File file;
-  std::unordered_map<std::string, Known> known;
+  std::unordered_map<std::string, KnownDataset> known;
   std::unordered_map<std::string, h5::Dataset> open;
 
-  const Known& find(const std::string& path) const {
+  const KnownDataset& find(const std::string& path) const {
     const auto found = known.find(path);
     require(found != known.end(), "the plan has no dataset " + path + " in " + name);
     return found->second;
@@ -86,7 +86,7 @@ struct OpenFile {
   }
 };
 
-void check_slab(const Known& known, const Slab& slab) {
+void check_slab(const KnownDataset& known, const Slab& slab) {
   require(slab.offset.size() == known.shape.size() && slab.count.size() == known.shape.size(),
           "slab and dataset differ in rank: " + slab.path);
   for (std::size_t axis = 0; axis < known.shape.size(); ++axis) {
@@ -171,7 +171,7 @@ Store::Store(const Communicator& comm, const fs::path& path, const Plan& plan,
   }
   for (const DatasetSpec* spec : layout.datasets) {
     files_->of(spec->file)
-        .known.emplace(spec->path, Known{spec->dtype, spec->text_length, spec->shape});
+        .known.emplace(spec->path, KnownDataset{spec->dtype, spec->text_length, spec->shape});
   }
   for (const File which : {File::results, File::weights}) {
     OpenFile& opened = files_->of(which);
@@ -210,7 +210,7 @@ void Store::close() {
 void Store::write(const Slab& slab, const Array& array) {
   require(files_ != nullptr, "Store::write after close");
   OpenFile& target = files_->of(slab.file);
-  const Known& known = target.find(slab.path);
+  const KnownDataset& known = target.find(slab.path);
   check_slab(known, slab);
   require(array.dtype == known.dtype,
           "the array's element type differs from the dataset's: " + slab.path);
@@ -227,7 +227,7 @@ void Store::write(const Slab& slab, const Array& array) {
 Array Store::read(const Slab& slab) const {
   require(files_ != nullptr, "Store::read after close");
   OpenFile& source = files_->of(slab.file);
-  const Known& known = source.find(slab.path);
+  const KnownDataset& known = source.find(slab.path);
   check_slab(known, slab);
   const std::lock_guard guard(h5::mutex());
   return h5::read_part(source.dataset(slab.path), {source.name, slab.path}, known.dtype,

@@ -196,7 +196,7 @@ void read_boolq(const Record& record, const FormContext&, std::vector<TaskExampl
                               {"Yes", "No"}, yes ? 0 : 1));
 }
 
-constexpr Form kForms[] = {
+constexpr Form kChoiceForms[] = {
     {.name = "choices",
      .keys = "instruction (ending in 'Answer format: a/b'), output, answer",
      .kind = TaskKind::name,
@@ -246,7 +246,7 @@ constexpr Form kForms[] = {
 }  // namespace
 
 std::span<const Form> choice_forms() {
-  return kForms;
+  return kChoiceForms;
 }
 
 TaskExample lettered(std::string_view lead, const std::string& question,

@@ -63,7 +63,7 @@ void read_worked(const Record& record, const FormContext&, std::vector<TaskExamp
                       .answer = fmt::format("{}", record.number("answer"))});
 }
 
-constexpr Form kForms[] = {
+constexpr Form kNumberForms[] = {
     {.name = "worked",
      .keys = "instruction, input, output, answer (a number)",
      .kind = TaskKind::number,
@@ -102,7 +102,7 @@ constexpr Form kForms[] = {
 }  // namespace
 
 std::span<const Form> number_forms() {
-  return kForms;
+  return kNumberForms;
 }
 
 }  // namespace factsweep::tasks

@@ -138,7 +138,7 @@ std::string mbpp_split(const Record& record) {
   return id <= 10 ? "prompt" : id <= 510 ? "test" : id <= 600 ? "validation" : "train";
 }
 
-constexpr Form kForms[] = {
+constexpr Form kTextForms[] = {
     {.name = "t0",
      .keys = "task, prompt, completion",
      .kind = TaskKind::text,
@@ -195,7 +195,7 @@ constexpr Form kForms[] = {
 }  // namespace
 
 std::span<const Form> text_forms() {
-  return kForms;
+  return kTextForms;
 }
 
 }  // namespace factsweep::tasks

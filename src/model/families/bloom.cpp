@@ -4,7 +4,7 @@
 namespace factsweep {
 namespace {
 
-ModelConfig read(const ConfigReader& reader) {
+ModelConfig read_bloom(const ConfigReader& reader) {
   ModelConfig config;
   config.vocabulary = reader.size("vocab_size");
   config.width = reader.has("n_embed") ? reader.size("n_embed") : reader.size("hidden_size");
@@ -30,7 +30,7 @@ ModelConfig read(const ConfigReader& reader) {
 
 extern const Family kBloom;
 const Family kBloom = {{"BloomForCausalLM"},
-                       read,
+                       read_bloom,
                        {.root = "transformer.",
                         .embedding = "word_embeddings",
                         .norm_embedding = "word_embeddings_layernorm",

@@ -8,7 +8,7 @@
 namespace factsweep {
 namespace {
 
-ModelConfig read_common(const ConfigReader& reader) {
+ModelConfig read_any_gemma(const ConfigReader& reader) {
   ModelConfig config = read_llama_keys(reader);
   if (!reader.has("head_dim")) config.head_size = config.rotary_size = 256;
   config.norm = NormKind::rms_plus_one;
@@ -20,7 +20,7 @@ ModelConfig read_common(const ConfigReader& reader) {
 }
 
 ModelConfig read_gemma1(const ConfigReader& reader) {
-  ModelConfig config = read_common(reader);
+  ModelConfig config = read_any_gemma(reader);
   // early files say gelu and mean its tanh form
   config.activation = reader.word("hidden_act", "gelu") == "gelu"
                           ? Activation::gelu_tanh
@@ -29,7 +29,7 @@ ModelConfig read_gemma1(const ConfigReader& reader) {
 }
 
 ModelConfig read_gemma2(const ConfigReader& reader) {
-  ModelConfig config = read_common(reader);
+  ModelConfig config = read_any_gemma(reader);
   config.activation = reader.activation("hidden_activation", "gelu_pytorch_tanh");
   config.branch_norms = true;
   config.attention_scale = 1 / std::sqrt(reader.positive("query_pre_attn_scalar", 256));
@@ -41,7 +41,7 @@ ModelConfig read_gemma2(const ConfigReader& reader) {
 }
 
 ModelConfig read_gemma3(const ConfigReader& reader) {
-  ModelConfig config = read_common(reader);
+  ModelConfig config = read_any_gemma(reader);
   config.activation = reader.activation("hidden_activation", "gelu_pytorch_tanh");
   config.branch_norms = config.head_norms = true;
   config.attention_scale = 1 / std::sqrt(reader.positive("query_pre_attn_scalar", 256));

@@ -4,7 +4,7 @@
 namespace factsweep {
 namespace {
 
-ModelConfig read(const ConfigReader& reader) {
+ModelConfig read_gpt2(const ConfigReader& reader) {
   ModelConfig config;
   config.vocabulary = reader.size("vocab_size");
   config.width = reader.size("n_embd");
@@ -30,7 +30,7 @@ ModelConfig read(const ConfigReader& reader) {
 
 extern const Family kGpt2;
 const Family kGpt2 = {{"GPT2LMHeadModel"},
-                      read,
+                      read_gpt2,
                       {.root = "transformer.",
                        .embedding = "wte",
                        .positions = "wpe",

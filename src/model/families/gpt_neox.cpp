@@ -4,7 +4,7 @@
 namespace factsweep {
 namespace {
 
-ModelConfig read(const ConfigReader& reader) {
+ModelConfig read_gpt_neox(const ConfigReader& reader) {
   ModelConfig config;
   config.vocabulary = reader.size("vocab_size");
   config.width = reader.size("hidden_size");
@@ -36,7 +36,7 @@ ModelConfig read(const ConfigReader& reader) {
 extern const Family kGptNeoX;
 const Family kGptNeoX = {
     {"GPTNeoXForCausalLM"},
-    read,
+    read_gpt_neox,
     {.root = "gpt_neox.",
      .embedding = "embed_in",
      .qkv = {"attention.query_key_value"},

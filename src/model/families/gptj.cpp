@@ -4,7 +4,7 @@
 namespace factsweep {
 namespace {
 
-ModelConfig read(const ConfigReader& reader) {
+ModelConfig read_gptj(const ConfigReader& reader) {
   ModelConfig config;
   config.vocabulary = reader.size("vocab_size");
   config.width = reader.size("n_embd");
@@ -29,7 +29,7 @@ ModelConfig read(const ConfigReader& reader) {
 
 extern const Family kGptJ;
 const Family kGptJ = {{"GPTJForCausalLM"},
-                      read,
+                      read_gptj,
                       {.root = "transformer.",
                        .embedding = "wte",
                        .layers = "h.",

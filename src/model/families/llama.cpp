@@ -4,7 +4,7 @@
 namespace factsweep {
 namespace {
 
-ModelConfig read(const ConfigReader& reader) {
+ModelConfig read_llama(const ConfigReader& reader) {
   ModelConfig config = read_llama_keys(reader);
   config.qkv_bias = config.output_bias = reader.flag("attention_bias", false);
   config.mlp_bias = reader.flag("mlp_bias", false);
@@ -14,6 +14,6 @@ ModelConfig read(const ConfigReader& reader) {
 }  // namespace
 
 extern const Family kLlama;
-const Family kLlama = {{"LlamaForCausalLM"}, read, {}};
+const Family kLlama = {{"LlamaForCausalLM"}, read_llama, {}};
 
 }  // namespace factsweep

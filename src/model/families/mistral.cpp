@@ -4,7 +4,7 @@
 namespace factsweep {
 namespace {
 
-ModelConfig read(const ConfigReader& reader) {
+ModelConfig read_mistral(const ConfigReader& reader) {
   ModelConfig config = read_llama_keys(reader);
   // null means no window, absence the default of transformers
   const bool windowed = !reader.is_null("sliding_window");
@@ -18,6 +18,6 @@ ModelConfig read(const ConfigReader& reader) {
 }  // namespace
 
 extern const Family kMistral;
-const Family kMistral = {{"MistralForCausalLM"}, read, {}};
+const Family kMistral = {{"MistralForCausalLM"}, read_mistral, {}};
 
 }  // namespace factsweep

@@ -5,7 +5,7 @@
 namespace factsweep {
 namespace {
 
-ModelConfig read(const ConfigReader& reader) {
+ModelConfig read_opt(const ConfigReader& reader) {
   ModelConfig config;
   config.vocabulary = reader.size("vocab_size");
   config.width = reader.size("hidden_size");
@@ -32,7 +32,7 @@ ModelConfig read(const ConfigReader& reader) {
 
 extern const Family kOpt;
 const Family kOpt = {{"OPTForCausalLM"},
-                     read,
+                     read_opt,
                      {.embedding = "decoder.embed_tokens",
                       .positions = "decoder.embed_positions",
                       .layers = "decoder.layers.",

@@ -9,20 +9,20 @@ bool slides(const ConfigReader& reader, std::int64_t layer) {
          layer >= reader.count("max_window_layers", 28);
 }
 
-ModelConfig read_common(const ConfigReader& reader) {
+ModelConfig read_any_qwen(const ConfigReader& reader) {
   ModelConfig config = read_llama_keys(reader);
   config.windows = read_windows(reader, config.layers, slides);
   return config;
 }
 
 ModelConfig read_qwen2(const ConfigReader& reader) {
-  ModelConfig config = read_common(reader);
+  ModelConfig config = read_any_qwen(reader);
   config.qkv_bias = true;
   return config;
 }
 
 ModelConfig read_qwen3(const ConfigReader& reader) {
-  ModelConfig config = read_common(reader);
+  ModelConfig config = read_any_qwen(reader);
   if (!reader.has("head_dim")) config.head_size = config.rotary_size = 128;
   config.qkv_bias = config.output_bias = reader.flag("attention_bias", false);
   config.head_norms = true;

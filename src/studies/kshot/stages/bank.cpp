@@ -29,7 +29,7 @@ Column<double> loss_column(const std::string& adapter) {
 }
 
 /// Of an adapter that is trained, beside its tensors and whether it is usable.
-std::vector<AnyColumn> columns_of(const std::string& adapter) {
+std::vector<AnyColumn> bank_columns(const std::string& adapter) {
   return {failure_column(adapter), left_out_column(adapter), shortened_column(adapter),
           loss_column(adapter)};
 }
@@ -103,7 +103,7 @@ Upstream add_training(Draft& draft, const std::vector<std::size_t>& group) {
   const Upstream stage = draft.builder.add(training, title, cost).stage;
   for (const std::size_t adapter : group) {
     place_adapter(draft, stage, adapter);
-    draft.builder.place(stage, columns_of(draft.sets().bank[adapter].name), {adapter});
+    draft.builder.place(stage, bank_columns(draft.sets().bank[adapter].name), {adapter});
   }
   return stage;
 }
@@ -134,7 +134,7 @@ void declare_bank(Draft& draft) {
                                     "left out: asks what a test example asks"),
                each(bank, [](const BankEntry& entry) { return entry.tested; }));
   builder.declare(usable_column(""));
-  builder.declare(columns_of(""));
+  builder.declare(bank_columns(""));
 }
 
 Bank add_bank(Draft& draft) {

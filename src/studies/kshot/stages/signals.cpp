@@ -19,7 +19,7 @@ const auto kPerplexity =
     shared(column<float>("/signals/perplexity", {"task", "draw", "adapter", "shot"}, "1",
                          "perplexity of the answer", "PPL"));
 
-const std::vector<AnyColumn>& columns() {
+const std::vector<AnyColumn>& signal_columns() {
   static const std::vector<AnyColumn> list = {kPerplexity, kReasoningPerplexity, kShotRight};
   return list;
 }
@@ -115,7 +115,7 @@ void declare_signals(Draft& draft) {
   builder.fill(column<std::int64_t>("/signals/row", {"task", "draw", "shot"}, "1",
                                     "record of the train file, from 0"),
                rows);
-  builder.declare(columns());
+  builder.declare(signal_columns());
 }
 
 const std::vector<Upstream>& add_signals(Draft& draft, std::size_t task, std::int64_t draw) {
@@ -138,7 +138,7 @@ const std::vector<Upstream>& add_signals(Draft& draft, std::size_t task, std::in
     const std::string title =
         fmt::format("signals {} draw {} {}", entry.name, draw, signals.adapter.name);
     found->second.push_back(draft.builder.add(signals, title, cost).stage);
-    draft.builder.place(found->second.back(), columns(), {task, place, i});
+    draft.builder.place(found->second.back(), signal_columns(), {task, place, i});
   }
   return found->second;
 }

@@ -48,7 +48,7 @@ std::int64_t layer_of(const std::string& module) {
   return digit == std::string::npos ? -1 : std::stoll(module.substr(digit));
 }
 
-std::vector<AnyColumn> columns_of(const Method& how) {
+std::vector<AnyColumn> tuned_columns(const Method& how) {
   std::vector<AnyColumn> columns;
   if (how.has_data()) columns.emplace_back(kLoss);
   if (how.has_seed()) {
@@ -177,7 +177,7 @@ Upstream add_tune(Draft& draft, const GridPoint& at, std::uint64_t point) {
   const auto [stage, is_new] =
       draft.builder.add(tune, "tune " + at.id(draft.sets()), cost_of(draft, at, shots));
   place_test(draft, stage, point);
-  draft.builder.place(stage, columns_of(*at.method), {point});
+  draft.builder.place(stage, tuned_columns(*at.method), {point});
   if (is_new && tune.kept) place_weights(draft, stage, tune, at.experts);
   return stage;
 }
