@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "factsweep/store/store.hpp"
@@ -46,27 +45,6 @@ Journal resume_files(const std::filesystem::path& path, const Plan& plan, const 
 
 /// InputError: another kind of file, or of another layout version.
 void check_kind(const h5::File& file, const std::string& name, const std::string& filetype);
-
-/// While it lives no other job can take the same sweep (EnvironmentError there). A file of its own,
-/// so that readers, who lock the results file, are not disturbed; the system drops the lock when
-/// the process dies.
-class JobLock {
- public:
-  JobLock() = default;
-  explicit JobLock(const std::filesystem::path& path);
-  JobLock(JobLock&& other) noexcept
-      : path_(std::move(other.path_)), descriptor_(std::exchange(other.descriptor_, -1)) {}
-  JobLock& operator=(JobLock&& other) noexcept {
-    std::swap(path_, other.path_);
-    std::swap(descriptor_, other.descriptor_);
-    return *this;
-  }
-  ~JobLock();
-
- private:
-  std::filesystem::path path_;
-  int descriptor_ = -1;
-};
 
 /// Flushes a file or folder to the disk. EnvironmentError.
 void sync_to_disk(const std::filesystem::path& path);

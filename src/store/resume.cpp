@@ -1,8 +1,5 @@
 // Looking into files of an earlier run: are they ours, and how far did it come?
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -223,28 +220,6 @@ Journal resume_files(const fs::path& path, const Plan& plan, const Layout& layou
                points);
   file.close({name}, "write the journal");
   return journal;
-}
-
-JobLock::JobLock(const fs::path& path) : path_(path) {
-  descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (descriptor_ < 0) {
-    throw EnvironmentError(
-        fmt::format("{}: cannot be created: {}", path.string(), explain_failed_write(errno)));
-  }
-  // a file system without locks (ENOSYS, ENOTSUP) leaves us without this guard, not without a run
-  if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-    ::close(std::exchange(descriptor_, -1));
-    throw EnvironmentError(fmt::format(
-        "{}: another running job holds this sweep. Wait for it or cancel it, or name another "
-        "run.output.",
-        path.string()));
-  }
-}
-
-JobLock::~JobLock() {
-  if (descriptor_ < 0) return;
-  ::unlink(path_.c_str());
-  ::close(descriptor_);
 }
 
 }  // namespace factsweep

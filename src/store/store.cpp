@@ -13,6 +13,7 @@
 #include <unordered_map>
 
 #include "files.hpp"
+#include "job_lock.hpp"
 
 namespace factsweep {
 namespace fs = std::filesystem;
@@ -205,6 +206,14 @@ void Store::close() {
   });
   files->lock = JobLock();
   files->comm.barrier();  // whoever returns from here may open the sweep again
+}
+
+std::vector<std::string> Store::notes() const {
+  require(files_ != nullptr, "Store::notes after close");
+  if (files_->lock.guards()) return {};
+  return {files_->of(File::results).name +
+          ": this file system has no locks, so a second job on the same results would not be "
+          "noticed. Start one at a time."};
 }
 
 void Store::write(const Slab& slab, const Array& array) {

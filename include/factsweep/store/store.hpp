@@ -61,6 +61,9 @@ class Store {
   /// Collective close; EnvironmentError when the last writes fail.
   void close();
 
+  /// On rank 0: what users should know of where the files are, a sentence each.
+  std::vector<std::string> notes() const;
+
   /// Independent. `array.size()` must equal the slab's volume. EnvironmentError (path, HDF5's
   /// deepest reason).
   void write(const Slab& slab, const Array& array);
