@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# The job scripts, with stand-ins for Slurm and the program: who gets which GPU, and what goes back into the queue.
+# shellcheck source-path=SCRIPTDIR source=support.sh
+source "$(dirname "${BASH_SOURCE[0]}")/support.sh"
+need_tool mpirun
+need_tool setsid
+
+echo "--- GPUs"
+bind() { "$FACTSWEEP_SOURCE/jobs/bind_gpu.sh" bash -c 'echo "${CUDA_VISIBLE_DEVICES-unset}"'; }
+equal() { [ "$2" = "$3" ] || fail "$1: '$2', not '$3'"; }
+# A batch shell of Slurm has SLURM_LOCALID=0, and mpirun hands it on.
+got=$(SLURM_LOCALID=0 CUDA_VISIBLE_DEVICES=0,1,2,3 mpirun --oversubscribe -n 4 "$FACTSWEEP_SOURCE/jobs/bind_gpu.sh" \
+  bash -c 'echo "$OMPI_COMM_WORLD_LOCAL_RANK:$CUDA_VISIBLE_DEVICES"' | sort | tr '\n' ' ')
+equal "ranks of mpirun in a job of Slurm" "$got" "0:0 1:1 2:2 3:3 "
+equal "the fourth rank of srun on two GPUs" "$(SLURM_LOCALID=3 CUDA_VISIBLE_DEVICES=GPU-aa,GPU-bb bind)" GPU-bb
+equal "no GPU is wanted" "$(CUDA_VISIBLE_DEVICES='' bind)" ""
+
+echo "--- the queue"
+mkdir bin
+cat >bin/srun <<'STAND_IN'
+#!/bin/sh
+while [ "${1#--}" != "$1" ]; do shift; done
+exec "$@"
+STAND_IN
+printf '#!/bin/sh\necho "$*" >>"$SCONTROL_LOG"\nkill -9 $PPID\n' >bin/scontrol   # Slurm ends the job's shell
+cat >bin/program <<'STAND_IN'
+#!/usr/bin/env bash
+# Runs until it is told to save its work, or ends at once with the code that its deck names.
+echo "$*" >>"$WORDS_LOG"
+case $2 in [0-9]) exit "$2" ;; esac
+trap 'exit 5' USR1 TERM
+for _ in $(seq 600); do sleep 0.1; done
+STAND_IN
+chmod +x bin/*
+export PATH=$PWD/bin:$PATH SCONTROL_LOG=$PWD/scontrol.log WORDS_LOG=$PWD/words.log FACTSWEEP_ROOT=$FACTSWEEP_SOURCE
+
+# SIGNAL WORDS...: what the script asked of scontrol; -: no signal
+job() {
+  rm -f scontrol.log words.log
+  FACTSWEEP=$PWD/bin/program SLURM_JOB_ID=77 setsid bash "$FACTSWEEP_SOURCE/jobs/sweep.sbatch" "${@:2}" >job.log 2>&1 &
+  local pid=$!
+  if [ "$1" != - ]; then
+    for _ in $(seq 100); do [ ! -e words.log ] || break; sleep 0.1; done
+    sleep 0.3
+    kill -"$1" $pid
+  fi
+  { wait $pid || true; } 2>/dev/null
+  cat scontrol.log 2>/dev/null || true
+}
+equal "the limit is near (USR1)" "$(job USR1 deck.ini)" "requeue 77"
+equal "run.wall_limit" "$(job - 5)" "requeue 77"
+equal "cancelled by its user (TERM)" "$(job TERM deck.ini)" ""
+equal "done" "$(job - 0)" ""
+equal "bad input" "$(job - 2)" ""
+equal "restarts without end" "$(SLURM_RESTART_COUNT=100 job - 5)" ""
+
+echo "--- an array"
+printf 'a.ini\n5 --run.output=b.h5\n' >decks.txt
+equal "one element goes back" "$(SLURM_ARRAY_JOB_ID=70 SLURM_ARRAY_TASK_ID=2 job - --list "$PWD/decks.txt")" "requeue 70_2"
+equal "an element runs its line" "$(cat words.log)" "run 5 --run.output=b.h5"
+for element in 3 ""; do
+  SLURM_ARRAY_JOB_ID=70 SLURM_ARRAY_TASK_ID=$element job - --list "$PWD/decks.txt"
+  grep -qE 'has no line 3|takes an array job' job.log || { cat job.log; fail "element '$element' of two lines"; }
+  [ ! -e words.log ] || fail "element '$element' of two lines runs something"
+done
