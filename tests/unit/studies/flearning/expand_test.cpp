@@ -250,5 +250,5 @@ TEST_CASE("keys do not change from one version to the next unseen", "[flearning]
                                                     {"forget", "71d6cb3faef82e8c"},
                                                     {"learn", "c9133fdb1c98595f"},
                                                     {"second_moment", "0d532e6c27438bc6"},
-                                                    {"edit", "ab66473b7ff31ba1"}});
+                                                    {"edit", "6ebfbfc73e118a56"}});
 }
