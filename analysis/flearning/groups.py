@@ -43,3 +43,7 @@ class Records(Group, path="records"):
     prompt: Data
     left_out_reason: Data  # absent when no record was left out
     left_out: Data
+    not_measured_reason: Data  # of used records; absent when every question is asked of all
+    not_measured: Data
+    not_used_reason: Data  # absent when used records have nothing more
+    not_used: Data

@@ -32,7 +32,7 @@ def outcome_table(part: EditPart) -> Table:
         "table1_outcomes",
         f"Tables 1 and 2: {part.model} on {part.data_set}",
         "Share of answer tokens, teacher-forced as in EasyEdit; exact: the whole greedy answer "
-        "(locality: every token unchanged). Percent, mean over seeds \u00b1 95 % Student interval.",
+        "and its end, which trainings teach and editors do not (locality: every token unchanged). Percent, mean over seeds \u00b1 95 % Student interval.",
     )
     if part.paper:
         table.notes.append(

@@ -127,14 +127,21 @@ def search_table(sweep: Sweep) -> Table:
 
 
 def left_out_table(sweep: Sweep) -> Table:
-    """Records used, and why others of the files were not."""
+    """Records used, why others of the files were not, and what of the used ones is not."""
     table = Table("edits", "Edits")
     for name, records in sweep.groups(Records).items():
-        why = "none"
-        if records.left_out is not None:
-            pairs = zip(records.left_out, records.left_out_reason, strict=True)
-            why = "; ".join(f"{count} {reason}" for count, reason in pairs)
-        used = str(len(records.prompt))
-        table.row(("data set", name), ("used", used), ("left out of the file", why))
+        table.row(
+            ("data set", name),
+            ("used", str(len(records.prompt))),
+            ("left out of the file", _counted(records.left_out, records.left_out_reason)),
+            ("not measured", _counted(records.not_measured, records.not_measured_reason)),
+            ("not used", _counted(records.not_used, records.not_used_reason)),
+        )
     need(table.rows, "the records need /records")
     return table
+
+
+def _counted(counts: np.ndarray | None, reasons: np.ndarray | None) -> str:
+    if counts is None or reasons is None:
+        return "none"
+    return "; ".join(f"{count} {reason}" for count, reason in zip(counts, reasons, strict=True))

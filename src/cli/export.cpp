@@ -9,6 +9,7 @@
 #include "factsweep/adapter/lora.hpp"
 #include "factsweep/cli/commands.hpp"
 #include "factsweep/core/console.hpp"
+#include "factsweep/model/fingerprint.hpp"
 #include "factsweep/model/torch.hpp"
 #include "factsweep/model/weights.hpp"
 #include "factsweep/moe/moe.hpp"
@@ -57,6 +58,21 @@ StoredWeights read_bank_adapter(const std::string& file, const std::string& adap
 std::string about(const StoredWeights& weights, const char* name) {
   const auto found = weights.about.find(name);
   return found == weights.about.end() ? "" : found->second;
+}
+
+/// InputError: `model` is a model directory with other weights than those that the sweep changed.
+void check_base(const StoredWeights& weights, const std::string& model, const std::string& file,
+                const std::string& what) {
+  const std::string wanted = about(weights, kBaseFingerprint);
+  std::error_code ignored;
+  // a PEFT directory may name a model of a hub
+  if (wanted.empty() || model.empty() || !fs::is_directory(model, ignored)) return;
+  const std::string given = weights_fingerprint(model);
+  if (given == wanted) return;
+  throw InputError(fmt::format(
+      "command line: --model = '{}' is not the model that '{}' of {} was made from: its weights' "
+      "fingerprint is {}, that of the run's model was {}. Give the model that the run had as {}.",
+      model, what, file, given, wanted, about(weights, kBaseModel)));
 }
 
 void add_deltas(const Weights& weights, const std::vector<StoredTensor>& deltas,
@@ -160,6 +176,7 @@ ExitCode export_point(const Words& words) {
   const StoredWeights deltas =
       adapter.empty() ? read_weights(file, point, when) : read_bank_adapter(file, adapter);
   const std::string& what = adapter.empty() ? point : adapter;
+  check_base(deltas, model, file, what);
   const bool lora = !about(deltas, kAdapterConfig).empty(),
              mixture = !about(deltas, kMixtureConfig).empty();
   if (format == "auto") format = mixture ? "moe" : lora ? "peft" : "hf";

@@ -18,7 +18,8 @@ std::string cell(const Store& store, const std::string& column, std::uint64_t po
     const double number = value.as<double>().front();
     return std::isnan(number) ? "-" : fmt::format("{:.4f}", number);
   }
-  return fmt::format("{}", value.as<std::int64_t>().front());
+  const std::int64_t number = value.as<std::int64_t>().front();
+  return number < 0 ? "-" : fmt::format("{}", number);  // -1: never written
 }
 
 }  // namespace

@@ -15,6 +15,17 @@ class Adam {
   /// Goes on with the rows `kept` (int64) alone.
   void keep(const torch::Tensor& kept);
 
+  std::int64_t steps() const { return steps_; }
+  /// Undefined before the first step.
+  const torch::Tensor& momentum() const { return momentum_; }
+  const torch::Tensor& variance() const { return variance_; }
+  /// Goes on from what these three were.
+  void restore(std::int64_t steps, const torch::Tensor& momentum, const torch::Tensor& variance) {
+    steps_ = steps;
+    momentum_ = momentum;
+    variance_ = variance;
+  }
+
  private:
   double learning_rate_;
   std::int64_t steps_ = 0;

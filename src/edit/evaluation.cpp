@@ -1,5 +1,7 @@
 #include "factsweep/edit/evaluation.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -9,7 +11,8 @@
 namespace factsweep {
 
 EditEvaluation::EditEvaluation(const Tokenizer& tokenizer, std::span<const EditRecord> records,
-                               const AskedPrompt& prompt, std::int64_t batch_tokens)
+                               const AskedPrompt& prompt, std::int64_t batch_tokens,
+                               std::int64_t longest)
     : batch_tokens_(batch_tokens) {
   const auto add = [&](const std::string& name, std::string EditRecord::*asked,
                        std::string EditRecord::*target) {
@@ -18,7 +21,15 @@ EditEvaluation::EditEvaluation(const Tokenizer& tokenizer, std::span<const EditR
       const std::string& question = record.*asked;
       list.push_back({question.empty() ? "" : prompt(question), record.*target});
     }
-    texts_[name] = force(tokenizer, list);
+    const std::vector<ForcedText>& texts = texts_[name] = force(tokenizer, list);
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      const auto tokens = static_cast<std::int64_t>(texts[i].ids.size());
+      if (longest > 0 && tokens > longest)
+        throw InputError(fmt::format(
+            "record {}: '{}...' with its answer has {} tokens, but the model has {} positions. "
+            "Shorten or drop the record.",
+            records[i].row + 1, texts[i].prompt.substr(0, 40), tokens, longest));
+    }
   };
   add("reliability", &EditRecord::prompt, &EditRecord::target_new);
   add("generality", &EditRecord::rephrase, &EditRecord::target_new);

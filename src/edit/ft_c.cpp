@@ -72,33 +72,57 @@ Tensor loss_of(const Weights& weights, const StepBatch& batch, std::int64_t lowe
   return (nll_T * batch.weight_T).sum();
 }
 
-/// One trained weight: what the model computes with, and the float32 copy that Adam steps.
+/// One trained weight in float32: what the loss is computed with, and the copy that Adam steps.
 class Trained {
  public:
-  Trained(std::int64_t layer, Tensor start, const FtSettings& settings)
+  Trained(std::int64_t layer, const Tensor& start, const FtSettings& settings)
       : layer_(layer),
-        start_(std::move(start)),
+        start_(start.to(torch::kFloat32)),
         bound_(settings.bound),
-        master_(start_.to(torch::kFloat32, false, /*copy=*/true)),
+        master_(start_.clone()),
         adam_(settings.learning_rate),
         working_(start_.clone().set_requires_grad(true)) {}
 
   void step(const Tensor& gradient) {
-    adam_.step(master_, gradient.to(torch::kFloat32));
+    adam_.step(master_, gradient);
     if (bound_ > 0) {
       const Tensor center = start_.to(torch::kFloat64);
       master_ = master_.clamp((center - bound_).to(torch::kFloat32),
                               (center + bound_).to(torch::kFloat32));
     }
-    working_.copy_(within_bound(master_.to(working_.scalar_type())));
+    working_.copy_(within_bound(master_));
   }
   const Tensor& working() const { return working_; }
   WeightDelta delta() const {
     return {layer_, working_.detach().to(torch::kFloat64) - start_.to(torch::kFloat64)};
   }
 
+  void store(EditState& state) const {
+    if (adam_.steps() == 0) return;
+    const auto steps = static_cast<double>(adam_.steps());
+    state.tensors.emplace_back(name("steps"), torch::tensor({steps}, torch::kFloat64));
+    state.tensors.emplace_back(name("master"), master_);
+    state.tensors.emplace_back(name("momentum"), adam_.momentum());
+    state.tensors.emplace_back(name("variance"), adam_.variance());
+  }
+  void restore(const EditState& state) {
+    const auto stepped = std::find_if(state.tensors.begin(), state.tensors.end(),
+                                      [&](const auto& one) { return one.first == name("steps"); });
+    if (stepped == state.tensors.end()) return;
+    const auto tensor = [&](const char* what) {
+      return state.at(name(what), start_.sizes())
+          .to(start_.device(), torch::kFloat32, /*non_blocking=*/false, /*copy=*/true);
+    };
+    master_ = tensor("master");
+    adam_.restore(static_cast<std::int64_t>(stepped->second.item<double>()), tensor("momentum"),
+                  tensor("variance"));
+    working_.copy_(within_bound(master_));
+  }
+
  private:
-  /// Rounding to the weights' dtype may step over the bound; the next number inwards does not.
+  std::string name(const char* what) const { return fmt::format("{}.{}", what, layer_); }
+
+  /// Rounding the bound may step over it; the next number inwards does not.
   Tensor within_bound(const Tensor& rounded) const {
     if (bound_ == 0) return rounded;
     const Tensor change = rounded.to(torch::kFloat64) - start_.to(torch::kFloat64);
@@ -129,7 +153,7 @@ FtSettings FtSettings::preset(std::string_view name) {
 }
 
 FtEdit ft_c(const Model& model, const std::vector<EditRecord>& records, const FtSettings& settings,
-            const std::function<void(double, std::int64_t)>& step) {
+            const std::function<void(double, std::int64_t)>& step, const EditKeeper& keeper) {
   torch::NoGradGuard no_grad;
   require(!records.empty() && !settings.layers.empty(), "ft_c: nothing to edit");
   for (const std::int64_t layer : settings.layers) check_layer(model.weights.config, "FT-c", layer);
@@ -151,28 +175,48 @@ FtEdit ft_c(const Model& model, const std::vector<EditRecord>& records, const Ft
     leaves.push_back(weight);
   }
   FtEdit edit;
-  double done = 0;
-  do {
-    double sum = 0;
-    for (const StepBatch& batch : batches) {
-      const Tensor loss = loss_of(weights, batch, lowest);
-      const auto value = loss.item<double>();
-      if (!std::isfinite(value)) {
-        throw std::runtime_error(
-            fmt::format("FT-c of record {} ('{}'): the loss is {} in epoch {}.",
-                        records[batch.first].row, records[batch.first].prompt, value, edit.epochs));
-      }
-      if (value >= settings.stop_loss) {
-        const std::vector<Tensor> gradients = torch::autograd::grad({loss}, leaves);
-        for (std::size_t i = 0; i < trained.size(); ++i) trained[i].step(gradients[i]);
-      }
-      sum += value * static_cast<double>(batch.count);
-      done += 1 / static_cast<double>(batches.size() * settings.epochs);
-      step(done, batch.tokens.tokens());
+  double sum = 0;         // of the epoch's losses
+  std::int64_t done = 0;  // batches of all epochs
+  const auto epoch = static_cast<std::int64_t>(batches.size());
+  if (keeper.from) {
+    done = keeper.from->done;
+    const Tensor numbers = keeper.from->at("losses", {2});
+    sum = numbers[0].item<double>();
+    edit.loss = numbers[1].item<double>();
+    for (Trained& weight : trained) weight.restore(*keeper.from);
+  }
+  const auto is_over = [&] {
+    return done > 0 && done % epoch == 0 &&
+           (done / epoch >= settings.epochs || edit.loss < settings.stop_loss);
+  };
+  const auto state = [&] {
+    EditState now{done, {{"losses", torch::tensor({sum, edit.loss}, torch::kFloat64)}}};
+    for (const Trained& weight : trained) weight.store(now);
+    return now;
+  };
+  while (!is_over()) {
+    const StepBatch& batch = batches[static_cast<std::size_t>(done % epoch)];
+    const Tensor loss = loss_of(weights, batch, lowest);
+    const auto value = loss.item<double>();
+    if (!std::isfinite(value)) {
+      throw std::runtime_error(fmt::format(
+          "FT-c of record {} ('{}'): the loss is {} in epoch {}.",
+          records[batch.first].row + 1, records[batch.first].prompt, value, done / epoch + 1));
     }
-    edit.loss = sum / static_cast<double>(records.size());
-    ++edit.epochs;
-  } while (edit.epochs < settings.epochs && edit.loss >= settings.stop_loss);
+    if (value >= settings.stop_loss) {
+      const std::vector<Tensor> gradients = torch::autograd::grad({loss}, leaves);
+      for (std::size_t i = 0; i < trained.size(); ++i) trained[i].step(gradients[i]);
+    }
+    sum += value * static_cast<double>(batch.count);
+    if (++done % epoch == 0) {
+      edit.loss = sum / static_cast<double>(records.size());
+      sum = 0;
+    }
+    keeper.keep(is_over(), state);
+    step(static_cast<double>(done) / static_cast<double>(epoch * settings.epochs),
+         batch.tokens.tokens());
+  }
+  edit.epochs = done / epoch;
   for (const Trained& weight : trained) edit.deltas.push_back(weight.delta());
   return edit;
 }

@@ -60,7 +60,7 @@ PromptAndTarget prompt_and_target(const Model& model, const EditRecord& record,
   ProbeItem item = make_item(model, prompt, " ", record.target_new, nullptr);
   if (record.target_new.empty() || item.gold.empty() || item.prompt.empty()) {
     throw InputError(fmt::format("record {}: the prompt or its new answer is empty ('{}', '{}').",
-                                 record.row, prompt, record.target_new));
+                                 record.row + 1, prompt, record.target_new));
   }
   return {std::move(item.prompt), std::move(item.gold)};
 }
@@ -73,7 +73,7 @@ std::vector<CutText> cut_texts(const Model& model, const EditRecord& record,
     throw InputError(fmt::format(
         "record {}: the subject '{}' does not occur in the prompt '{}'. ROME and MEMIT edit what "
         "the model looks up at the subject's last token; correct or drop the record.",
-        record.row, record.subject, record.prompt));
+        record.row + 1, record.subject, record.prompt));
   }
   std::vector<CutText> texts;
   for (const std::string& context : contexts) {

@@ -28,21 +28,42 @@ std::vector<std::vector<TokenId>> prompts_of(std::span<const EditRequest> reques
 Tensor find_values(const Weights& weights, std::span<const EditRequest> requests,
                    std::int64_t layer, const ValueSettings& settings,
                    std::vector<SearchReport>& reports,
-                   const std::function<void(double, std::int64_t)>& step) {
+                   const std::function<void(double, std::int64_t)>& step,
+                   const EditKeeper& keeper) {
   std::vector<Tensor> values;
   const auto batch_size = static_cast<std::size_t>(settings.batch_requests);
-  for (std::size_t begin = 0; begin < requests.size(); begin += batch_size) {
-    const auto batch = requests.subspan(begin, std::min(batch_size, requests.size() - begin));
+  std::size_t done = 0;
+  if (keeper.from) {
+    const std::int64_t found = keeper.from->done;
+    const Tensor table = keeper.from->at("reports", {found, 2}).cpu();
+    values.push_back(keeper.from->at("values", {found, -1}).to(weights.embedding.device()));
+    for (std::int64_t m = 0; m < found; ++m)
+      reports.push_back({table[m][0].item<double>(),
+                         static_cast<std::int64_t>(table[m][1].item<double>())});
+    done = static_cast<std::size_t>(found);
+  }
+  const auto state = [&] {
+    std::vector<double> table;
+    for (const SearchReport& report : reports)
+      table.insert(table.end(), {report.loss, static_cast<double>(report.steps)});
+    return EditState{static_cast<std::int64_t>(done),
+                     {{"values", torch::cat(values)},
+                      {"reports", torch::tensor(table, torch::kFloat64).view({-1, 2})}}};
+  };
+  while (done < requests.size()) {
+    const auto batch = requests.subspan(done, std::min(batch_size, requests.size() - done));
     const Tensor initial_MD = look_up(weights, prompts_of(batch), layer).stream_SD;
     const Values found = search_values(
         weights, batch, layer, ValuePlace::layer_output, initial_MD, settings,
-        [&](double done, std::int64_t tokens) {
-          step((static_cast<double>(begin) + done * static_cast<double>(batch.size())) /
+        [&](double share, std::int64_t tokens) {
+          step((static_cast<double>(done) + share * static_cast<double>(batch.size())) /
                    static_cast<double>(requests.size()),
                tokens);
         });
     values.push_back(initial_MD + found.delta_MD);
     reports.insert(reports.end(), found.reports.begin(), found.reports.end());
+    done += batch.size();
+    keeper.keep(done == requests.size(), state);
   }
   return torch::cat(values);
 }
@@ -83,7 +104,7 @@ MemitSettings MemitSettings::preset(std::string_view name) {
 MemitEdit memit(const Model& model, const std::vector<EditRecord>& records,
                 const std::vector<std::string>& contexts, const SecondMoments& moments,
                 const MemitSettings& settings,
-                const std::function<void(double, std::int64_t)>& step) {
+                const std::function<void(double, std::int64_t)>& step, const EditKeeper& keeper) {
   torch::NoGradGuard no_grad;
   require(
       std::is_sorted(settings.layers.begin(), settings.layers.end()) && !settings.layers.empty(),
@@ -95,7 +116,8 @@ MemitEdit memit(const Model& model, const std::vector<EditRecord>& records,
   MemitEdit edit;
   const Tensor values_MD =
       find_values(model.weights, requests, last, settings.value, edit.searches,
-                  [&](double done, std::int64_t tokens) { step(kSearchShare * done, tokens); });
+                  [&](double done, std::int64_t tokens) { step(kSearchShare * done, tokens); },
+                  keeper);
   const std::vector<std::vector<TokenId>> prompts = prompts_of(requests);
   for (std::size_t i = 0; i < settings.layers.size(); ++i) {
     const std::int64_t layer = settings.layers[i];

@@ -49,20 +49,28 @@ RomeSettings RomeSettings::preset(std::string_view name) {
   return settings;
 }
 
-std::vector<RomeEdit> rome(const Model& model, const std::vector<EditRecord>& records,
-                           const std::vector<std::string>& contexts, const SecondMoments& moments,
-                           const RomeSettings& settings,
-                           const std::function<void(double, std::int64_t)>& step) {
+Rome::Rome(const Model& like, std::vector<std::string> contexts, const SecondMoments& moments,
+           RomeSettings settings)
+    : settings_(std::move(settings)), contexts_(std::move(contexts)) {
   torch::NoGradGuard no_grad;
-  const std::int64_t layer = settings.layer;
-  check_layer(model.weights.config, "ROME", layer);
-  const std::vector<EditRequest> requests = edit_requests(model, records, contexts);
-  const Tensor lower_FF = settings.moment_adjustment
-                              ? factor(moment_of(moments, layer, model.device()), moments, layer)
-                              : Tensor();
-  const auto C = static_cast<std::int64_t>(contexts.size());
+  check_layer(like.weights.config, "ROME", settings_.layer);
+  if (settings_.moment_adjustment)
+    lower_FF_ =
+        factor(moment_of(moments, settings_.layer, like.device()), moments, settings_.layer);
+}
+
+void Rome::check(const Model& model, const std::vector<EditRecord>& records) const {
+  for (const EditRecord& record : records) cut_texts(model, record, {"{}"});
+}
+
+std::vector<RomeEdit> Rome::edit(const Model& model, const std::vector<EditRecord>& records,
+                                 const std::function<void(double, std::int64_t)>& step) const {
+  torch::NoGradGuard no_grad;
+  const std::int64_t layer = settings_.layer;
+  const std::vector<EditRequest> requests = edit_requests(model, records, contexts_);
+  const auto C = static_cast<std::int64_t>(contexts_.size());
   std::vector<RomeEdit> edits;
-  const auto batch_size = static_cast<std::size_t>(settings.value.batch_requests);
+  const auto batch_size = static_cast<std::size_t>(settings_.value.batch_requests);
   for (std::size_t begin = 0; begin < requests.size(); begin += batch_size) {
     const auto batch =
         std::span(requests).subspan(begin, std::min(batch_size, requests.size() - begin));
@@ -71,19 +79,51 @@ std::vector<RomeEdit> rome(const Model& model, const std::vector<EditRecord>& re
                  outputs_MCD = lookup.outputs_SD.unflatten(0, {-1, C});
     const Values values = search_values(
         model.weights, batch, layer, ValuePlace::mlp_output, outputs_MCD.select(1, 0),
-        settings.value, [&](double done, std::int64_t tokens) {
+        settings_.value, [&](double done, std::int64_t tokens) {
           step((static_cast<double>(begin) + done * static_cast<double>(batch.size())) /
                    static_cast<double>(requests.size()),
                tokens);
         });
     for (std::size_t m = 0; m < batch.size(); ++m) {
       const auto i = static_cast<std::int64_t>(m);
-      edits.push_back(update(settings, keys_MCF[i], outputs_MCD[i].to(torch::kFloat64),
-                             values.delta_MD[i].to(torch::kFloat64), lower_FF));
+      edits.push_back(update(settings_, keys_MCF[i], outputs_MCD[i].to(torch::kFloat64),
+                             values.delta_MD[i].to(torch::kFloat64), lower_FF_));
       edits.back().search = values.reports[m];
     }
   }
   return edits;
+}
+
+Weights Rome::edit_in_sequence(const Model& model, const std::vector<EditRecord>& records,
+                               const std::function<void(double, std::int64_t)>& step,
+                               const EditKeeper& keeper) const {
+  Model now = model;
+  const auto matrix = [&]() -> Tensor& {
+    LayerWeights& layer = now.weights.layers.at(static_cast<std::size_t>(settings_.layer));
+    return layer.linears[dense::down].weight;
+  };
+  std::size_t done = 0;
+  if (keeper.from) {
+    done = static_cast<std::size_t>(keeper.from->done);
+    matrix() = keeper.from->at("matrix", matrix().sizes()).to(matrix().options());
+  }
+  const auto state = [&] {
+    return EditState{static_cast<std::int64_t>(done), {{"matrix", matrix()}}};
+  };
+  while (done < records.size()) {
+    const WeightDelta delta = edit(now, {records[done]},
+                                   [&](double share, std::int64_t tokens) {
+                                     step((static_cast<double>(done) + share) /
+                                              static_cast<double>(records.size()),
+                                          tokens);
+                                   })
+                                  .front()
+                                  .delta();
+    now.weights = edited(now.weights, {&delta, 1});
+    ++done;
+    keeper.keep(done == records.size(), state);
+  }
+  return now.weights;
 }
 
 }  // namespace factsweep

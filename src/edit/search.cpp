@@ -217,9 +217,9 @@ std::vector<std::int64_t> Search::judge(const State& state, const Tensor& losses
     const double loss = host.data_ptr<double>()[a];
     const auto m = static_cast<std::size_t>(state.active[static_cast<std::size_t>(a)]);
     if (!std::isfinite(loss)) {
+      const EditRecord& record = *requests_[m].record;
       throw std::runtime_error(fmt::format("edit of record {} ('{}'): the loss is {} at step {}.",
-                                           requests_[m].record->row, requests_[m].record->prompt,
-                                           loss, updates));
+                                           record.row + 1, record.prompt, loss, updates));
     }
     found.reports[m] = {loss, updates};
     if (loss >= settings_.stop_loss && updates + 1 < settings_.steps) {

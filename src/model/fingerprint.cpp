@@ -49,6 +49,15 @@ std::string model_fingerprint(const std::filesystem::path& directory) {
   return joined(hashes);
 }
 
+std::string weights_fingerprint(const std::filesystem::path& directory) {
+  std::map<std::string, std::uint64_t> hashes;
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    if (entry.path().extension() == ".safetensors")
+      hashes[entry.path().filename().string()] = sample_file(entry.path());
+  }
+  return joined(hashes);
+}
+
 std::string encoder_fingerprint(const std::filesystem::path& directory) {
   std::map<std::string, std::uint64_t> hashes;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(directory)) {

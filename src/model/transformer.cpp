@@ -15,6 +15,14 @@ namespace {
 
 using torch::Tensor;
 
+/// In the matrix's own dtype, which an editor may keep wider than that of the rest.
+Tensor product(const Linear& linear, const Tensor& x) {
+  const torch::Dtype own = linear.weight.scalar_type();
+  if (own == x.scalar_type()) return torch::linear(x, linear.weight, linear.bias);
+  const Tensor bias = linear.bias.defined() ? linear.bias.to(own) : linear.bias;
+  return torch::linear(x.to(own), linear.weight, bias).to(x.scalar_type());
+}
+
 /// One pass of packed tokens through the layers.
 class Pass {
  public:
@@ -61,7 +69,7 @@ class Pass {
   /// A linear of layer `i`, and what the model's adapter and then the hook make of it.
   Tensor apply(std::int64_t i, LinearId id, const Tensor& x) const {
     const Linear& linear = w_.layers[i].linears[id];
-    Tensor y = torch::linear(x, linear.weight, linear.bias);
+    Tensor y = product(linear, x);
     if (w_.adapter != nullptr) y = w_.adapter->apply(i, id, x, y);
     return options_.hook == nullptr ? y : options_.hook->apply(i, id, x, y);
   }

@@ -246,6 +246,9 @@ def _write_records(file: h5py.File, world: World) -> None:
         writer.scale("reason", np.arange(1))
         writer.data("left_out_reason", ["no new answer"], "reason")
         writer.data("left_out", np.array([7]), "reason")
+        writer.scale("further", np.arange(2))
+        writer.data("not_used_reason", ["'portability'", "further rephrasings"], "further")
+        writer.data("not_used", np.array([4, 2]), "further")
 
 
 def _write_stages(file: h5py.File, points: list[dict], stages: list[dict], done) -> None:

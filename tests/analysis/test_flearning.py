@@ -238,3 +238,11 @@ def test_a_file_without_outcomes_by_record_still_has_its_means(tmp_path):
     assert tables.outcome_table(part).rows
     with pytest.raises(Missing, match="/outcomes/reliability"):
         orderings.tests(part)
+
+
+def test_records_left_out_are_told_from_those_not_used_wholly(part):
+    table = trainings.left_out_table(part.sweep)
+    row = dict(zip(table.columns, table.rows[0], strict=True))
+    assert row["left out of the file"] == "7 no new answer"
+    assert row["not measured"] == "none"
+    assert row["not used"] == "4 'portability'; 2 further rephrasings"

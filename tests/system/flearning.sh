@@ -110,7 +110,10 @@ together = trainings.savings(read(pathlib.Path("ranks-2.h5")))[-1]
 trained = spent[[kind in ("original", "delta", "learn") for kind in kinds]].sum()
 assert abs(together.shared_seconds - trained) < 1e-6 * trained, (together, trained)
 PYTHON
-"$FACTSWEEP" export ranks-2.h5 --point "$(python3 -c "import h5py; print(next(i.decode() for i in h5py.File('ranks-2.h5')['points/id'] if i.startswith(b'ft-')))")" --model "$world/model" --format hf --output exported
+point=$(python3 -c "import h5py; print(next(i.decode() for i in h5py.File('ranks-2.h5')['points/id'] if i.startswith(b'ft-')))")
+"$FACTSWEEP" export ranks-2.h5 --point "$point" --model "$world/model" --format hf --output exported
+expect 2 "'exported' is not the model that '$point';;$world/model" \
+  "$FACTSWEEP" export ranks-2.h5 --point "$point" --model exported --format hf --output no
 expect 0 '"ids"' bash -c 'echo "{\"prompt\": \"Q: a\"}" | "$FACTSWEEP" generate --model exported --max-new-tokens 2'
 
 echo "--- bad input"

@@ -21,9 +21,10 @@ using AskedPrompt = std::function<std::string(const std::string& question)>;
 
 class EditEvaluation {
  public:
-  /// Tokenises the records. `batch_tokens`: of one forward pass.
+  /// Tokenises the records. `batch_tokens`: of one forward pass. `longest`: tokens that the model
+  /// has places for; 0: any number. InputError names the record whose text is longer.
   EditEvaluation(const Tokenizer& tokenizer, std::span<const EditRecord> records,
-                 const AskedPrompt& prompt, std::int64_t batch_tokens);
+                 const AskedPrompt& prompt, std::int64_t batch_tokens, std::int64_t longest = 0);
 
   /// A value for each record, NaN where there is nothing to ask, under "reliability", "generality",
   /// both with "_old", and "locality": shares of answer tokens. With "_exact" after the name: 1

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "factsweep/data/edits.hpp"
+#include "factsweep/edit/edit_state.hpp"
 #include "factsweep/edit/weight_delta.hpp"
 #include "factsweep/model/model.hpp"
 
@@ -31,14 +32,15 @@ struct FtSettings {
   static FtSettings preset(std::string_view name);
 };
 
-/// Weights are stepped in float32. A change is that of the weights in their own dtype, so what
-/// edited() gives keeps the bound exactly. Errors as rome(); a record needs no subject.
+/// The matrices are float32 while they are trained, whatever the model is: most weights of a matrix
+/// have no bfloat16 neighbour within the usual bounds. What edited() gives in float32 is the
+/// trained matrix, and keeps the bound exactly. Errors as Rome::edit(); a record needs no subject.
 struct FtEdit {
   std::vector<WeightDelta> deltas;
   double loss = 0;  // mean over the last epoch, each batch before its step
   std::int64_t epochs = 0;
 };
 FtEdit ft_c(const Model& model, const std::vector<EditRecord>& records, const FtSettings& settings,
-            const std::function<void(double, std::int64_t)>& step);
+            const std::function<void(double, std::int64_t)>& step, const EditKeeper& keeper = {});
 
 }  // namespace factsweep

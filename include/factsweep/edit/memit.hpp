@@ -9,6 +9,7 @@
 
 #include "factsweep/data/edits.hpp"
 #include "factsweep/edit/contexts.hpp"
+#include "factsweep/edit/edit_state.hpp"
 #include "factsweep/edit/second_moment.hpp"
 #include "factsweep/edit/value_search.hpp"
 #include "factsweep/edit/weight_delta.hpp"
@@ -35,10 +36,11 @@ struct MemitEdit {
 /// One update for all records together. Layer by layer: K [F, M] the keys of the M records, R
 /// [D, M] what their values still lack, shared among the layers left; Delta = R ((lambda C + K
 /// K^T)^-1 K)^T in float64. A key is the mean of the prompt's own and the mean over the other
-/// contexts. `moments` holds every layer of the settings. Errors as rome().
+/// contexts. `moments` holds every layer of the settings. Errors as Rome's.
 MemitEdit memit(const Model& model, const std::vector<EditRecord>& records,
                 const std::vector<std::string>& contexts, const SecondMoments& moments,
                 const MemitSettings& settings,
-                const std::function<void(double, std::int64_t)>& step);
+                const std::function<void(double, std::int64_t)>& step,
+                const EditKeeper& keeper = {});
 
 }  // namespace factsweep

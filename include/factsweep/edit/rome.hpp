@@ -8,6 +8,7 @@
 
 #include "factsweep/data/edits.hpp"
 #include "factsweep/edit/contexts.hpp"
+#include "factsweep/edit/edit_state.hpp"
 #include "factsweep/edit/second_moment.hpp"
 #include "factsweep/edit/value_search.hpp"
 #include "factsweep/edit/weight_delta.hpp"
@@ -38,16 +39,36 @@ struct RomeEdit {
   WeightDelta delta() const;
 };
 
-/// One update for each record, all from the same weights: with a reset between edits, apply each to
-/// the original; without, call with one record at a time and the weights edited so far. `contexts`:
-/// what sample_contexts() gives, "{}" first. `moments`: of that layer; unread without
-/// moment_adjustment. step(share done, tokens) after every pass of a search. InputError: the model
-/// has no such layer (named), a record whose prompt lacks its subject (named by row), moments that
-/// cannot be inverted (too little text). std::runtime_error: a loss that is not finite, with row
-/// and step.
-std::vector<RomeEdit> rome(const Model& model, const std::vector<EditRecord>& records,
-                           const std::vector<std::string>& contexts, const SecondMoments& moments,
-                           const RomeSettings& settings,
-                           const std::function<void(double, std::int64_t)>& step);
+/// ROME on models of one kind. The moment is factored once, however many edits follow.
+class Rome {
+ public:
+  /// `like`: has the layers, and lies on the device, of the models to be edited. `contexts`: what
+  /// sample_contexts() gives, "{}" first. `moments`: of the layer; unread without
+  /// moment_adjustment. InputError: the model has no such layer (named), moments that cannot be
+  /// inverted (too little text).
+  Rome(const Model& like, std::vector<std::string> contexts, const SecondMoments& moments,
+       RomeSettings settings);
+
+  /// InputError: a prompt without its subject, an answer without tokens. edit() would find it, too,
+  /// but only when it comes to that record.
+  void check(const Model& model, const std::vector<EditRecord>& records) const;
+
+  /// One update for each record, all from the same weights. step(share done, tokens) after every
+  /// pass of a search. InputError: a record whose prompt lacks its subject (named by its number in
+  /// the file). std::runtime_error: a loss that is not finite, with record and step.
+  std::vector<RomeEdit> edit(const Model& model, const std::vector<EditRecord>& records,
+                             const std::function<void(double, std::int64_t)>& step) const;
+
+  /// One edit after the other, each on the weights that those before it left: the model with all of
+  /// them, which shares all but one matrix with `model`.
+  Weights edit_in_sequence(const Model& model, const std::vector<EditRecord>& records,
+                           const std::function<void(double, std::int64_t)>& step,
+                           const EditKeeper& keeper = {}) const;
+
+ private:
+  RomeSettings settings_;
+  std::vector<std::string> contexts_;
+  torch::Tensor lower_FF_;  // Cholesky factor of the moment; undefined without moment_adjustment
+};
 
 }  // namespace factsweep

@@ -42,6 +42,23 @@ std::string filled(const Deck& deck, const std::string& key, const std::string& 
   return with_breaks.replace(with_breaks.find(kPlace), kPlace.size(), question);
 }
 
+/// What records of the file have in common, and how many of them, as two datasets of one axis; none
+/// where there is nothing to say.
+void fill_counts(PlanBuilder& builder, const std::string& path, const std::string& axis,
+                 const std::map<std::string, std::int64_t>& counts, const std::string& about,
+                 const std::string& counted) {
+  if (counts.empty()) return;
+  builder.dimension(path.substr(0, path.rfind('/') + 1) + axis, counts.size());
+  std::vector<std::string> names;
+  std::vector<std::int64_t> numbers;
+  for (const auto& [name, number] : counts) {
+    names.push_back(name);
+    numbers.push_back(number);
+  }
+  builder.fill(column<std::string>(path + "_reason", {axis}, "", about), names);
+  builder.fill(column<std::int64_t>(path, {axis}, "records", counted), numbers);
+}
+
 }  // namespace
 
 std::vector<EditCorpus> EditCorpus::read(const Deck& deck) {
@@ -58,8 +75,8 @@ std::vector<EditCorpus> EditCorpus::read(const Deck& deck) {
                                                  "becomes a value of the axis data_set.",
                                                  corpus.name));
     corpus.left_out = std::move(file.left_out);
-    // kept, but for one of the questions
-    corpus.left_out.merge(file.not_measured);
+    corpus.not_measured = std::move(file.not_measured);
+    corpus.not_used = std::move(file.not_used);
     const auto wanted = static_cast<std::size_t>(deck.integer("data.records"));
     const auto order = permutation(
         static_cast<std::int64_t>(file.records.size()),
@@ -86,6 +103,19 @@ std::string EditCorpus::fingerprint(std::size_t count) const {
   return hex(hash);
 }
 
+std::vector<std::string> EditCorpus::notes() const {
+  std::vector<std::string> list;
+  for (const auto& [reason, count] : left_out)
+    list.push_back(fmt::format("{}: {} records are left out: {}", path.string(), count, reason));
+  for (const auto& [missing, count] : not_measured)
+    list.push_back(fmt::format("{}: {} records have {}: they are used, and that is not measured",
+                               path.string(), count, missing));
+  for (const auto& [what, count] : not_used)
+    list.push_back(
+        fmt::format("{}: {} records have {}, which are not used", path.string(), count, what));
+  return list;
+}
+
 void fill_records(PlanBuilder& builder, const EditCorpus& corpus) {
   const std::string base = "/records/" + corpus.name + "/";
   builder.dimension(base + "record", corpus.records.size());
@@ -98,19 +128,12 @@ void fill_records(PlanBuilder& builder, const EditCorpus& corpus) {
     for (const EditRecord& record : corpus.records) values.push_back(record.*text.field);
     builder.fill(column<std::string>(base + text.name, {"record"}, "", text.long_name), values);
   }
-  if (corpus.left_out.empty()) return;
-  builder.dimension(base + "reason", corpus.left_out.size());
-  std::vector<std::string> reasons;
-  std::vector<std::int64_t> counts;
-  for (const auto& [reason, count] : corpus.left_out) {
-    reasons.push_back(reason);
-    counts.push_back(count);
-  }
-  builder.fill(
-      column<std::string>(base + "left_out_reason", {"reason"}, "", "why records were left out"),
-      reasons);
-  builder.fill(column<std::int64_t>(base + "left_out", {"reason"}, "records", "records left out"),
-               counts);
+  fill_counts(builder, base + "left_out", "reason", corpus.left_out, "why records were left out",
+              "records left out");
+  fill_counts(builder, base + "not_measured", "missing", corpus.not_measured,
+              "what used records lack, so that it is not measured", "used records that lack it");
+  fill_counts(builder, base + "not_used", "further", corpus.not_used,
+              "what used records have that is not used", "used records that have it");
 }
 
 std::vector<Example> training_examples(const Deck& deck, const Model& model,

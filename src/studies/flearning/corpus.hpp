@@ -19,12 +19,15 @@ struct EditCorpus {
   std::string name;  // the file's name up to its first dot
   std::filesystem::path path;
   std::vector<EditRecord> records;
-  std::map<std::string, std::int64_t> left_out;  // why -> how many records of the file
+  // of the whole file: why or what -> how many records, as in EditFile
+  std::map<std::string, std::int64_t> left_out, not_measured, not_used;
 
   /// data.edits, cut to data.records of them chosen by data.seed. InputError.
   static std::vector<EditCorpus> read(const Deck& deck);
   /// A number that changes with the first `count` records.
   std::string fingerprint(std::size_t count) const;
+  /// What the reader of the deck should know of records that are not used, or not wholly.
+  std::vector<std::string> notes() const;
 };
 
 /// What the stages of one rank share. No model is among it: each stage reads the one that it
@@ -37,7 +40,8 @@ struct Worker {
   void prepare(const Deck&, const std::string& name) { device = torch::Device(name); }
 };
 
-/// /records: the questions and answers of a data set, and why others of its file were left out.
+/// /records: the questions and answers of a data set, why others of its file were left out, and
+/// what is not measured or not used of those that were not.
 void fill_records(PlanBuilder& builder, const EditCorpus& corpus);
 
 enum class Answer { old_one, new_one };

@@ -61,14 +61,46 @@ const Method& method(std::string_view name) {
   return by_name(methods(), name);
 }
 
-std::string last_name(const std::string& directory) {
-  const std::filesystem::path path(directory);
-  return path.has_filename() ? path.filename().string() : path.parent_path().filename().string();
-}
-
 std::vector<std::string> model_directories(const Deck& deck) {
   const std::vector<std::string> swept = deck.path_list("grid.model");
   return swept.empty() ? std::vector{deck.text("model.path")} : swept;
+}
+
+std::vector<std::string> model_names(const Deck& deck) {
+  std::vector<std::vector<std::string>> folders;  // of each model, the last one first
+  for (const std::string& directory : model_directories(deck)) {
+    std::vector<std::string>& list = folders.emplace_back();
+    const std::filesystem::path path = std::filesystem::absolute(directory).lexically_normal();
+    for (const std::filesystem::path& part : path.relative_path()) {
+      if (!part.empty()) list.insert(list.begin(), part.string());
+    }
+    if (list.empty()) throw deck.error("grid.model", "names the root folder.");
+    if (std::count(folders.begin(), folders.end(), list) > 1)
+      throw deck.error("grid.model", fmt::format("names the model {} twice.", path.string()));
+  }
+  std::vector<std::size_t> depth(folders.size(), 1);
+  std::vector<std::string> names(folders.size());
+  for (std::string clash = "?"; !clash.empty();) {
+    for (std::size_t i = 0; i < folders.size(); ++i) {
+      names[i].clear();
+      for (std::size_t k = depth[i]; k > 0; --k) names[i] += folders[i][k - 1] + (k > 1 ? "-" : "");
+    }
+    clash.clear();
+    bool tells_more = false;
+    for (std::size_t i = 0; i < folders.size(); ++i) {
+      if (std::count(names.begin(), names.end(), names[i]) == 1) continue;
+      clash = names[i];
+      if (depth[i] == folders[i].size()) continue;
+      ++depth[i];
+      tells_more = true;
+    }
+    if (!clash.empty() && !tells_more)
+      throw deck.error("grid.model",
+                       fmt::format("names two models that would both be called '{}'. Rename a "
+                                   "folder.",
+                                   clash));
+  }
+  return names;
 }
 
 std::vector<GridPoint> grid_points(const Deck& deck, const std::vector<EditCorpus>& corpora) {
@@ -76,8 +108,13 @@ std::vector<GridPoint> grid_points(const Deck& deck, const std::vector<EditCorpu
   const auto one_of = [](const std::string& value) { return std::vector{value}; };
   std::vector<std::size_t> data_sets(corpora.size());
   std::iota(data_sets.begin(), data_sets.end(), 0);
-  std::vector<At> points = cross(std::vector<At>(1), model_directories(deck),
-                                 [](At& at, const std::string& model) { at.model = model; });
+  std::vector<At> points;
+  const std::vector<std::string> directories = model_directories(deck), names = model_names(deck);
+  for (std::size_t i = 0; i < directories.size(); ++i) {
+    At& at = points.emplace_back();
+    at.model = directories[i];
+    at.model_name = names[i];
+  }
   points = cross(points, data_sets, [](At& at, std::size_t data_set) { at.data_set = data_set; });
   points = cross(
       points, [&](const At& at) { return record_counts(deck, corpora[at.data_set]); },
@@ -125,8 +162,8 @@ std::vector<AxisOf<GridPoint>> axes(const std::vector<EditCorpus>& corpora) {
            [](const At& at) { return at.preset; },
            [](const At& at) { return at.preset.empty() ? "" : "-" + at.preset; }},
           {{"model", "", "model", ""},
-           [](const At& at) { return last_name(at.model); },
-           [](const At& at) { return fmt::format("-{}", last_name(at.model)); }},
+           [](const At& at) { return at.model_name; },
+           [](const At& at) { return fmt::format("-{}", at.model_name); }},
           {{"data_set", "", "file of edits", ""},
            [names](const At& at) { return names[at.data_set]; },
            [names](const At& at) { return fmt::format("-{}", names[at.data_set]); }},

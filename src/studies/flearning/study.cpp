@@ -7,8 +7,6 @@
 // a point's model is asked.
 #include "factsweep/studies/flearning/study.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <numeric>
 
@@ -46,6 +44,7 @@ Inputs read_inputs(PlanBuilder& builder, const Worker& worker) {
       LayerRange::parse(range, models.back().layers, deck.where("grid.layers") + ": grid.layers");
     inputs.fingerprints[directory] = model_fingerprint(directory);
     inputs.models.emplace(directory, models.back());
+    inputs.bases.emplace(directory, BaseModel::of(directory));
   }
   inputs.matrices = Matrices::of(models);
   inputs.abilities = questions_hash(worker.abilities);
@@ -107,8 +106,7 @@ Plan make_plan(const Deck& deck, const Worker& worker) {
     builder.leaf(p, add_stages({builder, inputs, points[p], p}));
   Plan plan = builder.finish();
   for (const EditCorpus& corpus : worker.corpora) {
-    for (const auto& [reason, count] : corpus.left_out)
-      plan.notes.push_back(fmt::format("{}: {} records: {}", corpus.path.string(), count, reason));
+    for (std::string& note : corpus.notes()) plan.notes.push_back(std::move(note));
   }
   return plan;
 }
@@ -118,7 +116,8 @@ class FLearningStudy : public Study {
   std::string_view name() const override { return "flearning"; }
   void declare(OptionTable& table) const override { flearning::declare(table); }
   std::vector<std::string> headline() const override {
-    return {"reliability", "generality", "locality", "reliability_old", "edit_seconds"};
+    return {"n_records", "reliability",     "generality",
+            "locality",  "reliability_old", "edit_seconds"};
   }
   Expansion expand(const Deck& deck) const override {
     check_keys(deck);

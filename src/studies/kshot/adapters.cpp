@@ -8,6 +8,7 @@
 #include "factsweep/model/tensors.hpp"
 #include "factsweep/model/torch.hpp"
 #include "factsweep/studies/support/training_options.hpp"
+#include "factsweep/studies/support/weight_outputs.hpp"
 
 namespace factsweep::kshot {
 namespace {
@@ -100,6 +101,8 @@ void place_adapter(Draft& draft, Upstream stage, std::size_t adapter) {
   draft.builder.place(stage, usable_column(entry.name), {adapter});
   draft.builder.declare(
       weights_text(folder + kAdapterConfig, entry.form.json, "the adapter's adapter_config.json"));
+  for (const auto& [name, text] : BaseModel::of(draft.deck().text("model.path")).about())
+    draft.builder.declare(weights_text(folder + name, text, name));
   for (const auto& [tensor, shape] : entry.form.shapes)
     draft.builder.place_tensor(stage, output_of(entry.name, tensor),
                                {.path = folder + tensor,

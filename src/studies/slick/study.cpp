@@ -61,7 +61,8 @@ Plan make_plan(const Deck& deck, const Worker& worker) {
   add_points(builder, all_axes, points);
   declare_training_columns(builder, worker);
   const TrainingInputs inputs{add_labelled(builder, worker.corpus, labels),
-                              questions_hash(worker.corpus.dev_probe), model};
+                              questions_hash(worker.corpus.dev_probe), model,
+                              BaseModel::of(model_path)};
   bool any_lora = false;
   for (std::size_t p = 0; p < points.size(); ++p) {
     const bool lora =

@@ -9,6 +9,7 @@
 #include "catch.hpp"
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/file.hpp"
+#include "factsweep/data/trim.hpp"
 #include "real_data.hpp"
 
 using namespace factsweep;
@@ -81,12 +82,117 @@ TEST_CASE("CounterFact's keys", "[data]") {
   CHECK(edit.subject == "Ann");
   CHECK(edit.prompt == "Ann speaks");
   CHECK(edit.target_old == "French");
-  CHECK(edit.target_new == " English ");  // as in the file
+  CHECK(edit.target_new == "English");  // a blank would be a token of the answer
   CHECK(edit.rephrase == "The tongue of Ann is");
   CHECK(edit.locality_prompt == "Bob speaks");
   CHECK(edit.locality_answer == "Dutch");
   CHECK(file.left_out.empty());
   CHECK(file.not_measured.empty());
+  CHECK(file.not_used.empty());
+}
+
+TEST_CASE("Unicode's white space at the ends of a text is no part of it", "[data]") {
+  json record = counterfact(" Osaka\u00a0", "\u3000Kyoto \t");
+  for (const char* key :
+       {"subject", "prompt", "rephrase_prompt", "locality_prompt", "locality_ground_truth"})
+    record[key] = "\u2003 " + record[key].get<std::string>() + "\n";
+  const EditFile file = Fixture(json::array({record}).dump()).read();
+  REQUIRE(file.records.size() == 1);
+  const EditRecord& edit = file.records[0];
+  CHECK(edit.target_old == "Osaka");
+  CHECK(edit.target_new == "Kyoto");
+  CHECK(edit.subject == "Ann");
+  CHECK(edit.prompt == "Ann speaks");
+  CHECK(edit.rephrase == "The tongue of Ann is");
+  CHECK(edit.locality_prompt == "Bob speaks");
+  CHECK(edit.locality_answer == "Dutch");
+  // answers that differ in blanks alone do not differ
+  CHECK_THAT(Fixture(json::array({counterfact("Rome\u00a0", "Rome")}).dump()).message(),
+             Catch::Matchers::ContainsSubstring("1 with the new answer equals the old one"));
+  CHECK(trimmed("") == "");
+  CHECK(trimmed("\u00a0\u3000 ") == "");
+  CHECK(trimmed("\xff a \xe3\x80") == "\xff a \xe3\x80");  // bytes that are no text stay
+}
+
+TEST_CASE("{} in a prompt is the subject", "[data]") {
+  json record = counterfact("French", "English");
+  record["prompt"] = "The mother tongue of {} is";
+  record["rephrase_prompt"] = "{}: what does {} speak?";
+  const EditFile file = Fixture(json::array({record}).dump()).read();
+  CHECK(file.records.at(0).prompt == "The mother tongue of Ann is");
+  CHECK(file.records.at(0).rephrase == "Ann: what does Ann speak?");
+  record["subject"] = "{}";  // is put in once
+  CHECK(Fixture(json::array({record}).dump()).read().records.at(0).prompt ==
+        "The mother tongue of {} is");
+  record["locality_prompt"] = "{} lives in";
+  CHECK_THAT(Fixture(json::array({record}).dump()).message(),
+             Catch::Matchers::ContainsSubstring("record 1: the unrelated question '{} lives in'"));
+}
+
+TEST_CASE("EasyEdit's neighborhood is an unrelated question", "[data]") {
+  json record = {{"subject", "Ann"},
+                 {"prompt", "Ann speaks"},
+                 {"ground_truth", "French"},
+                 {"target_new", "English"}};
+  const auto with = [&](const json& neighborhood) {
+    json changed = record;
+    changed["locality"] = {{"neighborhood", neighborhood}};
+    return changed;
+  };
+  const json spelled = {{"prompt", "Bob speaks"}, {"ground_truth", {"Dutch", "Flemish", "Vlaams"}}},
+             other = {{"prompt", "Cy speaks"}, {"ground_truth", "Greek"}};
+  const EditFile file =
+      Fixture(json::array({with({{"prompt", "Bob speaks"}, {"ground_truth", "Dutch"}}),
+                           with({{"prompt", {"Bob speaks", "Cy speaks"}},
+                                 {"ground_truth", {"Dutch", json::array({"Greek", "Hellenic"})}}}),
+                           with(json::array({spelled, other}))})
+                  .dump())
+          .read();
+  REQUIRE(file.records.size() == 3);
+  for (const EditRecord& edit : file.records) {
+    CHECK(edit.locality_prompt == "Bob speaks");
+    CHECK(edit.locality_answer == "Dutch");
+  }
+  CHECK(file.not_measured == Counts{{"no rephrasing", 3}});
+  CHECK(file.not_used == Counts{{"further unrelated questions", 2},
+                                {"further answers to the unrelated question", 1}});
+  const json uneven = with({{"prompt", {"a", "b"}}, {"ground_truth", "c"}});
+  CHECK_THAT(
+      Fixture(json::array({uneven}).dump()).message(),
+      Catch::Matchers::ContainsSubstring(
+          "record 1, locality.neighborhood: 'prompt' has 2 questions, so 'ground_truth'"));
+  record["locality"] = "Bob speaks Dutch";
+  CHECK_THAT(Fixture(json::array({record}).dump()).message(),
+             Catch::Matchers::ContainsSubstring("'locality' is no object"));
+}
+
+TEST_CASE("what a record has beyond what is read is counted, not passed over", "[data]") {
+  json rich = counterfact("French", "English");
+  rich["rephrase_prompt"] = {"The tongue of Ann is", "Ann talks in", " "};
+  rich["rephrase"] = "Ann's language:";
+  rich["target_new"] = {"English", "British English"};
+  rich["ground_truth"] = {"French", "French "};  // the same
+  rich["loc"] = "Cy speaks";
+  rich["loc_ans"] = "Greek";
+  rich["paraphrase_prompts"] = {"x", "y"};
+  json moved = counterfact("French", "English");
+  moved["portability"] = {{"Reasoning", {{{"prompt", "?"}, {"ground_truth", "!"}}}}};
+  json empty = counterfact("French", "English");
+  empty["portability"] = {{"Reasoning", json::array()}};
+  const EditFile file = Fixture(json::array({rich, moved, empty}).dump()).read();
+  REQUIRE(file.records.size() == 3);
+  CHECK(file.records[0].rephrase == "The tongue of Ann is");
+  CHECK(file.records[0].target_new == "English");
+  CHECK(file.not_used == Counts{{"further rephrasings", 1},
+                                {"further new answers", 1},
+                                {"further unrelated questions", 1},
+                                {"'paraphrase_prompts'", 1},
+                                {"'portability'", 1}});
+  CHECK(file.not_measured.empty());
+  json two = counterfact("French", "English");
+  two["prompt"] = {"Ann speaks", "Ann likes"};
+  CHECK_THAT(Fixture(json::array({two}).dump()).message(),
+             Catch::Matchers::ContainsSubstring("record 1: 'prompt' has 2 different texts"));
 }
 
 TEST_CASE("ZsRE's old answer is pred, also in JSON lines and with loc-ans", "[data]") {
@@ -145,6 +251,10 @@ TEST_CASE("KnowEdit: lists of spellings, nested locality, other names", "[data]"
   CHECK(file.left_out ==
         Counts{{"no old answer", 1}});  // bio: its labels were read, nothing to forget
   CHECK(file.not_measured == Counts{{"no locality prompt", 1}, {"no rephrasing", 1}});
+  CHECK(file.not_used == Counts{{"further answers to the unrelated question", 1},
+                                {"further old answers", 3},
+                                {"further rephrasings", 1},
+                                {"further unrelated questions", 1}});
 }
 
 TEST_CASE("what cannot be an edit is left out and counted, what cannot be measured kept",

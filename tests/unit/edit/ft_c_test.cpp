@@ -44,15 +44,15 @@ TEST_CASE("ft_c: both objectives change the weights as the reference does") {
   });
 }
 
-TEST_CASE("ft_c: no weight leaves the bound, in neither dtype") {
+TEST_CASE("ft_c: no weight leaves the bound, whatever the model's dtype") {
   for (const torch::Dtype dtype : {torch::kFloat32, torch::kBFloat16}) {
-    for (const double bound : {3e-3, 7e-4}) {
+    for (const double bound : {3e-3, 7e-4, 5e-5}) {
       const EditCase c("llama", dtype);
       FtSettings settings = settings_of("prompt_last");
       settings.layers = {0, 1};
       settings.bound = bound;
       const FtEdit edit = ft_c(c.model, edit_records(), settings, no_step);
-      const Weights after = edited(c.model.weights, edit.deltas);
+      const Weights after = edited(c.model.weights, edit.deltas, torch::kFloat32);
       for (std::size_t layer = 0; layer < 2; ++layer) {
         const torch::Tensor change =
             after.layers[layer].linears[dense::down].weight.to(torch::kFloat64) -
@@ -63,6 +63,47 @@ TEST_CASE("ft_c: no weight leaves the bound, in neither dtype") {
         CHECK(torch::equal(change, edit.deltas[layer].delta_DF));
       }
     }
+  }
+}
+
+TEST_CASE("ft_c: a bfloat16 model moves as far within a small bound as its float32 copy") {
+  const EditCase narrow("llama", torch::kBFloat16);
+  EditCase wide("llama");
+  wide.model.weights = narrow.model.weights.clone(torch::kFloat32);
+  FtSettings settings = settings_of("target_new");
+  settings.bound = 5e-5;
+  settings.stop_loss = 0;
+  const FtEdit small = ft_c(narrow.model, edit_records(), settings, no_step),
+               large = ft_c(wide.model, edit_records(), settings, no_step);
+  for (std::size_t i = 0; i < small.deltas.size(); ++i) {
+    const auto moved = [](const torch::Tensor& delta) {
+      return (delta.abs() > 2e-5).to(torch::kFloat64).mean().item<double>();
+    };
+    CHECK(moved(small.deltas[i].delta_DF) == Approx(moved(large.deltas[i].delta_DF)).margin(0.1));
+    CHECK(moved(small.deltas[i].delta_DF) > 0.5);
+  }
+  CHECK(small.loss == Approx(large.loss).epsilon(0.02));
+}
+
+TEST_CASE("ft_c: stopped after any batch and continued it is uninterrupted") {
+  const EditCase c("llama", torch::kBFloat16);
+  FtSettings settings = settings_of("target_new");
+  settings.batch_size = 1;
+  settings.bound = 1e-3;
+  std::vector<EditState> states;
+  EditKeeper keeper;
+  keeper.keep = [&](bool, const std::function<EditState()>& state) {
+    states.push_back(state());
+    for (auto& [name, tensor] : states.back().tensors) tensor = tensor.clone();
+  };
+  const FtEdit whole = ft_c(c.model, edit_records(), settings, no_step, keeper);
+  REQUIRE(states.size() == edit_records().size() * static_cast<std::size_t>(whole.epochs));
+  for (const EditState& state : states) {
+    const FtEdit again = ft_c(c.model, edit_records(), settings, no_step, {.from = state});
+    CHECK(again.epochs == whole.epochs);
+    CHECK(again.loss == whole.loss);
+    for (std::size_t i = 0; i < whole.deltas.size(); ++i)
+      CHECK(torch::equal(again.deltas[i].delta_DF, whole.deltas[i].delta_DF));
   }
 }
 
@@ -87,9 +128,9 @@ TEST_CASE("ft_c: what is wrong is named") {
   std::vector<EditRecord> records = edit_records();
   records[2].target_new = "";
   CHECK_THAT(input_error([&] { ft_c(c.model, records, settings_of("target_new"), no_step); }),
-             ContainsSubstring("record 9"));
+             ContainsSubstring("record 10"));
   EditCase broken("llama");
   broken.model.weights.norm.gain.fill_(std::numeric_limits<float>::infinity());
   CHECK_THROWS_WITH(ft_c(broken.model, edit_records(), settings_of("target_new"), no_step),
-                    ContainsSubstring("record 7") && ContainsSubstring("epoch 0"));
+                    ContainsSubstring("record 8") && ContainsSubstring("epoch 1"));
 }

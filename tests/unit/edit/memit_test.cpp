@@ -57,6 +57,29 @@ TEST_CASE("memit: values found one by one, in pairs or together give one update"
   }
 }
 
+TEST_CASE("memit: stopped after any search and continued it is uninterrupted") {
+  const EditCase c("llama", torch::kBFloat16);
+  MemitSettings settings = case_settings();
+  settings.value.batch_requests = 1;
+  const auto edit = [&](const EditKeeper& keeper) {
+    return memit(c.model, edit_records(), edit_contexts(), c.moments(), settings, no_step, keeper);
+  };
+  std::vector<EditState> states;
+  EditKeeper keeper;
+  keeper.keep = [&](bool, const std::function<EditState()>& state) { states.push_back(state()); };
+  const MemitEdit whole = edit(keeper);
+  REQUIRE(states.size() == edit_records().size());
+  for (const EditState& state : states) {
+    const MemitEdit again = edit({.from = state});
+    for (std::size_t i = 0; i < whole.deltas.size(); ++i)
+      CHECK(torch::equal(again.deltas[i].delta_DF, whole.deltas[i].delta_DF));
+    for (std::size_t i = 0; i < whole.searches.size(); ++i) {
+      CHECK(again.searches[i].loss == whole.searches[i].loss);
+      CHECK(again.searches[i].steps == whole.searches[i].steps);
+    }
+  }
+}
+
 TEST_CASE("memit: one request, one layer and weightless old keys: ROME's update, to the value") {
   for (const std::string family : {"llama", "gpt2", "gpt_neox"}) {
     INFO(family);
@@ -71,7 +94,8 @@ TEST_CASE("memit: one request, one layer and weightless old keys: ROME's update,
         .layer = 1, .value = settings.value, .moment_adjustment = true, .mean_key = false};
     const std::vector<EditRecord> one = {edit_records()[1]};
     const MemitEdit edit = edit_of(c, settings, one, {"{}"});
-    const RomeEdit expected = rome(c.model, one, {"{}"}, c.moments(), same, no_step).front();
+    const RomeEdit expected =
+        Rome(c.model, {"{}"}, c.moments(), same).edit(c.model, one, no_step).front();
     CHECK(edit.searches.front().steps == 19);
     CHECK(relative_error(edit.deltas.front().delta_DF, expected.delta().delta_DF) < 1e-4);
   }

@@ -7,6 +7,7 @@
 #include "catch.hpp"
 #include "factsweep/core/random.hpp"
 #include "factsweep/data/answer_matcher.hpp"
+#include "factsweep/edit/evaluation.hpp"
 #include "factsweep/model/decoding.hpp"
 #include "tiny_model.hpp"
 
@@ -186,4 +187,23 @@ TEST_CASE("greedy verdicts are those of real decoding") {
       }
     }
   }
+}
+
+TEST_CASE("a text beyond the model's positions is named by its record") {
+  EditRecord good, long_one;
+  good.row = 4;
+  good.prompt = "the cab";
+  good.target_old = good.target_new = "a";
+  long_one = good;
+  long_one.row = 5;
+  long_one.rephrase = "zz b the cab zz b the cab";
+  const PieceTokenizer tokenizer(64);
+  const std::vector<EditRecord> records = {good, long_one};
+  const auto plain = [](const std::string& question) { return question; };
+  const auto most = static_cast<std::int64_t>(tokenizer.encode("the cab a", true).size());
+  CHECK_NOTHROW(EditEvaluation(tokenizer, records, plain, 100));
+  const std::string message =
+      input_error([&] { EditEvaluation(tokenizer, records, plain, 100, most); });
+  CHECK_THAT(message, Catch::Matchers::StartsWith("record 6: 'zz b the cab") &&
+                          Catch::Matchers::ContainsSubstring(" positions"));
 }

@@ -27,7 +27,7 @@ RomeSettings settings_of(const std::string& name) {
 
 std::vector<RomeEdit> edits_of(const EditCase& c, const RomeSettings& settings,
                                const std::vector<EditRecord>& records = edit_records()) {
-  return rome(c.model, records, edit_contexts(), c.moments(), settings, no_step);
+  return Rome(c.model, edit_contexts(), c.moments(), settings).edit(c.model, records, no_step);
 }
 
 }  // namespace
@@ -93,6 +93,52 @@ TEST_CASE("rome: an edited model shares all but one matrix, and the original kee
   }
 }
 
+TEST_CASE("rome: in sequence each edit stands on those before, in one matrix") {
+  for (const torch::Dtype dtype : {torch::kFloat32, torch::kBFloat16}) {
+    const EditCase c("llama", dtype);
+    const RomeSettings settings = settings_of("adjusted");
+    const Rome rome(c.model, edit_contexts(), c.moments(), settings);
+    const std::vector<EditRecord> records = edit_records();
+    // one by one, and all of them added to the first model once more
+    Model now = c.model;
+    std::vector<WeightDelta> deltas;
+    for (const EditRecord& record : records) {
+      deltas.push_back(rome.edit(now, {record}, no_step).front().delta());
+      now = now.with(edited(now.weights, {&deltas.back(), 1}));
+    }
+    const Weights wanted = edited(c.model.weights, deltas);
+
+    std::vector<EditState> states;
+    std::vector<bool> ends;
+    double share = 0;
+    EditKeeper keeper;
+    keeper.keep = [&](bool is_over, const std::function<EditState()>& state) {
+      states.push_back(state());
+      ends.push_back(is_over);
+    };
+    const auto step = [&](double now_share, std::int64_t) {
+      CHECK(now_share >= share);
+      share = now_share;
+    };
+    const Weights after = rome.edit_in_sequence(c.model, records, step, keeper);
+    CHECK(share == 1);
+    CHECK(same_bits(after, wanted));
+    const std::vector<torch::Tensor> mine = c.model.weights.parameters(),
+                                     changed = after.parameters();
+    int fresh = 0;
+    for (std::size_t i = 0; i < mine.size(); ++i) fresh += !mine[i].is_same(changed[i]);
+    CHECK(fresh == 1);
+    // what is kept is that matrix alone, however many edits are done
+    REQUIRE(states.size() == records.size());
+    for (std::size_t i = 0; i < states.size(); ++i) {
+      CHECK(states[i].tensors.size() == 1);
+      CHECK(ends[i] == (i + 1 == states.size()));
+      const EditKeeper from{.from = states[i]};
+      CHECK(same_bits(rome.edit_in_sequence(c.model, records, no_step, from), wanted));
+    }
+  }
+}
+
 TEST_CASE("rome: an edit raises the probability of the new answer") {
   const EditCase c("gpt_neox");
   RomeSettings settings = settings_of("plain");
@@ -113,7 +159,7 @@ TEST_CASE("rome: what is wrong is named") {
   std::vector<EditRecord> records = edit_records();
   records[1].subject = "Zoe";
   CHECK_THAT(input_error([&] { edits_of(c, settings, records); }),
-             ContainsSubstring("record 8") && ContainsSubstring("'Zoe'"));
+             ContainsSubstring("record 9") && ContainsSubstring("'Zoe'"));
   CHECK_THAT(input_error([&] { edits_of(c, RomeSettings::preset("paper")); }),
              ContainsSubstring("layer 5") && ContainsSubstring("0 to 2"));
   CHECK_THAT(input_error([] { RomeSettings::preset("easy"); }),
@@ -121,18 +167,19 @@ TEST_CASE("rome: what is wrong is named") {
   SecondMoments few = c.moments();
   few.tokens = 39;
   CHECK_THAT(
-      input_error([&] { rome(c.model, edit_records(), edit_contexts(), few, settings, no_step); }),
+      input_error([&] { Rome(c.model, edit_contexts(), few, settings); }),
       ContainsSubstring("39 tokens") && ContainsSubstring("layer 1"));
   EditCase broken("llama");
   broken.model.weights = c.model.weights.clone(torch::kFloat32);
   broken.model.weights.norm.gain.fill_(std::numeric_limits<float>::infinity());
   CHECK_THROWS_WITH(edits_of(broken, settings),
-                    ContainsSubstring("record 7") && ContainsSubstring("step 0"));
+                    ContainsSubstring("record 8") && ContainsSubstring("step 0"));
 }
 
 TEST_CASE("rome: a stop request gets through") {
   const EditCase c("llama");
-  CHECK_THROWS_AS(rome(c.model, edit_records(), edit_contexts(), c.moments(), settings_of("plain"),
-                       [](double, std::int64_t) { throw BugError("stop"); }),
-                  BugError);
+  const Rome rome(c.model, edit_contexts(), c.moments(), settings_of("plain"));
+  CHECK_THROWS_AS(
+      rome.edit(c.model, edit_records(), [](double, std::int64_t) { throw BugError("stop"); }),
+      BugError);
 }

@@ -1,8 +1,9 @@
 #include "edit.hpp"
 
 #include <algorithm>
-#include <chrono>
+#include <map>
 
+#include "edit_checkpoint.hpp"
 #include "factsweep/edit/ft_c.hpp"
 #include "factsweep/edit/memit.hpp"
 #include "factsweep/edit/rome.hpp"
@@ -10,6 +11,7 @@
 #include "factsweep/studies/support/weight_outputs.hpp"
 #include "outcomes.hpp"
 #include "second_moment.hpp"
+#include "tune.hpp"
 
 namespace factsweep::flearning {
 namespace {
@@ -51,34 +53,113 @@ double editing_flop(const Draft& draft) {
          (wanted > 0 ? std::min(wanted, all) / all : 1);
 }
 
-/// Each edit on the weights that the edits before it left.
-std::vector<WeightDelta> rome_in_sequence(const Model& start,
-                                          const std::vector<EditRecord>& records,
-                                          const std::vector<std::string>& contexts,
-                                          const SecondMoments& moments,
-                                          const RomeSettings& settings, const StepCallback& step) {
-  std::vector<WeightDelta> deltas;
-  Model now = start;
-  for (const EditRecord& record : records) {
-    deltas.push_back(rome(now, {record}, contexts, moments, settings, step).front().delta());
-    now = now.with(edited(now.weights, {&deltas.back(), 1}));
-  }
-  return deltas;
+/// What turned `before` into `after`, which share what was not changed.
+WeightChange change_between(const Weights& before, const Weights& after) {
+  return [before, after](const LinearModule& module) {
+    const auto layer = static_cast<std::size_t>(module.layer);
+    const torch::Tensor &was = before.layers[layer].linears[module.linear].weight,
+                        &is = after.layers[layer].linears[module.linear].weight;
+    if (is.is_same(was)) return torch::Tensor();
+    const auto rows = [&](const torch::Tensor& matrix) {
+      return matrix.narrow(0, module.first, module.rows).to(torch::kFloat32);
+    };
+    return rows(is) - rows(was);
+  };
 }
 
-/// Record i is asked of edit i alone.
-void ask_one_by_one(const Edit& stage, StageRun& run, const Model& start,
-                    std::span<const EditRecord> asked, const std::vector<RomeEdit>& edits) {
-  std::map<std::string, std::vector<double>> outcomes;
+/// What edits of the original model, each alone, come to.
+struct EditsApart {
+  std::map<std::string, std::vector<double>> outcomes;  // by name: of each edit's own record
+  std::vector<double> norms;  // [layer, module]: sums over edits of how far each matrix moved
+
+  static constexpr const char* kNorms = "norms";
+
+  void add(const EditsApart& more) {
+    for (const auto& [name, values] : more.outcomes) {
+      std::vector<double>& mine = outcomes[name];
+      mine.insert(mine.end(), values.begin(), values.end());
+    }
+    norms.resize(more.norms.size());
+    for (std::size_t k = 0; k < norms.size(); ++k) norms[k] += more.norms[k];
+  }
+  EditState state(std::size_t done) const {
+    EditState now{static_cast<std::int64_t>(done),
+                  {{kNorms, torch::tensor(norms, torch::kFloat64)}}};
+    for (const auto& [name, values] : outcomes)
+      now.tensors.emplace_back(name, torch::tensor(values, torch::kFloat64));
+    return now;
+  }
+  static EditsApart of(const EditState& state) {
+    EditsApart edits;
+    for (const auto& [name, tensor] : state.tensors) {
+      const torch::Tensor values = tensor.to(torch::kCPU, torch::kFloat64).contiguous();
+      std::vector<double>& list = name == kNorms ? edits.norms : edits.outcomes[name];
+      list.assign(values.data_ptr<double>(), values.data_ptr<double>() + values.numel());
+    }
+    return edits;
+  }
+};
+
+/// Each record of `batch` is asked of its own edit alone. `first`: the stage's record that the
+/// batch begins with.
+EditsApart ask_apart(const Edit& stage, StageRun& run, const Model& start, std::size_t first,
+                     std::span<const EditRecord> batch, const std::vector<RomeEdit>& edits,
+                     const StepCallback& step) {
+  EditsApart answers;
   for (std::size_t i = 0; i < edits.size(); ++i) {
     const WeightDelta delta = edits[i].delta();
     const Model model = start.with(edited(start.weights, {&delta, 1}));
-    const EditEvaluation one = evaluation_of(asked.subspan(i, 1), start, run.deck());
-    const ForcedPredictions before = original_locality(run, stage, one, i);
-    for (const auto& [name, values] : one.ask(model, before, run.steps()))
-      outcomes[name].push_back(values.at(0));
+    const EditEvaluation one = evaluation_of(batch.subspan(i, 1), start, run.deck());
+    const ForcedPredictions before = original_locality(run, stage, one, first + i);
+    const std::vector<float> norms =
+        tabulate(start.weights.config, stage.matrices, change_between(start.weights, model.weights))
+            .norm;
+    answers.add({one.ask(model, before, step), {norms.begin(), norms.end()}});
   }
-  emit_outcomes(run, outcomes);
+  return answers;
+}
+
+/// As many edits at a time as are searched together, then what their models answer. The clock of
+/// `checkpoint` runs while they are made.
+EditsApart edit_apart(const Edit& stage, StageRun& run, EditCheckpoint& checkpoint,
+                      const Rome& rome, const RomeSettings& settings, const Model& start,
+                      const std::vector<EditRecord>& asked) {
+  const EditKeeper keeper = checkpoint.keeper();
+  const StepCallback step = checkpoint.steps();
+  const auto share = [&](double records) { return records / static_cast<double>(asked.size()); };
+  EditsApart all;
+  std::size_t done = 0;
+  if (keeper.from) {
+    all = EditsApart::of(*keeper.from);
+    done = static_cast<std::size_t>(keeper.from->done);
+  }
+  const auto state = [&] { return all.state(done); };
+  while (done < asked.size()) {
+    const auto together = static_cast<std::size_t>(settings.value.batch_requests);
+    const auto batch = std::span(asked).subspan(done, std::min(asked.size() - done, together));
+    const auto before = static_cast<double>(done), count = static_cast<double>(batch.size());
+    const std::vector<RomeEdit> edits =
+        rome.edit(start, {batch.begin(), batch.end()}, [&](double part, std::int64_t tokens) {
+          step(share(before + part * count), tokens);
+        });
+    checkpoint.hold_clock();
+    all.add(ask_apart(stage, run, start, done, batch, edits,
+                      [&](double, std::int64_t tokens) { step(share(before + count), tokens); }));
+    checkpoint.go_on();
+    done += batch.size();
+    keeper.keep(done == asked.size(), state);
+  }
+  return all;
+}
+
+/// The mean over the edits of how far they moved each matrix.
+void emit_apart(StageRun& run, const EditsApart& edits) {
+  emit_outcomes(run, edits.outcomes);
+  std::vector<float> norms;
+  for (const double sum : edits.norms)
+    norms.push_back(
+        static_cast<float>(sum / static_cast<double>(edits.outcomes.begin()->second.size())));
+  run.emit(kLearnNorm, norms);
 }
 
 }  // namespace
@@ -94,12 +175,13 @@ std::vector<std::int64_t> second_moment_layers(const Deck& deck, const std::stri
 std::vector<std::string> Edit::deck_keys() const {
   std::vector<std::string> keys = {"edit.layers", "edit.records"};
   if (method == "ft_c") keys = {"edit.ft_c_layer", "edit.ft_c_bound"};
-  return joined({{"model.dtype", "store."}, evaluation_keys(), keys});
+  return joined({{"model.dtype", "store.", "run.checkpoint_interval"}, evaluation_keys(), keys});
 }
 
 Upstream add_edit(const Draft& draft, Upstream original) {
   const Deck& deck = draft.deck();
-  Edit edit{draft.ground(original), draft.at.method->name, draft.at.preset, std::nullopt};
+  Edit edit{draft.ground(original), draft.at.method->name, draft.at.preset, std::nullopt,
+            draft.inputs.matrices};
   const std::vector<std::int64_t> layers = second_moment_layers(deck, edit.method, edit.preset);
   if (!layers.empty()) edit.moments = add_second_moment(draft, original, layers);
   const bool stored = edit.makes_one_model() && stores_weights(deck);
@@ -109,7 +191,9 @@ Upstream add_edit(const Draft& draft, Upstream original) {
                          .bytes = stored ? draft.model_bytes() : 0});
   std::vector<TaskSet> abilities;
   if (edit.makes_one_model()) abilities = draft.inputs.worker.abilities;
-  draft.place_row(stage, evaluation_columns(abilities));
+  std::vector<AnyColumn> columns = evaluation_columns(abilities);
+  columns.emplace_back(kLearnNorm);
+  draft.place_row(stage, columns);
   if (is_new && stored) draft.place_changes(stage);
   return stage;
 }
@@ -127,37 +211,42 @@ void Edit::run(Worker& worker, StageRun& run) const {
     if (wanted > 0) first = first.first(std::min(wanted, first.size()));
   }
   const std::vector<EditRecord> asked(first.begin(), first.end());
-  const StepCallback step = run.steps();
 
-  const auto began = std::chrono::steady_clock::now();
+  EditCheckpoint checkpoint(run);
+  const StepCallback step = checkpoint.steps();
   SecondMoments of_keys;
   if (moments)
     of_keys = stored_moments(run, *moments, second_moment_layers(deck, method, preset),
                              start.weights.config.mlp_width);
-  std::vector<WeightDelta> deltas;
-  std::vector<RomeEdit> apart;
+  Weights after;
   if (method == "ft_c") {
-    deltas = ft_c(start, asked, ft_c_settings(deck, preset), step).deltas;
+    const FtEdit edit = ft_c(start, asked, ft_c_settings(deck, preset), step, checkpoint.keeper());
+    after = edited(start.weights, edit.deltas, torch::kFloat32);
   } else if (method == "memit") {
     const MemitSettings settings = memit_settings(deck, preset);
     const auto contexts = sample_contexts(start, settings.contexts, seed, step);
-    deltas = memit(start, asked, contexts, of_keys, settings, step).deltas;
+    const MemitEdit edit =
+        memit(start, asked, contexts, of_keys, settings, step, checkpoint.keeper());
+    after = edited(start.weights, edit.deltas);
   } else {
     const RomeSettings settings = rome_settings(deck, preset);
     const auto contexts = sample_contexts(start, settings.contexts, seed, step);
+    const Rome rome(start, contexts, of_keys, settings);
+    rome.check(start, asked);
     if (makes_one_model())
-      deltas = rome_in_sequence(start, asked, contexts, of_keys, settings, step);
+      after = rome.edit_in_sequence(start, asked, step, checkpoint.keeper());
     else
-      apart = rome(start, asked, contexts, of_keys, settings, step);
+      emit_apart(run, edit_apart(*this, run, checkpoint, rome, settings, start, asked));
   }
-  run.emit(kEditSeconds,
-           std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
-
-  if (!makes_one_model()) return ask_one_by_one(*this, run, start, asked, apart);
-  const Model after = start.with(edited(start.weights, deltas));
-  evaluate(run, worker, *this, asked, after);
-  if (stored)
-    for_each_difference(after.weights.named(), base.named(), weight_outputs(run, "final"));
+  run.emit(kEditSeconds, checkpoint.seconds());
+  if (makes_one_model()) {
+    const WeightChange moved = change_between(start.weights, after);
+    run.emit(kLearnNorm, tabulate(start.weights.config, matrices, moved).norm);
+    evaluate(run, worker, *this, asked, start.with(after));
+    if (stored)
+      for_each_difference(after.named(), base.named(), weight_outputs(run, "final"));
+  }
+  checkpoint.remove();
 }
 
 }  // namespace factsweep::flearning

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "factsweep/adapter/weight_changes.hpp"
 #include "ground.hpp"
 
 namespace factsweep::flearning {
@@ -16,12 +17,15 @@ struct Edit : Ground {
 
   std::string method, preset;
   std::optional<Upstream> moments;  // nothing: the editor asks for none
+  Matrices matrices;                // rows and columns of /norms
 
   static void fields(auto& self, auto&& field) {
     Ground::fields(self, field);
     field("method", self.method);
     field("preset", self.preset);
     field("moments", self.moments);
+    field("modules", self.matrices.modules);
+    field.local("layers_of_norms", self.matrices.layers);
   }
   std::vector<std::string> deck_keys() const;
   void run(Worker& worker, StageRun& run) const;

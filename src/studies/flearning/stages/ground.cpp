@@ -6,7 +6,6 @@
 #include "factsweep/model/torch.hpp"
 #include "factsweep/stage/common_options.hpp"
 #include "factsweep/studies/support/training_options.hpp"
-#include "factsweep/studies/support/weight_outputs.hpp"
 #include "search.hpp"
 
 namespace factsweep::flearning {
@@ -72,7 +71,7 @@ Ground Draft::ground(std::optional<Upstream> original) const {
 }
 
 std::string Draft::title(const std::string& what) const {
-  return fmt::format("{} {} {} n{} s{}", what, last_name(at.model),
+  return fmt::format("{} {} {} n{} s{}", what, at.model_name,
                      inputs.worker.corpora[at.data_set].name, at.records, at.seed);
 }
 
@@ -99,7 +98,8 @@ void Draft::place_row(Upstream stage, const std::vector<AnyColumn>& columns) con
 }
 
 void Draft::place_changes(Upstream stage, const std::optional<LoraConfig>& adapter) const {
-  place_weights(builder, stage, {"final"}, model(), adapter, "weights minus those before");
+  place_weights(builder, stage, {"final"}, model(), adapter, "weights minus those before",
+                inputs.bases.at(at.model));
 }
 
 std::vector<std::string> joined(std::initializer_list<std::vector<std::string>> lists) {

@@ -13,6 +13,7 @@
 #include "factsweep/adapter/weight_changes.hpp"
 #include "factsweep/stage/kind.hpp"
 #include "factsweep/stage/stage_run.hpp"
+#include "factsweep/studies/support/weight_outputs.hpp"
 
 namespace factsweep::flearning {
 
@@ -73,6 +74,7 @@ struct Inputs {
   const Worker& worker;
   std::map<std::string, ModelConfig> models = {};        // by directory
   std::map<std::string, std::string> fingerprints = {};  // the same
+  std::map<std::string, BaseModel> bases = {};           // the same
   std::string abilities = {}, text = {};                 // hashes of ability.tasks and edit.text
   Matrices matrices = {};                                // axes of /norms
 };

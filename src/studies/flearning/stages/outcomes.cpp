@@ -16,12 +16,13 @@ namespace factsweep::flearning {
 namespace {
 
 std::string long_name(const std::string& outcome) {
-  const bool old = outcome.find("_old") != std::string::npos;
+  const bool old = outcome.find("_old") != std::string::npos, exact = outcome.ends_with("_exact");
   std::string about = old ? "old answer" : "new answer";
   if (outcome.starts_with("reliability")) about += " to the question";
   if (outcome.starts_with("generality")) about += " to the rephrased question";
   if (outcome.starts_with("locality")) about = "unchanged answer to the unrelated question";
-  return about + (outcome.ends_with("_exact") ? ", whole answers" : ", share of answer tokens");
+  if (!exact) return about + ", share of answer tokens";
+  return about + (outcome.starts_with("locality") ? ", every token" : ", whole and ended");
 }
 
 /// What an evaluation finds of each record, and its mean.
@@ -74,10 +75,12 @@ std::vector<TaskSet> read_abilities(const Deck& deck) {
     if (whole.kind == TaskKind::code)
       throw deck.error("ability.tasks",
                        fmt::format("'{}' needs code to be run, which this study does not.", file));
-    if (!names.insert(whole.name).second)
-      throw deck.error("ability.tasks", fmt::format("holds two tasks '{}'. Rename a file: the name "
-                                                    "becomes a column of /points.",
-                                                    whole.name));
+    for (const std::string& column : {whole.name, whole.name + kLikelihood}) {
+      if (!names.insert(column).second)
+        throw deck.error("ability.tasks", fmt::format("holds two tasks '{}'. Rename a file: the "
+                                                      "name becomes a column of /points.",
+                                                      column));
+    }
     tasks.push_back(draw(whole, deck.integer("ability.examples"),
                          static_cast<std::uint64_t>(deck.integer("data.seed"))));
   }
@@ -114,7 +117,9 @@ EditEvaluation evaluation_of(std::span<const EditRecord> records, const Model& m
   const auto prompt = [&](const std::string& question) {
     return evaluation_prompt(deck, question);
   };
-  return {*model.tokenizer, records, prompt, deck.integer("flearning.batch_tokens")};
+  const ModelConfig& config = model.weights.config;
+  return {*model.tokenizer, records, prompt, deck.integer("flearning.batch_tokens"),
+          config.position == PositionKind::learned ? config.positions : 0};
 }
 
 ForcedPredictions original_locality(StageRun& run, const Ground& ground,

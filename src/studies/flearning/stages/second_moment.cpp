@@ -11,7 +11,7 @@
 namespace factsweep::flearning {
 namespace {
 
-constexpr std::size_t kLongestText = 1024;  // tokens; longer ones are cut
+constexpr std::int64_t kLongestText = 1024;  // tokens; longer ones are cut
 
 const auto kTokens =
     shared(column<std::int64_t>("/tuning/{key}/tokens", {"one"}, "tokens",
@@ -59,11 +59,15 @@ void SecondMoment::run(Worker& worker, StageRun& run) const {
   const std::vector<WeightTerm> terms = start_terms(run, *original, model.weights);
   add_terms(model.weights, terms);
   const auto wanted = static_cast<std::size_t>(deck.integer("edit.text_tokens"));
+  const ModelConfig& config = model.weights.config;
+  const auto longest = static_cast<std::size_t>(config.position == PositionKind::learned
+                                                    ? std::min(kLongestText, config.positions)
+                                                    : kLongestText);
   std::vector<std::vector<TokenId>> texts;
   std::size_t tokens = 0;
   for (const std::string& one : read_texts(path)) {
     std::vector<TokenId> ids = model.tokenizer->encode(one, /*with_special=*/true);
-    ids.resize(std::min({ids.size(), kLongestText, wanted - tokens}));
+    ids.resize(std::min({ids.size(), longest, wanted - tokens}));
     tokens += ids.size();
     if (!ids.empty()) texts.push_back(std::move(ids));
     if (tokens == wanted) break;

@@ -51,7 +51,7 @@ inline const auto kForgetNorm =
                   "L2 norm of a matrix's change by forgetting", "||theta' - theta||");
 inline const auto kLearnNorm =
     column<float>("/norms/learn", {"point", "layer", "module"}, "1",
-                  "L2 norm of a matrix's change by learning", "||theta* - theta'||");
+                  "L2 norm of a matrix's change by learning or editing", "||theta* - theta'||");
 /// Where both are done.
 inline const auto kCosine =
     column<float>("/norms/cosine", {"point", "layer", "module"}, "1",

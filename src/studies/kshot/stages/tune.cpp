@@ -8,6 +8,7 @@
 #include "asking.hpp"
 #include "factsweep/moe/moe.hpp"
 #include "factsweep/studies/support/training_options.hpp"
+#include "factsweep/studies/support/weight_outputs.hpp"
 #include "learning.hpp"
 
 namespace factsweep::kshot {
@@ -85,7 +86,9 @@ Cost cost_of(const Draft& draft, const GridPoint& at, const TaskSet& shots) {
 void place_weights(Draft& draft, Upstream stage, const Tune& tune, std::int64_t experts) {
   const bool is_fresh = tune.how().start == Start::fresh, is_mixture = tune.how().is_mixture();
   const AdapterForm& form = draft.sets().bank.front().form;
-  WeightGroup group{.name = is_mixture ? "mixture" : "lora", .about = {}, .outputs = {}};
+  WeightGroup group{.name = is_mixture ? "mixture" : "lora",
+                    .about = BaseModel::of(draft.deck().text("model.path")).about(),
+                    .outputs = {}};
   if (is_mixture) {
     group.outputs.push_back({.path = Tune::kOwnConfig,
                              .dtype = DType::text,

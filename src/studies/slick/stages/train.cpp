@@ -89,7 +89,8 @@ bool add_training(PlanBuilder& builder, const Corpus& corpus, const TrainingInpu
   if (is_new) {
     std::optional<LoraConfig> lora = train.lora_config(deck);
     if (lora) lora->base_model = deck.text("model.path");
-    place_weights(builder, stage, Train::kept_weights(deck), model, lora, "fine-tuned minus base");
+    place_weights(builder, stage, Train::kept_weights(deck), model, lora, "fine-tuned minus base",
+                  inputs.base);
   }
   builder.leaf(point, stage);
   return train.lora;

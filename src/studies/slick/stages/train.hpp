@@ -12,6 +12,7 @@
 #include "factsweep/adapter/lora.hpp"
 #include "factsweep/stage/plan_builder.hpp"
 #include "factsweep/stage/stage_run.hpp"
+#include "factsweep/studies/support/weight_outputs.hpp"
 
 namespace factsweep::slick {
 
@@ -55,6 +56,7 @@ struct TrainingInputs {
   Upstream labelled;  // all rows
   std::string dev;    // questions_hash() of the questions that decide EARLY_STOP
   ModelConfig model;
+  BaseModel base;
 };
 
 /// The training of a point, and the point's rows of its outputs. Returns whether it trains LoRA.

@@ -6,6 +6,7 @@
 #include "catch.hpp"
 #include "expand_deck.hpp"
 #include "factsweep/core/file.hpp"
+#include "factsweep/model/fingerprint.hpp"
 #include "factsweep/studies/flearning/study.hpp"
 #include "tiny_model.hpp"
 
@@ -16,7 +17,8 @@ namespace {
 
 class Decks {
  public:
-  Decks() {
+  /// uneven: a record has no rephrasing, another one questions that nobody asks.
+  explicit Decks(bool uneven = false) {
     nlohmann::json records = nlohmann::json::array();
     for (int i = 0; i < 6; ++i) {
       const std::string number = std::to_string(i);
@@ -28,6 +30,10 @@ class Decks {
                          {"target_new", i == 5 ? "old5" : "new" + number},
                          {"locality_prompt", "The sea is"},
                          {"locality_ground_truth", "blue"}});
+    }
+    if (uneven) {
+      records[2]["portability"] = {{"prompt", "The mayor of person2's town is"}};
+      records[3].erase("rephrase_prompt");
     }
     write_file(folder_.path() / "edits.json", records.dump());
     write_file(folder_.path() / "text.txt", "a text\n");
@@ -114,6 +120,74 @@ TEST_CASE("records that teach nothing are left out, and what cannot be is an err
         std::string::npos);
 }
 
+TEST_CASE("what is not used or not measured of records is said, and is not called left out",
+          "[flearning]") {
+  const Plan plan = Decks(/*uneven=*/true).expand({});
+  CHECK(std::get<std::int64_t>(plan.points.front().values[6]) == 5);
+  REQUIRE(plan.notes.size() == 3);
+  CHECK(plan.notes[0].ends_with("1 records are left out: the new answer equals the old one"));
+  CHECK(plan.notes[1].ends_with(
+      "1 records have no rephrasing: they are used, and that is not measured"));
+  CHECK(plan.notes[2].ends_with("1 records have 'portability', which are not used"));
+  std::map<std::string, std::int64_t> counts;
+  for (const DatasetSpec& spec : plan.datasets) {
+    for (const char* name : {"left_out", "not_measured", "not_used"}) {
+      if (spec.path == std::string("/records/edits/") + name)
+        counts[name] = spec.content.as<std::int64_t>()[0];
+    }
+  }
+  CHECK(counts ==
+        std::map<std::string, std::int64_t>{{"left_out", 1}, {"not_measured", 1}, {"not_used", 1}});
+}
+
+TEST_CASE("models whose folders share a name are told apart", "[flearning]") {
+  const Decks decks;
+  const TemporaryFolder folder;
+  std::string models;
+  for (const char* run : {"run-a", "run-b"}) {
+    const auto model = folder.path() / run / "checkpoint-500";
+    std::filesystem::create_directories(model.parent_path());
+    std::filesystem::copy(model_data("llama-tied"), model);
+    models += (models.empty() ? "" : ", ") + model.string();
+  }
+  const std::string other = model_data("families/gpt2").string();
+  const auto named = [](const Plan& plan) {
+    std::set<std::string> names;
+    for (const Point& point : plan.points) {
+      const std::string name = std::get<std::string>(point.values[4]);
+      CHECK(point.id.find("-" + name + "-") != std::string::npos);
+      names.insert(name);
+    }
+    return names;
+  };
+  const Plan both = decks.expand({"--grid.model=" + models + ", " + other});
+  CHECK(named(both) ==
+        std::set<std::string>{"run-a-checkpoint-500", "run-b-checkpoint-500", "gpt2"});
+  CHECK(named(decks.expand({"--grid.model=" + other + "/."})) == std::set<std::string>{"gpt2"});
+  // the same model under two paths
+  CHECK(message(decks, {"--grid.model=" + other + ", " + other + "/../gpt2/"}).find("twice") !=
+        std::string::npos);
+}
+
+TEST_CASE("weights are stored with what tells their base model from others", "[flearning]") {
+  const Decks decks;
+  const std::string llama = model_data("llama-tied").string(),
+                    gpt2 = model_data("families/gpt2").string();
+  const Plan plan = decks.expand({"--grid.model=" + llama + ", " + gpt2, "--store.deltas=final"});
+  std::map<std::string, std::string> texts;
+  for (const DatasetSpec& spec : plan.datasets) {
+    if (spec.path.find("/about/") != std::string::npos)
+      texts[spec.path] = spec.content.as_text().at(0);
+  }
+  const std::set<std::string> fingerprints = {texts.at("/deltas/full/about/base_fingerprint"),
+                                              texts.at("/deltas/full_2/about/base_fingerprint")};
+  CHECK(fingerprints ==
+        std::set<std::string>{weights_fingerprint(llama), weights_fingerprint(gpt2)});
+  const std::set<std::string> models = {texts.at("/deltas/full/about/base_model"),
+                                        texts.at("/deltas/full_2/about/base_model")};
+  CHECK(models == std::set<std::string>{llama, gpt2});
+}
+
 TEST_CASE("norms of one order of models are not those of another") {
   const Decks decks;
   const std::string llama = model_data("llama-tied").string(),
@@ -176,5 +250,5 @@ TEST_CASE("keys do not change from one version to the next unseen", "[flearning]
                                                     {"forget", "71d6cb3faef82e8c"},
                                                     {"learn", "c9133fdb1c98595f"},
                                                     {"second_moment", "0d532e6c27438bc6"},
-                                                    {"edit", "ab66473b7ff31ba1"}});
+                                                    {"edit", "6ebfbfc73e118a56"}});
 }

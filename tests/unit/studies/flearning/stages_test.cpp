@@ -1,5 +1,7 @@
 // F-Learning's kinds of stage in memory, on a tiny model: what has to hold whatever it learns.
 #include <cmath>
+#include <map>
+#include <set>
 
 #include "catch.hpp"
 #include "expand_deck.hpp"
@@ -68,6 +70,13 @@ class Sweep {
   TemporaryFolder folder_;
 };
 
+std::vector<std::string> texts(const Plan& plan, const std::string& path) {
+  for (const DatasetSpec& spec : plan.datasets) {
+    if (spec.path == path) return spec.content.as_text();
+  }
+  throw BugError("the plan has no dataset " + path);
+}
+
 double value(const MemoryWorkbench& bench, std::size_t stage, const std::string& output) {
   return bench.output(stage, output).as<double>()[0];
 }
@@ -98,6 +107,27 @@ TEST_CASE("every kind of stage fills what it is planned to fill", "[flearning]")
   const double lambda = value(bench, sweep.first("search"), "/search/{key}/lambda");
   CHECK(lambda >= 0);
   CHECK(lambda <= 2);
+  // editors say how far they moved their matrices, and that they moved no other
+  const auto side_of = [&](const std::string& name) {
+    for (const DatasetSpec& spec : sweep.plan.datasets) {
+      if (spec.path == "/norms/" + name) return static_cast<std::size_t>(spec.shape.at(0));
+    }
+    throw BugError("no axis " + name);
+  };
+  const std::vector<std::string> modules = texts(sweep.plan, "/norms/module");
+  const std::map<std::string, std::set<std::size_t>> edited = {
+      {"ft_c", {1}}, {"rome", {0}}, {"rome_reset", {0}}, {"memit", {0, 1}}};
+  for (const auto& [method, layers] : edited) {
+    INFO(method);
+    const auto norms = bench.output(sweep.leaf(method), "/norms/learn").as<float>();
+    REQUIRE(norms.size() == side_of("layer") * modules.size());
+    for (std::size_t layer = 0; layer < side_of("layer"); ++layer) {
+      for (std::size_t module = 0; module < modules.size(); ++module) {
+        const bool moved = modules[module] == "mlp.down_proj" && layers.count(layer) == 1;
+        CHECK((norms[layer * modules.size() + module] > 0) == moved);
+      }
+    }
+  }
   // a second moment is symmetric, and no square is negative
   const auto moment = bench.output(sweep.first("second_moment"), "layer1").as<float>();
   const auto side = static_cast<std::size_t>(std::lround(std::sqrt(moment.size())));
@@ -146,6 +176,48 @@ TEST_CASE("a training that is stopped and continued is uninterrupted", "[flearni
       alone.checkpoints.clear();
       alone.run(*sweep.executor, stage);
       CHECK(again == alone.steps - stop - 1);  // no step is done twice
+      for (const Output& output : sweep.plan.stages[stage].outputs) {
+        if (!whole.has(stage, output.name) || output.name.ends_with("seconds")) continue;
+        INFO(output.name);
+        const bool same =
+            bench.output(stage, output.name).bytes == whole.output(stage, output.name).bytes;
+        CHECK(same);
+      }
+    }
+  }
+}
+
+TEST_CASE("edits that are stopped and continued are uninterrupted", "[flearning]") {
+  const Sweep sweep({"--grid.method=ft_c, rome, rome_reset, memit", "--store.deltas=final"});
+  MemoryWorkbench whole(sweep.plan);
+  whole.run_all(*sweep.executor);
+  for (const char* method : {"ft_c", "rome", "rome_reset", "memit"}) {
+    INFO(method);
+    const std::size_t stage = sweep.leaf(method);
+    const auto prepared = [&] {
+      MemoryWorkbench bench(sweep.plan);
+      for (const std::size_t needed : sweep.plan.stages[stage].upstream) {
+        for (const Output& output : sweep.plan.stages[needed].outputs) {
+          if (whole.has(needed, output.name))
+            bench.plant(needed, output.name, whole.output(needed, output.name));
+        }
+      }
+      return bench;
+    };
+    MemoryWorkbench alone = prepared();
+    alone.run(*sweep.executor, stage);
+    for (const double part : {0.0, 0.3, 0.5, 0.7, 0.9}) {
+      const TemporaryFolder folder;
+      MemoryWorkbench bench = prepared();
+      bench.checkpoints = folder.path().string();
+      bench.stop_at = static_cast<std::int64_t>(part * static_cast<double>(alone.steps));
+      INFO("stopped at step " << bench.stop_at << " of " << alone.steps);
+      CHECK_THROWS_AS(bench.run(*sweep.executor, stage), StopRequested);
+      const std::int64_t before = bench.steps;
+      bench.run(*sweep.executor, stage);
+      // what was done is not done again
+      if (part >= 0.7) CHECK(bench.steps - before < alone.steps);
+      CHECK(std::filesystem::is_empty(folder.path()));
       for (const Output& output : sweep.plan.stages[stage].outputs) {
         if (!whole.has(stage, output.name) || output.name.ends_with("seconds")) continue;
         INFO(output.name);

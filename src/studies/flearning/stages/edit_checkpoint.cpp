@@ -1,0 +1,93 @@
+#include "edit_checkpoint.hpp"
+
+#include <utility>
+
+#include "factsweep/core/error.hpp"
+#include "factsweep/model/torch.hpp"
+#include "factsweep/studies/support/training.hpp"
+
+namespace factsweep::flearning {
+namespace {
+
+constexpr const char* kPrefix = "edit.";
+constexpr const char* kNumbers = "stage.numbers";  // parts that are done, and seconds
+
+double since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+}  // namespace
+
+EditCheckpoint::EditCheckpoint(StageRun& run)
+    : run_(run),
+      path_(checkpoint_of(run.bench())),
+      interval_(run.deck().seconds("run.checkpoint_interval")) {
+  std::error_code ignored;
+  if (path_.empty() || !std::filesystem::exists(path_, ignored)) return;
+  try {
+    const SafetensorsReader file(path_);
+    const auto key = file.metadata().find("stage");
+    if (key == file.metadata().end() || key->second != run.stage().key) return;
+    const torch::Tensor numbers = file.read(kNumbers, {2}, torch::kFloat64, torch::kCPU);
+    EditState state;
+    state.done = static_cast<std::int64_t>(numbers[0].item<double>());
+    for (const std::string& name : file.names()) {
+      if (name.starts_with(kPrefix))
+        state.tensors.emplace_back(name.substr(std::string_view(kPrefix).size()),
+                                   file.view(name).clone());
+    }
+    earlier_ = numbers[1].item<double>();
+    from_ = std::move(state);
+  } catch (const InputError&) {
+    // a torn checkpoint only costs time
+  }
+}
+
+EditKeeper EditCheckpoint::keeper() {
+  const auto keep = [this](bool is_over, const std::function<EditState()>& state) {
+    last_ = state;
+    if (is_over || (interval_ > 0 && since(saved_) > interval_)) save(last_());
+    if (is_over) last_ = nullptr;
+  };
+  return {.from = std::exchange(from_, std::nullopt), .keep = keep};
+}
+
+StepCallback EditCheckpoint::steps() {
+  return [this](double fraction, std::int64_t tokens) {
+    try {
+      run_.step(fraction, tokens);
+    } catch (const StopRequested&) {
+      if (last_) save(last_());
+      throw;
+    }
+  };
+}
+
+double EditCheckpoint::seconds() const {
+  return earlier_ + (began_ ? since(*began_) : 0);
+}
+
+void EditCheckpoint::hold_clock() {
+  earlier_ = seconds();
+  began_.reset();
+}
+
+void EditCheckpoint::go_on() {
+  if (!began_) began_ = Clock::now();
+}
+
+void EditCheckpoint::save(const EditState& state) {
+  saved_ = Clock::now();
+  if (path_.empty()) return;
+  NamedTensors tensors = {
+      {kNumbers, torch::tensor({static_cast<double>(state.done), seconds()}, torch::kFloat64)}};
+  for (const auto& [name, tensor] : state.tensors) tensors.emplace_back(kPrefix + name, tensor);
+  write_safetensors(path_, tensors, {{"stage", run_.stage().key}});
+  saved_ = Clock::now();
+}
+
+void EditCheckpoint::remove() const {
+  remove_checkpoint(path_);
+}
+
+}  // namespace factsweep::flearning
