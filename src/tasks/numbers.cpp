@@ -21,8 +21,8 @@ using tasks::strip;
 constexpr std::string_view kNextQuestion = "Question:";
 constexpr std::string_view kMarkedNumber = "####";
 // hyphen, non-breaking hyphen, en dash, minus sign, small and full-width hyphen
-constexpr std::array<std::string_view, 7> kMinus = {
-    "-", "\u2010", "\u2011", "\u2013", "\u2212", "\ufe63", "\uff0d"};
+constexpr std::array<std::string_view, 7> kMinus = {"-",      "\u2010", "\u2011", "\u2013",
+                                                    "\u2212", "\ufe63", "\uff0d"};
 // no-break, thin and narrow no-break space: a plain one parts numbers, not thousands
 constexpr std::array<std::string_view, 3> kThinBlanks = {"\u00a0", "\u2009", "\u202f"};
 constexpr std::array<std::string_view, 2> kSlashes = {"/", "\u2044"};
