@@ -205,6 +205,19 @@ TEST_CASE("kshot: what changes a stage's key") {
   CHECK(common.size() == 4);
 }
 
+TEST_CASE("kshot: open data that are drawn have a seed") {
+  const Decks decks;
+  const auto drawn = [&](const std::string& selection, const std::string& seed) {
+    return keys_of(decks.expand({"--grid.method=lora", "--grid.data_selection=" + selection,
+                                 "--grid.seed=" + seed}),
+                   "augment");
+  };
+  for (const char* selection : {"random", "convex", "kde2", "kde10"})
+    CHECK(drawn(selection, "1") != drawn(selection, "2"));
+  for (const char* selection : {"cosine", "repr_filter", "centroid"})
+    CHECK(drawn(selection, "1") == drawn(selection, "2"));
+}
+
 TEST_CASE("kshot: adapters that users bring") {
   Decks decks;
   const auto bring = [&](const std::string& name, const std::string& adapter) {
