@@ -45,6 +45,7 @@ TEST_CASE("templated choices are taken apart") {
   CHECK(example.option_outputs ==
         std::vector<std::string>{"the correct answer is answer1", "the correct answer is answer2"});
   CHECK(example.gold() == 1);
+  CHECK_THAT(example.where, Catch::Matchers::ContainsSubstring("ARC-Easy.train.json: record 1"));
 
   const TaskSet letters = read_task_set(path, {.letters = true});
   CHECK(letters.kind == TaskKind::letter);
