@@ -8,17 +8,23 @@ namespace factsweep::kshot {
 const std::vector<Method>& methods() {
   using S = Method::Start;
   using T = Method::Tuning;
+  constexpr auto kShots = Method::Lessons::shots, kAll = Method::Lessons::shots_and_data;
   static const std::vector<Method> list = {
-      {"base", S::base, T::none},
-      {"expert_lora", S::own, T::none},
-      {"source_best", S::best, T::none},
-      {"lora", S::fresh, T::lora},
-      {"source_best_sft", S::best, T::lora},
+      {"base", S::base},
+      {"expert_lora", S::own},
+      {"source_best", S::best},
+      {"lora", S::fresh, T::lora, kAll},
+      {"source_best_sft", S::best, T::lora, kAll},
+      {"upcycling", S::best, T::mixture, kAll},
+      {"fresh_experts_shots", S::fresh, T::mixture, kShots},
+      {"fresh_experts", S::fresh, T::mixture, kAll},
       {"uniform", S::selected, T::average},
-      {"lorahub", S::selected, T::search},
-      {"arrow", S::selected, T::arrow},
-      {"random", S::selected, T::mixture, true},
-      {"ours", S::selected, T::mixture},
+      {"lorahub", S::selected, T::search, kShots},
+      {"lorahub_data", S::selected, T::search, kAll},
+      {.name = "arrow", .start = S::selected, .tuning = T::mixture, .is_arrow = true},
+      {"arrow_trained", S::selected, T::mixture, kAll, false, /*is_arrow=*/true},
+      {"random", S::selected, T::mixture, kAll, /*at_random=*/true},
+      {"ours", S::selected, T::mixture, kAll},
   };
   return list;
 }
