@@ -173,7 +173,9 @@ class Reader {
             fmt::format("{}:{}: needs 'row', a record of the train file from 0, and "
                         "'output', its answer and why.",
                         file.string(), number));
-      outputs[line.at("row")] = line.at("output");
+      if (!outputs.emplace(line.at("row"), line.at("output")).second)
+        throw InputError(fmt::format("{}:{}: has row {} once more. Keep one line of a record.",
+                                     file.string(), number, line.at("row").dump()));
     });
     return outputs;
   }

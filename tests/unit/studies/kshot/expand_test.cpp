@@ -261,6 +261,10 @@ TEST_CASE("kshot: shots and experts are taught with reasons") {
   decks.sets["bank"][0]["rationales"] = "none.jsonl";
   CHECK_THAT(decks.error(lora),
              ContainsSubstring("bank[0]") && ContainsSubstring("none of its 20 examples"));
+  decks.write("twice.jsonl", reasons(5) + R"({"row": 4, "output": "so"})");
+  decks.sets["bank"][0]["rationales"] = "twice.jsonl";
+  CHECK_THAT(decks.error(lora),
+             ContainsSubstring("twice.jsonl:6") && ContainsSubstring("row 4 once more"));
   decks.sets["bank"][0]["rationales"] = "nowhere.jsonl";
   CHECK_THAT(decks.error(lora), ContainsSubstring("nowhere.jsonl"));
 }
