@@ -291,6 +291,10 @@ TEST_CASE("what is wrong with a file is said with its place and key") {
   labels.replace(labels.find(", \"B\""), 5, "");
   CHECK_THAT(error_of(labels), Catch::Matchers::ContainsSubstring("in 'choices'") &&
                                    Catch::Matchers::ContainsSubstring("1 labels"));
+  const std::string instances =
+      R"([{"instruction": "Do", "instances": [{"input": "", "output": "1"}, {"input": "x"}]}])";
+  CHECK_THAT(error_of(instances), Catch::Matchers::ContainsSubstring("2. of 'instances'") &&
+                                      Catch::Matchers::ContainsSubstring("no 'output'"));
   CHECK_THAT(error_of(R"([{"question": {"stem": "?"}, "answerKey": "A"}])"),
              Catch::Matchers::ContainsSubstring("in 'question'") &&
                  Catch::Matchers::ContainsSubstring("no 'choices'"));
