@@ -25,16 +25,21 @@ MODELS = ("LLaMA2-7B", "Mistral-7B")  # of the paper
 PAPER_TASKS = ("arc_c", "arc_e", "boolq", "piqa", "gsm8k", "mbpp")  # in the order of its tables
 paper = partial(paper_table, "kshot")  # a table of it, by its name in published.csv
 
-METHODS = {  # in the order of the paper's table 1
+METHODS = {  # in the order of the paper's table 1; † as there: with the open data
     "base": "Base",
-    "random": "Random",
+    "fresh_experts_shots": "Random",
+    "fresh_experts": "Random†",
+    "random": "Random experts and data",
     "expert_lora": "Expert LoRA",
     "source_best": "Source Best",
     "lora": "LoRA",
     "source_best_sft": "Source Best SFT",
+    "upcycling": "Source Best, upcycled",
     "uniform": "Uniform sum",
     "lorahub": "LoRAHub",
-    "arrow": "Arrow",
+    "lorahub_data": "LoRAHub†",
+    "arrow": "Arrow, untrained",
+    "arrow_trained": "Arrow",
     "ours": "Ours",
 }
 AXES = ("shots", "experts", "top_k", "budget", "tau", "signals", "data_selection")

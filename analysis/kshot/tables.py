@@ -84,8 +84,9 @@ def method_table(part: ExpertPart) -> Table:
         "Percent of test examples; mean \u00b1 95 % Student interval over the draws of the shots, "
         "seeds averaged first (over seeds where there is one draw). likelihood: the right option "
         "has the largest, summed over its tokens.",
-        "Of the paper's methods, Random is the one with open data, and LoRAHub the one without; "
-        "LoRA and Uniform sum are not in its table. Source Best is chosen on the test set.",
+        "Random has fresh experts; \u2020: with open data. Experts and data at random, LoRA, Uniform "
+        "sum, the untrained Arrow and upcycling are not in the paper's table. Source Best is chosen "
+        "on the test set.",
         *_own_training(part),
     ]
     return _table(part, "table1_methods", "Table 1: methods", "method", rows, notes)

@@ -141,7 +141,9 @@ class Decoding {
       }
       child.answer.ids.push_back(token);
       child.answer.text += model_.tokenizer->piece(token);
+      const ModelConfig& config = model_.weights.config;
       const bool ended =
+          (config.position == PositionKind::learned && child.position > config.positions) ||
           (settings_.stop_at_newline && model_.ends_answer(token)) ||
           static_cast<std::int64_t>(child.answer.ids.size()) >= settings_.max_new_tokens ||
           (alive_ && !alive_(state.request, child.answer.text));

@@ -175,7 +175,7 @@ NamedTensors MoeAdapter::parameters() const {
   NamedTensors list;
   for (const MoeSlot& slot : slots_) {
     list.emplace_back(slot_prefix(slot) + ".A", slot.A);
-    list.emplace_back(slot_prefix(slot) + ".router", slot.router);
+    if (routing_ == Routing::learned) list.emplace_back(slot_prefix(slot) + ".router", slot.router);
     for (const MoePart& part : slot.parts) list.emplace_back(part.module + ".B", part.B);
   }
   return list;
@@ -187,7 +187,7 @@ MoeAdapter MoeAdapter::clone(torch::Dtype dtype, bool requires_grad) const {
   for (MoeSlot& slot : copy.slots_) {
     slot.A = like(slot.A, dtype, requires_grad);
     slot.spread = like(slot.spread, dtype, false);
-    slot.router = like(slot.router, torch::kFloat32, requires_grad);
+    slot.router = like(slot.router, torch::kFloat32, requires_grad && routing_ == Routing::learned);
     for (MoePart& part : slot.parts) part.B = like(part.B, dtype, requires_grad);
   }
   return copy;

@@ -47,7 +47,9 @@ std::vector<Scored> best_by_score(const Shots& shots, const CandidateEmbeddings&
     const double* products = block.products_bK.data_ptr<double>();
     const double* lengths = block.lengths_b.data_ptr<double>();
     std::vector<double> rough(n);
-    for (std::size_t i = 0; i < n; ++i) rough[i] = scorer.score({products + i * K, K}, lengths[i]);
+    const auto index = [&](std::size_t i) { return block.first + static_cast<std::int64_t>(i); };
+    for (std::size_t i = 0; i < n; ++i)
+      rough[i] = scorer.of(index(i), {products + i * K, K}, lengths[i]);
     // an exact score is within `error` of the rough one: the best of this block alone already
     // leave out what is 2 errors below the last of them
     double floor = best.floor();
@@ -63,8 +65,10 @@ std::vector<Scored> best_by_score(const Shots& shots, const CandidateEmbeddings&
     }
     if (places.empty()) return;
     const std::vector<Block::Exact> exact = block.exact(shots, places);
-    for (std::size_t i = 0; i < places.size(); ++i)
-      best.offer({block.first + places[i], scorer.score(exact[i].products, exact[i].length)});
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      const std::int64_t candidate = block.first + places[i];
+      best.offer({candidate, scorer.of(candidate, exact[i].products, exact[i].length)});
+    }
   });
   return best.sorted();
 }

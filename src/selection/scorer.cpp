@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <numeric>
 
 #include "factsweep/core/error.hpp"
+#include "factsweep/core/random.hpp"
 #include "factsweep/model/torch.hpp"
 
 namespace factsweep {
@@ -95,7 +97,19 @@ Scorer point_scorer(const Shots& shots, const std::vector<double>& weights) {
 
 namespace {
 
-Scorer density_scorer(const Shots& shots, double gamma) {
+/// A standard Gumbel number of each candidate: the C largest sums of log density and Gumbel numbers
+/// are C draws without replacement, each with probability in proportion to density among those that
+/// are left (Yellott 1977; Kool et al., arXiv 1903.06059). Another bandwidth draws other numbers.
+std::function<double(std::int64_t)> gumbel_noise(std::uint64_t seed, double gamma) {
+  const std::uint64_t key =
+      hash_words({hash_text("density"), seed, std::bit_cast<std::uint64_t>(gamma)});
+  return [key](std::int64_t candidate) {
+    CounterRandom random(hash_words({key, static_cast<std::uint64_t>(candidate)}));
+    return -std::log(-std::log1p(-random.uniform()));
+  };
+}
+
+Scorer density_scorer(const Shots& shots, double gamma, std::uint64_t seed) {
   const double scale = 1 / (2 * gamma * gamma);
   const double constant = std::log(static_cast<double>(shots.count()) * gamma);
   const auto score = [lengths = shots.lengths(), scale, constant](std::span<const double> products,
@@ -109,7 +123,7 @@ Scorer density_scorer(const Shots& shots, double gamma) {
     for (const double distance : distances) sum += std::exp((distances.front() - distance) * scale);
     return std::log(sum) - distances.front() * scale - constant;
   };
-  return {score, 4 * product_error(shots.width()) * scale};
+  return {score, 4 * product_error(shots.width()) * scale, gumbel_noise(seed, gamma)};
 }
 
 }  // namespace
@@ -124,7 +138,7 @@ Scorer make_scorer(const Shots& shots, const DataSettings& settings) {
     case Similarity::centroid:
       return point_scorer(shots, std::vector<double>(static_cast<std::size_t>(shots.count()), 1.0));
     case Similarity::kde:
-      return density_scorer(shots, settings.gamma);
+      return density_scorer(shots, settings.gamma, settings.seed);
     case Similarity::convex_hull:
     case Similarity::random:
       break;

@@ -53,6 +53,12 @@ class Shots {
 struct Scorer {
   std::function<double(std::span<const double> products, double length)> score;
   double error = 0;
+  /// Where it is not empty: what a draw adds to the score of each candidate.
+  std::function<double(std::int64_t candidate)> noise = {};
+
+  double of(std::int64_t candidate, std::span<const double> products, double length) const {
+    return score(products, length) + (noise ? noise(candidate) : 0);
+  }
 };
 
 /// cosine, centroid or kde.

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
-#include <cstdlib>
 #include <regex>
 
 #include "factsweep/data/answer_matcher.hpp"
+#include "numbers.hpp"
 #include "record.hpp"
 
 namespace factsweep {
@@ -15,33 +15,10 @@ namespace {
 using tasks::strip;
 
 constexpr double kNumberTolerance = 1e-3;  // LLM-Adapters' evaluate.py
-constexpr std::string_view kNextQuestion = "Question:";
-constexpr std::string_view kMarkedNumber = "####";
 constexpr std::string_view kBegin = "[BEGIN]", kDone = "[DONE]", kFence = "```";
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
 bool is_letter(char c) {
   return std::isalpha(static_cast<unsigned char>(c)) != 0;
-}
-
-/// The first digit of the number that GSM8K's "####" marks; npos: none. A heading that begins with
-/// the same signs ("#### Step 1") marks nothing.
-std::size_t marked_digit(std::string_view text) {
-  for (std::size_t mark = text.find(kMarkedNumber); mark != std::string_view::npos;
-       mark = text.find(kMarkedNumber, mark + 1)) {
-    const std::size_t next = text.find_first_not_of(" \t\r\n$-", mark + kMarkedNumber.size());
-    if (next != std::string_view::npos && is_digit(text[next])) return next;
-  }
-  return std::string_view::npos;
-}
-
-/// Where the text that last_number() reads ends for good; npos: it may go on.
-std::size_t number_end(std::string_view text) {
-  const std::size_t end = text.find(kNextQuestion);
-  const std::size_t digit = marked_digit(text.substr(0, end));
-  return digit == std::string_view::npos ? end : std::min(end, text.find('\n', digit));
 }
 
 /// The part of a text that stays once its answer is certain, and whether it is.
@@ -156,38 +133,6 @@ PlacedName place_name(std::string_view text, const std::vector<std::string>& nam
 
 }  // namespace
 
-std::string last_number(std::string_view text) {
-  text = text.substr(0, number_end(text));
-  std::string last;
-  for (std::size_t i = 0; i < text.size();) {
-    if (!is_digit(text[i])) {
-      ++i;
-      continue;
-    }
-    // "10-3" holds no negative number
-    const bool negative = i > 0 && text[i - 1] == '-' &&
-                          (i < 2 || !std::isalnum(static_cast<unsigned char>(text[i - 2])));
-    last.assign(negative ? 1 : 0, '-');
-    bool point = false;
-    for (; i < text.size(); ++i) {
-      const auto digits_follow = [&](std::size_t count) {
-        return i + count < text.size() &&
-               std::all_of(text.begin() + static_cast<std::ptrdiff_t>(i) + 1,
-                           text.begin() + static_cast<std::ptrdiff_t>(i + count) + 1, is_digit);
-      };
-      if (text[i] == '.' && !point && digits_follow(1)) {
-        point = true;
-      } else if (text[i] == ',' && !point && digits_follow(3) && !digits_follow(4)) {
-        continue;
-      } else if (!is_digit(text[i])) {
-        break;
-      }
-      last += text[i];
-    }
-  }
-  return last;
-}
-
 std::string first_option_letter(std::string_view text, std::size_t options) {
   // "option A" alone may be the one that a text rejects: what it ends in comes first
   static const std::regex chosen = named_letter("(?:[Oo]ption|[Cc]hoice)", kIs);
@@ -229,7 +174,7 @@ std::string extract_answer(TaskKind kind, const TaskExample& example, std::strin
     case TaskKind::name:
       return first_name(text, example.names);
     case TaskKind::number:
-      return last_number(text);
+      return last_number(text, /*fractions=*/example.answer.find('/') != std::string::npos);
     case TaskKind::text:
       return extract_text(example, text);
     case TaskKind::code:
@@ -251,7 +196,7 @@ bool answer_is_final(TaskKind kind, const TaskExample& example, std::string_view
       return found.name < example.names.size() && !found.may_grow;
     }
     case TaskKind::number:
-      return number_end(text) != std::string_view::npos;
+      return tasks::number_end(text) != std::string_view::npos;
     case TaskKind::text: {
       const std::size_t begin = text.find_first_not_of(" \t\r\n\f\v");
       return begin != std::string_view::npos && !takes_all_lines(example) &&
@@ -267,9 +212,7 @@ bool answer_matches(TaskKind kind, const TaskExample& example, std::string_view 
   if (answer.empty()) return false;
   if (kind == TaskKind::text) return AnswerMatcher::make("squad", example.answer)->matches(answer);
   if (kind != TaskKind::number) return answer == example.answer;
-  const double found = std::strtod(std::string(answer).c_str(), nullptr);
-  const double gold = std::strtod(example.answer.c_str(), nullptr);
-  return std::abs(found - gold) <= kNumberTolerance;
+  return std::abs(number_value(answer) - number_value(example.answer)) <= kNumberTolerance;
 }
 
 }  // namespace factsweep

@@ -48,8 +48,10 @@ class Evaluation {
   void generate() {
     score_.verdicts.resize(set_.examples.size());
     std::vector<std::vector<TokenId>> ids;
-    for (const std::string& prompt : prompts_)
-      ids.push_back(model_.tokenizer->encode(prompt, true));
+    for (std::size_t i = 0; i < prompts_.size(); ++i) {
+      ids.push_back(model_.tokenizer->encode(prompts_[i], true));
+      check_length(model_, set_.examples[i], ids.back().size());
+    }
     std::vector<std::size_t> order(ids.size());
     std::iota(order.begin(), order.end(), 0);
     std::stable_sort(order.begin(), order.end(),
@@ -119,6 +121,7 @@ class Evaluation {
       for (const std::string& text : texts) {
         ProbeItem item =
             make_item(model_, prompts_[i], std::string(lead(prompts_[i])), text, nullptr);
+        check_length(model_, example, item.prompt.size() + item.gold.size());
         requests.back().prompt = std::move(item.prompt);
         requests.back().continuations.push_back(std::move(item.gold));
       }
@@ -169,7 +172,7 @@ std::int64_t max_new_tokens_of(TaskKind kind) {
       return 32;
     case TaskKind::number:
     case TaskKind::code:
-      return 256;
+      return 512;
   }
   return 0;
 }

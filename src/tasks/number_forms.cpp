@@ -26,19 +26,21 @@ std::string without_calculations(std::string_view text) {
 }
 
 void read_gsm8k(const Record& record, const FormContext&, std::vector<TaskExample>& examples) {
+  constexpr std::string_view kMark = "####";
   const std::string output = without_calculations(record.filled("answer"));
-  const std::size_t mark = output.find("####");
-  const std::string answer =
-      mark == std::string::npos ? std::string() : last_number(output.substr(mark));
-  if (answer.empty()) record.fail("has an 'answer' without '#### NUMBER'");
+  const std::size_t mark = output.rfind(kMark);
+  if (mark == std::string::npos) record.fail("has an 'answer' without '#### NUMBER'");
+  const std::string answer = whole_number(output.substr(mark + kMark.size()));
+  if (answer.empty())
+    record.fail(fmt::format("has an 'answer' whose '{}' is not one number", output.substr(mark)));
   examples.push_back({.instruction = step_by_step(record.filled("question")),
                       .output = output,
                       .answer = answer,
                       .rationale = std::string(strip(output.substr(0, mark)))});
 }
 
-void add_sum(const std::string& question, double solution, std::vector<TaskExample>& examples) {
-  const std::string answer = fmt::format("{}", solution);
+void add_sum(const std::string& question, const std::string& answer,
+             std::vector<TaskExample>& examples) {
   examples.push_back({.instruction = step_by_step(question),
                       .output = "The answer is " + answer,
                       .answer = answer});
@@ -47,12 +49,12 @@ void add_sum(const std::string& question, double solution, std::vector<TaskExamp
 void read_sum(const Record& record, const FormContext&, std::vector<TaskExample>& examples) {
   const std::string body(strip(record.text_or_empty("Body")));  // SVAMP: the story
   const std::string_view gap = body.empty() ? "" : body.back() == '.' ? " " : ". ";
-  add_sum(fmt::format("{}{}{}", body, gap, record.filled("sQuestion")), record.number("lSolutions"),
-          examples);
+  add_sum(fmt::format("{}{}{}", body, gap, record.filled("sQuestion")),
+          record.gold_number("lSolutions"), examples);
 }
 
 void read_mawps(const Record& record, const FormContext&, std::vector<TaskExample>& examples) {
-  add_sum(record.filled("original_text"), record.number("ans"), examples);
+  add_sum(record.filled("original_text"), record.gold_number("ans"), examples);
 }
 
 /// LLM-Adapters' math_10k: a worked solution and the number that it comes to.
@@ -60,7 +62,7 @@ void read_worked(const Record& record, const FormContext&, std::vector<TaskExamp
   examples.push_back({.instruction = record.filled("instruction"),
                       .input = record.text_or_empty("input"),
                       .output = record.filled("output"),
-                      .answer = fmt::format("{}", record.number("answer"))});
+                      .answer = record.gold_number("answer")});
 }
 
 constexpr Form kNumberForms[] = {

@@ -71,6 +71,18 @@ std::string_view lead(std::string_view prompt) {
   return open ? "" : " ";
 }
 
+void check_length(const Model& model, const TaskExample& example, std::size_t tokens) {
+  const ModelConfig& config = model.weights.config;
+  if (config.position != PositionKind::learned ||
+      static_cast<std::int64_t>(tokens) <= config.positions)
+    return;
+  throw InputError(fmt::format(
+      "{}: asked as the deck says it is a text of {} tokens, and the model has {} positions. "
+      "Shorten the record or the examples in front of it, or take it out.",
+      example.where.empty() ? example.instruction.substr(0, 60) : example.where, tokens,
+      config.positions));
+}
+
 TrainingExamples training_examples(const Model& model, const TaskSet& set,
                                    std::string_view prompt_template, std::int64_t longest) {
   if (model.eos.empty())
@@ -89,6 +101,7 @@ TrainingExamples training_examples(const Model& model, const TaskSet& set,
       item.gold.resize(limit - item.prompt.size());
       ++result.shortened;
     }
+    check_length(model, set.examples[row], item.prompt.size() + item.gold.size());
     result.examples.push_back({std::move(item.prompt), std::move(item.gold)});
     result.rows.push_back(row);
   }

@@ -74,6 +74,8 @@ class Reader {
       TaskSet& set = find_set(form_->part_is_set ? part : context_.set_name);
       const std::size_t before = set.examples.size();
       form_->read(record, context_, set.examples);
+      for (std::size_t i = before; i < set.examples.size(); ++i)
+        set.examples[i].where = record.where();
       keep_wanted(set.examples, before);
       set.left_out += set.examples.size() == before ? 1 : 0;
     }

@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/file.hpp"
+#include "factsweep/tasks/answer.hpp"
 
 namespace factsweep::tasks {
 
@@ -49,22 +51,50 @@ std::string Record::filled(const char* key) const {
   return stripped;
 }
 
-std::optional<double> Record::parse_number(const char* key) const {
-  const nlohmann::json* value = &at(key);
-  if (value->is_array() && value->size() == 1) value = &value->front();
-  if (value->is_number()) return value->get<double>();
-  if (!value->is_string()) return std::nullopt;
-  const std::string_view digits = strip(value->get_ref<const std::string&>());
-  double result = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), result);
-  const bool whole = error == std::errc() && end == digits.data() + digits.size();
-  return whole && std::isfinite(result) ? std::optional(result) : std::nullopt;
+namespace {
+
+/// In digits, as short as tells the value; empty: it is not finite.
+std::string plain(double value) {
+  if (!std::isfinite(value)) return {};
+  std::array<char, 400> digits{};
+  const auto end = std::to_chars(digits.begin(), digits.end(), value, std::chars_format::fixed).ptr;
+  return {digits.begin(), end};
+}
+
+/// Empty: it is no number.
+std::string number_in(const nlohmann::json& value) {
+  if (value.is_number()) return plain(value.get<double>());
+  if (!value.is_string()) return {};
+  const std::string_view text = strip(value.get_ref<const std::string&>());
+  double spelt = 0;  // "7.5e3", too
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), spelt);
+  if (error == std::errc() && end == text.data() + text.size()) return plain(spelt);
+  std::string number = whole_number(text);
+  return number.find('/') == std::string::npos && !number.empty() ? plain(number_value(number))
+                                                                  : number;
+}
+
+}  // namespace
+
+std::string Record::parse_number(const char* key) const {
+  const nlohmann::json& value = at(key);
+  if (!value.is_array()) return number_in(value);
+  const bool are_same =
+      !value.empty() && std::all_of(value.begin(), value.end(),
+                                    [&](const nlohmann::json& one) { return one == value[0]; });
+  return are_same ? number_in(value[0]) : std::string();
+}
+
+std::string Record::gold_number(const char* key) const {
+  std::string number = parse_number(key);
+  if (number.empty())
+    fail(fmt::format("has a '{}' that is not one number: {}", key,
+                     at(key).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)));
+  return number;
 }
 
 double Record::number(const char* key) const {
-  const std::optional<double> value = parse_number(key);
-  if (!value) fail(fmt::format("has a '{}' that is not one number", key));
-  return *value;
+  return number_value(gold_number(key));
 }
 
 const nlohmann::json& Record::list(const char* key) const {

@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <functional>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,9 +22,12 @@ class Record {
   std::string text_or_empty(const char* key) const;
   /// text() without white space at its ends. InputError where nothing is left.
   std::string filled(const char* key) const;
-  /// A number, a string that spells one, or a list of one of these. InputError.
+  /// A number, a string that is one (whole_number()), or a list of one of these, or of several that
+  /// are the same. InputError.
   double number(const char* key) const;
-  bool is_number(const char* key) const { return parse_number(key).has_value(); }
+  /// The same as a gold answer: in digits without an exponent, or a fraction as it stands.
+  std::string gold_number(const char* key) const;
+  bool is_number(const char* key) const { return !parse_number(key).empty(); }
   const nlohmann::json& list(const char* key) const;
   /// A list of strings. InputError.
   std::vector<std::string> texts(const char* key) const;
@@ -40,7 +42,7 @@ class Record {
   [[noreturn]] void fail(std::string_view what) const;
 
  private:
-  std::optional<double> parse_number(const char* key) const;
+  std::string parse_number(const char* key) const;
   const nlohmann::json& value_;
   const std::string where_;
 };

@@ -27,8 +27,9 @@ void read_instruction(const Record& record, const FormContext&,
 
 /// Self-Instruct: one instruction, several inputs and outputs.
 void read_instances(const Record& record, const FormContext&, std::vector<TaskExample>& examples) {
-  for (const nlohmann::json& value : record.list("instances")) {
-    const Record instance(value, record.where() + ", in 'instances'");
+  const nlohmann::json& list = record.list("instances");
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const Record instance(list[i], fmt::format("{}, {}. of 'instances'", record.where(), i + 1));
     add_text({.instruction = record.text("instruction"),
               .input = instance.text_or_empty("input"),
               .output = instance.filled("output")},

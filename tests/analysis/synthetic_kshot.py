@@ -26,6 +26,7 @@ MEAN = {
     "random": 0.35,
     "ours": 0.80,
     "arrow": 0.45,
+    "arrow_trained": 0.50,
 }
 FIRST = {
     "shots": 50,
@@ -42,6 +43,7 @@ AXES_OF = {  # of each method; the others have none
     "uniform": ("shots", "experts", "signals"),
     "lorahub": ("shots", "experts", "signals"),
     "arrow": ("shots", "experts", "top_k", "signals"),
+    "arrow_trained": tuple(FIRST),
     "random": ("shots", "experts", "top_k", "budget"),
     "ours": tuple(FIRST),
 }

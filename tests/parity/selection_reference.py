@@ -12,6 +12,7 @@ import itertools
 import json
 import math
 import pathlib
+import struct
 
 import numpy as np
 
@@ -174,6 +175,12 @@ def log_density(gamma, shots, u):
     return math.log(total) - distances[0] * scale - math.log(len(shots) * gamma)
 
 
+def gumbel(seed, gamma, candidate):
+    bits = struct.unpack("<Q", struct.pack("<d", gamma))[0]
+    key = hash_words(hash_text("density"), seed, bits)
+    return -math.log(-math.log1p(-CounterRandom(key, candidate).uniform()))
+
+
 def choose(case, shots, pool):
     count = min(case["count"], len(pool))
     method, seed = case["similarity"], case["seed"]
@@ -195,7 +202,8 @@ def choose(case, shots, pool):
             "centroid": lambda u: to_point([1.0] * len(shots), shots, u),
             "kde": lambda u: log_density(case["gamma"], shots, u),
         }[method]
-        scores = {j: score(u) for j, u in enumerate(pool)}
+        noise = gumbel if method == "kde" else lambda *_: 0
+        scores = {j: score(u) + noise(seed, case["gamma"], j) for j, u in enumerate(pool)}
     return sorted(scores.items(), key=lambda item: (-item[1], item[0]))[:count]
 
 

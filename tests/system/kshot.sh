@@ -25,12 +25,14 @@ with h5py.File("one.h5") as file, h5py.File("one.weights.h5") as weights:
     assert (file["stages/status"][:] == 2).all(), file["stages/reason"][:]
     points = {name: column[:] for name, column in file["points"].items()}
     methods = points["method"].astype(str)
-    assert set(methods) == set("base expert_lora source_best lora source_best_sft uniform lorahub arrow random ours".split())
+    mixtures = "upcycling fresh_experts_shots fresh_experts arrow_trained random ours".split()
+    taught = ["lora", "source_best_sft", *mixtures]
+    untaught = "base expert_lora source_best uniform lorahub lorahub_data arrow".split()
+    assert set(methods) == {*taught, *untaught}
     assert np.isfinite(points["accuracy"]).all() and (file["bank/usable"][:] == 1).all()
     choice = points["task"].astype(str) == "choice"
     assert np.isfinite(points["accuracy_by_sum"][choice]).all() and np.isnan(points["accuracy_by_sum"][~choice]).all()
-    trained = np.isin(methods, ["lora", "source_best_sft", "random", "ours"])
-    assert (np.isfinite(file["curves/loss"][:]).all(1) == trained).all()
+    assert (np.isfinite(file["curves/loss"][:]).all(1) == np.isin(methods, taught)).all()
     # accuracy is the mean of what is stored by example, and source_best is the best of the bank
     right = file["outcomes/right"][:]
     assert np.allclose(points["accuracy"], (right == 1).sum(1) / (right != 255).sum(1))
@@ -40,8 +42,10 @@ with h5py.File("one.h5") as file, h5py.File("one.weights.h5") as weights:
         assert points["accuracy"][row] == best[names.index(points["task"].astype(str)[row])]
     assert len(set(points["accuracy"][~choice])) > 2, "the methods make no difference"
     # as many experts, shots and data as the axes say; shares of the mixtures sum to 1
-    mixed = np.isin(methods, ["arrow", "random", "ours"])
-    assert ((file["selection/adapter"][:] >= 0).sum(1)[mixed] == points["experts"][mixed]).all()
+    mixed = np.isin(methods, ["arrow", *mixtures])
+    adapters = np.where(np.char.startswith(methods, "source_best") | (methods == "upcycling"), 1, np.maximum(points["experts"], 0))
+    adapters[np.char.startswith(methods, "fresh")] = 0
+    assert ((file["selection/adapter"][:] >= 0).sum(1) == adapters).all()
     assert ((file["selection/shot_row"][:] >= 0).sum(1) == np.maximum(points["shots"], 0)).all()
     data = file["selection/row"][:]
     assert ((data >= 0).sum(1) == np.maximum(points["selected_data"], 0)).all()

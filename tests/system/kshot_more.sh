@@ -33,7 +33,7 @@ PYTHON
 
 echo "--- what a point has trained answers at a desk as it did in its test"
 # shellcheck disable=SC2086
-run --grid.task=w1 --grid.method=ours,arrow,lora,lorahub,source_best_sft $one --store.deltas=final --run.reuse=whole.h5 --run.output=kept.h5
+run --grid.task=w1 --grid.method=ours,arrow,arrow_trained,fresh_experts,upcycling,lora,lorahub,source_best_sft $one --store.deltas=final --run.reuse=whole.h5 --run.output=kept.h5
 python3 - <<'PYTHON'
 import h5py
 import json

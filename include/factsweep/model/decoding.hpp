@@ -14,7 +14,7 @@
 namespace factsweep {
 
 struct DecodeSettings {
-  std::int64_t max_new_tokens = 32;
+  std::int64_t max_new_tokens = 32;  // fewer where a model with learned positions has no more
   double temperature = 1;
   std::int64_t top_k = 40;  // 0: all tokens
   double top_p = 1;         // of the candidates the most likely ones whose shares reach it

@@ -32,7 +32,7 @@ struct MoeExpert {
 enum class Routing {
   learned,  // drawn at random, and trained
   arrow,    // each expert's row is the direction of input that its B A stretches most, and a token
-          // goes where |row x| is largest: nothing is trained (Ostapenko et al., arXiv 2405.11157)
+            // goes where |row x| is largest: never trained (Ostapenko et al., arXiv 2405.11157)
 };
 
 struct MoeSettings {
@@ -99,7 +99,8 @@ class MoeAdapter {
   /// "<module>.router.weight" [X, in], "<module>.experts.<i>.lora_A.weight" [r, in] and
   /// "....lora_B.weight" [rows, r]; views.
   NamedTensors named() const;
-  /// What an optimizer steps, in a fixed order: A and router of each linear, B of each module.
+  /// What an optimizer steps, in a fixed order: A and learned router of each linear, B of each
+  /// module.
   NamedTensors parameters() const;
   /// A copy with other storage; routers stay in float32. `requires_grad` marks parameters() as
   /// leaves.

@@ -17,7 +17,9 @@ namespace factsweep {
 enum class Similarity {
   cosine,       // max over shots of the cosine (equation 11)
   centroid,     // -|u - mean of the shots|^2, the mean not renormalised: the released code's order
-  kde,          // log of (1/(K gamma)) sum over shots of exp(-|u - u_i|^2 / (2 gamma^2)) (eq. 17)
+  kde,          // C are drawn without replacement, in proportion to their densities p(u) =
+                // (1/(K gamma)) sum over shots of exp(-|u - u_i|^2 / (2 gamma^2)) (eq. 17);
+                // log p(u) plus a Gumbel number that the draw gives each candidate
   convex_hull,  // C points are drawn in the hull, their weights over the shots uniform on the
                 // simplex; each takes, in the order of drawing, the nearest candidate that none
                 // before it took (the paper does not say how points become candidates);
@@ -41,7 +43,7 @@ struct DataSettings {
   std::int64_t count = 1000;       // C; clamped to S. At most kLargestHull for convex_hull
   double tau = 0.9;                // 1 or more drops nothing
   double gamma = 2;                // bandwidth of kde
-  std::uint64_t seed = 0;          // of convex_hull and random
+  std::uint64_t seed = 0;          // of kde, convex_hull and random
   std::int64_t block_rows = 8192;  // candidates at a time: memory, not results
 };
 

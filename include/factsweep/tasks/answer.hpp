@@ -20,9 +20,20 @@ bool answer_is_final(TaskKind kind, const TaskExample& example, std::string_view
 bool answer_matches(TaskKind kind, const TaskExample& example, std::string_view answer);
 
 /// The last number in front of the next "Question:", and of the line on which "####" marks a number
-/// ("#### 72", "#### $-5"), GSM8K's own form; a heading ("#### Step 1") ends nothing. Commas that
-/// part thousands are removed; empty: no number.
-std::string last_number(std::string_view text);
+/// ("#### 72", "#### $-5"), GSM8K's own form; a heading ("#### Step 1") ends nothing. What follows
+/// "####" up to the line's end is read as whole_number() where it is one. Commas, thin and no-break
+/// blanks that part thousands are removed, typeset minus signs are "-", ".5" is "0.5"; with
+/// `fractions` "3/4" is one number, else two. Empty: no number.
+std::string last_number(std::string_view text, bool fractions = false);
+
+/// The number that all of `text` is, without what parts its thousands (commas, or blanks of any
+/// kind): "-3" of "\u22123", "12000" of "12 000", "3/4". Empty: it is none, or more than that
+/// ("12 apples", "3 or 4", "1/0"). A gold answer is read so: where the lenient last_number() would
+/// find some number in any text, this one finds none.
+std::string whole_number(std::string_view text);
+
+/// The value of what last_number() or whole_number() gave; NaN of an empty text.
+double number_value(std::string_view number);
 
 /// The letter of one of `options` options that `text` chooses, in this order: a letter that opens
 /// the text and is set off ("B.", "(B)"); the first "answer is B", "Answer: B"; the first "option

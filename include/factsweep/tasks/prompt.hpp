@@ -34,6 +34,10 @@ std::string worked_examples(std::string_view prompt_template,
 /// space.
 std::string_view lead(std::string_view prompt);
 
+/// InputError naming the example: a text of it has more tokens than the model has learned positions
+/// for (GPT-2, OPT).
+void check_length(const Model& model, const TaskExample& example, std::size_t tokens);
+
 struct TrainingExamples {
   std::vector<Example> examples;
   std::vector<std::size_t> rows;  // [example] its place in the set
@@ -42,7 +46,7 @@ struct TrainingExamples {
 
 /// Loss on `output` and EOS. Longer than `longest` tokens: cut at the end, as the paper does (its
 /// code leaves such examples out); left out where nothing of the output would remain. InputError: a
-/// model without EOS.
+/// model without EOS; see check_length().
 TrainingExamples training_examples(const Model& model, const TaskSet& set,
                                    std::string_view prompt_template, std::int64_t longest);
 

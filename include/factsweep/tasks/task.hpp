@@ -29,6 +29,7 @@ struct TaskExample {
   std::vector<std::string> names;           // [option] what `answer` would be, were it right
   std::vector<std::string> option_outputs;  // [option] what `output` would be, were it right
   std::string tests;                        // of code: Python to run after it
+  std::string where;                        // file and line, or record, for messages
 
   /// Index of the gold option; -1 where there are no options.
   std::int64_t gold() const;

@@ -58,10 +58,8 @@ GridPoint point_of(const Method& method, std::size_t task, const GridPoint& sett
   at.method = &method;
   at.task = task;
   if (method.has_shots()) at.shots = setting.shots;
-  if (method.is_selected()) {
-    at.experts = setting.experts;
-    at.signals = method.at_random ? "random" : setting.signals;
-  }
+  if (method.has_experts()) at.experts = setting.experts;
+  if (method.is_selected()) at.signals = method.at_random ? "random" : setting.signals;
   if (method.is_mixture()) at.top_k = setting.top_k;
   if (method.has_data()) {
     at.selection = method.at_random ? "random" : setting.selection;
@@ -89,7 +87,7 @@ void check(const Deck& deck, const Sets& sets, const GridPoint& at) {
   if (at.shots > static_cast<std::int64_t>(task.train.examples.size()))
     throw deck.error("grid.shots", fmt::format("the task {} has {} examples to draw shots from.",
                                                task.name, task.train.examples.size()));
-  if (at.experts > static_cast<std::int64_t>(sets.bank.size()))
+  if (at.method->is_selected() && at.experts > static_cast<std::int64_t>(sets.bank.size()))
     throw deck.error("grid.experts", fmt::format("the bank has {} adapters.", sets.bank.size()));
   if (at.signals == "pad" && at.experts > deck.integer("kshot.pool"))
     throw deck.error("grid.experts",
@@ -107,20 +105,6 @@ void check(const Deck& deck, const Sets& sets, const GridPoint& at) {
 }
 
 }  // namespace
-
-std::string GridPoint::id(const Sets& sets) const {
-  std::string id = method->name + "-" + sets.tasks[task].name;
-  if (shots >= 0) id += fmt::format("-k{}", shots);
-  if (experts >= 0) id += fmt::format("-n{}", experts);
-  if (top_k >= 0) id += fmt::format("-top{}", top_k);
-  if (!signals.empty() && !method->at_random) id += "-" + signals;
-  if (budget > 0) id += fmt::format("-c{}", budget);
-  if (!selection.empty() && !method->at_random) id += "-" + selection;
-  if (!std::isnan(tau)) id += fmt::format("-tau{}", tau);
-  if (draw >= 0) id += fmt::format("-d{}", draw);
-  if (seed >= 0) id += fmt::format("-s{}", seed);
-  return id;
-}
 
 std::vector<GridPoint> grid_points(const Deck& deck, const Sets& sets) {
   const std::vector<GridPoint> all = settings(deck);
@@ -154,32 +138,48 @@ std::vector<GridPoint> grid_points(const Deck& deck, const Sets& sets) {
   return points;
 }
 
-std::vector<Axis> axes() {
-  return {{"task", "", "task", ""},
-          {"method", "", "how an expert of the task is made", ""},
-          {"shots", "examples", "examples of the task that are known; -1: none are used", "K"},
-          {"experts", "adapters", "experts; -1: none are selected", "N"},
-          {"top_k", "experts", "experts that a token goes to; -1: there is no router", "k"},
-          {"budget", "examples", "open data before near ones are dropped; -1: cannot be used", "C"},
-          {"tau", "1", "cosine above which one of two goes; nan: none goes", "tau"},
-          {"signals", "", "what experts are selected by", ""},
-          {"data_selection", "", "what open data are selected by", ""},
-          {"draw", "1", "draw of the shots; -1: none", ""},
-          {"seed", "1", "seed; -1: nothing is drawn", ""}};
+std::string GridPoint::id(const Sets& sets) const {
+  return id_of(axes(sets), *this);
 }
 
-std::vector<AxisValue> values_of(const GridPoint& at, const Sets& sets) {
-  return {sets.tasks[at.task].name,
-          at.method->name,
-          at.shots,
-          at.experts,
-          at.top_k,
-          at.budget,
-          at.tau,
-          at.signals,
-          at.selection,
-          at.draw,
-          at.seed};
+std::vector<AxisOf<GridPoint>> axes(const Sets& sets) {
+  using At = GridPoint;
+  const auto number = [](Axis about, std::int64_t At::*value, const char* mark) {
+    return AxisOf<At>{
+        std::move(about), [=](const At& at) { return AxisValue(at.*value); },
+        [=](const At& at) { return at.*value >= 0 ? fmt::format("-{}{}", mark, at.*value) : ""; }};
+  };
+  const auto word = [](Axis about, std::string At::*value) {
+    return AxisOf<At>{std::move(about), [=](const At& at) { return AxisValue(at.*value); },
+                      [=](const At& at) {
+                        const bool is_said = !(at.*value).empty() && !at.method->at_random;
+                        return is_said ? fmt::format("-{}", at.*value) : "";
+                      }};
+  };
+  const auto task = [&sets](const At& at) { return sets.tasks[at.task].name; };
+  AxisOf<At> budget = number(
+      {"budget", "examples", "open data before near ones are dropped; -1: cannot be used", "C"},
+      &At::budget, "c");
+  budget.id = [](const At& at) { return at.has_data() ? fmt::format("-c{}", at.budget) : ""; };
+  return {
+      {{"task", "", "task", ""},
+       task,
+       [=](const At& at) { return at.method->name + "-" + task(at); }},
+      {{"method", "", "how an expert of the task is made", ""},
+       [](const At& at) { return at.method->name; }},
+      number({"shots", "examples", "examples of the task that are known; -1: none are used", "K"},
+             &At::shots, "k"),
+      number({"experts", "adapters", "experts; -1: there are none", "N"}, &At::experts, "n"),
+      number({"top_k", "experts", "experts that a token goes to; -1: there is no router", "k"},
+             &At::top_k, "top"),
+      word({"signals", "", "what experts are selected by", ""}, &At::signals),
+      budget,
+      word({"data_selection", "", "what open data are selected by", ""}, &At::selection),
+      {{"tau", "1", "cosine above which one of two goes; nan: none goes", "tau"},
+       [](const At& at) { return at.tau; },
+       [](const At& at) { return std::isnan(at.tau) ? "" : fmt::format("-tau{}", at.tau); }},
+      number({"draw", "1", "draw of the shots; -1: none", ""}, &At::draw, "d"),
+      number({"seed", "1", "seed; -1: nothing is drawn", ""}, &At::seed, "s")};
 }
 
 }  // namespace factsweep::kshot

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "factsweep/plan/plan.hpp"
+#include "factsweep/stage/grid.hpp"
 #include "methods.hpp"
 #include "sets.hpp"
 
@@ -31,8 +31,7 @@ struct GridPoint {
 /// more shots than a task has examples, N above the bank or kshot.pool, k above N.
 std::vector<GridPoint> grid_points(const Deck& deck, const Sets& sets);
 
-std::vector<Axis> axes();
-/// One an axis.
-std::vector<AxisValue> values_of(const GridPoint& at, const Sets& sets);
+/// `sets` must outlive them.
+std::vector<AxisOf<GridPoint>> axes(const Sets& sets);
 
 }  // namespace factsweep::kshot

@@ -8,17 +8,23 @@ namespace factsweep::kshot {
 const std::vector<Method>& methods() {
   using S = Method::Start;
   using T = Method::Tuning;
+  constexpr auto kShots = Method::Lessons::shots, kAll = Method::Lessons::shots_and_data;
   static const std::vector<Method> list = {
-      {"base", S::base, T::none},
-      {"expert_lora", S::own, T::none},
-      {"source_best", S::best, T::none},
-      {"lora", S::fresh, T::lora},
-      {"source_best_sft", S::best, T::lora},
+      {"base", S::base},
+      {"expert_lora", S::own},
+      {"source_best", S::best},
+      {"lora", S::fresh, T::lora, kAll},
+      {"source_best_sft", S::best, T::lora, kAll},
+      {"upcycling", S::best, T::mixture, kAll},
+      {"fresh_experts_shots", S::fresh, T::mixture, kShots},
+      {"fresh_experts", S::fresh, T::mixture, kAll},
       {"uniform", S::selected, T::average},
-      {"lorahub", S::selected, T::search},
-      {"arrow", S::selected, T::arrow},
-      {"random", S::selected, T::mixture, true},
-      {"ours", S::selected, T::mixture},
+      {"lorahub", S::selected, T::search, kShots},
+      {"lorahub_data", S::selected, T::search, kAll},
+      {.name = "arrow", .start = S::selected, .tuning = T::mixture, .is_arrow = true},
+      {"arrow_trained", S::selected, T::mixture, kAll, false, /*is_arrow=*/true},
+      {"random", S::selected, T::mixture, kAll, /*at_random=*/true},
+      {"ours", S::selected, T::mixture, kAll},
   };
   return list;
 }
@@ -44,35 +50,47 @@ ExpertRule expert_rule(std::string_view signals) {
   return ExpertRule::random;
 }
 
+namespace {
+
+struct DataSelection {
+  std::string name;
+  DataSettings settings = {};
+};
+
+const std::vector<DataSelection>& data_selections() {
+  using D = Deduplication;
+  static const std::vector<DataSelection> list = {
+      {"cosine"},
+      {"repr_filter", {.deduplication = D::repr_filter}},
+      {"convex", {.similarity = Similarity::convex_hull}},
+      {"kde2", {.similarity = Similarity::kde, .gamma = 2}},
+      {"kde10", {.similarity = Similarity::kde, .gamma = 10}},
+      {"centroid", {.similarity = Similarity::centroid, .deduplication = D::first_stays}},
+      {"random", {.similarity = Similarity::random, .deduplication = D::none}},
+  };
+  return list;
+}
+
+}  // namespace
+
 std::vector<std::string> data_selection_names() {
-  return {"cosine", "repr_filter", "convex", "kde2", "kde10", "centroid", "random", "none"};
+  std::vector<std::string> names = names_of(data_selections());
+  names.emplace_back("none");
+  return names;
 }
 
 DataSettings data_settings(std::string_view selection) {
-  DataSettings settings;
-  if (selection == "repr_filter") settings.deduplication = Deduplication::repr_filter;
-  if (selection == "convex") settings.similarity = Similarity::convex_hull;
-  if (selection == "kde2" || selection == "kde10") {
-    settings.similarity = Similarity::kde;
-    settings.gamma = selection == "kde2" ? 2 : 10;
-  }
-  if (selection == "centroid") {
-    settings.similarity = Similarity::centroid;
-    settings.deduplication = Deduplication::first_stays;
-  }
-  if (selection == "random") {
-    settings.similarity = Similarity::random;
-    settings.deduplication = Deduplication::none;
-  }
-  return settings;
+  return by_name(data_selections(), selection).settings;
 }
 
 bool has_tau(std::string_view selection) {
-  return selection != "none" && selection != "random";
+  return selection != "none" && data_settings(selection).deduplication != Deduplication::none;
 }
 
 bool is_drawn(std::string_view selection) {
-  return selection == "random" || selection == "convex";
+  if (selection == "none") return false;
+  const Similarity by = data_settings(selection).similarity;
+  return by != Similarity::cosine && by != Similarity::centroid;
 }
 
 }  // namespace factsweep::kshot

@@ -16,30 +16,37 @@ struct Method {
     base,      // the model itself
     own,       // the bank's adapter of the task
     best,      // the adapter that is best on the test set
-    fresh,     // a new adapter
+    fresh,     // a new adapter, or N of them
     selected,  // N adapters by their signals, or at random
   };
   /// What becomes of it.
   enum class Tuning {
-    none,     // nothing is trained
-    lora,     // one adapter on the shots and the selected data
-    mixture,  // experts and routers, likewise
-    arrow,    // a mixture whose routers follow from the experts (moe.hpp); nothing is trained
+    none,     // it is asked as it is
+    lora,     // one adapter
+    mixture,  // experts and routers; of the best adapter N copies
     average,  // the adapters' sum with equal weights
-    search,   // the adapters' sum with weights found on the shots, without gradients (LoRAHub)
+    search,   // the adapters' sum with weights found without gradients (LoRAHub)
   };
+  /// What training, or the search, sees.
+  enum class Lessons { none, shots, shots_and_data };
+
   std::string name;  // in decks and files
   Start start;
-  Tuning tuning;
+  Tuning tuning = Tuning::none;
+  Lessons lessons = Lessons::none;
   bool at_random = false;  // experts and data are drawn
+  bool is_arrow = false;   // a mixture whose routers follow from its experts (moe.hpp)
 
   bool is_selected() const { return start == Start::selected; }
-  bool has_data() const { return tuning == Tuning::lora || tuning == Tuning::mixture; }
+  bool is_mixture() const { return tuning == Tuning::mixture; }
+  bool is_sum() const { return tuning == Tuning::average || tuning == Tuning::search; }
+  bool has_experts() const { return is_selected() || is_mixture(); }
+  bool has_data() const { return lessons == Lessons::shots_and_data; }
+  bool has_shots() const { return is_selected() || lessons != Lessons::none; }
+  bool has_seed() const { return lessons != Lessons::none; }
+  bool is_trained() const { return has_seed() && tuning != Tuning::search; }
   /// Whether its result can be kept: all but sums of whole adapters, which the bank has.
   bool is_kept() const { return tuning != Tuning::none && tuning != Tuning::average; }
-  bool is_mixture() const { return tuning == Tuning::mixture || tuning == Tuning::arrow; }
-  bool has_shots() const { return is_selected() || has_data(); }
-  bool has_seed() const { return has_data() || tuning == Tuning::search; }
 };
 
 const std::vector<Method>& methods();

@@ -1,5 +1,8 @@
 #include "options.hpp"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include "factsweep/studies/support/training_options.hpp"
 #include "factsweep/tasks/prompt.hpp"
 #include "methods.hpp"
@@ -41,6 +44,9 @@ void declare_selection(OptionTable& table) {
              "with {instruction} and {input}, \\n for a line break");
   table.integer("kshot.longest", "1024", "tokens", 8, 1 << 20,
                 "training examples are cut to this length");
+  table.choice("kshot.teach", "reasons", {"reasons", "answers"},
+               "what training and search see of the shots: outputs with the task's reasons, where "
+               "it has some, as the paper; or the outputs alone");
   table.integer("kshot.pool", "8", "adapters", 1, 24,
                 "M: the best of the bank by ranks, from which the most diverse N are chosen");
   table.choice("kshot.diversity", "factors", {"factors", "products"},
@@ -71,13 +77,8 @@ void declare_evaluation(OptionTable& table) {
 
 void declare_grid(OptionTable& table) {
   table.texts("grid.task", "", "axis: tasks of data.sets; empty: all");
-  table.choices("grid.method",
-                "base, expert_lora, source_best, lora, source_best_sft, uniform, lorahub, arrow, "
-                "random, ours",
-                method_names(),
-                "axis; base, expert_lora, source_best, uniform, arrow: nothing is trained; lora, "
-                "source_best_sft: one adapter on shots and selected data; random: ours with "
-                "experts and data drawn");
+  table.choices("grid.method", fmt::format("{}", fmt::join(method_names(), ", ")), method_names(),
+                "axis: what an expert of the task is made of, and how (docs/kshot.md)");
   table.choice(
       "grid.combine", "one_by_one", {"one_by_one", "product"},
       "one_by_one: of shots, experts, top_k, budget, tau, signals, data_selection each method has "

@@ -40,8 +40,9 @@ std::string TaskEntry::reasoned(std::int64_t example) const {
     const std::int64_t row = train_rows.at(static_cast<std::size_t>(example));
     const auto found = expanded.find(row);
     if (found == expanded.end())
-      throw InputError(fmt::format(
-          "{}: the rationale file has no row {}, which is among its shots.", name, row));
+      throw InputError(
+          fmt::format("{}: the rationale file has no row {}, which is among its shots ({}).", name,
+                      row, shot.where));
     return found->second;
   }
   if (rationales == Rationales::data && !shot.rationale.empty())
@@ -86,6 +87,15 @@ std::vector<std::int64_t> Shots::records(const Sets& sets) const {
 
 TaskSet Shots::read(const Sets& sets) const {
   return pick(sets.task(task).train, rows(sets));
+}
+
+std::vector<std::string> Shots::outputs(const Sets& sets, bool reasons) const {
+  const TaskEntry& from = sets.task(task);
+  std::vector<std::string> list;
+  for (const std::int64_t row : rows(sets))
+    list.push_back(reasons ? from.reasoned(row)
+                           : from.train.examples[static_cast<std::size_t>(row)].output);
+  return list;
 }
 
 std::vector<std::int64_t> Shots::among(std::int64_t more, const Sets& sets) const {

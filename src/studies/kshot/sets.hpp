@@ -89,6 +89,9 @@ struct Shots {
   /// Records of its file.
   std::vector<std::int64_t> records(const Sets& sets) const;
   TaskSet read(const Sets& sets) const;
+  /// What is taught of each: its output, with its reasons where `reasons`. InputError: see
+  /// TaskEntry::reasoned().
+  std::vector<std::string> outputs(const Sets& sets, bool reasons) const;
   /// Their places among `more` shots of the draw.
   std::vector<std::int64_t> among(std::int64_t more, const Sets& sets) const;
 };

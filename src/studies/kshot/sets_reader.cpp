@@ -159,6 +159,12 @@ class Reader {
                                 : Rationales::answer_only;
     if (!node.has("rationales")) return;
     task.rationales = Rationales::file;
+    task.expanded = read_reasons(node);
+  }
+
+  /// Outputs with their reasons, by record of the train file.
+  std::map<std::int64_t, std::string> read_reasons(const JsonNode& node) const {
+    std::map<std::int64_t, std::string> outputs;
     const fs::path file = find_file(located(node.text("rationales")));
     for_each_json_line(read_file(file), file.string(), [&](const Json& line, std::int64_t number) {
       if (!line.is_object() || !line.contains("row") || !line.at("row").is_number_integer() ||
@@ -167,8 +173,11 @@ class Reader {
             fmt::format("{}:{}: needs 'row', a record of the train file from 0, and "
                         "'output', its answer and why.",
                         file.string(), number));
-      task.expanded[line.at("row")] = line.at("output");
+      if (!outputs.emplace(line.at("row"), line.at("output")).second)
+        throw InputError(fmt::format("{}:{}: has row {} once more. Keep one line of a record.",
+                                     file.string(), number, line.at("row").dump()));
     });
+    return outputs;
   }
 
   /// What a test asks must not be learnt, nor anything twice.
@@ -214,12 +223,12 @@ class Reader {
   void read_bank() {
     std::set<std::string> names;
     for (JsonNode node : root_.list("bank")) {
-      node.allow({"name", "task", "train", "adapter", "examples"});
+      node.allow({"name", "task", "train", "rationales", "adapter", "examples"});
       BankEntry entry;
       entry.name = take_name(node, names);
       if (node.has("task")) entry.task = owner(node);
       if (node.has("adapter")) {
-        for (const char* key : {"train", "examples"}) {
+        for (const char* key : {"train", "rationales", "examples"}) {
           if (node.has(key))
             node.fail(fmt::format("has '{}' beside 'adapter', which is not trained.", key));
         }
@@ -251,8 +260,7 @@ class Reader {
       node.fail(
           "needs 'task', whose examples it is trained on, or 'train', a file, or 'adapter', a PEFT "
           "directory.");
-    TaskSet set =
-        node.has("train") ? source(node.child("train"), entry.name) : train_set(node.text("task"));
+    TaskSet set = lessons(node, entry.name);
     entry.tested =
         static_cast<std::int64_t>(std::erase_if(set.examples, [&](const TaskExample& example) {
           return asked_.count(question(example)) != 0;
@@ -265,12 +273,31 @@ class Reader {
     entry.set.name = entry.name;
   }
 
-  TaskSet train_set(const std::string& task) const {
-    if (const auto index = task_index_.at(task)) return sets_.tasks[*index].train;
-    TaskEntry unused;
-    unused.name = task;
-    read_examples(task_nodes_.at(task), unused);
-    return unused.train;
+  /// Of `train`, else of the task's train set; with `rationales` those that have some, with them.
+  TaskSet lessons(const JsonNode& node, const std::string& name) const {
+    TaskEntry entry;
+    if (node.has("train")) {
+      entry.train = source(node.child("train"), name);
+      entry.train_rows = draw_rows(entry.train, 0, 0);
+    } else if (const auto index = task_index_.at(node.text("task"))) {
+      entry = sets_.tasks[*index];
+    } else {
+      entry.name = node.text("task");
+      read_examples(task_nodes_.at(entry.name), entry);
+    }
+    if (!node.has("rationales")) return entry.train;
+    const std::map<std::int64_t, std::string> reasons = read_reasons(node);
+    TaskSet reasoned{.name = entry.train.name, .kind = entry.train.kind, .examples = {}};
+    for (std::size_t i = 0; i < entry.train.examples.size(); ++i) {
+      const auto found = reasons.find(entry.train_rows[i]);
+      if (found == reasons.end()) continue;
+      reasoned.examples.push_back(std::move(entry.train.examples[i]));
+      reasoned.examples.back().output = found->second;
+    }
+    if (reasoned.examples.empty())
+      node.fail(
+          fmt::format("has 'rationales' of none of its {} examples.", entry.train.examples.size()));
+    return reasoned;
   }
 
   static std::string question(const TaskExample& example) {

@@ -25,13 +25,6 @@ void Worker::prepare(const Deck& deck, const std::string& device) {
 
 namespace {
 
-void add_points(Draft& draft) {
-  draft.builder.axes(axes());
-  draft.builder.dimension("point", draft.points.size());
-  for (const GridPoint& at : draft.points)
-    draft.builder.point(at.id(draft.sets()), values_of(at, draft.sets()));
-}
-
 void declare_all(Draft& draft) {
   draft.builder.dimension("task", draft.sets().tasks.size());
   draft.builder.dimension("shot", static_cast<std::uint64_t>(draft.shots));
@@ -62,7 +55,7 @@ Upstream add_leaf(Draft& draft, const GridPoint& at, std::uint64_t point) {
 
 Plan make_plan(const Deck& deck, const Worker& worker, std::vector<GridPoint> points) {
   Draft draft(deck, worker, std::move(points));
-  add_points(draft);
+  add_points(draft.builder, axes(draft.sets()), draft.points);
   declare_all(draft);
   draft.bank = add_bank(draft);
   if (deck.flag("bank.evaluate")) {

@@ -165,6 +165,78 @@ TEST_CASE("every hull point has a candidate of its own, and one shot is its own 
   CHECK(chosen == nearest);
 }
 
+TEST_CASE("data are drawn in proportion to their densities, without replacement") {
+  // five candidates at distances that tell them apart, two of them drawn: exact by enumeration
+  const double gamma = 0.5;
+  const Tensor shots = unit_rows(2, 4, 1), candidates = unit_rows(5, 4, 2);
+  const Tensor distances = torch::cdist(candidates, shots).to(torch::kFloat64);
+  const Tensor density = (-distances.square() / (2 * gamma * gamma)).exp().sum(1);
+  const Tensor p = density / density.sum();
+  std::vector<double> expected(5, 0.0);
+  for (std::int64_t i = 0; i < 5; ++i) {
+    for (std::int64_t j = 0; j < 5; ++j) {
+      if (i == j) continue;
+      const double first = p[i].item<double>();
+      const double both = first * p[j].item<double>() / (1 - first);
+      expected[static_cast<std::size_t>(i)] += both;
+      expected[static_cast<std::size_t>(j)] += both;
+    }
+  }
+  CHECK(*std::max_element(expected.begin(), expected.end()) >
+        2 * *std::min_element(expected.begin(), expected.end()));
+  DataSettings settings{Similarity::kde, Deduplication::none, 2, 1, gamma};
+  const int draws = 6000;
+  std::vector<int> drawn(5, 0);
+  for (int seed = 0; seed < draws; ++seed) {
+    settings.seed = static_cast<std::uint64_t>(seed);
+    for (const std::int64_t i :
+         indices(choose_data(shots, CandidateEmbeddings::of(candidates), settings)))
+      ++drawn[static_cast<std::size_t>(i)];
+  }
+  for (std::size_t i = 0; i < 5; ++i) {
+    const double share = static_cast<double>(drawn[i]) / draws;
+    const double sigma = std::sqrt(expected[i] * (1 - expected[i]) / draws);
+    INFO(i << ": " << share << " instead of " << expected[i]);
+    CHECK(std::abs(share - expected[i]) < 4 * sigma);
+  }
+}
+
+TEST_CASE("the rules of table 3 that know the whole of the shots choose different data") {
+  // shots in three clusters, and a pool of which a third lies in them
+  const std::int64_t D = 64, S = 2700, C = 300;
+  const Tensor centres = unit_rows(3, D, 1);
+  const auto near = [&](std::int64_t count, std::uint64_t seed) {
+    const Tensor rows = centres.repeat({count / 3, 1}) + unit_rows(count / 3 * 3, D, seed);
+    return rows / rows.norm(2, -1, true);
+  };
+  const Tensor shots = near(48, 2);
+  const Tensor pool = torch::cat({near(S / 3, 3), unit_rows(S - S / 3, D, 4)});
+  const auto chosen = [&](Similarity similarity, double gamma, std::uint64_t seed) {
+    auto list = indices(choose_data(shots, CandidateEmbeddings::of(pool),
+                                    {similarity, Deduplication::none, C, 1, gamma, seed}));
+    std::sort(list.begin(), list.end());
+    return list;
+  };
+  const auto overlap = [&](const auto& one, const auto& other) {
+    std::vector<std::int64_t> both;
+    std::set_intersection(one.begin(), one.end(), other.begin(), other.end(),
+                          std::back_inserter(both));
+    return static_cast<double>(both.size()) / static_cast<double>(C);
+  };
+  const auto narrow = chosen(Similarity::kde, 0.3, 5), two = chosen(Similarity::kde, 2, 5),
+             ten = chosen(Similarity::kde, 10, 5), centroid = chosen(Similarity::centroid, 2, 5);
+  CHECK(overlap(two, ten) < 0.3);
+  CHECK(overlap(two, centroid) < 0.4);
+  CHECK(overlap(ten, centroid) < 0.4);
+  CHECK(overlap(two, chosen(Similarity::kde, 2, 6)) < 0.3);  // another draw
+  // a narrow bandwidth keeps to the clusters, which are the pool's first third
+  const auto inside = [&](const auto& list) {
+    return std::lower_bound(list.begin(), list.end(), S / 3) - list.begin();
+  };
+  CHECK(inside(narrow) > C * 9 / 10);
+  CHECK(inside(two) < C / 2);
+}
+
 TEST_CASE("candidates and embeddings that cannot be used are named") {
   const Tensor shots = unit_rows(2, 8, 1), candidates = unit_rows(50, 8, 2);
   const auto message = [&](const Tensor& some_shots, const Tensor& some_candidates,

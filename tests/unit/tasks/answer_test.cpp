@@ -33,11 +33,33 @@ TEST_CASE("the last number of a worked answer") {
       {"#### Step 1: add\n5 + 5 = 10\n#### Step 2: double\n2 * 10 = 20\nThe answer is 20", "20"},
       {"#### Steps\n5 + 5 = 10\n#### 10\nThat took 2 steps.", "10"},
       {"\u00bd of 8", "8"},
+      // typeset numbers
+      {"The answer is \u22123.", "-3"},
+      {"10\u22123", "3"},
+      {"pages 5\u201310", "10"},
+      {"12\u2009000 in all", "12000"},
+      {"1\u00a0234\u00a0567.5", "1234567.5"},
+      {"1234\u2009567", "567"},
+      {"rooms 12 000", "000"},  // a plain blank parts numbers
+      {"a loss of -$5", "-5"},
+      {"It costs $.50", "0.50"},
+      {"and so on...5", "5"},
+      {"as said in 3.5.7", "7"},
+      // of what "####" marks the whole line counts
+      {"#### 12 000", "12000"},
+      {"#### \u22123\n7", "-3"},
+      {"#### 3/4", "3/4"},
+      {"#### .5", "0.5"},
+      {"#### 72 apples", "72"},
+      {"#### Step 1\n#### 12 000", "12000"},
   };
   for (const auto& [text, number] : cases) {
     INFO(text);
     CHECK(last_number(text) == number);
   }
+  CHECK(last_number("so 3/4 of it", true) == "3/4");
+  CHECK(last_number("\u22121\u20442", true) == "-1/2");
+  CHECK(last_number("3/x", true) == "3");
   const TaskExample gold{.output = "x", .answer = "0.3333333333333333"};
   CHECK(answer_matches(TaskKind::number, gold, "0.333"));
   CHECK_FALSE(answer_matches(TaskKind::number, gold, "0.33"));
@@ -137,7 +159,8 @@ TEST_CASE("what is final stays, whatever follows") {
       "A",           "B.",     "C",     " ",  "\n",  "(",      ")",         "The answer is",
       "Answer:",     " 12",    ",",     "3",  "456", "####",   "Question:", "answer",
       "1",           "2 ",     "true",  "un", "-",   "[DONE]", "[BEGIN]",   "```",
-      "```python\n", "option", "x = 1", ".",  "e",   ":",      "$",         "Step"};
+      "```python\n", "option", "x = 1", ".",  "e",   ":",      "$",         "Step",
+      "/",           "\u2212", "\u2009"};
   const TaskExample example{
       .output = "x", .answer = "x", .names = {"answer1", "answer2", "Answer12", "true"}};
   CounterRandom random(5);

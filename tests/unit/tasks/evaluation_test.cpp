@@ -139,6 +139,40 @@ TEST_CASE("likelihoods are those of the whole texts") {
   }
 }
 
+TEST_CASE("what is too long for learned positions is named, and an answer ends with them") {
+  const Model model{Weights::load(model_data("families/gpt2"), torch::kFloat32, torch::kCPU),
+                    std::make_shared<PieceTokenizer>(96),
+                    {}};
+  REQUIRE(model.weights.config.positions == 64);
+  CHECK(max_new_tokens_of(TaskKind::number) == 512);
+  CHECK(max_new_tokens_of(TaskKind::code) == 512);
+  TaskSet set{.name = "s", .kind = TaskKind::number, .examples = {}};
+  const auto of_length = [](std::size_t tokens) {  // BOS and ":" included
+    return TaskExample{.instruction = std::string(tokens - 2, 'c'),
+                       .output = "x",
+                       .answer = "1",
+                       .where = "train.jsonl:7"};
+  };
+  const auto text = [&](std::int64_t longest) {
+    const EvaluationSettings settings{.prompt_template = "{instruction}{input}:",
+                                      .max_new_tokens = longest};
+    return evaluate(model, set, settings, kNoStep).verdicts.front().text;
+  };
+  set.examples = {of_length(62)};
+  CHECK(text(40) == text(3));  // two that the model sees again, and a last one
+  CHECK(text(40) != text(2));
+  set.examples = {of_length(65)};
+  CHECK_THAT(input_error([&] { text(3); }), Catch::Matchers::ContainsSubstring("train.jsonl:7") &&
+                                                Catch::Matchers::ContainsSubstring("65 tokens") &&
+                                                Catch::Matchers::ContainsSubstring("64 positions"));
+  Model teacher = model;
+  teacher.eos = {2};
+  set.examples = {of_length(63)};
+  CHECK_THAT(input_error([&] { training_examples(teacher, set, "{instruction}{input}:", 1024); }),
+             Catch::Matchers::ContainsSubstring("train.jsonl:7"));
+  CHECK(training_examples(teacher, set, "{instruction}{input}:", 64).shortened == 1);
+}
+
 TEST_CASE("a likelihood that is not finite is never the highest") {
   Model model = tiny_model();
   model.weights.embedding = torch::full_like(model.weights.embedding, std::nan(""));

@@ -45,6 +45,7 @@ TEST_CASE("templated choices are taken apart") {
   CHECK(example.option_outputs ==
         std::vector<std::string>{"the correct answer is answer1", "the correct answer is answer2"});
   CHECK(example.gold() == 1);
+  CHECK_THAT(example.where, Catch::Matchers::ContainsSubstring("ARC-Easy.train.json: record 1"));
 
   const TaskSet letters = read_task_set(path, {.letters = true});
   CHECK(letters.kind == TaskKind::letter);
@@ -290,6 +291,10 @@ TEST_CASE("what is wrong with a file is said with its place and key") {
   labels.replace(labels.find(", \"B\""), 5, "");
   CHECK_THAT(error_of(labels), Catch::Matchers::ContainsSubstring("in 'choices'") &&
                                    Catch::Matchers::ContainsSubstring("1 labels"));
+  const std::string instances =
+      R"([{"instruction": "Do", "instances": [{"input": "", "output": "1"}, {"input": "x"}]}])";
+  CHECK_THAT(error_of(instances), Catch::Matchers::ContainsSubstring("2. of 'instances'") &&
+                                      Catch::Matchers::ContainsSubstring("no 'output'"));
   CHECK_THAT(error_of(R"([{"question": {"stem": "?"}, "answerKey": "A"}])"),
              Catch::Matchers::ContainsSubstring("in 'question'") &&
                  Catch::Matchers::ContainsSubstring("no 'choices'"));

@@ -90,6 +90,7 @@ std::vector<TaskSet> read_abilities(const Deck& deck) {
 std::string questions_hash(const std::vector<TaskSet>& tasks) {
   std::uint64_t hash = 0;
   for (const TaskSet& task : tasks) {
+    hash = hash_words({hash, static_cast<std::uint64_t>(max_new_tokens_of(task.kind))});
     for (const TaskExample& example : task.examples)
       hash = hash_words({hash, hash_text(task.name), hash_text(example.instruction),
                          hash_text(example.input), hash_text(example.answer)});

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "../options.hpp"
+#include "factsweep/core/random.hpp"
 #include "factsweep/model/torch.hpp"
 #include "stages.hpp"
 
@@ -100,10 +101,11 @@ EvaluationSettings answer_settings(const TaskEntry& task, const Deck& deck) {
   return settings;
 }
 
-std::string worked_fingerprint(const TaskEntry& task) {
+std::string asking_fingerprint(const TaskEntry& task) {
   TaskSet worked;
   worked.examples = task.worked;
-  return fingerprint(worked);
+  return hex(hash_words({hash_text(fingerprint(worked)),
+                         static_cast<std::uint64_t>(max_new_tokens_of(task.test.kind))}));
 }
 
 double test_flop(const Draft& draft, const TaskEntry& task) {

@@ -29,8 +29,9 @@ void place_test(Draft& draft, Upstream stage, std::uint64_t point);
 std::vector<std::string> answer_keys();
 std::vector<std::string> test_keys();
 EvaluationSettings answer_settings(const TaskEntry& task, const Deck& deck);
-/// Hash of the worked examples in front of every question.
-std::string worked_fingerprint(const TaskEntry& task);
+/// Hash of the worked examples in front of every question, and of how many tokens an answer has
+/// where the deck does not say.
+std::string asking_fingerprint(const TaskEntry& task);
 double test_flop(const Draft& draft, const TaskEntry& task);
 
 /// The base with one adapter, which it shares.

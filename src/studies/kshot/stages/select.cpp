@@ -24,11 +24,8 @@ const auto kDiversityRank =
     column<double>("/points/diversity_rank", {"point"}, "1",
                    "rank of the experts among all subsets of the pool", "R_D");
 
-const std::vector<AnyColumn>& selection_columns() {
-  static const std::vector<AnyColumn> list = {kExperts, kPerplexityRank,  kAccuracyRank,
-                                              kPool,    kGroupSimilarity, kDiversityRank};
-  return list;
-}
+const std::vector<AnyColumn> kColumns = {kExperts, kPerplexityRank,  kAccuracyRank,
+                                         kPool,    kGroupSimilarity, kDiversityRank};
 
 struct Select {
   static constexpr const char* kind = "select";
@@ -112,7 +109,7 @@ const KindOf<Worker> kSelect = kind<Worker, Select>();
 void declare_selection(Draft& draft) {
   draft.builder.dimension("expert", static_cast<std::uint64_t>(draft.experts));
   draft.builder.dimension("bank", draft.sets().bank.size());
-  draft.builder.declare(selection_columns());
+  draft.builder.declare(kColumns);
 }
 
 Upstream add_select(Draft& draft, const GridPoint& at, std::uint64_t point) {
@@ -131,7 +128,7 @@ Upstream add_select(Draft& draft, const GridPoint& at, std::uint64_t point) {
   const std::string title = fmt::format("select {} draw {} k{} n{} {}", select.shots.task, at.draw,
                                         at.shots, at.experts, at.signals);
   const Upstream stage = draft.builder.add(select, title, {}).stage;
-  draft.builder.place(stage, selection_columns(), {point});
+  draft.builder.place(stage, kColumns, {point});
   return stage;
 }
 

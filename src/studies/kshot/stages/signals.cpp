@@ -19,10 +19,7 @@ const auto kPerplexity =
     shared(column<float>("/signals/perplexity", {"task", "draw", "adapter", "shot"}, "1",
                          "perplexity of the answer", "PPL"));
 
-const std::vector<AnyColumn>& signal_columns() {
-  static const std::vector<AnyColumn> list = {kPerplexity, kReasoningPerplexity, kShotRight};
-  return list;
-}
+const std::vector<AnyColumn> kColumns = {kPerplexity, kReasoningPerplexity, kShotRight};
 
 /// exp of the mean negative log-likelihood over an output's tokens and EOS (equation 1, as the
 /// released code takes it).
@@ -37,7 +34,7 @@ struct Signals {
   Shots shots;                        // the largest draw
   std::string examples;               // fingerprint of the shots
   std::vector<std::string> reasoned;  // [shot] its output with its reasons
-  std::string worked;                 // fingerprint of what stands in front of them
+  std::string asking;                 // asking_fingerprint()
   BankAdapter adapter;
 
   static void fields(auto& self, auto&& field) {
@@ -45,7 +42,7 @@ struct Signals {
     Shots::fields(self.shots, field);
     field("examples", self.examples);
     field("reasoned", self.reasoned);
-    field("worked", self.worked);
+    field("asking", self.asking);
     BankAdapter::fields(self.adapter, field);
   }
   std::vector<std::string> deck_keys() const { return answer_keys(); }
@@ -60,6 +57,7 @@ struct Signals {
       for (const std::string& output : {set.examples[i].output, reasoned[i]}) {
         ProbeItem item = make_item(asked, prompt, std::string(lead(prompt)), output, nullptr);
         item.gold.push_back(asked.eos.front());
+        check_length(asked, set.examples[i], item.prompt.size() + item.gold.size());
         list[i].prompt = std::move(item.prompt);
         list[i].continuations.push_back(std::move(item.gold));
       }
@@ -115,7 +113,7 @@ void declare_signals(Draft& draft) {
   builder.fill(column<std::int64_t>("/signals/row", {"task", "draw", "shot"}, "1",
                                     "record of the train file, from 0"),
                rows);
-  builder.declare(signal_columns());
+  builder.declare(kColumns);
 }
 
 const std::vector<Upstream>& add_signals(Draft& draft, std::size_t task, std::int64_t draw) {
@@ -125,11 +123,10 @@ const std::vector<Upstream>& add_signals(Draft& draft, std::size_t task, std::in
   Signals signals;
   signals.model = draft.fingerprint;
   signals.shots = draft.all_shots(task, draw);
-  signals.worked = worked_fingerprint(entry);
+  signals.asking = asking_fingerprint(entry);
   const TaskSet set = signals.shots.read(draft.sets());
   signals.examples = fingerprint(set);
-  for (const std::int64_t shot : signals.shots.rows(draft.sets()))
-    signals.reasoned.push_back(entry.reasoned(shot));
+  signals.reasoned = signals.shots.outputs(draft.sets(), /*reasons=*/true);
   const Cost cost{.flop = 3 * draft.tokens_of(set) * draft.model.flop_per_token()};
   const auto place = static_cast<std::uint64_t>(
       std::find(draft.draws.begin(), draft.draws.end(), draw) - draft.draws.begin());
@@ -138,7 +135,7 @@ const std::vector<Upstream>& add_signals(Draft& draft, std::size_t task, std::in
     const std::string title =
         fmt::format("signals {} draw {} {}", entry.name, draw, signals.adapter.name);
     found->second.push_back(draft.builder.add(signals, title, cost).stage);
-    draft.builder.place(found->second.back(), signal_columns(), {task, place, i});
+    draft.builder.place(found->second.back(), kColumns, {task, place, i});
   }
   return found->second;
 }

@@ -12,7 +12,7 @@ struct Test {
 
   std::string model;             // fingerprint of its files
   std::string task, examples;    // a name, and a fingerprint of what is asked
-  std::string worked;            // the same of what stands in front of it
+  std::string asking;            // asking_fingerprint()
   std::string adapter;           // empty: the base model
   std::optional<Upstream> bank;  // the adapter's stage
 
@@ -20,7 +20,7 @@ struct Test {
     field("model", self.model);
     field("task", self.task);
     field("examples", self.examples);
-    field("worked", self.worked);
+    field("asking", self.asking);
     field("adapter", self.adapter);
     field("bank", self.bank);
   }
@@ -48,7 +48,7 @@ Upstream add_test(Draft& draft, std::size_t task, std::size_t tested) {
   test.model = draft.fingerprint;
   test.task = entry.name;
   test.examples = fingerprint(entry.test);
-  test.worked = worked_fingerprint(entry);
+  test.asking = asking_fingerprint(entry);
   if (tested > 0) {
     const BankAdapter adapter = draft.bank.at(tested - 1);
     test.adapter = adapter.name;

@@ -17,6 +17,28 @@ namespace {
 using Start = Method::Start;
 using Tuning = Method::Tuning;
 
+bool has_point(const Draft& draft, bool (*fits)(const Method&)) {
+  return std::any_of(draft.points.begin(), draft.points.end(),
+                     [&](const GridPoint& at) { return fits(*at.method); });
+}
+
+/// The rows of /moe/module are those of every mixture.
+void check_fresh_experts(const Draft& draft) {
+  const auto is_fresh = [](const Method& how) {
+    return how.is_mixture() && how.start == Start::fresh;
+  };
+  if (!has_point(draft, is_fresh)) return;
+  std::vector<std::string> own;
+  for (const LoraTarget& target :
+       find_targets(lora_config(draft.deck()), draft.model, lora_place(draft.deck())))
+    own.push_back(target.module.name);
+  if (own == draft.modules) return;
+  throw draft.deck().error(
+      "lora.targets", fmt::format("adapts {} modules and the bank's adapters {}. Fresh experts "
+                                  "need the same ones, or leave fresh_experts out of grid.method.",
+                                  own.size(), draft.modules.size()));
+}
+
 /// What is kept has a shape that is known before anything is selected, and LoRAHub adds up
 /// matrices.
 void check_scalings(const Draft& draft) {
@@ -26,10 +48,7 @@ void check_scalings(const Draft& draft) {
     return entry.form.scaling() != first;
   });
   if (other == bank.end()) return;
-  const bool has_sums =
-      std::any_of(draft.points.begin(), draft.points.end(),
-                  [](const GridPoint& at) { return at.method->tuning == Tuning::search; });
-  if (has_sums)
+  if (has_point(draft, [](const Method& how) { return how.tuning == Tuning::search; }))
     throw draft.deck().error(
         "grid.method",
         fmt::format("has lorahub, which adds up the matrices of adapters, so they have to be of "
@@ -51,13 +70,13 @@ std::int64_t layer_of(const std::string& module) {
 
 std::vector<AnyColumn> tuned_columns(const Method& how) {
   std::vector<AnyColumn> columns;
-  if (how.has_data()) columns.emplace_back(kLoss);
+  if (how.is_trained()) columns.emplace_back(kLoss);
   if (how.has_seed()) {
     columns.emplace_back(kSeconds);
     columns.emplace_back(kLeftOut);
     columns.emplace_back(kShortened);
   }
-  if (how.tuning == Tuning::search || how.tuning == Tuning::average) columns.emplace_back(kWeight);
+  if (how.is_sum()) columns.emplace_back(kWeight);
   if (how.is_mixture()) columns.emplace_back(kShare);
   return columns;
 }
@@ -65,19 +84,18 @@ std::vector<AnyColumn> tuned_columns(const Method& how) {
 Cost cost_of(const Draft& draft, const GridPoint& at, const TaskSet& shots) {
   const TaskEntry& task = draft.sets().tasks[at.task];
   double tokens = draft.tokens_of(shots);
+  if (at.has_data()) {
+    const TaskSet& pool = draft.sets().pools[*task.pool].set;
+    tokens += draft.tokens_of(pool) * static_cast<double>(at.budget) /
+              static_cast<double>(pool.examples.size());
+  }
   Cost cost;
   if (at.method->tuning == Tuning::search)
     cost.flop = static_cast<double>(draft.deck().integer("lorahub.evaluations")) * tokens *
                 draft.model.flop_per_token();
-  if (at.method->has_data()) {
-    if (at.has_data()) {
-      const TaskSet& pool = draft.sets().pools[*task.pool].set;
-      tokens += draft.tokens_of(pool) * static_cast<double>(at.budget) /
-                static_cast<double>(pool.examples.size());
-    }
+  if (at.method->is_trained())
     cost =
         learning_cost(draft, "moe", tokens, std::max<double>(1, static_cast<double>(at.experts)));
-  }
   cost.flop += test_flop(draft, task);
   return cost;
 }
@@ -98,11 +116,10 @@ void place_weights(Draft& draft, Upstream stage, const Tune& tune, std::int64_t 
     group.about[kAdapterConfig] =
         is_fresh ? stored_lora_config(draft.deck()).json(draft.model) : form.json;
   }
-  const auto shapes =
-      is_mixture ? mixture_shapes(form.shapes, experts)
-      : is_fresh ? adapter_shapes(lora_config(draft.deck()), draft.model, lora_place(draft.deck()))
-                 : form.shapes;
-  for (const auto& [name, shape] : shapes)
+  const auto one =
+      is_fresh ? adapter_shapes(lora_config(draft.deck()), draft.model, lora_place(draft.deck()))
+               : form.shapes;
+  for (const auto& [name, shape] : is_mixture ? mixture_shapes(one, experts) : one)
     group.outputs.push_back({.path = "final/" + name,
                              .dtype = *tune.kept,
                              .shape = {shape.begin(), shape.end()},
@@ -116,12 +133,12 @@ const KindOf<Worker> kTune = kind<Worker, Tune>();
 
 std::vector<std::string> Tune::deck_keys() const {
   std::vector<std::string> keys = test_keys();
-  if (how().has_data()) {
+  if (how().is_trained()) {
     const std::vector<std::string> learning = learning_keys("moe");
     keys.insert(keys.end(), learning.begin(), learning.end());
   }
   if (how().start == Start::fresh) keys.emplace_back("lora.");
-  if (how().tuning == Tuning::mixture) {
+  if (how().is_mixture() && how().is_trained()) {
     keys.emplace_back("lora.dropout");
     keys.emplace_back("moe.balance");
   }
@@ -132,16 +149,17 @@ std::vector<std::string> Tune::deck_keys() const {
   return keys;
 }
 
-std::size_t Tune::mixture_config_bytes(std::int64_t experts) const {
+std::size_t Tune::mixture_config_bytes(std::int64_t size) const {
   std::size_t longest = 0, bytes = 512;
   for (const std::string& name : bank.names) longest = std::max(longest, name.size());
-  const auto count = static_cast<std::size_t>(experts);
+  const auto count = static_cast<std::size_t>(size);
   for (const std::string& module : modules) bytes += module.size() + 64 + count * 64;
-  return bytes + count * (longest + 16);
+  return bytes + count * (longest + 32);
 }
 
 void declare_tuning(Draft& draft) {
   check_scalings(draft);
+  check_fresh_experts(draft);
   PlanBuilder& builder = draft.builder;
   std::vector<std::int64_t> epochs(static_cast<std::size_t>(draft.deck().integer("moe.epochs")));
   std::iota(epochs.begin(), epochs.end(), 1);
@@ -162,11 +180,14 @@ Upstream add_tune(Draft& draft, const GridPoint& at, std::uint64_t point) {
   tune.shots = at.drawn_shots(draft.sets());
   const TaskSet shots = tune.shots.read(draft.sets());
   tune.shot_examples = fingerprint(shots);
+  if (at.method->has_seed())
+    tune.taught = tune.shots.outputs(draft.sets(), draft.deck().text("kshot.teach") == "reasons");
   tune.examples = fingerprint(task.test);
-  tune.worked = worked_fingerprint(task);
+  tune.asking = asking_fingerprint(task);
   if (at.top_k >= 0) tune.top_k = at.top_k;
   if (at.seed >= 0) tune.seed = static_cast<std::uint64_t>(at.seed);
   if (at.method->is_mixture()) tune.modules = draft.modules;
+  if (at.method->is_mixture() && !at.method->is_selected()) tune.experts = at.experts;
   if (at.method->start != Start::fresh) tune.bank = draft.bank;
   if (at.method->start == Start::best) {
     tune.best = add_best(draft, at.task);

@@ -37,9 +37,11 @@ struct Tune {
   std::string method;
   Shots shots;
   std::string shot_examples, examples;     // fingerprints of the shots, and of what is asked
-  std::string worked;                      // the same of what stands in front of it
+  std::vector<std::string> taught;         // [shot] its output, where anything learns
+  std::string asking;                      // asking_fingerprint()
   std::optional<std::int64_t> top_k;       // of a mixture
-  std::vector<std::string> modules;        // likewise: rows of /moe/share
+  std::optional<std::int64_t> experts;     // of a mixture that is not of selected adapters
+  std::vector<std::string> modules;        // of a mixture: rows of /moe/share
   std::optional<std::uint64_t> seed;       // where anything is drawn
   Bank bank;                               // where the method begins with adapters
   std::optional<Upstream> selected, best;  // who of it is taken
@@ -52,8 +54,10 @@ struct Tune {
     Shots::fields(self.shots, field);
     field("shot_examples", self.shot_examples);
     field("examples", self.examples);
-    field("worked", self.worked);
+    field("taught", self.taught);
+    field("asking", self.asking);
     field("top_k", self.top_k);
+    field("experts", self.experts);
     field("modules", self.modules);
     field("seed", self.seed);
     Bank::fields(self.bank, field);
@@ -68,7 +72,7 @@ struct Tune {
   const Method& how() const { return kshot::method(method); }
   /// The text's length in the file, at least that of the mixture's moe.json, which is not known
   /// before the experts are.
-  std::size_t mixture_config_bytes(std::int64_t experts) const;
+  std::size_t mixture_config_bytes(std::int64_t size) const;
 };
 
 }  // namespace factsweep::kshot

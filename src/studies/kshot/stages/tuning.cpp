@@ -1,4 +1,6 @@
 // A tuning from what was selected to the test of what it made.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -31,14 +33,17 @@ MoePass counting_pass(const MoeAdapter& moe) {
 class Tuner {
  public:
   Tuner(const Tune& stage, const Worker& worker, StageRun& run)
-      : stage_(stage), worker_(worker), deck_(run.deck()), base_(worker.base), run_(run) {}
+      : stage_(stage),
+        how_(stage.how()),
+        worker_(worker),
+        deck_(run.deck()),
+        base_(worker.base),
+        run_(run) {}
 
   void run() {
-    switch (stage_.how().tuning) {
+    switch (how_.tuning) {
       case Method::Tuning::mixture:
         return mixture();
-      case Method::Tuning::arrow:
-        return arrow();
       case Method::Tuning::lora:
         return one_adapter();
       case Method::Tuning::average:
@@ -53,34 +58,35 @@ class Tuner {
 
  private:
   void mixture() {
-    MoeAdapter moe = selected_experts({.dropout = deck_.real("lora.dropout"),
-                                       .seed = hash_words({hash_text("routers"), seed()})});
-    Trainer trainer(moe_trainee(base_.weights, moe, deck_.real("moe.balance")), lessons(),
-                    tuning_settings());
+    MoeSettings settings{.routing = how_.is_arrow ? Routing::arrow : Routing::learned,
+                         .top_k = stage_.top_k.value()};
+    if (how_.is_trained()) {
+      settings.dropout = deck_.real("lora.dropout");
+      settings.seed = hash_words({hash_text("routers"), seed()});
+    }
+    MoeAdapter moe = MoeAdapter::create(experts(), base_.weights, settings);
     const MoePass pass = counting_pass(moe);
-    train_and_test(trainer, [&] {
-      MoeAdapter master = moe.clone(torch::kFloat32);
-      master.assign(trainer.master());
-      keep(master);
-      moe.assign(trainer.master());
-      return base_.with(with_experts(base_.weights, moe, pass));
-    });
-    emit_shares(moe, pass);
-  }
-
-  void arrow() {
-    const MoeAdapter moe = selected_experts({.routing = Routing::arrow});
-    const MoePass pass = counting_pass(moe);
-    keep(moe);
-    test(base_.with(with_experts(base_.weights, moe, pass)));
+    if (how_.is_trained()) {
+      Trainer trainer(moe_trainee(base_.weights, moe, deck_.real("moe.balance")), lessons(),
+                      tuning_settings());
+      train_and_test(trainer, [&] {
+        MoeAdapter master = moe.clone(torch::kFloat32);
+        master.assign(trainer.master());
+        keep(master);
+        moe.assign(trainer.master());
+        return base_.with(with_experts(base_.weights, moe, pass));
+      });
+    } else {
+      keep(moe);
+      test(base_.with(with_experts(base_.weights, moe, pass)));
+    }
     emit_shares(moe, pass);
   }
 
   void one_adapter() {
     const TrainSettings settings = tuning_settings();
-    const LoraAdapter start = stage_.how().start == Method::Start::fresh
-                                  ? LoraAdapter::create(lora_config(deck_), base_.weights,
-                                                        settings.seed, lora_place(deck_))
+    const LoraAdapter start = how_.start == Method::Start::fresh
+                                  ? fresh_adapter(settings.seed)
                                   : stage_.bank.at(selected().at(0)).read(worker_, run_);
     Trainer trainer(Trainee::lora(base_.weights, start), lessons(), settings);
     train_and_test(trainer, [&] {
@@ -99,7 +105,7 @@ class Tuner {
     test(base_.with(with_adapters(base_.weights, adapters)));
   }
 
-  /// LoRAHub (arXiv 2307.13269): weights of the adapters' matrices that make the shots likely.
+  /// LoRAHub (arXiv 2307.13269): weights of the adapters' matrices that make the lessons likely.
   void search() {
     const std::vector<LoraAdapter> adapters = selected_adapters();
     const auto start = std::chrono::steady_clock::now();
@@ -157,19 +163,34 @@ class Tuner {
     return adapters;
   }
 
-  MoeAdapter selected_experts(MoeSettings settings) {
-    std::vector<MoeExpert> experts;
+  /// What the mixture begins with: the selected adapters, copies of the best, or fresh ones.
+  std::vector<MoeExpert> experts() {
+    std::vector<MoeExpert> list;
+    if (how_.start == Method::Start::fresh) {
+      for (std::int64_t i = 0; i < stage_.experts.value(); ++i)
+        list.push_back({fmt::format("fresh-{}", i + 1),
+                        fresh_adapter(hash_words(
+                            {hash_text("expert"), seed(), static_cast<std::uint64_t>(i)}))});
+      return list;
+    }
     for (const std::size_t i : selected()) {
       const BankAdapter adapter = stage_.bank.at(i);
-      experts.push_back({adapter.name, adapter.read(worker_, run_)});
+      list.push_back({adapter.name, adapter.read(worker_, run_)});
     }
-    settings.top_k = stage_.top_k.value();
-    return MoeAdapter::create(experts, base_.weights, settings);
+    for (std::int64_t copy = 2; copy <= stage_.experts.value_or(1); ++copy)
+      list.push_back({fmt::format("{}-{}", list.front().name, copy), list.front().adapter});
+    return list;
+  }
+
+  LoraAdapter fresh_adapter(std::uint64_t drawn_by) const {
+    return LoraAdapter::create(lora_config(deck_), base_.weights, drawn_by, lora_place(deck_));
   }
 
   /// Shots and selected data; says what of them was cut.
   std::vector<Example> lessons() {
     TaskSet set = stage_.shots.read(worker_.sets);
+    for (std::size_t i = 0; i < set.examples.size(); ++i)
+      set.examples[i].output = stage_.taught.at(i);
     if (stage_.data) {
       const std::size_t pool = worker_.sets.task(stage_.shots.task).pool.value();
       const std::vector<TaskExample>& open = worker_.sets.pools[pool].set.examples;
@@ -231,6 +252,7 @@ class Tuner {
   }
 
   const Tune& stage_;
+  const Method& how_;
   const Worker& worker_;
   const Deck& deck_;
   const Model& base_;

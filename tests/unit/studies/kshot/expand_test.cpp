@@ -53,6 +53,9 @@ class Decks {
         "\n[kshot]\npool = 4\n[grid]\nshots = 6\nexperts = 3\nbudget = 10\n";
     return expand_deck(*kshot::make_study(), text, overrides).plan;
   }
+  void write(const std::string& name, const std::string& text) const {
+    write_file(folder_ / name, text);
+  }
   std::string error(const std::vector<std::string>& overrides = {}) const {
     return input_error([&] { expand(overrides); });
   }
@@ -95,18 +98,18 @@ std::set<std::string> ids(const Plan& plan) {
 TEST_CASE("kshot: equal work is one stage") {
   const Decks decks;
   const Plan plan = decks.expand();
-  // base, expert_lora and source_best once a task, the seven others once a draw
-  CHECK(plan.points.size() == 2 * (3 + 7 * 3));
+  // base, expert_lora and source_best once a task, the twelve others once a draw
+  CHECK(plan.points.size() == 2 * (3 + 12 * 3));
   auto count = kinds(plan);
   CHECK(count["bank"] == 5);
   CHECK(count["test"] == 2 * 6);         // base and bank on each task
   CHECK(count["signals"] == 2 * 3 * 5);  // task, draw, adapter
   CHECK(count["similarity"] == 1);
   CHECK(count["best"] == 2);
-  CHECK(count["select"] == 2 * 3 * 2);   // by signals for ours, uniform, lorahub, arrow; at random
-  CHECK(count["augment"] == 2 * 3 * 2);  // for ours, lora, source_best_sft; at random
+  CHECK(count["select"] == 2 * 3 * 2);   // by signals for all of them; at random
+  CHECK(count["augment"] == 2 * 3 * 2);  // likewise
   CHECK(count["embed"] == 1 + 2 * 3);    // the pool once, the shots of each draw
-  CHECK(count["tune"] == 2 * 3 * 7);
+  CHECK(count["tune"] == 2 * 3 * 12);
 
   // seeds share all but what draws lots
   auto seeded = kinds(decks.expand({"--grid.seed=1, 2"}));
@@ -114,7 +117,7 @@ TEST_CASE("kshot: equal work is one stage") {
     CHECK(seeded[kind] == count[kind]);
   CHECK(seeded["select"] == 2 * 3 * 3);
   CHECK(seeded["augment"] == 2 * 3 * 3);
-  CHECK(seeded["tune"] == 2 * 3 * (5 * 2 + 2));  // uniform and arrow have no seed
+  CHECK(seeded["tune"] == 2 * 3 * (10 * 2 + 2));  // uniform and arrow have no seed
 
   // fewer shots are part of more: signals and embeddings of the largest K serve all
   auto fewer = kinds(decks.expand({"--grid.shots=6, 2, 1"}));
@@ -191,18 +194,94 @@ TEST_CASE("kshot: what changes a stage's key") {
   }
   // what is kept is no other work
   CHECK(keys("tune", {"--store.deltas=final"}) == keys("tune", {}));
-  // of the seven methods only ours and random have routers
+  // six of the twelve methods train a mixture
   const auto tunes = keys("tune", {}), balanced = keys("tune", {"--moe.balance=1"});
   std::vector<std::string> same;
   std::set_intersection(tunes.begin(), tunes.end(), balanced.begin(), balanced.end(),
                         std::back_inserter(same));
-  CHECK(same.size() == 2 * 3 * 5);
+  CHECK(same.size() == 2 * 3 * 6);
   decks.sets["bank"][4]["examples"] = 8;
   std::vector<std::string> common;
   const auto other = keys("bank", {});
   std::set_intersection(bank.begin(), bank.end(), other.begin(), other.end(),
                         std::back_inserter(common));
   CHECK(common.size() == 4);
+}
+
+TEST_CASE("kshot: open data that are drawn have a seed") {
+  const Decks decks;
+  const auto drawn = [&](const std::string& selection, const std::string& seed) {
+    return keys_of(decks.expand({"--grid.method=lora", "--grid.data_selection=" + selection,
+                                 "--grid.seed=" + seed}),
+                   "augment");
+  };
+  for (const char* selection : {"random", "convex", "kde2", "kde10"})
+    CHECK(drawn(selection, "1") != drawn(selection, "2"));
+  for (const char* selection : {"cosine", "repr_filter", "centroid"})
+    CHECK(drawn(selection, "1") == drawn(selection, "2"));
+}
+
+TEST_CASE("kshot: shots and experts are taught with reasons") {
+  Decks decks;
+  const std::vector<std::string> lora = {"--grid.method=lora", "--grid.task=one"};
+  const auto tuned = [&](const std::string& teach) {
+    std::vector<std::string> overrides = lora;
+    if (!teach.empty()) overrides.push_back("--kshot.teach=" + teach);
+    return keys_of(decks.expand(overrides), "tune");
+  };
+  const auto bank = [&] { return keys_of(decks.expand(lora), "bank"); };
+  const auto plain = tuned(""), bare = bank();
+  CHECK(tuned("answers") == plain);  // there are no reasons
+  const auto reasons = [](int rows) {
+    std::string lines;
+    for (int row = 0; row < rows; ++row) {
+      const nlohmann::json line = {{"row", row}, {"output", "a" + std::to_string(row) + ": so"}};
+      lines += line.dump() + "\n";
+    }
+    return lines;
+  };
+  decks.write("reasons.jsonl", reasons(20));
+  decks.sets["tasks"][0]["rationales"] = "reasons.jsonl";
+  CHECK(tuned("answers") == plain);
+  CHECK(tuned("") != plain);
+  CHECK(tuned("reasons") == tuned(""));
+  CHECK(bank() == bare);
+  // an expert learns them where its entry says so: of the records that have some
+  decks.write("few.jsonl", reasons(5));
+  decks.write("none.jsonl", R"({"row": 20, "output": "so"})");
+  decks.sets["bank"][0]["rationales"] = "reasons.jsonl";
+  decks.sets["bank"][2]["rationales"] = "few.jsonl";
+  const auto learnt = [&] {
+    const Plan plan = decks.expand(lora);
+    const auto list = dataset(plan, "/bank/examples").content.as<std::int64_t>();
+    return std::vector(list.begin(), list.end());
+  };
+  CHECK(bank() != bare);
+  CHECK(learnt() == std::vector<std::int64_t>{20, 16, 5, 20, 7});
+  decks.sets["bank"][0]["rationales"] = "none.jsonl";
+  CHECK_THAT(decks.error(lora),
+             ContainsSubstring("bank[0]") && ContainsSubstring("none of its 20 examples"));
+  decks.write("twice.jsonl", reasons(5) + R"({"row": 4, "output": "so"})");
+  decks.sets["bank"][0]["rationales"] = "twice.jsonl";
+  CHECK_THAT(decks.error(lora),
+             ContainsSubstring("twice.jsonl:6") && ContainsSubstring("row 4 once more"));
+  decks.sets["bank"][0]["rationales"] = "nowhere.jsonl";
+  CHECK_THAT(decks.error(lora), ContainsSubstring("nowhere.jsonl"));
+}
+
+TEST_CASE("kshot: fresh experts need the modules of the bank's") {
+  Decks decks;
+  decks.sets["bank"] =
+      nlohmann::json::array({{{"name", "mine"}, {"adapter", adapter_data("llama").string()}}});
+  const std::vector<std::string> llama = {"--model.path=" + model_data("families/llama").string(),
+                                          "--grid.method=fresh_experts"};
+  CHECK_THAT(decks.error(llama), ContainsSubstring("lora.targets") &&
+                                     ContainsSubstring("adapts 4 modules") &&
+                                     ContainsSubstring("fresh_experts"));
+  std::vector<std::string> alike = llama;
+  alike.push_back("--lora.targets=q_proj, v_proj, down_proj");
+  // N may be above the bank's size: none of them is of it
+  CHECK(decks.expand(alike).points.size() == 2 * 3);
 }
 
 TEST_CASE("kshot: adapters that users bring") {
@@ -292,10 +371,10 @@ TEST_CASE("kshot: keys do not change from one version to the next unseen") {
   for (const Stage& stage : plan.stages) first.try_emplace(stage.kind, stage.key);
   const std::map<std::string, std::string> known = {
       {"adapter", "36c9d7db96f2b43d"},    {"augment", "942c6ff09a5317b9"},
-      {"bank", "65a770950a01de41"},       {"best", "190bece886867367"},
-      {"embed", "521b15ebc24bdb46"},      {"own", "c76b41c98e209931"},
-      {"select", "be2f596059987050"},     {"signals", "d84e6385df5b867e"},
-      {"similarity", "0890ef376d9a3a8e"}, {"test", "e47f8969032d2abd"},
-      {"tune", "5e8b415be634e615"}};
+      {"bank", "65a770950a01de41"},       {"best", "dc43d65a51876187"},
+      {"embed", "521b15ebc24bdb46"},      {"own", "f2cafe10391570ed"},
+      {"select", "c7f5b851ea2199fb"},     {"signals", "256b9c9cca156644"},
+      {"similarity", "0890ef376d9a3a8e"}, {"test", "a5a35960979c1025"},
+      {"tune", "58d5e43a50fc1a04"}};
   CHECK(first == known);
 }

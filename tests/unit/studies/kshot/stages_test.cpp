@@ -29,8 +29,9 @@ nlohmann::json records(const std::string& name, int count) {
 
 class Sweep {
  public:
-  /// `brings`: the bank holds an adapter of a user, "mine", too.
-  explicit Sweep(const std::vector<std::string>& overrides, bool brings = false) {
+  /// `brings`: the bank holds an adapter of a user, "mine", too. `reasons`: of every answer.
+  explicit Sweep(const std::vector<std::string>& overrides, bool brings = false,
+                 const std::string& reasons = "") {
     const std::string model = write_tiny_model(folder_ / "model").string();
     for (const char* name : {"one", "b1", "b2"})
       write_file(folder_ / (std::string(name) + ".json"), records(name, 12).dump());
@@ -44,6 +45,13 @@ class Sweep {
          {{{"name", "one"}, {"task", "one"}},
           {{"name", "b1"}, {"train", "b1.json"}},
           {{"name", "b2"}, {"train", "b2.json"}}}}};
+    if (!reasons.empty()) {
+      std::string lines;
+      for (int row = 0; row < 12; ++row)
+        lines += nlohmann::json({{"row", row}, {"output", "a" + reasons}}).dump() + "\n";
+      write_file(folder_ / "reasons.jsonl", lines);
+      sets["tasks"][0]["rationales"] = "reasons.jsonl";
+    }
     if (brings) {
       mine().save(folder_ / "peft");
       sets["bank"].push_back({{"name", "mine"}, {"adapter", "peft"}});
@@ -91,10 +99,7 @@ class Sweep {
 }  // namespace
 
 TEST_CASE("every kind of stage fills what it is planned to fill", "[kshot]") {
-  const Sweep sweep(
-      {"--grid.method=base, expert_lora, source_best, lora, source_best_sft, uniform, lorahub, "
-       "arrow, random, ours",
-       "--store.deltas=final"});
+  const Sweep sweep({"--store.deltas=final"});
   MemoryWorkbench bench(sweep.plan);
   bench.run_all(*sweep.executor);
   CHECK(bench.missing() == "");
@@ -126,6 +131,58 @@ TEST_CASE("every kind of stage fills what it is planned to fill", "[kshot]") {
     }
     if (stage.kind == "augment")
       CHECK(bench.output(i, "/points/selected_data").as<std::int64_t>()[0] <= 3);
+  }
+}
+
+TEST_CASE("Arrow's experts are trained, and its routers are not", "[kshot]") {
+  const Sweep sweep(
+      {"--grid.method=arrow, arrow_trained", "--grid.draw=1", "--store.deltas=final"});
+  MemoryWorkbench bench(sweep.plan);
+  bench.run_all(*sweep.executor);
+  const std::size_t plain = sweep.leaf("arrow"), trained = sweep.leaf("arrow_trained");
+  int routers = 0, experts = 0;
+  for (const Output& output : sweep.plan.stages[plain].outputs) {
+    if (!output.name.starts_with("final/")) continue;
+    INFO(output.name);
+    const bool is_router = output.name.ends_with("router.weight");
+    const bool same =
+        bench.output(plain, output.name).bytes == bench.output(trained, output.name).bytes;
+    CHECK(same == is_router);
+    ++(is_router ? routers : experts);
+  }
+  CHECK((routers > 0 && experts == 4 * routers));  // A and B of two experts
+}
+
+TEST_CASE("fresh experts differ, copies of the best begin alike", "[kshot]") {
+  const Sweep sweep({"--grid.method=fresh_experts_shots, upcycling", "--grid.draw=1",
+                     "--store.deltas=final", "--moe.learning_rate=0"});
+  MemoryWorkbench bench(sweep.plan);
+  bench.run_all(*sweep.executor);
+  CHECK(bench.missing() == "");
+  const auto are_alike = [&](const std::string& method) {
+    const std::size_t leaf = sweep.leaf(method);
+    for (const Output& output : sweep.plan.stages[leaf].outputs) {
+      const std::size_t place = output.name.find("experts.0.lora_A");
+      if (place == std::string::npos) continue;
+      std::string other = output.name;
+      other.replace(place, 9, "experts.1");
+      return bench.output(leaf, output.name).bytes == bench.output(leaf, other).bytes;
+    }
+    throw BugError("no experts of " + method);
+  };
+  CHECK_FALSE(are_alike("fresh_experts_shots"));
+  CHECK(are_alike("upcycling"));
+}
+
+TEST_CASE("training sees the shots with their reasons", "[kshot]") {
+  // longer than kshot.longest with its reasons, not without
+  for (const auto& [teach, cut] : {std::pair{"reasons", 4}, std::pair{"answers", 0}}) {
+    const Sweep sweep({"--grid.method=lora", "--grid.draw=1", "--grid.data_selection=none",
+                       std::string("--kshot.teach=") + teach},
+                      false, std::string(80, 'x'));
+    MemoryWorkbench bench(sweep.plan);
+    bench.run_all(*sweep.executor);
+    CHECK(bench.output(sweep.leaf("lora"), "/points/shortened").as<std::int64_t>()[0] == cut);
   }
 }
 
