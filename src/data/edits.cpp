@@ -10,6 +10,7 @@
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/file.hpp"
+#include "factsweep/core/utf8.hpp"
 
 namespace factsweep {
 namespace {
@@ -64,9 +65,9 @@ class Reader {
   explicit Reader(const std::filesystem::path& path) : path_(path) {}
 
   EditFile read() {
-    const std::string text = read_file(path_), found = find_file(path_).string();
-    const std::size_t first = text.find_first_not_of(" \t\r\n");
-    if (first != std::string::npos && text[first] == '[') {
+    const std::string content = read_file(path_), found = find_file(path_).string();
+    const std::string_view text = without_byte_order_mark(content);
+    if (trimmed(text).starts_with('[')) {
       for (const nlohmann::json& record : read_json(path_))
         add(record, fmt::format("{}: record {}", found, row_ + 1));
     } else {
@@ -81,7 +82,7 @@ class Reader {
  private:
   void add(const nlohmann::json& record, const std::string& where) {
     if (!record.is_object())
-      throw InputError(fmt::format("{} is no JSON object but {}.", where, record.dump()));
+      throw InputError(fmt::format("{} is no JSON object but {}.", where, excerpt(record.dump())));
     if (form_ == nullptr) {
       form_ = &form_of(record, where);
       file_.form = form_->name;
@@ -153,7 +154,7 @@ class Reader {
     if (found->is_string()) return found->get<std::string>();
     if (found->is_array() || found->is_null()) return "";
     throw InputError(
-        fmt::format("{}: '{}' = {} is not a text. Quote it.", where, key, found->dump()));
+        fmt::format("{}: '{}' = {} is not a text. Quote it.", where, key, excerpt(found->dump())));
   }
 
   static std::string optional(const nlohmann::json& record, const Keys& keys,
