@@ -17,6 +17,7 @@ from .figures import COLOUR
 from .quantities import WHEN, LabelledPart, answers, known_only_ratio, minus, paper
 
 MARKER = {"early_stop": "o", "final": "s"}
+ROLE = {"test": "id", "ood": "ood"}  # of the questions of a test
 TEST_NAME = {"test": "Test accuracy (%)", "ood": "OOD test accuracy (%)"}
 
 
@@ -36,8 +37,7 @@ def _durations(part: LabelledPart, test: str, what: str) -> Figure:
     """EARLY_STOP, fixed numbers of epochs, and CONVERGENCE."""
     points = part.ratios()
     ratio = points["unknown_ratio"].to_numpy()
-    role = {"test": "id", "ood": "ood"}[test]
-    series = {when: _by_ratio(part, points, ratio, when, role, what) for when in WHEN}
+    series = {when: _by_ratio(part, points, ratio, when, ROLE[test], what) for when in WHEN}
     curve = 100 * part.curve(f"accuracy_{test}", points, what)
     fixed = _fixed_epochs(part.epochs)
 
@@ -143,7 +143,17 @@ def known_only(part: LabelledPart) -> Figure:
     """Figure 3b. D against D_Known, from which the Unknown examples were removed. Bars: 95 % limits
     by seeds and test questions, in b of the difference on the same ones.
     """
-    what = "figure 3b"
+    return _known_only(part, "test", "figure 3b")
+
+
+def known_only_ood(part: LabelledPart) -> Figure:
+    """Figure 3b on out-of-distribution relations, of which the paper shows none; bars as there."""
+    return _known_only(part, "ood", "figure 3b on OOD")
+
+
+def _known_only(part: LabelledPart, test: str, what: str) -> Figure:
+    """D and D_Known, and their difference."""
+    role = ROLE[test]
     points = part.ratios()
     ratio = points["unknown_ratio"].to_numpy()
     removed = part.variant("known_only", what)
@@ -152,8 +162,8 @@ def known_only(part: LabelledPart) -> Figure:
     figure, (left, right) = style.panels(2, width=3.6, height=3.5)
     shared = False
     for when in WHEN:
-        whole = _by_ratio(part, points, ratio, when, "id", what)
-        known = _by_ratio(part, removed, removed_ratio, when, "id", what)
+        whole = _by_ratio(part, points, ratio, when, role, what)
+        known = _by_ratio(part, removed, removed_ratio, when, role, what)
         if 0.0 in whole:
             known = {0.0: whole[0.0], **known}  # D_Known is D
         look = {"linestyle": ":", "markerfacecolor": "white"}
@@ -165,10 +175,11 @@ def known_only(part: LabelledPart) -> Figure:
             continue
         shared = True
         _draw(right, effect, when, label=WHEN[when])
-        published, removing = (_published(n, when) for n in ("unknown_ratio", "known_only"))
-        _draw_published(right, {x: published[x] - y for x, y in removing.items()}, when)
+        if test == "test":
+            published, removing = (_published(n, when) for n in ("unknown_ratio", "known_only"))
+            _draw_published(right, {x: published[x] - y for x, y in removing.items()}, when)
     need(shared, f"{what} needs the same unknown ratios and seeds in D and D_Known")
-    left.set_ylabel(TEST_NAME["test"])
+    left.set_ylabel(TEST_NAME[test])
     style.legend_under(left)
     style.panel_title(left, "a", "with and without the Unknown examples")
     right.axhline(0, color=style.GREY, linewidth=0.6)

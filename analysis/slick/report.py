@@ -22,6 +22,7 @@ FIGURES = {
     "figure5_unknown_classifiers": figures.unknown_classifiers,
     "figure7_fit_by_category": figures.by_category,
     "figure8_ood": ratios.by_ratio_ood,
+    "figure8_ood_known_only": ratios.known_only_ood,
 }
 
 # Each with what the terminal shows of it.

@@ -16,6 +16,7 @@ FIGURES = {
     "figure5_unknown_classifiers",
     "figure7_fit_by_category",
     "figure8_ood",
+    "figure8_ood_known_only",
     "exposures",
 }
 SMALL = {"epochs": 8, "questions": 40}
@@ -50,6 +51,7 @@ def test_report_of_a_partial_file_says_what_is_missing(tmp_path, capsys):
     assert "table 3 needs variant idk (none of its points has finished)" in printed
     assert stems(folder, "png") == FIGURES - {
         "figure3b_known_only",
+        "figure8_ood_known_only",
         "figure5_unknown_classifiers",
         "exposures",
     }
