@@ -192,10 +192,10 @@ def _draw(a: Sweep, b: Sweep, points: pd.DataFrame, path: Path) -> Path:
     left.set_ylabel(f"B: {b.path.name} (%)")
     style.panel_title(left, "a", f"every share of {len(points)} joined points")
     for y, v in enumerate(values.values()):
-        m = mean(v[:, 1] - v[:, 0])
-        half = 0.0 if math.isnan(m.half) else m.half
+        m = mean(v[:, 1] - v[:, 0]).within(-100, 100)
+        bar = None if math.isnan(m.low) else [[m.value - m.low], [m.high - m.value]]
         right.errorbar(
-            m.value, y, xerr=half, color=style.BLUE, marker="o", markersize=3, elinewidth=0.8
+            m.value, y, xerr=bar, color=style.BLUE, marker="o", markersize=3, elinewidth=0.8
         )
     right.axvline(0, color=style.GREY, linewidth=0.8)
     right.set_yticks(range(len(values)), list(values), fontsize=6.5)

@@ -68,7 +68,7 @@ def _state(sweep: Sweep) -> list[str]:
         lines.append("Unfinished points are left out of every figure and table.")
     seeds = len({s for s in sweep.done.get("seed", ()) if s >= 0})  # -1: nothing is drawn
     if seeds == 1:
-        lines.append("One seed only: no confidence intervals over seeds.")
+        lines.append("One seed only: limits tell of the test examples, not of the seeds.")
     elif seeds > 1:
         lines.append(f"{seeds} seeds.")
     if "reason" in sweep.points:

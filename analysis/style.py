@@ -17,7 +17,7 @@ from matplotlib import colormaps  # noqa: E402
 from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 
-from .statistics import mean_columns  # noqa: E402
+from .statistics import Interval, mean_columns  # noqa: E402
 
 BLUE, SKY, GREEN, VERMILLION = "#0072B2", "#56B4E9", "#009E73", "#D55E00"
 ORANGE, PURPLE, BLACK, GREY = "#E69F00", "#AA3377", "#222222", "#8A8A8A"
@@ -74,30 +74,31 @@ def last_of_first_row(panels: Sequence[Axes]) -> Axes:
     return [axes for axes in panels if axes.get_subplotspec().is_first_row()][-1]
 
 
-def band(axes: Axes, x: np.ndarray, y: np.ndarray, half: np.ndarray, colour: str) -> None:
+def interval_bars(axes: Axes, x: Sequence[float], found: Sequence[Interval], **keywords) -> None:
+    """A curve with markers, and bars to the limits where they are known."""
+    value, low, high = (np.array([getattr(f, n) for f in found]) for n in ("value", "low", "high"))
+    known = np.isfinite(low)
+    if known.any():
+        keywords["yerr"] = np.where(known, [value - low, high - value], 0)
+    axes.errorbar(x, value, capsize=2, elinewidth=0.8, **keywords)
+
+
+def band(axes: Axes, x: np.ndarray, low: np.ndarray, high: np.ndarray, colour: str) -> None:
     """The interval around a curve; nothing where it is unknown (one seed)."""
-    if np.isfinite(half).any():
-        axes.fill_between(x, y - half, y + half, color=colour, alpha=0.16, linewidth=0)
-
-
-def error_bars(axes: Axes, x: np.ndarray, y: np.ndarray, half: np.ndarray, **keywords) -> None:
-    """A curve with markers, and interval bars where they are known."""
-    if np.isfinite(half).any():
-        keywords["yerr"] = np.where(np.isfinite(half), half, 0)
-    axes.errorbar(x, y, capsize=2, elinewidth=0.8, **keywords)
+    if np.isfinite(low).any():
+        axes.fill_between(x, low, high, color=colour, alpha=0.16, linewidth=0)
 
 
 def mean_line(axes: Axes, x: np.ndarray, values: np.ndarray, colour: str, **keywords) -> np.ndarray:
-    """The means of [seed, x] as a line, their intervals as a band; returns the means."""
+    """The means of [seed, x] as a line, their intervals as a band; returns the means.
+
+    `bounds`: what the values can't leave, if anything.
+    """
+    low, high = keywords.pop("bounds", (-np.inf, np.inf))
     centre, half = mean_columns(values)
     axes.plot(x, centre, color=colour, **keywords)
-    band(axes, x, centre, half, colour)
+    band(axes, x, np.maximum(low, centre - half), np.minimum(high, centre + half), colour)
     return centre
-
-
-def mean_marks(axes: Axes, x: np.ndarray, values: np.ndarray, **keywords) -> None:
-    """The means of [seed, x] with markers, their intervals as bars."""
-    error_bars(axes, x, *mean_columns(values), **keywords)
 
 
 def colours(names: Sequence[str], fixed: Mapping[str, str]) -> dict[str, object]:
@@ -125,6 +126,11 @@ def legend(axes: Axes, **keywords) -> None:
 
 def legend_right(axes: Axes, **keywords) -> None:
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), **keywords)
+
+
+def legend_under(axes: Axes) -> None:
+    """The panel's own legend, where no bar can reach."""
+    legend(axes, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2, columnspacing=1.2)
 
 
 def legend_below(figure: Figure, axes: Axes) -> None:

@@ -106,6 +106,8 @@ def read(path: Path) -> Sweep:
                 raise StoreError(f"{path}: no /{name}; the file was not laid out whole.")
         attributes = {name: _attribute(value) for name, value in file.attrs.items()}
         points, stages = (_table(file[name]) for name in ("points", "stages"))
+        roles = _of_columns(file["points"], "role")
+        points = told_apart(points, [name for name in points if roles.get(name) == AXIS])
         curves = {
             name: data[()].astype(float)
             for name, data in file.get("curves", {}).items()
@@ -116,13 +118,33 @@ def read(path: Path) -> Sweep:
             path=path,
             attributes=attributes,
             points=points,
-            roles=_of_columns(file["points"], "role"),
+            roles=roles,
             units=_of_columns(file["points"], "units"),
             curves=curves,
             epochs=file["curves/epoch"][()] if "curves/epoch" in file else np.arange(width),
             stages=stages.drop(columns=["upstream", "upstream_begin"], errors="ignore"),
             graph=Graph(file["stages"]),
         )
+
+
+def told_apart(points: pd.DataFrame, axes: Sequence[str]) -> pd.DataFrame:
+    """Models of one name, in directories of their own, become NAME (1), NAME (2) as in the deck.
+
+    Rows that are equal on every axis but come of different stages are points of such models: a
+    grid has the values of an axis once each, and older files the last name of a model alone.
+    """
+    if "model" not in axes or points.empty or "stage" not in points:
+        return points
+    alike = points.groupby([*axes], dropna=False, sort=False)
+    place, stages = alike.cumcount(), alike["stage"].transform("nunique")
+    if not (stages > 1).any():
+        return points
+    twice = set(points["model"][stages > 1])
+    names = [
+        f"{name} ({k + 1})" if name in twice else name
+        for name, k in zip(points["model"], place, strict=True)
+    ]
+    return points.assign(model=names)
 
 
 def _attribute(value: Any) -> Any:

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from .statistics import Interval, Mean, mean
+from .statistics import CrossedMean, Interval, Mean, mean
 
 PAPER = "paper"  # columns that begin with it hold published numbers
 NONE = "-"  # a cell without a value
+UNBOUNDED = (-math.inf, math.inf)
+PERCENT = (0.0, 100.0)
 
 Cells = list[tuple[str, str]]  # of a row, each with the head of its column
 
@@ -70,14 +72,33 @@ def span(values: Sequence[int] | np.ndarray) -> str:
     return f"{low}" if low == high else f"{low}-{high}"
 
 
-def with_interval(m: Mean, digits: int = 1) -> str:
+def with_interval(m: Mean, digits: int = 1, bounds: tuple[float, float] = UNBOUNDED) -> str:
+    """12.3 \u00b1 4.5; limits in brackets where the half width leaves what the value can be."""
     if not math.isfinite(m.half):
         return number(m.value, digits)
+    inside = m.within(*bounds)
+    if (inside.low, inside.high) != (m.value - m.half, m.value + m.half):
+        return between(inside, digits)
     return f"{m.value:.{digits}f} \u00b1 {m.half:.{digits}f}"
 
 
-def mean_of(values: Sequence[float] | np.ndarray, digits: int = 1) -> str:
-    return with_interval(mean(values), digits)
+def mean_of(
+    values: Sequence[float] | np.ndarray,
+    digits: int = 1,
+    bounds: tuple[float, float] = UNBOUNDED,
+) -> str:
+    return with_interval(mean(values), digits, bounds)
+
+
+def between(value: Interval, digits: int = 1) -> str:
+    """62.0 [51.3, 71.7]; the value alone where the limits are not known."""
+    shown = [number(x, digits) for x in (value.value, value.low, value.high)]
+    return f"{shown[0]} [{shown[1]}, {shown[2]}]" if math.isfinite(value.low) else shown[0]
+
+
+def percent(m: CrossedMean, digits: int = 1) -> str:
+    """A share of right answers over runs and examples."""
+    return between(m.share, digits)
 
 
 def with_limits(value: Interval, digits: int = 1) -> str:

@@ -8,7 +8,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .. import style
-from ..statistics import mean
 from ..store import need
 from ..sweep import Sweep
 from .quantities import (
@@ -44,7 +43,9 @@ WORDS = {"full": "full fine-tuning", "lora": "LoRA"}
 
 
 def norms_full(part: EditPart) -> Figure:
-    """Figure 4. How far forgetting by full fine-tuning moves each matrix, at \u03bb = 1."""
+    """Figure 4. How far forgetting by full fine-tuning moves each matrix, at \u03bb = 1. Bands:
+    95 % limits of the mean over seeds.
+    """
     return _norms(part, "full")
 
 
@@ -59,7 +60,8 @@ def _norms(part: EditPart, how: str) -> Figure:
     figure, (left, right) = style.panels(2, width=3.6, height=2.8)
     for name, values in ours.items():
         layers = np.arange(values.shape[1])
-        style.mean_line(left, layers, values, colours[name], marker=".", label=name)
+        look = {"marker": ".", "label": name, "bounds": (0, np.inf)}
+        style.mean_line(left, layers, values, colours[name], **look)
     theirs = paper(f"norms {how}")
     layers = theirs.pop("layer")[LLAMA2]
     for name, row in theirs.items():
@@ -78,13 +80,13 @@ def _norms(part: EditPart, how: str) -> Figure:
 
 def forgetting_full(part: EditPart) -> Figure:
     """Figure 6. Forgetting alone by full fine-tuning: old answers and locality against \u03bb; a
-    star is the \u03bb of the search.
+    star is the \u03bb of the search. Bars: 95 % limits by seeds and records.
     """
     return _forgetting(part, "full", "forget_ft", "figure 6")
 
 
 def forgetting_lora(part: EditPart) -> Figure:
-    """Figure 7. Forgetting alone by LoRA."""
+    """Figure 7. Forgetting alone by LoRA; as figure 6."""
     return _forgetting(part, "lora", "forget_lora", "figure 7")
 
 
@@ -118,18 +120,18 @@ def _curve(
     """Outcome by lambda; a searched lambda as a star at the mean over seeds of what was found."""
     colour = OUTCOME_COLOUR[outcome.removesuffix("_old")]
     curve = by_lambda(part, variants, outcome, at_zero)
-    if not curve.empty:
+    if curve:
         look = {"color": colour, "marker": "o", "markersize": 3, "label": label}
-        style.mean_marks(axes, curve.columns.to_numpy(), curve.to_numpy(), **look)
+        style.interval_bars(axes, list(curve), [mean.share for mean in curve.values()], **look)
     for variant in variants:
         if variant.searched:
-            value = mean(part.means(variant, outcome)).value
+            value = part.mean(variant, outcome).value
             axes.plot(variant.lambda_used, value, "*", color=colour, markersize=8)
 
 
 def learning(part: EditPart) -> Figure:
     """F-Learning against \u03bb. Dotted: the same training without forgetting; vertical lines: the
-    paper's \u03bb; star: the \u03bb of the search.
+    paper's \u03bb; star: the \u03bb of the search. Bars: 95 % limits by seeds and records.
     """
     groups = [
         (method, layers)
@@ -144,7 +146,7 @@ def learning(part: EditPart) -> Figure:
             colour = OUTCOME_COLOUR[outcome]
             _curve(axes, part, variants, outcome, LEARNS[method], outcome)
             for plain in part.variants(LEARNS[method]):
-                level = mean(part.means(plain, outcome)).value
+                level = part.mean(plain, outcome).value
                 axes.axhline(level, color=colour, linestyle=":", linewidth=0.9)
         for value in sorted(set(part.published("lambda").get(method, {}).values())):
             axes.axvline(value[0], color=style.GREY, linewidth=0.7, alpha=0.6)
@@ -158,7 +160,7 @@ def learning(part: EditPart) -> Figure:
 
 def cosine(part: EditPart) -> Figure:
     """Cosine between delta_old and the change by learning. Above 0: learning moves back to where
-    forgetting came from.
+    forgetting came from. Bands: 95 % limits of the mean over seeds.
     """
     methods = [method for method in LEARNS if part.variants(method)]
     need(methods, "the cosines need a finished point of f_learning_*")
@@ -173,7 +175,8 @@ def cosine(part: EditPart) -> Figure:
         by_module = cosines(part, shown)
         colours = style.colours(list(by_module), MATRIX_COLOUR)
         for name, values in by_module.items():
-            layers, look = np.arange(values.shape[1]), {"marker": ".", "markersize": 4}
+            layers = np.arange(values.shape[1])
+            look = {"marker": ".", "markersize": 4, "bounds": (-1, 1)}
             style.mean_line(left, layers, values, colours[name], label=name, **look)
         shades = colormaps["cividis"](np.linspace(0.9, 0.1, len(variants)))
         for variant, shade in zip(variants, shades, strict=True):

@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 
 from ..published import PaperTable
-from ..statistics import Interval, paired_difference
+from ..statistics import Interval, crossed_mean
 from ..store import need
 from ..table import NONE, PAPER, Cells, Table, signed, with_limits
 from .quantities import DATA_SETS, METHODS, OUTCOMES, EditPart, Variant, paper
@@ -43,7 +43,7 @@ def test(part: EditPart, better: Variant, worse: Variant, outcome: str) -> Test 
     difference, asked = difference[asked.any(axis=1)], asked[asked.any(axis=1)]
     if not len(difference):
         return None
-    interval = paired_difference(100 * difference).interval
+    interval = crossed_mean(100 * difference).interval
     own = np.nanmean(difference, axis=1)
     agreeing = int((np.sign(own) == np.sign(interval.value)).sum())
     records = int(asked.any(axis=0).sum())

@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 
 from ..published import PaperTable, paper_table
-from ..statistics import mean_known
+from ..statistics import CrossedMean, crossed_mean, crossed_percent
 from ..store import need
-from ..sweep import Part, Sweep, split, table_of_means
+from ..sweep import Part, Sweep, split
 from .groups import Norms, Outcomes
 
 CITATION = "Ni et al., arXiv 2311.08011 v2"
@@ -162,11 +162,14 @@ class EditPart(Part):
         values = self.outcomes.needed(outcome, "outcomes by record need")
         return values[variant.points.index.to_numpy()].astype(float)
 
-    def means(self, variant: Variant, outcome: str, first: int | None = None) -> np.ndarray:
-        """Percent, one a seed; of the first records alone where told so."""
-        if first is None:
-            return 100 * variant.points[outcome].to_numpy(dtype=float)
-        return 100 * mean_known(self.values(variant, outcome)[:, :first])
+    def mean(self, variant: Variant, outcome: str, first: int | None = None) -> CrossedMean:
+        """Percent, over seeds and records; of the first records alone where told so.
+
+        Over seeds alone where the file has an outcome by point only: abilities, and older files.
+        """
+        if getattr(self.outcomes, outcome, None) is None and first is None:
+            return crossed_percent(100 * variant.points[outcome].to_numpy(dtype=float), asked=0)
+        return crossed_mean(100 * self.values(variant, outcome)[:, :first])
 
     @property
     def edited(self) -> int:
@@ -214,16 +217,18 @@ def nearest(variants: list[Variant], lambda_: float) -> Variant:
 # --- By lambda ---------------------------------------------------------------------------------
 
 
-def by_lambda(part: EditPart, variants: list[Variant], outcome: str, at_zero: str) -> pd.DataFrame:
-    """An outcome in percent, [seed, lambda]; NaN where a seed has not finished.
+def by_lambda(
+    part: EditPart, variants: list[Variant], outcome: str, at_zero: str
+) -> dict[float, CrossedMean]:
+    """An outcome in percent by lambda, ascending.
 
     Searched lambdas are left out; lambda = 0 is the method `at_zero` where it was not swept.
     """
-    swept = [v.points for v in variants if not v.searched]
-    if all(v.lambda_ != 0 for v in variants):
-        swept += [v.points.assign(**{"lambda": 0.0}) for v in part.variants(at_zero)]
-    points = pd.concat([part.points[:0], *swept])
-    return table_of_means(points["seed"], points["lambda"], 100 * points[outcome])
+    swept = {v.lambda_: v for v in variants if not v.searched}
+    if 0 not in swept:
+        swept |= {0.0: v for v in part.variants(at_zero)}
+    found = {lambda_: part.mean(swept[lambda_], outcome) for lambda_ in sorted(swept)}
+    return {lambda_: mean for lambda_, mean in found.items() if math.isfinite(mean.value)}
 
 
 # --- By layer ----------------------------------------------------------------------------------

@@ -30,8 +30,10 @@ FIGURES = {
 }
 
 METHODS = [
-    "\u00b1, bars and shaded bands: 95 % Student interval of the mean over seeds; none from one "
-    "seed. Limits in brackets: of seeds and records together.",
+    "Limits in brackets and bars: 95 %, over seeds (Student's t) and records (Wilson's of a "
+    "share, Student's t of a difference), whose distances from the value add in squares, as "
+    "other seeds and other records would give another value; from one seed of the records alone. "
+    "Shaded bands, of norms and cosines: of the mean over seeds.",
     "Reliability: the new answer to the question; generality: to its rephrasing; locality: the "
     "unrelated question answered as the original model does. A method is judged after all of its "
     "edits, on all of them.",

@@ -8,7 +8,7 @@ from itertools import product
 
 from ..published import PaperTable
 from ..store import need
-from ..table import NONE, PAPER, Cells, Table, mean_of, number, numbers, span
+from ..table import NONE, PAPER, Cells, Table, number, numbers, percent, span
 from .quantities import (
     CITATION,
     FORGETS,
@@ -24,6 +24,10 @@ from .quantities import (
 OLD = ("reliability_old", "generality_old")
 TIMED = (1, 10, 100)  # edits of the paper's table 3
 CASE_STUDY_LAMBDA = 0.3  # of the paper's table 5
+CHANCE = (
+    "In brackets 95 % limits: other seeds and other records would give another value; from one "
+    "seed they tell of the records alone."
+)
 
 
 def outcome_table(part: EditPart) -> Table:
@@ -32,7 +36,8 @@ def outcome_table(part: EditPart) -> Table:
         "table1_outcomes",
         f"Tables 1 and 2: {part.model} on {part.data_set}",
         "Share of answer tokens, teacher-forced as in EasyEdit; exact: the whole greedy answer "
-        "and its end, which trainings teach and editors do not (locality: every token unchanged). Percent, mean over seeds \u00b1 95 % Student interval.",
+        "and its end, which trainings teach and editors do not (locality: every token unchanged). "
+        "Percent. " + CHANCE,
     )
     if part.paper:
         table.notes.append(
@@ -57,6 +62,7 @@ def subset_table(part: EditPart) -> Table | None:
         "table1_subset",
         f"Tables 1 and 2, asked about the first {part.edited} records alone",
         "A model that carries more edits than it is asked about has the harder task.",
+        CHANCE,
     )
     for variant in part.variants():
         table.row(*_head(variant, "edited at once"), *_outcomes(part, variant, part.edited))
@@ -68,12 +74,12 @@ def records_table(part: EditPart) -> Table | None:
     counts = sorted(part.points["records"].unique())
     if len(counts) == 1:
         return None
-    table = Table("records", "Outcomes by the number of records edited at once (percent)")
+    table = Table("records", "Outcomes by the number of records edited at once (percent)", CHANCE)
     for alike in across_counts(part):
         row = [("method", alike[max(alike)].label)]
         for outcome, count in product(OUTCOMES, counts):
             found = alike.get(count)
-            cell = mean_of(part.means(found, outcome)) if found else NONE
+            cell = percent(part.mean(found, outcome)) if found else NONE
             row.append((f"{outcome} {count}", cell))
         table.row(*row)
     return table
@@ -95,7 +101,7 @@ def _head(variant: Variant, records: str = "records") -> Cells:
 
 def _outcomes(part: EditPart, variant: Variant, first: int | None = None) -> Cells:
     return [
-        (head, mean_of(part.means(variant, name, first)))
+        (head, percent(part.mean(variant, name, first)))
         for outcome in OUTCOMES
         for head, name in ((outcome, outcome), ("exact", f"{outcome}_exact"))
     ]
@@ -108,12 +114,13 @@ def old_table(part: EditPart) -> Table:
         "Old answers that are still given (percent)",
         f"paper: figures 6 and 7, {LLAMA2} on ZsRE, reliability / generality, where it has "
         "the same \u03bb.",
+        CHANCE,
     )
     for variant in part.variants():
         row = _head(variant)
         for outcome in OLD:
-            row.append((outcome.removesuffix("_old"), mean_of(part.means(variant, outcome))))
-            row.append(("exact", mean_of(part.means(variant, f"{outcome}_exact"))))
+            row.append((outcome.removesuffix("_old"), percent(part.mean(variant, outcome))))
+            row.append(("exact", percent(part.mean(variant, f"{outcome}_exact"))))
         table.row(*row, (PAPER, _published_old(variant)))
     return table
 
@@ -194,13 +201,17 @@ def ability_table(part: EditPart) -> Table:
     for variant in part.variants():
         if variant.method not in [v.method for v, _ in chosen]:
             chosen.append((variant, None))
-    notes = ["paper: LLaMA2-7B, \u03bb = 0.3; ours at the \u03bb nearest to it."]
+    notes = [
+        "paper: LLaMA2-7B, \u03bb = 0.3; ours at the \u03bb nearest to it. In brackets 95 % "
+        "limits over seeds alone: the file has no answers by example, whose chance they leave "
+        "out."
+    ]
     table = Table("table5_abilities", "Table 5: other abilities (percent)", *notes)
     for task in tasks:
         name = task.removeprefix("ability_")
         row = [("task", name)]
         for variant, column in chosen:
-            row.append((variant.label, mean_of(part.means(variant, task))))
+            row.append((variant.label, percent(part.mean(variant, task))))
             if column is not None:
                 row.append((PAPER, _published_ability(name, column)))
         table.row(*row)

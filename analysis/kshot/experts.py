@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..statistics import mean
 from ..store import Missing, need
 from ..sweep import table_of_means
-from ..table import NONE, PAPER, Table, mean_of, number, numbers, with_interval
+from ..table import NONE, PAPER, PERCENT, Table, mean_of, number, numbers, percent, with_limits
 from .quantities import (
     CASES,
     CITATION,
     MODELS,
+    Cases,
     ExpertPart,
     cases,
     over_draws,
@@ -20,13 +20,17 @@ from .quantities import (
     words,
 )
 
-MIXED = {  # column of table 5 -> its value in one of the cases
-    "cases": lambda c: c.counts[1],
-    "experts": lambda c: c.expert_errors.mean(),
-    "best expert": lambda c: c.expert_errors.min(),
-    "mixture": lambda c: c.mixture_error,
-    "best - mixture": lambda c: c.expert_errors.min() - c.mixture_error,
+MIXED = {  # column of table 5 -> its percentages by example
+    "cases (%)": lambda c: 100.0 * (c.case == 1),
+    "experts": lambda c: c.on_mixed((~c.alone).mean(axis=0)),
+    "best expert": lambda c: c.on_mixed(~c.best),
+    "mixture": lambda c: c.on_mixed(~c.mixture),
 }
+
+
+def _gain(c: Cases) -> np.ndarray:
+    """[example]: error of the best expert less that of the mixture."""
+    return c.on_mixed((~c.best).astype(float) - ~c.mixture)
 
 
 def mixed_table(part: ExpertPart) -> Table:
@@ -37,15 +41,18 @@ def mixed_table(part: ExpertPart) -> Table:
     table = Table(
         "table5_mixed_cases",
         "Table 5: error on the mixed cases, which some experts have right and some wrong (percent)",
-        "Experts as in the bank, before they are tuned in the mixture. Mean \u00b1 95 % "
-        "Student interval over draws, each of which has its own experts and cases.",
+        "Experts as in the bank, before they are tuned in the mixture. cases: mean number over "
+        "draws and their share of the test. In brackets 95 % limits: other draws, each with its "
+        "own experts and cases, and other examples would give another value.",
         f"paper: {CITATION}, {model}, cases / experts / best expert / mixture.",
     )
     for task in part.tasks:
         if of_task := [c for c in found if c.task == task]:
             table.row(
                 ("task", task),
-                *((h, with_interval(over_draws(of_task, v))) for h, v in MIXED.items()),
+                ("cases", number(float(np.mean([c.counts[1] for c in of_task])))),
+                *((h, percent(over_draws(of_task, v))) for h, v in MIXED.items()),
+                ("best - mixture", with_limits(over_draws(of_task, _gain).interval)),
                 (PAPER, printed if task_of(task) == "arc_c" else NONE),
             )
     return table
@@ -71,9 +78,10 @@ def correlation_table(part: ExpertPart) -> Table:
     table = Table(
         "figure8_correlations",
         "Figure 8: Spearman correlation of the adapters' test accuracy and their perplexity",
-        "Mean over the draws of the shots \u00b1 95 % Student interval; negative: adapters of "
-        "low perplexity are good. Where reasons are 'answer only' or 'own output', both are "
-        "of one text. The paper shows a weak and a strong negative one, without numbers.",
+        "Mean over the draws of the shots \u00b1 95 % Student interval over them alone, as all "
+        "draws share the adapters and their tests; negative: adapters of low perplexity are "
+        "good. Where reasons are 'answer only' or 'own output', both are of one text. The paper "
+        "shows a weak and a strong negative one, without numbers.",
     )
     reasons = words(part.of_tasks.rationales)
     for task in part.measured_tasks("the correlations of figure 8"):
@@ -81,8 +89,8 @@ def correlation_table(part: ExpertPart) -> Table:
             ("task", part.tasks[task]),
             ("adapters", str(int(np.isfinite(part.adapter_accuracy(task)).sum()))),
             ("reasons", reasons[task]),
-            ("vanilla", mean_of(part.correlations(task, "perplexity"), 2)),
-            ("reasoning", mean_of(part.correlations(task, "reasoning_perplexity"), 2)),
+            ("vanilla", mean_of(part.correlations(task, "perplexity"), 2, (-1, 1))),
+            ("reasoning", mean_of(part.correlations(task, "reasoning_perplexity"), 2, (-1, 1))),
         )
     return table
 
@@ -114,12 +122,17 @@ def kept_table(part: ExpertPart) -> Table:
             kept = kept.reindex(columns=part.tasks)
             rows[budget, tau] = [
                 ("C at \u03c4", f"{budget} at {tau:g}"),
-                *((task, mean_of(kept[task])) for task in part.tasks),
-                ("kept (%)", with_interval(mean((100 * kept.mean(axis=1) / budget).to_numpy()))),
+                *((task, mean_of(kept[task], bounds=(0, budget))) for task in part.tasks),
+                ("kept (%)", mean_of(100 * kept.mean(axis=1) / budget, bounds=PERCENT)),
                 (PAPER, numbers(paper("kept").get(f"{tau:g}", {}).get(MODELS[0]), 0)),
             ]
     title = "Open data that deduplication leaves (examples)"
-    table = Table("figure9_kept", title, f"paper: {CITATION}, section 4.6.2.")
+    table = Table(
+        "figure9_kept",
+        title,
+        "Mean over the draws of the shots \u00b1 95 % Student interval over them.",
+        f"paper: {CITATION}, section 4.6.2.",
+    )
     for key in sorted(rows):
         table.row(*rows[key])
     need(table.rows, "the open data kept need finished points of ours that deduplicate")

@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from .. import style
-from ..statistics import Mean, as_arrays, mean
+from ..statistics import CrossedMean, mean
 from ..store import need
-from .quantities import CASES, ExpertPart, average, cases, over_draws
+from .quantities import CASES, ExpertPart, cases, over_draws
 
 KINDS = {"perplexity": "Vanilla perplexity", "reasoning_perplexity": "Reasoning perplexity"}
 
@@ -49,19 +49,16 @@ def _by_layer(part: ExpertPart, row: int) -> np.ndarray:
 
 def perplexity(part: ExpertPart) -> Figure:
     """Figure 8. Test accuracy of every adapter against its perplexity on the shots, mean over
-    draws; \u03c1: Spearman's rank correlation, mean over draws.
+    draws; \u03c1: Spearman's rank correlation, mean over draws, with 95 % limits over them alone.
     """
     tasks = part.measured_tasks("figure 8")
     figure, panels = style.panels(2, len(tasks), width=3.1, height=2.3, squeeze=False, sharey="row")
     for task, row in zip(tasks, panels, strict=True):
         for axes, kind in zip(row, KINDS, strict=True):
-            rho = mean(part.correlations(task, kind))
+            rho = mean(part.correlations(task, kind)).within(-1, 1)
             _scatter(axes, part, task, kind)
-            axes.set_title(
-                f"{part.tasks[task]}, $\\rho$ = {rho.value:.2f}"
-                + (f" $\\pm$ {rho.half:.2f}" if np.isfinite(rho.half) else ""),
-                loc="left",
-            )
+            limits = f" [{rho.low:.2f}, {rho.high:.2f}]" if np.isfinite(rho.low) else ""
+            axes.set_title(f"{part.tasks[task]}, $\\rho$ = {rho.value:.2f}{limits}", loc="left")
         row[0].set_ylabel("Test accuracy (%)")
     return figure
 
@@ -74,13 +71,13 @@ def tuned(part: ExpertPart) -> Figure:
     points = part.first("source_best_sft", "figure 2")
     tasks = [task for task in measured if part.tasks[task] in set(points["task"])]
     need(tasks, "figure 2 needs a finished point of source_best_sft of a task with signals")
-    ours = part.scores(points)
+    ours = part.accuracies(points)
     figure, panels = style.wrapped(len(tasks), width=2.9, height=2.6)
     for task, axes in zip(tasks, panels, strict=True):
         name = part.tasks[task]
         _scatter(axes, part, task, "reasoning_perplexity")
         row = points.index[points["task"] == name][0]  # the best is the same in every draw
-        _arrow(axes, part, task, part.selection.experts(row)[0], mean(ours[name]).value)
+        _arrow(axes, part, task, part.selection.experts(row)[0], ours[name].value)
         axes.set_title(name, loc="left")
     style.row_labels(panels, "Test accuracy (%)")
     return figure
@@ -115,24 +112,27 @@ def _scatter(axes: Axes, part: ExpertPart, task: int, kind: str) -> None:
 
 def open_data(part: ExpertPart) -> Figure:
     """Figure 9. Ours against \u03c4, above which near examples are dropped, and against C, the
-    examples selected before.
+    examples selected before. Bars: 95 % limits by draws and test examples.
     """
-    found = {axis: part.along(axis, "figure 9") for axis in ("tau", "budget")}
-    found["tau"] = found["tau"][found["tau"]["tau"].notna()]
-    shown = {axis: p for axis, p in found.items() if p[axis].nunique() > 1}
+    along = {axis: part.along(axis, "figure 9") for axis in ("tau", "budget")}
+    along["tau"] = along["tau"][along["tau"]["tau"].notna()]
+    shown = {axis: p for axis, p in along.items() if p[axis].nunique() > 1}
     need(shown, "figure 9 needs finished points of ours with two values of grid.budget or grid.tau")
     figure, panels = style.panels(len(shown), width=3.4, height=2.7, squeeze=False, sharey=True)
     symbols = {"tau": "$\\tau$", "budget": "$C$"}
     for letter, axes, (axis, points) in zip("ab", panels[0], shown.items(), strict=False):
         values = np.sort(points[axis].unique())
-        tables = [part.scores(points[points[axis] == value]) for value in values]
+        of_value = [points[points[axis] == value] for value in values]
+        found = [part.accuracies(chosen) for chosen in of_value]
         # as many as the paper has tasks; a colour map's for more
         fixed = dict(zip(part.tasks, style.PALETTE, strict=False))
         colours = style.colours(part.tasks, fixed if len(part.tasks) <= len(fixed) else {})
         for task, colour in colours.items():
-            _curve(axes, values, [mean(t[task]) for t in tables], color=colour, label=task)
+            there = [k for k, shares in enumerate(found) if task in shares]
+            means = [found[k][task] for k in there]
+            _curve(axes, values[there], means, color=colour, label=task)
         if len(part.tasks) > 1:
-            means = [average(t) for t in tables]
+            means = [part.average(chosen) for chosen in of_value]
             _curve(axes, values, means, color=style.BLACK, label="average", linewidth=2)
         axes.set_xlabel(symbols[axis])
         style.panel_title(axes, letter, f"by {symbols[axis]}")
@@ -141,27 +141,27 @@ def open_data(part: ExpertPart) -> Figure:
     return figure
 
 
-def _curve(axes: Axes, x: np.ndarray, means: list[Mean], **keywords) -> None:
-    style.error_bars(axes, x, *as_arrays(means), marker="o", markersize=3, **keywords)
+def _curve(axes: Axes, x: np.ndarray, means: list[CrossedMean], **keywords) -> None:
+    shares = [mean.share for mean in means]
+    style.interval_bars(axes, x, shares, marker="o", markersize=3, **keywords)
 
 
 def case_counts(part: ExpertPart) -> Figure:
     """Figure 11. Test examples that all, some or none of the selected experts have right, and what
-    their mixture makes of them.
+    their mixture makes of them. Bars: 95 % limits by draws and test examples.
     """
     found = cases(part)
     tasks = [task for task in part.tasks if any(c.task == task for c in found)]
     figure, panels = style.wrapped(len(tasks), width=2.3, height=2.7, sharey=True)
     for axes, task in zip(panels, tasks, strict=True):
         of_task = [c for c in found if c.task == task]
-        share = [over_draws(of_task, _share(k)) for k in range(len(CASES))]
+        shares = [over_draws(of_task, _share(k)).share for k in range(len(CASES))]
         right = [over_draws(of_task, _share(k, right=True)).value for k in range(len(CASES))]
-        total, half = as_arrays(share)
+        wrong = [share.value - of_it for share, of_it in zip(shares, right, strict=True)]
         at = np.arange(len(CASES))
         axes.bar(at, right, color=style.GREEN, label="mixture right")
-        axes.bar(at, total - right, bottom=right, color=style.VERMILLION, label="mixture wrong")
-        if np.isfinite(half).any():
-            axes.errorbar(at, total, yerr=half, fmt="none", color=style.BLACK, capsize=2)
+        axes.bar(at, wrong, bottom=right, color=style.VERMILLION, label="mixture wrong")
+        style.interval_bars(axes, at, shares, color=style.BLACK, linestyle="")
         axes.set_xticks(at, [name.replace(" ", "\n") for name in CASES])
         axes.set_title(task, loc="left")
     style.row_labels(panels, "Test examples (%)")
@@ -171,5 +171,5 @@ def case_counts(part: ExpertPart) -> Figure:
 
 
 def _share(case: int, right: bool = False):
-    """Percent of the test examples that are such a case, or that the mixture has right of them."""
-    return lambda c: 100 * (c.right if right else c.counts)[case] / c.counts.sum()
+    """[example]: 100 where it is such a case, or where the mixture has it right besides."""
+    return lambda c: 100.0 * ((c.case == case) & (c.mixture if right else True))

@@ -67,6 +67,7 @@ class Selection(Group, path="selection"):
 
 class Outcomes(Group, path="outcomes"):
     right: Data  # [point, example]: 0 wrong, 1 right, 2 no answer, 255 no such example
+    right_by_sum: Data  # the same by likelihood
 
 
 class Shares(Group, path="moe"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,9 +16,16 @@ import numpy as np
 import pandas as pd
 
 from ..published import paper_table
-from ..statistics import Difference, Mean, mean, mean_known, paired_difference, spearman
+from ..statistics import (
+    CrossedMean,
+    crossed_mean,
+    crossed_percent,
+    mean_known,
+    mean_of_independent,
+    spearman,
+)
 from ..store import UNSET, Missing, need
-from ..sweep import Part, Sweep, table_of_means
+from ..sweep import Part, Sweep
 from .groups import Bank, Outcomes, Pools, Selection, Shares, Signals, Tasks, Tests
 
 CITATION = "Yang et al., arXiv 2408.15915 v2"
@@ -98,21 +106,52 @@ class ExpertPart(Part):
         need(chosen.any(), f"{what} needs a finished point of {method} at its first setting")
         return points[chosen]
 
-    def scores(self, points: pd.DataFrame, column: str = "accuracy") -> pd.DataFrame:
-        """Percent, [draw, task]: each draw's mean over seeds; of a single draw, a row a seed."""
-        means = table_of_means(points[_unit(points)], points["task"], points[column])
-        return 100 * means.reindex(columns=self.tasks)
+    def accuracies(self, points: pd.DataFrame, column: str = "accuracy") -> dict[str, CrossedMean]:
+        """Percent by task, over draws (seeds averaged first; of a single draw over seeds) and
+        test examples; without the tasks of which no point has finished.
+        """
+        done, unit = points[points[column].notna()], _unit(points)
+        return {
+            task: self._share(done[done["task"] == task], column, unit)
+            for task in self.tasks
+            if (done["task"] == task).any()
+        }
 
-    def by_example(self, points: pd.DataFrame, unit: str = "draw") -> dict[int, np.ndarray]:
+    def average(
+        self, points: pd.DataFrame, column: str = "accuracy", tasks: Sequence[str] | None = None
+    ) -> CrossedMean:
+        """The mean over these tasks (default: all), by the draws that have finished all of them."""
+        wanted, unit = self.tasks if tasks is None else tasks, _unit(points)
+        done = points[points[column].notna()]
+        of_task = [done[done["task"] == task] for task in wanted]
+        whole = set.intersection(*(set(rows[unit]) for rows in of_task))
+        if not whole:
+            return crossed_percent([], 0)
+        return mean_of_independent(
+            [self._share(rows[rows[unit].isin(whole)], column, unit) for rows in of_task]
+        )
+
+    def _share(self, points: pd.DataFrame, column: str, unit: str) -> CrossedMean:
+        """Of points of one task."""
+        verdicts = {"accuracy": "right", "accuracy_by_sum": "right_by_sum"}[column]
+        if getattr(self.outcomes, verdicts) is None:
+            asked = self.of_tasks.test_examples[self.tasks.index(points["task"].iloc[0])]
+            return crossed_percent(100 * points.groupby(unit)[column].mean(), int(asked))
+        of_units = self.by_example(points, unit, verdicts).values()
+        return crossed_mean(100 * np.stack(list(of_units)))
+
+    def by_example(
+        self, points: pd.DataFrame, unit: str = "draw", verdicts: str = "right"
+    ) -> dict[int, np.ndarray]:
         """Draw, or seed -> [example] share that is right, NaN where there is no such example."""
-        every = self.outcomes.needed("right", "outcomes by example need")
+        every = self.outcomes.needed(verdicts, "outcomes by example need")
         found = {}
         for key, rows in points.groupby(unit):
             right = every[rows.index.to_numpy()]
             found[int(key)] = np.where(right == UNSET, np.nan, right == 1).mean(axis=0)
         return found
 
-    def difference(self, better: pd.DataFrame, worse: pd.DataFrame) -> Difference:
+    def difference(self, better: pd.DataFrame, worse: pd.DataFrame) -> CrossedMean:
         """Percent points on one task, paired by draw (of a single draw by seed) and example.
 
         A method without draws is the same for every draw. NaN where they have no draw in common.
@@ -122,7 +161,7 @@ class ExpertPart(Part):
         if set(second) == {-1}:
             second = dict.fromkeys(first, second[-1])
         rows = [first[key] - second[key] for key in sorted(first.keys() & second.keys())]
-        return paired_difference(100 * np.stack(rows) if rows else np.empty((0, 0)))
+        return crossed_mean(100 * np.stack(rows) if rows else np.empty((0, 0)))
 
     def learnt_examples(self) -> np.ndarray:
         """[adapter]: those that a training of the bank learnt; -1: the adapter was brought."""
@@ -200,16 +239,10 @@ def _does_not_apply(points: pd.DataFrame, axis: str, free: str | None) -> np.nda
     return np.full(len(points), False)
 
 
-def average(table: pd.DataFrame) -> Mean:
-    """The mean over the tasks in each draw that has finished all of them, and over these draws."""
-    whole = table.dropna(axis=0, how="any")
-    return mean(whole.mean(axis=1).to_numpy())
-
-
 # --- Experts and their mixture -----------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Cases:
     """One point of `ours`: its experts against the mixture, on the test examples."""
 
@@ -217,10 +250,42 @@ class Cases:
     draw: int
     seed: int
     experts: list[str]
-    counts: np.ndarray  # [case] examples, in the order of CASES
-    right: np.ndarray  # [case] examples of these that the mixture has right
-    expert_errors: np.ndarray  # [expert] percent of the mixed cases; NaN without any
-    mixture_error: float
+    alone: np.ndarray  # [expert, example] is right
+    mixture: np.ndarray  # [example] is right
+
+    @property
+    def case(self) -> np.ndarray:
+        """[example]: its place in CASES."""
+        return np.select([self.alone.all(axis=0), ~self.alone.any(axis=0)], [0, 2], 1)
+
+    @property
+    def counts(self) -> np.ndarray:
+        """[case] examples."""
+        return np.bincount(self.case, minlength=len(CASES))
+
+    @property
+    def right(self) -> np.ndarray:
+        """[case] examples of these that the mixture has right."""
+        return np.bincount(self.case[self.mixture], minlength=len(CASES))
+
+    def on_mixed(self, values: np.ndarray) -> np.ndarray:
+        """[..., example] percent on the mixed cases, NaN on the others."""
+        return np.where(self.case == 1, 100.0 * values, np.nan)
+
+    @property
+    def expert_errors(self) -> np.ndarray:
+        """[expert] percent of the mixed cases; NaN without any."""
+        return mean_known(self.on_mixed(~self.alone))
+
+    @property
+    def best(self) -> np.ndarray:
+        """[example]: whether the expert with the fewest errors on the mixed cases is right."""
+        errors = self.expert_errors
+        return self.alone[0 if np.isnan(errors).all() else int(np.nanargmin(errors))]
+
+    @property
+    def mixture_error(self) -> float:
+        return float(mean_known(self.on_mixed(~self.mixture)))
 
 
 def cases(part: ExpertPart) -> list[Cases]:
@@ -238,7 +303,9 @@ def cases(part: ExpertPart) -> list[Cases]:
         asked = mixed != UNSET
         if len(experts) == 0 or not asked.any() or (alone[:, asked] == UNSET).any():
             continue
-        found.append(_cases_of(part, point, experts, alone[:, asked] == 1, mixed[asked] == 1))
+        names = [part.bank[k] for k in experts]
+        which = point["task"], int(point["draw"]), int(point["seed"])
+        found.append(Cases(*which, names, alone[:, asked] == 1, mixed[asked] == 1))
     need(
         found,
         f"{what} need a finished point of ours whose experts were tested (bank.evaluate = true)",
@@ -246,26 +313,14 @@ def cases(part: ExpertPart) -> list[Cases]:
     return found
 
 
-def _cases_of(
-    part: ExpertPart, point, experts: list[int], alone: np.ndarray, mixture: np.ndarray
-) -> Cases:
-    all_right, none_right = alone.all(axis=0), ~alone.any(axis=0)
-    masks = (all_right, ~all_right & ~none_right, none_right)
-    mixed = masks[1]
-    count = mixed.sum() or math.nan
-    return Cases(
-        task=point["task"],
-        draw=int(point["draw"]),
-        seed=int(point["seed"]),
-        experts=[part.bank[k] for k in experts],
-        counts=np.array([mask.sum() for mask in masks]),
-        right=np.array([mixture[mask].sum() for mask in masks]),
-        expert_errors=100 * (~alone[:, mixed]).sum(axis=1) / count,
-        mixture_error=100 * float((~mixture[mixed]).sum() / count),
+def over_draws(found: list[Cases], value: Callable[[Cases], np.ndarray]) -> CrossedMean:
+    """Mean of value(case) [example] over draws, seeds first (of a single draw over seeds), and over
+    examples.
+    """
+    unit = "draw" if len({c.draw for c in found}) > 1 else "seed"
+    of_units = {}
+    for one in found:
+        of_units.setdefault(getattr(one, unit), []).append(value(one))
+    return crossed_mean(
+        np.stack([mean_known(np.stack(v, axis=-1).astype(float)) for v in of_units.values()])
     )
-
-
-def over_draws(found: list[Cases], value) -> Mean:
-    """Mean of value(case) over draws, seeds first; of a single draw over seeds."""
-    frame = pd.DataFrame([(c.draw, c.seed, value(c)) for c in found], columns=["draw", "seed", "v"])
-    return mean(frame.groupby(_unit(frame))["v"].mean().to_numpy())

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..statistics import Interval, mean_difference
+from ..statistics import Interval, mean_of_independent
 from ..store import need
 from ..sweep import in_order
 from ..table import (
@@ -17,11 +17,10 @@ from ..table import (
     PAPER,
     Cells,
     Table,
-    mean_of,
     number,
     numbers,
+    percent,
     span,
-    with_interval,
     with_limits,
 )
 from .quantities import (
@@ -30,7 +29,6 @@ from .quantities import (
     MODELS,
     PAPER_TASKS,
     ExpertPart,
-    average,
     paper,
     task_of,
     words,
@@ -61,6 +59,12 @@ AXIS_TABLES = (  # axis, file name stem, title
     ("top_k", "table7_top_k", "Table 7: k, experts that a token goes to"),
 )
 
+CHANCE = (
+    "In brackets 95 % limits: other draws of the shots (seeds averaged first; other seeds where "
+    "there is one draw) and other test examples would give another value; from one draw and seed "
+    "they tell of the examples alone. Averages take the tasks as independent."
+)
+
 # Of a row of the paper, by model: a number a task, or the average of all alone.
 Scores = Mapping[str, Sequence[float]]
 
@@ -81,9 +85,8 @@ def method_table(part: ExpertPart) -> Table:
     ]
     need(rows, "table 1 needs a finished point")
     notes = [
-        "Percent of test examples; mean \u00b1 95 % Student interval over the draws of the shots, "
-        "seeds averaged first (over seeds where there is one draw). likelihood: the right option "
-        "has the largest, summed over its tokens.",
+        "Percent of test examples. likelihood: the right option has the largest, summed over its "
+        "tokens.",
         "Random has fresh experts; \u2020: with open data. Experts and data at random, LoRA, Uniform "
         "sum, the untrained Arrow and upcycling are not in the paper's table. Source Best is chosen "
         "on the test set.",
@@ -149,17 +152,20 @@ def _table(
 ) -> Table:
     """The accuracy on each task and, where it has options, the one by likelihood."""
     every = pd.concat([row.points for row in rows])
-    likely = [t for t, c in part.scores(every, "accuracy_by_sum").items() if c.notna().any()]
-    table = Table(name, f"{title} (percent)", *notes, _paper_note(part))
+    likely = list(part.accuracies(every, "accuracy_by_sum"))
+    table = Table(name, f"{title} (percent)", *notes, CHANCE, _paper_note(part))
     for row in rows:
-        ours = part.scores(row.points)
-        by_sum = part.scores(row.points, "accuracy_by_sum")
+        ours = part.accuracies(row.points)
+        by_sum = part.accuracies(row.points, "accuracy_by_sum")
         line = [(head, row.label), ("draws", _draws(row.points))]
         for task in part.tasks:
-            line.append((task, mean_of(ours[task])))
-            line += [("likelihood", mean_of(by_sum[task]))] if task in likely else []
-        line.append(("average", with_interval(average(ours))))
-        line += [("likelihood", with_interval(average(by_sum[likely])))] if likely else []
+            line.append((task, percent(ours[task]) if task in ours else NONE))
+            if task in likely:
+                line.append(("likelihood", percent(by_sum[task]) if task in by_sum else NONE))
+        line.append(("average", percent(part.average(row.points))))
+        if likely:
+            mean = part.average(row.points, "accuracy_by_sum", likely)
+            line.append(("likelihood", percent(mean)))
         table.row(*line, *_paper(part, row.paper))
     return table
 
@@ -213,7 +219,7 @@ def difference_table(part: ExpertPart) -> Table:
         ]
         known = [f.runs.degrees + 1 for f in found if math.isfinite(f.value)]
         fewest = min([fewest, *known])
-        whole = mean_difference(found).interval
+        whole = mean_of_independent(found).interval
         table.row(
             ("method", label),
             *((t, with_limits(f.interval)) for t, f in zip(part.tasks, found, strict=True)),

@@ -12,18 +12,18 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from .. import style
-from ..statistics import mean_columns
+from ..statistics import crossed_mean, crossed_percent
 from ..store import need
 from .groups import CATEGORIES, Labels
 from .quantities import (
     LONG,
     WHEN,
     LabelledPart,
+    answers,
     fitted_share,
     paper,
     set_knows,
     unknown_by_sets,
-    verdicts,
 )
 
 COLOUR = {
@@ -40,12 +40,14 @@ LAST_BIN = 128  # exposures beyond share one open range
 
 
 def known_and_unknown(part: LabelledPart) -> Figure:
-    """Figure 1. Known examples are fitted first, Unknown ones slowly, and dev accuracy falls."""
+    """Figure 1. Known examples are fitted first, Unknown ones slowly, and dev accuracy falls.
+    Bands: 95 % limits by seeds, each of which has its own D.
+    """
     return _fitting(part, ("known", "unknown"), "figure 1", reference=True)
 
 
 def by_category(part: LabelledPart) -> Figure:
-    """Figure 7 (6 in v1). Figure 1 with the three Known categories apart."""
+    """Figure 7 (6 in v1). Figure 1 with the three Known categories apart; bands as there."""
     return _fitting(part, CATEGORIES, "figure 7", reference=False)
 
 
@@ -58,8 +60,9 @@ def _fitting(part: LabelledPart, names: Sequence[str], what: str, reference: boo
     figure, (top, bottom) = style.panels(1, 2, 5.6, 2.2, sharex=True, height_ratios=heights)
     for name in names:
         curve = 100 * part.curve(f"fitted_{name}", points, what)
-        style.mean_line(top, part.epochs, curve, COLOUR[name], label=LONG[name])
-    mean = style.mean_line(bottom, part.epochs, dev, style.BLACK, label="dev")
+        look = {"label": LONG[name], "bounds": (0, 100)}
+        style.mean_line(top, part.epochs, curve, COLOUR[name], **look)
+    mean = _dev_line(bottom, part, dev)
     if reference:
         _published(top, bottom, float(np.nanmax(mean)))
     _zoom(bottom, part.epochs, mean)
@@ -70,10 +73,24 @@ def _fitting(part: LabelledPart, names: Sequence[str], what: str, reference: boo
     seeds = f"{len(points)} seed{'s' * (len(points) > 1)}"
     top.set_title(f"{100 * ratio:g} % Unknown, {seeds}", loc="left")
     style.legend_right(top)
+    style.legend_right(bottom)
     bottom.set_ylabel("Dev accuracy (%)")
     bottom.set_xlabel("Epoch")
     bottom.set_xlim(0, part.epochs[-1])
     return figure
+
+
+def _dev_line(axes: Axes, part: LabelledPart, dev: np.ndarray) -> np.ndarray:
+    """The means of [seed, epoch], a band of seeds alone, and in words what the questions add: all
+    epochs and seeds are asked the same, so that limits by them are of the level, not of the shape.
+    """
+    label, asked = "dev (band: seeds)", part.data.dev_questions
+    centre = np.nanmean(dev, axis=0)
+    if asked is not None and np.isfinite(centre).any():
+        best = crossed_percent(dev[:, int(np.nanargmax(centre))], int(asked[0])).share
+        label += f";\nwith its {asked[0]} questions the best is"
+        label += f"\n{best.value:.1f}, 95 % limits {best.low:.1f} and {best.high:.1f}"
+    return style.mean_line(axes, part.epochs, dev, style.BLACK, label=label, bounds=(0, 100))
 
 
 def _published(top: Axes, bottom: Axes, best: float) -> None:
@@ -87,7 +104,6 @@ def _published(top: Axes, bottom: Axes, best: float) -> None:
     shifted = accuracy - accuracy.max() + best
     label = "published, shifted to our maximum"
     bottom.plot(dev["epoch"]["values"], shifted, color=style.BLACK, label=label, **style.PUBLISHED)
-    bottom.legend(loc="best")
 
 
 def _zoom(axes: Axes, epochs: np.ndarray, mean: np.ndarray) -> None:
@@ -169,7 +185,8 @@ def _bar(
 
 def unknown_classifiers(part: LabelledPart) -> Figure:
     """Figure 5. Accuracy after fine-tuning on D_Natural of the test questions called Unknown:
-    SliCK with few and many exemplar sets, against P(True).
+    SliCK with few and many exemplar sets, against P(True). Bars: 95 % limits by seeds
+    and questions.
     """
     # A good classifier leaves few right answers among many questions called Unknown.
     what = "figure 5"
@@ -177,9 +194,9 @@ def unknown_classifiers(part: LabelledPart) -> Figure:
     knows = set_knows(part, what)
     figure, axes = style.panels(2, width=3.4, height=3.0, sharey=True)
     for panel, when, letter in zip(axes, WHEN, "ab", strict=True):
-        runs = [verdicts(part, points.loc[[k]], when, "id", what) for k in points.index]
-        _slick(panel, runs, knows)
-        _p_true(panel, runs, part.labels.p_true)
+        right = answers(part, points, when, "id", what).fillna(0)  # "I don't know" is wrong here
+        _slick(panel, right, knows)
+        _p_true(panel, right, part.labels.p_true)
         look = {"color": style.GREY, "markerfacecolor": "none", "markersize": 7}
         circle = paper("called_unknown")["natural"][when]
         panel.plot(*circle, "o", label="SliCK, 10 sets, published", **look)
@@ -193,37 +210,33 @@ def unknown_classifiers(part: LabelledPart) -> Figure:
     return figure
 
 
-def _slick(axes: Axes, runs: list[pd.Series], knows: np.ndarray) -> None:
+def _slick(axes: Axes, right: pd.DataFrame, knows: np.ndarray) -> None:
     """One point an N_ex, the mean over all choices of N_ex of the sets."""
     sets = knows.shape[1]
-    share, accuracy = np.zeros(sets), np.zeros((len(runs), sets))
-    for n in range(1, sets + 1):
-        for k, run in enumerate(runs):
-            weight = unknown_by_sets(knows[run.index], n)
-            share[n - 1] = 100 * weight.mean()
-            total = weight.sum()
-            accuracy[k, n - 1] = 100 * (weight @ run.to_numpy()) / total if total > 0 else np.nan
-    mean, half = mean_columns(accuracy)
+    weights = [unknown_by_sets(knows[right.columns.to_numpy()], n) for n in range(1, sets + 1)]
+    share = 100 * np.array([weight.mean() for weight in weights])
+    found = [crossed_mean(right.to_numpy(), weight).share for weight in weights]
     label = f"SliCK, 1 to {sets} exemplar sets"
-    axes.plot(share, mean, color=style.BLUE, marker=".", label=label)
-    ends = [0, -1]  # the points between lie too close together for bars
+    axes.plot(share, [f.value for f in found], color=style.BLUE, marker=".", label=label)
+    # the points between lie too close together for bars
     look = {"color": style.BLUE, "marker": "", "linestyle": ""}
-    style.error_bars(axes, share[ends], mean[ends], half[ends], **look)
-    axes.plot(share[-1], mean[-1], "o", color=style.BLUE, markersize=7, label=f"SliCK, {sets} sets")
-    style.note(axes, "1 set", (share[0], mean[0]), (6, 0), va="center", color=style.BLUE)
+    style.interval_bars(axes, share[[0, -1]], [found[0], found[-1]], **look)
+    last, label = found[-1].value, f"SliCK, {sets} sets"
+    axes.plot(share[-1], last, "o", color=style.BLUE, markersize=7, label=label)
+    look = {"va": "center", "color": style.BLUE}
+    style.note(axes, "1 set", (share[0], found[0].value), (6, 0), **look)
 
 
-def _p_true(axes: Axes, runs: list[pd.Series], p_true: np.ndarray | None) -> None:
+def _p_true(axes: Axes, right: pd.DataFrame, p_true: np.ndarray | None) -> None:
     """P(True) < T (Kadavath et al. 2022) for every T, the mean over the runs."""
     if p_true is None:
         return
-    value = p_true[runs[0].index].astype(float)
+    value = p_true[right.columns.to_numpy()].astype(float)
     if not np.isfinite(value).all():
         return
     order = np.argsort(value, kind="stable")
     below = np.arange(1, len(order) + 1)
-    right = np.mean([run.to_numpy()[order] for run in runs if len(run) == len(order)], axis=0)
-    accuracy = 100 * np.cumsum(right) / below
+    accuracy = np.cumsum(right.to_numpy().mean(axis=0)[order]) / below
     drawn = below >= min(FEWEST, len(below))
     share, label = 100 * below[drawn] / len(order), "P(True) below a threshold"
     axes.plot(share, accuracy[drawn], color=style.ORANGE, label=label)

@@ -22,6 +22,7 @@ class Labels(Group, path="labels/base"):
     drawn: Data  # int32 [question, set]
     p_true: Data
     exposures: Data
+    ambiguous: Data  # uint8, 1: other records give the question another answer; in newer files
 
     @property
     def labelled(self) -> np.ndarray:
@@ -34,6 +35,14 @@ class Labels(Group, path="labels/base"):
     def counts(self, chosen: np.ndarray) -> np.ndarray:
         """Questions of each category among the chosen rows."""
         return np.bincount(self.category[chosen], minlength=len(CATEGORIES))
+
+
+class DataRead(Group, path="labels"):
+    """What the data are, and what of them was left out. Older files have none of it."""
+
+    left_out_reason: Data  # [reason]; absent when no record was left out
+    left_out: Data
+    dev_questions: Data  # [one]: those that decide EARLY_STOP
 
 
 class Predictions(Group, path="predictions"):

@@ -17,7 +17,7 @@ from ..published import paper_table
 from ..statistics import Fit, cluster_bootstrap
 from ..store import UNSET, Missing, need
 from ..sweep import Part, Sweep, split
-from .groups import CATEGORIES, Labels, Predictions
+from .groups import CATEGORIES, DataRead, Labels, Predictions
 
 CITATION = "Gekhman et al. 2024, arXiv 2405.05904"
 paper = partial(paper_table, "slick")  # a table of it, by its name in published.csv
@@ -40,6 +40,7 @@ CONVERGED = 0.99  # fitted share of D from which a run counts as converged
 class LabelledPart(Part):
     labels: Labels
     predictions: Predictions
+    data: DataRead
 
     def variant(self, name: str, needed_by: str) -> pd.DataFrame:
         """Finished points of a variant. Missing when there are none."""
@@ -66,10 +67,10 @@ class LabelledPart(Part):
 
 def parts(sweep: Sweep, labels: Labels) -> list[LabelledPart]:
     """In the order of the file."""
-    predictions = sweep.group(Predictions)
+    predictions, data = sweep.group(Predictions), sweep.group(DataRead)
     axes = [axis for axis in sweep.axes if axis not in ("variant", "unknown_ratio", "seed")]
     return [
-        LabelledPart(sweep, points, _name(values), labels, predictions)
+        LabelledPart(sweep, points, _name(values), labels, predictions, data)
         for values, points in split(sweep, axes)
     ]
 
@@ -180,10 +181,13 @@ def learning_order(part: LabelledPart) -> list[LearningOrder]:
 # --- Verdicts on single test questions ---------------------------------------------------------
 
 
-def verdicts(
+def answers(
     part: LabelledPart, points: pd.DataFrame, when: str, role: str, needed_by: str
-) -> pd.Series:
-    """Share of `points` (seeds) that answer a test question right, by its row in /labels/base."""
+) -> pd.DataFrame:
+    """[seed, row in /labels/base] of the test questions of this role.
+
+    100: right, 0: wrong, NaN: answered "I don't know", which accuracy leaves out.
+    """
     labels, predictions = part.labels, part.predictions
     if labels.category is None or predictions.correct(when) is None:
         raise Missing(f"{needed_by} needs /labels/base and /predictions/correct_{when}")
@@ -191,7 +195,23 @@ def verdicts(
     correct = predictions.correct(when)[points.index.to_numpy()][:, chosen]
     known = (correct != UNSET).all(axis=0)
     need(known.any(), f"{needed_by} needs the predictions of variant {points['variant'].iloc[0]}")
-    return pd.Series((correct[:, known] == 1).mean(axis=0), index=predictions.row[chosen][known])
+    right = np.select([correct == 1, correct == 0], [100.0, 0.0], np.nan)[:, known]
+    seeds = points["seed"].to_numpy()
+    return pd.DataFrame(right, index=seeds, columns=predictions.row[chosen][known])
+
+
+def of_category(part: LabelledPart, found: pd.DataFrame, category: str | None) -> pd.DataFrame:
+    """The answers to the questions of one category; None: to all."""
+    if category is None:
+        return found
+    rows = part.labels.category[found.columns.to_numpy()]
+    return found.loc[:, rows == CATEGORIES.index(category)]
+
+
+def minus(first: pd.DataFrame, second: pd.DataFrame) -> np.ndarray:
+    """[seed, question] of the difference, by seeds that both have and questions of either."""
+    seeds = first.index.intersection(second.index)
+    return first.loc[seeds].sub(second.loc[seeds]).to_numpy()
 
 
 def set_knows(part: LabelledPart, needed_by: str) -> np.ndarray:

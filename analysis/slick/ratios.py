@@ -10,22 +10,26 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from .. import style
+from ..statistics import Interval, crossed_mean
 from ..store import need
 from ..sweep import table_of_means
 from .figures import COLOUR
-from .quantities import WHEN, LabelledPart, known_only_ratio, paper
+from .quantities import WHEN, LabelledPart, answers, known_only_ratio, minus, paper
 
 MARKER = {"early_stop": "o", "final": "s"}
+ROLE = {"test": "id", "ood": "ood"}  # of the questions of a test
 TEST_NAME = {"test": "Test accuracy (%)", "ood": "OOD test accuracy (%)"}
 
 
 def by_ratio(part: LabelledPart) -> Figure:
-    """Figure 3a. Test accuracy against the share of Unknown examples, by training duration."""
+    """Figure 3a. Test accuracy against the share of Unknown examples, by training duration. Bars:
+    95 % limits by seeds and test questions.
+    """
     return _durations(part, "test", "figure 3a")
 
 
 def by_ratio_ood(part: LabelledPart) -> Figure:
-    """Figure 8 (7 in v1). Figure 3a on out-of-distribution relations."""
+    """Figure 8 (7 in v1). Figure 3a on out-of-distribution relations; bars as there."""
     return _durations(part, "ood", "the OOD figure")
 
 
@@ -33,22 +37,22 @@ def _durations(part: LabelledPart, test: str, what: str) -> Figure:
     """EARLY_STOP, fixed numbers of epochs, and CONVERGENCE."""
     points = part.ratios()
     ratio = points["unknown_ratio"].to_numpy()
-    series = {when: _table(part, points, ratio, f"accuracy_{test}_{when}", what) for when in WHEN}
+    series = {when: _by_ratio(part, points, ratio, when, ROLE[test], what) for when in WHEN}
     curve = 100 * part.curve(f"accuracy_{test}", points, what)
     fixed = _fixed_epochs(part.epochs)
 
-    figure, (left, right) = style.panels(2, width=3.6, height=2.9)
-    _draw(left, series["early_stop"], "early_stop", label="EARLY_STOP")
+    figure, (left, right) = style.panels(2, width=3.6, height=3.5)
+    _draw(left, _shares(series["early_stop"]), "early_stop", label="EARLY_STOP")
     colours = colormaps["cividis"](np.linspace(0.85, 0.25, len(fixed)))
     for epoch, colour in zip(fixed, colours, strict=True):
         values = table_of_means(points["seed"], ratio, curve[:, part.epochs == epoch][:, 0])
         look = {"marker": ".", "markersize": 4, "linewidth": 1, "label": f"{epoch} epochs"}
         left.plot(_percent(values), values.mean(), color=colour, **look)
-    _draw(left, series["final"], "final", label=f"CONVERGENCE ({part.epochs[-1]})")
+    _draw(left, _shares(series["final"]), "final", label=f"CONVERGENCE ({part.epochs[-1]})")
     left.set_ylabel(TEST_NAME[test])
     _ratio_axis(left, np.unique(ratio))
     style.panel_title(left, "a", "training duration")
-    style.legend(left, loc="best")
+    style.legend_under(left)
 
     _change(right, series, test)
     _ratio_axis(right, np.unique(ratio))
@@ -56,11 +60,14 @@ def _durations(part: LabelledPart, test: str, what: str) -> Figure:
     return figure
 
 
-def _table(
-    part: LabelledPart, points: pd.DataFrame, ratio: np.ndarray, column: str, what: str
-) -> pd.DataFrame:
-    """A column in percent as a table seed x ratio."""
-    return table_of_means(points["seed"], ratio, 100 * part.column(column, points, what))
+ByRatio = dict[float, pd.DataFrame]  # unknown ratio -> [seed, question] of `answers`
+
+
+def _by_ratio(
+    part: LabelledPart, points: pd.DataFrame, ratio: np.ndarray, when: str, role: str, what: str
+) -> ByRatio:
+    values = np.unique(ratio)
+    return {x: answers(part, points[ratio == x], when, role, what) for x in values}
 
 
 def _fixed_epochs(epochs: np.ndarray) -> list[int]:
@@ -74,10 +81,21 @@ def _percent(values: pd.DataFrame) -> np.ndarray:
     return 100 * values.columns.to_numpy(dtype=float)
 
 
-def _draw(axes: Axes, values: pd.DataFrame, when: str, **keywords) -> None:
-    """The means of a table seed x ratio."""
+def _draw(axes: Axes, found: dict[float, Interval], when: str, **keywords) -> None:
+    """Values and limits by unknown ratio."""
     look = {"color": COLOUR[when], "marker": MARKER[when], "markersize": 4}
-    style.mean_marks(axes, _percent(values), values.to_numpy(), **look, **keywords)
+    ratios = [100 * ratio for ratio in found]
+    style.interval_bars(axes, ratios, list(found.values()), **look, **keywords)
+
+
+def _shares(by_ratio: ByRatio) -> dict[float, Interval]:
+    return {ratio: crossed_mean(found).share for ratio, found in by_ratio.items()}
+
+
+def _differences(first: ByRatio, second: ByRatio) -> dict[float, Interval]:
+    """At the ratios, seeds and questions that both have."""
+    found = {x: crossed_mean(minus(first[x], second[x])).interval for x in first if x in second}
+    return {x: difference for x, difference in found.items() if np.isfinite(difference.value)}
 
 
 def _published(name: str, when: str) -> dict[float, float]:
@@ -98,15 +116,16 @@ def _ratio_axis(axes: Axes, ratios: np.ndarray) -> None:
     axes.set_xlabel("Unknown examples in $D$ (%)")
 
 
-def _change(axes: Axes, series: dict[str, pd.DataFrame], test: str) -> None:
-    """Differences to X = 0 % of the same seed, beside the published ones."""
-    if not all(0.0 in values.columns for values in series.values()):
+def _change(axes: Axes, series: dict[str, ByRatio], test: str) -> None:
+    """Differences to X = 0 % of the same seed and question, beside the published ones."""
+    if not all(0.0 in by_ratio for by_ratio in series.values()):
         axes.text(
             0.5, 0.5, "needs the point\nwith 0 % Unknown", ha="center", transform=axes.transAxes
         )
         return
-    for when, values in series.items():
-        _draw(axes, values.sub(values[0.0], axis=0), when, label=WHEN[when])
+    for when, by_ratio in series.items():
+        none = dict.fromkeys(by_ratio, by_ratio[0.0])
+        _draw(axes, _differences(by_ratio, none), when, label=WHEN[when])
         if test == "test":
             published = _published("unknown_ratio", when)
             change = {ratio: y - published[0.0] for ratio, y in published.items()}
@@ -117,42 +136,55 @@ def _change(axes: Axes, series: dict[str, pd.DataFrame], test: str) -> None:
         axes.axhline(-drop, color=style.GREY, label=label, **style.PUBLISHED)
     axes.axhline(0, color=style.GREY, linewidth=0.6)
     axes.set_ylabel("Change in accuracy (points)")
-    style.legend(axes, loc="best")
+    style.legend_under(axes)
 
 
 def known_only(part: LabelledPart) -> Figure:
-    """Figure 3b. D against D_Known, from which the Unknown examples were removed."""
-    what = "figure 3b"
+    """Figure 3b. D against D_Known, from which the Unknown examples were removed. Bars: 95 % limits
+    by seeds and test questions, in b of the difference on the same ones.
+    """
+    return _known_only(part, "test", "figure 3b")
+
+
+def known_only_ood(part: LabelledPart) -> Figure:
+    """Figure 3b on out-of-distribution relations, of which the paper shows none; bars as there."""
+    return _known_only(part, "ood", "figure 3b on OOD")
+
+
+def _known_only(part: LabelledPart, test: str, what: str) -> Figure:
+    """D and D_Known, and their difference."""
+    role = ROLE[test]
     points = part.ratios()
     ratio = points["unknown_ratio"].to_numpy()
     removed = part.variant("known_only", what)
     removed_ratio = known_only_ratio(part, removed)
 
-    figure, (left, right) = style.panels(2, width=3.6, height=2.9)
+    figure, (left, right) = style.panels(2, width=3.6, height=3.5)
     shared = False
     for when in WHEN:
-        column = f"accuracy_test_{when}"
-        whole = _table(part, points, ratio, column, what)
-        known = _table(part, removed, removed_ratio, column, what)
-        if 0.0 in whole and 0.0 not in known:
-            known = known.join(whole[[0.0]], how="left").sort_index(axis=1)  # X = 0: D_Known is D
+        whole = _by_ratio(part, points, ratio, when, role, what)
+        known = _by_ratio(part, removed, removed_ratio, when, role, what)
+        if 0.0 in whole:
+            known = {0.0: whole[0.0], **known}  # D_Known is D
         look = {"linestyle": ":", "markerfacecolor": "white"}
-        _draw(left, whole, when, label=f"$D$, {WHEN[when]}")
-        _draw(left, known, when, label=f"$D_\\mathrm{{Known}}$, {WHEN[when]}", **look)
-        effect = (whole - known).drop(columns=0.0, errors="ignore").dropna(axis=1, how="all")
-        if effect.empty:
+        _draw(left, _shares(whole), when, label=f"$D$, {WHEN[when]}")
+        _draw(left, _shares(known), when, label=f"$D_\\mathrm{{Known}}$, {WHEN[when]}", **look)
+        mixed = {x: found for x, found in whole.items() if x != 0}
+        effect = _differences(mixed, known)
+        if not effect:
             continue
         shared = True
         _draw(right, effect, when, label=WHEN[when])
-        published, removing = (_published(n, when) for n in ("unknown_ratio", "known_only"))
-        _draw_published(right, {x: published[x] - y for x, y in removing.items()}, when)
+        if test == "test":
+            published, removing = (_published(n, when) for n in ("unknown_ratio", "known_only"))
+            _draw_published(right, {x: published[x] - y for x, y in removing.items()}, when)
     need(shared, f"{what} needs the same unknown ratios and seeds in D and D_Known")
-    left.set_ylabel(TEST_NAME["test"])
-    style.legend(left, loc="best")
+    left.set_ylabel(TEST_NAME[test])
+    style.legend_under(left)
     style.panel_title(left, "a", "with and without the Unknown examples")
     right.axhline(0, color=style.GREY, linewidth=0.6)
     right.set_ylabel("$D$ minus $D_\\mathrm{Known}$ (points)")
-    style.legend(right, loc="best")
+    style.legend_under(right)
     style.panel_title(right, "b", "effect of the Unknown examples")
     for axes in (left, right):
         _ratio_axis(axes, np.unique(ratio))

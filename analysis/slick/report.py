@@ -9,7 +9,7 @@ from ..sweep import Sweep
 from ..table import Table
 from ..writer import Writer
 from . import figures, ratios, tables
-from .groups import Labels
+from .groups import DataRead, Labels
 from .quantities import LabelledPart, parts
 
 TITLE = "SliCK"
@@ -22,6 +22,7 @@ FIGURES = {
     "figure5_unknown_classifiers": figures.unknown_classifiers,
     "figure7_fit_by_category": figures.by_category,
     "figure8_ood": ratios.by_ratio_ood,
+    "figure8_ood_known_only": ratios.known_only_ood,
 }
 
 # Each with what the terminal shows of it.
@@ -36,7 +37,11 @@ TABLES = (
 )
 
 METHODS = [
-    "\u00b1 and shaded bands: 95 % Student interval of the mean over seeds; none from one seed.",
+    "Limits in brackets, bars and bands: 95 %, over seeds (Student's t) and test questions "
+    "(Wilson's), whose distances from the value add in squares, as other seeds and other "
+    "questions would give another value; from one seed of the questions alone. Bands of fitted "
+    "shares and of dev accuracy: over seeds, each of which has its own D. Lines without any are "
+    "means.",
     "EARLY_STOP: the epoch of best dev accuracy; CONVERGENCE: the last epoch.",
     "Dashed and faint curves, thin bars, and columns named paper: published values (PaLM 2, "
     "EntityQuestions), those of figures read off the plots. Another model and other data give "
@@ -47,16 +52,17 @@ METHODS = [
 
 def sections(sweep: Sweep, writer: Writer) -> list[Section]:
     labels = sweep.group(Labels)
-    return [_labels(labels, writer), *(_part(p, writer) for p in parts(sweep, labels))]
+    return [_labels(sweep, labels, writer), *(_part(p, writer) for p in parts(sweep, labels))]
 
 
-def _labels(labels: Labels, writer: Writer) -> Section:
+def _labels(sweep: Sweep, labels: Labels, writer: Writer) -> Section:
     section = Section("Labels")
     if labels.category is None:
         writer.leave_out("label summary needs /labels/base")
     else:
         for split, role in (("train", "id"), ("test", "id"), ("test", "ood")):
             writer.table(section, tables.label_table, labels, split, role, show=None)
+    writer.table(section, tables.left_out_table, sweep.group(DataRead))
     writer.figures(section, {"exposures": figures.categories_by_exposure}, labels)
     return section
 

@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pandas as pd
 
-from ..statistics import chunk_test, mean, stars
-from ..store import Missing, need
-from ..table import NONE, PAPER, Table, mean_of, number, numbers
-from .groups import CATEGORIES, Labels
+from ..statistics import chunk_test, crossed_mean, mean, stars
+from ..store import need
+from ..table import NONE, PAPER, Table, number, numbers, percent, with_limits
+from .groups import CATEGORIES, DataRead, Labels
 from .quantities import (
     CITATION,
     LONG,
@@ -18,10 +18,17 @@ from .quantities import (
     SINGLE,
     WHEN,
     LabelledPart,
+    answers,
     learning_order,
     linear_model,
+    minus,
+    of_category,
     paper,
-    verdicts,
+)
+
+CHANCE = (
+    "In brackets 95 % limits: other seeds and other test questions would give another value; from "
+    "one seed they tell of the questions alone."
 )
 
 
@@ -32,26 +39,29 @@ def results_table(part: LabelledPart) -> Table:
         "Accuracy by unknown ratio (percent; ES: early stop, CONV: last epoch)",
         f"paper: {CITATION}, figure 3a, read off the plot. "
         "The OOD curves have no published numbers.",
+        CHANCE,
     )
-    published = paper("unknown_ratio")
+    published, what = paper("unknown_ratio"), "the table of results"
     for ratio, points in part.ratios().groupby("unknown_ratio"):
-
-        def column(name: str, points: pd.DataFrame = points) -> np.ndarray:
-            return part.column(name, points, "the table of results")
-
-        stop, last = (100 * column(f"accuracy_test_{when}") for when in WHEN)
+        stop, last = (answers(part, points, when, "id", what) for when in WHEN)
+        ood = {}
+        if part.labels.rows("test", "ood").any():
+            ood = {when: answers(part, points, when, "ood", what) for when in WHEN}
         printed = published.get(f"{ratio:g}", {})
+        epochs = part.column("epoch_early_stop", points, what)
         table.row(
             ("unknown in D", f"{100 * ratio:g} %"),
             ("seeds", str(points["seed"].nunique())),
-            ("early stop epoch", number(mean(column("epoch_early_stop")).value)),
-            ("ES test", mean_of(stop)),
+            ("early stop epoch", number(mean(epochs).value)),
+            ("ES test", percent(crossed_mean(stop))),
             (PAPER, numbers(printed.get("early_stop"))),
-            ("CONV test", mean_of(last)),
+            ("CONV test", percent(crossed_mean(last))),
             (PAPER, numbers(printed.get("final"))),
-            ("ES - CONV", mean_of(stop - last)),
-            ("ES OOD", mean_of(100 * column("accuracy_ood_early_stop"))),
-            ("CONV OOD", mean_of(100 * column("accuracy_ood_final"))),
+            ("ES - CONV", with_limits(crossed_mean(minus(stop, last)).interval)),
+            *(
+                (f"{short} OOD", percent(crossed_mean(ood[when])) if ood else NONE)
+                for short, when in zip(("ES", "CONV"), WHEN, strict=True)
+            ),
         )
     return table
 
@@ -77,7 +87,8 @@ def table1(part: LabelledPart) -> Table:
     table.notes.append(
         f"Least squares over {fit.observations} epochs of {fit.clusters} unknown-ratio runs. "
         "Intervals: percentiles of 2000 bootstrap resamples of whole runs, as the epochs of a run "
-        "are not independent; too narrow where the runs are few."
+        "are not independent; too narrow where the runs are few. All runs are asked the same test "
+        "questions, whose chance, above all in b0, is not in them."
     )
     return table
 
@@ -103,41 +114,38 @@ def _marks(
 ) -> dict[tuple[str, str | None], str]:
     """Stars of each cell of table 2 against the best of its column (appendix I)."""
     what = "significance in table 2"
-    shares = {name: verdicts(part, points, when, "id", what) for name, points in variants.items()}
-    share = pd.DataFrame(shares).dropna()
+    of = {name: answers(part, points, when, "id", what) for name, points in variants.items()}
     found = {}
     for column in (None, *CATEGORIES):
-        rows = share
-        if column is not None:
-            rows = share[part.labels.category[share.index] == CATEGORIES.index(column)]
-        if len(rows) < 2:
+        rows = {name: of_category(part, one, column) for name, one in of.items()}
+        rows = {name: one for name, one in rows.items() if one.shape[1] >= 2}
+        if not rows:
             continue
-        best = rows[rows.mean().idxmax()].to_numpy()
-        for name in share:
-            found[name, column] = stars(chunk_test(rows[name].to_numpy(), best))
+        best = rows[max(rows, key=lambda name: crossed_mean(rows[name]).value)]
+        for name, one in rows.items():
+            both = one.index.intersection(best.index)  # seeds
+            p = chunk_test(one.loc[both].to_numpy(), best.loc[both].to_numpy())
+            found[name, column] = stars(p)
     return found
 
 
 def table2(part: LabelledPart, when: str) -> Table:
     """Table 2: single-category variants against the categories of the test questions."""
     variants, notes = _single_category(part)
-    try:
-        marks = _marks(part, variants, when)
-        notes.append(
-            "* p < 0.05, ** p < 0.01 against the best of the column: paired t-test over 100 chunks "
-            "of the test questions (fewer where there are fewer questions), the verdicts averaged "
-            "over seeds."
-        )
-    except Missing as missing:
-        marks = {}
-        notes.append(f"No significance: {missing}.")
+    marks = _marks(part, variants, when)
+    notes += [
+        CHANCE,
+        "* p < 0.05, ** p < 0.01 against the best of the column, by seed and over 100 chunks of "
+        "the test questions (fewer where there are fewer questions): from one seed the paper's "
+        "paired t-test, from several one that counts the chance of the seeds, too.",
+    ]
     title = f"Table 2: test accuracy of single-category variants at {WHEN[when]} (percent)"
     table, published = Table(f"table2_{when}", title, *notes), paper("single_category", str)
     for name, points in variants.items():
         row = [("variant", f"D_{LONG[name]}"), ("seeds", str(points["seed"].nunique()))]
+        found = answers(part, points, when, "id", "table 2")
         for column, printed in zip((None, *CATEGORIES), published[name][when], strict=True):
-            metric = "accuracy_test_" + (f"{column}_" if column else "") + when
-            ours = mean_of(100 * part.column(metric, points, "table 2"))
+            ours = percent(crossed_mean(of_category(part, found, column)))
             head = SHORT[column] if column else "Full"
             row += [(head, ours + marks.get((name, column), "")), (PAPER, printed)]
         table.row(*row)
@@ -148,15 +156,15 @@ def stop_table(part: LabelledPart) -> Table:
     """EARLY_STOP against CONVERGENCE of each variant of table 2, with its significance."""
     variants, notes = _single_category(part)
     title = "EARLY_STOP against CONVERGENCE on all test questions (appendix I)"
-    table = Table("table2_stop_significance", title, *notes)
+    table = Table("table2_stop_significance", title, *notes, CHANCE)
     for name, points in variants.items():
         what = f"early stop against convergence of {name}"
-        first, last = (verdicts(part, points, when, "id", what) for when in WHEN)
-        common = first.index.intersection(last.index)
-        p = chunk_test(first[common].to_numpy(), last[common].to_numpy())
+        first, last = (answers(part, points, when, "id", what) for when in WHEN)
+        p = chunk_test(first.to_numpy(), last.to_numpy())
         table.row(
             ("variant", f"D_{LONG[name]}"),
-            ("ES - CONV (points)", number(100 * (first[common].mean() - last[common].mean()))),
+            ("seeds", str(len(first))),
+            ("ES - CONV (points)", with_limits(crossed_mean(minus(first, last)).interval)),
             ("p", f"{p:.2g}"),
             ("ours", stars(p) or "n.s."),
             (PAPER, "n.s." if name == "maybe_known" else "**"),
@@ -178,14 +186,18 @@ def table3(part: LabelledPart) -> Table:
         "table3_idk",
         f'Table 3: relabelling Unknown as "I don\'t know", {100 * ratio:g} % Unknown (percent)',
         'Accuracy is over the test questions that were not answered "I don\'t know".',
+        CHANCE,
     )
     for data, name, points in (("D", "unknown_ratio", plain), ("D_IDK", "idk", idk)):
         row = [("data", data), ("seeds", str(points["seed"].nunique()))]
         for short, when in zip(("ES", "CONV"), WHEN, strict=True):
-            printed = paper("idk")[name][when]
-            for metric, theirs in zip(("accuracy", "answered"), printed, strict=True):
-                ours = 100 * part.column(f"{metric}_test_{when}", points, "table 3")
-                row += [(f"{short} {metric}", mean_of(ours)), (PAPER, number(theirs))]
+            right = answers(part, points, when, "id", "table 3")
+            ours = {"accuracy": right, "answered": 100.0 * right.notna()}
+            for (metric, found), theirs in zip(ours.items(), paper("idk")[name][when], strict=True):
+                row += [
+                    (f"{short} {metric}", percent(crossed_mean(found))),
+                    (PAPER, number(theirs)),
+                ]
         table.row(*row)
     return table
 
@@ -215,6 +227,16 @@ def order_table(part: LabelledPart) -> Table:
             ("epochs checked", str(run.epochs_checked)),
             ("violated at", shown or "none"),
         )
+    return table
+
+
+def left_out_table(data: DataRead) -> Table | None:
+    """Records of the relations' files that are not used; None where all are, or nothing is said."""
+    if data.left_out is None:
+        return None
+    table = Table("left_out", "Records left out, of all splits of the relations that were read")
+    for reason, count in zip(data.left_out_reason, data.left_out, strict=True):
+        table.row(("reason", str(reason)), ("records", str(count)))
     return table
 
 
@@ -257,6 +279,11 @@ def label_table(labels: Labels, split: str, role: str) -> Table:
     if expected:
         table.notes.append(
             "expected: mean \u00b1 standard deviation over the draws of the samples, given each p."
+        )
+    if labels.ambiguous is not None and (several := int((labels.ambiguous[chosen] == 1).sum())):
+        table.notes.append(
+            f"{several} of them ask what other records answer otherwise: each is judged by its own "
+            "answer alone (data.repeated = keep), so none can have all of them right."
         )
     if unlabelled := int(asked.sum() - chosen.sum()):
         table.notes.append(f"{unlabelled} questions are not labelled yet and left out.")

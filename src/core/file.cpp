@@ -10,6 +10,7 @@
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/file_writer.hpp"
+#include "factsweep/core/utf8.hpp"
 
 namespace factsweep {
 namespace fs = std::filesystem;
@@ -48,6 +49,20 @@ std::string read_file(const fs::path& path) {
   return content;
 }
 
+namespace {
+
+/// The parser's reason. It quotes a token whole, at times a file's only line: its middle is left out.
+std::string reason_of(const nlohmann::json::exception& error) {
+  const std::string_view text = error.what();
+  constexpr std::size_t kLongest = 240;  // bytes
+  if (text.size() <= kLongest) return std::string(text);
+  // what was expected stands at the end
+  return fmt::format("{} ... {}", utf8_prefix(text, kLongest / 2),
+                     text.substr(text.size() - kLongest / 2));
+}
+
+}  // namespace
+
 nlohmann::json read_json(const fs::path& path) {
   const fs::path found = find_file(path);
   const std::string text = read_file(found);
@@ -59,9 +74,9 @@ nlohmann::json read_json(const fs::path& path) {
     const std::size_t start = text.rfind('\n', end == 0 ? 0 : end - 1);
     const std::size_t column = end - (start == std::string::npos ? 0 : start);
     throw InputError(
-        fmt::format("{}:{}:{}: not valid JSON: {}", found.string(), line, column, error.what()));
+        fmt::format("{}:{}:{}: not valid JSON: {}", found.string(), line, column, reason_of(error)));
   } catch (const nlohmann::json::exception& error) {  // a number beyond the largest double
-    throw InputError(fmt::format("{}: not usable JSON: {}", found.string(), error.what()));
+    throw InputError(fmt::format("{}: not usable JSON: {}", found.string(), reason_of(error)));
   }
 }
 
@@ -78,7 +93,7 @@ void for_each_json_line(std::string_view text, std::string_view name,
     try {
       record = nlohmann::json::parse(line);
     } catch (const nlohmann::json::exception& error) {
-      throw InputError(fmt::format("{}:{}: not valid JSON: {}", name, number, error.what()));
+      throw InputError(fmt::format("{}:{}: not valid JSON: {}", name, number, reason_of(error)));
     }
     visit(record, number);
   }

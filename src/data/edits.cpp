@@ -10,6 +10,7 @@
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/file.hpp"
+#include "factsweep/core/utf8.hpp"
 #include "factsweep/data/trim.hpp"
 
 namespace factsweep {
@@ -71,7 +72,7 @@ void add_texts(std::vector<std::string>& texts, const json& value, std::string_v
       texts.push_back(text);
   } else if (!value.is_null()) {
     throw InputError(
-        fmt::format("{}: '{}' = {} is not a text. Quote it.", where, key, value.dump()));
+        fmt::format("{}: '{}' = {} is not a text. Quote it.", where, key, excerpt(value.dump())));
   }
 }
 
@@ -208,9 +209,9 @@ class Reader {
   explicit Reader(const std::filesystem::path& path) : path_(path) {}
 
   EditFile read() {
-    const std::string text = read_file(path_), found = find_file(path_).string();
-    const std::size_t first = text.find_first_not_of(" \t\r\n");
-    if (first != std::string::npos && text[first] == '[') {
+    const std::string content = read_file(path_), found = find_file(path_).string();
+    const std::string_view text = without_byte_order_mark(content);
+    if (trimmed(text).starts_with('[')) {
       for (const json& record : read_json(path_))
         add(record, fmt::format("{}: record {}", found, row_ + 1));
     } else {
@@ -225,7 +226,7 @@ class Reader {
  private:
   void add(const json& record, const std::string& where) {
     if (!record.is_object())
-      throw InputError(fmt::format("{} is no JSON object but {}.", where, record.dump()));
+      throw InputError(fmt::format("{} is no JSON object but {}.", where, excerpt(record.dump())));
     if (form_ == nullptr) {
       form_ = &form_of(record, where);
       file_.form = form_->name;

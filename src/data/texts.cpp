@@ -7,11 +7,13 @@
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/file.hpp"
+#include "factsweep/core/utf8.hpp"
 
 namespace factsweep {
 
 std::vector<std::string> read_texts(const std::filesystem::path& path) {
-  const std::string content = read_file(path);
+  const std::string whole = read_file(path);
+  const std::string content(without_byte_order_mark(whole));
   std::vector<std::string> texts;
   const std::size_t begin = content.find_first_not_of(" \t\r\n");
   if (begin != std::string::npos && content[begin] == '{') {

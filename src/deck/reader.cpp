@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "factsweep/core/error.hpp"
+#include "factsweep/core/utf8.hpp"
 #include "value.hpp"
 
 namespace factsweep {
@@ -60,8 +61,7 @@ std::vector<std::size_t> assignment_lines(std::string_view text, std::string_vie
 
 std::vector<Assignment> read_deck_text(const OptionTable& table, std::string_view text,
                                        std::string_view name, Others others) {
-  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
-  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  text = without_byte_order_mark(text);
   const std::vector<std::size_t> lines = assignment_lines(text, name);
   std::istringstream stream{std::string(text)};
   const auto parsed =
@@ -88,15 +88,40 @@ std::vector<Assignment> read_deck_text(const OptionTable& table, std::string_vie
 
 std::vector<Assignment> read_overrides(const OptionTable& table,
                                        std::span<const std::string> overrides, Others others) {
+  const auto emptied = [](const std::string& word) {  // --section.key=, which Boost refuses
+    return word.starts_with("--") && word.find('=') + 1 == word.size();
+  };
   // No allow_guessing: it would take --train.st for --train.steps.
   constexpr int kStyle = po::command_line_style::allow_long |
                          po::command_line_style::long_allow_adjacent |
                          po::command_line_style::long_allow_next;
   const auto all = descriptions(table);
   std::vector<Assignment> assignments;
+  const auto add = [&](const std::string& key, const std::string& raw) {
+    const auto earlier = std::find_if(assignments.begin(), assignments.end(),
+                                      [&](const Assignment& other) { return other.key == key; });
+    if (earlier != assignments.end()) {
+      throw InputError(fmt::format("command line: '{}' is given twice ('{}' and '{}').", key,
+                                   earlier->raw, raw));
+    }
+    assignments.push_back({key, raw, "command line"});
+  };
+  std::vector<std::string> words;
+  for (const std::string& word : overrides) {
+    if (!emptied(word)) {
+      words.push_back(word);
+      continue;
+    }
+    const std::string key = word.substr(2, word.size() - 3);
+    if (table.find(key) != nullptr) {
+      add(key, "");
+    } else if (others == Others::refused) {
+      throw unknown_key(table, "command line", key);
+    }
+  }
   try {
     const auto parsed =
-        po::command_line_parser(std::vector<std::string>(overrides.begin(), overrides.end()))
+        po::command_line_parser(words)
             .options(all)
             .style(kStyle)
             .allow_unregistered()
@@ -111,17 +136,10 @@ std::vector<Assignment> read_overrides(const OptionTable& table,
             fmt::format("command line: '{}' is not an override. Write --section.key=value.",
                         option.value.empty() ? "--" : option.value[0]));
       }
-      const auto earlier =
-          std::find_if(assignments.begin(), assignments.end(),
-                       [&](const Assignment& other) { return other.key == option.string_key; });
       const std::string raw(value::trim(option.value.at(0)));
       if (raw.starts_with("--"))
         throw missing_value("--" + option.string_key);  // the next override, swallowed
-      if (earlier != assignments.end()) {
-        throw InputError(fmt::format("command line: '{}' is given twice ('{}' and '{}').",
-                                     option.string_key, earlier->raw, raw));
-      }
-      assignments.push_back({option.string_key, raw, "command line"});
+      add(option.string_key, raw);
     }
   } catch (const po::error_with_option_name& error) {
     throw InputError(fmt::format("command line: {} needs a value: --section.key=value.",

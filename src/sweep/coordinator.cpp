@@ -79,7 +79,6 @@ void Coordinator::answer(const Message& message, int rank) {
     case Request::failed:
       console::warn("{} failed: {}", plan_.stages[stage].title, message.text);
       progress_.failed(stage);
-      result_.user_error = result_.user_error || message.user_error;
       for (const std::size_t dependant : scheduler_.fail(stage)) blocked_.insert(dependant);
       return wake_idle();
     case Request::stopped:

@@ -59,7 +59,6 @@ std::vector<std::byte> Message::pack() const {
   out.value(tokens);
   out.value(begun);
   out.value(fraction);
-  out.value(user_error);
   out.block(text.data(), text.size());
   out.value(static_cast<std::uint64_t>(outputs.size()));
   for (const SharedOutput& output : outputs) {
@@ -79,7 +78,6 @@ Message Message::unpack(const std::vector<std::byte>& bytes) {
   message.tokens = in.value<std::int64_t>();
   message.begun = in.value<double>();
   message.fraction = in.value<double>();
-  message.user_error = in.value<bool>();
   message.text = in.text();
   message.outputs.resize(in.value<std::uint64_t>());
   for (SharedOutput& output : message.outputs) {

@@ -29,7 +29,6 @@ std::map<std::size_t, std::vector<SharedOutput>> read_artifacts(const Plan& plan
 
 ExitCode SweepResult::exit_code() const {
   if (stopped) return ExitCode::stopped;
-  if (user_error) return ExitCode::input;
   return failed + blocked > 0 ? ExitCode::points_failed : ExitCode::done;
 }
 
@@ -74,13 +73,12 @@ SweepResult run_sweep(const Communicator& world, Executor& executor, const Plan&
 
   std::string counts;
   if (comm.rank() == 0) {
-    counts = fmt::format("{} {} {} {} {} {}", result.done, result.failed, result.blocked,
-                         result.left, result.user_error ? 1 : 0, result.stopped ? 1 : 0);
+    counts = fmt::format("{} {} {} {} {}", result.done, result.failed, result.blocked, result.left,
+                         result.stopped ? 1 : 0);
   }
   comm.broadcast(counts, 0);
   std::istringstream in(counts);
-  in >> result.done >> result.failed >> result.blocked >> result.left >> result.user_error >>
-      result.stopped;
+  in >> result.done >> result.failed >> result.blocked >> result.left >> result.stopped;
   return result;
 }
 

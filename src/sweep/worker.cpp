@@ -69,7 +69,6 @@ void Worker::run(std::size_t stage) {
             // good
   } catch (const InputError& error) {
     record.reason = error.what();
-    report.user_error = true;
   } catch (const std::bad_alloc&) {
     record.reason = "out of memory";
   } catch (const std::exception& error) {

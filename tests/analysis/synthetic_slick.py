@@ -128,6 +128,13 @@ def _labels(file: h5py.File, world: World, generator: np.random.Generator) -> di
     labels.data("p", p.astype(np.float32), "question", "set")
     labels.data("drawn", drawn, "question", "set")
     labels.data("p_true", np.where(split == "test", p_true, np.nan).astype(np.float32), "question")
+    ambiguous = (np.arange(n) % 50 == 7).astype(np.uint8)
+    labels.data("ambiguous", ambiguous, "question")
+    data = Writer(file["labels"])
+    data.scale("reason", np.arange(1))
+    data.data("left_out_reason", ["several answers"], "reason")
+    data.data("left_out", np.array([31]), "reason")
+    data.data("dev_questions", np.array([120]))
     labels.data("exposures", exposures if world.exposures else np.full(n, -1, np.int32), "question")
     return {"category": category, "role": role, "test": np.flatnonzero(split == "test")}
 

@@ -48,9 +48,10 @@ def test_a_variant_has_a_point_for_each_seed(part):
 def test_means_of_all_records_are_those_of_the_points(part):
     for variant in part.variants():
         for outcome in quantities.OUTCOMES:
-            whole = part.means(variant, outcome)
-            assert part.means(variant, outcome, first=80) == pytest.approx(whole)
-            assert np.mean(whole) == pytest.approx(
+            whole = part.mean(variant, outcome)
+            assert part.mean(variant, outcome, first=80) == whole
+            assert whole.value == pytest.approx(100 * variant.points[outcome].mean())
+            assert whole.value == pytest.approx(
                 100 * MEAN[variant.method][quantities.OUTCOMES.index(outcome)], abs=6
             )
 
@@ -60,7 +61,9 @@ def test_trained_methods_are_also_asked_about_what_the_editors_edited(part):
     ft = only(part, "ft")
     values = part.outcomes.generality[ft.points.index.to_numpy()]
     expected = 100 * np.nanmean(values[:, :30].astype(float), axis=1)
-    assert part.means(ft, "generality", first=30) == pytest.approx(expected)
+    found = part.mean(ft, "generality", first=30)
+    assert found.value == pytest.approx(expected.mean())
+    assert (found.runs.degrees, found.examples.degrees) == (2, 28)  # one has no rephrasing
     row = {row[0]: row for row in tables.subset_table(part).rows}
     assert row["Full-FT"][5].startswith(f"{expected.mean():.1f}")
     assert row["ROME"][2] == "30" and row["Full-FT"][2] == "80"
@@ -96,8 +99,8 @@ def test_rome_is_set_against_the_strongest_on_its_own_records(part):
 def test_a_difference_is_that_of_the_same_record_and_seed(part):
     better, worse = only(part, "f_learning_ft", 0.3), only(part, "ft")
     found = orderings.test(part, better, worse, "reliability")
-    expected = part.means(better, "reliability") - part.means(worse, "reliability")
-    assert found.difference.value == pytest.approx(expected.mean())
+    expected = part.mean(better, "reliability").value - part.mean(worse, "reliability").value
+    assert found.difference.value == pytest.approx(expected)
     assert found.difference.low < found.difference.value < found.difference.high
 
 
@@ -168,9 +171,8 @@ def test_lambda_zero_is_the_original_model(part):
     curve = quantities.by_lambda(
         part, part.variants("forget_ft"), "reliability_old", at_zero="original"
     )
-    assert curve.columns.tolist() == [0.0, 0.1, 0.3]  # the searched one has no place of its own
-    original = part.means(only(part, "original"), "reliability_old")
-    assert curve[0.0].to_numpy() == pytest.approx(original)
+    assert list(curve) == [0.0, 0.1, 0.3]  # the searched one has no place of its own
+    assert curve[0.0] == part.mean(only(part, "original"), "reliability_old")
 
 
 # --- Time and trainings ------------------------------------------------------------------------
@@ -220,7 +222,7 @@ def test_searches_tell_what_they_tried(part):
 def test_abilities_stand_beside_the_task_of_the_same_name(tmp_path):
     table = tables.ability_table(part_of(tmp_path / "abilities.h5", World(abilities=True)))
     rows = {row[0]: row for row in table.rows}
-    assert rows["gsm8k"][1:3] == ["2.0 \u00b1 0.0", "2.4"]
+    assert rows["gsm8k"][1:3] == ["2.0 [2.0, 2.0]", "2.4"]
     assert rows["mmlu_college_physics"][2] == "19.6"
     assert table.columns[3] == "Forgetting (FT), \u03bb 0.3"  # the paper's lambda
 
@@ -230,12 +232,49 @@ def test_a_bloom_like_matrix_name_is_shortened():
     assert quantities.short_module("self_attention.query_key_value") == "query_key_value"
 
 
+def test_two_models_of_one_name_are_no_seeds_of_one(tmp_path):
+    world = World(models=("base", "other"), methods=("original", "ft"), seeds=(0, 1), search=False)
+    path = synthetic_flearning.write(tmp_path / "twins.h5", world)
+    with h5py.File(path, "r+") as h5:
+        names = h5["points/model"].asstr()[()]
+        for name in ("outcomes/reliability", "points/reliability"):
+            values = h5[name][()]
+            values[names == "other"] = 0.0
+            h5[name][...] = values
+        h5["points/model"][...] = np.full(len(names), "base").astype(h5["points/model"].dtype)
+    first, second = quantities.parts(read(path))
+    assert (first.name, second.name) == (
+        "base (1), counterfact-edit",
+        "base (2), counterfact-edit",
+    )
+    assert first.mean(only(first, "ft"), "reliability").value > 60
+    assert second.mean(only(second, "ft"), "reliability").value == 0
+    for part in (first, second):
+        for row in tables.outcome_table(part).rows:
+            assert row[1] == "2"  # seeds
+
+
+def test_two_seeds_that_differ_print_no_limits_outside_of_a_share(tmp_path):
+    world = World(methods=("ft",), seeds=(0, 1), search=False)
+    path = synthetic_flearning.write(tmp_path / "two.h5", world)
+    with h5py.File(path, "r+") as h5:
+        h5["outcomes/reliability"][0], h5["outcomes/reliability"][1] = 0.0, 0.41
+        h5["points/reliability"][...] = [0.0, 0.41]
+    (part,) = quantities.parts(read(path))
+    (row,) = tables.outcome_table(part).rows
+    assert row[3] == "20.5 [0.0, 100.0]"
+
+
 def test_a_file_without_outcomes_by_record_still_has_its_means(tmp_path):
     path = synthetic_flearning.write(tmp_path / "means.h5", World(search=False))
     with h5py.File(path, "r+") as h5:
         del h5["outcomes"]
     (part,) = quantities.parts(read(path))
-    assert tables.outcome_table(part).rows
+    rows = {row[0]: row for row in tables.outcome_table(part).rows}
+    assert (
+        rows["ROME"][3].partition(" ")[0]
+        == f"{100 * part.variants('rome')[0].points['reliability'].mean():.1f}"
+    )
     with pytest.raises(Missing, match="/outcomes/reliability"):
         orderings.tests(part)
 

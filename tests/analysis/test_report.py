@@ -16,6 +16,7 @@ FIGURES = {
     "figure5_unknown_classifiers",
     "figure7_fit_by_category",
     "figure8_ood",
+    "figure8_ood_known_only",
     "exposures",
 }
 SMALL = {"epochs": 8, "questions": 40}
@@ -28,7 +29,7 @@ def test_report_of_a_whole_file(tmp_path, capsys):
     for table in ("Table 1", "Table 2", "Table 3", "Learning order", "Labels of the train"):
         assert table in page
     printed = capsys.readouterr().out
-    assert "ID b_unk" in printed and str(folder) in printed and "left out" not in printed
+    assert "ID b_unk" in printed and str(folder) in printed and "left out:" not in printed
 
 
 def test_report_of_a_partial_file_says_what_is_missing(tmp_path, capsys):
@@ -44,12 +45,13 @@ def test_report_of_a_partial_file_says_what_is_missing(tmp_path, capsys):
     report(path, "--output", str(folder))
     printed = capsys.readouterr().out
     assert "7 of 9 points finished (2 waiting, 7 done)" in printed
-    assert "One seed only: no confidence intervals" in printed
+    assert "One seed only: limits tell of the test examples" in printed
     assert "figure 3b needs variant known_only (not in this sweep)" in printed
     assert "figure 5 needs variant natural (none of its points has finished)" in printed
     assert "table 3 needs variant idk (none of its points has finished)" in printed
     assert stems(folder, "png") == FIGURES - {
         "figure3b_known_only",
+        "figure8_ood_known_only",
         "figure5_unknown_classifiers",
         "exposures",
     }

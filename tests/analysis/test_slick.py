@@ -10,6 +10,7 @@ from synthetic_slick import World
 
 from analysis.slick import quantities, tables
 from analysis.slick.groups import Labels
+from analysis.statistics import crossed_mean
 from analysis.store import StoreError
 from analysis.sweep import read
 
@@ -113,6 +114,56 @@ def test_table2_marks_the_weak_variant_and_not_the_best(part):
     full = {row[0]: row[2] for row in table.rows}
     assert full["D_Unknown"].endswith("**")
     assert not full["D_MaybeKnown"].endswith("*")
+
+
+def test_limits_of_table_2_tell_of_seeds_and_questions(part):
+    natural = part.variant("natural", "test")
+    found = quantities.answers(part, natural, "final", "id", "test")
+    assert found.index.tolist() == [1, 2, 3] and set(np.unique(found)) == {0.0, 100.0}
+    accuracy = 100 * natural["accuracy_test_unknown_final"].to_numpy()
+    unknown = crossed_mean(quantities.of_category(part, found, "unknown"))
+    assert unknown.value == pytest.approx(
+        np.mean([found.loc[s][part.labels.category[found.columns] == 3].mean() for s in (1, 2, 3)])
+    )
+    assert unknown.examples.degrees == (part.labels.category[found.columns] == 3).sum() - 1
+    assert np.isfinite(accuracy).all()
+    row = next(r for r in tables.table2(part, "final").rows if r[0] == "D_Natural")
+    low, high = row[2].split("[")[1].rstrip("]*").split(", ")
+    assert float(high) - float(low) > 4  # 600 questions alone give 95 % limits 7 points apart
+
+
+def test_seeds_that_agree_are_not_certain(tmp_path):
+    """62 of 100 questions right from every seed: not 62.0 \u00b1 0.0."""
+    world = World(questions=25, epochs=4, variants=("unknown_ratio",))
+    path = synthetic_slick.write(tmp_path / "agree.h5", world)
+    with h5py.File(path, "r+") as h5:
+        for when in ("early_stop", "final"):
+            right = np.zeros(h5[f"predictions/correct_{when}"].shape, np.uint8)
+            right[:, :62] = 1
+            h5[f"predictions/correct_{when}"][...] = right
+    (part,) = parts_of(path)
+    row = tables.results_table(part).rows[0]
+    assert row[3] == "62.0 [52.0, 71.0]"
+    assert row[7] == "+0.0 [+0.0, +0.0]"  # the same answers at both ends
+
+
+def test_i_dont_know_is_no_answer(part):
+    idk = part.variant("idk", "test")
+    found = quantities.answers(part, idk, "final", "id", "test")
+    assert found.isna().any(axis=None)
+    expected = 100 * idk["accuracy_test_final"].mean()
+    assert crossed_mean(found).value == pytest.approx(expected)
+    table = tables.table3(part)
+    share = 100 * (1 - found.isna().to_numpy().mean())
+    assert table.rows[1][8].startswith(f"{share:.1f} [")
+
+
+def test_records_that_differ_and_records_left_out_are_told(part):
+    labels = part.labels
+    table = tables.label_table(labels, "train", "id")
+    count = int(labels.ambiguous[labels.rows("train", "id") & labels.labelled].sum())
+    assert any(note.startswith(f"{count} of them ask") for note in table.notes)
+    assert tables.left_out_table(part.data).rows == [["several answers", "31"]]
 
 
 def test_table3_compares_with_the_ratio_of_idk(part):

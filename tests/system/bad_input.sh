@@ -89,7 +89,7 @@ facts_copy gone; rm gone/dev/W1.dev.json
 bad 2 'gone/dev/W1.dev.json: no such file' deck.ini --data.facts=gone
 bad 2 'relation W1 has [0-9]+ dev questions.*at least 42;;label.exemplar_sets' deck.ini --label.shots=39
 rm -f out.h5
-check 2 'slick.train_size = 5000, but .*allow;;size_rule' launch 2 run deck.ini --slick.train_size=5000
+check 4 'slick.train_size = 5000, but .*allow;;size_rule' launch 2 run deck.ini --slick.train_size=5000
 
 echo "--- outputs"
 launch 1 run deck.ini --slick.stop_after=label --run.output=other.h5

@@ -48,7 +48,7 @@ launch 1 run stored.ini 2>messages || fail "the deck in the file does not run"
 grep -q '0 left' messages || fail "the deck in the file is another sweep"
 
 # a failed point shows with its reason
-launch 1 run deck.ini --slick.train_size=5000 --run.output=short.h5 2>/dev/null && fail "5000 examples of 60" || [ $? = 2 ]
+launch 1 run deck.ini --slick.train_size=5000 --run.output=short.h5 2>/dev/null && fail "5000 examples of 60" || [ $? = 4 ]
 expect 4 '6 failed;;failed: train unknown_ratio-0-s1: slick.train_size = 5000' "$FACTSWEEP" status short.h5
 
 # while the job runs

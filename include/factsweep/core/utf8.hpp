@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 namespace factsweep {
@@ -16,11 +17,24 @@ inline std::size_t utf8_length(char lead) {
   return byte < 0xf5 ? 4 : 0;
 }
 
+/// The text after the byte-order mark that some editors begin a file with.
+inline std::string_view without_byte_order_mark(std::string_view text) {
+  constexpr std::string_view kMark = "\xef\xbb\xbf";
+  return text.starts_with(kMark) ? text.substr(kMark.size()) : text;
+}
+
 /// The longest prefix of at most `length` bytes that does not cut a character.
 inline std::string_view utf8_prefix(std::string_view text, std::size_t length) {
   if (text.size() <= length) return text;
   while (length > 0 && (static_cast<unsigned char>(text[length]) & 0xc0) == 0x80) --length;
   return text.substr(0, length);
+}
+
+/// The text where it is short, else its beginning and "...": what a message quotes of a file.
+inline std::string excerpt(std::string_view text) {
+  constexpr std::size_t kLongest = 120;  // bytes
+  if (text.size() <= kLongest) return std::string(text);
+  return std::string(utf8_prefix(text, kLongest)) + " ...";
 }
 
 /// Bytes at the end of `text` that begin a character without finishing it (0 when it ends at a

@@ -32,7 +32,6 @@ struct Message {
   std::int64_t stage = -1;
   std::int64_t tokens = 0;
   double begun = 0, fraction = 0;  // progress: share of the stage done, when it began and now
-  bool user_error = false;         // failed: by an InputError
   std::string text;                // reason of a failure
   std::vector<SharedOutput> outputs;
 

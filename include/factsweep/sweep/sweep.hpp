@@ -20,7 +20,6 @@ struct SweepSettings {
 
 struct SweepResult {
   std::size_t done = 0, failed = 0, blocked = 0, left = 0;
-  bool user_error = false;     // some stage failed by an InputError
   bool stopped = false;        // told to end before all was done
   ExitCode exit_code() const;  // the same on every rank
 };

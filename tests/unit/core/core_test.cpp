@@ -77,6 +77,10 @@ TEST_CASE("a text is cut between characters", "[core]") {
   CHECK(utf8_unfinished(text) == 0);
   CHECK(utf8_unfinished(text.substr(0, 3)) == 2);
   CHECK(utf8_length('\xc0') == 0);
+  CHECK(without_byte_order_mark("\xef\xbb\xbf[1]") == "[1]");
+  CHECK(without_byte_order_mark("[1]") == "[1]");
+  CHECK(excerpt("short") == "short");
+  CHECK(excerpt(std::string(119, 'x') + "\xc3\xa9") == std::string(119, 'x') + " ...");
 }
 
 TEST_CASE("files are read whole, and errors name them", "[core]") {
@@ -90,6 +94,18 @@ TEST_CASE("files are read whole, and errors name them", "[core]") {
   using Catch::Matchers::ContainsSubstring;
   CHECK_THROWS_WITH(read_json(file), ContainsSubstring("a.json"));
   CHECK_THROWS_WITH(read_file(std::filesystem::path(folder) / "none"), ContainsSubstring("none"));
+  write_file(file, "\xef\xbb\xbf{\"a\": 3}");
+  CHECK(read_json(file).at("a") == 3);
+  // a token that holds the whole file is quoted in part, and what was expected stays
+  write_file(file, "{\"a\" \"" + std::string(5000, 'x') + "\"}");
+  std::string message;
+  try {
+    read_json(file);
+  } catch (const InputError& error) {
+    message = error.what();
+  }
+  CHECK(message.size() < file.string().size() + 400);
+  CHECK_THAT(message, ContainsSubstring("a.json:1:") && ContainsSubstring("expected ':'"));
   std::filesystem::remove_all(folder);
 }
 

@@ -195,6 +195,21 @@ TEST_CASE("what a record has beyond what is read is counted, not passed over", "
              Catch::Matchers::ContainsSubstring("record 1: 'prompt' has 2 different texts"));
 }
 
+TEST_CASE("a byte-order mark is no part of a file, in every form", "[data]") {
+  const std::string mark = "\xef\xbb\xbf";
+  const json records = json::array({counterfact("French", "Dutch"), counterfact("Basque", "Irish")});
+  CHECK(Fixture(mark + records.dump(1)).read().records.size() == 2);
+  CHECK(Fixture(mark + records.dump()).read().records.size() == 2);
+  CHECK(Fixture(mark + lines({records[0], records[1]})).read().records.size() == 2);
+}
+
+TEST_CASE("what is no record is quoted in part", "[data]") {
+  const std::string message =
+      Fixture(json::array({json(std::string(9000, 'x'))}).dump()).message();
+  CHECK(message.find("is no JSON object but \"xxx") != std::string::npos);
+  CHECK(message.size() < 400);
+}
+
 TEST_CASE("ZsRE's old answer is pred, also in JSON lines and with loc-ans", "[data]") {
   json dashed = zsre("Bonn");
   dashed["loc-ans"] = dashed["loc_ans"];

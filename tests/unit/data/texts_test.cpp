@@ -21,6 +21,8 @@ TEST_CASE("texts of a plain file and of JSON lines", "[texts]") {
   CHECK(read("{\"text\": \"one\\ntwo\"}\n\n{\"text\": \"\", \"id\": 3}\n") ==
         Texts{"one\ntwo", ""});
   CHECK(read("") == Texts{});
+  CHECK(read("\xef\xbb\xbfone\ntwo\n") == Texts{"one", "two"});
+  CHECK(read("\xef\xbb\xbf{\"text\": \"one\"}\n") == Texts{"one"});
   std::string message = "no error";
   try {
     read("{\"text\": \"one\"}\n{\"text\": 2}\n");

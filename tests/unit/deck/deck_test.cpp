@@ -174,6 +174,15 @@ TEST_CASE("what looks like a quote or a comment is pointed out", "[deck]") {
   CHECK(message(kMinimal, {"--data.prompt=a#b"}).find("starts a comment") != std::string::npos);
 }
 
+TEST_CASE("a list that the deck fills is emptied on the command line", "[deck]") {
+  const std::string deck = kMinimal + "[data]\nrelations = P17, P19\n";
+  CHECK(parse(deck, {"--data.relations="}).text_list("data.relations").empty());
+  CHECK(parse(deck, {"--data.relations=", "--grid.seed=2"}).integer_list("grid.seed").front() == 2);
+  CHECK(message(deck, {"--data.relations=", "--data.relations=P1"}).find("is given twice") !=
+        std::string::npos);
+  CHECK(message(deck, {"--grid.seed="}).starts_with("command line: grid.seed is empty"));
+}
+
 TEST_CASE("bad overrides are named as such", "[deck]") {
   CHECK(message(kMinimal, {"--train.st=7"})
             .starts_with("command line: unknown key 'train.st'. Did you mean '"));
@@ -181,8 +190,9 @@ TEST_CASE("bad overrides are named as such", "[deck]") {
         "command line: unknown key 'train.epoch'. Did you mean 'train.epochs'?");
   CHECK(message(kMinimal, {"--train.epochs"}) ==
         "command line: --train.epochs needs a value: --section.key=value.");
-  CHECK(message(kMinimal, {"--train.epochs="}) ==
-        "command line: --train.epochs needs a value: --section.key=value.");
+  CHECK(message(kMinimal, {"--train.epochs="}).starts_with("command line: train.epochs is empty ("));
+  CHECK(message(kMinimal, {"--train.epoch="}) ==
+        "command line: unknown key 'train.epoch'. Did you mean 'train.epochs'?");
   CHECK(message(kMinimal, {"--train.epochs", "--grid.seed=2"}) ==
         "command line: --train.epochs needs a value: --section.key=value.");
   CHECK(message(kMinimal, {"train.epochs=3"}) ==

@@ -69,7 +69,6 @@ TEST_CASE("a message arrives as it was sent", "[sweep]") {
                      .tokens = 123456789012,
                      .begun = 0.125,
                      .fraction = 0.5,
-                     .user_error = true,
                      .text = "a reason",
                      .outputs = {{"value", Array::of(std::vector{1.5, 2.5})}}};
   const Message got = Message::unpack(sent.pack());
@@ -78,7 +77,6 @@ TEST_CASE("a message arrives as it was sent", "[sweep]") {
   CHECK(got.tokens == 123456789012);
   CHECK(got.begun == 0.125);
   CHECK(got.fraction == 0.5);
-  CHECK(got.user_error);
   CHECK(got.text == "a reason");
   REQUIRE(got.outputs.size() == 1);
   CHECK(got.outputs[0].name == "value");

@@ -61,7 +61,7 @@ TEST_CASE("a stage that throws is a row with its reason, and blocks what depends
   CHECK(value_of(world, folder / "sweep.h5", plan, 4) == 4);  // 1 + (1) + (1 + (1))
 }
 
-TEST_CASE("a stage that meets bad input is the user's error", "[sweep]") {
+TEST_CASE("a stage that meets bad input fails as others do: the sweep itself has finished", "[sweep]") {
   const Communicator world = Communicator::world();
   const SharedFolder folder(world);
   Plan plan = empty_plan();
@@ -69,7 +69,8 @@ TEST_CASE("a stage that meets bad input is the user's error", "[sweep]") {
   act(plan, "works");
   const SweepResult result = sweep(world, folder / "sweep.h5", plan);
   CHECK(result.done == 1);
-  CHECK(result.exit_code() == ExitCode::input);
+  CHECK(result.failed == 1);
+  CHECK(result.exit_code() == ExitCode::points_failed);
 }
 
 TEST_CASE("a stage that stops ends the job, and the next one goes on with it", "[sweep]") {

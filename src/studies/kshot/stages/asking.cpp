@@ -1,7 +1,6 @@
 #include "asking.hpp"
 
 #include <algorithm>
-#include <limits>
 
 #include "../options.hpp"
 #include "factsweep/core/random.hpp"
@@ -11,7 +10,6 @@
 namespace factsweep::kshot {
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr const char* kLikeliest = "right option is the likeliest";
 constexpr const char* kLikeliestByMean = "right option is the likeliest, by mean over tokens";
 

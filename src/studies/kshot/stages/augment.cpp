@@ -17,7 +17,7 @@ const auto kLargestCosine =
 const auto kSelected = column<std::int64_t>("/points/selected_data", {"point"}, "examples",
                                             "open data that joined the shots", "|D_A|");
 
-const std::vector<AnyColumn> kColumns = {kDataRows, kLargestCosine, kSelected};
+const std::vector<AnyColumn> kAugmentColumns = {kDataRows, kLargestCosine, kSelected};
 
 struct Augment {
   static constexpr const char* kind = "augment";
@@ -81,7 +81,7 @@ const KindOf<Worker> kAugment = kind<Worker, Augment>();
 
 void declare_data(Draft& draft) {
   draft.builder.dimension("sample", static_cast<std::uint64_t>(draft.samples));
-  draft.builder.declare(kColumns);
+  draft.builder.declare(kAugmentColumns);
 }
 
 Upstream add_augment(Draft& draft, const GridPoint& at, std::uint64_t point) {
@@ -97,7 +97,7 @@ Upstream add_augment(Draft& draft, const GridPoint& at, std::uint64_t point) {
   const std::string title = fmt::format("augment {} draw {} k{} c{} {}", augment.shots.task,
                                         at.draw, at.shots, at.budget, at.selection);
   const Upstream stage = draft.builder.add(augment, title, {}).stage;
-  draft.builder.place(stage, kColumns, {point});
+  draft.builder.place(stage, kAugmentColumns, {point});
   return stage;
 }
 

@@ -1,7 +1,6 @@
 // Stage "select": the N adapters of the bank that become experts of a task (Algorithm 1, table 2).
 #include <fmt/format.h>
 
-#include <limits>
 
 #include "../methods.hpp"
 #include "factsweep/core/random.hpp"
@@ -10,7 +9,6 @@
 namespace factsweep::kshot {
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 const auto kPerplexityRank = column<double>("/selection/perplexity_rank", {"point", "bank"}, "1",
                                             "rank by reasoning perplexity", "R_P");
@@ -24,7 +22,7 @@ const auto kDiversityRank =
     column<double>("/points/diversity_rank", {"point"}, "1",
                    "rank of the experts among all subsets of the pool", "R_D");
 
-const std::vector<AnyColumn> kColumns = {kExperts, kPerplexityRank,  kAccuracyRank,
+const std::vector<AnyColumn> kSelectColumns = {kExperts, kPerplexityRank,  kAccuracyRank,
                                          kPool,    kGroupSimilarity, kDiversityRank};
 
 struct Select {
@@ -109,7 +107,7 @@ const KindOf<Worker> kSelect = kind<Worker, Select>();
 void declare_selection(Draft& draft) {
   draft.builder.dimension("expert", static_cast<std::uint64_t>(draft.experts));
   draft.builder.dimension("bank", draft.sets().bank.size());
-  draft.builder.declare(kColumns);
+  draft.builder.declare(kSelectColumns);
 }
 
 Upstream add_select(Draft& draft, const GridPoint& at, std::uint64_t point) {
@@ -128,7 +126,7 @@ Upstream add_select(Draft& draft, const GridPoint& at, std::uint64_t point) {
   const std::string title = fmt::format("select {} draw {} k{} n{} {}", select.shots.task, at.draw,
                                         at.shots, at.experts, at.signals);
   const Upstream stage = draft.builder.add(select, title, {}).stage;
-  draft.builder.place(stage, kColumns, {point});
+  draft.builder.place(stage, kSelectColumns, {point});
   return stage;
 }
 

@@ -19,7 +19,7 @@ const auto kPerplexity =
     shared(column<float>("/signals/perplexity", {"task", "draw", "adapter", "shot"}, "1",
                          "perplexity of the answer", "PPL"));
 
-const std::vector<AnyColumn> kColumns = {kPerplexity, kReasoningPerplexity, kShotRight};
+const std::vector<AnyColumn> kSignalColumns = {kPerplexity, kReasoningPerplexity, kShotRight};
 
 /// exp of the mean negative log-likelihood over an output's tokens and EOS (equation 1, as the
 /// released code takes it).
@@ -113,7 +113,7 @@ void declare_signals(Draft& draft) {
   builder.fill(column<std::int64_t>("/signals/row", {"task", "draw", "shot"}, "1",
                                     "record of the train file, from 0"),
                rows);
-  builder.declare(kColumns);
+  builder.declare(kSignalColumns);
 }
 
 const std::vector<Upstream>& add_signals(Draft& draft, std::size_t task, std::int64_t draw) {
@@ -135,7 +135,7 @@ const std::vector<Upstream>& add_signals(Draft& draft, std::size_t task, std::in
     const std::string title =
         fmt::format("signals {} draw {} {}", entry.name, draw, signals.adapter.name);
     found->second.push_back(draft.builder.add(signals, title, cost).stage);
-    draft.builder.place(found->second.back(), kColumns, {task, place, i});
+    draft.builder.place(found->second.back(), kSignalColumns, {task, place, i});
   }
   return found->second;
 }

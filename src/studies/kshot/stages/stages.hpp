@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "../draft.hpp"
@@ -12,6 +13,9 @@ namespace factsweep::kshot {
 
 extern const KindOf<Worker> kBank, kAdapter, kSimilarity, kSignals, kTest, kOwn, kBest, kSelect,
     kEmbed, kAugment, kTune;
+
+/// What does not apply to a point.
+inline constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 // Columns of one kind that another one reads.
 inline const auto kCosine =

@@ -21,7 +21,6 @@
 namespace factsweep::kshot {
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 /// One that counts which experts the test's tokens go to.
 MoePass counting_pass(const MoeAdapter& moe) {
