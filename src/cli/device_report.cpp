@@ -1,8 +1,13 @@
 #include "device_report.hpp"
 
 #include <fmt/format.h>
+#include <sched.h>
 
+#include <bit>
+#include <cstdint>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "factsweep/core/console.hpp"
 #include "factsweep/core/provenance.hpp"
@@ -11,12 +16,27 @@
 namespace factsweep::cli {
 namespace {
 
+constexpr int kMostCores = 8192;  // of a node: what Linux can be built for
+
 bool has_bfloat16_instructions() {
 #if defined(__x86_64__)
   return __builtin_cpu_supports("avx512bf16") != 0;
 #else
   return true;  // not known: say nothing
 #endif
+}
+
+/// Cores that the ranks of a node may use. A scheduler, taskset or mpirun's binding leaves each rank
+/// some of them: what counts is what all of a node's ranks have together.
+std::int64_t cores_of(const Communicator& node) {
+  std::vector<std::uint64_t> mine(kMostCores / 64);  // a bit a core, as in cpu_set_t
+  if (sched_getaffinity(0, kMostCores / 8, reinterpret_cast<cpu_set_t*>(mine.data())) < 0) {
+    for (unsigned core = 0; core < std::thread::hardware_concurrency(); ++core)
+      mine.at(core / 64) |= std::uint64_t{1} << (core % 64);
+  }
+  std::int64_t cores = 0;
+  for (const std::uint64_t word : node.any(std::move(mine))) cores += std::popcount(word);
+  return cores;
 }
 
 }  // namespace
@@ -33,12 +53,13 @@ std::string report_device(const Communicator& world, const Deck& deck) {
   std::string device;
   on_all(world, [&] { device = choose_device(deck.text("run.device"), node.rank()); });
   if (device == "cpu") {
-    const auto cores = static_cast<std::int64_t>(std::thread::hardware_concurrency());
+    const std::int64_t cores = cores_of(node);
     const std::int64_t used = node.size() * deck.integer("run.threads");
     if (world.rank() == 0 && deck.text("model.dtype") == "bfloat16") warn_of_slow_bfloat16();
     if (used > cores) {
       console::info(
-          "{} ranks x {} threads share {} cores of {}: fewer ranks or threads would be faster.",
+          "{} ranks x {} threads share the {} cores of {} that they may use: fewer ranks or "
+          "threads, or a wider binding, would be faster.",
           node.size(), deck.integer("run.threads"), cores, host_name());
     } else if (2 * used <= cores) {
       console::info("{} ranks x {} threads leave {} of {} cores idle: start more ranks.",

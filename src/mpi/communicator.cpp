@@ -223,6 +223,16 @@ std::int64_t Communicator::sum(std::int64_t mine) const {
   return all_reduce(comm_, mine, MPI_INT64_T, MPI_SUM);
 }
 
+std::vector<std::uint64_t> Communicator::any(std::vector<std::uint64_t> mine) const {
+  std::vector<std::uint64_t> all(mine.size());
+  MPI_Request request = MPI_REQUEST_NULL;
+  check(MPI_Iallreduce(mine.data(), all.data(), static_cast<int>(mine.size()), MPI_UINT64_T,
+                       MPI_BOR, comm_, &request),
+        "reduce words");
+  wait(request, "reduce words");
+  return all;
+}
+
 bool Communicator::all_arrive(double seconds) const {
   using Clock = std::chrono::steady_clock;
   const auto end = Clock::now() + std::chrono::duration<double>(seconds);

@@ -43,6 +43,10 @@ void create_files(const std::filesystem::path& path, const Plan& plan, const Lay
 Journal resume_files(const std::filesystem::path& path, const Plan& plan, const Layout& layout,
                      const RunDescription& run);
 
+/// Nothing is lost with these files: they are a sweep's of this layout, none of its stages has
+/// finished, and no training has left a checkpoint beside them.
+bool holds_nothing(const std::filesystem::path& path);
+
 /// InputError: another kind of file, or of another layout version.
 void check_kind(const h5::File& file, const std::string& name, const std::string& filetype);
 

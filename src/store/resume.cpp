@@ -169,6 +169,29 @@ void check_kind(const h5::File& file, const std::string& name, const std::string
   }
 }
 
+bool holds_nothing(const fs::path& path) {
+  const std::string name = path.string();
+  const fs::path weights = weights_path(path);
+  try {
+    const h5::File file = h5::open_serial(path, H5F_ACC_RDONLY);
+    check_kind(file, name, "factsweep results");
+    const auto stages = read_column<std::uint8_t>(file, name, "/stages/status");
+    if (std::count(stages.begin(), stages.end(), static_cast<std::uint8_t>(Status::done)) > 0)
+      return false;
+    if (fs::exists(weights)) {
+      const h5::File other = h5::open_serial(weights, H5F_ACC_RDONLY);
+      if (h5::text_attribute(other.id(), {weights.string()}, "run_id") !=
+          h5::text_attribute(file.id(), {name}, "run_id"))
+        return false;
+    }
+  } catch (const InputError&) {
+    return false;
+  }
+  std::error_code none;
+  const fs::directory_iterator checkpoints(name + ".checkpoints", none);
+  return none || checkpoints == fs::directory_iterator();
+}
+
 std::string Journal::pack() const {
   std::string packed;
   append(packed, status);

@@ -163,7 +163,16 @@ Store::Store(const Communicator& comm, const fs::path& path, const Plan& plan,
     }
     files_->lock = JobLock(path.string() + ".lock");
     if (!fs::exists(path, error)) create_files(path, plan, layout, run);
-    packed = resume_files(path, plan, layout, run).pack();
+    try {
+      packed = resume_files(path, plan, layout, run).pack();
+    } catch (const InputError&) {
+      if (!holds_nothing(path)) throw;
+      fs::remove(weights_path(path));
+      fs::remove(path);
+      create_files(path, plan, layout, run);
+      packed = resume_files(path, plan, layout, run).pack();
+      replaced_ = true;
+    }
   });
   comm.broadcast(packed, 0);
   files_->journal.unpack(packed);

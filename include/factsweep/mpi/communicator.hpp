@@ -29,6 +29,8 @@ class Communicator {
   void barrier() const;                               // collective
   void broadcast(std::string& text, int root) const;  // collective
   std::int64_t sum(std::int64_t mine) const;          // collective
+  /// Bitwise or over the ranks, each of which gives as many words; collective.
+  std::vector<std::uint64_t> any(std::vector<std::uint64_t> mine) const;
   /// Has every rank come here, within `seconds` of this one? If not, stop using it.
   bool all_arrive(double seconds) const;
 

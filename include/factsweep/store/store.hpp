@@ -48,7 +48,8 @@ std::filesystem::path weights_path(const std::filesystem::path& results);
 class Store {
  public:
   /// Creates both files, or reopens them when they exist. Collective; every rank passes the same
-  /// plan. The weights file is made only when the plan has datasets in it. InputError: the file was
+  /// plan. The weights file is made only when the plan has datasets in it. Files of another deck of
+  /// which no stage has finished and no checkpoint is left are replaced. InputError: the file was
   /// written with another deck (names the keys that differ, at most five, old and new value) or is
   /// no factsweep file or has another layout version. EnvironmentError: folder unwritable, no
   /// space, another job has it. Stages that were not done (running, failed, blocked) count as
@@ -71,6 +72,9 @@ class Store {
   /// rank wrote, or whose writer has since said that it is done.
   Array read(const Slab& slab) const;
 
+  /// On rank 0: files of another deck, in which nothing had finished, were here.
+  bool replaced() const { return replaced_; }
+
   /// The journal row of a stage as it was when the file was opened, or as this rank recorded it.
   StageRecord record(std::size_t stage) const;
   /// Independent. Writes seconds, rank and reason, then the status byte; also of the points whose
@@ -80,6 +84,7 @@ class Store {
  private:
   struct Files;
   std::unique_ptr<Files> files_;
+  bool replaced_ = false;
 };
 
 /// What `factsweep status` shows; reads the results file alone, serially, also while a job writes

@@ -48,6 +48,10 @@ TEST_CASE("collectives agree on every rank", "[mpi]") {
   const Communicator world = Communicator::world();
   const int size = world.size();
   CHECK(world.sum(world.rank() + 1) == static_cast<std::int64_t>(size) * (size + 1) / 2);
+  const std::uint64_t bit = std::uint64_t{1} << world.rank();
+  CHECK(world.any({bit, bit | 0x8000, 0}) ==
+        std::vector<std::uint64_t>{(std::uint64_t{1} << size) - 1,
+                                   ((std::uint64_t{1} << size) - 1) | 0x8000, 0});
   std::string text =
       world.rank() == size - 1 ? std::string("a\0b", 3) : std::string("something longer");
   world.broadcast(text, size - 1);

@@ -11,8 +11,10 @@ using Catch::Matchers::ContainsSubstring;
 
 namespace {
 
+/// With a stage that has finished: else another deck would replace the files.
 void create(const Communicator& world, const fs::path& path, std::size_t points) {
   Store store(world, path, sample::plan(points), sample::run(world.size()));
+  if (world.rank() == 0) store.set_record(0, {Status::done, 7, 0, ""});
   store.close();
 }
 
@@ -109,6 +111,40 @@ TEST_CASE("another deck is refused on every rank, key by key", "[store]") {
   wider.datasets[1].shape = {3, 4};
   CHECK_THAT(sample::refusal<InputError>(world, path, wider, sample::run(1)),
              ContainsSubstring("/curves/loss"));
+}
+
+TEST_CASE("files of another deck in which nothing has finished are replaced", "[store]") {
+  const Communicator world = Communicator::world();
+  const SharedFolder folder(world);
+  const fs::path path = folder / "sweep.h5", checkpoints = path.string() + ".checkpoints";
+  {
+    Store store(world, path, sample::plan(3), sample::run(world.size()));
+    CHECK_FALSE(store.replaced());
+    if (world.rank() == 0) store.set_record(0, {Status::failed, 1, 0, "no such model"});
+    store.close();
+  }
+  RunDescription other = sample::run(world.size());
+  other.science["train.epochs"] = "20";
+  if (world.rank() == 0) {
+    fs::create_directories(checkpoints);
+    std::ofstream(checkpoints / "0123456789abcdef.safetensors") << "hours of training";
+  }
+  world.barrier();
+  CHECK_THAT(sample::refusal<InputError>(world, path, sample::plan(4), other),
+             ContainsSubstring("was '50', now '20'"));
+  if (world.rank() == 0) fs::remove(checkpoints / "0123456789abcdef.safetensors");
+  world.barrier();
+  {
+    Store store(world, path, sample::plan(4), other);
+    CHECK(store.replaced() == (world.rank() == 0));
+    CHECK(store.record(0).status == Status::waiting);
+    if (world.rank() == 0) store.set_record(0, {Status::done, 7, 0, ""});
+    store.close();
+  }
+  CHECK(read_status(path).stages == 5);
+  CHECK(fs::exists(folder / "sweep.weights.h5"));
+  CHECK_THAT(sample::refusal<InputError>(world, path, sample::plan(3), sample::run(1)),
+             ContainsSubstring("was '20', now '50'"));
 }
 
 TEST_CASE("files that are not ours are refused on every rank", "[store]") {
