@@ -122,6 +122,16 @@ Model load_model(const po::variables_map& flags) {
   return model;
 }
 
+/// A model with learned positions has no place for longer texts.
+void check_length(const Model& model, const nlohmann::json& record, std::size_t tokens) {
+  const ModelConfig& config = model.weights.config;
+  if (config.position != PositionKind::learned) return;
+  if (static_cast<std::int64_t>(tokens) > config.positions)
+    throw InputError(fmt::format(
+        "{}: the text has {} tokens, more than the {} positions that the model has. Shorten it.",
+        record.at("\nwhere").get<std::string>(), tokens, config.positions));
+}
+
 std::vector<TokenId> encode_prompt(const Model& model, const nlohmann::json& record) {
   std::vector<TokenId> ids = model.tokenizer->encode(text_field(record, "prompt"), true);
   if (ids.empty())
@@ -214,7 +224,9 @@ ExitCode generate(const Words& words) {
   for_each_batch(flags, [&](const std::vector<nlohmann::json>& batch) {
     std::vector<DecodeRequest> requests;
     for (const nlohmann::json& record : batch) {
-      requests.push_back({encode_prompt(model, record), greedy, greedy ? 0 : samples,
+      std::vector<TokenId> prompt = encode_prompt(model, record);
+      check_length(model, record, prompt.size());
+      requests.push_back({std::move(prompt), greedy, greedy ? 0 : samples,
                           hash_words({flags["seed"].as<std::uint64_t>(), line++})});
     }
     const auto go_on = [&](std::size_t, std::string_view text) {
@@ -262,6 +274,7 @@ ExitCode score(const Words& words) {
       const auto first = static_cast<std::int64_t>(ids.size()) - 1,
                  count = static_cast<std::int64_t>(completion.size()), start = std::int64_t{0};
       ids.insert(ids.end(), completion.begin(), completion.end() - 1);
+      check_length(model, record, ids.size());
       const PackedTokens packed = PackedTokens::pack({&ids, 1}, {&start, 1}, model.device());
       const torch::Tensor rows = torch::arange(
           first, first + count, torch::TensorOptions().dtype(torch::kInt64).device(model.device()));

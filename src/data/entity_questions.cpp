@@ -9,6 +9,8 @@
 #include <map>
 #include <set>
 #include <span>
+#include <string_view>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "factsweep/core/error.hpp"
@@ -135,6 +137,25 @@ TestEntities test_entities(const Directory& directory) {
   return found;
 }
 
+/// Which questions of a relation have different answers. All records count: those of other splits,
+/// those with several answers, and those that a filter drops.
+class Answers {
+ public:
+  explicit Answers(const RecordsOfSplit& records) {
+    for (const auto& [split, some] : records) {
+      for (const QuestionRecord& record : some) {
+        std::set<std::string_view>& answers = of_[record.question];
+        for (const std::string& answer : record.answers) answers.insert(without_blanks(answer));
+      }
+    }
+  }
+
+  bool differ(const std::string& question) const { return of_.at(question).size() > 1; }
+
+ private:
+  std::unordered_map<std::string_view, std::set<std::string_view>> of_;  // texts of the records
+};
+
 bool overlaps(const std::string& subject, const TestEntities& test, OverlapFilter filter) {
   if (filter == OverlapFilter::none) return false;
   if (test.subjects.contains(subject)) return true;
@@ -164,7 +185,7 @@ std::vector<std::string> list_relations(const fs::path& directory) {
 
 EntityQuestions read_entity_questions(const fs::path& path,
                                       const std::vector<std::string>& relations,
-                                      OverlapFilter overlap) {
+                                      OverlapFilter overlap, RepeatedQuestions repeated) {
   check_relations(path, relations);
   const Directory directory(path);
   const TestEntities test =
@@ -173,16 +194,23 @@ EntityQuestions read_entity_questions(const fs::path& path,
   for (const std::string& relation : relations) {
     const RecordsOfSplit records = directory.records(relation, kSplits);
     const Template form = directory.template_of(relation, records);
+    const Answers answers(records);
     for (const Split split : kSplits) {
+      std::unordered_set<std::string_view> seen;  // of RepeatedQuestions::drop
       for (const QuestionRecord& record : records.at(split)) {
         const std::string subject = directory.subject(form, record.question, relation, split);
         if (record.answers.size() > 1) {
           ++result.dropped_multi_answer;
         } else if (split == Split::train && overlaps(subject, test, overlap)) {
           ++result.dropped_overlap;
+        } else if (repeated == RepeatedQuestions::drop && answers.differ(record.question)) {
+          ++result.dropped_ambiguous;
+        } else if (repeated == RepeatedQuestions::drop && !seen.insert(record.question).second) {
+          ++result.dropped_equal;
         } else {
           result.questions.push_back({relation, split, record.question, record.answers.front(),
-                                      subject, directory.exposures(relation, subject)});
+                                      subject, directory.exposures(relation, subject),
+                                      answers.differ(record.question)});
         }
       }
     }

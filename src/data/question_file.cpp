@@ -61,11 +61,30 @@ std::string fault(const nlohmann::json& record) {
   return broken ? "has an answer with a line break, where decoded answers end" : "";
 }
 
+/// ["X", "X"] is one answer.
+std::vector<std::string> distinct(const std::vector<std::string>& answers) {
+  std::vector<std::string> found;
+  for (const std::string& answer : answers) {
+    const bool known = std::any_of(found.begin(), found.end(), [&](const std::string& earlier) {
+      return without_blanks(earlier) == without_blanks(answer);
+    });
+    if (!known) found.push_back(answer);
+  }
+  return found;
+}
+
 std::string file_ending(Split split) {
   return fmt::format(".{}.json", name(split));
 }
 
 }  // namespace
+
+std::string_view without_blanks(std::string_view text) {
+  constexpr std::string_view kBlank = " \t\r\n\f\v";
+  const std::size_t begin = text.find_first_not_of(kBlank);
+  if (begin == text.npos) return {};
+  return text.substr(begin, text.find_last_not_of(kBlank) + 1 - begin);
+}
 
 fs::path question_path(const fs::path& directory, Split split, std::string_view relation) {
   return directory / name(split) / fmt::format("{}{}", relation, file_ending(split));
@@ -83,7 +102,7 @@ std::vector<QuestionRecord> read_question_file(const fs::path& path) {
       throw InputError(fmt::format("{}:{}: record {} {}.", found,
                                    line_of_record(read_file(path), i), i + 1, what));
     }
-    records.push_back({content[i]["question"], content[i]["answers"]});
+    records.push_back({content[i]["question"], distinct(content[i]["answers"])});
   }
   return records;
 }

@@ -13,8 +13,11 @@ namespace factsweep {
 
 struct QuestionRecord {
   std::string question;
-  std::vector<std::string> answers;  // at least one, none empty
+  std::vector<std::string> answers;  // at least one, none empty, no two alike but for their ends
 };
+
+/// The text without ASCII white space at its ends.
+std::string_view without_blanks(std::string_view text);
 
 /// `directory`/train/P17.train.json (without .gz, which is optional).
 std::filesystem::path question_path(const std::filesystem::path& directory, Split split,

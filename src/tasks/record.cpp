@@ -9,6 +9,7 @@
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/file.hpp"
+#include "factsweep/core/utf8.hpp"
 #include "factsweep/tasks/answer.hpp"
 
 namespace factsweep::tasks {
@@ -123,7 +124,8 @@ void Record::fail(std::string_view what) const {
 void for_each_record(const std::filesystem::path& path,
                      const std::function<void(const Record&)>& visit) {
   const std::string found = find_file(path).string();
-  const std::string text = read_file(found);
+  const std::string whole = read_file(found);
+  const std::string_view text = without_byte_order_mark(whole);
   if (strip(text).starts_with('[')) {
     const nlohmann::json content = read_json(found);
     for (std::size_t i = 0; i < content.size(); ++i)

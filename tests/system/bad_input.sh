@@ -190,6 +190,24 @@ lines '{"prompt": "a", "completion": ""}'
 check 2 'lines.jsonl:1: the completion has no token' "$FACTSWEEP" score --model "$model" --input lines.jsonl
 lines '{"prompt": "a"}' '{}'
 check 2 'lines.jsonl:2: the record needs a string "prompt"' "$FACTSWEEP" generate --model "$model" --input lines.jsonl
+model_copy eight-positions   # a model that has no place for longer texts
+python3 - eight-positions <<'PYTHON'
+import json, sys, numpy, safetensors.numpy
+folder = sys.argv[1]
+rows = json.load(open(folder + "/config.json"))["vocab_size"]
+json.dump({"architectures": ["GPT2LMHeadModel"], "model_type": "gpt2", "vocab_size": rows, "n_positions": 8, "n_embd": 4,
+           "n_layer": 1, "n_head": 1}, open(folder + "/config.json", "w"))
+shapes = {"wte.weight": (rows, 4), "wpe.weight": (8, 4), "h.0.attn.c_attn.weight": (4, 12), "h.0.attn.c_attn.bias": (12,),
+          "h.0.attn.c_proj.weight": (4, 4), "h.0.attn.c_proj.bias": (4,), "h.0.mlp.c_fc.weight": (4, 16),
+          "h.0.mlp.c_fc.bias": (16,), "h.0.mlp.c_proj.weight": (16, 4), "h.0.mlp.c_proj.bias": (4,)}
+shapes |= {f"{norm}.{part}": (4,) for norm in ("h.0.ln_1", "h.0.ln_2", "ln_f") for part in ("weight", "bias")}
+tensors = {name: numpy.ones(shape, numpy.float32) for name, shape in shapes.items()}
+safetensors.numpy.save_file(tensors, folder + "/model.safetensors")
+PYTHON
+lines '{"prompt": "a", "completion": "b"}' "{\"prompt\": \"$(printf 'a b %.0s' {1..9})\", \"completion\": \"b\"}"
+for command in score generate; do
+  check 2 'lines.jsonl:2: the text has [0-9]+ tokens, more than the 8 positions' "$FACTSWEEP" "$command" --model eight-positions --input lines.jsonl
+done
 check 2 'nowhere.jsonl: no such file' "$FACTSWEEP" generate --model "$model" --input nowhere.jsonl
 check 2 'standard input:1: ' bash -c "echo '{' | '$FACTSWEEP' tokenize --model '$model'"
 lines '{"text": "a"}'

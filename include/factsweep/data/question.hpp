@@ -20,6 +20,7 @@ struct Question {
   std::string subject;   // "Painblanc"
   std::int32_t exposures =
       -1;  // times the training corpus states the fact; -1 unless exposures.json says so
+  bool ambiguous = false;  // records of the relation, of any split, give it different answers
 };
 
 }  // namespace factsweep

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
+#include <utility>
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/random.hpp"
@@ -15,6 +17,20 @@ OverlapFilter overlap_filter(const std::string& name) {
   return name == "none"      ? OverlapFilter::none
          : name == "subject" ? OverlapFilter::subject
                              : OverlapFilter::entity;
+}
+
+RepeatedQuestions repeated_questions(const std::string& name) {
+  return name == "keep" ? RepeatedQuestions::keep : RepeatedQuestions::drop;
+}
+
+std::map<std::string, std::int64_t> left_out_of(const EntityQuestions& files) {
+  std::map<std::string, std::int64_t> left_out = {
+      {"several answers", files.dropped_multi_answer},
+      {"subject of a test question (data.overlap_filter)", files.dropped_overlap},
+      {"another record answers the question otherwise (data.repeated)", files.dropped_ambiguous},
+      {"again in its split (data.repeated)", files.dropped_equal}};
+  std::erase_if(left_out, [](const auto& item) { return item.second == 0; });
+  return left_out;
 }
 
 /// `count` of the questions (0: all) in file order, chosen by a permutation keyed by (seed,
@@ -60,7 +76,9 @@ Corpus Corpus::read(const Deck& deck) {
   std::vector<std::string> all = corpus.relations;
   all.insert(all.end(), corpus.ood_relations.begin(), corpus.ood_relations.end());
   const EntityQuestions files =
-      read_entity_questions(directory, all, overlap_filter(deck.text("data.overlap_filter")));
+      read_entity_questions(directory, all, overlap_filter(deck.text("data.overlap_filter")),
+                            repeated_questions(deck.text("data.repeated")));
+  corpus.left_out = left_out_of(files);
   std::map<std::string, std::map<Split, std::vector<Question>>> of;
   for (const Question& question : files.questions)
     of[question.relation][question.split].push_back(question);
@@ -95,6 +113,27 @@ Corpus Corpus::read(const Deck& deck) {
     corpus.dev_probe.insert(corpus.dev_probe.end(), chosen.begin(), chosen.end());
   }
   return corpus;
+}
+
+std::vector<std::string> Corpus::notes(const Deck& deck) const {
+  const std::string directory = deck.text("data.facts");
+  std::vector<std::string> notes;
+  for (const auto& [reason, count] : left_out)
+    notes.push_back(fmt::format("{}: {} records left out: {}", directory, count, reason));
+  std::int64_t records = 0;
+  std::set<std::pair<std::string, std::string>> questions;
+  for (const Question& question : rows) {
+    if (!question.ambiguous) continue;
+    ++records;
+    questions.emplace(question.relation, question.question);
+  }
+  if (records > 0) {
+    notes.push_back(fmt::format(
+        "{}: {} of {} labelled records ask {} questions to which other records give another "
+        "answer: each is right by its own answer alone. data.repeated = drop leaves them out",
+        directory, records, rows.size(), questions.size()));
+  }
+  return notes;
 }
 
 }  // namespace factsweep::slick

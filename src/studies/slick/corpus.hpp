@@ -28,6 +28,11 @@ struct Corpus {
   std::map<std::string, std::vector<Question>> dev;  // by relation, whole: exemplars come from it
   std::vector<Question> dev_probe;                   // ID dev questions that decide EARLY_STOP
   std::vector<Chunk> chunks;
+  std::map<std::string, std::int64_t> left_out;  // why -> records of the relations' files
+
+  /// What the reader of the deck should know of the data: records left out, and questions whose
+  /// records differ.
+  std::vector<std::string> notes(const Deck& deck) const;
 
   /// Reads data.* and picks label.questions_per_relation etc. of each relation (by label.seed).
   /// InputError.

@@ -17,6 +17,10 @@ void declare_data(OptionTable& table) {
   table.choice("data.overlap_filter", "subject", {"none", "subject", "entity"},
                "drop train questions whose subject is a test subject (subject), or occurs among "
                "test subjects and answers (entity)");
+  table.choice("data.repeated", "keep", {"keep", "drop"},
+               "questions to which several records of the relation give different answers: each "
+               "record is right by its own answer (keep), or none of them is used, and of equal "
+               "records of a split the first alone (drop)");
 }
 
 void declare_training(OptionTable& table) {

@@ -84,6 +84,7 @@ class SlickStudy : public Study {
   Expansion expand(const Deck& deck) const override {
     Worker worker = read_inputs(deck);
     Plan plan = make_plan(deck, worker);
+    plan.notes = worker.corpus.notes(deck);
     return {std::move(plan),
             std::make_unique<TableExecutor<Worker>>(deck, std::move(worker), kinds())};
   }

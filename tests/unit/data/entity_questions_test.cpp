@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "catch.hpp"
 #include "factsweep/core/error.hpp"
@@ -43,8 +44,9 @@ class Fixture {
 
   const fs::path& path() const { return path_; }
   EntityQuestions read(const std::vector<std::string>& relations,
-                       OverlapFilter filter = OverlapFilter::none) const {
-    return read_entity_questions(path_, relations, filter);
+                       OverlapFilter filter = OverlapFilter::none,
+                       RepeatedQuestions repeated = RepeatedQuestions::keep) const {
+    return read_entity_questions(path_, relations, filter, repeated);
   }
   std::string message(const std::vector<std::string>& relations) const {
     try {
@@ -120,6 +122,52 @@ TEST_CASE("the overlap filters look at all tests of the directory", "[data]") {
   CHECK(by_entity.dropped_overlap == 3);  // Test Person, Nairobi, Gil
   CHECK(subjects(by_entity, Split::train) == std::vector<std::string>{"Bern Otto"});
   CHECK(by_entity.questions.front().relation == "P26");
+}
+
+TEST_CASE("questions with different answers in several records are kept or dropped", "[data]") {
+  const Fixture files;
+  files.write("P112", "train",
+              {{"Who founded Trinity College?", "Thomas Pope"},
+               {"Who founded Acme?", "Wile E."},
+               {"Who founded Trinity College?", "John Strachan"},
+               {"Who founded Acme?", "Wile E. "},
+               {"Who founded Dual?", "Ann", "Bob"},
+               {"Who founded Dual?", "Ann"},
+               {"Who founded Across?", "Cy"},
+               {"Who founded Both?", "Di"}});
+  files.write("P112", "dev", {{"Who founded Across?", "Dee"}, {"Who founded Both?", "Di"}});
+  files.write("P112", "test", {{"Who founded Tested?", "Eve"}});
+  const auto flags = [](const EntityQuestions& all) {
+    std::vector<bool> found;
+    for (const Question& question : all.questions) found.push_back(question.ambiguous);
+    return found;
+  };
+  const EntityQuestions kept = files.read({"P112"});
+  CHECK(kept.questions.size() == 10);
+  CHECK(kept.dropped_multi_answer == 1);
+  CHECK(kept.dropped_ambiguous + kept.dropped_equal == 0);
+  CHECK(flags(kept) == std::vector<bool>{true, false, true, false, true, true, false,  // train
+                                         true, false, false});
+  const EntityQuestions dropped =
+      files.read({"P112"}, OverlapFilter::none, RepeatedQuestions::drop);
+  CHECK(subjects(dropped, Split::train) == std::vector<std::string>{"Acme", "Both"});
+  CHECK(subjects(dropped, Split::dev) == std::vector<std::string>{"Both"});
+  CHECK(subjects(dropped, Split::test) == std::vector<std::string>{"Tested"});
+  CHECK(dropped.dropped_multi_answer == 1);
+  CHECK(dropped.dropped_ambiguous == 5);  // Trinity College twice, Dual, Across twice
+  CHECK(dropped.dropped_equal == 1);
+  CHECK(flags(dropped) == std::vector<bool>(4, false));
+}
+
+TEST_CASE("answers that are alike are one answer", "[data]") {
+  const Fixture files;
+  write_births(files);
+  files.write("P19", "train", {{"Where was Ann born?", "Bonn", "Bonn", " Bonn"}});
+  const EntityQuestions all = files.read({"P19"});
+  REQUIRE(all.questions.size() == 3);
+  CHECK(all.questions.front().answer == "Bonn");
+  CHECK_FALSE(all.questions.front().ambiguous);
+  CHECK(all.dropped_multi_answer == 1);  // of the test split
 }
 
 TEST_CASE("subjects follow the templates where there are any", "[data]") {
@@ -227,6 +275,24 @@ TEST_CASE("the real data gives the paper's counts", "[real]") {
     INFO(relation);
     CHECK(counted[{relation, Split::test}] == count);
   }
+  // the 12 ID relations' train records whose question has another answer in its split or in another
+  const std::set<std::string> in_distribution = [&] {
+    std::set<std::string> names;
+    for (const auto& [relation, counts] : id) names.insert(relation);
+    return names;
+  }();
+  const auto of_train = [&](const EntityQuestions& some, bool ambiguous_only) {
+    return std::count_if(some.questions.begin(), some.questions.end(), [&](const Question& q) {
+      return q.split == Split::train && in_distribution.contains(q.relation) &&
+             (q.ambiguous || !ambiguous_only);
+    });
+  };
+  CHECK(of_train(all, false) == 81909);
+  CHECK(of_train(all, true) == 985);
+  const EntityQuestions fewer = read_entity_questions(
+      directory, relations, OverlapFilter::subject, RepeatedQuestions::drop);
+  CHECK(of_train(fewer, false) == 80824);
+
   const auto no_subject =
       std::count_if(all.questions.begin(), all.questions.end(), [](const Question& question) {
         return question.subject.empty() || question.subject == question.question;

@@ -55,6 +55,15 @@ TEST_CASE("templated choices are taken apart") {
   CHECK(letters.examples.at(0).answer == "B");
 }
 
+TEST_CASE("a byte-order mark is no part of a task's file") {
+  TaskFiles files;
+  const std::string plain = kChoice;
+  const TaskSet with_mark = read_task_set(files.write("mark.json", "\xef\xbb\xbf" + plain));
+  const TaskSet without = read_task_set(files.write("plain.json", plain));
+  REQUIRE(with_mark.examples.size() == without.examples.size());
+  CHECK(with_mark.examples[0].output == without.examples[0].output);
+}
+
 TEST_CASE("options that are their own names, and options in one line") {
   TaskFiles files;
   const TaskSet boolq = read_task_set(files.write(

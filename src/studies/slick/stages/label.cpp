@@ -54,6 +54,28 @@ std::string exemplars_hash(const ExemplarSets& sets) {
   return hex(hash);
 }
 
+void fill_data(PlanBuilder& builder, const Corpus& corpus) {
+  builder.dimension("/labels/one", 1);
+  builder.fill(column<std::int64_t>("/labels/dev_questions", {"one"}, "questions",
+                                    "dev questions that decide EARLY_STOP"),
+               std::vector{static_cast<std::int64_t>(corpus.dev_probe.size())});
+  if (corpus.left_out.empty()) return;
+  builder.dimension("/labels/reason", corpus.left_out.size());
+  std::vector<std::string> reasons;
+  std::vector<std::int64_t> counts;
+  for (const auto& [reason, count] : corpus.left_out) {
+    reasons.push_back(reason);
+    counts.push_back(count);
+  }
+  builder.fill(
+      column<std::string>("/labels/left_out_reason", {"reason"}, "", "why records were left out"),
+      reasons);
+  builder.fill(
+      column<std::int64_t>("/labels/left_out", {"reason"}, "records",
+                           "records left out, of all splits of the relations that were read"),
+      counts);
+}
+
 }  // namespace
 
 const Column<std::uint8_t> Label::category =
@@ -77,6 +99,7 @@ void fill_questions(PlanBuilder& builder, const Worker& worker) {
   builder.dimension("sample", static_cast<std::uint64_t>(settings.samples) + 1);
   std::vector<std::string> question, answer, subject, relation, split, role;
   std::vector<std::int32_t> exposures;
+  std::vector<std::uint8_t> ambiguous;
   for (std::size_t i = 0; i < corpus.rows.size(); ++i) {
     const Question& q = corpus.rows[i];
     question.push_back(q.question);
@@ -86,6 +109,7 @@ void fill_questions(PlanBuilder& builder, const Worker& worker) {
     split.emplace_back(name(q.split));
     role.push_back(i < corpus.id_rows ? "id" : "ood");
     exposures.push_back(q.exposures);
+    ambiguous.push_back(q.ambiguous ? 1 : 0);
   }
   const auto text = [&](const char* name, const std::vector<std::string>& values,
                         const char* long_name) {
@@ -100,6 +124,10 @@ void fill_questions(PlanBuilder& builder, const Worker& worker) {
   builder.fill(column<std::int32_t>(of_labels("exposures"), kOfQuestion, "1",
                                     "statements of the fact in the training corpus"),
                exposures);
+  builder.fill(column<std::uint8_t>(of_labels("ambiguous"), kOfQuestion, "1",
+                                    "1: other records give the question another answer"),
+               ambiguous);
+  fill_data(builder, corpus);
   for (const auto& [relation_name, sets] : worker.exemplars) {
     std::vector<std::string> questions, answers;
     for (const auto& shots : sets) {

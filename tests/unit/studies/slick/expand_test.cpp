@@ -20,6 +20,7 @@ class Decks {
  public:
   Decks() { write_facts(folder_.path()); }
 
+  const std::filesystem::path& facts() const { return folder_.path(); }
   Plan expand(const std::vector<std::string>& overrides) const {
     const std::string text =
         "[run]\nstudy = slick\n[model]\npath = " + model_data("llama-tied").string() +
@@ -240,6 +241,39 @@ TEST_CASE("labelling alone plans no point, and the decks' mistakes are told") {
   CHECK_THAT(error("--data.relations=P1, P3"), ContainsSubstring("P3"));
   CHECK_THAT(error("--data.relations=P1, P9"), ContainsSubstring("P9"));
   CHECK_THAT(error("--label.keep_text=true"), ContainsSubstring("label.keep_text"));
+}
+
+TEST_CASE("records that differ are said, stored, and left out where the deck wants it") {
+  const Decks decks;
+  CHECK(decks.expand({}).notes.empty());
+  CHECK(dataset(decks.expand({}), "/labels/left_out") == nullptr);
+  nlohmann::json list = read_json(decks.facts() / "train/P1.train.json");
+  list[1]["question"] = list[0]["question"];
+  list[3] = list[2];
+  list[4]["answers"] = {"here", "there"};
+  write_file(decks.facts() / "train/P1.train.json", list.dump());
+
+  const Plan kept = decks.expand({});
+  const auto flags = dataset(kept, "/labels/base/ambiguous")->content.as<std::uint8_t>();
+  CHECK(flags.size() == 24 + 25 + 3 * 7);
+  CHECK(std::accumulate(flags.begin(), flags.end(), 0) == 2);
+  REQUIRE(kept.notes.size() == 2);
+  CHECK_THAT(kept.notes[0], ContainsSubstring(": 1 records left out: several answers"));
+  CHECK_THAT(kept.notes[1], ContainsSubstring(": 2 of 70 labelled records ask 1 questions"));
+  CHECK(dataset(kept, "/labels/left_out")->content.as<std::int64_t>()[0] == 1);
+
+  const Plan fewer = decks.expand({"--data.repeated=drop"});
+  REQUIRE(fewer.notes.size() == 3);
+  CHECK(dataset(fewer, "/labels/base/ambiguous")->shape == std::vector<std::uint64_t>{67});
+  const auto counts = dataset(fewer, "/labels/left_out")->content.as<std::int64_t>();
+  const auto reasons = dataset(fewer, "/labels/left_out_reason")->content.as_text();
+  const std::vector<std::string> wanted = {
+      "again in its split (data.repeated)",
+      "another record answers the question otherwise (data.repeated)", "several answers"};
+  CHECK(reasons == wanted);
+  CHECK(std::vector<std::int64_t>(counts.begin(), counts.end()) ==
+        std::vector<std::int64_t>{1, 2, 1});
+  CHECK(keys(fewer, "label").size() == keys(kept, "label").size());
 }
 
 TEST_CASE("keys do not change from one version to the next unseen") {
