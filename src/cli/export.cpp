@@ -66,7 +66,13 @@ void check_base(const StoredWeights& weights, const std::string& model, const st
   const std::string wanted = about(weights, kBaseFingerprint);
   std::error_code ignored;
   // a PEFT directory may name a model of a hub
-  if (wanted.empty() || model.empty() || !fs::is_directory(model, ignored)) return;
+  if (model.empty() || !fs::is_directory(model, ignored)) return;
+  if (wanted.empty()) {
+    console::info("{} does not say which model its weights belong to, as it is an older file: {} "
+                  "is not checked",
+                  file, model);
+    return;
+  }
   const std::string given = weights_fingerprint(model);
   if (given == wanted) return;
   throw InputError(fmt::format(

@@ -44,13 +44,14 @@ Upstream add_original(const Draft& draft) {
 void Original::run(Worker& worker, StageRun& run) const {
   const Deck& deck = run.deck();
   Model base = read_base(worker, deck);
+  // before the training: a text that is too long is an error
+  const EditEvaluation evaluation = evaluation_of(records(worker), base, deck);
   base.weights = sum_of(std::move(base.weights), {}, lesson().start_dtype(deck));
   const Taught taught = teach(run, lesson(), seed, std::move(base), records(worker));
   // read again: the training needs the room
   for_each_difference(taught.weights.named(), read_base(worker, deck).weights.named(),
                       weight_outputs(run, "final"));
   emit_record(run, taught.record);
-  const EditEvaluation evaluation = evaluation_of(records(worker), taught.model, deck);
   const ForcedPredictions predicted = evaluation.predict_locality(taught.model, run.steps());
   run.emit(locality, EditEvaluation::padded(predicted, run.width(locality)));
   if (run.is_wanted(kEditSeconds)) {
