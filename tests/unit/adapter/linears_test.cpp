@@ -19,7 +19,7 @@ std::vector<std::string> names_of(const NamedTensors& tensors) {
   return names;
 }
 
-LoraConfig config_of(const std::vector<std::string>& targets) {
+LoraConfig config_for(const std::vector<std::string>& targets) {
   LoraConfig config;
   config.rank = 3;
   config.alpha = 6;
@@ -65,11 +65,11 @@ TEST_CASE("a family lists the linears of a layer, and tensors follow its order")
 
 TEST_CASE("adapters of any linear have targets, names, files and merges") {
   const Weights base = made_up_model();
-  LoraConfig all = config_of({});
+  LoraConfig all = config_for({});
   all.targets.all_linear = true;
   CHECK(find_targets(all, base.config, "here").size() == 13);
   CHECK_THAT(all.json(base.config), ContainsSubstring("\"router\""));
-  const LoraConfig config = config_of({"gate", "router", "kv"});
+  const LoraConfig config = config_for({"gate", "router", "kv"});
   const LoraAdapter adapter = adapter_of(config, base);
   const std::vector<std::string> parameters = {
       "0.qkv.A",    "body.blocks.0.attn.kv.B",   "0.gate.A", "body.blocks.0.mlp.gate.B",
@@ -78,7 +78,7 @@ TEST_CASE("adapters of any linear have targets, names, files and merges") {
   CHECK(names_of(adapter.parameters()) == parameters);
   CHECK(names_of(adapter.named()).back() ==
         "base_model.model.body.blocks.1.mlp.router.lora_B.weight");
-  CHECK_THAT(input_error([&] { find_targets(config_of({"c_fc"}), base.config, "here", true); }),
+  CHECK_THAT(input_error([&] { find_targets(config_for({"c_fc"}), base.config, "here", true); }),
              ContainsSubstring("body.blocks.0.mlp.up, body.blocks.0.mlp.down"));
 
   const TemporaryFolder folder;
@@ -100,7 +100,7 @@ TEST_CASE("adapters of any linear have targets, names, files and merges") {
 TEST_CASE("a hook adds to the linear it was made for, in the layers that have it") {
   torch::NoGradGuard no_grad;
   const Weights base = made_up_model();
-  const LoraAdapter adapter = adapter_of(config_of({"gate", "router"}), base);
+  const LoraAdapter adapter = adapter_of(config_for({"gate", "router"}), base);
   const Weights adapted = with_adapters(base, {&adapter, 1});
   const torch::Tensor x = torch::randn({4, 16}), y = torch::randn({4, 24}),
                       routes = torch::randn({4, 3});
