@@ -94,7 +94,7 @@ tensors = load_file("nan/model.safetensors")
 tensors["model.embed_tokens.weight"][:] = float("nan")
 save_file(tensors, "nan/model.safetensors", {"format": "pt"})
 PYTHON
-expect 2 "[1-9][0-9]* blocked" launch_by "" run deck.ini --model.path=nan --run.output=blocked.h5
+expect 4 "[1-9][0-9]* blocked" launch_by "" run deck.ini --model.path=nan --run.output=blocked.h5
 expect 3 "error: .*blocked.h5.*cannot write" launch_by "export LD_PRELOAD=$PWD/full.so" run deck.ini --model.path=nan \
   --run.output=refused/blocked.h5
 one_error
