@@ -9,7 +9,7 @@
 #include "factsweep/adapter/lora.hpp"
 #include "factsweep/adapter/low_rank.hpp"
 #include "factsweep/core/error.hpp"
-#include "factsweep/model/dropout.hpp"
+#include "factsweep/core/random.hpp"
 #include "factsweep/model/torch.hpp"
 #include "factsweep/model/transformer.hpp"
 
@@ -20,17 +20,20 @@ using torch::Tensor;
 
 using Place = std::pair<std::int64_t, LinearId>;  // layer and linear
 
-/// What the parts of `slot` add to y's rows from `row` on, given the same rows x of the input.
-/// Dropout is drawn anew for each module, as PEFT's modules do, so then there is no common product.
-void append_terms(const LoraSlot& slot, const Tensor& x, std::int64_t row, bool training,
-                  const std::optional<at::Generator>& generator, std::vector<LowRankTerm>& terms) {
-  const auto drops = [&](const LoraPart& part) { return training && part.dropout > 0; };
+/// What the parts of `slot` add to y's rows from `row` on, of `rows`, given the same rows x of the
+/// input. Each module has a mask of its own, as PEFT's modules do, so with dropout there is no
+/// common product. `masks`: null when nothing is trained.
+void append_terms(const LoraSlot& slot, const Tensor& x, std::int64_t row, std::int64_t rows,
+                  const DropoutMasks* masks, std::vector<LowRankTerm>& terms) {
+  const auto drops = [&](const LoraPart& part) { return masks != nullptr && part.dropout > 0; };
   const bool shared = !std::all_of(slot.parts.begin(), slot.parts.end(), drops);
   const Tensor h_NR = shared ? at::linear(x, slot.A) : Tensor();
   for (const LoraPart& part : slot.parts) {
-    const Tensor h = drops(part) ? at::linear(dropout(x, part.dropout, generator),
-                                              slot.A.narrow(0, part.rank_first, part.rank))
-                                 : h_NR.narrow(1, part.rank_first, part.rank);
+    const Tensor h =
+        drops(part)
+            ? at::linear(masks->drop(x, part.dropout, hash_text(part.module), row, rows),
+                         slot.A.narrow(0, part.rank_first, part.rank))
+            : h_NR.narrow(1, part.rank_first, part.rank);
     terms.push_back({h, part.B, row, part.first, part.scale});
   }
 }
@@ -38,7 +41,8 @@ void append_terms(const LoraSlot& slot, const Tensor& x, std::int64_t row, bool 
 /// Adapters that all rows share: their sum.
 class LoraHook : public LinearHook {
  public:
-  LoraHook(std::span<const LoraAdapter> adapters, bool training) : training_(training) {
+  LoraHook(std::span<const LoraAdapter> adapters, std::shared_ptr<const DropoutMasks> masks)
+      : masks_(std::move(masks)) {
     torch::NoGradGuard no_grad;
     for (const LoraAdapter& adapter : adapters) {
       for (const LoraSlot& slot : adapter.slots()) add(slots_[{slot.layer, slot.linear}], slot);
@@ -50,7 +54,7 @@ class LoraHook : public LinearHook {
     const auto adapted = slots_.find({layer, linear});
     if (adapted == slots_.end()) return y;
     std::vector<LowRankTerm> terms;
-    append_terms(adapted->second, x, 0, training_, std::nullopt, terms);
+    append_terms(adapted->second, x, 0, x.size(0), masks_.get(), terms);
     return add_low_rank(y, terms);
   }
 
@@ -68,14 +72,15 @@ class LoraHook : public LinearHook {
   }
 
   std::map<Place, LoraSlot> slots_;
-  const bool training_;
+  const std::shared_ptr<const DropoutMasks> masks_;
 };
 
 /// Adapters that each have rows of their own: products as large as the adapter's rows, none of them
 /// padded.
 class RowHook : public LinearHook {
  public:
-  explicit RowHook(const std::vector<RowShare>& shares) : shares_(shares) {
+  RowHook(const std::vector<RowShare>& shares, std::shared_ptr<const DropoutMasks> masks)
+      : shares_(shares), masks_(std::move(masks)) {
     for (std::size_t i = 0; i < shares_.size(); ++i) {
       for (const LoraSlot& slot : shares_[i].adapter.slots())
         users_[{slot.layer, slot.linear}].emplace_back(i, slot);
@@ -92,13 +97,14 @@ class RowHook : public LinearHook {
     std::exclusive_scan(sizes.begin(), sizes.end(), first.begin(), std::int64_t{0});
     std::vector<LowRankTerm> terms;
     for (const auto& [i, adapted] : users->second)
-      append_terms(adapted, rows[i], first[i], true, shares_[i].generator, terms);
+      append_terms(adapted, rows[i], first[i], x.size(0), masks_.get(), terms);
     return add_low_rank(y, terms);
   }
 
  private:
   std::map<Place, std::vector<std::pair<std::size_t, LoraSlot>>> users_;
   const std::vector<RowShare> shares_;
+  const std::shared_ptr<const DropoutMasks> masks_;
 };
 
 /// The adapter's biases in place of the base's; a tensor of several modules is put together anew.
@@ -129,7 +135,8 @@ std::vector<std::int64_t> row_counts(const std::vector<RowShare>& shares, std::i
   return all ? tokens : wanted;
 }
 
-Weights with_row_adapters(const Weights& base, const std::vector<RowShare>& shares) {
+Weights with_row_adapters(const Weights& base, const std::vector<RowShare>& shares,
+                          std::shared_ptr<const DropoutMasks> masks) {
   require(base.adapter == nullptr, "with_row_adapters: the model has adapters already");
   for (const RowShare& share : shares) {
     require(share.adapter.dtype() == base.embedding.scalar_type() &&
@@ -137,11 +144,12 @@ Weights with_row_adapters(const Weights& base, const std::vector<RowShare>& shar
             "with_row_adapters: adapters in the base's dtype, and none with biases");
   }
   Weights adapted = base;
-  adapted.adapter = std::make_shared<RowHook>(shares);
+  adapted.adapter = std::make_shared<RowHook>(shares, std::move(masks));
   return adapted;
 }
 
-Weights with_adapters(const Weights& base, std::span<const LoraAdapter> adapters, bool training) {
+Weights with_adapters(const Weights& base, std::span<const LoraAdapter> adapters,
+                      std::shared_ptr<const DropoutMasks> masks) {
   require(base.adapter == nullptr, "with_adapters: the model has adapters already");
   Weights adapted = base;
   int with_biases = 0;
@@ -156,7 +164,7 @@ Weights with_adapters(const Weights& base, std::span<const LoraAdapter> adapters
     }
     replace_biases(adapted, adapter);
   }
-  adapted.adapter = std::make_shared<LoraHook>(adapters, training);
+  adapted.adapter = std::make_shared<LoraHook>(adapters, std::move(masks));
   return adapted;
 }
 

@@ -1,18 +1,85 @@
 #include "factsweep/model/dropout.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "factsweep/core/error.hpp"
+#include "factsweep/core/random.hpp"
 #include "factsweep/model/torch.hpp"
 
 namespace factsweep {
+namespace {
 
-torch::Tensor dropout(const torch::Tensor& x, double p,
-                      const std::optional<at::Generator>& generator) {
-  const torch::Tensor noise = at::empty_like(x, x.options().requires_grad(false));
-  return x * noise.bernoulli_(1 - p, generator).div_(1 - p);
+using torch::Tensor;
+
+/// The 32 bits as torch's int32 has them; its products wrap around.
+constexpr std::int64_t word(std::uint64_t bits) {
+  return static_cast<std::int32_t>(static_cast<std::uint32_t>(bits));
 }
 
-at::Generator seeded_generator(torch::Device device, std::uint64_t seed) {
-  at::Generator generator = at::globalContext().defaultGenerator(device).clone();
-  generator.set_current_seed(seed);
-  return generator;
+}  // namespace
+
+DropoutMasks::DropoutMasks(std::vector<Text> texts, std::vector<std::int64_t> rows_R,
+                           torch::Device device)
+    : texts_(std::move(texts)), rows_R_(std::move(rows_R)), device_(device) {}
+
+const DropoutMasks::Keys& DropoutMasks::keys(std::int64_t rows) const {
+  if (!packed_.low_N1.defined()) {
+    std::vector<std::int32_t> low, high;
+    for (const Text& text : texts_) {
+      for (std::int64_t t = 0; t < text.tokens; ++t) {
+        const std::uint64_t key = hash_words({text.key, static_cast<std::uint64_t>(t)});
+        low.push_back(static_cast<std::int32_t>(word(key)));
+        high.push_back(static_cast<std::int32_t>(word(key >> 32 | 1)));
+      }
+    }
+    packed_ = {torch::tensor(low, torch::kInt32).to(device_).unsqueeze(1),
+               torch::tensor(high, torch::kInt32).to(device_).unsqueeze(1)};
+    const Tensor chosen = torch::tensor(rows_R_, torch::kInt64).to(device_);
+    wanted_ = {packed_.low_N1.index_select(0, chosen), packed_.high_N1.index_select(0, chosen)};
+  }
+  const bool is_all = rows == packed_.low_N1.size(0);
+  require(is_all || rows == wanted_.low_N1.size(0),
+          "DropoutMasks: neither the packed rows nor the wanted ones");
+  return is_all ? packed_ : wanted_;
+}
+
+const Tensor& DropoutMasks::columns(std::int64_t count) const {
+  Tensor& c = columns_[count];
+  if (c.defined()) return c;
+  const auto shift = [&](std::int64_t bits) {
+    const std::int64_t low_bits = (std::int64_t{1} << (32 - bits)) - 1;
+    c.bitwise_xor_(at::bitwise_right_shift(c, bits).bitwise_and_(low_bits));
+  };
+  c = torch::arange(1, count + 1, torch::dtype(torch::kInt32).device(device_));
+  c.mul_(word(0x9e3779b1));
+  shift(15);
+  c.mul_(word(0x85ebca77));
+  shift(13);
+  c.mul_(word(0xc2b2ae3d));
+  shift(16);
+  return c;
+}
+
+Tensor DropoutMasks::drop(const Tensor& x, double p, std::uint64_t place, std::int64_t first,
+                          std::int64_t rows) const {
+  require(p >= 0 && p < 1, "DropoutMasks: a probability in [0, 1)");
+  Tensor kept_ND;
+  {
+    const torch::NoGradGuard no_grad;
+    const Keys& of = keys(rows);
+    const auto part = [&](const Tensor& key_N1) { return key_N1.narrow(0, first, x.size(0)); };
+    Tensor h_ND = at::bitwise_xor(columns(x.size(1)),
+                                  at::bitwise_xor(part(of.low_N1), word(place)));
+    h_ND.mul_(at::bitwise_xor(part(of.high_N1), word(place >> 32 & ~std::uint64_t{1})));
+    h_ND.bitwise_xor_(at::bitwise_right_shift(h_ND, 15));
+    h_ND.mul_(word(0x846ca68b));
+    const auto dropped = std::llround(std::ldexp(p, 32));
+    kept_ND = h_ND.ge(std::numeric_limits<std::int32_t>::min() + dropped);
+  }
+  // a tensor: a Scalar would be rounded to x's dtype before the product
+  return (x * kept_ND).mul_(at::scalar_tensor(1 / (1 - p), torch::kFloat64));
 }
 
 }  // namespace factsweep

@@ -63,7 +63,7 @@ class Pass {
       x = x + torch::embedding(w_.positions, tokens_.positions_N + c_.position_offset);
     }
     if (c_.embedding_norm) x = kernels_->normalize(w_.norm_embedding, x);
-    return drop(x);
+    return drop(x, 0);
   }
 
   /// A linear of layer `i`, and what the model's adapter and then the hook make of it.
@@ -90,7 +90,8 @@ class Pass {
       x_ = x_.index_select(0, options_.rows_R);
       if (c_.residual == Residual::parallel_shared) y = y.index_select(0, options_.rows_R);
     }
-    const Tensor attended = branch(apply(i, dense::output, mixed), layer.norm_attention_behind);
+    const Tensor attended =
+        branch(apply(i, dense::output, mixed), layer.norm_attention_behind, 2 * i + 1);
     if (c_.residual == Residual::sequential) {
       pending_ = attended;
       y = add_norm(layer.norm_mlp);
@@ -98,15 +99,17 @@ class Pass {
       y = kernels_->normalize(layer.norm_mlp, x_);
     }
     const Tensor hidden = kernels_->activate(apply(i, dense::up, y));
-    pending_ = branch(apply(i, dense::down, hidden), layer.norm_mlp_behind);
+    pending_ = branch(apply(i, dense::down, hidden), layer.norm_mlp_behind, 2 * i + 2);
     if (c_.residual != Residual::sequential) pending_ = attended + pending_;
   }
 
-  Tensor drop(const Tensor& x) const { return options_.drop ? options_.drop(x) : x; }
+  Tensor drop(const Tensor& x, std::int64_t place) const {
+    return options_.drop ? options_.drop(x, place) : x;
+  }
 
   /// What a residual branch adds.
-  Tensor branch(const Tensor& y, const Norm& behind) const {
-    return drop(c_.branch_norms ? kernels_->normalize(behind, y) : y);
+  Tensor branch(const Tensor& y, const Norm& behind, std::int64_t place) const {
+    return drop(c_.branch_norms ? kernels_->normalize(behind, y) : y, place);
   }
 
   const Weights& w_;

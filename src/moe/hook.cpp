@@ -8,7 +8,7 @@
 
 #include "factsweep/adapter/low_rank.hpp"
 #include "factsweep/core/error.hpp"
-#include "factsweep/model/dropout.hpp"
+#include "factsweep/core/random.hpp"
 #include "factsweep/model/torch.hpp"
 #include "factsweep/model/transformer.hpp"
 #include "factsweep/moe/moe.hpp"
@@ -86,14 +86,14 @@ class MoeHook : public LinearHook {
     return (share_PX * logits_NPX.softmax(-1).mean(0)).sum() * static_cast<double>(experts_);
   }
 
-  /// x A^T of all experts, [N, R of all parts]. Dropout is drawn anew for each module, as a plain
-  /// adapter does.
+  /// x A^T of all experts, [N, R of all parts]. Each module has a mask of its own, as in a plain
+  /// adapter.
   Tensor products(const MoeSlot& slot, const Tensor& x) const {
-    if (!pass_.training || dropout_ == 0) return at::linear(x, slot.A);
+    if (pass_.masks == nullptr || dropout_ == 0) return at::linear(x, slot.A);
     std::vector<Tensor> parts;
     for (const MoePart& part : slot.parts) {
-      parts.push_back(
-          at::linear(dropout(x, dropout_), slot.A.narrow(0, part.rank_first, part.B.size(1))));
+      parts.push_back(at::linear(pass_.masks->drop(x, dropout_, hash_text(part.module)),
+                                 slot.A.narrow(0, part.rank_first, part.B.size(1))));
     }
     return torch::cat(parts, 1);
   }
@@ -124,10 +124,10 @@ Trainee moe_trainee(const Weights& base, const MoeAdapter& start, double balance
   Trainee trainee;
   trainee.leaves = moe.parameters();
   trainee.settings = fmt::format("{} balance {}", moe.json(), balance);
-  trainee.model = [=](bool training) {
+  trainee.model = [=](const std::shared_ptr<const DropoutMasks>& masks) {
     if (terms != nullptr) terms->clear();
-    return std::make_shared<Weights>(
-        with_experts(base, moe, {.training = training, .balance = training ? terms : nullptr}));
+    return std::make_shared<Weights>(with_experts(
+        base, moe, {.masks = masks, .balance = masks == nullptr ? nullptr : terms}));
   };
   if (terms != nullptr) {
     const double share = balance / static_cast<double>(moe.modules().size());

@@ -25,7 +25,8 @@ void declare_common_options(OptionTable& table) {
                 execution);
   table.duration(
       "run.checkpoint_interval", "00:10:00",
-      "how often a running training saves its state; 0: only when the job is told to stop",
+      "how often a running training saves its state, and once more at its end, as the stage goes "
+      "on; 0: only when the job is told to stop while it trains",
       execution);
 
   table.path("model.path", no_default, "Hugging Face model directory");

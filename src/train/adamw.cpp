@@ -26,13 +26,32 @@ AdamW::AdamW(const NamedTensors& leaves, const std::vector<torch::Tensor>& maste
     variance_.push_back(torch::zeros_like(master_.back()));
     counts_.push_back(torch::zeros({}, master_.back().options()));
   }
+  collected_.resize(leaves_.size());
+}
+
+const torch::Tensor& AdamW::gradient(std::size_t i) const {
+  return collected_[i].defined() ? collected_[i] : leaves_[i].second.grad();
+}
+
+void AdamW::collect() {
+  torch::NoGradGuard no_grad;
+  for (std::size_t i = 0; i < leaves_.size(); ++i) {
+    torch::Tensor& leaf = leaves_[i].second;
+    if (leaf.scalar_type() == torch::kFloat32) continue;
+    if (collected_[i].defined())
+      collected_[i].add_(leaf.grad());
+    else
+      collected_[i] = leaf.grad().to(torch::kFloat32);
+    leaf.mutable_grad().reset();
+  }
 }
 
 /// What gradients are multiplied by so that their global norm is at most gradient_clip_.
 double AdamW::clipping() const {
   if (gradient_clip_ <= 0) return 1;
   std::vector<torch::Tensor> norms;
-  for (const auto& [name, leaf] : leaves_) norms.push_back(leaf.grad().to(torch::kFloat32).norm());
+  for (std::size_t i = 0; i < leaves_.size(); ++i)
+    norms.push_back(gradient(i).to(torch::kFloat32).norm());
   return std::min(1.0, gradient_clip_ / torch::stack(norms).norm().item<double>());
 }
 
@@ -43,10 +62,11 @@ void AdamW::update(double learning_rate) {
   // one by one: float32 gradients of all bfloat16 leaves would be a quarter more memory
   for (std::size_t i = 0; i < leaves_.size(); ++i) {
     torch::Tensor& leaf = leaves_[i].second;
-    torch::Tensor gradient = leaf.grad().to(torch::kFloat32);
+    torch::Tensor sum = gradient(i).to(torch::kFloat32);
     leaf.mutable_grad().reset();
-    if (shrink < 1) gradient.mul_(shrink);
-    at::_fused_adamw_(master_[i], gradient, momentum_[i], variance_[i], {}, counts_[i],
+    collected_[i].reset();
+    if (shrink < 1) sum.mul_(shrink);
+    at::_fused_adamw_(master_[i], sum, momentum_[i], variance_[i], {}, counts_[i],
                       learning_rate, beta1_, beta2_, weight_decay_, epsilon_, /*amsgrad=*/false,
                       /*maximize=*/false);
     if (!master_[i].is_alias_of(leaf)) leaf.copy_(master_[i]);
@@ -55,6 +75,7 @@ void AdamW::update(double learning_rate) {
 
 void AdamW::forget_gradients() {
   for (auto& [name, leaf] : leaves_) leaf.mutable_grad().reset();
+  for (torch::Tensor& sum : collected_) sum.reset();
 }
 
 NamedTensors AdamW::state() const {

@@ -1,34 +1,56 @@
 #include "answer_pass.hpp"
 
 #include "factsweep/core/error.hpp"
+#include "factsweep/core/random.hpp"
 #include "factsweep/model/torch.hpp"
 
 namespace factsweep {
 
 using torch::Tensor;
 
-void AnswerPass::add(const Objective& objective, const std::vector<Example>& examples,
-                     std::span<const std::int64_t> members) {
-  std::vector<const Example*> chosen;
-  for (const std::int64_t member : members)
-    chosen.push_back(&examples[static_cast<std::size_t>(member)]);
-  add(objective, std::move(chosen));
+namespace {
+
+/// Sums of `values` over neighbours, so many for each of `counts`.
+Tensor sums_of(const Tensor& values, const std::vector<std::int64_t>& counts) {
+  const Tensor lengths = torch::tensor(counts, torch::kInt64).to(values.device());
+  return at::segment_reduce(values, "sum", lengths, {}, {}, 0, /*unsafe=*/true);
 }
 
-void AnswerPass::add(const Objective& objective, std::vector<const Example*> examples) {
+}  // namespace
+
+void AnswerPass::add(const Objective& objective, const std::vector<Example>& examples,
+                     std::span<const std::int64_t> members, std::uint64_t dropout_key) {
+  std::vector<const Example*> chosen;
+  std::vector<std::uint64_t> keys;
+  for (const std::int64_t member : members) {
+    chosen.push_back(&examples[static_cast<std::size_t>(member)]);
+    keys.push_back(hash_words({dropout_key, static_cast<std::uint64_t>(member)}));
+  }
+  add(objective, std::move(chosen), keys);
+}
+
+/// `keys`: of each example; an example has the same masks wherever and with whomever it passes.
+void AnswerPass::add(const Objective& objective, std::vector<const Example*> examples,
+                     const std::vector<std::uint64_t>& keys) {
   Part part;
   part.objective = &objective;
   part.first_row = static_cast<std::int64_t>(rows_.size());
-  for (const Example* example : examples) {
-    for (const std::span<const TokenId> answer : objective.answers(*example)) {
+  for (std::size_t i = 0; i < examples.size(); ++i) {
+    const Example* example = examples[i];
+    part.example_rows.push_back(0);
+    const std::vector<std::span<const TokenId>> answers = objective.answers(*example);
+    for (std::size_t a = 0; a < answers.size(); ++a) {
+      const std::span<const TokenId> answer = answers[a];
       std::vector<TokenId> sequence = example->prompt;
       sequence.insert(sequence.end(), answer.begin(), answer.end() - 1);
       const auto length = static_cast<std::int64_t>(answer.size());
       tokens_ += static_cast<std::int64_t>(sequence.size());
       for (std::int64_t row = tokens_ - length; row < tokens_; ++row) rows_.push_back(row);
       targets_.insert(targets_.end(), answer.begin(), answer.end());
+      texts_.push_back({hash_words({keys[i], a}), static_cast<std::int64_t>(sequence.size())});
       sequences_.push_back(std::move(sequence));
       part.lengths.push_back(length);
+      part.example_rows.back() += length;
     }
   }
   part.examples = std::move(examples);
@@ -36,7 +58,12 @@ void AnswerPass::add(const Objective& objective, std::vector<const Example*> exa
   parts_.push_back(std::move(part));
 }
 
-void AnswerPass::run(const Weights& model, const std::function<Tensor(const Tensor&)>& drop) {
+std::shared_ptr<const DropoutMasks> AnswerPass::masks(torch::Device device) const {
+  return std::make_shared<const DropoutMasks>(texts_, rows_, device);
+}
+
+void AnswerPass::run(const Weights& model,
+                     const std::function<Tensor(const Tensor&, std::int64_t)>& drop) {
   model_ = &model;
   trains_ = torch::GradMode::is_enabled();
   const torch::Device device = model.embedding.device();
@@ -73,11 +100,33 @@ ScoredAnswers AnswerPass::scored_by(const Weights& reference, std::size_t part) 
   std::unique_ptr<AnswerPass>& pass = references_[{begin, &reference}];
   if (pass == nullptr) {
     pass = std::make_unique<AnswerPass>();
-    for (std::size_t i = begin; i < end; ++i) pass->add(*parts_[i].objective, parts_[i].examples);
+    for (std::size_t i = begin; i < end; ++i) {
+      const Part& like = parts_[i];
+      pass->add(*like.objective, like.examples, std::vector<std::uint64_t>(like.examples.size()));
+    }
     const torch::NoGradGuard no_grad;
     pass->run(reference, {});
   }
   return pass->part(part - begin);
+}
+
+std::function<Tensor(const Tensor&, std::int64_t)> residual_dropout(
+    const std::shared_ptr<const DropoutMasks>& masks, double p) {
+  if (p == 0) return {};
+  return [masks, p](const Tensor& x, std::int64_t place) {
+    return masks->drop(x, p, residual_place(place));
+  };
+}
+
+std::uint64_t residual_place(std::int64_t place) {
+  return hash_words({hash_text("residual"), static_cast<std::uint64_t>(place)});
+}
+
+Tensor sum_of(const Objective& objective, const ScoredAnswers& answers,
+              const std::vector<double>& factors) {
+  const Tensor losses_E = objective.losses(answers);
+  if (factors.empty()) return losses_E.sum();
+  return (losses_E * torch::tensor(factors, torch::kFloat32).to(losses_E.device())).sum();
 }
 
 const std::vector<const Example*>& ScoredAnswers::examples() const {
@@ -93,10 +142,11 @@ Tensor ScoredAnswers::token_losses() const {
 }
 
 Tensor ScoredAnswers::answer_losses() const {
-  std::vector<Tensor> sums;
-  for (const Tensor& answer : token_losses().split_with_sizes(lengths()))
-    sums.push_back(answer.sum());
-  return torch::stack(sums);
+  return sums_of(token_losses(), lengths());
+}
+
+Tensor ScoredAnswers::example_sums(const Tensor& values_R) const {
+  return sums_of(values_R, pass_->parts_[part_].example_rows);
 }
 
 Tensor ScoredAnswers::logits() const {

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "factsweep/model/dropout.hpp"
 #include "factsweep/model/transformer.hpp"
 #include "factsweep/train/objective.hpp"
 
@@ -22,11 +23,14 @@ namespace factsweep {
 class AnswerPass {
  public:
   /// Adds a part: examples[member] for each of `members`, of one training. The objective and the
-  /// examples outlive the pass.
+  /// examples outlive the pass. `dropout_key`: of the training and its step.
   void add(const Objective& objective, const std::vector<Example>& examples,
-           std::span<const std::int64_t> members);
+           std::span<const std::int64_t> members, std::uint64_t dropout_key);
+  /// Masks of everything that was added, for the model and for `drop`.
+  std::shared_ptr<const DropoutMasks> masks(torch::Device device) const;
   /// The pass itself; `drop` as in ForwardOptions. The model outlives the pass.
-  void run(const Weights& model, const std::function<torch::Tensor(const torch::Tensor&)>& drop);
+  void run(const Weights& model,
+           const std::function<torch::Tensor(const torch::Tensor&, std::int64_t)>& drop);
 
   /// What the part's objective sees; after run().
   ScoredAnswers part(std::size_t index) const { return ScoredAnswers(*this, index); }
@@ -36,11 +40,13 @@ class AnswerPass {
   struct Part {
     const Objective* objective = nullptr;
     std::vector<const Example*> examples;
-    std::vector<std::int64_t> lengths;  // [A]
+    std::vector<std::int64_t> lengths;       // [A]
+    std::vector<std::int64_t> example_rows;  // of each example's answers together
     std::int64_t first_row = 0, rows = 0;
   };
 
-  void add(const Objective& objective, std::vector<const Example*> examples);
+  void add(const Objective& objective, std::vector<const Example*> examples,
+           const std::vector<std::uint64_t>& keys);
   torch::Tensor rows_of(std::size_t part, const torch::Tensor& all) const;
   torch::Tensor token_losses(std::size_t part) const;
   torch::Tensor logits_of(std::size_t part) const;
@@ -48,6 +54,7 @@ class AnswerPass {
 
   std::vector<Part> parts_;
   std::vector<std::vector<TokenId>> sequences_;
+  std::vector<DropoutMasks::Text> texts_;      // the same, as masks know them
   std::vector<std::int64_t> rows_, targets_;  // [R]
   std::int64_t tokens_ = 0;
 
@@ -59,5 +66,15 @@ class AnswerPass {
   /// By the first of the parts that share it, and the model.
   mutable std::map<std::pair<std::size_t, const Weights*>, std::unique_ptr<AnswerPass>> references_;
 };
+
+/// For AnswerPass::run(), on embeddings and residual branches; empty where p is 0.
+std::function<torch::Tensor(const torch::Tensor&, std::int64_t)> residual_dropout(
+    const std::shared_ptr<const DropoutMasks>& masks, double p);
+/// Names the mask of ForwardOptions::drop's `place`.
+std::uint64_t residual_place(std::int64_t place);
+
+/// The sum of a part's losses, each times its factor (empty: 1); a scalar.
+torch::Tensor sum_of(const Objective& objective, const ScoredAnswers& answers,
+                     const std::vector<double>& factors);
 
 }  // namespace factsweep

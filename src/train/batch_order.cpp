@@ -27,17 +27,16 @@ std::vector<std::int64_t> BatchOrder::batch(std::int64_t step) const {
                                                            static_cast<std::uint64_t>(epoch)})));
   const std::int64_t first = (step % steps_per_epoch()) * batch_size_;
   const std::int64_t last = std::min(first + batch_size_, static_cast<std::int64_t>(order.size()));
-  std::vector<std::int64_t> members(order.begin() + first, order.begin() + last);
-  std::stable_sort(members.begin(), members.end(), [&](std::int64_t a, std::int64_t b) {
-    return tokens_[static_cast<std::size_t>(a)] < tokens_[static_cast<std::size_t>(b)];
-  });
-  return members;
+  return {order.begin() + first, order.begin() + last};
 }
 
-std::vector<std::vector<std::int64_t>> BatchOrder::microbatches(std::int64_t step) const {
+std::vector<std::vector<std::int64_t>> BatchOrder::passes(std::vector<std::int64_t> batch) const {
+  std::stable_sort(batch.begin(), batch.end(), [&](std::int64_t a, std::int64_t b) {
+    return tokens_[static_cast<std::size_t>(a)] < tokens_[static_cast<std::size_t>(b)];
+  });
   std::vector<std::vector<std::int64_t>> groups;
   std::int64_t tokens = 0;
-  for (const std::int64_t member : batch(step)) {
+  for (const std::int64_t member : batch) {
     const std::int64_t own = tokens_[static_cast<std::size_t>(member)];
     if (groups.empty() || tokens + own > microbatch_tokens_) {
       groups.emplace_back();

@@ -1,5 +1,9 @@
 #include "factsweep/train/course.hpp"
 
+#include <algorithm>
+#include <numeric>
+#include <unordered_map>
+
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/random.hpp"
 #include "factsweep/model/torch.hpp"
@@ -33,19 +37,48 @@ Course::Course(const NamedTensors& leaves, const std::vector<torch::Tensor>& mas
       adamw_(leaves, masters, settings_),
       run_(run_key(settings_, *objective_, examples_, what)) {}
 
-StepLoss Course::size_of(std::span<const std::int64_t> members) const {
-  StepLoss size;
-  for (const std::int64_t member : members) size.add(sizes_[static_cast<std::size_t>(member)]);
-  return size;
+/// What each example of a batch, as it was drawn, adds to the number that the batch's sum is
+/// divided by: its weight, or a part of one for its own mean or its group's.
+std::vector<double> Course::shares(const std::vector<std::int64_t>& batch) const {
+  std::vector<double> list;
+  for (const std::int64_t member : batch) {
+    const auto i = static_cast<std::size_t>(member);
+    list.push_back(settings_.loss == LossMean::example ? objective_->share(examples_[i])
+                                                       : sizes_[i].weight);
+  }
+  if (settings_.loss != LossMean::microbatch) return list;
+  const auto each = static_cast<std::size_t>(settings_.microbatch_examples);
+  for (std::size_t first = 0; first < list.size(); first += each) {
+    const auto begin = list.begin() + static_cast<std::ptrdiff_t>(first);
+    const auto end = begin + static_cast<std::ptrdiff_t>(std::min(each, list.size() - first));
+    const double all = std::accumulate(begin, end, 0.0);
+    for (auto share = begin; share != end; ++share) *share /= all;
+  }
+  return list;
 }
 
-StepLoss Course::size_of(const std::vector<std::vector<std::int64_t>>& microbatches) const {
-  StepLoss size;
-  for (const auto& members : microbatches) size.add(size_of(std::span(members)));
-  return size;
+Batch Course::next_batch() const {
+  const std::vector<std::int64_t> drawn = order_.batch(step_);
+  const std::vector<double> share = shares(drawn);
+  std::unordered_map<std::int64_t, double> share_of;
+  for (std::size_t i = 0; i < drawn.size(); ++i) share_of[drawn[i]] = share[i];
+  Batch batch;
+  for (std::vector<std::int64_t>& members : order_.passes(drawn)) {
+    BatchPart part{.members = std::move(members), .factors = {}, .size = {}};
+    for (const std::int64_t member : part.members) {
+      StepLoss size = sizes_[static_cast<std::size_t>(member)];
+      const double factor = share_of.at(member) / size.weight;
+      size.weight = share_of.at(member);
+      part.size.add(size);
+      if (settings_.loss != LossMean::token) part.factors.push_back(factor);
+    }
+    batch.size.add(part.size);
+    batch.parts.push_back(std::move(part));
+  }
+  return batch;
 }
 
-std::uint64_t Course::dropout_seed() const {
+std::uint64_t Course::dropout_key() const {
   return hash_words({hash_text("dropout"), settings_.seed, static_cast<std::uint64_t>(step_)});
 }
 

@@ -8,8 +8,8 @@ namespace {
 class AnswerLoss : public Objective {
  public:
   std::string settings() const override { return "answers"; }
-  torch::Tensor sum(const ScoredAnswers& answers) const override {
-    return answers.token_losses().sum();
+  torch::Tensor losses(const ScoredAnswers& answers) const override {
+    return answers.example_sums(answers.token_losses());
   }
 };
 

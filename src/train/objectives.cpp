@@ -25,8 +25,12 @@ double Ascent::weight(const Example& example) const {
   return objective_->weight(example);
 }
 
-Tensor Ascent::sum(const ScoredAnswers& answers) const {
-  return -objective_->sum(answers);
+double Ascent::share(const Example& example) const {
+  return objective_->share(example);
+}
+
+Tensor Ascent::losses(const ScoredAnswers& answers) const {
+  return -objective_->losses(answers);
 }
 
 NearBase::NearBase(const Weights& base, double coefficient,
@@ -47,12 +51,16 @@ double NearBase::weight(const Example& example) const {
   return objective_->weight(example);
 }
 
-Tensor NearBase::sum(const ScoredAnswers& answers) const {
+double NearBase::share(const Example& example) const {
+  return objective_->share(example);
+}
+
+Tensor NearBase::losses(const ScoredAnswers& answers) const {
   const Tensor log_base_RV = answers.scored_by(base_).logits().log_softmax(-1);
   const Tensor log_p_RV = answers.logits().log_softmax(-1);
-  const Tensor divergence =
-      at::kl_div(log_p_RV, log_base_RV, at::Reduction::Sum, /*log_target=*/true);
-  return objective_->sum(answers) + divergence * coefficient_;
+  const Tensor divergence_R =
+      at::kl_div(log_p_RV, log_base_RV, at::Reduction::None, /*log_target=*/true).sum(-1);
+  return objective_->losses(answers) + answers.example_sums(divergence_R) * coefficient_;
 }
 
 Preference::Preference(const Weights& reference, double beta) : reference_(reference), beta_(beta) {
@@ -72,11 +80,11 @@ double Preference::weight(const Example&) const {
   return 1;
 }
 
-Tensor Preference::sum(const ScoredAnswers& answers) const {
+Tensor Preference::losses(const ScoredAnswers& answers) const {
   // [E, 2], log p - log p_ref of the answer and of the rejected one
   const Tensor gain_E2 =
       (answers.scored_by(reference_).answer_losses() - answers.answer_losses()).view({-1, 2});
-  return -at::log_sigmoid((gain_E2.select(1, 0) - gain_E2.select(1, 1)) * beta_).sum();
+  return -at::log_sigmoid((gain_E2.select(1, 0) - gain_E2.select(1, 1)) * beta_);
 }
 
 std::string WeightedAnswers::settings() const {
@@ -89,11 +97,15 @@ double WeightedAnswers::weight(const Example& example) const {
   return example.weight * Objective::weight(example);
 }
 
-Tensor WeightedAnswers::sum(const ScoredAnswers& answers) const {
+double WeightedAnswers::share(const Example& example) const {
+  return example.weight;
+}
+
+Tensor WeightedAnswers::losses(const ScoredAnswers& answers) const {
   std::vector<double> weights;
   for (const Example* example : answers.examples()) weights.push_back(example->weight);
   const Tensor losses_E = answers.answer_losses();
-  return (losses_E * torch::tensor(weights, torch::kFloat32).to(losses_E.device())).sum();
+  return losses_E * torch::tensor(weights, torch::kFloat32).to(losses_E.device());
 }
 
 }  // namespace factsweep

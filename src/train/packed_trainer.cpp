@@ -7,7 +7,6 @@
 
 #include "answer_pass.hpp"
 #include "factsweep/core/error.hpp"
-#include "factsweep/model/dropout.hpp"
 #include "factsweep/model/torch.hpp"
 
 namespace factsweep {
@@ -15,15 +14,20 @@ namespace {
 
 using torch::Tensor;
 
-/// Dropout on embeddings and residual branches, by each share's own probability and generator;
-/// empty: no share has any.
-std::function<Tensor(const Tensor&)> dropout_of(const std::vector<RowShare>& shares,
-                                                const std::vector<double>& p) {
-  if (std::all_of(p.begin(), p.end(), [](double one) { return one == 0; })) return {};
-  return [&shares, p](const Tensor& x) {
+/// Dropout on embeddings and residual branches, by each share's own probability; empty: no share
+/// has any.
+std::function<Tensor(const Tensor&, std::int64_t)> dropout_of(
+    const std::vector<RowShare>& shares, const std::vector<double>& p,
+    const std::shared_ptr<const DropoutMasks>& masks) {
+  const bool is_common = std::all_of(p.begin(), p.end(), [&](double one) { return one == p[0]; });
+  if (is_common) return residual_dropout(masks, p[0]);
+  return [&shares, p, masks](const Tensor& x, std::int64_t place) {
     std::vector<Tensor> rows = x.split_with_sizes(row_counts(shares, x.size(0)), 0);
+    std::int64_t first = 0;
     for (std::size_t i = 0; i < rows.size(); ++i) {
-      if (p[i] > 0) rows[i] = dropout(rows[i], p[i], shares[i].generator);
+      const std::int64_t count = rows[i].size(0);
+      if (p[i] > 0) rows[i] = masks->drop(rows[i], p[i], residual_place(place), first, x.size(0));
+      first += count;
     }
     return torch::cat(rows);
   };
@@ -31,12 +35,12 @@ std::function<Tensor(const Tensor&)> dropout_of(const std::vector<RowShare>& sha
 
 }  // namespace
 
-/// Examples of one member for one pass, of a step that has `of` in all.
+/// A part of a member's batch, which has so much in all.
 struct PackedTrainer::Microbatch {
   std::size_t member = 0;
-  std::vector<std::int64_t> examples;
+  BatchPart part;
   StepLoss of;
-  at::Generator generator;
+  bool is_one_of_many = false;
   StepLoss loss = {};
 };
 
@@ -63,30 +67,35 @@ void PackedTrainer::accumulate(std::vector<Microbatch>& pass) {
   AnswerPass answers;
   std::vector<RowShare> shares;
   std::vector<double> p;
-  for (Microbatch& part : pass) {
-    const Course& course = courses_[part.member];
-    answers.add(course.objective(), course.examples(), part.examples);
-    part.loss = course.size_of(std::span(std::as_const(part.examples)));
-    shares.push_back(
-        {adapters_[part.member], part.loss.tokens, part.loss.answer_tokens, part.generator});
+  for (Microbatch& one : pass) {
+    const Course& course = courses_[one.member];
+    answers.add(course.objective(), course.examples(), one.part.members, course.dropout_key());
+    one.loss = one.part.size;
+    shares.push_back({adapters_[one.member], one.loss.tokens, one.loss.answer_tokens});
     p.push_back(course.settings().dropout);
   }
-  const Weights model = with_row_adapters(base_, shares);
-  answers.run(model, dropout_of(shares, p));
+  const auto masks = answers.masks(base_.embedding.device());
+  const Weights model = with_row_adapters(base_, shares, masks);
+  answers.run(model, dropout_of(shares, p, masks));
   std::vector<Tensor> means;
   for (std::size_t i = 0; i < pass.size(); ++i) {
-    Microbatch& part = pass[i];
-    Course& course = courses_[part.member];
-    const Tensor sum = course.objective().sum(answers.part(i));
-    part.loss.sum = sum.item<double>();
-    if (std::isfinite(part.loss.sum)) {
-      means.push_back(sum / part.of.weight);
+    Microbatch& one = pass[i];
+    Course& course = courses_[one.member];
+    const Tensor sum = sum_of(course.objective(), answers.part(i), one.part.factors);
+    one.loss.sum = sum.item<double>();
+    if (std::isfinite(one.loss.sum)) {
+      means.push_back(sum / one.of.weight);
     } else {
       course.fail(fmt::format("the loss is not finite at step {}. Lower train.learning_rate.",
                               course.steps_done()));
     }
   }
-  if (!means.empty()) torch::stack(means).sum().backward();
+  if (means.empty()) return;
+  torch::stack(means).sum().backward();
+  for (const Microbatch& one : pass) {
+    Course& course = courses_[one.member];
+    if (one.is_one_of_many && course.failure().empty()) course.collect();
+  }
 }
 
 std::vector<StepLoss> PackedTrainer::step() {
@@ -96,12 +105,10 @@ std::vector<StepLoss> PackedTrainer::step() {
   for (std::size_t i = 0; i < members(); ++i) {
     steps[i] = is_active(i);
     if (!steps[i]) continue;
-    const auto microbatches = courses_[i].microbatches();
-    const StepLoss of = courses_[i].size_of(microbatches);
-    const at::Generator generator =
-        seeded_generator(base_.embedding.device(), courses_[i].dropout_seed());
-    for (const auto& examples : microbatches) left[i].push_back({i, examples, of, generator});
-    rounds = std::max(rounds, microbatches.size());
+    Batch batch = courses_[i].next_batch();
+    for (BatchPart& part : batch.parts)
+      left[i].push_back({i, std::move(part), batch.size, batch.parts.size() > 1});
+    rounds = std::max(rounds, left[i].size());
   }
   std::vector<StepLoss> total(members());
   // one microbatch of a member a pass: its gradients add up in the order that they do alone
@@ -110,14 +117,13 @@ std::vector<StepLoss> PackedTrainer::step() {
     std::int64_t tokens = 0;
     const auto run = [&] {
       if (!pass.empty()) accumulate(pass);
-      for (const Microbatch& part : pass) total[part.member].add(part.loss);
+      for (const Microbatch& one : pass) total[one.member].add(one.loss);
       pass.clear();
       tokens = 0;
     };
     for (std::size_t i = 0; i < members(); ++i) {
       if (round >= left[i].size() || !courses_[i].failure().empty()) continue;
-      const std::int64_t own =
-          courses_[i].size_of(std::span(std::as_const(left[i][round].examples))).tokens;
+      const std::int64_t own = left[i][round].part.size.tokens;
       if (tokens + own > pass_tokens_) run();
       pass.push_back(std::move(left[i][round]));
       tokens += own;

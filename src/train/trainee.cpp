@@ -20,7 +20,7 @@ Trainee Trainee::full(const Weights& masters, torch::Dtype dtype) {
   for (const torch::Tensor& parameter : copy->parameters())
     trainee.leaves.emplace_back(std::to_string(trainee.leaves.size()),
                                 parameter.requires_grad_(true));
-  trainee.model = [copy](bool) { return copy; };
+  trainee.model = [copy](const auto&) { return copy; };
   return trainee;
 }
 
@@ -35,8 +35,8 @@ Trainee Trainee::lora(const Weights& base, const LoraAdapter& start) {
   trainee.settings = start.config().json(base.config);
   // Anew for each pass: biases of one tensor are joined in the pass's own graph. The base's weights
   // are shared, so this copies nothing.
-  trainee.model = [base, adapter](bool training) {
-    return std::make_shared<Weights>(with_adapters(base, {&adapter, 1}, training));
+  trainee.model = [base, adapter](const std::shared_ptr<const DropoutMasks>& masks) {
+    return std::make_shared<Weights>(with_adapters(base, {&adapter, 1}, masks));
   };
   return trainee;
 }

@@ -7,7 +7,6 @@
 
 #include "answer_pass.hpp"
 #include "factsweep/core/error.hpp"
-#include "factsweep/model/dropout.hpp"
 #include "factsweep/model/torch.hpp"
 
 namespace factsweep {
@@ -21,7 +20,7 @@ Trainer::Trainer(Trainee trainee, std::vector<Example> examples, TrainSettings s
 
 Weights Trainer::weights() const {
   torch::NoGradGuard no_grad;
-  return *trainee_.model(/*training=*/false);
+  return *trainee_.model(nullptr);
 }
 
 NamedTensors Trainer::named() const {
@@ -29,41 +28,40 @@ NamedTensors Trainer::named() const {
   return trainee_.named();
 }
 
-/// Forward and backward of some members of a batch; the gradient is that of the batch's objective
-/// over its weight, and of the trainee's penalty by the members' share of the batch's tokens.
-StepLoss Trainer::accumulate(std::span<const std::int64_t> members, const StepLoss& of) {
+/// Forward and backward of a part of a batch; the gradient is that of the batch's mean, and of the
+/// trainee's penalty by the part's share of the batch's tokens.
+StepLoss Trainer::accumulate(const BatchPart& part, const StepLoss& of) {
   Course& course = courses_.front();
-  const double p = course.settings().dropout;
-  std::function<torch::Tensor(const torch::Tensor&)> drop;
-  if (p > 0) drop = [p](const torch::Tensor& x) { return dropout(x, p); };
-  const std::shared_ptr<const Weights> model = trainee_.model(/*training=*/true);
   AnswerPass pass;
-  pass.add(course.objective(), course.examples(), members);
-  pass.run(*model, drop);
-  const torch::Tensor sum = course.objective().sum(pass.part(0));
-  StepLoss part = course.size_of(members);
-  part.sum = sum.item<double>();
-  if (!std::isfinite(part.sum)) {
+  pass.add(course.objective(), course.examples(), part.members, course.dropout_key());
+  const auto masks = pass.masks(trainee_.leaves.front().second.device());
+  const std::shared_ptr<const Weights> model = trainee_.model(masks);
+  pass.run(*model, residual_dropout(masks, course.settings().dropout));
+  const torch::Tensor sum = sum_of(course.objective(), pass.part(0), part.factors);
+  StepLoss loss = part.size;
+  loss.sum = sum.item<double>();
+  if (!std::isfinite(loss.sum)) {
     course.forget_gradients();
     throw std::runtime_error(fmt::format(
         "the loss is not finite at step {}. Lower train.learning_rate.", course.steps_done()));
   }
   torch::Tensor mean = sum / of.weight;
   if (trainee_.penalty) {
-    const double share = static_cast<double>(part.tokens) / static_cast<double>(of.tokens);
+    const double share = static_cast<double>(loss.tokens) / static_cast<double>(of.tokens);
     mean = mean + trainee_.penalty() * share;
   }
   mean.backward();
-  return part;
+  return loss;
 }
 
 StepLoss Trainer::step() {
   Course& course = courses_.front();
-  const auto microbatches = course.microbatches();
-  const StepLoss of = course.size_of(microbatches);
-  torch::manual_seed(course.dropout_seed());
+  const Batch batch = course.next_batch();
   StepLoss total;
-  for (const auto& members : microbatches) total.add(accumulate(members, of));
+  for (const BatchPart& part : batch.parts) {
+    total.add(accumulate(part, batch.size));
+    if (batch.parts.size() > 1) course.collect();
+  }
   course.update();
   return total;
 }

@@ -16,7 +16,9 @@ std::string run_key(const TrainSettings& settings, const Objective& objective,
       hash_words({hash_text(what), hash_text(objective.settings()), s.seed,
                   static_cast<std::uint64_t>(s.epochs), static_cast<std::uint64_t>(s.batch_size),
                   static_cast<std::uint64_t>(s.warmup_steps),
-                  static_cast<std::uint64_t>(s.microbatch_tokens)});
+                  static_cast<std::uint64_t>(s.microbatch_tokens),
+                  static_cast<std::uint64_t>(s.microbatch_examples),
+                  static_cast<std::uint64_t>(s.loss), static_cast<std::uint64_t>(s.decay)});
   for (const double value : {s.learning_rate, s.final_learning_rate, s.beta1, s.beta2, s.epsilon,
                              s.weight_decay, s.gradient_clip, s.dropout})
     hash = hash_words({hash, std::bit_cast<std::uint64_t>(value)});

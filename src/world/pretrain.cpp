@@ -120,6 +120,7 @@ void pretrain_world(
   config.source["eos_token_id"] = tokenizer->eos().value();
   TrainSettings training;
   training.learning_rate = settings.learning_rate;
+  training.decay = Decay::cosine;
   training.final_learning_rate = settings.learning_rate / 10;
   training.warmup_steps = 50;
   training.batch_size = settings.batch_size;

@@ -25,7 +25,7 @@ TrainSettings settings_of(const nlohmann::json& job) {
   settings.weight_decay = given.at("weight_decay");
   settings.batch_size = job.at("batch");
   settings.epochs = 1 << 20;
-  settings.dropout = 0;
+  settings.dropout = given.value("dropout", 0.0);
   return settings;
 }
 

@@ -9,13 +9,14 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
-#include <optional>
+#include <memory>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "factsweep/adapter/lora_config.hpp"
+#include "factsweep/model/dropout.hpp"
 
 namespace factsweep {
 
@@ -108,23 +109,23 @@ std::vector<std::pair<std::string, std::vector<std::int64_t>>> adapter_shapes(
     const LoraConfig& config, const ModelConfig& base, const std::string& where);
 
 /// `base` and the sum of the adapters, sharing storage with both: nothing is copied but, of several
-/// adapters, the matrices A. `training` turns on the adapters' dropout. InputError: more than one
-/// adapter carries biases. Linears that no adapter adapts cost nothing.
+/// adapters, the matrices A. `masks`, of the pass that follows, turn on the adapters' dropout.
+/// InputError: more than one adapter carries biases. Linears that no adapter adapts cost nothing.
 Weights with_adapters(const Weights& base, std::span<const LoraAdapter> adapters,
-                      bool training = false);
+                      std::shared_ptr<const DropoutMasks> masks = nullptr);
 
 /// The rows of a training pass that are one adapter's own; shares follow each other.
 struct RowShare {
   LoraAdapter adapter;
-  std::int64_t tokens = 0, wanted = 0;     // packed tokens, and those of ForwardOptions::rows_R
-  std::optional<at::Generator> generator;  // of its dropout
+  std::int64_t tokens = 0, wanted = 0;  // packed tokens, and those of ForwardOptions::rows_R
 };
 
 /// How many of a tensor's rows belong to each share: of all packed tokens, or of the wanted ones.
 std::vector<std::int64_t> row_counts(const std::vector<RowShare>& shares, std::int64_t rows);
 
 /// `base` for a pass in training that several adapters share, each on rows of its own. Nothing is
-/// copied. The adapters carry no biases.
-Weights with_row_adapters(const Weights& base, const std::vector<RowShare>& shares);
+/// copied. The adapters carry no biases. `masks`: of all rows of the pass.
+Weights with_row_adapters(const Weights& base, const std::vector<RowShare>& shares,
+                          std::shared_ptr<const DropoutMasks> masks);
 
 }  // namespace factsweep

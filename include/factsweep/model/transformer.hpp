@@ -54,8 +54,9 @@ struct ForwardOptions {
   /// Receives keys and values of the new tokens. It may be the past itself: then each row grows by
   /// the tokens of the sequence that continues it.
   KeyValueCache* keep = nullptr;
-  /// Dropout on the embeddings [N, D] and on both residual branches; empty: none.
-  std::function<torch::Tensor(const torch::Tensor&)> drop = {};
+  /// Dropout on the embeddings [N, D] (`place` 0) and on both residual branches of layer i (places
+  /// 2 i + 1 and 2 i + 2, of the last layer the wanted rows alone); empty: none.
+  std::function<torch::Tensor(const torch::Tensor& x, std::int64_t place)> drop = {};
   const LinearHook* hook = nullptr;  // asked after every linear of a layer
   /// A part of the layers: from `first_layer`, which `entering_ND` enters in place of the embedded
   /// tokens, to before `end_layer` (-1: to the end).

@@ -133,7 +133,8 @@ void write_mixture(const std::filesystem::path& directory, const std::string& js
 
 /// What passes of a model with experts do besides the model's output.
 struct MoePass {
-  bool training = false;  // the adapter's dropout
+  /// Of the pass that follows: they turn on the adapter's dropout.
+  std::shared_ptr<const DropoutMasks> masks = nullptr;
   /// int64 [modules, X], where defined: counts how often each expert was among the k chosen, over
   /// all tokens that a pass sees (in the last layer, but for q, k and v, the wanted rows alone).
   torch::Tensor picks = {};

@@ -21,10 +21,14 @@ class AdamW {
 
   const std::vector<torch::Tensor>& master() const { return master_; }
 
-  /// One step with the leaves' gradients, which are gone thereafter. Their global norm is at most
-  /// gradient_clip.
+  /// Adds the leaves' gradients up in float32 and drops them, for a step that takes several passes:
+  /// a sum of many in bfloat16 loses what is small beside it. Float32 leaves keep theirs, which the
+  /// next backward pass adds to.
+  void collect();
+  /// One step with the gradients that were collected, or else with the leaves' own; they are gone
+  /// thereafter. Their global norm is at most gradient_clip.
   void update(double learning_rate);
-  /// Drops the leaves' gradients.
+  /// Drops all gradients.
   void forget_gradients();
 
   /// Masters and moments by name, float32; they share storage with this.
@@ -33,10 +37,12 @@ class AdamW {
   void restore(const NamedTensors& state, std::int64_t steps);
 
  private:
+  const torch::Tensor& gradient(std::size_t i) const;
   double clipping() const;
 
   NamedTensors leaves_;
   std::vector<torch::Tensor> master_, momentum_, variance_, counts_;
+  std::vector<torch::Tensor> collected_;  // float32 sums of gradients; undefined: none
   double beta1_, beta2_, epsilon_, weight_decay_, gradient_clip_;
 };
 

@@ -16,14 +16,13 @@ class BatchOrder {
 
   /// The last batch of an epoch may be smaller than the others.
   std::int64_t steps_per_epoch() const;
-  /// The examples of step `step` (from 0, over all epochs) in groups for one pass each. Shortest
-  /// first, as neighbours of equal length waste no attention on padding. A group holds at most
-  /// microbatch_tokens tokens, or a single example.
-  std::vector<std::vector<std::int64_t>> microbatches(std::int64_t step) const;
+  /// The examples of step `step` (from 0, over all epochs), as they are drawn.
+  std::vector<std::int64_t> batch(std::int64_t step) const;
+  /// A batch in groups for one pass each. Shortest first, as neighbours of equal length waste no
+  /// attention on padding. A group holds at most microbatch_tokens tokens, or a single example.
+  std::vector<std::vector<std::int64_t>> passes(std::vector<std::int64_t> batch) const;
 
  private:
-  std::vector<std::int64_t> batch(std::int64_t step) const;
-
   std::vector<std::int64_t> tokens_;
   std::int64_t batch_size_, microbatch_tokens_;
   std::uint64_t seed_;

@@ -7,7 +7,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -20,6 +19,20 @@
 #include "factsweep/train/training_state.hpp"
 
 namespace factsweep {
+
+/// Examples of a batch that share a pass.
+struct BatchPart {
+  std::vector<std::int64_t> members;  // numbers of examples
+  std::vector<double> factors;        // what each one's loss is multiplied by; empty: 1
+  StepLoss size;                      // of them, without a loss
+};
+
+/// The examples of a step. What it minimises is the sum of all losses times their factors, divided
+/// by size.weight.
+struct Batch {
+  std::vector<BatchPart> parts;  // one a pass
+  StepLoss size;
+};
 
 class Course {
  public:
@@ -43,16 +56,14 @@ class Course {
   /// Why the training was given up; empty: it was not.
   const std::string& failure() const { return failure_; }
 
-  /// The members of the next step's batch, in groups for one pass each.
-  std::vector<std::vector<std::int64_t>> microbatches() const { return order_.microbatches(step_); }
-  /// Size and weight of examples()[member] for each of `members`.
-  StepLoss size_of(std::span<const std::int64_t> members) const;
-  /// The same of the groups of a batch.
-  StepLoss size_of(const std::vector<std::vector<std::int64_t>>& microbatches) const;
-  /// Seeds the dropout of the next step.
-  std::uint64_t dropout_seed() const;
+  /// Of the next step.
+  Batch next_batch() const;
+  /// Keys the dropout of the next step.
+  std::uint64_t dropout_key() const;
 
-  /// One AdamW step with the leaves' gradients, which are gone thereafter.
+  /// After each pass of a step that takes several: see AdamW::collect().
+  void collect() { adamw_.collect(); }
+  /// One AdamW step with the gradients of the step's passes, which are gone thereafter.
   void update();
   /// Drops the leaves' gradients.
   void forget_gradients() { adamw_.forget_gradients(); }
@@ -65,6 +76,8 @@ class Course {
   void apply(const TrainingState& state);
 
  private:
+  std::vector<double> shares(const std::vector<std::int64_t>& batch) const;
+
   std::vector<Example> examples_;
   TrainSettings settings_;
   std::shared_ptr<const Objective> objective_;

@@ -18,10 +18,10 @@ struct Example {
 
 /// What a step minimised over some examples, and their size.
 struct StepLoss {
-  double sum = 0;  // of the objective; for the default, the loss of all answer tokens
+  double sum = 0;  // of what LossMean averages; of token: of the answer tokens' losses
   std::int64_t answer_tokens = 0;
   std::int64_t tokens = 0;  // that the trained model was fed
-  double weight = 0;        // what `sum` is divided by: for the default, the answer tokens
+  double weight = 0;  // what `sum` is divided by: tokens, examples or microbatches
 
   void add(const StepLoss& other);
 };

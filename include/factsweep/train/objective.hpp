@@ -1,8 +1,8 @@
-// What the steps of a training minimise: a sum over the examples of a batch, divided by their
-// weight. Full fine-tuning, LoRA, adapters that train together, checkpoints and resuming know no
-// more of it than is said here; objectives.hpp has some.
+// What the steps of a training minimise: a mean over the examples of a batch, by one of three rules
+// (LossMean, settings.hpp). Full fine-tuning, LoRA, adapters that train together, checkpoints and
+// resuming know no more of it than is said here; objectives.hpp has some.
 //
-// Shape legend: A answers, R answer tokens of all of them, V vocabulary.
+// Shape legend: E examples, A answers, R answer tokens of all of them, V vocabulary.
 #pragma once
 
 #include <torch/types.h>
@@ -22,7 +22,7 @@ class AnswerPass;  // src/train/answer_pass.hpp
 
 /// What an objective sees: the answers of some examples of one training, in a forward pass. The
 /// answers of an example follow each other in the order of Objective::answers(). Valid during
-/// Objective::sum().
+/// Objective::losses().
 class ScoredAnswers {
  public:
   ScoredAnswers(const AnswerPass& pass, std::size_t part) : pass_(&pass), part_(part) {}
@@ -34,6 +34,8 @@ class ScoredAnswers {
   torch::Tensor token_losses() const;
   /// -log p of every answer, [A] float32: the sums of its tokens.
   torch::Tensor answer_losses() const;
+  /// Sums over each example's answer tokens, [E]; values_R: one of each answer token.
+  torch::Tensor example_sums(const torch::Tensor& values_R) const;
   /// The scores of all tokens at the place of every answer token, [R, V] float32.
   torch::Tensor logits() const;
 
@@ -56,11 +58,14 @@ class Objective {
   /// The answers to the example's prompt that are to be scored; none is empty. By default its
   /// answer.
   virtual std::vector<std::span<const TokenId>> answers(const Example& example) const;
-  /// What the example adds to the number that the batch's sum is divided by, > 0. By default the
+  /// What the example adds to the number that a sum of losses is divided by, > 0. By default the
   /// tokens of answers().
   virtual double weight(const Example& example) const;
-  /// The sum over the examples of a pass, a float32 scalar whose gradient is taken.
-  virtual torch::Tensor sum(const ScoredAnswers& answers) const = 0;
+  /// How many examples it counts as where examples have a mean each (LossMean::example), > 0.
+  virtual double share(const Example&) const { return 1; }
+  /// The loss of each example of a pass, not divided by anything: [E] float32, whose gradient is
+  /// taken.
+  virtual torch::Tensor losses(const ScoredAnswers& answers) const = 0;
 };
 
 /// Size and weight of an example, with no loss.

@@ -17,7 +17,8 @@ class Ascent : public Objective {
   std::string settings() const override;
   std::vector<std::span<const TokenId>> answers(const Example& example) const override;
   double weight(const Example& example) const override;
-  torch::Tensor sum(const ScoredAnswers& answers) const override;
+  double share(const Example& example) const override;
+  torch::Tensor losses(const ScoredAnswers& answers) const override;
 
  private:
   std::shared_ptr<const Objective> objective_;
@@ -33,7 +34,8 @@ class NearBase : public Objective {
   std::string settings() const override;
   std::vector<std::span<const TokenId>> answers(const Example& example) const override;
   double weight(const Example& example) const override;
-  torch::Tensor sum(const ScoredAnswers& answers) const override;
+  double share(const Example& example) const override;
+  torch::Tensor losses(const ScoredAnswers& answers) const override;
 
  private:
   Weights base_;
@@ -51,19 +53,21 @@ class Preference : public Objective {
   std::string settings() const override;
   std::vector<std::span<const TokenId>> answers(const Example& example) const override;
   double weight(const Example& example) const override;
-  torch::Tensor sum(const ScoredAnswers& answers) const override;
+  torch::Tensor losses(const ScoredAnswers& answers) const override;
 
  private:
   Weights reference_;
   double beta_;
 };
 
-/// The cross-entropy of the answers' tokens, each example counting Example::weight times.
+/// The cross-entropy of the answers' tokens, each example counting Example::weight times, also
+/// where examples have a mean each.
 class WeightedAnswers : public Objective {
  public:
   std::string settings() const override;
   double weight(const Example& example) const override;
-  torch::Tensor sum(const ScoredAnswers& answers) const override;
+  double share(const Example& example) const override;
+  torch::Tensor losses(const ScoredAnswers& answers) const override;
 };
 
 }  // namespace factsweep

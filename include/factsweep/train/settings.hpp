@@ -5,11 +5,25 @@
 
 namespace factsweep {
 
+/// Of what the loss of a batch is the mean.
+enum class LossMean {
+  token,       // of the losses of all answer tokens of the batch
+  example,     // of the examples' means over their own answer tokens
+  microbatch,  // of the means over the answer tokens of groups of examples, in the order in which
+               // they are drawn: what trainers report that average the losses of micro-batches
+};
+
+/// The learning rate after the warm-up, over all steps.
+enum class Decay { constant, linear, cosine };
+
 struct TrainSettings {
+  LossMean loss = LossMean::token;
+  std::int64_t microbatch_examples = 1;  // of a group of LossMean::microbatch
   double learning_rate = 1e-5;
-  double final_learning_rate = -1;  // >= 0: cosine decay to it over all steps; < 0: constant
-  std::int64_t warmup_steps = 0;    // linear, from 0
-  std::int64_t batch_size = 128;    // examples a step
+  Decay decay = Decay::constant;
+  double final_learning_rate = 0;  // where linear and cosine decay end
+  std::int64_t warmup_steps = 0;   // linear, from 0
+  std::int64_t batch_size = 128;   // examples a step
   std::int64_t epochs = 50;
   double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weight_decay = 0;
   double gradient_clip = 0;  // largest global norm; 0: off

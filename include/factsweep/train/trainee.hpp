@@ -13,11 +13,13 @@ namespace factsweep {
 
 struct Trainee {
   NamedTensors leaves;  // in the working dtype, with gradients wanted
-  /// The model with these leaves, for one pass; in `training` with the adapter's dropout.
-  std::function<std::shared_ptr<const Weights>(bool training)> model;
+  /// The model with these leaves, for one pass: in training, with the masks of the pass, or, where
+  /// they are null, as it serves.
+  std::function<std::shared_ptr<const Weights>(const std::shared_ptr<const DropoutMasks>& masks)>
+      model;
 
-  /// What the last pass of model(true) adds to the loss, a mean over that pass's tokens; empty:
-  /// nothing.
+  /// What the last training pass of model() adds to the loss, a mean over that pass's tokens;
+  /// empty: nothing.
   std::function<torch::Tensor()> penalty = {};
 
   std::string settings = {};  // what else decides the training: a checkpoint compares it

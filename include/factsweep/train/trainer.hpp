@@ -1,10 +1,10 @@
 // Fine-tuning, full or by an adapter, on answer tokens only, over packed rows. Every random choice
-// is keyed by (seed, epoch or step), so a run continued from a checkpoint is the run itself.
+// is keyed by (seed, epoch or step, example), so a run continued from a checkpoint is the run
+// itself.
 #pragma once
 
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <utility>
 #include <vector>
 
@@ -44,7 +44,7 @@ class Trainer : public Training {
   NamedTensors named() const;
 
  private:
-  StepLoss accumulate(std::span<const std::int64_t> members, const StepLoss& of);
+  StepLoss accumulate(const BatchPart& part, const StepLoss& of);
 
   const Trainee trainee_;
 };

@@ -68,6 +68,10 @@ void declare(OptionTable& table) {
   declare_stage(table, "learn", "of training on the new answers");
   declare_training_options(table, {.batch_size = "64",
                                    .dropout = "0",
+                                   .loss = "microbatch",
+                                   .microbatch_examples = "4",
+                                   .schedule = "cosine",
+                                   .gradient_clip = "1",
                                    .lora_rank = "8",
                                    .lora_alpha = "32",
                                    .lora_dropout = "0.1",

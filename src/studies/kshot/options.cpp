@@ -110,13 +110,17 @@ void declare(OptionTable& table) {
   declare_evaluation(table);
   declare_training_options(table, {.batch_size = "32",
                                    .dropout = "0",
+                                   .loss = "microbatch",
+                                   .microbatch_examples = "2",
+                                   .schedule = "cosine",
+                                   .warmup_steps = "5",
+                                   .weight_decay = "1e-4",
+                                   .gradient_clip = "1",
                                    .lora_rank = "16",
                                    .lora_alpha = "16",
                                    .lora_dropout = "0.05",
                                    .lora_targets = "q_proj, v_proj",
                                    .delta_dtype = "float32"});
-  table.choice("train.schedule", "cosine", {"cosine", "constant"},
-               "of the learning rate, after the warm-up; cosine: to 0");
   table.choice("store.deltas", "none", {"none", "final"},
                "final: keep what a point has trained: its adapter, or its mixture of experts; the "
                "bank's adapters are always kept");

@@ -53,6 +53,12 @@ double accuracy(std::span<const std::uint8_t> outcomes,
                     : static_cast<double>(right) / static_cast<double>(total);
 }
 
+double right(std::span<const std::uint8_t> outcomes) {
+  if (outcomes.empty()) return std::numeric_limits<double>::quiet_NaN();
+  const auto count = std::count(outcomes.begin(), outcomes.end(), kRight);
+  return static_cast<double>(count) / static_cast<double>(outcomes.size());
+}
+
 double answered(std::span<const std::uint8_t> outcomes) {
   if (outcomes.empty()) return std::numeric_limits<double>::quiet_NaN();
   const auto silent = std::count(outcomes.begin(), outcomes.end(), kNotAnswered);

@@ -47,6 +47,8 @@ class QuestionSet {
 /// Right answers over answered questions, of those with `wanted(i)`; NaN when there is none.
 double accuracy(std::span<const std::uint8_t> outcomes,
                 const std::function<bool(std::size_t)>& wanted);
+/// Right answers over all questions; NaN when there is none.
+double right(std::span<const std::uint8_t> outcomes);
 /// Answered questions over all; NaN when there is none.
 double answered(std::span<const std::uint8_t> outcomes);
 

@@ -28,7 +28,7 @@ void declare_training(OptionTable& table) {
   table.choice("train.method", "full", {"full", "lora"},
                "full: every weight; lora: low-rank adapters beside a frozen model (arXiv "
                "2106.09685), as PEFT computes them");
-  table.real("train.learning_rate", "1e-5", "1", 0, 1, "AdamW, constant (SliCK, appendix E)");
+  table.real("train.learning_rate", "1e-5", "1", 0, 1, "AdamW (SliCK, appendix E)");
   table.integer("train.epochs", "50", "epochs", 1, 100000,
                 "the last epoch is CONVERGENCE, the one of best dev accuracy EARLY_STOP");
   table.choice("store.deltas", "none", {"none", "final", "early_stop+final"},
@@ -100,6 +100,9 @@ void declare(OptionTable& table) {
                "say); with space an answer has the tokens that it has inside a sentence");
   table.integer("slick.answer_max_tokens", "32", "tokens", 1, 4096,
                 "longest answer of the fine-tuned model when it is evaluated (greedy)");
+  table.choice("slick.early_stop", "answered", {"answered", "all"},
+               "EARLY_STOP is the epoch with the most dev questions right: of those not answered "
+               "\"I don't know\" (accuracy_dev), which may reward silence, or of all (right_dev)");
   table.real("slick.idk_unknown_ratio", "0.5", "fraction", 0, 1,
              "unknown ratio of the idk variant (Table 3)");
 

@@ -11,7 +11,7 @@ LoopOptions stage_loop(Workbench& bench, double checkpoint_interval) {
   LoopOptions options;
   options.checkpoint = checkpoint_of(bench);
   options.checkpoint_interval = checkpoint_interval;
-  options.keep_finished = true;
+  options.keep_finished = checkpoint_interval > 0;
   options.progress = [&bench](double fraction, std::int64_t tokens) {
     bench.step(fraction, tokens);
   };

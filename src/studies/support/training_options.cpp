@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <functional>
 #include <numeric>
 
@@ -10,6 +11,15 @@
 
 namespace factsweep {
 namespace {
+
+// in the order of the enumerators
+const std::vector<std::string> kLossMeans = {"token", "example", "microbatch"};
+const std::vector<std::string> kDecays = {"constant", "linear", "cosine"};
+
+template <typename Enum>
+Enum chosen(const Deck& deck, const std::string& key, const std::vector<std::string>& names) {
+  return static_cast<Enum>(std::find(names.begin(), names.end(), deck.text(key)) - names.begin());
+}
 
 void declare_lora_options(OptionTable& table, const TrainingDefaults& defaults) {
   table.integer("lora.rank", defaults.lora_rank, "1", 1, 65536, "r of an adapted module's B A");
@@ -34,13 +44,21 @@ void declare_training_options(OptionTable& table, const TrainingDefaults& defaul
   table.real("train.beta1", "0.9", "1", 0, 0.999999, "AdamW first-moment decay");
   table.real("train.beta2", "0.999", "1", 0, 0.9999999, "AdamW second-moment decay");
   table.real("train.epsilon", "1e-8", "1", 1e-20, 1, "AdamW denominator");
-  table.real("train.weight_decay", "0", "1", 0, 10,
-             "AdamW decoupled weight decay (the papers do not state one)");
-  table.real("train.gradient_clip", "0", "1", 0, 1e9,
+  table.real("train.weight_decay", defaults.weight_decay, "1", 0, 10,
+             "AdamW decoupled weight decay");
+  table.real("train.gradient_clip", defaults.gradient_clip, "1", 0, 1e9,
              "largest global gradient norm; 0: no clipping");
-  table.integer("train.warmup_steps", "0", "steps", 0, 1e9, "linear warm-up");
+  table.integer("train.warmup_steps", defaults.warmup_steps, "steps", 0, 1e9, "linear warm-up");
+  table.choice("train.schedule", defaults.schedule, kDecays,
+               "of the learning rate, after the warm-up; linear and cosine: to 0");
+  table.choice("train.loss", defaults.loss, kLossMeans,
+               "mean over all answer tokens of a batch; of the examples' means; or of the means of "
+               "groups of train.microbatch_examples, in the order in which examples are drawn");
+  table.integer("train.microbatch_examples", defaults.microbatch_examples, "examples", 1, 1 << 20,
+                "a group of train.loss = microbatch; memory is train.microbatch_tokens' matter");
   table.integer("train.microbatch_tokens", "4096", "tokens", 1, 1 << 30,
-                "tokens of one forward and backward pass; bounds the activation memory");
+                "tokens of one forward and backward pass; bounds the activation memory, and "
+                "changes nothing else but rounding");
 
   declare_lora_options(table, defaults);
 
@@ -50,6 +68,9 @@ void declare_training_options(OptionTable& table, const TrainingDefaults& defaul
 
 TrainSettings train_settings(const Deck& deck) {
   TrainSettings settings;
+  settings.loss = chosen<LossMean>(deck, "train.loss", kLossMeans);
+  settings.microbatch_examples = deck.integer("train.microbatch_examples");
+  settings.decay = chosen<Decay>(deck, "train.schedule", kDecays);
   settings.batch_size = deck.integer("train.batch_size");
   settings.dropout = deck.real("train.dropout");
   settings.beta1 = deck.real("train.beta1");
@@ -85,14 +106,17 @@ std::string lora_place(const Deck& deck) {
   return deck.where("lora.targets") + ": lora.targets";
 }
 
-double training_bytes(const ModelConfig& model, const std::optional<LoraConfig>& lora,
-                      const std::string& where) {
+double training_bytes(const Deck& deck, const ModelConfig& model,
+                      const std::optional<LoraConfig>& lora, double batch_tokens) {
   // a master copy and two moments in float32; weight and gradient share 4 more bytes in bfloat16,
   // and in float32 the weight is the master copy
-  const double bytes = 4 * 4;
+  double bytes = 4 * 4;
+  const bool several =
+      batch_tokens > static_cast<double>(deck.integer("train.microbatch_tokens"));
+  if (several && deck.text("model.dtype") == "bfloat16") bytes += 4;
   if (!lora) return bytes * static_cast<double>(model.parameters());
   double parameters = 0;
-  for (const auto& [name, shape] : adapter_shapes(*lora, model, where)) {
+  for (const auto& [name, shape] : adapter_shapes(*lora, model, lora_place(deck))) {
     parameters += static_cast<double>(
         std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>()));
   }

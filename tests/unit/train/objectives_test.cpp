@@ -290,8 +290,10 @@ TEST_CASE("an example of weight 2 is the example twice") {
   auto twice = examples;
   twice.push_back(examples[2]);
   examples[2].weight = 2;
-  Trainer weighted(base, examples, gradient_settings(), std::make_shared<WeightedAnswers>());
-  Trainer plain(base, twice, gradient_settings());
+  TrainSettings settings = gradient_settings();
+  settings.loss = GENERATE(LossMean::token, LossMean::example);
+  Trainer weighted(base, examples, settings, std::make_shared<WeightedAnswers>());
+  Trainer plain(base, twice, settings);
   const auto before = copies(plain.master());
   const StepLoss found = weighted.step(), expected = plain.step();
   CHECK(found.sum == Approx(expected.sum).epsilon(1e-5));

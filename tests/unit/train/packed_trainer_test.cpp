@@ -40,7 +40,11 @@ std::vector<PackedMember> different_members(const Weights& base) {
     config.targets.names = targets[i];
     TrainSettings settings;
     settings.learning_rate = 1e-2 / static_cast<double>(i + 1);
-    settings.final_learning_rate = i == 2 ? 0 : -1;
+    settings.decay = i == 2 ? Decay::cosine : Decay::constant;
+    settings.loss = i == 0   ? LossMean::token
+                    : i == 1 ? LossMean::example
+                             : LossMean::microbatch;
+    settings.microbatch_examples = 2;
     settings.warmup_steps = i == 3 ? 2 : 0;
     settings.batch_size = 3;
     settings.epochs = 2 + static_cast<std::int64_t>(i);
@@ -115,6 +119,9 @@ TEST_CASE("together or alone, a training is the same") {
     CHECK(distance(found[i], expected) < 1e-5);
     for (std::size_t j = 0; j < expected.master.size(); ++j)
       CHECK(relative_distance(found[i].master[j], expected.master[j]) < 1e-3);
+    PackedMember split = members[i];  // with dropout, too
+    split.settings.microbatch_tokens = 1;
+    CHECK(distance(found[i], alone(base, split)) < 1e-5);
     // nobody else in its passes: the very same products
     if (pass_tokens == 1) CHECK(found[i] == expected);
   }

@@ -30,7 +30,7 @@ TEST_CASE("every epoch sees every example once, in an order of its own") {
     std::vector<std::int64_t> seen;
     for (std::int64_t step = 5 * epoch; step < 5 * epoch + 5; ++step) {
       std::vector<std::int64_t> batch;
-      for (const auto& group : order.microbatches(step)) {
+      for (const auto& group : order.passes(order.batch(step))) {
         std::int64_t sum = 0;
         for (const std::int64_t member : group) sum += tokens[static_cast<std::size_t>(member)];
         CHECK((sum <= 20 || group.size() == 1));
@@ -48,14 +48,17 @@ TEST_CASE("every epoch sees every example once, in an order of its own") {
   }
   CHECK(epochs[0] != epochs[1]);
   CHECK(epochs[1] != epochs[2]);
-  CHECK(BatchOrder(tokens, settings).microbatches(7) == order.microbatches(7));
+  CHECK(BatchOrder(tokens, settings).batch(7) == order.batch(7));
   settings.seed = 5;
-  CHECK(BatchOrder(tokens, settings).microbatches(7) != order.microbatches(7));
+  const BatchOrder other(tokens, settings);
+  CHECK(other.batch(7) != order.batch(7));
   settings.microbatch_tokens = 1;
-  for (const auto& group : BatchOrder(tokens, settings).microbatches(0)) CHECK(group.size() == 1);
+  const BatchOrder single(tokens, settings);
+  CHECK(single.batch(7) == other.batch(7));
+  for (const auto& group : single.passes(single.batch(0))) CHECK(group.size() == 1);
 }
 
-TEST_CASE("the learning rate warms up, stays, or falls along half a cosine") {
+TEST_CASE("the learning rate warms up, stays, or falls along a line or half a cosine") {
   TrainSettings settings;
   settings.learning_rate = 8;
   CHECK(Schedule(settings, 10).rate(0) == 8);
@@ -66,6 +69,12 @@ TEST_CASE("the learning rate warms up, stays, or falls along half a cosine") {
     CHECK(constant.rate(step) == 2 * static_cast<double>(step + 1));
   CHECK(constant.rate(4) == 8);
   settings.final_learning_rate = 2;
+  settings.decay = Decay::linear;
+  const Schedule linear(settings, 12);
+  CHECK(linear.rate(3) == 8);
+  for (std::int64_t step = 4; step < 12; ++step)
+    CHECK(linear.rate(step) == Approx(2 + 6 * static_cast<double>(12 - step) / 8));
+  settings.decay = Decay::cosine;
   const Schedule cosine(settings, 12);
   CHECK(cosine.rate(1) == 4);
   CHECK(cosine.rate(4) == Approx(8));
@@ -133,6 +142,45 @@ TEST_CASE("AdamW is torch's, with weight decay, clipping and changing rates") {
     CHECK(torch::equal(copies[i].second, leaves[i].second));
 }
 
+TEST_CASE("gradients of many passes are added up in float32") {
+  TrainSettings settings;  // a step moves a master by the gradient
+  settings.beta1 = settings.beta2 = 0;
+  settings.epsilon = 1e6;
+  const auto bf16 = torch::dtype(torch::kBFloat16).requires_grad(true);
+  const NamedTensors leaves = {{"narrow", torch::zeros({3}, bf16)},
+                               {"wide", torch::zeros({2}, torch::requires_grad())}};
+  AdamW adamw(leaves, {}, settings);
+  // one, and a hundred of 0.001: a sum in bfloat16 stays at one
+  for (int pass = 0; pass <= 100; ++pass) {
+    const torch::Tensor gradient = torch::full({}, pass == 0 ? 1 : 0.001);
+    (leaves[0].second.sum() * gradient).backward();
+    (leaves[1].second.sum() * gradient).backward();
+    adamw.collect();
+    CHECK_FALSE(leaves[0].second.grad().defined());
+  }
+  adamw.update(1e6);
+  const double small = torch::full({}, 0.001).to(torch::kBFloat16).item<double>();
+  CHECK(-adamw.master()[0][1].item<double>() == Approx(1 + 100 * small).epsilon(1e-5));
+  CHECK(-adamw.master()[1][1].item<double>() == Approx(1.1).epsilon(1e-5));
+  // what is collected counts for the clipping, and is gone with the step, or when it is forgotten
+  settings.gradient_clip = 0.5;
+  AdamW clipped({leaves[0]}, {}, settings);
+  const double before = clipped.master()[0][0].item<double>();
+  for (int pass = 0; pass < 3; ++pass) {
+    leaves[0].second.sum().backward();
+    clipped.collect();
+  }
+  clipped.update(1e6);
+  const double after = clipped.master()[0][0].item<double>();
+  CHECK(before - after == Approx(0.5 / std::sqrt(3)).epsilon(1e-4));
+  leaves[0].second.sum().backward();
+  clipped.collect();
+  clipped.forget_gradients();
+  leaves[0].second.mutable_grad() = torch::zeros({3}, torch::kBFloat16);
+  clipped.update(1e6);
+  CHECK(clipped.master()[0][0].item<double>() == Approx(after));
+}
+
 TEST_CASE("what decides a run is all in its key") {
   const Weights base = family_weights("llama");
   const std::vector<Example> examples = {{{1, 2}, {3}}, {{4}, {5, 6}}};
@@ -142,7 +190,10 @@ TEST_CASE("what decides a run is all in its key") {
   };
   std::vector<std::string> keys = {key({}, *answer_loss(), examples, ""),
                                    key({}, *answer_loss(), examples, "LoRA"),
+                                   key({.loss = LossMean::example}, *answer_loss(), examples, ""),
+                                   key({.microbatch_examples = 2}, *answer_loss(), examples, ""),
                                    key({.learning_rate = 1}, *answer_loss(), examples, ""),
+                                   key({.decay = Decay::linear}, *answer_loss(), examples, ""),
                                    key({.epochs = 3}, *answer_loss(), examples, ""),
                                    key({.dropout = 0}, *answer_loss(), examples, ""),
                                    key({.seed = 1}, *answer_loss(), examples, ""),

@@ -1,6 +1,7 @@
 // Trainer against torch's AdamW on the reference model, checkpoints, and what stops a training.
 #include "factsweep/train/trainer.hpp"
 
+#include <cmath>
 #include <limits>
 
 #include "catch.hpp"
@@ -102,6 +103,9 @@ TEST_CASE("microbatches change a training only by rounding") {
   const Reference reference("llama-tied");
   const Weights base = tiny_model().weights;
   TrainSettings settings = reference_settings();
+  settings.dropout = GENERATE(0.0, 0.2);
+  settings.loss = GENERATE(LossMean::token, LossMean::example, LossMean::microbatch);
+  settings.microbatch_examples = 2;
   Trainer whole(base, reference_examples(reference), settings);
   settings.microbatch_tokens = 1;
   Trainer parts(base, reference_examples(reference), settings);
@@ -112,6 +116,78 @@ TEST_CASE("microbatches change a training only by rounding") {
   for (std::size_t i = 0; i < expected.size(); ++i) {
     CHECK(one_by_one[i] == Approx(expected[i]).epsilon(1e-6));
     CHECK(two_and_one[i] == Approx(expected[i]).epsilon(1e-6));
+  }
+}
+
+TEST_CASE("a mean over examples weighs a short answer as a long one, one over tokens does not") {
+  const Weights base = tiny_model().weights;
+  const auto sequence = Reference("llama-tied").sequences.front();
+  const std::vector<Example> examples = {
+      {{sequence[0], sequence[1]}, {sequence[2]}},
+      {{sequence[0], sequence[1]}, {sequence.begin() + 2, sequence.begin() + 8}},
+      {{sequence[0]}, {sequence.begin() + 1, sequence.begin() + 4}}};
+  TrainSettings settings = reference_settings();
+  settings.batch_size = 1;
+  std::vector<double> sums;  // of each example's answer tokens
+  for (const Example& example : examples) {
+    Trainer trainer(base, {example}, settings);
+    sums.push_back(trainer.step().sum);
+  }
+  settings.batch_size = 3;
+  const auto loss = [&](LossMean mean, std::int64_t together) {
+    settings.loss = mean;
+    settings.microbatch_examples = together;
+    Trainer trainer(base, examples, settings);
+    const StepLoss step = trainer.step();
+    return step.sum / step.weight;
+  };
+  const double token = (sums[0] + sums[1] + sums[2]) / 10;
+  const double example = (sums[0] + sums[1] / 6 + sums[2] / 3) / 3;
+  CHECK(loss(LossMean::token, 1) == Approx(token).epsilon(1e-5));
+  CHECK(loss(LossMean::example, 1) == Approx(example).epsilon(1e-5));
+  CHECK(loss(LossMean::microbatch, 1) == Approx(example).epsilon(1e-5));
+  CHECK(loss(LossMean::microbatch, 3) == Approx(token).epsilon(1e-5));
+  // pairs are of the order of the draw, the last one may be short
+  const std::vector<std::int64_t> drawn = BatchOrder({2, 7, 3}, settings).batch(0);
+  const std::vector<double> tokens = {1, 6, 3};
+  const auto at = [&](std::size_t i) { return static_cast<std::size_t>(drawn[i]); };
+  const double pair = (sums[at(0)] + sums[at(1)]) / (tokens[at(0)] + tokens[at(1)]);
+  CHECK(loss(LossMean::microbatch, 2) ==
+        Approx((pair + sums[at(2)] / tokens[at(2)]) / 2).epsilon(1e-5));
+}
+
+TEST_CASE("in bfloat16 a batch of many passes has the float32 sum of their gradients") {
+  const Weights base = tiny_model().weights.clone(torch::kBFloat16);
+  const auto list = reference_examples(Reference("llama-tied"));
+  std::vector<Example> examples;
+  for (int i = 0; i < 64; ++i) examples.push_back(list[static_cast<std::size_t>(i) % list.size()]);
+  TrainSettings settings = reference_settings();
+  settings.beta1 = settings.beta2 = 0;  // a step moves a master by a hundred times its gradient
+  settings.epsilon = 1e6;
+  settings.learning_rate = 1e8;
+  settings.loss = LossMean::example;
+  const auto moved = [&](const std::vector<Example>& some, std::int64_t tokens) {
+    settings.batch_size = static_cast<std::int64_t>(some.size());
+    settings.microbatch_tokens = tokens;
+    Trainer trainer(base, some, settings);
+    std::vector<torch::Tensor> change = copies(trainer.master());
+    trainer.step();
+    for (std::size_t i = 0; i < change.size(); ++i) change[i] = trainer.master()[i] - change[i];
+    return change;
+  };
+  const auto found = moved(examples, 1);
+  std::vector<torch::Tensor> expected;
+  for (std::size_t e = 0; e < list.size(); ++e) {
+    const auto one = moved({list[e]}, 1);
+    const double share = (e == 0 ? 22.0 : 21.0) / 64;  // a division by 64 rounds nothing
+    for (std::size_t i = 0; i < one.size(); ++i) {
+      if (e == 0) expected.push_back(torch::zeros_like(one[i]));
+      expected[i].add_(one[i], share);
+    }
+  }
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    const double largest = expected[i].abs().max().item<double>();
+    CHECK((found[i] - expected[i]).abs().max().item<double>() < 1e-4 * largest);
   }
 }
 
@@ -246,7 +322,7 @@ TEST_CASE("clipping bounds the step, warm-up and cosine decay scale it") {
   CHECK(moved(settings, 1) == Approx(0.25e-3).epsilon(1e-2));
   CHECK(moved(settings, 3) == Approx(0.75e-3).epsilon(1e-2));
   settings.warmup_steps = 0;
-  settings.final_learning_rate = 0;
+  settings.decay = Decay::cosine;
   settings.epochs = 4;
   CHECK(moved(settings, 1) == Approx(1e-3).epsilon(1e-2));
   CHECK(moved(settings, 3) == Approx(0.5e-3).epsilon(1e-2));

@@ -12,8 +12,9 @@ namespace factsweep {
 std::filesystem::path checkpoint_of(const Workbench& bench);
 
 /// Goes on from the checkpoint of an earlier run, and saves one every `checkpoint_interval` seconds
-/// (0: only when told to stop) and one at the end, from which the stage goes on when it is
-/// interrupted later: remove_checkpoint(checkpoint_of(bench)) when the stage needs it no more.
+/// and one at the end, from which the stage goes on when it is interrupted later; 0: only when told
+/// to stop before the last step. remove_checkpoint(checkpoint_of(bench)) when the stage needs it no
+/// more.
 LoopOptions stage_loop(Workbench& bench, double checkpoint_interval);
 
 }  // namespace factsweep

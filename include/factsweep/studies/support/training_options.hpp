@@ -16,6 +16,8 @@ namespace factsweep {
 /// What a study's papers say where they differ.
 struct TrainingDefaults {
   std::string batch_size, dropout;
+  std::string loss = "token", microbatch_examples = "1";
+  std::string schedule = "constant", warmup_steps = "0", weight_decay = "0", gradient_clip = "0";
   std::string lora_rank = "16", lora_alpha = "32", lora_dropout = "0", lora_targets = "all-linear";
   std::string delta_dtype = "bfloat16";
 };
@@ -33,10 +35,11 @@ LoraConfig stored_lora_config(const Deck& deck);
 /// "deck.ini:14: lora.targets", for messages of find_targets().
 std::string lora_place(const Deck& deck);
 
-/// Memory of what is trained, but for activations: leaves, masters, moments, gradients. InputError:
-/// lora.targets matches nothing.
-double training_bytes(const ModelConfig& model, const std::optional<LoraConfig>& lora,
-                      const std::string& where);
+/// Memory of what is trained, but for activations: leaves, masters, moments, gradients, and in
+/// bfloat16 their float32 sums where a batch, of about `batch_tokens`, takes several passes.
+/// InputError: lora.targets matches nothing.
+double training_bytes(const Deck& deck, const ModelConfig& model,
+                      const std::optional<LoraConfig>& lora, double batch_tokens);
 
 /// The cost of one forward and backward pass over `tokens` packed tokens in model.dtype.
 double activation_bytes(const Deck& deck, const ModelConfig& model, std::int64_t tokens);

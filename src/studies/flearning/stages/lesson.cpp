@@ -49,7 +49,7 @@ Cost Lesson::cost(const Draft& draft) const {
   if (lora) adapter = lora_config(deck);
   return {.flop = static_cast<double>(deck.integer(section + ".epochs")) * passes *
                   draft.forward_flop(),
-          .bytes = training_bytes(draft.model(), adapter, lora_place(deck)) +
+          .bytes = training_bytes(deck, draft.model(), adapter, batch) +
                    activation_bytes(deck, draft.model(), tokens) + evaluation_bytes(draft) +
                    kProgramBytes - (lora ? 0 : draft.model_bytes())};
 }

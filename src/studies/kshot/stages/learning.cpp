@@ -15,7 +15,6 @@ std::vector<std::string> learning_keys(const std::string& section) {
 TrainSettings learning_settings(const std::string& section, std::uint64_t seed, const Deck& deck) {
   TrainSettings settings = train_settings(deck);
   settings.learning_rate = deck.real(section + ".learning_rate");
-  if (deck.text("train.schedule") == "cosine") settings.final_learning_rate = 0;
   settings.epochs = deck.integer(section + ".epochs");
   settings.seed = seed;
   return settings;
@@ -34,8 +33,11 @@ TrainingExamples lessons_of(const TaskSet& set, const Model& model, const Deck& 
 Cost learning_cost(const Draft& draft, const std::string& section, double tokens, double adapters) {
   const Deck& deck = draft.deck();
   const double epochs = static_cast<double>(deck.integer(section + ".epochs"));
+  const std::int64_t batch_tokens =
+      deck.integer("train.batch_size") * deck.integer("kshot.longest");
   return {.flop = 2 * epochs * tokens * draft.model.flop_per_token(),
-          .bytes = adapters * training_bytes(draft.model, lora_config(deck), lora_place(deck)) +
+          .bytes = adapters * training_bytes(deck, draft.model, lora_config(deck),
+                                     static_cast<double>(batch_tokens)) +
                    activation_bytes(deck, draft.model, deck.integer("train.microbatch_tokens"))};
 }
 

@@ -80,9 +80,12 @@ bool add_training(PlanBuilder& builder, const Corpus& corpus, const TrainingInpu
   // a frozen weight needs no gradient of its own, only that of its input
   const double passes = train.lora ? 2 : 3;
   const double per_text = kTokensPerText * model.flop_per_token() + 4 * model.head_flop_per_token();
+  const double batch_tokens =
+      static_cast<double>(at.batch_size.value_or(deck.integer("train.batch_size"))) *
+      kTokensPerText;
   const Cost cost{.flop = static_cast<double>(deck.integer("train.epochs")) * per_text *
                           (passes * examples + 0.7 * probed),
-                  .bytes = training_bytes(model, train.lora_config(deck), lora_place(deck)) +
+                  .bytes = training_bytes(deck, model, train.lora_config(deck), batch_tokens) +
                            activation_bytes(deck, model, deck.integer("train.microbatch_tokens"))};
   const auto [stage, is_new] = builder.add(train, "train " + id, cost);
   builder.place(stage, point_columns(), {point});

@@ -22,6 +22,7 @@ Curves<CurveColumns> curve_columns() {
   Curves<CurveColumns> curves;
   curves.loss = columns_of("loss", "", "nat");
   curves.accuracy_dev = columns_of("accuracy_dev", "dev accuracy");
+  curves.right_dev = columns_of("right_dev", "dev questions answered right, of all");
   curves.fitted = columns_of("fitted", "");
   curves.fitted_known = columns_of("fitted_known", "");
   for (std::size_t c = 0; c < kCategories; ++c)
@@ -32,6 +33,7 @@ Curves<CurveColumns> curve_columns() {
     curves.test[s].accuracy = columns_of("accuracy_" + set, set + " accuracy");
     curves.test[s].answered =
         columns_of("answered_" + set, set + " questions not answered \"I don't know\"");
+    curves.test[s].right = columns_of("right_" + set, set + " questions answered right, of all");
     for (std::size_t c = 0; c < kCategories; ++c)
       curves.test[s].by_category[c] =
           columns_of(fmt::format("accuracy_{}_{}", set, kCategoryNames[c]),

@@ -15,13 +15,13 @@ namespace factsweep::slick {
 /// What is measured on the test questions, in or out of distribution.
 template <typename T>
 struct TestCurves {
-  T accuracy, answered;
+  T accuracy, answered, right;
   std::array<T, kCategories> by_category;
 };
 
 template <typename T>
 struct Curves {
-  T loss, accuracy_dev, fitted, fitted_known;
+  T loss, accuracy_dev, right_dev, fitted, fitted_known;
   std::array<T, kCategories> fitted_by;
   std::array<TestCurves<T>, 2> test;  // ID, OOD
 
@@ -36,9 +36,9 @@ struct Curves {
   }
   /// Those that /points has at the best epoch and at the last one.
   std::vector<T*> evaluated() {
-    std::vector<T*> list = {&accuracy_dev};
+    std::vector<T*> list = {&accuracy_dev, &right_dev};
     for (TestCurves<T>& set : test) {
-      list.insert(list.end(), {&set.accuracy, &set.answered});
+      list.insert(list.end(), {&set.accuracy, &set.answered, &set.right});
       for (T& one : set.by_category) list.push_back(&one);
     }
     return list;
@@ -54,8 +54,9 @@ Curves<CurveColumns> curve_columns();
 
 inline const auto kTrainSize =
     column<std::int64_t>("/points/n_train", {"point"}, "examples", "|D|");
-inline const auto kBestEpoch = column<std::int64_t>("/points/epoch_early_stop", {"point"}, "epochs",
-                                                    "epoch of the best dev accuracy");
+inline const auto kBestEpoch =
+    column<std::int64_t>("/points/epoch_early_stop", {"point"}, "epochs",
+                         "best epoch of the dev questions, by slick.early_stop");
 inline const auto kMember = column<std::uint8_t>("/variants/member", {"point", "question"}, "1",
                                                  "1 when the question is in D");
 Column<std::int64_t> size_of_category(std::size_t category);

@@ -132,6 +132,7 @@ class Trajectory {
       return of_member(i) != static_cast<std::uint8_t>(Category::unknown);
     });
     curves_.accuracy_dev[at] = accuracy(dev, all);
+    curves_.right_dev[at] = right(dev);
     const std::size_t id = corpus_.id_rows - corpus_.train_rows;
     const std::span<const std::uint8_t> parts[] = {std::span(tested).first(id),
                                                    std::span(tested).subspan(id)};
@@ -140,6 +141,7 @@ class Trajectory {
       TestCurves<std::vector<double>>& curves = curves_.test[s];
       curves.accuracy[at] = accuracy(parts[s], all);
       curves.answered[at] = answered(parts[s]);
+      curves.right[at] = right(parts[s]);
       for (std::size_t c = 0; c < kCategories; ++c) {
         const auto in_category = [&](std::size_t i) { return category_[first_row[s] + i] == c; };
         curves.by_category[c][at] = accuracy(parts[s], in_category);
@@ -149,7 +151,8 @@ class Trajectory {
       curves_.fitted_by[c][at] = accuracy(fitted, [&](std::size_t i) { return of_member(i) == c; });
     }
     // an untrained model is no early stop: the first epoch is the earliest
-    const double score = curves_.accuracy_dev[at];
+    const double score = deck_.text("slick.early_stop") == "all" ? curves_.right_dev[at]
+                                                                 : curves_.accuracy_dev[at];
     if (epoch > 0 && (best_epoch_ == 0 || std::isnan(best_score_) || score > best_score_)) {
       best_epoch_ = epoch;
       best_score_ = score;

@@ -151,6 +151,23 @@ TEST_CASE("forgetting at the rate 0 changes nothing", "[flearning]") {
   equal("f_learning_ft", "ft");
 }
 
+TEST_CASE("checkpoints are kept as run.checkpoint_interval says", "[flearning]") {
+  const auto left = [](const std::string& interval, std::int64_t stop) {
+    const Sweep sweep({"--grid.method=original", "--run.checkpoint_interval=" + interval});
+    const TemporaryFolder folder;
+    MemoryWorkbench bench(sweep.plan);
+    bench.checkpoints = folder.path().string();
+    bench.stop_at = stop;
+    CHECK_THROWS_AS(bench.run(*sweep.executor, sweep.first("original")), StopRequested);
+    return !std::filesystem::is_empty(folder.path());
+  };
+  constexpr std::int64_t kSteps = 6;  // of the training: 3 epochs of 2; then it is evaluated
+  CHECK(left("00:10:00", 2));
+  CHECK(left("00:10:00", kSteps));
+  CHECK(left("0", 2));  // told to stop
+  CHECK_FALSE(left("0", kSteps));
+}
+
 TEST_CASE("a training that is stopped and continued is uninterrupted", "[flearning]") {
   const Sweep sweep({"--grid.method=ft"});
   const std::size_t original = sweep.first("original"), learn = sweep.first("learn");

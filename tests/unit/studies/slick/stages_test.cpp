@@ -148,6 +148,37 @@ TEST_CASE("train: what is learnt, and what of it is told", "[slick]") {
   }
 }
 
+TEST_CASE("train: early stop may count right answers of all questions", "[slick]") {
+  for (const char* rule : {"answered", "all"}) {
+    const Sweep sweep({"--grid.variant=idk", "--train.epochs=8",
+                       std::string("--slick.early_stop=") + rule});
+    const std::size_t stage = sweep.first("train");
+    MemoryWorkbench bench(sweep.plan);
+    sweep.plant_labels(bench);
+    bench.run(*sweep.executor, stage);
+    const auto curve = [&](const std::string& name) {
+      return values<double>(bench, stage, "/curves/" + name);
+    };
+    const auto score = curve(std::string(rule) == "all" ? "right_dev" : "accuracy_dev");
+    std::int64_t best = 1;  // where no question is answered, accuracy is no number
+    for (std::size_t epoch = 2; epoch < score.size(); ++epoch) {
+      const double before = score[static_cast<std::size_t>(best)];
+      if (std::isnan(before) || score[epoch] > before) best = static_cast<std::int64_t>(epoch);
+    }
+    CHECK(values<std::int64_t>(bench, stage, "/points/epoch_early_stop")[0] == best);
+    CHECK(values<double>(bench, stage, "/points/right_dev_early_stop")[0] ==
+          curve("right_dev")[static_cast<std::size_t>(best)]);
+    const auto accuracy = curve("accuracy_test"), answered = curve("answered_test"),
+               right = curve("right_test");
+    REQUIRE(right.size() == 9);
+    for (std::size_t epoch = 0; epoch < right.size(); ++epoch) {
+      INFO("epoch " << epoch);
+      CHECK(right[epoch] ==
+            Approx(answered[epoch] == 0 ? 0 : accuracy[epoch] * answered[epoch]).margin(1e-12));
+    }
+  }
+}
+
 TEST_CASE("train: stopped anywhere and continued is uninterrupted", "[slick]") {
   const Sweep sweep({"--store.deltas=final"});
   const std::size_t stage = sweep.first("train");
