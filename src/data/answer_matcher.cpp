@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <utility>
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/utf8.hpp"
@@ -12,57 +12,68 @@
 namespace factsweep {
 namespace {
 
-constexpr std::string_view kSpace = " \t\n\v\f\r";
-
-std::string_view without_leading_space(std::string_view text) {
-  return text.substr(std::min(text.find_first_not_of(kSpace), text.size()));
-}
-
-std::string_view stripped(std::string_view text) {
-  return without_leading_space(text.substr(0, text.find_last_not_of(kSpace) + 1));
-}
+/// The first line of an answer, as far as it is there.
+struct Line {
+  explicit Line(std::string_view text) : ended(text.find('\n') != text.npos) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    const std::size_t unfinished = ended ? 0 : utf8_unfinished(line);
+    letters = decomposed(line.substr(0, line.size() - unfinished));
+    is_cut = unfinished > 0;
+  }
+  std::u32string letters;
+  bool ended;
+  bool is_cut = false;  // inside its next character, which says nothing yet
+};
 
 class StrictMatcher : public AnswerMatcher {
  public:
-  explicit StrictMatcher(std::string_view gold) : gold_(stripped(gold)) {}
+  explicit StrictMatcher(std::string_view gold) : gold_(stripped(decomposed(gold))) {}
 
   Verdict judge(std::string_view text) const override {
-    const std::size_t newline = text.find('\n');
-    const std::string_view answer = text.substr(0, newline);
-    if (stripped(answer) == gold_) return Verdict::matched;
-    const bool open =
-        newline == text.npos && std::string_view(gold_).starts_with(without_leading_space(answer));
+    const Line line(text);
+    if (stripped(line.letters) == gold_) return line.is_cut ? Verdict::possible : Verdict::matched;
+    const bool open = !line.ended && may_grow_into(without_leading_space(line.letters), gold_);
     return open ? Verdict::possible : Verdict::dead;
   }
 
  private:
-  std::string gold_;
+  std::u32string gold_;
 };
 
 class ContainsMatcher : public AnswerMatcher {
  public:
-  explicit ContainsMatcher(std::string_view gold) : gold_(lower_case(stripped(gold))) {}
+  explicit ContainsMatcher(std::string_view gold)
+      : gold_(stripped(lower_case(decomposed(gold)))) {}
 
   Verdict judge(std::string_view text) const override {
-    const std::size_t newline = text.find('\n');
-    const std::string_view answer = text.substr(0, newline);
-    const std::string_view whole = answer.substr(0, answer.size() - utf8_unfinished(answer));
-    if (lower_case(whole).find(gold_) != gold_.npos) return Verdict::matched;
-    return newline == text.npos ? Verdict::possible : Verdict::dead;
+    Line line(text);
+    if (occurs_in(lower_case(std::move(line.letters)))) return Verdict::matched;
+    return line.ended ? Verdict::dead : Verdict::possible;
   }
 
   bool match_is_final() const override { return true; }
 
  private:
+  /// "Pele" is not in "Pel\u00e9", though its decomposition is.
+  bool occurs_in(std::u32string_view letters) const {
+    for (std::size_t at = letters.find(gold_); at != letters.npos;
+         at = letters.find(gold_, at + 1)) {
+      const std::size_t end = at + gold_.size();
+      if (end == letters.size() || !joins_before(letters[end])) return true;
+    }
+    return false;
+  }
+
   std::u32string gold_;
 };
 
 }  // namespace
 
 std::unique_ptr<AnswerMatcher> AnswerMatcher::make(std::string_view rule, std::string_view gold) {
-  gold = stripped(gold);
-  if (gold.empty()) throw InputError("a gold answer is empty: no decoded answer can be right.");
-  if (gold.find('\n') != gold.npos) {
+  const std::u32string letters = decomposed(gold);
+  if (stripped(letters).empty())
+    throw InputError("a gold answer is empty: no decoded answer can be right.");
+  if (stripped(letters).find(U'\n') != letters.npos) {
     throw InputError(fmt::format(
         "gold answer '{}' has a line break, but decoded answers end at the first.", gold));
   }
@@ -75,6 +86,10 @@ std::unique_ptr<AnswerMatcher> AnswerMatcher::make(std::string_view rule, std::s
   auto squad = std::make_unique<SquadMatcher>(gold);
   if (squad->is_empty()) return std::make_unique<StrictMatcher>(gold);
   return squad;
+}
+
+std::string_view AnswerMatcher::trimmed(std::string_view text) {
+  return stripped(text);
 }
 
 bool AnswerMatcher::matches(std::string_view text) const {

@@ -1,6 +1,7 @@
 // Characters as Python's str sees them: lower case, words (\w), white space. The SQuAD
-// normalisation is defined in Python, and published numbers come from there. Private to the data
-// module.
+// normalisation is defined in Python, and published numbers come from there. Texts are compared in
+// canonical decomposition (NFD): what is equal in it is equal in NFC, and it is known of the
+// beginning of a text but for the order of its last marks. Private to the data module.
 #pragma once
 
 #include <string>
@@ -8,13 +9,24 @@
 
 namespace factsweep {
 
-/// The lower-cased characters of UTF-8 text; malformed bytes become U+FFFD. Each character is
-/// mapped by itself, so the result for a text begins with the result for its prefix; hence both
-/// forms of the Greek small sigma become one.
-std::u32string lower_case(std::string_view text);
+/// The characters of UTF-8 text in NFD; malformed bytes become U+FFFD.
+std::u32string decomposed(std::string_view text);
 
-bool is_word(char32_t c);               // letters and numbers
+/// Each character is mapped by itself, so the result for a text begins with the result for its
+/// prefix; hence both forms of the Greek small sigma become one.
+std::u32string lower_case(std::u32string letters);
+
+/// Whether the NFD of some text that goes on after `begun` is or begins `whole`, both NFD.
+bool may_grow_into(std::u32string_view begun, std::u32string_view whole);
+
+bool is_word(char32_t c);               // letters and numbers, and the marks on them
 bool is_space(char32_t c);              // Unicode white space
 bool is_ascii_punctuation(char32_t c);  // string.punctuation
+bool joins_before(char32_t c);          // NFC may make one character of it and the one before
+
+/// Without white space at both ends.
+std::u32string_view stripped(std::u32string_view letters);
+std::string_view stripped(std::string_view text);
+std::u32string_view without_leading_space(std::u32string_view letters);
 
 }  // namespace factsweep

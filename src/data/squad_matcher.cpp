@@ -1,5 +1,6 @@
 // SQuAD's normalisation is lower -> drop punctuation -> replace the words a, an, the by a space ->
-// join what white space separates by single spaces. A word is a maximal run of letters and numbers.
+// join what white space separates by single spaces. A word is a maximal run of letters and numbers,
+// with their marks: Python sees composed characters.
 // All but the last word of a growing text is settled: the last one may still grow, also into an
 // article ("th") or out of one ("the" -> "them").
 #include "squad_matcher.hpp"
@@ -25,7 +26,7 @@ bool may_become_article(std::u32string_view word) {
 }
 
 std::u32string without_punctuation(std::string_view text) {
-  std::u32string letters = lower_case(text);
+  std::u32string letters = lower_case(decomposed(text));
   std::erase_if(letters, is_ascii_punctuation);
   return letters;
 }
@@ -97,7 +98,7 @@ Verdict SquadMatcher::judge_letters(std::u32string_view letters) const {
   if (!needs_space || rest.starts_with(U' ')) {
     const std::u32string_view next = rest.substr(needs_space ? 1 : 0);
     if (next == reading.last) return Verdict::matched;
-    if (next.starts_with(reading.last)) return Verdict::possible;
+    if (may_grow_into(reading.last, next)) return Verdict::possible;
   }
   return at_break && may_become_article(reading.last) ? Verdict::possible : Verdict::dead;
 }

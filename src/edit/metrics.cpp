@@ -7,6 +7,7 @@
 #include "factsweep/core/error.hpp"
 #include "factsweep/data/answer_matcher.hpp"
 #include "factsweep/label/probe.hpp"
+#include "factsweep/label/spelling.hpp"
 #include "factsweep/model/candidates.hpp"
 #include "factsweep/model/torch.hpp"
 
@@ -173,7 +174,7 @@ std::vector<double> greedy_match(const Model& model, std::span<const ForcedText>
     const std::int64_t begin = predictions.starts[t], count = predictions.starts[t + 1] - begin;
     if (count == 0) continue;
     std::shared_ptr<const AnswerMatcher> matcher =
-        AnswerMatcher::make(settings.rule, texts[t].target);
+        AnswerMatcher::make(settings.rule, spell(*model.tokenizer, texts[t].target).text);
     const Verdict verdict =
         texts[t].continues
             ? follow_target(model, *matcher, std::span(predictions.predicted).subspan(begin, count),

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "factsweep/core/error.hpp"
+#include "factsweep/model/tokenizer_rows.hpp"
 #include "factsweep/model/torch.hpp"
 #include "factsweep/text/tokenizer.hpp"
 #include "forward.hpp"
@@ -87,7 +88,7 @@ std::int64_t default_batch_tokens(torch::Device device) {
 struct Encoder::Parts {
   encoder::SentenceConfig sentence;
   encoder::EncoderWeights weights;
-  std::unique_ptr<const Tokenizer> tokenizer;
+  std::shared_ptr<const Tokenizer> tokenizer;
   Frame frame;
   std::int64_t longest = 0;
 };
@@ -97,13 +98,8 @@ Encoder Encoder::load(const fs::path& directory, torch::Dtype dtype, torch::Devi
   parts->sentence = encoder::SentenceConfig::read(directory);
   const fs::path& folder = parts->sentence.transformer;
   parts->weights = encoder::EncoderWeights::load(folder, dtype, device);
-  parts->tokenizer = Tokenizer::load(folder);
   const encoder::Config& config = parts->weights.config;
-  if (parts->tokenizer->size() > config.vocabulary) {
-    throw InputError(fmt::format(
-        "{}: the tokenizer has {} ids, the embedding only {} rows. Do both belong to one model?",
-        folder.string(), parts->tokenizer->size(), config.vocabulary));
-  }
+  parts->tokenizer = within_rows(Tokenizer::load(folder), config.vocabulary, folder);
   if (parts->sentence.pooled_width != 0 && parts->sentence.pooled_width != config.width) {
     throw InputError(fmt::format(
         "{}: pooling of vectors of {} numbers, but 'hidden_size' in config.json is {}.",

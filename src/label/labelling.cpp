@@ -9,6 +9,7 @@
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/random.hpp"
+#include "factsweep/label/spelling.hpp"
 #include "factsweep/model/decoding.hpp"
 
 namespace factsweep {
@@ -161,14 +162,17 @@ std::vector<Label> label_questions(const Model& model, const std::vector<Questio
                     0,
                     {}};
   std::vector<Label> labels(questions.size(), empty);
+  std::vector<std::string> golds;
   std::vector<std::shared_ptr<const AnswerMatcher>> matchers;
-  for (const Question& question : questions)
-    matchers.push_back(AnswerMatcher::make(settings.match, question.answer));
+  for (const Question& question : questions) {
+    golds.push_back(spell(*model.tokenizer, question.answer).text);
+    matchers.push_back(AnswerMatcher::make(settings.match, golds.back()));
+  }
   const auto items_of = [&](std::size_t set) {
     std::vector<ProbeItem> items;
     for (std::size_t i = 0; i < questions.size(); ++i) {
       items.push_back(make_item(model, few_shot_prompt(sets[set], questions[i].question), " ",
-                                questions[i].answer, matchers[i]));
+                                golds[i], matchers[i]));
       items.back().set = static_cast<std::int32_t>(set);
     }
     return items;

@@ -18,20 +18,28 @@ namespace {
 
 constexpr std::int64_t kWidest = std::int64_t{1} << 24;  // of all heads; products stay in 64 bits
 
-std::vector<std::int32_t> read_eos(const ConfigReader& reader, const nlohmann::json& config,
-                                   std::int64_t vocabulary) {
-  std::vector<std::int32_t> ids;
-  if (!reader.has("eos_token_id")) return ids;
-  const nlohmann::json& eos = config["eos_token_id"];
+void add_eos(const ConfigReader& reader, const nlohmann::json& keys, ModelConfig& config) {
+  if (!reader.has("eos_token_id")) return;
+  const nlohmann::json& eos = keys["eos_token_id"];
   for (const nlohmann::json& id : eos.is_array() ? eos : nlohmann::json::array({eos})) {
     if (!id.is_number_integer())
       reader.fail(
           fmt::format("'eos_token_id' = {} is no token id nor a list of them.", eos.dump()));
     // some published models name an end token beyond their vocabulary: it never comes
     const auto value = id.get<std::int64_t>();
-    if (value >= 0 && value < vocabulary) ids.push_back(static_cast<std::int32_t>(value));
+    if (value < 0 || value >= config.vocabulary) continue;
+    const auto token = static_cast<std::int32_t>(value);
+    if (std::find(config.eos.begin(), config.eos.end(), token) == config.eos.end())
+      config.eos.push_back(token);
   }
-  return ids;
+}
+
+/// generation_config.json may name other end tokens than config.json: all of them end an answer.
+void add_generation_eos(const fs::path& directory, ModelConfig& config) {
+  const fs::path file = directory / "generation_config.json";
+  if (!fs::exists(file) && !fs::exists(file.string() + ".gz")) return;
+  const nlohmann::json keys = read_json(file);
+  add_eos(ConfigReader(keys, file.string(), config.architecture), keys, config);
 }
 
 void check_sizes(const ModelConfig& c, const ConfigReader& reader) {
@@ -96,7 +104,8 @@ ModelConfig ModelConfig::read(const fs::path& directory) {
   check_sizes(config, reader);
   if (config.attention_scale == 0)
     config.attention_scale = 1 / std::sqrt(static_cast<double>(config.head_size));
-  config.eos = read_eos(reader, source, config.vocabulary);
+  add_eos(reader, source, config);
+  add_generation_eos(directory, config);
   config.source = std::move(source);
   find_stored_names(config, directory);
   return config;

@@ -1,6 +1,7 @@
 #include "factsweep/model/fingerprint.hpp"
 
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <map>
 
@@ -9,6 +10,22 @@
 
 namespace factsweep {
 namespace {
+
+/// What is read of a model's folder beside its weights and all that begins with "tokenizer".
+constexpr std::array kRead = {"config.json",
+                              "generation_config.json",
+                              "model.safetensors.index.json",
+                              "special_tokens_map.json",
+                              "added_tokens.json",
+                              "vocab.json",
+                              "merges.txt",
+                              "vocab.txt",
+                              "sentencepiece.bpe.model"};
+
+/// `path` without the .gz that any of the small files may have.
+std::filesystem::path unpacked(std::filesystem::path path) {
+  return path.extension() == ".gz" ? path.replace_extension() : path;
+}
 
 /// Hash of 64 blocks spread evenly over a file, header and end among them, and of its size.
 std::uint64_t sample_file(const std::filesystem::path& path) {
@@ -41,8 +58,9 @@ std::string model_fingerprint(const std::filesystem::path& directory) {
       hashes;  // by name: the order of a folder's entries is the file system's whim
   for (const auto& entry : std::filesystem::directory_iterator(directory)) {
     const std::string file = entry.path().filename().string();
-    const bool matters = file == "config.json" || file == "merges.txt" || file == "vocab.json" ||
-                         file.starts_with("tokenizer");
+    const std::string name = unpacked(entry.path()).filename().string();
+    const bool matters = std::find(kRead.begin(), kRead.end(), name) != kRead.end() ||
+                         name.starts_with("tokenizer");
     if (matters) hashes[file] = hash_text(read_file(entry.path()));
     if (entry.path().extension() == ".safetensors") hashes[file] = sample_file(entry.path());
   }
@@ -62,7 +80,7 @@ std::string encoder_fingerprint(const std::filesystem::path& directory) {
   std::map<std::string, std::uint64_t> hashes;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(directory)) {
     const std::string file = std::filesystem::relative(entry.path(), directory).string();
-    const std::string kind = entry.path().extension().string();
+    const std::string kind = unpacked(entry.path()).extension().string();
     if (kind == ".json" || kind == ".txt" || kind == ".model")
       hashes[file] = hash_text(read_file(entry.path()));
     if (kind == ".safetensors") hashes[file] = sample_file(entry.path());

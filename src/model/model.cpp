@@ -1,11 +1,10 @@
 #include "factsweep/model/model.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
-#include "factsweep/core/error.hpp"
 #include "factsweep/model/torch.hpp"
+#include "factsweep/model/tokenizer_rows.hpp"
+#include "factsweep/text/special_tokens.hpp"
 
 namespace factsweep {
 
@@ -13,15 +12,15 @@ Model Model::load(const std::filesystem::path& directory, torch::Dtype dtype,
                   torch::Device device) {
   Model model;
   model.weights = Weights::load(directory, dtype, device);
-  model.tokenizer = Tokenizer::load(directory);
-  if (model.tokenizer->size() > model.weights.config.vocabulary) {
-    throw InputError(fmt::format(
-        "{}: the tokenizer has {} ids, the embedding only {} rows. Do both belong to one model?",
-        directory.string(), model.tokenizer->size(), model.weights.config.vocabulary));
+  std::shared_ptr<const Tokenizer> tokenizer = Tokenizer::load(directory);
+  // training appends the first, which is the tokenizer's own
+  for (const TokenId id : end_tokens(directory, *tokenizer)) {
+    if (id < model.weights.config.vocabulary) model.eos.push_back(id);
   }
-  model.eos = model.weights.config.eos;
-  if (const auto eos = model.tokenizer->eos(); eos && !model.is_eos(*eos))
-    model.eos.push_back(*eos);
+  for (const TokenId id : model.weights.config.eos) {
+    if (!model.is_eos(id)) model.eos.push_back(id);
+  }
+  model.tokenizer = within_rows(std::move(tokenizer), model.weights.config.vocabulary, directory);
   return model;
 }
 

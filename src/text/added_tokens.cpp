@@ -16,6 +16,7 @@ AddedToken read_added_token(const Component& object) {
   token.rstrip = object.flag("rstrip", false);
   token.single_word = object.flag("single_word", false);
   token.normalized = object.flag("normalized", !token.special);
+  token.where = object.where();
   return token;
 }
 

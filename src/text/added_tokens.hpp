@@ -22,6 +22,7 @@ struct AddedToken {
   bool rstrip = false;       // and on its right
   bool single_word = false;  // not inside a word
   bool normalized = false;   // looked for in the normalized text, else in the raw one
+  std::string where;         // of the file that gives it an id
 };
 
 /// From an object of tokenizer.json or tokenizer_config.json; `id` from its own "id" where there is

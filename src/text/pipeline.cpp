@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "factsweep/core/file.hpp"
+#include "tokenizer_class.hpp"
 #include "unicode.hpp"
 
 namespace factsweep::text {
@@ -113,9 +114,11 @@ std::vector<AddedToken> read_added_tokens(const Component& root) {
 
 std::unique_ptr<Tokenizer> load_tokenizer_json(const std::filesystem::path& directory) {
   const std::filesystem::path path = find_file(directory / "tokenizer.json");
-  const nlohmann::json content = read_json(path);
+  nlohmann::json content = read_json(path);
   const Component root(content, path.string());
   if (!content.is_object()) root.fail("a JSON object is needed.");
+  const TokenizerConfig config = read_tokenizer_config(directory);
+  apply_class(config, content, path.string());
   Parts parts{.model = make_model(root.at("model")), .added_tokens = read_added_tokens(root)};
   read_components(root, parts);
   // what this file says of BOS and EOS counts: transformers too reads past the add_bos_token beside
@@ -123,7 +126,7 @@ std::unique_ptr<Tokenizer> load_tokenizer_json(const std::filesystem::path& dire
   if (root.has("post_processor")) {
     parts.post_processor = make_post_processor(root.at("post_processor"));
   }
-  return std::make_unique<Pipeline>(std::move(parts), read_tokenizer_config(directory));
+  return std::make_unique<Pipeline>(std::move(parts), config);
 }
 
 }  // namespace factsweep::text

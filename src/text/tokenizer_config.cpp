@@ -44,10 +44,19 @@ void read_special_tokens(const Component& root, TokenizerConfig& config) {
     if (says_none) config.named.emplace(name, AddedToken{});
     if (root.has(name)) config.named.emplace(name, read_special(root.at(name)));
   }
+  if (root.has("eos_token")) config.ends.push_back(read_special(root.at("eos_token")).content);
   for (const char* list : {"additional_special_tokens", "extra_special_tokens"}) {
     if (!root.has(list) || !root.at(list).value().is_array()) continue;
     for (const Component& item : root.list(list)) config.added.push_back(read_special(item));
   }
+}
+
+void read_class(const Component& root, TokenizerConfig& config) {
+  std::string name = root.text("tokenizer_class", "");
+  if (name.empty() || config.general_class || !config.tokenizer_class.empty()) return;
+  if (name.ends_with("Fast")) name.resize(name.size() - 4);
+  config.general_class = name == "PreTrainedTokenizer" || name == "TokenizersBackend";
+  if (!config.general_class) config.tokenizer_class = name;
 }
 
 void read_main(const Component& root, TokenizerConfig& config) {
@@ -77,10 +86,12 @@ void read_main(const Component& root, TokenizerConfig& config) {
   read_flag("tokenize_chinese_chars", config.tokenize_chinese_chars);
   read_flag("strip_accents", config.strip_accents);
   config.legacy = root.flag("legacy", false);
-  config.tokenizer_class = root.text("tokenizer_class", "");
-  if (config.tokenizer_class.ends_with("Fast"))
-    config.tokenizer_class.resize(config.tokenizer_class.size() - 4);
-  if (config.tokenizer_class == "PreTrainedTokenizer") config.tokenizer_class.clear();
+  config.where = root.where();
+  read_class(root, config);
+  for (const char* key : {"split_special_tokens", "fix_mistral_regex"}) {
+    if (root.flag(key, false))
+      root.fail(fmt::format("'{}' = true is not supported: set it to false or remove it.", key));
+  }
 }
 
 void read_ids(const Component& root, TokenizerConfig& config) {
@@ -95,7 +106,12 @@ void read_ids(const Component& root, TokenizerConfig& config) {
   };
   read("bos_token_id", config.bos_id);
   read("eos_token_id", config.eos_id);
-  if (config.model_type.empty()) config.model_type = root.text("model_type", "");
+}
+
+void read_model_config(const Component& root, TokenizerConfig& config) {
+  read_ids(root, config);
+  config.model_type = root.text("model_type", "");
+  read_class(root, config);
 }
 
 }  // namespace
@@ -107,25 +123,62 @@ bool is_present(const fs::path& path) {
 
 TokenizerConfig read_tokenizer_config(const fs::path& directory) {
   TokenizerConfig config;
-  visit_file(directory / "tokenizer_config.json",
-             [&](const Component& root) { read_main(root, config); });
-  visit_file(directory / "special_tokens_map.json",
-             [&](const Component& root) { read_special_tokens(root, config); });
+  const auto read_map = [&] {
+    visit_file(directory / "special_tokens_map.json",
+               [&](const Component& root) { read_special_tokens(root, config); });
+  };
+  bool lists_added = false;
+  visit_file(directory / "tokenizer_config.json", [&](const Component& root) {
+    // of two files that name a token, transformers takes the older one only where this list is not
+    lists_added = root.has("added_tokens_decoder");
+    if (!lists_added) read_map();
+    read_main(root, config);
+  });
+  if (lists_added || !is_present(directory / "tokenizer_config.json")) read_map();
   visit_file(directory / "added_tokens.json", [&](const Component& root) {
     for (const auto& [content, unused] : root.value().items()) {
-      const TokenId id = root.at(content.c_str()).token_id();
-      config.added.push_back({.content = content, .id = id, .normalized = true});
+      const Component place = root.at(content.c_str());
+      config.added.push_back({.content = content,
+                              .id = place.token_id(),
+                              .normalized = true,
+                              .where = place.where()});
     }
   });
-  for (const char* name : {"generation_config.json", "config.json"}) {
-    visit_file(directory / name, [&](const Component& root) { read_ids(root, config); });
-  }
+  visit_file(directory / "generation_config.json",
+             [&](const Component& root) { read_ids(root, config); });
+  visit_file(directory / "config.json",
+             [&](const Component& root) { read_model_config(root, config); });
   return config;
 }
 
 bool TokenizerConfig::is_class(std::string_view name, std::string_view type) const {
   if (!tokenizer_class.empty()) return tokenizer_class == name;
   return model_type.empty() || model_type == type;
+}
+
+std::string TokenizerConfig::class_in_transformers() const {
+  static const std::map<std::string, const char*> of_type = {{"bert", "BertTokenizer"},
+                                                             {"codegen", "GPT2Tokenizer"},
+                                                             {"gemma", "GemmaTokenizer"},
+                                                             {"gemma2", "GemmaTokenizer"},
+                                                             {"gemma3_text", "GemmaTokenizer"},
+                                                             {"gpt2", "GPT2Tokenizer"},
+                                                             {"gpt_neox", "GPTNeoXTokenizer"},
+                                                             {"gptj", "GPT2Tokenizer"},
+                                                             {"ministral", ""},
+                                                             {"mistral", ""},
+                                                             {"mpnet", "MPNetTokenizer"},
+                                                             {"opt", "GPT2Tokenizer"},
+                                                             {"qwen2", "Qwen2Tokenizer"},
+                                                             {"qwen3", "Qwen2Tokenizer"},
+                                                             {"roberta", "RobertaTokenizer"},
+                                                             {"xlm-roberta", "XLMRobertaTokenizer"}};
+  const auto found = of_type.find(model_type);
+  const std::string own = found == of_type.end() ? "" : found->second;
+  // transformers trusts no class that a folder of these types names
+  const bool overruled = model_type == "qwen2" || (found != of_type.end() && own.empty());
+  if (overruled || (tokenizer_class.empty() && !general_class)) return own;
+  return tokenizer_class == "BloomTokenizer" ? "" : tokenizer_class;
 }
 
 void TokenizerConfig::unknown_class(const fs::path& directory, std::string_view supported) const {
@@ -145,9 +198,33 @@ std::optional<TokenId> TokenizerConfig::id_of(const std::string& name,
   return name == "bos_token" ? bos_id : name == "eos_token" ? eos_id : std::nullopt;
 }
 
+namespace {
+
+/// The tokenizers library numbers what it adds to a vocabulary one by one.
+void check_next(const AddedToken& token, const Vocabulary& vocabulary) {
+  if (*token.id == vocabulary.size()) return;
+  throw InputError(fmt::format(
+      "{}: the added token '{}' has the id {}, but the tokenizers library numbers added tokens "
+      "without gaps, and gives it {}. Give it the id that the model was trained with.",
+      token.where, token.content, *token.id, vocabulary.size()));
+}
+
+bool has_gaps(const Vocabulary& vocabulary) {
+  for (TokenId id = 0; id < vocabulary.size(); ++id) {
+    if (vocabulary.text(id).empty()) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
 std::vector<AddedToken> join_added_tokens(std::vector<AddedToken> tokens,
                                           const TokenizerConfig& config, Vocabulary& vocabulary) {
-  for (const AddedToken& token : tokens) vocabulary.set(token.content, *token.id);
+  const bool checks = !has_gaps(vocabulary);
+  for (const AddedToken& token : tokens) {
+    if (checks && !vocabulary.find(token.content)) check_next(token, vocabulary);
+    vocabulary.set(token.content, *token.id);
+  }
   const auto join = [&](AddedToken token) {
     if (token.content.empty()) return;
     const auto same = std::find_if(tokens.begin(), tokens.end(), [&](const AddedToken& other) {
@@ -158,6 +235,8 @@ std::vector<AddedToken> join_added_tokens(std::vector<AddedToken> tokens,
       return;
     }
     if (!token.id) token.id = vocabulary.find(token.content).value_or(vocabulary.size());
+    // a smaller id renames a token, as the older files do
+    if (checks && *token.id > vocabulary.size()) check_next(token, vocabulary);
     vocabulary.set(token.content, *token.id);
     tokens.push_back(std::move(token));
   };

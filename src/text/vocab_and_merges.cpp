@@ -47,8 +47,8 @@ nlohmann::json byte_level(bool add_prefix_space, bool use_regex) {
 }
 
 /// The rest of tokenizer.json as transformers builds it for the class.
-nlohmann::json describe(const TokenizerConfig& config, const fs::path& directory) {
-  const std::string& name = config.tokenizer_class;
+nlohmann::json describe(const TokenizerConfig& config, const std::string& name,
+                        const fs::path& directory) {
   nlohmann::json root{{"decoder", {{"type", "ByteLevel"}}}};
   if (name.empty() || name == "GPT2Tokenizer" || name == "CodeGenTokenizer" ||
       name == "GPTNeoXTokenizer") {
@@ -69,13 +69,14 @@ nlohmann::json describe(const TokenizerConfig& config, const fs::path& directory
 }
 
 /// GPT-2's special token, where neither file beside says otherwise.
-void assume_end_of_text(TokenizerConfig& config, const Vocabulary& vocabulary) {
+void assume_end_of_text(const std::string& name, TokenizerConfig& config,
+                        const Vocabulary& vocabulary) {
   const auto end = vocabulary.find(kEndOfText);
   if (!end) return;
   const AddedToken token{.content = kEndOfText, .id = end, .special = true};
   config.named.emplace("unk_token", token);
   config.named.emplace("eos_token", token);
-  if (config.tokenizer_class != "Qwen2Tokenizer") config.named.emplace("bos_token", token);
+  if (name != "Qwen2Tokenizer") config.named.emplace("bos_token", token);
 }
 
 }  // namespace
@@ -86,12 +87,14 @@ std::unique_ptr<Tokenizer> load_vocab_and_merges(const fs::path& directory) {
   const NumberedMerges merges = read_merges(merges_path);
   TokenizerConfig config = read_tokenizer_config(directory);
   const nlohmann::json vocabulary = read_json(vocab_path);
-  const nlohmann::json rest = describe(config, directory);
+  const std::string name =
+      config.tokenizer_class.empty() ? config.class_in_transformers() : config.tokenizer_class;
+  const nlohmann::json rest = describe(config, name, directory);
   const Component root(rest, directory.string());
   auto model = std::make_unique<Bpe>(
       read_vocabulary({vocabulary, vocab_path.string()}), merges.merges, BpeOptions{},
       [&](std::size_t i) { return fmt::format("{}:{}", merges_path.string(), merges.lines[i]); });
-  assume_end_of_text(config, model->vocabulary());
+  assume_end_of_text(name, config, model->vocabulary());
   Parts parts{.model = std::move(model)};
   read_components(root, parts);
   add_bos_and_eos(config, parts);

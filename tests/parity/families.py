@@ -24,6 +24,8 @@ FAMILIES = {
                                            "mscale_all_dim": 0.3}},
     }),
     "mistral": ("MistralForCausalLM", {**SIZES, "head_dim": 12, "sliding_window": 6}, {"full": {"sliding_window": None}}),
+    "ministral": ("MinistralForCausalLM", {**SIZES, "head_dim": 12, "sliding_window": 6,
+                                           "layer_types": ["full_attention", "sliding_attention"]}, {}),
     "qwen2": ("Qwen2ForCausalLM", {**SIZES, "use_sliding_window": True, "max_window_layers": 1, "sliding_window": 5,
                                    "tie_word_embeddings": True}, {"full": {"use_sliding_window": False}}),
     "qwen3": ("Qwen3ForCausalLM", {**SIZES, "head_dim": 12, "attention_bias": True, "use_sliding_window": True, "sliding_window": 7,
@@ -51,6 +53,7 @@ FAMILIES = {
 # The same configuration as older versions wrote it, which most published models still carry.
 OLDER = {
     "gpt_neox": ({"rope_parameters"}, {"rotary_pct": 0.5, "rotary_emb_base": 3000.0}),
+    "ministral": (set(), {"architectures": ["MistralForCausalLM"], "model_type": "mistral"}),
     "gemma3": ({"rope_parameters", "layer_types", "_sliding_window_pattern"},
                {"rope_theta": 20000.0, "rope_local_base_freq": 500.0, "sliding_window_pattern": 2,
                 "rope_scaling": {"rope_type": "linear", "factor": 4.0}}),

@@ -18,10 +18,10 @@ enum class Verdict : std::uint8_t {
 
 class AnswerMatcher {
  public:
-  /// `rule`: "strict": equal after stripping ASCII white space at both ends. "squad": equal after
-  /// the SQuAD normalisation (lower case, no ASCII punctuation, no articles, single spaces;
-  /// Rajpurkar et al. 2016); a gold answer of which that leaves nothing ("The", "!!!") is compared
-  /// strictly. "contains": the lower-cased gold answer, stripped, occurs in the lower-cased text.
+  /// All rules compare in NFC. `rule`: "strict": equal but for white space (Unicode's) at the ends.
+  /// "squad": equal after the SQuAD normalisation (lower case, no ASCII punctuation, no articles,
+  /// single spaces; Rajpurkar et al. 2016); a gold answer of which that leaves nothing ("The") is
+  /// compared strictly. "contains": the gold answer, stripped, occurs in the text, both lower-cased.
   /// InputError: unknown rule, or a gold answer of white space only.
   static std::unique_ptr<AnswerMatcher> make(std::string_view rule, std::string_view gold);
   virtual ~AnswerMatcher() = default;
@@ -34,6 +34,9 @@ class AnswerMatcher {
   /// True when a matched text stays matched whatever follows ("contains"): then nothing needs to
   /// follow it.
   virtual bool match_is_final() const { return false; }
+
+  /// `text` without white space at its ends, as all rules see it.
+  static std::string_view trimmed(std::string_view text);
 
   /// judge() of a finished answer.
   bool matches(std::string_view text) const;

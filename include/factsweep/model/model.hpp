@@ -14,10 +14,10 @@ namespace factsweep {
 struct Model {
   Weights weights;
   std::shared_ptr<const Tokenizer> tokenizer;
-  std::vector<TokenId> eos;  // config.json's and the tokenizer's
+  std::vector<TokenId> eos;  // end an answer; the first is the tokenizer's, which training appends
 
-  /// InputError: see Weights::load and Tokenizer::load; also when the tokenizer has more ids than
-  /// the embedding has rows.
+  /// InputError: see Weights::load, Tokenizer::load and within_rows(): the tokenizer's vocabulary
+  /// has more ids than the embedding has rows.
   static Model load(const std::filesystem::path& directory, torch::Dtype dtype,
                     torch::Device device);
   /// The same tokenizer over other weights.

@@ -58,9 +58,12 @@ ModelConfig read_gemma3(const ConfigReader& reader) {
   const ConfigReader both = reader.section("rope_parameters");
   const ConfigReader whole = both.section("full_attention"),
                      windowed = both.section("sliding_attention");
-  const double theta = reader.positive("rope_theta", 1e6);
-  config.rope = reader.has("rope_scaling") ? read_rope(reader, theta, config.positions)
-                                           : read_rope_object(whole, theta, config.positions);
+  const double theta = whole.positive("rope_theta", reader.positive("rope_theta", 1e6));
+  const bool scaled = reader.has("rope_scaling");
+  if (scaled && whole.word("rope_type", "default") != "default")
+    reader.fail("'rope_scaling' and 'rope_parameters' both scale full_attention. Keep one.");
+  config.rope = read_rope_object(scaled ? reader.section("rope_scaling") : whole, theta,
+                                 config.positions);
   config.window_rope =
       read_rope_object(windowed, reader.positive("rope_local_base_freq", 10000), config.positions);
   return config;

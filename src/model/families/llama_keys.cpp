@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "../family.hpp"
+#include "rope_keys.hpp"
 
 namespace factsweep {
 
@@ -24,7 +25,8 @@ ModelConfig read_llama_keys(const ConfigReader& reader) {
   config.rope = read_rope(reader, 10000, config.positions);
   config.rotary_size = config.head_size;
   reader.only("partial_rotary_factor", 1);
-  reader.section("rope_parameters").only("partial_rotary_factor", 1);
+  for (const char* key : {"rope_parameters", "rope_scaling"})
+    reader.section(key).only("partial_rotary_factor", 1);
   return config;
 }
 
@@ -63,11 +65,28 @@ RopeConfig read_rope_object(const ConfigReader& object, double theta, std::int64
   return rope;
 }
 
+ConfigReader rope_section(const ConfigReader& reader, double theta) {
+  const ConfigReader scaling = reader.section("rope_scaling"),
+                     parameters = reader.section("rope_parameters");
+  bool says_something = false;
+  for (const char* key : {"rope_type", "type", "factor", "rope_theta", "mrope_section"})
+    says_something = says_something || scaling.has(key);
+  if (!says_something) return parameters;
+  const double taken = scaling.positive("rope_theta", theta);
+  const double left = parameters.positive("rope_theta", taken);
+  if (left != taken) {
+    reader.fail(
+        fmt::format("of 'rope_scaling' and 'rope_parameters' transformers takes the first alone, "
+                    "and 'rope_theta' = {} of the second would be {}. Put all of it into one of "
+                    "them.",
+                    left, taken));
+  }
+  return scaling;
+}
+
 RopeConfig read_rope(const ConfigReader& reader, double default_theta, std::int64_t positions) {
-  const char* key = reader.has("rope_parameters") ? "rope_parameters" : "rope_scaling";
-  const ConfigReader object = reader.section(key);
-  RopeConfig rope =
-      read_rope_object(object, reader.positive("rope_theta", default_theta), positions);
+  const double theta = reader.positive("rope_theta", default_theta);
+  RopeConfig rope = read_rope_object(rope_section(reader, theta), theta, positions);
   if (rope.scaling != "default") reader.only("original_max_position_embeddings", nullptr);
   return rope;
 }

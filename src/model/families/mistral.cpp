@@ -1,4 +1,5 @@
-// Mistral: Llama with a sliding window on every layer.
+// Mistral: Llama with a sliding window on every layer, or on those that "layer_types" names, which
+// transformers calls Ministral.
 #include "../family.hpp"
 
 namespace factsweep {
@@ -8,16 +9,18 @@ ModelConfig read_mistral(const ConfigReader& reader) {
   ModelConfig config = read_llama_keys(reader);
   // null means no window, absence the default of transformers
   const bool windowed = !reader.is_null("sliding_window");
-  if (windowed)
+  if (reader.has("layer_types")) {
+    config.windows = read_windows(reader, config.layers, nullptr);
+  } else if (windowed) {
     config.windows.assign(static_cast<std::size_t>(config.layers),
                           reader.size("sliding_window", 4096));
-  reader.only("layer_types", nullptr);
+  }
   return config;
 }
 
 }  // namespace
 
 extern const Family kMistral;
-const Family kMistral = {{"MistralForCausalLM"}, read_mistral, {}};
+const Family kMistral = {{"MistralForCausalLM", "MinistralForCausalLM"}, read_mistral, {}};
 
 }  // namespace factsweep

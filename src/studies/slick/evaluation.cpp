@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "factsweep/label/spelling.hpp"
+
 namespace factsweep::slick {
 
 std::string answer_prompt(const std::string& question) {
@@ -14,13 +16,15 @@ std::string answer_prompt(const std::string& question) {
 QuestionSet::QuestionSet(const Model& model, const std::vector<Question>& questions,
                          const std::vector<std::string>& answers, const AnswerFormat& format,
                          bool watch_idk) {
+  const std::string idk = spell(*model.tokenizer, kIdontKnow).text;
   for (std::size_t i = 0; i < questions.size(); ++i) {
     const std::string prompt = answer_prompt(questions[i].question);
-    items_.push_back(make_item(model, prompt, format.lead, answers[i],
-                               AnswerMatcher::make(format.match, answers[i])));
+    const std::string gold = spell(*model.tokenizer, answers[i]).text;
+    items_.push_back(
+        make_item(model, prompt, format.lead, gold, AnswerMatcher::make(format.match, gold)));
     if (watch_idk)
-      idk_items_.push_back(make_item(model, prompt, format.lead, kIdontKnow,
-                                     AnswerMatcher::make("strict", kIdontKnow)));
+      idk_items_.push_back(
+          make_item(model, prompt, format.lead, idk, AnswerMatcher::make("strict", idk)));
   }
   // only the greedy answer matters: two candidates a row, nothing but it followed
   settings_.top_k = 2;

@@ -5,6 +5,12 @@
 // options.cpp: the deck keys. corpus.cpp: the questions. grid.cpp: the points. stages/: the work.
 #include "factsweep/studies/slick/study.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "factsweep/core/error.hpp"
+#include "factsweep/label/spelling.hpp"
 #include "factsweep/model/fingerprint.hpp"
 #include "factsweep/stage/common_options.hpp"
 #include "factsweep/stage/executor.hpp"
@@ -73,6 +79,27 @@ Plan make_plan(const Deck& deck, const Worker& worker) {
   return builder.finish();
 }
 
+/// Says how many gold answers no tokens of the model's vocabulary spell. A tokenizer that cannot be
+/// read is prepare()'s to report.
+std::vector<std::string> spelling_notes(const Deck& deck, const Corpus& corpus) {
+  std::unique_ptr<Tokenizer> tokenizer;
+  try {
+    tokenizer = Tokenizer::load(deck.text("model.path"));
+  } catch (const InputError&) {
+    return {};
+  }
+  const auto is_impossible = [&](const Question& question) {
+    return !spell(*tokenizer, question.answer).possible;
+  };
+  const auto count = std::count_if(corpus.rows.begin(), corpus.rows.end(), is_impossible);
+  if (count == 0) return {};
+  const Question& first = *std::find_if(corpus.rows.begin(), corpus.rows.end(), is_impossible);
+  return {fmt::format(
+      "warning: no tokens of the model spell {} of {} gold answers, which are Unknown and wrong "
+      "whatever the model knows; the first is '{}' to '{}'",
+      count, corpus.rows.size(), first.answer, first.question)};
+}
+
 class SlickStudy : public Study {
  public:
   std::string_view name() const override { return "slick"; }
@@ -85,6 +112,8 @@ class SlickStudy : public Study {
     Worker worker = read_inputs(deck);
     Plan plan = make_plan(deck, worker);
     plan.notes = worker.corpus.notes(deck);
+    for (std::string& note : spelling_notes(deck, worker.corpus))
+      plan.notes.push_back(std::move(note));
     return {std::move(plan),
             std::make_unique<TableExecutor<Worker>>(deck, std::move(worker), kinds())};
   }

@@ -5,6 +5,8 @@
 #include <set>
 
 #include "catch.hpp"
+#include "factsweep/label/spelling.hpp"
+#include "tiny_directory.hpp"
 #include "tiny_model.hpp"
 
 using namespace factsweep;
@@ -182,6 +184,38 @@ TEST_CASE("a label depends on its question and seed, not on what is labelled bes
       CHECK(part[i].drawn == all[i + 4].drawn);
       CHECK(part[i].greedy == all[i + 4].greedy);
     }
+  }
+}
+
+TEST_CASE("a gold answer is compared as the tokenizer's normalizer spells it") {
+  const TemporaryFolder folder;
+  write_tiny_model(folder.path());
+  nlohmann::json tokenizer = read_json(folder / "tokenizer.json");
+  tokenizer["normalizer"] = {
+      {"type", "Sequence"}, {"normalizers", {{{"type", "NFKC"}}, {{"type", "Lowercase"}}}}};
+  write_file(folder / "tokenizer.json", tokenizer.dump());
+  const Model model = Model::load(folder.path(), torch::kFloat32, torch::kCPU);
+  CHECK(spell(*model.tokenizer, "AB").text == "ab");
+  CHECK(spell(*model.tokenizer, "\ufb01n\u3000").text == "fin");
+  CHECK(spell(*model.tokenizer, "fin\u00a0").possible);
+  CHECK_FALSE(spell(*model.tokenizer, "\u6771 b").possible);
+  CHECK(spell(*model.tokenizer, "\u6771 b").text == "\u6771 b");
+
+  LabelSettings settings{.sets = 1, .shots = 0, .samples = 16};
+  settings.probe.max_new_tokens = 4;
+  const auto labelled = [&](const std::string& gold, bool exact) {
+    settings.exact = exact;
+    const std::vector<Question> one = {question_of("who?", gold)};
+    return label_questions(model, one, ExemplarSets(1), settings, kNoStep).front();
+  };
+  const Label plain = labelled("a", true);
+  CHECK(plain.p.front() > 0);
+  for (const char* gold : {"A", "a\u00a0", "\u3000a", "\uff41"}) {
+    INFO(gold);
+    CHECK(labelled(gold, true).p == plain.p);
+    CHECK(labelled(gold, true).greedy == plain.greedy);
+    CHECK(labelled(gold, true).drawn == plain.drawn);
+    CHECK(labelled(gold, false).drawn == labelled("a", false).drawn);
   }
 }
 

@@ -351,7 +351,7 @@ TEST_CASE("config keys that change the arithmetic beyond what is supported are r
       {"gemma3", "attn_logit_softcapping", 5.0},
       {"qwen3", "layer_types", {"chunked_attention", "full_attention"}},
       {"qwen3", "layer_types", {"full_attention"}},
-      {"mistral", "layer_types", {"full_attention", "full_attention"}},
+      {"mistral", "layer_types", {"full_attention"}},
       {"mistral", "sliding_window", -3},
       {"gpt_neox", "use_parallel_residual", "yes"},
       {"llama", "num_attention_heads", 4.0},

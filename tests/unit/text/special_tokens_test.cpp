@@ -61,7 +61,7 @@ TEST_CASE("the model's configuration names BOS and EOS where the tokenizer's doe
 TEST_CASE("added_tokens_decoder of tokenizer_config.json adds what tokenizer.json lacks") {
   Folder folder;
   write_tiny(folder);
-  const TokenId next = Tokenizer::load(folder.path())->size() + 2;
+  const TokenId next = Tokenizer::load(folder.path())->size();
   folder.write_json("tokenizer_config.json",
                     {{"added_tokens_decoder",
                       {{std::to_string(next), {{"content", "<tool>"}, {"special", false}}}}}});
@@ -69,7 +69,6 @@ TEST_CASE("added_tokens_decoder of tokenizer_config.json adds what tokenizer.jso
   CHECK(tokenizer->size() == next + 1);
   CHECK(tokenizer->encode("<tool>") == Ids{next});
   CHECK(tokenizer->decode(Ids{next}) == "<tool>");
-  CHECK(tokenizer->piece(next - 1).empty());
 }
 
 TEST_CASE("tokens without an id get one as in transformers: the named ones first") {
@@ -117,6 +116,9 @@ TEST_CASE("vocab.json with merges.txt obeys tokenizer_config.json") {
   config["add_prefix_space"] = false;
   folder.write_json("tokenizer_config.json", config);
   const auto qwen = Tokenizer::load(folder.path());
+  folder.write_json("tokenizer_config.json", nlohmann::json::object());
+  folder.write_json("config.json", {{"model_type", "qwen3"}});
+  CHECK(Tokenizer::load(folder.path())->encode("1840") == qwen->encode("1840"));
   // Qwen cuts numbers digit by digit and lets a word take the sign before it; it also composes
   // accents
   CHECK(qwen->encode("1840").size() == 4);

@@ -250,5 +250,5 @@ TEST_CASE("keys do not change from one version to the next unseen", "[flearning]
                                                     {"forget", "5cb862461f52a1d2"},
                                                     {"learn", "389c3aff36d23594"},
                                                     {"second_moment", "6d323c1d2cd769d7"},
-                                                    {"edit", "fbcca07c7053e73e"}});
+                                                    {"edit", "cf6f3ad57ba1efd6"}});
 }

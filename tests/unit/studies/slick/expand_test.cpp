@@ -8,6 +8,7 @@
 #include "expand_deck.hpp"
 #include "facts.hpp"
 #include "factsweep/studies/slick/study.hpp"
+#include "tiny_directory.hpp"
 #include "tiny_model.hpp"
 
 using namespace factsweep;
@@ -281,6 +282,23 @@ TEST_CASE("records that differ are said, stored, and left out where the deck wan
   CHECK(std::vector<std::int64_t>(counts.begin(), counts.end()) ==
         std::vector<std::int64_t>{1, 2, 1});
   CHECK(keys(fewer, "label").size() == keys(kept, "label").size());
+}
+
+TEST_CASE("gold answers that the vocabulary cannot spell are counted") {
+  const Decks decks;
+  const TemporaryFolder model;
+  write_tiny_model(model.path());
+  const std::string path = "--model.path=" + model.path().string();
+  CHECK(decks.expand({path}).notes.empty());
+  nlohmann::json tokenizer = read_json(model / "tokenizer.json");
+  nlohmann::json& vocabulary = tokenizer["model"]["vocab"];
+  vocabulary["\u00e9"] = vocabulary.at("9");
+  vocabulary.erase("9");  // of every split's "town9"
+  write_file(model / "tokenizer.json", tokenizer.dump());
+  const Plan plan = decks.expand({path});
+  REQUIRE(plan.notes.size() == 1);
+  CHECK_THAT(plan.notes.front(),
+             ContainsSubstring("spell 4 of 71") && ContainsSubstring("'town9'"));
 }
 
 TEST_CASE("keys do not change from one version to the next unseen") {
