@@ -6,14 +6,18 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 
+#include <algorithm>
 #include <cstring>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/file.hpp"
 #include "factsweep/core/file_writer.hpp"
+#include "factsweep/model/checkpoint_file.hpp"
 
 namespace factsweep {
 namespace fs = std::filesystem;
@@ -25,6 +29,11 @@ const std::map<std::string, torch::Dtype> kDtypes = {
     {"F64", torch::kFloat64},   {"F32", torch::kFloat32}, {"F16", torch::kFloat16},
     {"BF16", torch::kBFloat16}, {"I64", torch::kInt64},   {"I32", torch::kInt32},
     {"U8", torch::kUInt8},      {"BOOL", torch::kBool}};
+
+uLong crc_of(std::string_view bytes, uLong before) {
+  if (bytes.empty()) return before;  // an empty tensor has no address, which zlib takes for a reset
+  return crc32_z(before, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size());
+}
 
 std::string dtype_name(torch::Dtype dtype) {
   for (const auto& [name, value] : kDtypes) {
@@ -267,28 +276,81 @@ torch::Tensor SafetensorsReader::read(const std::string& name, at::IntArrayRef s
                        /*copy=*/true);
 }
 
-void write_safetensors(const fs::path& file, const NamedTensors& tensors,
-                       const std::map<std::string, std::string>& metadata) {
+namespace {
+
+constexpr const char* kChecksum = "checksum";
+
+void write_file(const fs::path& file, const NamedTensors& tensors,
+                const std::map<std::string, std::string>& metadata, bool with_checksum) {
   nlohmann::json header = nlohmann::json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
   std::size_t offset = 0;
-  for (const auto& [name, tensor] : tensors) {
-    header[name] = {{"dtype", dtype_name(tensor.scalar_type())},
-                    {"shape", tensor.sizes().vec()},
-                    {"data_offsets", {offset, offset + tensor.nbytes()}}};
-    offset += tensor.nbytes();
-  }
+  const auto announce = [&](const std::string& name, const char* dtype,
+                            const std::vector<std::int64_t>& shape, std::size_t bytes) {
+    header[name] = {{"dtype", dtype}, {"shape", shape}, {"data_offsets", {offset, offset + bytes}}};
+    offset += bytes;
+  };
+  for (const auto& [name, tensor] : tensors)
+    announce(name, dtype_name(tensor.scalar_type()).c_str(), tensor.sizes().vec(), tensor.nbytes());
+  if (with_checksum) announce(kChecksum, "U8", {sizeof(std::uint32_t)}, sizeof(std::uint32_t));
   std::string text = header.dump();
   text.resize((text.size() + 7) / 8 * 8, ' ');  // tensors start at a multiple of 8
   const std::uint64_t size = text.size();
   FileWriter out(file);
-  out.append({reinterpret_cast<const char*>(&size), sizeof size});
-  out.append(text);
+  uLong checksum = crc32(0, nullptr, 0);
+  const auto append = [&](std::string_view bytes) {
+    out.append(bytes);
+    if (with_checksum) checksum = crc_of(bytes, checksum);
+  };
+  append({reinterpret_cast<const char*>(&size), sizeof size});
+  append(text);
   for (const auto& [name, tensor] : tensors) {
     const torch::Tensor whole = tensor.detach().to(torch::kCPU).contiguous();
-    out.append({static_cast<const char*>(whole.data_ptr()), whole.nbytes()});
+    append({static_cast<const char*>(whole.data_ptr()), whole.nbytes()});
+  }
+  if (with_checksum) {
+    const auto value = static_cast<std::uint32_t>(checksum);
+    out.append({reinterpret_cast<const char*>(&value), sizeof value});
   }
   out.finish();
+}
+
+/// Whether the file's last four bytes are the CRC-32 of all the others. Also of a torn file.
+bool keeps_its_checksum(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  std::error_code absent;
+  std::uint64_t left = fs::file_size(file, absent);
+  std::uint32_t stored = 0;
+  if (absent || left < sizeof stored) return false;
+  left -= sizeof stored;
+  uLong checksum = crc32(0, nullptr, 0);
+  std::vector<char> piece(1 << 20);
+  while (left > 0) {
+    const auto bytes = static_cast<std::streamsize>(std::min<std::uint64_t>(left, piece.size()));
+    if (!in.read(piece.data(), bytes)) return false;
+    checksum = crc_of({piece.data(), static_cast<std::size_t>(bytes)}, checksum);
+    left -= static_cast<std::uint64_t>(bytes);
+  }
+  return in.read(reinterpret_cast<char*>(&stored), sizeof stored) && stored == checksum;
+}
+
+}  // namespace
+
+void write_safetensors(const fs::path& file, const NamedTensors& tensors,
+                       const std::map<std::string, std::string>& metadata) {
+  write_file(file, tensors, metadata, /*with_checksum=*/false);
+}
+
+void write_checkpoint_file(const fs::path& file, const NamedTensors& tensors,
+                           const std::map<std::string, std::string>& metadata) {
+  write_file(file, tensors, metadata, /*with_checksum=*/true);
+}
+
+std::optional<SafetensorsReader> open_checkpoint_file(const fs::path& file) {
+  if (!keeps_its_checksum(file)) return std::nullopt;
+  SafetensorsReader reader(file);
+  if (!reader.has(kChecksum)) return std::nullopt;
+  return reader;
 }
 
 }  // namespace factsweep

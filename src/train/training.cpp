@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "factsweep/core/error.hpp"
+#include "factsweep/model/checkpoint_file.hpp"
 #include "factsweep/model/torch.hpp"
 
 namespace factsweep {
@@ -32,21 +33,21 @@ void Training::save(const std::filesystem::path& file, const NamedTensors& extra
   std::map<std::string, std::string> metadata;
   for (std::size_t i = 0; i < members(); ++i)
     courses_[i].state().store(prefix(i), tensors, metadata);
-  write_safetensors(file, tensors, metadata);
+  write_checkpoint_file(file, tensors, metadata);
 }
 
 std::optional<SafetensorsReader> Training::restore(const std::filesystem::path& file,
                                                    const ReadExtra& read_extra) {
-  if (!std::filesystem::exists(file)) return std::nullopt;
   try {
-    SafetensorsReader reader(file);
+    std::optional<SafetensorsReader> reader = open_checkpoint_file(file);
+    if (!reader) return std::nullopt;
     std::vector<TrainingState> states;
     for (std::size_t i = 0; i < members(); ++i) {
-      auto state = TrainingState::read(prefix(i), reader, courses_[i].state());
+      auto state = TrainingState::read(prefix(i), *reader, courses_[i].state());
       if (!state) return std::nullopt;
       states.push_back(std::move(*state));
     }
-    if (read_extra) read_extra(reader);
+    if (read_extra) read_extra(*reader);
     for (std::size_t i = 0; i < members(); ++i) courses_[i].apply(states[i]);
     return reader;
   } catch (const InputError&) {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "factsweep/core/error.hpp"
+#include "factsweep/model/checkpoint_file.hpp"
 #include "factsweep/model/torch.hpp"
 #include "factsweep/studies/support/training.hpp"
 
@@ -22,19 +23,19 @@ EditCheckpoint::EditCheckpoint(StageRun& run)
     : run_(run),
       path_(checkpoint_of(run.bench())),
       interval_(run.deck().seconds("run.checkpoint_interval")) {
-  std::error_code ignored;
-  if (path_.empty() || !std::filesystem::exists(path_, ignored)) return;
+  if (path_.empty()) return;
   try {
-    const SafetensorsReader file(path_);
-    const auto key = file.metadata().find("stage");
-    if (key == file.metadata().end() || key->second != run.stage().key) return;
-    const torch::Tensor numbers = file.read(kNumbers, {2}, torch::kFloat64, torch::kCPU);
+    const auto file = open_checkpoint_file(path_);
+    if (!file) return;
+    const auto key = file->metadata().find("stage");
+    if (key == file->metadata().end() || key->second != run.stage().key) return;
+    const torch::Tensor numbers = file->read(kNumbers, {2}, torch::kFloat64, torch::kCPU);
     EditState state;
     state.done = static_cast<std::int64_t>(numbers[0].item<double>());
-    for (const std::string& name : file.names()) {
+    for (const std::string& name : file->names()) {
       if (name.starts_with(kPrefix))
         state.tensors.emplace_back(name.substr(std::string_view(kPrefix).size()),
-                                   file.view(name).clone());
+                                   file->view(name).clone());
     }
     earlier_ = numbers[1].item<double>();
     from_ = std::move(state);
@@ -82,7 +83,7 @@ void EditCheckpoint::save(const EditState& state) {
   NamedTensors tensors = {
       {kNumbers, torch::tensor({static_cast<double>(state.done), seconds()}, torch::kFloat64)}};
   for (const auto& [name, tensor] : state.tensors) tensors.emplace_back(kPrefix + name, tensor);
-  write_safetensors(path_, tensors, {{"stage", run_.stage().key}});
+  write_checkpoint_file(path_, tensors, {{"stage", run_.stage().key}});
   saved_ = Clock::now();
 }
 
