@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import time
+import zlib
 
 import h5py
 import numpy as np
@@ -189,6 +190,7 @@ def tensor(content, name):
 def change(path, name, at, value):
     content = bytearray(open(path, "rb").read())
     tensor(content, name)[at] = value
+    content[-4:] = struct.pack("<I", zlib.crc32(content[:-4]))  # as if the program had written it
     open(path, "wb").write(content)
 
 
@@ -221,6 +223,13 @@ def checkpoint_use():
     for path in checkpoints("disturbed-garbage-1.h5"):
         open(path, "wb").write(random.randbytes(5000))
     finish("disturbed-garbage-1.h5", 1)
+
+    copy(output, "disturbed-flipped-1.h5")
+    for path in checkpoints("disturbed-flipped-1.h5"):
+        content = bytearray(open(path, "rb").read())
+        content[len(content) // 2] ^= 64
+        open(path, "wb").write(content)
+    finish("disturbed-flipped-1.h5", 1)
     return output
 
 
