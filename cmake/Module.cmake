@@ -5,8 +5,8 @@
 set(factsweep_warnings -Wall -Wextra -Wpedantic -Wshadow $<$<BOOL:${FACTSWEEP_WARNINGS_AS_ERRORS}>:-Werror>
     -Wno-missing-field-initializers)
 
-# Most of what a source costs are its headers: with several compiled as one a fresh build takes half of the time, a changed
-# source a little more.
+# Most of what a source costs are its headers: with several compiled as one a fresh build is shorter, and what follows a change
+# of one of them a little longer.
 option(FACTSWEEP_UNITY "Compile several sources of a module as one" ON)
 function(factsweep_compile_as_one target)
   if(FACTSWEEP_UNITY)

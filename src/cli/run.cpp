@@ -63,9 +63,6 @@ ExitCode run_deck(const Communicator& world, const Words& words) {
   reuse_finished_stages(world, deck, plan, output, description);
   Store store(world, output, plan, description);
   for (const std::string& note : store.notes()) console::info("{}", note);
-  if (store.replaced())
-    console::info("{}: was begun with another deck, of which no stage has finished: begun anew",
-                  output.string());
   on_all(world, [&] { expansion.executor->prepare(device); });
 
   on_root(world, [&] { std::filesystem::create_directories(checkpoints); });

@@ -113,6 +113,7 @@ fs::path weights_path(const fs::path& results) {
 struct Store::Files {
   Communicator comm;
   JobLock lock;
+  std::vector<std::string> notes;
   std::array<OpenFile, 2> files;  // results, weights
   std::vector<std::vector<std::uint64_t>> points_of_stage;
   Journal journal;
@@ -162,6 +163,12 @@ Store::Store(const Communicator& comm, const fs::path& path, const Plan& plan,
                       path.parent_path().string(), error.message()));
     }
     files_->lock = JobLock(path.string() + ".lock");
+    if (!files_->lock.guards()) {
+      files_->notes.push_back(
+          path.string() +
+          ": this file system has no locks, so a second job on the same results "
+          "would not be noticed. Start one at a time.");
+    }
     if (!fs::exists(path, error)) create_files(path, plan, layout, run);
     try {
       packed = resume_files(path, plan, layout, run).pack();
@@ -171,7 +178,9 @@ Store::Store(const Communicator& comm, const fs::path& path, const Plan& plan,
       fs::remove(path);
       create_files(path, plan, layout, run);
       packed = resume_files(path, plan, layout, run).pack();
-      replaced_ = true;
+      files_->notes.push_back(
+          path.string() +
+          ": was begun with another deck, of which no stage has finished: begun anew");
     }
   });
   comm.broadcast(packed, 0);
@@ -219,10 +228,7 @@ void Store::close() {
 
 std::vector<std::string> Store::notes() const {
   require(files_ != nullptr, "Store::notes after close");
-  if (files_->lock.guards()) return {};
-  return {files_->of(File::results).name +
-          ": this file system has no locks, so a second job on the same results would not be "
-          "noticed. Start one at a time."};
+  return files_->notes;
 }
 
 void Store::write(const Slab& slab, const Array& array) {

@@ -62,7 +62,7 @@ class Store {
   /// Collective close; EnvironmentError when the last writes fail.
   void close();
 
-  /// On rank 0: what users should know of where the files are, a sentence each.
+  /// On rank 0: what users should know of the files and where they are, a sentence each.
   std::vector<std::string> notes() const;
 
   /// Independent. `array.size()` must equal the slab's volume. EnvironmentError (path, HDF5's
@@ -71,9 +71,6 @@ class Store {
   /// Independent. Of slabs that were complete when the file was opened (see `record`), that this
   /// rank wrote, or whose writer has since said that it is done.
   Array read(const Slab& slab) const;
-
-  /// On rank 0: files of another deck, in which nothing had finished, were here.
-  bool replaced() const { return replaced_; }
 
   /// The journal row of a stage as it was when the file was opened, or as this rank recorded it.
   StageRecord record(std::size_t stage) const;
@@ -84,7 +81,6 @@ class Store {
  private:
   struct Files;
   std::unique_ptr<Files> files_;
-  bool replaced_ = false;
 };
 
 /// What `factsweep status` shows; reads the results file alone, serially, also while a job writes

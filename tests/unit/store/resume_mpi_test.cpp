@@ -119,7 +119,7 @@ TEST_CASE("files of another deck in which nothing has finished are replaced", "[
   const fs::path path = folder / "sweep.h5", checkpoints = path.string() + ".checkpoints";
   {
     Store store(world, path, sample::plan(3), sample::run(world.size()));
-    CHECK_FALSE(store.replaced());
+    CHECK(store.notes().empty());
     if (world.rank() == 0) store.set_record(0, {Status::failed, 1, 0, "no such model"});
     store.close();
   }
@@ -136,7 +136,9 @@ TEST_CASE("files of another deck in which nothing has finished are replaced", "[
   world.barrier();
   {
     Store store(world, path, sample::plan(4), other);
-    CHECK(store.replaced() == (world.rank() == 0));
+    CHECK(store.notes().size() == (world.rank() == 0 ? 1 : 0));
+    for (const std::string& note : store.notes())
+      CHECK_THAT(note, ContainsSubstring("no stage has finished: begun anew"));
     CHECK(store.record(0).status == Status::waiting);
     if (world.rank() == 0) store.set_record(0, {Status::done, 7, 0, ""});
     store.close();
