@@ -21,11 +21,7 @@ int check_older(const std::string& name, const std::string& file) {
     const auto tokenizer = Tokenizer::load(folder.path());
     for (const auto& expected : entry.at("texts")) {
       INFO(entry.at("config") << ": " << expected.at("text"));
-      const auto text = expected.at("text").get<std::string>();
-      const Ids ids = expected.at("ids").get<Ids>();
-      CHECK(tokenizer->encode(text) == ids);
-      CHECK(tokenizer->encode(text, true) == expected.at("special").get<Ids>());
-      CHECK(tokenizer->decode(ids) == expected.at("decoded").get<std::string>());
+      testing::check_text(*tokenizer, expected);
       ++checked;
     }
   }

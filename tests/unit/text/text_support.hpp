@@ -64,6 +64,15 @@ inline std::string load_error(const std::filesystem::path& folder) {
   return {};
 }
 
+/// A stored text with its ids, those with special tokens, and what the ids are decoded to.
+inline void check_text(const Tokenizer& tokenizer, const nlohmann::json& expected) {
+  const auto text = expected.at("text").get<std::string>();
+  const Ids ids = expected.at("ids").get<Ids>();
+  CHECK(tokenizer.encode(text) == ids);
+  CHECK(tokenizer.encode(text, true) == expected.at("special").get<Ids>());
+  CHECK(tokenizer.decode(ids) == expected.at("decoded").get<std::string>());
+}
+
 inline std::string pieces_of(const Tokenizer& tokenizer, const Ids& ids) {
   std::string text;
   for (const TokenId id : ids) text += tokenizer.piece(id);

@@ -81,6 +81,18 @@ double value(const MemoryWorkbench& bench, std::size_t stage, const std::string&
   return bench.output(stage, output).as<double>()[0];
 }
 
+/// Every output of the stage but its seconds, byte for byte.
+void check_equal(const Stage& kind, std::size_t stage, const MemoryWorkbench& one,
+                 const MemoryWorkbench& other) {
+  for (const Output& output : kind.outputs) {
+    if (!other.has(stage, output.name) || output.name.ends_with("seconds")) continue;
+    INFO(output.name);
+    const bool same =
+        one.output(stage, output.name).bytes == other.output(stage, output.name).bytes;
+    CHECK(same);
+  }
+}
+
 }  // namespace
 
 TEST_CASE("every kind of stage fills what it is planned to fill", "[flearning]") {
@@ -193,13 +205,7 @@ TEST_CASE("a training that is stopped and continued is uninterrupted", "[flearni
       alone.checkpoints.clear();
       alone.run(*sweep.executor, stage);
       CHECK(again == alone.steps - stop - 1);  // no step is done twice
-      for (const Output& output : sweep.plan.stages[stage].outputs) {
-        if (!whole.has(stage, output.name) || output.name.ends_with("seconds")) continue;
-        INFO(output.name);
-        const bool same =
-            bench.output(stage, output.name).bytes == whole.output(stage, output.name).bytes;
-        CHECK(same);
-      }
+      check_equal(sweep.plan.stages[stage], stage, bench, whole);
     }
   }
 }
@@ -235,13 +241,7 @@ TEST_CASE("edits that are stopped and continued are uninterrupted", "[flearning]
       // what was done is not done again
       if (part >= 0.7) CHECK(bench.steps - before < alone.steps);
       CHECK(std::filesystem::is_empty(folder.path()));
-      for (const Output& output : sweep.plan.stages[stage].outputs) {
-        if (!whole.has(stage, output.name) || output.name.ends_with("seconds")) continue;
-        INFO(output.name);
-        const bool same =
-            bench.output(stage, output.name).bytes == whole.output(stage, output.name).bytes;
-        CHECK(same);
-      }
+      check_equal(sweep.plan.stages[stage], stage, bench, whole);
     }
   }
 }
