@@ -5,7 +5,7 @@ message(STATUS "Torch with CUDA: ${torch_root}")
 set(TORCH_INCLUDE_DIRS "${torch_root}/include" "${torch_root}/include/torch/csrc/api/include")
 set(TORCH_LIBRARIES factsweep_torch)
 
-add_library(factsweep_torch INTERFACE)
+add_library(factsweep_torch INTERFACE IMPORTED)
 foreach(name torch torch_cpu torch_cuda c10 c10_cuda)
   target_link_libraries(factsweep_torch INTERFACE "${torch_root}/lib/lib${name}.so")
 endforeach()

@@ -54,4 +54,32 @@ mkdir none
 printf '#!/bin/sh\nexit 1\n' >none/python3
 chmod +x none/python3
 PATH="$PWD/none:$PATH" refused "libtorch was not found. Have a python3 on PATH that imports torch" Libtorch.cmake
+
+echo "--- libraries that do not start together"
+mkdir -p starts/torch/lib
+start() { # LIBRARY
+  printf 'cmake_minimum_required(VERSION 3.22)\nproject(look CXX)\nset(torch_root "%s")\ninclude("%s/StartCheck.cmake")\nfactsweep_check_start("%s")\n' \
+    "$PWD/starts/torch" "$cmake_folder" "$1" >starts/CMakeLists.txt
+  cmake -S starts -B starts/build >messages 2>&1
+}
+started() { # WORDS LIBRARY
+  start "$2" && [ -z "$1" ] || tr -s ' \n' ' ' <messages | grep -qE -e "${1:-^$}" || { cat messages; fail "no '$1' where $2 is loaded"; }
+  echo "passed: ${1:-starts}"
+}
+echo 'int torch_is_here(void) { return 1; }' >starts/torch.c
+echo '#include <stdlib.h>
+#include <stdio.h>
+__attribute__((constructor)) static void meet(void) { puts("two of me"); fflush(stdout); abort(); }' >starts/twice.c
+cc -shared -fPIC -o starts/torch/lib/libtorch.so starts/torch.c
+cc -shared -fPIC -o starts/libfits.so starts/torch.c
+cc -shared -fPIC -o starts/libtwice.so starts/twice.c
+cc -shared -fPIC -o starts/libgone.so starts/torch.c
+cc -shared -fPIC -o starts/libdriver.so starts/torch.c -Wl,--no-as-needed starts/libgone.so
+rm starts/libgone.so
+started "" "$PWD/starts/libfits.so"
+started "do not start together .*Debian's own libtorch-dev .*pip install torch.*two of me" "$PWD/starts/libtwice.so"
+started "A library is missing at run time: .*libgone.so" "$PWD/starts/libdriver.so"
+! start "$PWD/starts/libtwice.so" || fail "libraries that abort were accepted the second time"
+start "$PWD/starts/libdriver.so" || fail "a driver that is missing here ended configuring"
+started "" "$PWD/starts/libfits.so"
 echo "all checks passed"
