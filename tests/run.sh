@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds factsweep and runs every test that this machine can run: C++ unit and MPI tests (ctest), Python tests of the
-# analysis (pytest), tests/system/*.sh, which run the program as a user would, and tests/cuda/run.sh.
+# analysis (pytest), tests/system/*.sh, which run the program as a user would, tests/slurm/run.sh and tests/cuda/run.sh.
 # The last line is 'N passed, N failed, N skipped'.
 #
 #   tests/run.sh [tests/system/NAME.sh ...]      these scripts instead of all of them
@@ -73,7 +73,7 @@ if [ $# -gt 0 ]; then
 else
   shopt -s nullglob
   scripts=()
-  for script in tests/system/*.sh tests/cuda/run.sh; do
+  for script in tests/system/*.sh tests/slurm/run.sh tests/cuda/run.sh; do
     [ "$script" = tests/system/support.sh ] || scripts+=("$script")   # sourced by the others
   done
   # Half a gigabyte of CUDA wheel is more than a user's first test run should fetch.

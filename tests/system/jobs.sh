@@ -22,17 +22,22 @@ cat >bin/srun <<'STAND_IN'
 while [ "${1#--}" != "$1" ]; do shift; done
 exec "$@"
 STAND_IN
-printf '#!/bin/sh\necho "$*" >>"$SCONTROL_LOG"\nkill -9 $PPID\n' >bin/scontrol   # Slurm ends the job's shell
+# Slurm ends the job's shell and what it runs, some time after scontrol has returned.
+printf '#!/bin/sh\necho "$*" >>"$SCONTROL_LOG"\n(sleep 0.3; kill 0) >/dev/null 2>&1 &\n' >bin/scontrol
 cat >bin/program <<'STAND_IN'
 #!/usr/bin/env bash
 # Runs until it is told to save its work, or ends at once with the code that its deck names.
+case $* in
+  *--print-deck) printf '[data]\noutput = wrong.h5\n[run]\noutput = %s/sweep.h5\n' "$RESULTS"; exit ;;
+  status*) echo "slick: 0 of 9 points done, 0 failed; ${STAGES_DONE:-3} of 9 stages done, 0 running"; exit ;;
+esac
 echo "$*" >>"$WORDS_LOG"
-case $2 in [0-9]) exit "$2" ;; esac
+case $2 in [0-9]*) exit "$2" ;; esac
 trap 'exit 5' USR1 TERM
 for _ in $(seq 600); do sleep 0.1; done
 STAND_IN
 chmod +x bin/*
-export PATH=$PWD/bin:$PATH SCONTROL_LOG=$PWD/scontrol.log WORDS_LOG=$PWD/words.log FACTSWEEP_ROOT=$FACTSWEEP_SOURCE
+export PATH=$PWD/bin:$PATH SCONTROL_LOG=$PWD/scontrol.log RESULTS=$PWD WORDS_LOG=$PWD/words.log FACTSWEEP_ROOT=$FACTSWEEP_SOURCE
 
 # SIGNAL WORDS...: what the script asked of scontrol; -: no signal
 job() {
@@ -52,6 +57,15 @@ equal "run.wall_limit" "$(job - 5)" "requeue 77"
 equal "cancelled by its user (TERM)" "$(job TERM deck.ini)" ""
 equal "done" "$(job - 0)" ""
 equal "bad input" "$(job - 2)" ""
+equal "a rank died" "$(job - 137)" "requeue 77"
+equal "it died again" "$(job - 137)" "requeue 77"
+equal "and again" "$(job - 137)" ""
+grep -q "died 3 times .* no stage was finished" job.log || fail "no word of three deaths: $(cat job.log)"
+equal "later, a rank died" "$(job - 137)" "requeue 77"
+equal "it died again" "$(job - 137)" "requeue 77"
+equal "and again, after a stage was finished" "$(STAGES_DONE=4 job - 139)" "requeue 77"
+equal "done" "$(job - 0)" ""
+[ ! -e sweep.h5.crashes ] || fail "a finished sweep leaves its count of crashes"
 equal "restarts without end" "$(SLURM_RESTART_COUNT=100 job - 5)" ""
 
 echo "--- an array"
