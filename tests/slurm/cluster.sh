@@ -8,17 +8,14 @@ start_cluster() {
   mkdir -p slurm/state slurm/run slurm/tmp
   local folder=$PWD/slurm port=$((20000 + $$ % 20000))
   head -c 128 /dev/urandom >slurm/key && chmod 600 slurm/key
-  # PMIx leaves a folder of a step that was killed, and a job that comes back has a step of the same number.
-  printf '#!/bin/sh\nrm -rf "%s"/spmix_appdir*\n' "$folder/tmp" >slurm/epilog
-  chmod +x slurm/epilog
   cat >slurm/slurm.conf <<CONF
 ClusterName=test
 SlurmctldHost=$(hostname -s)(127.0.0.1)
 SlurmctldPort=$port
 SlurmUser=root
 SlurmdUser=root
-# a job that went back into the queue may start after cred_expire
-AuthInfo=socket=$folder/run/munge.socket,cred_expire=5
+# after which a job that went back into the queue may start: longer than PMIx tries to reach a dead rank
+AuthInfo=socket=$folder/run/munge.socket,cred_expire=35
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 SelectType=select/cons_tres
@@ -32,8 +29,7 @@ ReturnToService=2
 MpiParams=ports=$((port + 100))-$((port + 199))
 StateSaveLocation=$folder/state
 TmpFS=$folder/tmp
-Epilog=$folder/epilog
-SlurmdSpoolDir=$folder/%n
+SlurmdSpoolDir=$folder/tmp
 SlurmctldPidFile=$folder/run/slurmctld.pid
 SlurmdPidFile=$folder/run/%n.pid
 SlurmctldLogFile=$folder/slurmctld.log
@@ -52,7 +48,7 @@ CONF
   local node
   for node in node1 node2; do
     mkdir -p "slurm/$node"
-    # PMIx names its folder there after the job alone: each node has its own
+    # PMIx knows the nodes' folders by one name, and names what it leaves there after the job alone
     unshare --uts --mount bash -c "hostname $node && mount --bind '$folder/$node' '$folder/tmp' && exec slurmd"
   done
   local deadline=$((SECONDS + 60))

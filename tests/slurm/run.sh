@@ -26,7 +26,7 @@ submit() {
 }
 # JOB: until its program trains; then the process of rank 1
 training() {
-  await "$1" 90 RUNNING >/dev/null
+  await "$1" 150 RUNNING >/dev/null
   local deadline=$((SECONDS + 60)) rank
   until rank=$(ranks "$1" 1) && [ -n "$rank" ] && [ -n "$(ls sweep.h5.checkpoints/*.safetensors 2>/dev/null)" ]; do
     [ $SECONDS -lt $deadline ] || { cat "sweep-$1.log"; fail "no training under way after 60 s"; }
@@ -43,7 +43,7 @@ ranks() { # JOB RANK
   done
 }
 restarted() { # JOB TIMES
-  local deadline=$((SECONDS + 90))
+  local deadline=$((SECONDS + 150))
   until [ "$(job_field "$1" Restarts)" = "$2" ] && [ "$(job_field "$1" JobState)" = RUNNING ]; do
     [ $SECONDS -lt $deadline ] || { scontrol show job "$1"; cat "sweep-$1.log"; fail "job $1 did not start for the time $(($2 + 1))"; }
     sleep 0.2
@@ -82,6 +82,6 @@ job=$(submit -- deck.ini --run.output=sweep.h5 --run.checkpoint_interval=1)
 training "$job" >/dev/null
 scancel "$job"
 await "$job" 60 CANCELLED
-sleep 8   # longer than a requeue takes here
+sleep 40   # longer than a requeue takes here
 [ "$(job_field "$job" JobState)" = CANCELLED ] || fail "a cancelled job went back into the queue"
 grep -q "The same command goes on from here" "sweep-$job.log" || { cat "sweep-$job.log"; fail "a cancelled job did not save its work"; }
