@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "factsweep/core/error.hpp"
@@ -46,13 +47,16 @@ DeckArguments DeckArguments::parse(const std::vector<std::string>& words, bool f
 }
 
 Task read_task(const DeckArguments& arguments, const std::string& text) {
+  std::vector<std::string> names;
+  for (const Study& study : studies()) names.push_back(study.name);
   OptionTable table;
-  declare_study_option(table, study_names());
+  declare_study_option(table, names);
   const std::string named =
       Deck::peek(table, text, arguments.path, arguments.overrides).text("run.study");
-  Task task{make_study(named), {}};
+  const auto place = std::find(names.begin(), names.end(), named) - names.begin();
+  Task task{studies().at(static_cast<std::size_t>(place)), {}};
   declare_common_options(table);
-  task.study->declare(table);
+  task.study.declare(table);
   task.deck = Deck::parse(table, text, arguments.path, arguments.overrides);
   return task;
 }

@@ -1,7 +1,6 @@
 // DECK and --section.key=value of `run` and `plan`.
 #pragma once
 
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -20,7 +19,7 @@ struct DeckArguments {
 };
 
 struct Task {
-  std::unique_ptr<Study> study;
+  Study study;
   Deck deck;
 };
 

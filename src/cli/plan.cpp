@@ -25,7 +25,7 @@ ExitCode plan(const Words& words) {
     fmt::print("{}", task.deck.effective());
     return ExitCode::done;
   }
-  const Plan expanded = task.study->expand(task.deck).plan;
+  const Plan expanded = task.study.expand(task.deck).plan;
   for (const std::string& note : expanded.notes) console::info("{}", note);
   const double rate = kEfficiency * measure_matrix_rate(task.deck.text("model.dtype"));
   fmt::print("{}", describe(expanded, arguments.ranks, rate));

@@ -19,7 +19,7 @@ Plan plan_of(const EarlierSweep& earlier, const std::string& file) {
   arguments.path = file + " (its deck)";
   try {
     const Task task = read_task(arguments, earlier.deck());
-    return task.study->expand(task.deck).plan;
+    return task.study.expand(task.deck).plan;
   } catch (const InputError& error) {
     throw InputError(fmt::format(
         "{} (run.reuse): what it was made from is not there any more, or not as seen from this "

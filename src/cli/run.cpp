@@ -43,7 +43,7 @@ ExitCode run_deck(const Communicator& world, const Words& words) {
   use_threads(static_cast<int>(deck.integer("run.threads")));
 
   Expansion expansion;
-  on_all(world, [&] { expansion = task.study->expand(deck); });
+  on_all(world, [&] { expansion = task.study.expand(deck); });
   const Plan& plan = expansion.plan;
   for (const std::string& note : plan.notes) console::info("{}", note);
   const std::string device = report_device(world, deck);
@@ -70,7 +70,7 @@ ExitCode run_deck(const Communicator& world, const Words& words) {
                                        {deck.seconds("run.wall_limit"), checkpoints});
   world.barrier();
   on_root(world, [&] {
-    print_results(plan, store, task.study->headline());
+    print_results(plan, store, task.study.headline);
     // a kill may have left a half-written checkpoint behind; failed stages may still want theirs
     std::error_code ignored;
     if (result.left + result.failed + result.blocked == 0)

@@ -156,6 +156,8 @@ TaskSet read_task_set(const fs::path& path, const ReadTasksSettings& settings) {
     throw InputError(fmt::format("{}: holds {} data sets; name one of: {}.", path.string(),
                                  sets.size(), fmt::join(names, ", ")));
   }
+  std::int64_t row = 0;
+  for (TaskExample& example : sets.front().examples) example.row = row++;
   return std::move(sets.front());
 }
 

@@ -75,10 +75,7 @@ TaskSplit hold_out(const TaskSet& set, std::int64_t test, std::uint64_t seed) {
   const auto border = rows.begin() + test;
   std::sort(rows.begin(), border);
   std::sort(border, rows.end());
-  TaskSplit split{.train_rows = {border, rows.end()}, .test_rows = {rows.begin(), border}};
-  split.train = pick(set, split.train_rows);
-  split.test = pick(set, split.test_rows);
-  return split;
+  return {.train = pick(set, {border, rows.end()}), .test = pick(set, {rows.begin(), border})};
 }
 
 std::string fingerprint(const TaskSet& set) {

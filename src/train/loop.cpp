@@ -1,20 +1,13 @@
 #include "factsweep/train/loop.hpp"
 
-#include <chrono>
-#include <optional>
 #include <system_error>
 
 #include "factsweep/core/error.hpp"
+#include "factsweep/core/stopwatch.hpp"
 #include "factsweep/model/torch.hpp"
 
 namespace factsweep {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 /// What the loop knows of one member.
 struct Lessons {
@@ -31,20 +24,19 @@ class Loop {
       : training_(training), options_(options), members_(training.members()) {}
 
   LoopResult run() {
-    resume();
-    last_save_ = Clock::now();
-    going_since_ = last_save_;
+    clock_ = Stopwatch(resume());
+    since_save_ = Stopwatch();
     evaluate_if_due();
     while (!training_.is_done()) {
       step();
       evaluate_if_due();
-      if (options_.checkpoint_interval > 0 && since(last_save_) > options_.checkpoint_interval)
+      if (options_.checkpoint_interval > 0 && since_save_.seconds() > options_.checkpoint_interval)
         save();
     }
     if (options_.keep_finished && !is_saved_) save();
     LoopResult result;
     for (Lessons& member : members_) result.loss.push_back(std::move(member.loss));
-    result.seconds = seconds();
+    result.seconds = clock_.seconds();
     return result;
   }
 
@@ -72,10 +64,9 @@ class Loop {
     for (std::size_t i = 0; i < members_.size(); ++i) {
       const std::int64_t epoch = training_.course(i).epochs_done();
       if (members_[i].evaluated == epoch) continue;
-      earlier_ = seconds();
-      going_since_.reset();  // what comes now is no training
+      clock_.hold();  // what comes now is no training
       call([&] { options_.on_epoch(i, epoch); });
-      going_since_ = Clock::now();
+      clock_.go_on();
       members_[i].evaluated = epoch;
       is_saved_ = false;
     }
@@ -92,10 +83,8 @@ class Loop {
     }
   }
 
-  double seconds() const { return earlier_ + (going_since_ ? since(*going_since_) : 0); }
-
   void save() {
-    last_save_ = Clock::now();
+    since_save_ = Stopwatch();
     if (options_.checkpoint.empty()) return;
     NamedTensors tensors = own();
     if (options_.state) {
@@ -103,7 +92,7 @@ class Loop {
     }
     training_.save(options_.checkpoint, tensors);
     is_saved_ = true;
-    last_save_ = Clock::now();
+    since_save_ = Stopwatch();
   }
 
   NamedTensors own() const {
@@ -115,19 +104,22 @@ class Loop {
     }
     return {{"loop.members", torch::tensor(table, torch::kFloat64)},
             {"loop.loss", torch::tensor(loss, torch::kFloat64)},
-            {"loop.seconds", torch::tensor({seconds()}, torch::kFloat64)}};
+            {"loop.seconds", torch::tensor({clock_.seconds()}, torch::kFloat64)}};
   }
 
-  void resume() {
-    if (options_.checkpoint.empty()) return;
+  /// Returns the seconds of earlier runs.
+  double resume() {
+    double earlier = 0;
+    if (options_.checkpoint.empty()) return earlier;
     const auto saved = training_.restore(options_.checkpoint, [&](const SafetensorsReader& file) {
       std::vector<Lessons> members = members_of(file);
       const double seconds = numbers(file, "loop.seconds", 1)[0];
       if (options_.read_state) options_.read_state(file);
       members_ = std::move(members);
-      earlier_ = seconds;
+      earlier = seconds;
     });
     is_saved_ = saved.has_value();
+    return earlier;
   }
 
   /// InputError.
@@ -160,9 +152,8 @@ class Loop {
   Training& training_;
   const LoopOptions& options_;
   std::vector<Lessons> members_;
-  double earlier_ = 0;  // seconds of training, but for the current stretch
-  std::optional<Clock::time_point> going_since_;  // where that began; none during on_epoch()
-  Clock::time_point last_save_;
+  Stopwatch clock_;  // held during on_epoch()
+  Stopwatch since_save_;
   bool is_saved_ = false;  // whether the checkpoint holds everything
 };
 

@@ -12,7 +12,7 @@ namespace factsweep::test {
 inline Deck parse_deck(const Study& study, const std::string& text,
                        const std::vector<std::string>& overrides = {}) {
   OptionTable table;
-  declare_study_option(table, {std::string(study.name())});
+  declare_study_option(table, {study.name});
   declare_common_options(table);
   study.declare(table);
   return Deck::parse(table, text, "test.ini", overrides);

@@ -67,46 +67,41 @@ struct GridPoint {
   std::int64_t seed = 0;
 };
 
-class ToyStudy : public Study {
- public:
-  std::string_view name() const override { return "toy"; }
-  void declare(OptionTable& table) const override {
-    table.integer("toy.throws", "8", "throws", 1, 1000, "of a die");
-    table.reals("grid.bonus", "0, 1", "1", 0, 10, "axis: added to the mean");
-  }
-  std::vector<std::string> headline() const override { return {"mean"}; }
+inline void declare(OptionTable& table) {
+  table.integer("toy.throws", "8", "throws", 1, 1000, "of a die");
+  table.reals("grid.bonus", "0, 1", "1", 0, 10, "axis: added to the mean");
+}
 
-  Expansion expand(const Deck& deck) const override {
-    std::vector<GridPoint> points = cross(std::vector<GridPoint>(1), deck.real_list("grid.bonus"),
-                                          [](GridPoint& at, double value) { at.bonus = value; });
-    const std::vector<std::int64_t> seeds = deck.integer_list("grid.seed");
-    points = cross(points, seeds, [](GridPoint& at, std::int64_t value) { at.seed = value; });
-    const std::vector<AxisOf<GridPoint>> axes = {
-        {{"bonus", "1", "added to the mean", ""},
-         [](const GridPoint& at) { return at.bonus; },
-         [](const GridPoint& at) { return fmt::format("bonus-{}", at.bonus); }},
-        {{"seed", "1", "seed", ""},
-         [](const GridPoint& at) { return at.seed; },
-         [](const GridPoint& at) { return fmt::format("-s{}", at.seed); }}};
-    PlanBuilder builder("toy", deck);
-    add_points(builder, axes, points);
-    builder.dimension("seed_index", seeds.size());
-    builder.dimension("throw", static_cast<std::uint64_t>(deck.integer("toy.throws")));
-    for (std::size_t p = 0; p < points.size(); ++p) {
-      const std::uint64_t row = p % seeds.size();
-      const auto [throws, is_new] = builder.add(
-          Throws{points[p].seed, row}, fmt::format("throws s{}", points[p].seed), {.flop = 10});
-      if (is_new) builder.place(throws, Throws::eyes, {row});
-      const Upstream score =
-          builder.add(Score{throws, points[p].bonus}, fmt::format("score {}", p), {.flop = 1})
-              .stage;
-      builder.place(score, Score::mean, {p});
-      builder.leaf(p, score);
-    }
-    return {builder.finish(),
-            std::make_unique<TableExecutor<Worker>>(
-                deck, Worker(), std::vector{kind<Worker, Throws>(), kind<Worker, Score>()})};
+inline Expansion expand(const Deck& deck) {
+  std::vector<GridPoint> points =
+      cross(std::vector<GridPoint>(1), deck.real_list("grid.bonus"), &GridPoint::bonus);
+  const std::vector<std::int64_t> seeds = deck.integer_list("grid.seed");
+  points = cross(points, seeds, &GridPoint::seed);
+  const std::vector<AxisOf<GridPoint>> axes = {
+      {{"bonus", "1", "added to the mean", ""},
+       &GridPoint::bonus,
+       [](const GridPoint& at) { return fmt::format("bonus-{}", at.bonus); }},
+      {{"seed", "1", "seed", ""}, &GridPoint::seed, piece("s", &GridPoint::seed)}};
+  PlanBuilder builder("toy", deck);
+  add_points(builder, axes, points);
+  builder.dimension("seed_index", seeds.size());
+  builder.dimension("throw", static_cast<std::uint64_t>(deck.integer("toy.throws")));
+  for (std::size_t p = 0; p < points.size(); ++p) {
+    const std::uint64_t row = p % seeds.size();
+    const auto [throws, is_new] = builder.add(
+        Throws{points[p].seed, row}, fmt::format("throws s{}", points[p].seed), {.flop = 10});
+    if (is_new) builder.place(throws, Throws::eyes, {row});
+    const Upstream score =
+        builder.add(Score{throws, points[p].bonus}, fmt::format("score {}", p), {.flop = 1}).stage;
+    builder.place(score, Score::mean, {p});
+    builder.leaf(p, score);
   }
-};
+  return expansion(builder.finish(), deck, Worker(),
+                   {kind<Worker, Throws>(), kind<Worker, Score>()});
+}
+
+inline Study make_study() {
+  return {"toy", declare, expand, {"mean"}};
+}
 
 }  // namespace factsweep::toy

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <concepts>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -67,6 +68,16 @@ template <typename T>
 Column<T> named(Column<T> column, std::string name) {
   column.name = std::move(name);
   return column;
+}
+
+/// What a column of numbers has in place of what is not there: NaN, -1, of std::uint8_t 255.
+template <typename T>
+constexpr T absent() {
+  if constexpr (std::floating_point<T>) {
+    return std::numeric_limits<T>::quiet_NaN();
+  } else {
+    return static_cast<T>(-1);
+  }
 }
 
 /// A column and the type of its elements, for lists of columns of several types.

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <algorithm>
-#include <span>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -54,5 +54,12 @@ class TableExecutor : public Executor {
   Worker worker_;
   const std::vector<KindOf<Worker>> kinds_;
 };
+
+/// A plan, and who computes its stages.
+template <typename Worker>
+Expansion expansion(Plan plan, const Deck& deck, Worker worker, std::vector<KindOf<Worker>> kinds) {
+  return {std::move(plan),
+          std::make_unique<TableExecutor<Worker>>(deck, std::move(worker), std::move(kinds))};
+}
 
 }  // namespace factsweep

@@ -1,6 +1,8 @@
 // Grids: which points a deck asks for, and the axes that tell them apart.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <functional>
 #include <set>
 #include <string>
@@ -21,8 +23,15 @@ struct AxisOf {
   std::function<std::string(const At&)> id = nullptr;  // "-s1"; empty: the id does not say
 };
 
+/// A piece of an id from a member of the point: "-s1", of the mark "s".
+template <typename At, typename T>
+std::function<std::string(const At&)> piece(const std::string& mark, T At::*member) {
+  return [=](const At& at) { return fmt::format("-{}{}", mark, at.*member); };
+}
+
 /// Every point with every value: `values` is a list, or a function of the point that returns one
-/// (an axis that some points lack gives them a list of one). `set` gives a point its value.
+/// (an axis that some points lack gives them a list of one). `set` is the member that holds the
+/// value, or a function that gives a point its value.
 template <typename At, typename Values, typename Set>
 std::vector<At> cross(const std::vector<At>& points, const Values& values, Set set) {
   std::vector<At> crossed;
@@ -30,7 +39,11 @@ std::vector<At> cross(const std::vector<At>& points, const Values& values, Set s
     const auto add_all = [&](const auto& list) {
       for (const auto& value : list) {
         crossed.push_back(point);
-        set(crossed.back(), value);
+        if constexpr (std::is_member_object_pointer_v<Set>) {
+          crossed.back().*set = value;
+        } else {
+          set(crossed.back(), value);
+        }
       }
     };
     if constexpr (std::is_invocable_v<Values, const At&>) {

@@ -61,7 +61,7 @@ class StageRun {
   }
   /// One row, with `fill` after the values up to the row's width.
   template <typename T>
-  void emit_padded(const Column<T>& column, std::vector<T> values, const T& fill) {
+  void emit_padded(const Column<T>& column, std::vector<T> values, const T& fill = absent<T>()) {
     if (!is_wanted(column)) return;
     require(values.size() <= width(column), "more values than a row has: " + column.path);
     values.resize(width(column), fill);

@@ -5,7 +5,6 @@
 
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "factsweep/deck/deck.hpp"
@@ -30,17 +29,15 @@ struct Expansion {
   std::unique_ptr<Executor> executor;
 };
 
-class Study {
- public:
-  virtual ~Study() = default;
-  virtual std::string_view name() const = 0;
+struct Study {
+  std::string name;
   /// This study's own deck keys ([label], [bank], ...), beside those that every study has.
-  virtual void declare(OptionTable& table) const = 0;
+  void (*declare)(OptionTable& table);
   /// Reads the input files that decide the plan's shape. InputError. Deterministic: every rank
   /// calls it and gets the same plan.
-  virtual Expansion expand(const Deck& deck) const = 0;
+  Expansion (*expand)(const Deck& deck);
   /// Columns of /points that a run's closing table shows.
-  virtual std::vector<std::string> headline() const = 0;
+  std::vector<std::string> headline;
 };
 
 }  // namespace factsweep

@@ -30,6 +30,7 @@ struct TaskExample {
   std::vector<std::string> option_outputs;  // [option] what `output` would be, were it right
   std::string tests;                        // of code: Python to run after it
   std::string where;                        // file and line, or record, for messages
+  std::int64_t row = -1;                    // its place among the examples of its file, from 0
 
   /// Index of the gold option; -1 where there are no options.
   std::int64_t gold() const;
@@ -61,7 +62,6 @@ TaskSet draw(const TaskSet& set, std::int64_t count, std::uint64_t seed);
 /// (seed, set.name), the others to train on. InputError: nothing would be left to train on.
 struct TaskSplit {
   TaskSet train, test;
-  std::vector<std::int64_t> train_rows, test_rows;  // [example] its place in the set
 };
 TaskSplit hold_out(const TaskSet& set, std::int64_t test, std::uint64_t seed);
 

@@ -7,6 +7,8 @@
 
 #include "factsweep/core/random.hpp"
 #include "factsweep/label/probe.hpp"
+#include "factsweep/studies/support/counts.hpp"
+#include "factsweep/studies/support/lists.hpp"
 
 namespace factsweep::flearning {
 namespace {
@@ -40,23 +42,6 @@ std::string filled(const Deck& deck, const std::string& key, const std::string& 
     if (line_break) ++i;
   }
   return with_breaks.replace(with_breaks.find(kPlace), kPlace.size(), question);
-}
-
-/// What records of the file have in common, and how many of them, as two datasets of one axis; none
-/// where there is nothing to say.
-void fill_counts(PlanBuilder& builder, const std::string& path, const std::string& axis,
-                 const std::map<std::string, std::int64_t>& counts, const std::string& about,
-                 const std::string& counted) {
-  if (counts.empty()) return;
-  builder.dimension(path.substr(0, path.rfind('/') + 1) + axis, counts.size());
-  std::vector<std::string> names;
-  std::vector<std::int64_t> numbers;
-  for (const auto& [name, number] : counts) {
-    names.push_back(name);
-    numbers.push_back(number);
-  }
-  builder.fill(column<std::string>(path + "_reason", {axis}, "", about), names);
-  builder.fill(column<std::int64_t>(path, {axis}, "records", counted), numbers);
 }
 
 }  // namespace
@@ -119,15 +104,11 @@ std::vector<std::string> EditCorpus::notes() const {
 void fill_records(PlanBuilder& builder, const EditCorpus& corpus) {
   const std::string base = "/records/" + corpus.name + "/";
   builder.dimension(base + "record", corpus.records.size());
-  std::vector<std::int64_t> rows;
-  for (const EditRecord& record : corpus.records) rows.push_back(record.row);
   builder.fill(column<std::int64_t>(base + "row", {"record"}, "1", "record of the file, from 0"),
-               rows);
-  for (const Text& text : kTexts) {
-    std::vector<std::string> values;
-    for (const EditRecord& record : corpus.records) values.push_back(record.*text.field);
-    builder.fill(column<std::string>(base + text.name, {"record"}, "", text.long_name), values);
-  }
+               each(corpus.records, &EditRecord::row));
+  for (const Text& text : kTexts)
+    builder.fill(column<std::string>(base + text.name, {"record"}, "", text.long_name),
+                 each(corpus.records, text.field));
   fill_counts(builder, base + "left_out", "reason", corpus.left_out, "why records were left out",
               "records left out");
   fill_counts(builder, base + "not_measured", "missing", corpus.not_measured,

@@ -4,9 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
-#include "factsweep/studies/support/by_name.hpp"
+#include "factsweep/studies/support/lists.hpp"
 
 namespace factsweep::flearning {
 namespace {
@@ -106,8 +105,6 @@ std::vector<std::string> model_names(const Deck& deck) {
 std::vector<GridPoint> grid_points(const Deck& deck, const std::vector<EditCorpus>& corpora) {
   using At = GridPoint;
   const auto one_of = [](const std::string& value) { return std::vector{value}; };
-  std::vector<std::size_t> data_sets(corpora.size());
-  std::iota(data_sets.begin(), data_sets.end(), 0);
   std::vector<At> points;
   const std::vector<std::string> directories = model_directories(deck), names = model_names(deck);
   for (std::size_t i = 0; i < directories.size(); ++i) {
@@ -115,10 +112,10 @@ std::vector<GridPoint> grid_points(const Deck& deck, const std::vector<EditCorpu
     at.model = directories[i];
     at.model_name = names[i];
   }
-  points = cross(points, data_sets, [](At& at, std::size_t data_set) { at.data_set = data_set; });
+  points = cross(points, numbers(0, corpora.size()), &At::data_set);
   points = cross(
       points, [&](const At& at) { return record_counts(deck, corpora[at.data_set]); },
-      [](At& at, std::size_t records) { at.records = records; });
+      &At::records);
   points = cross(points, deck.text_list("grid.method"),
                  [](At& at, const std::string& name) { at.method = &method(name); });
   points = cross(
@@ -126,53 +123,46 @@ std::vector<GridPoint> grid_points(const Deck& deck, const std::vector<EditCorpu
       [&](const At& at) {
         return at.method->has_lambda() ? deck.text_list("grid.layers") : one_of("");
       },
-      [](At& at, const std::string& layers) { at.layers = layers; });
+      &At::layers);
   points = cross(
-      points, [&](const At& at) { return rates(deck, at); },
-      [](At& at, double lambda) { at.lambda = lambda; });
+      points, [&](const At& at) { return rates(deck, at); }, &At::lambda);
   points = cross(
       points,
       [&](const At& at) {
         return at.method->kind == Method::Kind::edit ? deck.text_list("edit.presets") : one_of("");
       },
-      [](At& at, const std::string& preset) { at.preset = preset; });
-  return cross(points, deck.integer_list("grid.seed"),
-               [](At& at, std::int64_t seed) { at.seed = seed; });
+      &At::preset);
+  return cross(points, deck.integer_list("grid.seed"), &At::seed);
 }
 
 std::vector<AxisOf<GridPoint>> axes(const std::vector<EditCorpus>& corpora) {
   using At = GridPoint;
-  std::vector<std::string> names;
-  for (const EditCorpus& corpus : corpora) names.push_back(corpus.name);
+  const std::vector<std::string> names = names_of(corpora);
   return {{{"method", "", "how the new knowledge is brought in", ""},
            [](const At& at) { return at.method->name; },
            [](const At& at) { return at.method->name; }},
           {{"lambda", "1", "rate of forgetting; nan: none, or found by the search", "lambda"},
-           [](const At& at) { return at.lambda; },
+           &At::lambda,
            [](const At& at) {
              if (!at.method->has_lambda()) return std::string();
              return std::isnan(at.lambda) ? "-search" : fmt::format("-{}", at.lambda);
            }},
           {{"layers", "", "layers that forget", ""},
-           [](const At& at) { return at.layers; },
+           &At::layers,
            [](const At& at) {
              return at.layers.empty() || at.layers == "all" ? "" : "-layers" + at.layers;
            }},
           {{"preset", "", "hyperparameters of an editor", ""},
-           [](const At& at) { return at.preset; },
+           &At::preset,
            [](const At& at) { return at.preset.empty() ? "" : "-" + at.preset; }},
-          {{"model", "", "model", ""},
-           [](const At& at) { return at.model_name; },
-           [](const At& at) { return fmt::format("-{}", at.model_name); }},
+          {{"model", "", "model", ""}, &At::model_name, piece("", &At::model_name)},
           {{"data_set", "", "file of edits", ""},
            [names](const At& at) { return names[at.data_set]; },
            [names](const At& at) { return fmt::format("-{}", names[at.data_set]); }},
           {{"records", "records", "records edited at once", ""},
            [](const At& at) { return static_cast<std::int64_t>(at.records); },
-           [](const At& at) { return fmt::format("-n{}", at.records); }},
-          {{"seed", "1", "seed", ""},
-           [](const At& at) { return at.seed; },
-           [](const At& at) { return fmt::format("-s{}", at.seed); }}};
+           piece("n", &At::records)},
+          {{"seed", "1", "seed", ""}, &At::seed, piece("s", &At::seed)}};
 }
 
 }  // namespace factsweep::flearning

@@ -7,7 +7,7 @@
 #include "corpus.hpp"
 #include "factsweep/studies/support/training_options.hpp"
 #include "grid.hpp"
-#include "stages/edit.hpp"
+#include "stages/stages.hpp"
 
 namespace factsweep::flearning {
 namespace {
@@ -111,10 +111,6 @@ void check_keys(const Deck& deck) {
   training_prompt(deck, "");
   evaluation_prompt(deck, "");
   const std::vector<std::string> chosen = deck.text_list("grid.method");
-  const auto any = [&](auto wanted) {
-    return std::any_of(chosen.begin(), chosen.end(),
-                       [&](const std::string& name) { return wanted(method(name)); });
-  };
   for (const std::string& method : chosen) {
     for (const std::string& preset : deck.text_list("edit.presets")) {
       if (!second_moment_layers(deck, method, preset).empty() && deck.text("edit.text").empty())
@@ -123,12 +119,11 @@ void check_keys(const Deck& deck) {
                                                   method, preset));
     }
   }
-  const bool lora =
-      any([](const Method& m) { return m.learn == Tuning::lora || m.forget == Tuning::lora; });
-  for (const auto& [key, value] : deck.science()) {
-    if (key.starts_with("lora.") && !deck.is_default(key) && !lora)
-      throw deck.error(key, "has no effect: no method of grid.method uses LoRA.");
-  }
+  const auto uses_lora = [](const std::string& name) {
+    return method(name).learn == Tuning::lora || method(name).forget == Tuning::lora;
+  };
+  if (std::none_of(chosen.begin(), chosen.end(), uses_lora))
+    refuse_lora_keys(deck, "no method of grid.method uses LoRA.");
   if (deck.text("lora.bias") != "none")
     throw deck.error("lora.bias",
                      "is not supported here: forgetting subtracts matrices alone. "

@@ -8,7 +8,6 @@
 #include "factsweep/studies/flearning/study.hpp"
 
 #include <algorithm>
-#include <numeric>
 
 #include "factsweep/core/file.hpp"
 #include "factsweep/core/random.hpp"
@@ -16,22 +15,11 @@
 #include "factsweep/stage/common_options.hpp"
 #include "factsweep/stage/executor.hpp"
 #include "options.hpp"
-#include "stages/delta.hpp"
-#include "stages/edit.hpp"
-#include "stages/original.hpp"
 #include "stages/outcomes.hpp"
-#include "stages/search.hpp"
-#include "stages/second_moment.hpp"
-#include "stages/tune.hpp"
+#include "stages/stages.hpp"
 
 namespace factsweep::flearning {
 namespace {
-
-std::vector<KindOf<Worker>> kinds() {
-  return {kind<Worker, Original>(), kind<Worker, Delta>(), kind<Worker, Search>(),
-          kind<Worker, Forget>(),   kind<Worker, Learn>(), kind<Worker, SecondMoment>(),
-          kind<Worker, Edit>()};
-}
 
 Inputs read_inputs(PlanBuilder& builder, const Worker& worker) {
   const Deck& deck = builder.deck();
@@ -53,12 +41,6 @@ Inputs read_inputs(PlanBuilder& builder, const Worker& worker) {
   return inputs;
 }
 
-std::vector<std::int64_t> numbers(std::int64_t first, std::size_t count) {
-  std::vector<std::int64_t> list(count);
-  std::iota(list.begin(), list.end(), first);
-  return list;
-}
-
 /// What the points have rows of, and the scales of these datasets.
 void declare_columns(PlanBuilder& builder, const Inputs& inputs, std::size_t records) {
   const auto epochs = static_cast<std::size_t>(builder.deck().integer("learn.epochs"));
@@ -68,15 +50,13 @@ void declare_columns(PlanBuilder& builder, const Inputs& inputs, std::size_t rec
   builder.dimension("/curves/epoch", epochs);
   builder.dimension("/norms/layer", layers);
   builder.dimension("/norms/module", inputs.matrices.modules.size());
-  builder.declare(evaluation_columns(inputs.worker.abilities));
-  builder.declare(kLambdaUsed);
   builder.fill(column<std::int64_t>("/curves/epoch", {"epoch"}, "epochs", "epochs done"),
                numbers(1, epochs));
-  builder.declare(kLoss);
   builder.fill(column<std::int64_t>("/norms/layer", {"layer"}, "1", "layer"), numbers(0, layers));
   builder.fill(column<std::string>("/norms/module", {"module"}, "", "matrix of a layer"),
                inputs.matrices.modules);
-  for (const Column<float>& norm : {kForgetNorm, kLearnNorm, kCosine}) builder.declare(norm);
+  builder.declare(evaluation_columns(inputs.worker.abilities));
+  builder.declare(tuning_columns());
 }
 
 /// The stages of a point. Returns its leaf.
@@ -111,27 +91,22 @@ Plan make_plan(const Deck& deck, const Worker& worker) {
   return plan;
 }
 
-class FLearningStudy : public Study {
- public:
-  std::string_view name() const override { return "flearning"; }
-  void declare(OptionTable& table) const override { flearning::declare(table); }
-  std::vector<std::string> headline() const override {
-    return {"n_records", "reliability",     "generality",
-            "locality",  "reliability_old", "edit_seconds"};
-  }
-  Expansion expand(const Deck& deck) const override {
-    check_keys(deck);
-    Worker worker{EditCorpus::read(deck), read_abilities(deck)};
-    Plan plan = make_plan(deck, worker);
-    return {std::move(plan),
-            std::make_unique<TableExecutor<Worker>>(deck, std::move(worker), kinds())};
-  }
-};
+Expansion expand(const Deck& deck) {
+  check_keys(deck);
+  Worker worker{EditCorpus::read(deck), read_abilities(deck)};
+  Plan plan = make_plan(deck, worker);
+  return expansion(std::move(plan), deck, std::move(worker),
+                   {kOriginal, kDelta, kSearch, kForget, kLearn, kSecondMoment, kEdit});
+}
 
 }  // namespace
 
-std::unique_ptr<Study> make_study() {
-  return std::make_unique<FLearningStudy>();
+Study make_study() {
+  return {
+      "flearning",
+      declare,
+      expand,
+      {"n_records", "reliability", "generality", "locality", "reliability_old", "edit_seconds"}};
 }
 
 }  // namespace factsweep::flearning

@@ -5,7 +5,6 @@
 #include <map>
 #include <optional>
 #include <string>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -14,17 +13,10 @@
 #include "factsweep/model/config.hpp"
 #include "factsweep/model/model.hpp"
 #include "factsweep/stage/plan_builder.hpp"
+#include "factsweep/studies/support/lists.hpp"
 #include "grid.hpp"
 
 namespace factsweep::kshot {
-
-/// A value of each item: a column of a table.
-template <typename Item, typename Value>
-auto each(const std::vector<Item>& items, Value value) {
-  std::vector<std::decay_t<decltype(value(items.front()))>> values;
-  for (const Item& item : items) values.push_back(value(item));
-  return values;
-}
 
 /// A rank at work.
 struct Worker {

@@ -1,7 +1,7 @@
 #include "methods.hpp"
 
 #include "factsweep/core/error.hpp"
-#include "factsweep/studies/support/by_name.hpp"
+#include "factsweep/studies/support/lists.hpp"
 
 namespace factsweep::kshot {
 
@@ -74,9 +74,7 @@ const std::vector<DataSelection>& data_selections() {
 }  // namespace
 
 std::vector<std::string> data_selection_names() {
-  std::vector<std::string> names = names_of(data_selections());
-  names.emplace_back("none");
-  return names;
+  return joined({names_of(data_selections()), {"none"}});
 }
 
 DataSettings data_settings(std::string_view selection) {

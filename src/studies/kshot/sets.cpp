@@ -6,19 +6,9 @@
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/random.hpp"
+#include "factsweep/studies/support/lists.hpp"
 
 namespace factsweep::kshot {
-namespace {
-
-template <typename Item>
-const Item& item_named(const std::vector<Item>& items, const std::string& name) {
-  const auto found =
-      std::find_if(items.begin(), items.end(), [&](const Item& item) { return item.name == name; });
-  require(found != items.end(), "kshot: no such name: " + name);
-  return *found;
-}
-
-}  // namespace
 
 std::string name(Rationales rationales) {
   switch (rationales) {
@@ -37,12 +27,11 @@ std::string name(Rationales rationales) {
 std::string TaskEntry::reasoned(std::int64_t example) const {
   const TaskExample& shot = train.examples.at(static_cast<std::size_t>(example));
   if (rationales == Rationales::file) {
-    const std::int64_t row = train_rows.at(static_cast<std::size_t>(example));
-    const auto found = expanded.find(row);
+    const auto found = expanded.find(shot.row);
     if (found == expanded.end())
       throw InputError(
           fmt::format("{}: the rationale file has no row {}, which is among its shots ({}).", name,
-                      row, shot.where));
+                      shot.row, shot.where));
     return found->second;
   }
   if (rationales == Rationales::data && !shot.rationale.empty())
@@ -63,15 +52,15 @@ bool Sets::has_programs() const {
 }
 
 const TaskEntry& Sets::task(const std::string& name) const {
-  return item_named(tasks, name);
+  return by_name(tasks, name);
 }
 
 const Pool& Sets::pool(const std::string& name) const {
-  return item_named(pools, name);
+  return by_name(pools, name);
 }
 
 const BankEntry& Sets::adapter(const std::string& name) const {
-  return item_named(bank, name);
+  return by_name(bank, name);
 }
 
 std::vector<std::int64_t> Shots::rows(const Sets& sets) const {
@@ -80,9 +69,7 @@ std::vector<std::int64_t> Shots::rows(const Sets& sets) const {
 }
 
 std::vector<std::int64_t> Shots::records(const Sets& sets) const {
-  std::vector<std::int64_t> records = rows(sets);
-  for (std::int64_t& row : records) row = sets.task(task).train_rows[static_cast<std::size_t>(row)];
-  return records;
+  return each(read(sets).examples, &TaskExample::row);
 }
 
 TaskSet Shots::read(const Sets& sets) const {

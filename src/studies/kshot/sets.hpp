@@ -20,8 +20,7 @@ std::string name(Rationales rationales);
 
 struct TaskEntry {
   std::string name;
-  TaskSet train, test;                              // test cut to eval.test_examples
-  std::vector<std::int64_t> train_rows, test_rows;  // [example] record of its file, from 0
+  TaskSet train, test;  // test cut to eval.test_examples
   std::optional<std::size_t> pool;
   std::vector<TaskExample> worked;  // in front of every question
   Rationales rationales = Rationales::answer_only;

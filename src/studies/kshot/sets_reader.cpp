@@ -118,23 +118,14 @@ class Reader {
       if (task.test.kind != task.train.kind)
         node.fail(fmt::format("trains answers of kind '{}', but its test asks for kind '{}'.",
                               factsweep::name(task.train.kind), factsweep::name(task.test.kind)));
-      task.train_rows = draw_rows(task.train, 0, 0);
-      task.test_rows = draw_rows(task.test, 0, 0);
     } else {
       TaskSplit split = hold_out(whole, node.count("hold_out", 0), seed());
       task.train = std::move(split.train);
       task.test = std::move(split.test);
-      task.train_rows = std::move(split.train_rows);
-      task.test_rows = std::move(split.test_rows);
     }
     const std::int64_t most = deck_.integer("eval.test_examples");
-    if (most > 0 && most < static_cast<std::int64_t>(task.test.examples.size())) {
-      const std::vector<std::int64_t> kept = draw_rows(task.test, most, seed());
-      task.test = pick(task.test, kept);
-      std::vector<std::int64_t> rows;
-      for (const std::int64_t i : kept) rows.push_back(task.test_rows[static_cast<std::size_t>(i)]);
-      task.test_rows = std::move(rows);
-    }
+    if (most > 0 && most < static_cast<std::int64_t>(task.test.examples.size()))
+      task.test = draw(task.test, most, seed());
   }
 
   void read_worked(const JsonNode& node, TaskEntry& task) const {
@@ -278,7 +269,6 @@ class Reader {
     TaskEntry entry;
     if (node.has("train")) {
       entry.train = source(node.child("train"), name);
-      entry.train_rows = draw_rows(entry.train, 0, 0);
     } else if (const auto index = task_index_.at(node.text("task"))) {
       entry = sets_.tasks[*index];
     } else {
@@ -288,11 +278,11 @@ class Reader {
     if (!node.has("rationales")) return entry.train;
     const std::map<std::int64_t, std::string> reasons = read_reasons(node);
     TaskSet reasoned{.name = entry.train.name, .kind = entry.train.kind, .examples = {}};
-    for (std::size_t i = 0; i < entry.train.examples.size(); ++i) {
-      const auto found = reasons.find(entry.train_rows[i]);
+    for (TaskExample& example : entry.train.examples) {
+      const auto found = reasons.find(example.row);
       if (found == reasons.end()) continue;
-      reasoned.examples.push_back(std::move(entry.train.examples[i]));
-      reasoned.examples.back().output = found->second;
+      example.output = found->second;
+      reasoned.examples.push_back(std::move(example));
     }
     if (reasoned.examples.empty())
       node.fail(

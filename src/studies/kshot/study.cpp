@@ -69,31 +69,25 @@ Plan make_plan(const Deck& deck, const Worker& worker, std::vector<GridPoint> po
   return draft.builder.finish();
 }
 
-class KShotStudy : public Study {
- public:
-  std::string_view name() const override { return "kshot"; }
-  void declare(OptionTable& table) const override { kshot::declare(table); }
-  std::vector<std::string> headline() const override {
-    return {"accuracy", "accuracy_by_sum", "accuracy_by_mean", "answered", "selected_data"};
-  }
-  Expansion expand(const Deck& deck) const override {
-    Worker worker{Sets::read(deck)};
-    std::vector<GridPoint> points = grid_points(deck, worker.sets);
-    if (deck.text("lora.bias") != "none")
-      throw deck.error("lora.bias", "is not supported here: experts are matrices alone. Use none.");
-    worker.sets.read_forms(deck, ModelConfig::read(deck.text("model.path")));
-    Plan plan = make_plan(deck, worker, std::move(points));
-    return {std::move(plan), std::make_unique<TableExecutor<Worker>>(
-                                 deck, std::move(worker),
-                                 std::vector{kBank, kAdapter, kSimilarity, kSignals, kTest, kOwn,
-                                             kBest, kSelect, kEmbed, kAugment, kTune})};
-  }
-};
+Expansion expand(const Deck& deck) {
+  Worker worker{Sets::read(deck)};
+  std::vector<GridPoint> points = grid_points(deck, worker.sets);
+  if (deck.text("lora.bias") != "none")
+    throw deck.error("lora.bias", "is not supported here: experts are matrices alone. Use none.");
+  worker.sets.read_forms(deck, ModelConfig::read(deck.text("model.path")));
+  Plan plan = make_plan(deck, worker, std::move(points));
+  return expansion(std::move(plan), deck, std::move(worker),
+                   {kBank, kAdapter, kSimilarity, kSignals, kTest, kOwn, kBest, kSelect, kEmbed,
+                    kAugment, kTune});
+}
 
 }  // namespace
 
-std::unique_ptr<Study> make_study() {
-  return std::make_unique<KShotStudy>();
+Study make_study() {
+  return {"kshot",
+          declare,
+          expand,
+          {"accuracy", "accuracy_by_sum", "accuracy_by_mean", "answered", "selected_data"}};
 }
 
 }  // namespace factsweep::kshot

@@ -1,5 +1,6 @@
 // Tables of what is known before any work: tasks, pools, and the shots of points.
 #include "draft.hpp"
+#include "factsweep/stage/table.hpp"
 
 namespace factsweep::kshot {
 namespace {
@@ -23,19 +24,18 @@ Column<std::int64_t> count(const std::string& path, const char* long_name,
 
 void fill_tasks(PlanBuilder& builder, const Sets& sets) {
   using Task = const TaskEntry&;
-  const std::vector<TaskEntry>& tasks = sets.tasks;
-  builder.fill(text("/tasks/name", "task"), each(tasks, [](Task task) { return task.name; }));
-  builder.fill(text("/tasks/kind", "kind of answer"),
-               each(tasks, [](Task task) { return std::string(name(task.test.kind)); }));
-  builder.fill(text("/tasks/pool", "pool of open data"), each(tasks, [&](Task task) {
-                 return task.pool ? sets.pools[*task.pool].name : "";
-               }));
-  builder.fill(text("/tasks/rationales", "where the reasons of the reasoning perplexity come from"),
-               each(tasks, [](Task task) { return name(task.rationales); }));
-  builder.fill(count("/tasks/train_examples", "train examples"),
-               each(tasks, [](Task task) { return size_of(task.train); }));
-  builder.fill(count("/tasks/test_examples", "test examples"),
-               each(tasks, [](Task task) { return size_of(task.test); }));
+  const Table<TaskEntry> table = {
+      {text("/tasks/name", "task"), &TaskEntry::name},
+      {text("/tasks/kind", "kind of answer"), [](Task task) { return name(task.test.kind); }},
+      {text("/tasks/pool", "pool of open data"),
+       [&](Task task) { return task.pool ? sets.pools[*task.pool].name : ""; }},
+      {text("/tasks/rationales", "where the reasons of the reasoning perplexity come from"),
+       [](Task task) { return name(task.rationales); }},
+      {count("/tasks/train_examples", "train examples"),
+       [](Task task) { return size_of(task.train); }},
+      {count("/tasks/test_examples", "test examples"),
+       [](Task task) { return size_of(task.test); }}};
+  fill(builder, table, sets.tasks);
 }
 
 /// By example of each task's test.
@@ -47,10 +47,11 @@ void fill_tests(PlanBuilder& builder, const Sets& sets) {
   std::vector<std::string> answers;
   for (const TaskEntry& task : sets.tasks) {
     const std::size_t end = rows.size() + static_cast<std::size_t>(builder.length(row, 1));
-    rows.insert(rows.end(), task.test_rows.begin(), task.test_rows.end());
-    rows.resize(end, -1);
-    for (const TaskExample& example : task.test.examples)
+    for (const TaskExample& example : task.test.examples) {
+      rows.push_back(example.row);
       answers.push_back(example.answer.substr(0, kLongestAnswer));
+    }
+    rows.resize(end, -1);
     answers.resize(end);
   }
   builder.fill(row, rows);
@@ -60,14 +61,13 @@ void fill_tests(PlanBuilder& builder, const Sets& sets) {
 void fill_pools(PlanBuilder& builder, const std::vector<Pool>& pools) {
   if (pools.empty()) return;
   builder.dimension("pool", pools.size());
-  builder.fill(text("/pools/name", "pool of open data"),
-               each(pools, [](const Pool& pool) { return pool.name; }));
-  builder.fill(count("/pools/examples", "examples", "S"),
-               each(pools, [](const Pool& pool) { return size_of(pool.set); }));
-  builder.fill(count("/pools/repeated", "left out: the same example again"),
-               each(pools, [](const Pool& pool) { return pool.repeated; }));
-  builder.fill(count("/pools/tested", "left out: asks what a test example asks"),
-               each(pools, [](const Pool& pool) { return pool.tested; }));
+  const Table<Pool> table = {
+      {text("/pools/name", "pool of open data"), &Pool::name},
+      {count("/pools/examples", "examples", "S"),
+       [](const Pool& pool) { return size_of(pool.set); }},
+      {count("/pools/repeated", "left out: the same example again"), &Pool::repeated},
+      {count("/pools/tested", "left out: asks what a test example asks"), &Pool::tested}};
+  fill(builder, table, pools);
 }
 
 void fill_shots(Draft& draft) {

@@ -16,7 +16,7 @@ template <typename T>
 std::vector<GridPoint> swept(const std::vector<GridPoint>& points, const std::vector<T>& values,
                              std::optional<T> GridPoint::*setting) {
   if (values.empty()) return points;
-  return cross(points, values, [&](GridPoint& at, const T& value) { at.*setting = value; });
+  return cross(points, values, setting);
 }
 
 template <typename T>
@@ -32,8 +32,7 @@ AxisOf<GridPoint> swept_axis(const std::string& name, const std::string& units,
 
 std::vector<GridPoint> grid_points(const Deck& deck) {
   std::vector<GridPoint> points =
-      cross(std::vector<GridPoint>(1), deck.text_list("grid.variant"),
-            [](GridPoint& at, const std::string& variant) { at.variant = variant; });
+      cross(std::vector<GridPoint>(1), deck.text_list("grid.variant"), &GridPoint::variant);
   const std::vector<double> all = deck.real_list("grid.unknown_ratio");
   points = cross(
       points,
@@ -41,7 +40,7 @@ std::vector<GridPoint> grid_points(const Deck& deck) {
         if (at.variant == "idk") return std::vector{deck.real("slick.idk_unknown_ratio")};
         return has_ratio_axis(at.variant) ? all : std::vector{at.unknown_ratio};
       },
-      [](GridPoint& at, double ratio) { at.unknown_ratio = ratio; });
+      &GridPoint::unknown_ratio);
   std::erase_if(points, [](const GridPoint& at) {
     return at.variant == "known_only" && at.unknown_ratio >= 1;  // nothing is left of D
   });
@@ -49,18 +48,15 @@ std::vector<GridPoint> grid_points(const Deck& deck) {
   points = swept(points, deck.integer_list("grid.batch_size"), &GridPoint::batch_size);
   points = swept(points, deck.real_list("grid.dropout"), &GridPoint::dropout);
   points = swept(points, deck.integer_list("grid.lora_rank"), &GridPoint::lora_rank);
-  return cross(points, deck.integer_list("grid.seed"),
-               [](GridPoint& at, std::int64_t seed) { at.seed = seed; });
+  return cross(points, deck.integer_list("grid.seed"), &GridPoint::seed);
 }
 
 std::vector<AxisOf<GridPoint>> axes(const Deck& deck) {
   using At = GridPoint;
   std::vector<AxisOf<At>> list = {
-      {{"variant", "", "how D is made", "D"},
-       [](const At& at) { return at.variant; },
-       [](const At& at) { return at.variant; }},
+      {{"variant", "", "how D is made", "D"}, &At::variant, &At::variant},
       {{"unknown_ratio", "fraction", "share of Unknown examples in D", "N_Unk/|D|"},
-       [](const At& at) { return at.unknown_ratio; },
+       &At::unknown_ratio,
        [](const At& at) {
          return has_ratio_axis(at.variant) ? fmt::format("-{}", at.unknown_ratio) : "";
        }}};
@@ -71,9 +67,7 @@ std::vector<AxisOf<GridPoint>> axes(const Deck& deck) {
     list.push_back(swept_axis("batch_size", "examples", &At::batch_size));
   if (sweeps("grid.dropout")) list.push_back(swept_axis("dropout", "1", &At::dropout));
   if (sweeps("grid.lora_rank")) list.push_back(swept_axis("lora_rank", "1", &At::lora_rank, "r"));
-  list.push_back({{"seed", "1", "seed", ""},
-                  [](const At& at) { return at.seed; },
-                  [](const At& at) { return fmt::format("-s{}", at.seed); }});
+  list.push_back({{"seed", "1", "seed", ""}, &At::seed, piece("s", &At::seed)});
   return list;
 }
 

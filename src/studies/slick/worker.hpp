@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "corpus.hpp"
 #include "factsweep/label/labelling.hpp"
@@ -14,6 +15,11 @@ struct Worker {
   Corpus corpus;
   std::map<std::string, ExemplarSets> exemplars;  // by relation
   Model model = {};
+
+  std::vector<Question> questions(const Chunk& chunk) const {
+    const auto first = corpus.rows.begin() + static_cast<std::ptrdiff_t>(chunk.first);
+    return {first, first + static_cast<std::ptrdiff_t>(chunk.count)};
+  }
 
   /// Loads the model. InputError: also when an answer is longer than an answer may get, which would
   /// never be right, so that its fact would pass for one that the model does not know.

@@ -102,6 +102,12 @@ LoraConfig stored_lora_config(const Deck& deck) {
   return config;
 }
 
+void refuse_lora_keys(const Deck& deck, const std::string& why) {
+  for (const auto& [key, value] : deck.science({"lora."})) {
+    if (!deck.is_default(key)) throw deck.error(key, "has no effect: " + why);
+  }
+}
+
 std::string lora_place(const Deck& deck) {
   return deck.where("lora.targets") + ": lora.targets";
 }

@@ -67,7 +67,7 @@ struct Sum {
     run.emit(kValue, sum);
     if (misbehaves == "twice") run.emit(kValue, sum);
     if (misbehaves == "short") run.emit(kCurve, std::vector<float>{1});
-    run.emit_padded(kCurve, {1, 2}, std::nanf(""));
+    run.emit_padded(kCurve, {1, 2});
   }
 };
 

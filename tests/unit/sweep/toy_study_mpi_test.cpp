@@ -17,7 +17,7 @@ namespace {
 
 Expansion expand_toy(const std::string& more = "") {
   const std::string text = "[run]\nstudy = toy\n[model]\npath = none\n" + more;
-  return expand_deck(toy::ToyStudy(), text);
+  return expand_deck(toy::make_study(), text);
 }
 
 RunDescription description() {

@@ -32,6 +32,8 @@ TrainSettings train_settings(const Deck& deck);
 LoraConfig lora_config(const Deck& deck);
 /// The same for a stored adapter, whose adapter_config.json names the base model (model.path).
 LoraConfig stored_lora_config(const Deck& deck);
+/// InputError: one of them is set, of a study that trains no LoRA; `why` says why not.
+void refuse_lora_keys(const Deck& deck, const std::string& why);
 /// "deck.ini:14: lora.targets", for messages of find_targets().
 std::string lora_place(const Deck& deck);
 

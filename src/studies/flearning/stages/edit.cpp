@@ -1,5 +1,5 @@
-#include "edit.hpp"
-
+// Stage "edit": FT-c, ROME or MEMIT on the original model, by a named preset and what the deck puts
+// in its place.
 #include <algorithm>
 #include <map>
 
@@ -10,8 +10,7 @@
 #include "factsweep/model/torch.hpp"
 #include "factsweep/studies/support/weight_outputs.hpp"
 #include "outcomes.hpp"
-#include "second_moment.hpp"
-#include "tune.hpp"
+#include "stages.hpp"
 
 namespace factsweep::flearning {
 namespace {
@@ -52,6 +51,32 @@ double editing_flop(const Draft& draft) {
   return 2 * static_cast<double>(value.steps) * contexts * draft.forward_flop() *
          (wanted > 0 ? std::min(wanted, all) / all : 1);
 }
+
+struct Edit : Ground {
+  static constexpr const char* kind = "edit";
+
+  std::string method, preset;
+  std::optional<Upstream> moments;  // nothing: the editor asks for none
+  Matrices matrices;                // rows and columns of /norms
+
+  static void fields(auto& self, auto&& field) {
+    Ground::fields(self, field);
+    field("method", self.method);
+    field("preset", self.preset);
+    field("moments", self.moments);
+    field("modules", self.matrices.modules);
+    field.local("layers_of_norms", self.matrices.layers);
+  }
+  std::vector<std::string> deck_keys() const {
+    std::vector<std::string> keys = {"edit.layers", "edit.records"};
+    if (method == "ft_c") keys = {"edit.ft_c_layer", "edit.ft_c_bound"};
+    return joined({{"model.dtype", "store.", "run.checkpoint_interval"}, evaluation_keys(), keys});
+  }
+  void run(Worker& worker, StageRun& run) const;
+
+  /// Else each edit is made on the original model, and its record is asked alone.
+  bool makes_one_model() const { return method != "rome_reset"; }
+};
 
 /// What turned `before` into `after`, which share what was not changed.
 WeightChange change_between(const Weights& before, const Weights& after) {
@@ -142,10 +167,10 @@ EditsApart edit_apart(const Edit& stage, StageRun& run, EditCheckpoint& checkpoi
         rome.edit(start, {batch.begin(), batch.end()}, [&](double part, std::int64_t tokens) {
           step(share(before + part * count), tokens);
         });
-    checkpoint.hold_clock();
+    checkpoint.clock().hold();
     all.add(ask_apart(stage, run, start, done, batch, edits,
                       [&](double, std::int64_t tokens) { step(share(before + count), tokens); }));
-    checkpoint.go_on();
+    checkpoint.clock().go_on();
     done += batch.size();
     keeper.keep(done == asked.size(), state);
   }
@@ -160,42 +185,6 @@ void emit_apart(StageRun& run, const EditsApart& edits) {
     norms.push_back(
         static_cast<float>(sum / static_cast<double>(edits.outcomes.begin()->second.size())));
   run.emit(kLearnNorm, norms);
-}
-
-}  // namespace
-
-std::vector<std::int64_t> second_moment_layers(const Deck& deck, const std::string& method,
-                                               const std::string& preset) {
-  if (method == "memit") return memit_settings(deck, preset).layers;
-  if (method != "rome" && method != "rome_reset") return {};
-  const RomeSettings settings = rome_settings(deck, preset);
-  return settings.moment_adjustment ? std::vector{settings.layer} : std::vector<std::int64_t>{};
-}
-
-std::vector<std::string> Edit::deck_keys() const {
-  std::vector<std::string> keys = {"edit.layers", "edit.records"};
-  if (method == "ft_c") keys = {"edit.ft_c_layer", "edit.ft_c_bound"};
-  return joined({{"model.dtype", "store.", "run.checkpoint_interval"}, evaluation_keys(), keys});
-}
-
-Upstream add_edit(const Draft& draft, Upstream original) {
-  const Deck& deck = draft.deck();
-  Edit edit{draft.ground(original), draft.at.method->name, draft.at.preset, std::nullopt,
-            draft.inputs.matrices};
-  const std::vector<std::int64_t> layers = second_moment_layers(deck, edit.method, edit.preset);
-  if (!layers.empty()) edit.moments = add_second_moment(draft, original, layers);
-  const bool stored = edit.makes_one_model() && stores_weights(deck);
-  const auto [stage, is_new] =
-      draft.builder.add(edit, draft.point_title("edit"),
-                        {.flop = editing_flop(draft) + draft.evaluation_flop(),
-                         .bytes = stored ? draft.model_bytes() : 0});
-  std::vector<TaskSet> abilities;
-  if (edit.makes_one_model()) abilities = draft.inputs.worker.abilities;
-  std::vector<AnyColumn> columns = evaluation_columns(abilities);
-  columns.emplace_back(kLearnNorm);
-  draft.place_row(stage, columns);
-  if (is_new && stored) draft.place_changes(stage);
-  return stage;
 }
 
 void Edit::run(Worker& worker, StageRun& run) const {
@@ -238,7 +227,7 @@ void Edit::run(Worker& worker, StageRun& run) const {
     else
       emit_apart(run, edit_apart(*this, run, checkpoint, rome, settings, start, asked));
   }
-  run.emit(kEditSeconds, checkpoint.seconds());
+  run.emit(kEditSeconds, checkpoint.clock().seconds());
   if (makes_one_model()) {
     const WeightChange moved = change_between(start.weights, after);
     run.emit(kLearnNorm, tabulate(start.weights.config, matrices, moved).norm);
@@ -247,6 +236,38 @@ void Edit::run(Worker& worker, StageRun& run) const {
       for_each_difference(after.named(), base.named(), weight_outputs(run, "final"));
   }
   checkpoint.remove();
+}
+
+}  // namespace
+
+const KindOf<Worker> kEdit = kind<Worker, Edit>();
+
+std::vector<std::int64_t> second_moment_layers(const Deck& deck, const std::string& method,
+                                               const std::string& preset) {
+  if (method == "memit") return memit_settings(deck, preset).layers;
+  if (method != "rome" && method != "rome_reset") return {};
+  const RomeSettings settings = rome_settings(deck, preset);
+  return settings.moment_adjustment ? std::vector{settings.layer} : std::vector<std::int64_t>{};
+}
+
+Upstream add_edit(const Draft& draft, Upstream original) {
+  const Deck& deck = draft.deck();
+  Edit edit{draft.ground(original), draft.at.method->name, draft.at.preset, std::nullopt,
+            draft.inputs.matrices};
+  const std::vector<std::int64_t> layers = second_moment_layers(deck, edit.method, edit.preset);
+  if (!layers.empty()) edit.moments = add_second_moment(draft, original, layers);
+  const bool stored = edit.makes_one_model() && stores_weights(deck);
+  const auto [stage, is_new] =
+      draft.builder.add(edit, draft.point_title("edit"),
+                        {.flop = editing_flop(draft) + draft.evaluation_flop(),
+                         .bytes = stored ? draft.model_bytes() : 0});
+  std::vector<TaskSet> abilities;
+  if (edit.makes_one_model()) abilities = draft.inputs.worker.abilities;
+  std::vector<AnyColumn> columns = evaluation_columns(abilities);
+  columns.emplace_back(kLearnNorm);
+  draft.place_row(stage, columns);
+  if (is_new && stored) draft.place_changes(stage);
+  return stage;
 }
 
 }  // namespace factsweep::flearning

@@ -13,10 +13,6 @@ namespace {
 constexpr const char* kPrefix = "edit.";
 constexpr const char* kNumbers = "stage.numbers";  // parts that are done, and seconds
 
-double since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
 }  // namespace
 
 EditCheckpoint::EditCheckpoint(StageRun& run)
@@ -37,7 +33,7 @@ EditCheckpoint::EditCheckpoint(StageRun& run)
         state.tensors.emplace_back(name.substr(std::string_view(kPrefix).size()),
                                    file->view(name).clone());
     }
-    earlier_ = numbers[1].item<double>();
+    clock_ = Stopwatch(numbers[1].item<double>());
     from_ = std::move(state);
   } catch (const InputError&) {
     // a torn checkpoint only costs time
@@ -47,7 +43,7 @@ EditCheckpoint::EditCheckpoint(StageRun& run)
 EditKeeper EditCheckpoint::keeper() {
   const auto keep = [this](bool is_over, const std::function<EditState()>& state) {
     last_ = state;
-    if (is_over || (interval_ > 0 && since(saved_) > interval_)) save(last_());
+    if (is_over || (interval_ > 0 && since_save_.seconds() > interval_)) save(last_());
     if (is_over) last_ = nullptr;
   };
   return {.from = std::exchange(from_, std::nullopt), .keep = keep};
@@ -64,27 +60,15 @@ StepCallback EditCheckpoint::steps() {
   };
 }
 
-double EditCheckpoint::seconds() const {
-  return earlier_ + (began_ ? since(*began_) : 0);
-}
-
-void EditCheckpoint::hold_clock() {
-  earlier_ = seconds();
-  began_.reset();
-}
-
-void EditCheckpoint::go_on() {
-  if (!began_) began_ = Clock::now();
-}
-
 void EditCheckpoint::save(const EditState& state) {
-  saved_ = Clock::now();
+  since_save_ = Stopwatch();
   if (path_.empty()) return;
   NamedTensors tensors = {
-      {kNumbers, torch::tensor({static_cast<double>(state.done), seconds()}, torch::kFloat64)}};
+      {kNumbers,
+       torch::tensor({static_cast<double>(state.done), clock_.seconds()}, torch::kFloat64)}};
   for (const auto& [name, tensor] : state.tensors) tensors.emplace_back(kPrefix + name, tensor);
   write_checkpoint_file(path_, tensors, {{"stage", run_.stage().key}});
-  saved_ = Clock::now();
+  since_save_ = Stopwatch();
 }
 
 void EditCheckpoint::remove() const {

@@ -2,12 +2,12 @@
 // how long its edits took.
 #pragma once
 
-#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
 
+#include "factsweep/core/stopwatch.hpp"
 #include "factsweep/edit/edit_state.hpp"
 #include "factsweep/stage/stage_run.hpp"
 
@@ -16,7 +16,7 @@ namespace factsweep::flearning {
 class EditCheckpoint {
  public:
   /// Takes up what an earlier run left; a file that is damaged or another stage's is ignored. The
-  /// clock of seconds() goes on from there.
+  /// clock goes on from there.
   explicit EditCheckpoint(StageRun& run);
 
   /// For an editor: states are saved every run.checkpoint_interval seconds and at the end.
@@ -24,17 +24,13 @@ class EditCheckpoint {
   /// For the same editor: run.steps(), which saves the last state when the stage is told to stop.
   StepCallback steps();
 
-  /// Wall time of all runs of the stage in which the clock was not held.
-  double seconds() const;
-  void hold_clock();
-  void go_on();
+  /// Of all runs of the stage.
+  Stopwatch& clock() { return clock_; }
 
   /// When the stage needs it no more.
   void remove() const;
 
  private:
-  using Clock = std::chrono::steady_clock;
-
   void save(const EditState& state);
 
   StageRun& run_;
@@ -42,9 +38,7 @@ class EditCheckpoint {
   const double interval_;             // s; 0: only at a stop and at the end
   std::optional<EditState> from_;
   std::function<EditState()> last_;  // the state that the editor is in; empty: none is to be saved
-  Clock::time_point saved_ = Clock::now();
-  double earlier_ = 0;                                  // s, but for the current stretch
-  std::optional<Clock::time_point> began_ = Clock::now();  // of that; nothing: the clock is held
+  Stopwatch clock_, since_save_;
 };
 
 }  // namespace factsweep::flearning

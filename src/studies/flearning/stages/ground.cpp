@@ -6,7 +6,7 @@
 #include "factsweep/model/torch.hpp"
 #include "factsweep/stage/common_options.hpp"
 #include "factsweep/studies/support/training_options.hpp"
-#include "search.hpp"
+#include "stages.hpp"
 
 namespace factsweep::flearning {
 namespace {
@@ -41,7 +41,7 @@ std::vector<std::string> Forgetting::deck_keys() const {
 }
 
 double Forgetting::rate(StageRun& run) const {
-  return search ? run.input(*search, Search::lambda).at(0) : lambda;
+  return search ? run.input(*search, kLambda).at(0) : lambda;
 }
 
 std::vector<WeightTerm> start_terms(StageRun& run, Upstream original, const Weights& base,
@@ -100,13 +100,6 @@ void Draft::place_row(Upstream stage, const std::vector<AnyColumn>& columns) con
 void Draft::place_changes(Upstream stage, const std::optional<LoraConfig>& adapter) const {
   place_weights(builder, stage, {"final"}, model(), adapter, "weights minus those before",
                 inputs.bases.at(at.model));
-}
-
-std::vector<std::string> joined(std::initializer_list<std::vector<std::string>> lists) {
-  std::vector<std::string> all;
-  for (const std::vector<std::string>& list : lists)
-    all.insert(all.end(), list.begin(), list.end());
-  return all;
 }
 
 bool stores_weights(const Deck& deck) {

@@ -13,6 +13,7 @@
 #include "factsweep/adapter/weight_changes.hpp"
 #include "factsweep/stage/kind.hpp"
 #include "factsweep/stage/stage_run.hpp"
+#include "factsweep/studies/support/lists.hpp"
 #include "factsweep/studies/support/weight_outputs.hpp"
 
 namespace factsweep::flearning {
@@ -107,9 +108,6 @@ struct Draft {
 };
 
 inline constexpr double kTokensPerText = 18;  // a question with its answer
-
-/// The keys of all these lists.
-std::vector<std::string> joined(std::initializer_list<std::vector<std::string>> lists);
 
 /// Whether store.deltas asks for every point's weights.
 bool stores_weights(const Deck& deck);

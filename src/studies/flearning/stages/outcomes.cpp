@@ -4,13 +4,12 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <limits>
 #include <set>
 
 #include "factsweep/core/random.hpp"
 #include "factsweep/tasks/evaluation.hpp"
 #include "factsweep/tasks/read_tasks.hpp"
-#include "original.hpp"
+#include "stages.hpp"
 
 namespace factsweep::flearning {
 namespace {
@@ -125,7 +124,7 @@ EditEvaluation evaluation_of(std::span<const EditRecord> records, const Model& m
 
 ForcedPredictions original_locality(StageRun& run, const Ground& ground,
                                     const EditEvaluation& asked, std::size_t first) {
-  const std::vector<std::int32_t> tokens = run.input(*ground.original, Original::locality);
+  const std::vector<std::int32_t> tokens = run.input(*ground.original, kLocality);
   const std::size_t width = tokens.size() / ground.count;
   return asked.unpadded(std::span(tokens).subspan(first * width), width);
 }
@@ -134,8 +133,7 @@ void emit_outcomes(StageRun& run, const std::map<std::string, std::vector<double
   for (const OutcomeColumns& outcome : outcome_columns()) {
     const std::vector<double>& values = outcomes.at(outcome.name);
     run.emit(outcome.mean, mean(values));
-    run.emit_padded(outcome.by_record, std::vector<float>(values.begin(), values.end()),
-                    std::numeric_limits<float>::quiet_NaN());
+    run.emit_padded(outcome.by_record, std::vector<float>(values.begin(), values.end()));
   }
   run.emit(kRecords, static_cast<std::int64_t>(outcomes.begin()->second.size()));
 }

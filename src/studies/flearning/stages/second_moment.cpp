@@ -1,5 +1,5 @@
-#include "second_moment.hpp"
-
+// Stage "second_moment": second moments of the keys of MLP output matrices over a text, which tell
+// ROME and MEMIT what other facts ask of a layer.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -7,6 +7,7 @@
 #include "factsweep/data/texts.hpp"
 #include "factsweep/model/tensors.hpp"
 #include "factsweep/model/torch.hpp"
+#include "stages.hpp"
 
 namespace factsweep::flearning {
 namespace {
@@ -21,11 +22,52 @@ std::string output_of(std::int64_t layer) {
   return fmt::format("layer{}", layer);
 }
 
+struct SecondMoment : Ground {
+  static constexpr const char* kind = "second_moment";
+
+  std::string text, path;  // edit.text: a hash of what is in it, and where it is
+  std::vector<std::int64_t> layers;
+
+  static void fields(auto& self, auto&& field) {
+    Ground::fields(self, field);
+    field("text", self.text);
+    field.local("path", self.path);
+    field("layers", self.layers);
+  }
+  std::vector<std::string> deck_keys() const {
+    return {"model.dtype", "flearning.batch_tokens", "edit.text_tokens"};
+  }
+
+  void run(Worker& worker, StageRun& run) const {
+    const Deck& deck = run.deck();
+    Model model = read_base(worker, deck);
+    const std::vector<WeightTerm> terms = start_terms(run, *original, model.weights);
+    add_terms(model.weights, terms);
+    const auto wanted = static_cast<std::size_t>(deck.integer("edit.text_tokens"));
+    const ModelConfig& config = model.weights.config;
+    const auto longest = static_cast<std::size_t>(config.position == PositionKind::learned
+                                                      ? std::min(kLongestText, config.positions)
+                                                      : kLongestText);
+    std::vector<std::vector<TokenId>> texts;
+    std::size_t tokens = 0;
+    for (const std::string& one : read_texts(path)) {
+      std::vector<TokenId> ids = model.tokenizer->encode(one, /*with_special=*/true);
+      ids.resize(std::min({ids.size(), longest, wanted - tokens}));
+      tokens += ids.size();
+      if (!ids.empty()) texts.push_back(std::move(ids));
+      if (tokens == wanted) break;
+    }
+    const SecondMoments moments = second_moments(
+        model.weights, texts, layers, deck.integer("flearning.batch_tokens"), run.steps());
+    run.emit(kTokens, moments.tokens);
+    for (const auto& [layer, moment] : moments.by_layer)
+      run.emit(output_of(layer), to_array(moment, DType::float32));
+  }
+};
+
 }  // namespace
 
-std::vector<std::string> SecondMoment::deck_keys() const {
-  return {"model.dtype", "flearning.batch_tokens", "edit.text_tokens"};
-}
+const KindOf<Worker> kSecondMoment = kind<Worker, SecondMoment>();
 
 Upstream add_second_moment(const Draft& draft, Upstream original,
                            const std::vector<std::int64_t>& layers) {
@@ -51,32 +93,6 @@ Upstream add_second_moment(const Draft& draft, Upstream original,
          .long_name = "uncentred second moment of the inputs of the MLP's output matrix"});
   }
   return stage;
-}
-
-void SecondMoment::run(Worker& worker, StageRun& run) const {
-  const Deck& deck = run.deck();
-  Model model = read_base(worker, deck);
-  const std::vector<WeightTerm> terms = start_terms(run, *original, model.weights);
-  add_terms(model.weights, terms);
-  const auto wanted = static_cast<std::size_t>(deck.integer("edit.text_tokens"));
-  const ModelConfig& config = model.weights.config;
-  const auto longest = static_cast<std::size_t>(config.position == PositionKind::learned
-                                                    ? std::min(kLongestText, config.positions)
-                                                    : kLongestText);
-  std::vector<std::vector<TokenId>> texts;
-  std::size_t tokens = 0;
-  for (const std::string& one : read_texts(path)) {
-    std::vector<TokenId> ids = model.tokenizer->encode(one, /*with_special=*/true);
-    ids.resize(std::min({ids.size(), longest, wanted - tokens}));
-    tokens += ids.size();
-    if (!ids.empty()) texts.push_back(std::move(ids));
-    if (tokens == wanted) break;
-  }
-  const SecondMoments moments = second_moments(model.weights, texts, layers,
-                                               deck.integer("flearning.batch_tokens"), run.steps());
-  run.emit(kTokens, moments.tokens);
-  for (const auto& [layer, moment] : moments.by_layer)
-    run.emit(output_of(layer), to_array(moment, DType::float32));
 }
 
 SecondMoments stored_moments(StageRun& run, Upstream stage, const std::vector<std::int64_t>& layers,

@@ -1,17 +1,108 @@
-#include "tune.hpp"
-
+// Stages "forget" and "learn": the original model less a part of the old knowledge's parameters
+// (equation 4), and training on the new answers, after forgetting (equation 7) or without.
 #include <cmath>
-#include <limits>
 
-#include "delta.hpp"
 #include "factsweep/model/torch.hpp"
 #include "factsweep/studies/support/training.hpp"
 #include "factsweep/studies/support/weight_outputs.hpp"
+#include "lesson.hpp"
 #include "outcomes.hpp"
-#include "search.hpp"
+#include "stages.hpp"
 
 namespace factsweep::flearning {
 namespace {
+
+// Where something is forgotten.
+const auto kLambdaUsed =
+    column<double>("/points/lambda_used", {"point"}, "1",
+                   "rate of forgetting, the search's where it was searched", "lambda");
+const auto kForgetNorm =
+    column<float>("/norms/forget", {"point", "layer", "module"}, "1",
+                  "L2 norm of a matrix's change by forgetting", "||theta' - theta||");
+/// Where something is learnt.
+const auto kLoss =
+    column<double>("/curves/loss", {"point", "epoch"}, "nat", "training loss on the new answers");
+/// Where both are done.
+const auto kCosine =
+    column<float>("/norms/cosine", {"point", "layer", "module"}, "1",
+                  "cosine between the old knowledge's parameters and the change by learning",
+                  "cos(theta_delta_old, theta* - theta')");
+
+struct Tune : Ground {
+  Forgetting forgetting;
+  std::optional<bool> lora;  // how the new answers are learnt; nothing: they are not
+  Matrices matrices;         // rows and columns of /norms
+
+  static void fields(auto& self, auto&& field) {
+    Ground::fields(self, field);
+    Forgetting::fields(self.forgetting, field);
+    field("lora", self.lora);
+    field("modules", self.matrices.modules);
+    field.local("layers_of_norms", self.matrices.layers);
+  }
+  std::vector<std::string> deck_keys() const {
+    return joined({{"model.dtype", "store."},
+                   evaluation_keys(),
+                   forgetting.deck_keys(),
+                   lora ? lesson().deck_keys() : std::vector<std::string>()});
+  }
+  /// Where there is one.
+  Lesson lesson() const { return {"learn", lora.value()}; }
+
+  void run(Worker& worker, StageRun& run) const {
+    const Deck& deck = run.deck();
+    const double rate = forgetting.rate(run);
+    Model start = read_base(worker, deck);
+    const ModelConfig config = start.weights.config;
+    const std::vector<WeightTerm> terms =
+        start_terms(run, *original, start.weights, forgetting, rate);
+    const torch::Dtype dtype =
+        lora ? lesson().start_dtype(deck) : start.weights.embedding.scalar_type();
+    start.weights = sum_of(std::move(start.weights), terms, dtype);
+    Taught taught = lora ? teach(run, lesson(), seed, std::move(start), records(worker))
+                         : Taught{.model = std::move(start)};
+    evaluate(run, worker, *this, records(worker), taught.model);
+    double seconds = taught.record.seconds;
+    if (forgetting.delta) seconds += run.input(*forgetting.delta, kOldSeconds).at(0);
+    run.emit(kEditSeconds, seconds);
+
+    // Read again where the weights are compared with those before: a training needs the room.
+    const bool is_full = lora && !*lora, stored = stores_weights(deck);
+    Weights base;
+    if (stored || is_full) base = read_base(worker, deck).weights;
+    if (stored) {
+      Weights after =
+          is_full ? taught.weights : sum_of(base.clone(torch::kFloat32), terms, torch::kFloat32);
+      if (taught.adapter) taught.adapter->merge(after);
+      for_each_difference(after.named(), base.named(), weight_outputs(run, "final"));
+    }
+    WeightChange old;  // theta_delta_old
+    if (forgetting.delta) {
+      old = whole_change(terms.back(), taught.model.weights);
+      run.emit(kForgetNorm, tabulate(config, matrices, scaled_change(old, terms.back())).norm);
+      run.emit(kLambdaUsed, rate);
+    }
+    if (lora) {
+      const WeightChange learned =
+          is_full ? difference_of(sum_of(std::move(base), terms, torch::kFloat32), taught.weights)
+                  : product_of(*taught.adapter);
+      const ChangeTable table = tabulate(config, matrices, learned, old);
+      run.emit(kLearnNorm, table.norm);
+      if (old) run.emit(kCosine, table.cosine);
+      run.emit_padded(kLoss, taught.record.loss.front());
+    }
+    // not earlier: an interruption keeps the finished training
+    remove_checkpoint(checkpoint_of(run.bench()));
+  }
+};
+
+struct Forget : Tune {
+  static constexpr const char* kind = "forget";
+};
+
+struct Learn : Tune {
+  static constexpr const char* kind = "learn";
+};
 
 Forgetting add_forgetting(const Draft& draft, Upstream original) {
   const GridPoint& at = draft.at;
@@ -27,11 +118,10 @@ Forgetting add_forgetting(const Draft& draft, Upstream original) {
 
 }  // namespace
 
-std::vector<std::string> Tune::deck_keys() const {
-  return joined({{"model.dtype", "store."},
-                 evaluation_keys(),
-                 forgetting.deck_keys(),
-                 lora ? lesson().deck_keys() : std::vector<std::string>()});
+const KindOf<Worker> kForget = kind<Worker, Forget>(), kLearn = kind<Worker, Learn>();
+
+std::vector<AnyColumn> tuning_columns() {
+  return {kLambdaUsed, kLoss, kForgetNorm, kLearnNorm, kCosine};
 }
 
 Upstream add_tune(const Draft& draft, Upstream original) {
@@ -53,52 +143,6 @@ Upstream add_tune(const Draft& draft, Upstream original) {
   draft.place_row(stage, columns);
   if (is_new && stores_weights(draft.deck())) draft.place_changes(stage);
   return stage;
-}
-
-void Tune::run(Worker& worker, StageRun& run) const {
-  const Deck& deck = run.deck();
-  const double rate = forgetting.rate(run);
-  Model start = read_base(worker, deck);
-  const ModelConfig config = start.weights.config;
-  const std::vector<WeightTerm> terms =
-      start_terms(run, *original, start.weights, forgetting, rate);
-  const torch::Dtype dtype =
-      lora ? lesson().start_dtype(deck) : start.weights.embedding.scalar_type();
-  start.weights = sum_of(std::move(start.weights), terms, dtype);
-  Taught taught = lora ? teach(run, lesson(), seed, std::move(start), records(worker))
-                       : Taught{.model = std::move(start)};
-  evaluate(run, worker, *this, records(worker), taught.model);
-  double seconds = taught.record.seconds;
-  if (forgetting.delta) seconds += run.input(*forgetting.delta, kOldSeconds).at(0);
-  run.emit(kEditSeconds, seconds);
-
-  // Read again where the weights are compared with those before: a training needs the room.
-  const bool is_full = lora && !*lora, stored = stores_weights(deck);
-  Weights base;
-  if (stored || is_full) base = read_base(worker, deck).weights;
-  if (stored) {
-    Weights after =
-        is_full ? taught.weights : sum_of(base.clone(torch::kFloat32), terms, torch::kFloat32);
-    if (taught.adapter) taught.adapter->merge(after);
-    for_each_difference(after.named(), base.named(), weight_outputs(run, "final"));
-  }
-  WeightChange old;  // theta_delta_old
-  if (forgetting.delta) {
-    old = whole_change(terms.back(), taught.model.weights);
-    run.emit(kForgetNorm, tabulate(config, matrices, scaled_change(old, terms.back())).norm);
-    run.emit(kLambdaUsed, rate);
-  }
-  if (lora) {
-    const WeightChange learned =
-        is_full ? difference_of(sum_of(std::move(base), terms, torch::kFloat32), taught.weights)
-                : product_of(*taught.adapter);
-    const ChangeTable table = tabulate(config, matrices, learned, old);
-    run.emit(kLearnNorm, table.norm);
-    if (old) run.emit(kCosine, table.cosine);
-    run.emit_padded(kLoss, taught.record.loss.front(), std::numeric_limits<double>::quiet_NaN());
-  }
-  // not earlier: an interruption keeps the finished training
-  remove_checkpoint(checkpoint_of(run.bench()));
 }
 
 }  // namespace factsweep::flearning

@@ -1,9 +1,9 @@
 // Stage "bank": adapters of the bank, trained together, each on its own data set.
 #include <algorithm>
-#include <limits>
 
 #include "factsweep/core/random.hpp"
 #include "factsweep/model/torch.hpp"
+#include "factsweep/stage/table.hpp"
 #include "factsweep/studies/support/training.hpp"
 #include "factsweep/studies/support/training_options.hpp"
 #include "factsweep/train/packed_trainer.hpp"
@@ -47,9 +47,7 @@ struct BankTraining {
     field("data", self.data);
   }
   std::vector<std::string> deck_keys() const {
-    std::vector<std::string> keys = learning_keys("bank");
-    for (const char* key : {"bank.seed", "lora.", "store.delta_dtype"}) keys.emplace_back(key);
-    return keys;
+    return joined({learning_keys("bank"), {"bank.seed", "lora.", "store.delta_dtype"}});
   }
 
   PackedMember member(const std::string& name, const Worker& worker, StageRun& run) const {
@@ -80,8 +78,7 @@ struct BankTraining {
       emit_adapter(run, adapters[m], trainer.adapter(m));
       run.emit(usable_column(adapters[m]), static_cast<std::uint8_t>(failure.empty()));
       run.emit(failure_column(adapters[m]), failure);
-      run.emit_padded(loss_column(adapters[m]), record.loss[m],
-                      std::numeric_limits<double>::quiet_NaN());
+      run.emit_padded(loss_column(adapters[m]), record.loss[m]);
     }
     remove_checkpoint(checkpoint_of(run.bench()));
   }
@@ -117,22 +114,22 @@ void declare_bank(Draft& draft) {
   const std::vector<BankEntry>& bank = draft.sets().bank;
   builder.dimension("adapter", bank.size());
   builder.dimension("/bank/epoch", static_cast<std::uint64_t>(draft.deck().integer("bank.epochs")));
-  const std::vector<std::string> dimensions = {"adapter"};
-  builder.fill(column<std::string>("/bank/name", dimensions, "", "adapter"),
-               each(bank, [](const BankEntry& entry) { return entry.name; }));
-  builder.fill(column<std::string>("/bank/task", dimensions, "", "task whose own expert it is"),
-               each(bank, [&](const BankEntry& entry) {
-                 return entry.task ? draft.sets().tasks[*entry.task].name : "";
-               }));
-  builder.fill(column<std::int64_t>("/bank/examples", dimensions, "examples",
-                                    "examples it learnt; -1: brought by the user"),
-               each(bank, [](const BankEntry& entry) {
-                 return entry.is_brought() ? -1
-                                           : static_cast<std::int64_t>(entry.set.examples.size());
-               }));
-  builder.fill(column<std::int64_t>("/bank/tested", dimensions, "examples",
-                                    "left out: asks what a test example asks"),
-               each(bank, [](const BankEntry& entry) { return entry.tested; }));
+  const std::vector<std::string> axes = {"adapter"};
+  const Table<BankEntry> table = {
+      {column<std::string>("/bank/name", axes, "", "adapter"), &BankEntry::name},
+      {column<std::string>("/bank/task", axes, "", "task whose own expert it is"),
+       [&](const BankEntry& entry) {
+         return entry.task ? draft.sets().tasks[*entry.task].name : "";
+       }},
+      {column<std::int64_t>("/bank/examples", axes, "examples",
+                            "examples it learnt; -1: brought by the user"),
+       [](const BankEntry& entry) {
+         return entry.is_brought() ? -1 : static_cast<std::int64_t>(entry.set.examples.size());
+       }},
+      {column<std::int64_t>("/bank/tested", axes, "examples",
+                            "left out: asks what a test example asks"),
+       &BankEntry::tested}};
+  fill(builder, table, bank);
   builder.declare(usable_column(""));
   builder.declare(bank_columns(""));
 }

@@ -32,7 +32,7 @@ struct Best {
     if (highest < 0)
       throw std::runtime_error("no adapter of the bank is usable: all trainings diverged.");
     copy_test(tests[best], worker.sets, run);
-    run.emit_padded(kExperts, {static_cast<std::int32_t>(best)}, -1);
+    run.emit_padded(kExperts, {static_cast<std::int32_t>(best)});
   }
 };
 

@@ -1,57 +1,120 @@
-#include "label.hpp"
-
+// Stage "label": how likely the base model answers some questions of one relation, and what SliCK
+// calls them for it (section 3).
 #include <fmt/format.h>
 
 #include <limits>
 
-#include "../costs.hpp"
 #include "../options.hpp"
 #include "factsweep/core/random.hpp"
+#include "factsweep/stage/table.hpp"
+#include "factsweep/studies/support/counts.hpp"
+#include "stages.hpp"
 
 namespace factsweep::slick {
 namespace {
 
-const std::vector<std::string> kOfQuestion = {"question_index"};
-const std::vector<std::string> kOfSet = {"question_index", "set"};
+using Found = factsweep::Label;
 
-std::string of_labels(const std::string& name) {
-  return "/labels/base/" + name;
+template <typename T>
+Column<T> by_question(const std::string& name, const std::string& units,
+                      const std::string& long_name, const std::string& symbol = "") {
+  return column<T>("/labels/base/" + name, {"question_index"}, units, long_name, symbol);
 }
 
-const auto kCategoryProbability =
-    column<float>(of_labels("category_probability"), {"question_index", "category_index"},
-                  "fraction", "probability of each category over draws of the samples");
-const auto kPGreedy = column<float>(of_labels("p_greedy"), kOfQuestion, "fraction",
-                                    "share of right greedy answers", "P_Correct(T=0)");
-const auto kPSample = column<float>(of_labels("p_sample"), kOfQuestion, "fraction",
-                                    "share of right sampled answers", "P_Correct(T>0)");
-const auto kPExact = column<float>(of_labels("p_exact"), kOfQuestion, "fraction",
-                                   "probability of a right sampled answer", "E[P_Correct(T>0)]");
-const auto kGreedy = column<std::uint8_t>(of_labels("greedy"), kOfSet, "1", "greedy answer right");
-const auto kP = column<float>(of_labels("p"), kOfSet, "fraction",
-                              "probability of a right sampled answer, by exemplar set");
-const auto kPruned =
-    column<float>(of_labels("pruned"), kOfSet, "fraction",
-                  "probability of the tokenisations left out: p is too low by at most this");
-const auto kDrawn = column<std::int32_t>(of_labels("drawn"), kOfSet, "1",
-                                         "right answers among the samples, by exemplar set");
-const auto kNearTies = column<std::int32_t>(of_labels("near_ties"), kOfQuestion, "1",
-                                            "greedy verdicts that needed real decoding");
-
-Column<std::string> answers_column(const Deck& deck) {
-  auto text = column<std::string>(of_labels("text"), {"question_index", "set", "sample"}, "",
-                                  "answers; sample 0 is greedy");
-  text.text_length = static_cast<std::size_t>(deck.integer("label.text_bytes"));
-  return text;
+template <typename T>
+Column<T> by_set(const std::string& name, const std::string& units, const std::string& long_name) {
+  return column<T>("/labels/base/" + name, {"question_index", "set"}, units, long_name);
 }
 
-std::string exemplars_hash(const ExemplarSets& sets) {
-  std::uint64_t hash = 0;
-  for (const auto& shots : sets) {
-    for (const Question& shot : shots)
-      hash = hash_words({hash, hash_text(shot.question), hash_text(shot.answer)});
+/// What is known of questions before any work.
+const Table<Question>& question_table() {
+  const auto text = [](const char* name, const char* long_name) {
+    return by_question<std::string>(name, "", long_name);
+  };
+  static const Table<Question> table = {
+      {text("question", "question"), &Question::question},
+      {text("answer", "gold answer"), &Question::answer},
+      {text("subject", "subject"), &Question::subject},
+      {text("relation", "relation"), &Question::relation},
+      {text("split", "split"), [](const Question& question) { return name(question.split); }},
+      {by_question<std::int32_t>("exposures", "1", "statements of the fact in the training corpus"),
+       &Question::exposures},
+      {by_question<std::uint8_t>("ambiguous", "1",
+                                 "1: other records give the question another answer"),
+       &Question::ambiguous}};
+  return table;
+}
+
+/// What is found of them.
+Table<Found> label_table(const Deck& deck) {
+  const LabelSettings settings = label_settings(deck);
+  const std::int64_t samples = settings.samples;
+  const bool exact = settings.exact;
+  Table<Found> table = {
+      {kCategory, [](const Found& label) { return static_cast<std::uint8_t>(label.category()); }},
+      {column<float>("/labels/base/category_probability", {"question_index", "category_index"},
+                     "fraction", "probability of each category over draws of the samples"),
+       [=](const Found& label) { return label.category_probability(samples); }},
+      {by_question<float>("p_greedy", "fraction", "share of right greedy answers",
+                          "P_Correct(T=0)"),
+       &Found::p_greedy},
+      {by_question<float>("p_sample", "fraction", "share of right sampled answers",
+                          "P_Correct(T>0)"),
+       [=](const Found& label) { return label.p_sample(samples); }},
+      {by_question<float>("p_exact", "fraction", "probability of a right sampled answer",
+                          "E[P_Correct(T>0)]"),
+       [=](const Found& label) { return exact ? label.p_exact() : absent<double>(); }},
+      {by_set<std::uint8_t>("greedy", "1", "greedy answer right"), &Found::greedy},
+      {by_set<float>("p", "fraction", "probability of a right sampled answer, by exemplar set"),
+       &Found::p},
+      {by_set<float>("pruned", "fraction",
+                     "probability of the tokenisations left out: p is too low by at most this"),
+       &Found::pruned},
+      {by_set<std::int32_t>("drawn", "1", "right answers among the samples, by exemplar set"),
+       &Found::drawn},
+      {by_question<std::int32_t>("near_ties", "1", "greedy verdicts that needed real decoding"),
+       &Found::near_ties}};
+  if (settings.keep_text) {
+    auto text = column<std::string>("/labels/base/text", {"question_index", "set", "sample"}, "",
+                                    "answers; sample 0 is greedy");
+    text.text_length = static_cast<std::size_t>(deck.integer("label.text_bytes"));
+    table.push_back({text, &Found::text});
   }
-  return hex(hash);
+  return table;
+}
+
+struct Label {
+  static constexpr const char* kind = "label";
+
+  std::string model;  // fingerprint of its files
+  std::string relation;
+  std::string questions;  // hash of their texts and answers
+  std::string exemplars;  // the same of the relation's
+  Chunk chunk;            // rows of /labels/base
+
+  static void fields(auto& self, auto&& field) {
+    field("model", self.model);
+    field("relation", self.relation);
+    field("questions", self.questions);
+    field("exemplars", self.exemplars);
+    field.local("first", self.chunk.first);
+    field.local("count", self.chunk.count);
+  }
+  std::vector<std::string> deck_keys() const { return {"model.dtype", "label."}; }
+
+  void run(Worker& worker, StageRun& run) const {
+    const LabelSettings settings = label_settings(run.deck());
+    emit(run, label_table(run.deck()),
+         label_questions(worker.model, worker.questions(chunk), worker.exemplars.at(relation),
+                         settings, run.steps()));
+  }
+};
+
+/// [set][shot] one after the other.
+std::vector<Question> flattened(const ExemplarSets& sets) {
+  std::vector<Question> all;
+  for (const std::vector<Question>& shots : sets) all.insert(all.end(), shots.begin(), shots.end());
+  return all;
 }
 
 void fill_data(PlanBuilder& builder, const Corpus& corpus) {
@@ -59,28 +122,26 @@ void fill_data(PlanBuilder& builder, const Corpus& corpus) {
   builder.fill(column<std::int64_t>("/labels/dev_questions", {"one"}, "questions",
                                     "dev questions that decide EARLY_STOP"),
                std::vector{static_cast<std::int64_t>(corpus.dev_probe.size())});
-  if (corpus.left_out.empty()) return;
-  builder.dimension("/labels/reason", corpus.left_out.size());
-  std::vector<std::string> reasons;
-  std::vector<std::int64_t> counts;
-  for (const auto& [reason, count] : corpus.left_out) {
-    reasons.push_back(reason);
-    counts.push_back(count);
-  }
-  builder.fill(
-      column<std::string>("/labels/left_out_reason", {"reason"}, "", "why records were left out"),
-      reasons);
-  builder.fill(
-      column<std::int64_t>("/labels/left_out", {"reason"}, "records",
-                           "records left out, of all splits of the relations that were read"),
-      counts);
+  fill_counts(builder, "/labels/left_out", "reason", corpus.left_out, "why records were left out",
+              "records left out, of all splits of the relations that were read");
+}
+
+void fill_exemplars(PlanBuilder& builder, const std::string& relation, const ExemplarSets& sets) {
+  const std::vector<Question> shots = flattened(sets);
+  if (shots.empty()) return;
+  const auto text = [&](const char* name, const char* long_name) {
+    return column<std::string>("/labels/base/exemplars/" + relation + name, {"set", "shot"}, "",
+                               long_name);
+  };
+  fill(builder,
+       Table<Question>{{text("/question", "exemplar question"), &Question::question},
+                       {text("/answer", "exemplar answer"), &Question::answer}},
+       shots);
 }
 
 }  // namespace
 
-const Column<std::uint8_t> Label::category =
-    shared(column<std::uint8_t>(of_labels("category"), kOfQuestion, "1",
-                                "0 HighlyKnown, 1 MaybeKnown, 2 WeaklyKnown, 3 Unknown"));
+const KindOf<Worker> kLabel = kind<Worker, Label>();
 
 std::string questions_hash(std::span<const Question> questions) {
   std::uint64_t hash = 0;
@@ -89,137 +150,39 @@ std::string questions_hash(std::span<const Question> questions) {
   return hex(hash);
 }
 
-void fill_questions(PlanBuilder& builder, const Worker& worker) {
-  const Corpus& corpus = worker.corpus;
-  const LabelSettings settings = label_settings(builder.deck());
+void fill_questions(const Draft& draft) {
+  PlanBuilder& builder = draft.builder;
+  const Corpus& corpus = draft.worker.corpus;
+  const LabelSettings settings = label_settings(draft.deck());
   builder.dimension("question_index", corpus.rows.size());
   builder.dimension("category_index", kCategories);
   builder.dimension("set", static_cast<std::uint64_t>(settings.sets));
   builder.dimension("shot", static_cast<std::uint64_t>(settings.shots));
   builder.dimension("sample", static_cast<std::uint64_t>(settings.samples) + 1);
-  std::vector<std::string> question, answer, subject, relation, split, role;
-  std::vector<std::int32_t> exposures;
-  std::vector<std::uint8_t> ambiguous;
-  for (std::size_t i = 0; i < corpus.rows.size(); ++i) {
-    const Question& q = corpus.rows[i];
-    question.push_back(q.question);
-    answer.push_back(q.answer);
-    subject.push_back(q.subject);
-    relation.push_back(q.relation);
-    split.emplace_back(name(q.split));
-    role.push_back(i < corpus.id_rows ? "id" : "ood");
-    exposures.push_back(q.exposures);
-    ambiguous.push_back(q.ambiguous ? 1 : 0);
-  }
-  const auto text = [&](const char* name, const std::vector<std::string>& values,
-                        const char* long_name) {
-    builder.fill(column<std::string>(of_labels(name), kOfQuestion, "", long_name), values);
-  };
-  text("question", question, "question");
-  text("answer", answer, "gold answer");
-  text("subject", subject, "subject");
-  text("relation", relation, "relation");
-  text("split", split, "split");
-  text("role", role, "in or out of distribution");
-  builder.fill(column<std::int32_t>(of_labels("exposures"), kOfQuestion, "1",
-                                    "statements of the fact in the training corpus"),
-               exposures);
-  builder.fill(column<std::uint8_t>(of_labels("ambiguous"), kOfQuestion, "1",
-                                    "1: other records give the question another answer"),
-               ambiguous);
+  fill(builder, question_table(), corpus.rows);
+  std::vector<std::string> role(corpus.id_rows, "id");
+  role.resize(corpus.rows.size(), "ood");
+  builder.fill(by_question<std::string>("role", "", "in or out of distribution"), role);
   fill_data(builder, corpus);
-  for (const auto& [relation_name, sets] : worker.exemplars) {
-    std::vector<std::string> questions, answers;
-    for (const auto& shots : sets) {
-      for (const Question& shot : shots) {
-        questions.push_back(shot.question);
-        answers.push_back(shot.answer);
-      }
-    }
-    if (questions.empty()) continue;
-    const std::string folder = of_labels("exemplars/" + relation_name);
-    builder.fill(
-        column<std::string>(folder + "/question", {"set", "shot"}, "", "exemplar question"),
-        questions);
-    builder.fill(column<std::string>(folder + "/answer", {"set", "shot"}, "", "exemplar answer"),
-                 answers);
-  }
+  for (const auto& [relation, sets] : draft.worker.exemplars)
+    fill_exemplars(builder, relation, sets);
 }
 
-Upstream add_label(PlanBuilder& builder, const Worker& worker, const Chunk& chunk,
-                   const std::string& model_fingerprint, const ModelConfig& model) {
-  const Deck& deck = builder.deck();
-  const LabelSettings settings = label_settings(deck);
-  Label label;
-  label.model = model_fingerprint;
-  label.relation = chunk.relation;
-  label.questions = questions_hash(std::span(worker.corpus.rows).subspan(chunk.first, chunk.count));
-  label.exemplars = exemplars_hash(worker.exemplars.at(chunk.relation));
-  label.first = chunk.first;
-  label.count = chunk.count;
-
+Upstream add_label(const Draft& draft, const Chunk& chunk) {
+  const LabelSettings settings = label_settings(draft.deck());
+  const Label label{draft.fingerprint, chunk.relation,
+                    questions_hash(draft.worker.questions(chunk)),
+                    questions_hash(flattened(draft.worker.exemplars.at(chunk.relation))), chunk};
   const double work = static_cast<double>(chunk.count) * static_cast<double>(settings.sets);
-  double flop =
-      work * (0.6 * kTokensPerText * model.flop_per_token() + 5 * model.head_flop_per_token());
+  double flop = work * (0.6 * kTokensPerText * draft.model.flop_per_token() +
+                        5 * draft.model.head_flop_per_token());
   if (!settings.exact) flop *= static_cast<double>(settings.samples + 1) * 0.5;
-  const Upstream stage =
-      builder
-          .add(label,
-               fmt::format("label {} {} {}-{}", chunk.relation, name(chunk.split), chunk.first,
-                           chunk.first + chunk.count - 1),
-               {.flop = flop})
-          .stage;
-  std::vector<AnyColumn> columns = {Label::category,
-                                    kCategoryProbability,
-                                    kPGreedy,
-                                    kPSample,
-                                    kPExact,
-                                    kGreedy,
-                                    kP,
-                                    kPruned,
-                                    kDrawn,
-                                    kNearTies};
-  if (settings.keep_text) columns.emplace_back(answers_column(deck));
-  for (const AnyColumn& column : columns) builder.place(stage, column, {chunk.first}, chunk.count);
+  const std::string title = fmt::format("label {} {} {}-{}", chunk.relation, name(chunk.split),
+                                        chunk.first, chunk.first + chunk.count - 1);
+  const Upstream stage = draft.builder.add(label, title, {.flop = flop}).stage;
+  for (const TableColumn<Found>& one : label_table(draft.deck()))
+    draft.builder.place(stage, one.column, {chunk.first}, chunk.count);
   return stage;
-}
-
-void Label::run(Worker& worker, StageRun& run) const {
-  const LabelSettings settings = label_settings(run.deck());
-  const auto begin = worker.corpus.rows.begin() + static_cast<std::ptrdiff_t>(first);
-  const std::vector<Question> asked(begin, begin + static_cast<std::ptrdiff_t>(count));
-  const std::vector<factsweep::Label> labels =
-      label_questions(worker.model, asked, worker.exemplars.at(relation), settings, run.steps());
-  std::vector<std::uint8_t> categories, greedy;
-  std::vector<float> probability, p_greedy, p_sample, p_exact, p, pruned;
-  std::vector<std::int32_t> drawn, near_ties;
-  std::vector<std::string> text;
-  for (const factsweep::Label& label : labels) {
-    categories.push_back(static_cast<std::uint8_t>(label.category()));
-    for (const float value : label.category_probability(settings.samples))
-      probability.push_back(value);
-    p_greedy.push_back(static_cast<float>(label.p_greedy()));
-    p_sample.push_back(static_cast<float>(label.p_sample(settings.samples)));
-    p_exact.push_back(settings.exact ? static_cast<float>(label.p_exact())
-                                     : std::numeric_limits<float>::quiet_NaN());
-    greedy.insert(greedy.end(), label.greedy.begin(), label.greedy.end());
-    p.insert(p.end(), label.p.begin(), label.p.end());
-    pruned.insert(pruned.end(), label.pruned.begin(), label.pruned.end());
-    drawn.insert(drawn.end(), label.drawn.begin(), label.drawn.end());
-    near_ties.push_back(label.near_ties);
-    text.insert(text.end(), label.text.begin(), label.text.end());
-  }
-  run.emit(category, categories);
-  run.emit(kCategoryProbability, probability);
-  run.emit(kPGreedy, p_greedy);
-  run.emit(kPSample, p_sample);
-  run.emit(kPExact, p_exact);
-  run.emit(kGreedy, greedy);
-  run.emit(kP, p);
-  run.emit(kPruned, pruned);
-  run.emit(kDrawn, drawn);
-  run.emit(kNearTies, near_ties);
-  if (settings.keep_text) run.emit(answers_column(run.deck()), text);
 }
 
 }  // namespace factsweep::slick

@@ -1,37 +1,52 @@
-#include "p_true.hpp"
-
+// Stage "p_true": does the base model hold its answers for true (SliCK, appendix J)?
 #include <fmt/format.h>
 
-#include "label.hpp"
+#include "stages.hpp"
 
 namespace factsweep::slick {
+namespace {
 
-const Column<float> PTrue::column = factsweep::column<float>(
-    "/labels/base/p_true", {"question_index"}, "fraction", "P(True) of the gold answer", "P(True)");
+const auto kProbability = column<float>("/labels/base/p_true", {"question_index"}, "fraction",
+                                        "P(True) of the gold answer", "P(True)");
 
-void add_p_true(PlanBuilder& builder, const Worker& worker, const Chunk& chunk,
-                const std::string& model_fingerprint, const ModelConfig& model) {
-  if (chunk.split != Split::test || builder.deck().text("label.p_true") == "off") return;
-  PTrue truth;
-  truth.model = model_fingerprint;
-  truth.questions = questions_hash(std::span(worker.corpus.rows).subspan(chunk.first, chunk.count));
-  truth.first = chunk.first;
-  truth.count = chunk.count;
-  const Upstream stage =
-      builder
-          .add(truth,
-               fmt::format("p_true {} {}-{}", chunk.relation, chunk.first,
-                           chunk.first + chunk.count - 1),
-               {.flop = static_cast<double>(chunk.count) * 2 * 60 * model.flop_per_token()})
-          .stage;
-  builder.place(stage, PTrue::column, {chunk.first}, chunk.count);
+struct PTrue {
+  static constexpr const char* kind = "p_true";
+
+  std::string model;      // fingerprint of its files
+  std::string questions;  // hash of their texts and answers
+  Chunk chunk;            // where they are
+
+  static void fields(auto& self, auto&& field) {
+    field("model", self.model);
+    field("questions", self.questions);
+    field.local("first", self.chunk.first);
+    field.local("count", self.chunk.count);
+  }
+  std::vector<std::string> deck_keys() const { return {"model.dtype", "label.p_true"}; }
+
+  void run(Worker& worker, StageRun& run) const {
+    const bool renormalised = run.deck().text("label.p_true") == "renormalised";
+    run.emit(kProbability,
+             p_true(worker.model, worker.questions(chunk), renormalised, run.steps()));
+  }
+};
+
+}  // namespace
+
+const KindOf<Worker> kPTrue = kind<Worker, PTrue>();
+
+void declare_p_true(PlanBuilder& builder) {
+  builder.declare(kProbability);
 }
 
-void PTrue::run(Worker& worker, StageRun& run) const {
-  const auto begin = worker.corpus.rows.begin() + static_cast<std::ptrdiff_t>(first);
-  const std::vector<Question> asked(begin, begin + static_cast<std::ptrdiff_t>(count));
-  const bool renormalised = run.deck().text("label.p_true") == "renormalised";
-  run.emit(column, p_true(worker.model, asked, renormalised, run.steps()));
+void add_p_true(const Draft& draft, const Chunk& chunk) {
+  if (chunk.split != Split::test || draft.deck().text("label.p_true") == "off") return;
+  const std::string title =
+      fmt::format("p_true {} {}-{}", chunk.relation, chunk.first, chunk.first + chunk.count - 1);
+  const double flop = static_cast<double>(chunk.count) * 2 * 60 * draft.model.flop_per_token();
+  const PTrue truth{draft.fingerprint, questions_hash(draft.worker.questions(chunk)), chunk};
+  const Upstream stage = draft.builder.add(truth, title, {.flop = flop}).stage;
+  draft.builder.place(stage, kProbability, {chunk.first}, chunk.count);
 }
 
 }  // namespace factsweep::slick

@@ -2,23 +2,70 @@
 
 #include <fmt/format.h>
 
-#include "../costs.hpp"
+#include "../grid.hpp"
 #include "../variants.hpp"
+#include "factsweep/studies/support/lists.hpp"
 #include "factsweep/studies/support/training_options.hpp"
 #include "factsweep/studies/support/weight_outputs.hpp"
-#include "label.hpp"
 #include "training_columns.hpp"
 
 namespace factsweep::slick {
 namespace {
 
-std::vector<std::int64_t> numbers(std::uint64_t first, std::uint64_t last) {
-  std::vector<std::int64_t> list;
-  for (std::uint64_t i = first; i < last; ++i) list.push_back(static_cast<std::int64_t>(i));
-  return list;
+/// Every dataset that trainings fill, and the lengths of their axes.
+void declare_columns(PlanBuilder& builder, const Corpus& corpus) {
+  const auto epochs = static_cast<std::size_t>(builder.deck().integer("train.epochs"));
+  const std::size_t tests = corpus.rows.size() - corpus.train_rows;
+  builder.dimension("epoch", epochs + 1);
+  builder.dimension("/predictions/question", tests);
+  builder.dimension("/variants/question", corpus.train_rows);
+  builder.fill(column<std::int64_t>("/curves/epoch", {"epoch"}, "epochs", "epochs done"),
+               numbers(0, epochs + 1));
+  const auto row = [](const std::string& folder) {
+    return column<std::int64_t>(folder + "row", {"question"}, "1", "row in /labels/base");
+  };
+  builder.fill(row("/predictions/"), numbers(static_cast<std::int64_t>(corpus.train_rows), tests));
+  builder.fill(row("/variants/"), numbers(0, corpus.train_rows));
+  builder.declare(point_columns());
+}
+
+Cost cost_of(const Draft& draft, const Train& train) {
+  const Deck& deck = draft.deck();
+  const Corpus& corpus = draft.worker.corpus;
+  const ModelConfig& model = draft.model;
+  const std::int64_t wanted = deck.integer("slick.train_size");
+  const auto examples =
+      wanted > 0 ? static_cast<double>(wanted) : static_cast<double>(corpus.train_rows / 10);
+  const double probed =
+      static_cast<double>(corpus.rows.size() - corpus.train_rows + corpus.dev_probe.size()) +
+      examples;
+  // a frozen weight needs no gradient of its own, only that of its input
+  const double passes = train.lora ? 2 : 3;
+  const double per_text = kTokensPerText * model.flop_per_token() + 4 * model.head_flop_per_token();
+  const double batch_tokens =
+      static_cast<double>(train.batch_size.value_or(deck.integer("train.batch_size"))) *
+      kTokensPerText;
+  return {.flop = static_cast<double>(deck.integer("train.epochs")) * per_text *
+                  (passes * examples + 0.7 * probed),
+          .bytes = training_bytes(deck, model, train.lora_config(deck), batch_tokens) +
+                   activation_bytes(deck, model, deck.integer("train.microbatch_tokens"))};
+}
+
+/// `train`: what all trainings share.
+Train training_of(const Deck& deck, const GridPoint& at, Train train) {
+  train.mixture = Mixture::make(at.variant, at.unknown_ratio).to_json();
+  train.seed = static_cast<std::uint64_t>(at.seed);
+  train.lora = at.lora_rank ? *at.lora_rank > 0 : deck.text("train.method") == "lora";
+  train.learning_rate = at.learning_rate;
+  train.dropout = at.dropout;
+  train.batch_size = at.batch_size;
+  train.lora_rank = at.lora_rank;
+  return train;
 }
 
 }  // namespace
+
+const KindOf<Worker> kTrain = kind<Worker, Train>();
 
 std::vector<std::string> Train::deck_keys() const {
   std::vector<std::string> keys = {
@@ -41,62 +88,32 @@ std::optional<LoraConfig> Train::lora_config(const Deck& deck) const {
   return config;
 }
 
-void declare_training_columns(PlanBuilder& builder, const Worker& worker) {
-  const Corpus& corpus = worker.corpus;
-  const auto epochs = static_cast<std::uint64_t>(builder.deck().integer("train.epochs"));
-  builder.dimension("epoch", epochs + 1);
-  builder.dimension("/predictions/question", corpus.rows.size() - corpus.train_rows);
-  builder.dimension("/variants/question", corpus.train_rows);
-  builder.fill(column<std::int64_t>("/curves/epoch", {"epoch"}, "epochs", "epochs done"),
-               numbers(0, epochs + 1));
-  builder.fill(column<std::int64_t>("/predictions/row", {"question"}, "1", "row in /labels/base"),
-               numbers(corpus.train_rows, corpus.rows.size()));
-  builder.fill(column<std::int64_t>("/variants/row", {"question"}, "1", "row in /labels/base"),
-               numbers(0, corpus.train_rows));
-  builder.declare(point_columns());
-}
-
-bool add_training(PlanBuilder& builder, const Corpus& corpus, const TrainingInputs& inputs,
-                  const GridPoint& at, std::uint64_t point, const std::string& id) {
-  const Deck& deck = builder.deck();
-  const ModelConfig& model = inputs.model;
-  Train train;
-  train.labelled = inputs.labelled;
-  train.mixture = Mixture::make(at.variant, at.unknown_ratio).to_json();
-  train.dev = inputs.dev;
-  train.seed = static_cast<std::uint64_t>(at.seed);
-  train.lora = at.lora_rank ? *at.lora_rank > 0 : deck.text("train.method") == "lora";
-  train.learning_rate = at.learning_rate;
-  train.dropout = at.dropout;
-  train.batch_size = at.batch_size;
-  train.lora_rank = at.lora_rank;
-
-  const std::int64_t wanted = deck.integer("slick.train_size");
-  const auto examples =
-      wanted > 0 ? static_cast<double>(wanted) : static_cast<double>(corpus.train_rows / 10);
-  const double probed =
-      static_cast<double>(corpus.rows.size() - corpus.train_rows + corpus.dev_probe.size()) +
-      examples;
-  // a frozen weight needs no gradient of its own, only that of its input
-  const double passes = train.lora ? 2 : 3;
-  const double per_text = kTokensPerText * model.flop_per_token() + 4 * model.head_flop_per_token();
-  const double batch_tokens =
-      static_cast<double>(at.batch_size.value_or(deck.integer("train.batch_size"))) *
-      kTokensPerText;
-  const Cost cost{.flop = static_cast<double>(deck.integer("train.epochs")) * per_text *
-                          (passes * examples + 0.7 * probed),
-                  .bytes = training_bytes(deck, model, train.lora_config(deck), batch_tokens) +
-                           activation_bytes(deck, model, deck.integer("train.microbatch_tokens"))};
-  const auto [stage, is_new] = builder.add(train, "train " + id, cost);
-  builder.place(stage, point_columns(), {point});
-  if (is_new) {
+void add_trainings(const Draft& draft, Upstream labelled) {
+  const Deck& deck = draft.deck();
+  const std::vector<GridPoint> points = grid_points(deck);
+  const std::vector<AxisOf<GridPoint>> all_axes = axes(deck);
+  add_points(draft.builder, all_axes, points);
+  declare_columns(draft.builder, draft.worker.corpus);
+  const BaseModel base = BaseModel::of(deck.text("model.path"));
+  const Train shared{.labelled = labelled, .dev = questions_hash(draft.worker.corpus.dev_probe)};
+  bool any_lora = false;
+  for (std::size_t point = 0; point < points.size(); ++point) {
+    const Train train = training_of(deck, points[point], shared);
+    any_lora = any_lora || train.lora;
+    const auto [stage, is_new] =
+        draft.builder.add(train, "train " + id_of(all_axes, points[point]), cost_of(draft, train));
+    draft.builder.place(stage, point_columns(), {point});
+    draft.builder.leaf(point, stage);
+    if (!is_new) continue;
     std::optional<LoraConfig> lora = train.lora_config(deck);
     if (lora) lora->base_model = deck.text("model.path");
-    place_weights(builder, stage, Train::kept_weights(deck), model, lora, "fine-tuned minus base",
-                  inputs.base);
+    place_weights(draft.builder, stage, Train::kept_weights(deck), draft.model, lora,
+                  "fine-tuned minus base", base);
   }
-  builder.leaf(point, stage);
-  return train.lora;
+  if (!any_lora)
+    refuse_lora_keys(deck,
+                     "no point trains with LoRA. Set train.method = lora or grid.lora_rank, "
+                     "or leave it out");
 }
 
 }  // namespace factsweep::slick

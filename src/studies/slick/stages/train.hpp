@@ -1,5 +1,6 @@
 // Stage "train": one training on one fine-tuning set D. After every epoch the model is asked
 // everything; the best dev epoch is EARLY_STOP, the last CONVERGENCE, and both come from one run.
+// train.cpp: the plan. trajectory.cpp: the work.
 #pragma once
 
 #include <cstdint>
@@ -7,12 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "../grid.hpp"
-#include "../worker.hpp"
 #include "factsweep/adapter/lora.hpp"
-#include "factsweep/stage/plan_builder.hpp"
-#include "factsweep/stage/stage_run.hpp"
-#include "factsweep/studies/support/weight_outputs.hpp"
+#include "stages.hpp"
 
 namespace factsweep::slick {
 
@@ -47,20 +44,5 @@ struct Train {
   /// Which weights store.deltas keeps: "early_stop", "final".
   static std::vector<std::string> kept_weights(const Deck& deck);
 };
-
-/// Every dataset that trainings fill, and the lengths of their axes. After the points.
-void declare_training_columns(PlanBuilder& builder, const Worker& worker);
-
-/// What every training of a plan depends on.
-struct TrainingInputs {
-  Upstream labelled;  // all rows
-  std::string dev;    // questions_hash() of the questions that decide EARLY_STOP
-  ModelConfig model;
-  BaseModel base;
-};
-
-/// The training of a point, and the point's rows of its outputs. Returns whether it trains LoRA.
-bool add_training(PlanBuilder& builder, const Corpus& corpus, const TrainingInputs& inputs,
-                  const GridPoint& at, std::uint64_t point, const std::string& id);
 
 }  // namespace factsweep::slick

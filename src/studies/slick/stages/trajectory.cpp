@@ -14,7 +14,6 @@
 #include "factsweep/studies/support/training_options.hpp"
 #include "factsweep/studies/support/weight_outputs.hpp"
 #include "factsweep/train/differences.hpp"
-#include "label.hpp"
 #include "train.hpp"
 #include "training_columns.hpp"
 
@@ -66,7 +65,7 @@ class Trajectory {
   }
 
   void read_labels() {
-    category_ = run_.input(stage_.labelled, Label::category);
+    category_ = run_.input(stage_.labelled, kCategory);
     require(category_.size() == corpus_.rows.size(),
             "slick: the label stages do not cover all rows");
   }

@@ -44,7 +44,7 @@ class Decks {
         "[run]\nstudy = flearning\n[model]\npath = " + model_data("llama-tied").string() +
         "\n[data]\nedits = " + (folder_.path() / "edits.json").string() +
         "\n[edit]\nlayers = 0, 1\ntext = " + (folder_.path() / "text.txt").string() + "\n";
-    return expand_deck(*flearning::make_study(), text, overrides).plan;
+    return expand_deck(flearning::make_study(), text, overrides).plan;
   }
 
  private:

@@ -4,10 +4,9 @@
 #include <set>
 
 #include "catch.hpp"
-#include "expand_deck.hpp"
 #include "factsweep/core/file.hpp"
 #include "factsweep/studies/flearning/study.hpp"
-#include "memory_workbench.hpp"
+#include "study_sweep.hpp"
 #include "tiny_directory.hpp"
 
 using namespace factsweep;
@@ -15,59 +14,38 @@ using namespace factsweep::test;
 
 namespace {
 
-class Sweep {
+std::string write_inputs(const TemporaryFolder& folder) {
+  nlohmann::json records = nlohmann::json::array();
+  for (int i = 0; i < 4; ++i) {
+    const std::string number = std::to_string(i);
+    records.push_back({{"case_id", i},
+                       {"subject", "person" + number},
+                       {"prompt", "The town of person" + number + " is"},
+                       {"rephrase_prompt", "person" + number + " lives in"},
+                       {"ground_truth", "old" + number},
+                       {"target_new", "new" + number},
+                       {"locality_prompt", "The sea is"},
+                       {"locality_ground_truth", "blue"}});
+  }
+  write_file(folder / "edits.json", records.dump());
+  std::string text;
+  for (int i = 0; i < 200; ++i) text += "the sea is blue and the town is old\n";
+  write_file(folder / "text.txt", text);
+  return "[run]\nstudy = flearning\n[model]\npath = " +
+         write_tiny_model(folder / "model").string() +
+         "\n[data]\nedits = " + (folder / "edits.json").string() +
+         "\n[edit]\npresets = easyedit-llama\nlayers = 0, 1\nft_c_layer = 1\ntext_tokens = 300\n"
+         "text = " +
+         (folder / "text.txt").string() +
+         "\n[train]\nbatch_size = 2\n[original]\nepochs = 3\nlearning_rate = 1e-2\n"
+         "[forget]\nepochs = 2\nlearning_rate = 1e-3\nlora_learning_rate = 1e-2\n"
+         "[learn]\nepochs = 3\nlearning_rate = 1e-2\nlora_learning_rate = 1e-2\n";
+}
+
+class Sweep : public StudySweep {
  public:
-  explicit Sweep(const std::vector<std::string>& overrides) {
-    nlohmann::json records = nlohmann::json::array();
-    for (int i = 0; i < 4; ++i) {
-      const std::string number = std::to_string(i);
-      records.push_back({{"case_id", i},
-                         {"subject", "person" + number},
-                         {"prompt", "The town of person" + number + " is"},
-                         {"rephrase_prompt", "person" + number + " lives in"},
-                         {"ground_truth", "old" + number},
-                         {"target_new", "new" + number},
-                         {"locality_prompt", "The sea is"},
-                         {"locality_ground_truth", "blue"}});
-    }
-    write_file(folder_ / "edits.json", records.dump());
-    std::string text;
-    for (int i = 0; i < 200; ++i) text += "the sea is blue and the town is old\n";
-    write_file(folder_ / "text.txt", text);
-    const std::string deck =
-        "[run]\nstudy = flearning\n[model]\npath = " +
-        write_tiny_model(folder_ / "model").string() +
-        "\n[data]\nedits = " + (folder_ / "edits.json").string() +
-        "\n[edit]\npresets = easyedit-llama\nlayers = 0, 1\nft_c_layer = 1\ntext_tokens = 300\n"
-        "text = " +
-        (folder_ / "text.txt").string() +
-        "\n[train]\nbatch_size = 2\n[original]\nepochs = 3\nlearning_rate = 1e-2\n"
-        "[forget]\nepochs = 2\nlearning_rate = 1e-3\nlora_learning_rate = 1e-2\n"
-        "[learn]\nepochs = 3\nlearning_rate = 1e-2\nlora_learning_rate = 1e-2\n";
-    Expansion expansion = expand_deck(*flearning::make_study(), deck, overrides);
-    plan = std::move(expansion.plan);
-    executor = std::move(expansion.executor);
-    executor->prepare("cpu");
-  }
-
-  std::size_t first(const std::string& kind) const {
-    for (std::size_t i = 0; i < plan.stages.size(); ++i) {
-      if (plan.stages[i].kind == kind) return i;
-    }
-    throw BugError("the plan has no stage " + kind);
-  }
-  std::size_t leaf(const std::string& method) const {
-    for (const Point& point : plan.points) {
-      if (std::get<std::string>(point.values[0]) == method) return point.leaf;
-    }
-    throw BugError("the plan has no point of " + method);
-  }
-
-  Plan plan;
-  std::unique_ptr<Executor> executor;
-
- private:
-  TemporaryFolder folder_;
+  explicit Sweep(const std::vector<std::string>& overrides)
+      : StudySweep(flearning::make_study(), write_inputs, overrides) {}
 };
 
 std::vector<std::string> texts(const Plan& plan, const std::string& path) {
@@ -81,18 +59,6 @@ double value(const MemoryWorkbench& bench, std::size_t stage, const std::string&
   return bench.output(stage, output).as<double>()[0];
 }
 
-/// Every output of the stage but its seconds, byte for byte.
-void check_equal(const Stage& kind, std::size_t stage, const MemoryWorkbench& one,
-                 const MemoryWorkbench& other) {
-  for (const Output& output : kind.outputs) {
-    if (!other.has(stage, output.name) || output.name.ends_with("seconds")) continue;
-    INFO(output.name);
-    const bool same =
-        one.output(stage, output.name).bytes == other.output(stage, output.name).bytes;
-    CHECK(same);
-  }
-}
-
 }  // namespace
 
 TEST_CASE("every kind of stage fills what it is planned to fill", "[flearning]") {
@@ -101,8 +67,7 @@ TEST_CASE("every kind of stage fills what it is planned to fill", "[flearning]")
        "f_learning_lora_ft, ft_c, rome, rome_reset, memit",
        "--grid.lambda=0.1", "--search.locality=0.5", "--search.evaluations=2",
        "--store.deltas=final"});
-  MemoryWorkbench bench(sweep.plan);
-  bench.run_all(*sweep.executor);
+  const MemoryWorkbench bench = sweep.run();
   CHECK(bench.missing() == "");
   for (const Point& point : sweep.plan.points) {
     INFO(point.id);
@@ -151,8 +116,7 @@ TEST_CASE("every kind of stage fills what it is planned to fill", "[flearning]")
 
 TEST_CASE("forgetting at the rate 0 changes nothing", "[flearning]") {
   const Sweep sweep({"--grid.method=original, ft, forget_ft, f_learning_ft", "--grid.lambda=0"});
-  MemoryWorkbench bench(sweep.plan);
-  bench.run_all(*sweep.executor);
+  const MemoryWorkbench bench = sweep.run();
   const auto equal = [&](const std::string& one, const std::string& other) {
     for (const char* name : {"reliability", "generality", "locality", "reliability_old"}) {
       const std::string output = std::string("/points/") + name;
@@ -182,66 +146,25 @@ TEST_CASE("checkpoints are kept as run.checkpoint_interval says", "[flearning]")
 
 TEST_CASE("a training that is stopped and continued is uninterrupted", "[flearning]") {
   const Sweep sweep({"--grid.method=ft"});
-  const std::size_t original = sweep.first("original"), learn = sweep.first("learn");
-  MemoryWorkbench whole(sweep.plan);
-  whole.run_all(*sweep.executor);
-  for (const std::size_t stage : {original, learn}) {
-    for (const std::int64_t stop : {0, 3, 5}) {
-      const TemporaryFolder folder;
-      MemoryWorkbench bench(sweep.plan);
-      for (const Output& output : sweep.plan.stages[original].outputs) {
-        if (stage == learn && whole.has(original, output.name))
-          bench.plant(original, output.name, whole.output(original, output.name));
-      }
-      bench.checkpoints = folder.path().string();
-      bench.stop_at = stop;
-      CHECK_THROWS_AS(bench.run(*sweep.executor, stage), StopRequested);
-      const std::int64_t before = bench.steps;
-      bench.run(*sweep.executor, stage);
-      const std::int64_t again = bench.steps - before;
-      MemoryWorkbench alone = bench;
-      alone.steps = 0;
-      alone.stop_at = std::numeric_limits<std::int64_t>::max();
-      alone.checkpoints.clear();
-      alone.run(*sweep.executor, stage);
-      CHECK(again == alone.steps - stop - 1);  // no step is done twice
-      check_equal(sweep.plan.stages[stage], stage, bench, whole);
-    }
+  const MemoryWorkbench whole = sweep.run();
+  for (const char* kind : {"original", "learn"}) {
+    const std::size_t stage = sweep.first(kind);
+    const std::int64_t steps = sweep.steps(whole, stage);
+    for (const std::int64_t stop : {0, 3, 5})  // no step is done twice
+      CHECK(sweep.check_continued(whole, stage, stop) == steps - stop - 1);
   }
 }
 
 TEST_CASE("edits that are stopped and continued are uninterrupted", "[flearning]") {
   const Sweep sweep({"--grid.method=ft_c, rome, rome_reset, memit", "--store.deltas=final"});
-  MemoryWorkbench whole(sweep.plan);
-  whole.run_all(*sweep.executor);
+  const MemoryWorkbench whole = sweep.run();
   for (const char* method : {"ft_c", "rome", "rome_reset", "memit"}) {
-    INFO(method);
     const std::size_t stage = sweep.leaf(method);
-    const auto prepared = [&] {
-      MemoryWorkbench bench(sweep.plan);
-      for (const std::size_t needed : sweep.plan.stages[stage].upstream) {
-        for (const Output& output : sweep.plan.stages[needed].outputs) {
-          if (whole.has(needed, output.name))
-            bench.plant(needed, output.name, whole.output(needed, output.name));
-        }
-      }
-      return bench;
-    };
-    MemoryWorkbench alone = prepared();
-    alone.run(*sweep.executor, stage);
+    const std::int64_t steps = sweep.steps(whole, stage);
     for (const double part : {0.0, 0.3, 0.5, 0.7, 0.9}) {
-      const TemporaryFolder folder;
-      MemoryWorkbench bench = prepared();
-      bench.checkpoints = folder.path().string();
-      bench.stop_at = static_cast<std::int64_t>(part * static_cast<double>(alone.steps));
-      INFO("stopped at step " << bench.stop_at << " of " << alone.steps);
-      CHECK_THROWS_AS(bench.run(*sweep.executor, stage), StopRequested);
-      const std::int64_t before = bench.steps;
-      bench.run(*sweep.executor, stage);
-      // what was done is not done again
-      if (part >= 0.7) CHECK(bench.steps - before < alone.steps);
-      CHECK(std::filesystem::is_empty(folder.path()));
-      check_equal(sweep.plan.stages[stage], stage, bench, whole);
+      const auto stop = static_cast<std::int64_t>(part * static_cast<double>(steps));
+      const std::int64_t again = sweep.check_continued(whole, stage, stop);
+      if (part >= 0.7) CHECK(again < steps);  // what was done is not done again
     }
   }
 }

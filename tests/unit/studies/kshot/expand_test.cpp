@@ -7,6 +7,7 @@
 #include "catch.hpp"
 #include "expand_deck.hpp"
 #include "factsweep/studies/kshot/study.hpp"
+#include "task_records.hpp"
 #include "tiny_adapter.hpp"
 
 using namespace factsweep;
@@ -15,25 +16,15 @@ using Catch::Matchers::ContainsSubstring;
 
 namespace {
 
-/// Questions "<name> 0", "<name> 1", ... with answers of their own.
-nlohmann::json records(const std::string& name, int count) {
-  nlohmann::json list = nlohmann::json::array();
-  for (int i = 0; i < count; ++i)
-    list.push_back({{"instruction", name + " " + std::to_string(i)},
-                    {"input", ""},
-                    {"output", "a" + std::to_string(i)}});
-  return list;
-}
-
 class Decks {
  public:
   Decks() {
     for (const char* name : {"one", "two", "b1", "b2", "b3"})
-      write_file(folder_ / (std::string(name) + ".json"), records(name, 20).dump());
-    write_file(folder_ / "one_test.json", records("test", 5).dump());
-    nlohmann::json open = records("open", 30);
-    open.push_back(open[0]);                // once more
-    open.push_back(records("test", 1)[0]);  // asked by the test
+      write_file(folder_ / (std::string(name) + ".json"), task_records(name, 20).dump());
+    write_file(folder_ / "one_test.json", task_records("test", 5).dump());
+    nlohmann::json open = task_records("open", 30);
+    open.push_back(open[0]);                     // once more
+    open.push_back(task_records("test", 1)[0]);  // asked by the test
     write_file(folder_ / "open.json", open.dump());
     sets = nlohmann::json::parse(R"({
       "tasks": [{"name": "one", "train": "one.json", "test": "one_test.json", "pool": "open"},
@@ -51,7 +42,7 @@ class Decks {
         "\n[data]\nsets = " + (folder_ / "sets.json").string() +
         "\n[augment]\nencoder = " + model_data("../../encoder/data/bert").string() +
         "\n[kshot]\npool = 4\n[grid]\nshots = 6\nexperts = 3\nbudget = 10\n";
-    return expand_deck(*kshot::make_study(), text, overrides).plan;
+    return expand_deck(kshot::make_study(), text, overrides).plan;
   }
   void write(const std::string& name, const std::string& text) const {
     write_file(folder_ / name, text);

@@ -4,13 +4,13 @@
 #include <set>
 
 #include "catch.hpp"
-#include "expand_deck.hpp"
 #include "factsweep/adapter/lora.hpp"
 #include "factsweep/core/file.hpp"
 #include "factsweep/model/tensors.hpp"
 #include "factsweep/model/torch.hpp"
 #include "factsweep/studies/kshot/study.hpp"
-#include "memory_workbench.hpp"
+#include "study_sweep.hpp"
+#include "task_records.hpp"
 #include "tiny_directory.hpp"
 
 using namespace factsweep;
@@ -18,90 +18,70 @@ using namespace factsweep::test;
 
 namespace {
 
-nlohmann::json records(const std::string& name, int count) {
-  nlohmann::json list = nlohmann::json::array();
-  for (int i = 0; i < count; ++i)
-    list.push_back({{"instruction", name + " " + std::to_string(i)},
-                    {"input", ""},
-                    {"output", "a" + std::to_string(i)}});
-  return list;
+/// Drawn, not trained: the adapter of a user.
+LoraAdapter drawn_adapter(const TemporaryFolder& folder) {
+  LoraConfig config;
+  config.rank = 2;
+  config.alpha = 2;
+  config.targets.names = {"q_proj", "v_proj"};
+  return LoraAdapter::create(config, Weights::load(folder / "model", torch::kFloat32, torch::kCPU),
+                             7, "the test");
 }
 
-class Sweep {
+std::string write_inputs(const TemporaryFolder& folder, bool brings, const std::string& reasons) {
+  const std::string model = write_tiny_model(folder / "model").string();
+  for (const char* name : {"one", "b1", "b2"})
+    write_file(folder / (std::string(name) + ".json"), task_records(name, 12).dump());
+  write_file(folder / "test.json", task_records("test", 3).dump());
+  write_file(folder / "open.json", task_records("open", 10).dump());
+  nlohmann::json sets = {
+      {"tasks",
+       {{{"name", "one"}, {"train", "one.json"}, {"test", "test.json"}, {"pool", "open"}}}},
+      {"pools", {{"open", {"open.json"}}}},
+      {"bank",
+       {{{"name", "one"}, {"task", "one"}},
+        {{"name", "b1"}, {"train", "b1.json"}},
+        {{"name", "b2"}, {"train", "b2.json"}}}}};
+  if (!reasons.empty()) {
+    std::string lines;
+    for (int row = 0; row < 12; ++row)
+      lines += nlohmann::json({{"row", row}, {"output", "a" + reasons}}).dump() + "\n";
+    write_file(folder / "reasons.jsonl", lines);
+    sets["tasks"][0]["rationales"] = "reasons.jsonl";
+  }
+  if (brings) {
+    drawn_adapter(folder).save(folder / "peft");
+    sets["bank"].push_back({{"name", "mine"}, {"adapter", "peft"}});
+  }
+  write_file(folder / "sets.json", sets.dump());
+  return "[run]\nstudy = kshot\n[model]\npath = " + model +
+         "\n[data]\nsets = " + (folder / "sets.json").string() +
+         "\n[augment]\nencoder = " + model_data("../../encoder/data/bert").string() +
+         "\n[kshot]\ntemplate = Q: {instruction}{input}\\nA:\nlongest = 64\npool = 3\n"
+         "[bank]\nepochs = 3\nlearning_rate = 1e-2\npacked = 2\n"
+         "[moe]\nepochs = 2\nlearning_rate = 1e-2\n[train]\nbatch_size = 4\n"
+         "[lora]\nrank = 2\nalpha = 2\n[eval]\nmax_new_tokens = 4\n[lorahub]\nevaluations = 2\n"
+         "[grid]\nshots = 4\nexperts = 2\ntop_k = 1\nbudget = 3\n";
+}
+
+class Sweep : public StudySweep {
  public:
   /// `brings`: the bank holds an adapter of a user, "mine", too. `reasons`: of every answer.
   explicit Sweep(const std::vector<std::string>& overrides, bool brings = false,
-                 const std::string& reasons = "") {
-    const std::string model = write_tiny_model(folder_ / "model").string();
-    for (const char* name : {"one", "b1", "b2"})
-      write_file(folder_ / (std::string(name) + ".json"), records(name, 12).dump());
-    write_file(folder_ / "test.json", records("test", 3).dump());
-    write_file(folder_ / "open.json", records("open", 10).dump());
-    nlohmann::json sets = {
-        {"tasks",
-         {{{"name", "one"}, {"train", "one.json"}, {"test", "test.json"}, {"pool", "open"}}}},
-        {"pools", {{"open", {"open.json"}}}},
-        {"bank",
-         {{{"name", "one"}, {"task", "one"}},
-          {{"name", "b1"}, {"train", "b1.json"}},
-          {{"name", "b2"}, {"train", "b2.json"}}}}};
-    if (!reasons.empty()) {
-      std::string lines;
-      for (int row = 0; row < 12; ++row)
-        lines += nlohmann::json({{"row", row}, {"output", "a" + reasons}}).dump() + "\n";
-      write_file(folder_ / "reasons.jsonl", lines);
-      sets["tasks"][0]["rationales"] = "reasons.jsonl";
-    }
-    if (brings) {
-      mine().save(folder_ / "peft");
-      sets["bank"].push_back({{"name", "mine"}, {"adapter", "peft"}});
-    }
-    write_file(folder_ / "sets.json", sets.dump());
-    const std::string deck =
-        "[run]\nstudy = kshot\n[model]\npath = " + model +
-        "\n[data]\nsets = " + (folder_ / "sets.json").string() +
-        "\n[augment]\nencoder = " + model_data("../../encoder/data/bert").string() +
-        "\n[kshot]\ntemplate = Q: {instruction}{input}\\nA:\nlongest = 64\npool = 3\n"
-        "[bank]\nepochs = 3\nlearning_rate = 1e-2\npacked = 2\n"
-        "[moe]\nepochs = 2\nlearning_rate = 1e-2\n[train]\nbatch_size = 4\n"
-        "[lora]\nrank = 2\nalpha = 2\n[eval]\nmax_new_tokens = 4\n[lorahub]\nevaluations = 2\n"
-        "[grid]\nshots = 4\nexperts = 2\ntop_k = 1\nbudget = 3\n";
-    Expansion expansion = expand_deck(*kshot::make_study(), deck, overrides);
-    plan = std::move(expansion.plan);
-    executor = std::move(expansion.executor);
-    executor->prepare("cpu");
-  }
+                 const std::string& reasons = "")
+      : StudySweep(
+            kshot::make_study(),
+            [&](const TemporaryFolder& folder) { return write_inputs(folder, brings, reasons); },
+            overrides) {}
 
-  std::size_t leaf(const std::string& method) const {
-    for (const Point& point : plan.points) {
-      if (std::get<std::string>(point.values[1]) == method) return point.leaf;
-    }
-    throw BugError("the plan has no point of " + method);
-  }
-
-  /// Drawn, not trained.
-  LoraAdapter mine() const {
-    LoraConfig config;
-    config.rank = 2;
-    config.alpha = 2;
-    config.targets.names = {"q_proj", "v_proj"};
-    return LoraAdapter::create(
-        config, Weights::load(folder_ / "model", torch::kFloat32, torch::kCPU), 7, "the test");
-  }
-
-  Plan plan;
-  std::unique_ptr<Executor> executor;
-
- private:
-  TemporaryFolder folder_;
+  LoraAdapter mine() const { return drawn_adapter(folder_); }
 };
 
 }  // namespace
 
 TEST_CASE("every kind of stage fills what it is planned to fill", "[kshot]") {
   const Sweep sweep({"--store.deltas=final"});
-  MemoryWorkbench bench(sweep.plan);
-  bench.run_all(*sweep.executor);
+  const MemoryWorkbench bench = sweep.run();
   CHECK(bench.missing() == "");
   std::set<std::string> kinds;
   for (const Stage& stage : sweep.plan.stages) kinds.insert(stage.kind);
@@ -137,8 +117,7 @@ TEST_CASE("every kind of stage fills what it is planned to fill", "[kshot]") {
 TEST_CASE("Arrow's experts are trained, and its routers are not", "[kshot]") {
   const Sweep sweep(
       {"--grid.method=arrow, arrow_trained", "--grid.draw=1", "--store.deltas=final"});
-  MemoryWorkbench bench(sweep.plan);
-  bench.run_all(*sweep.executor);
+  const MemoryWorkbench bench = sweep.run();
   const std::size_t plain = sweep.leaf("arrow"), trained = sweep.leaf("arrow_trained");
   int routers = 0, experts = 0;
   for (const Output& output : sweep.plan.stages[plain].outputs) {
@@ -156,8 +135,7 @@ TEST_CASE("Arrow's experts are trained, and its routers are not", "[kshot]") {
 TEST_CASE("fresh experts differ, copies of the best begin alike", "[kshot]") {
   const Sweep sweep({"--grid.method=fresh_experts_shots, upcycling", "--grid.draw=1",
                      "--store.deltas=final", "--moe.learning_rate=0"});
-  MemoryWorkbench bench(sweep.plan);
-  bench.run_all(*sweep.executor);
+  const MemoryWorkbench bench = sweep.run();
   CHECK(bench.missing() == "");
   const auto are_alike = [&](const std::string& method) {
     const std::size_t leaf = sweep.leaf(method);
@@ -180,16 +158,14 @@ TEST_CASE("training sees the shots with their reasons", "[kshot]") {
     const Sweep sweep({"--grid.method=lora", "--grid.draw=1", "--grid.data_selection=none",
                        std::string("--kshot.teach=") + teach},
                       false, std::string(80, 'x'));
-    MemoryWorkbench bench(sweep.plan);
-    bench.run_all(*sweep.executor);
+    const MemoryWorkbench bench = sweep.run();
     CHECK(bench.output(sweep.leaf("lora"), "/points/shortened").as<std::int64_t>()[0] == cut);
   }
 }
 
 TEST_CASE("a user's adapter is taken over as it is, and used as those of the bank", "[kshot]") {
   const Sweep sweep({"--grid.method=uniform, arrow", "--grid.signals=a"}, /*brings=*/true);
-  MemoryWorkbench bench(sweep.plan);
-  bench.run_all(*sweep.executor);
+  const MemoryWorkbench bench = sweep.run();
   CHECK(bench.missing() == "");
   const auto stage = std::find_if(sweep.plan.stages.begin(), sweep.plan.stages.end(),
                                   [](const Stage& item) { return item.kind == "adapter"; });
@@ -204,40 +180,12 @@ TEST_CASE("a user's adapter is taken over as it is, and used as those of the ban
 
 TEST_CASE("stopped and continued, banks and mixtures are the uninterrupted ones", "[kshot]") {
   const Sweep sweep({"--grid.method=ours", "--store.deltas=final"});
-  MemoryWorkbench whole(sweep.plan);
-  whole.run_all(*sweep.executor);
+  const MemoryWorkbench whole = sweep.run();
   for (std::size_t stage = 0; stage < sweep.plan.stages.size(); ++stage) {
     const std::string& kind = sweep.plan.stages[stage].kind;
     if (kind != "bank" && kind != "tune") continue;
-    for (const std::int64_t stop : {0, 2, 4}) {
-      const TemporaryFolder folder;
-      MemoryWorkbench bench(sweep.plan);
-      for (const std::size_t upstream : sweep.plan.stages[stage].upstream) {
-        for (const Output& output : sweep.plan.stages[upstream].outputs) {
-          if (whole.has(upstream, output.name))
-            bench.plant(upstream, output.name, whole.output(upstream, output.name));
-        }
-      }
-      bench.checkpoints = folder.path().string();
-      bench.stop_at = stop;
-      CHECK_THROWS_AS(bench.run(*sweep.executor, stage), StopRequested);
-      const std::int64_t before = bench.steps;
-      bench.run(*sweep.executor, stage);
-      const std::int64_t again = bench.steps - before;
-      MemoryWorkbench alone = bench;
-      alone.steps = 0;
-      alone.stop_at = std::numeric_limits<std::int64_t>::max();
-      alone.checkpoints.clear();
-      alone.run(*sweep.executor, stage);
-      CHECK(again <= alone.steps - stop);  // what was done is not done again
-      CHECK(std::filesystem::is_empty(folder.path()));
-      for (const Output& output : sweep.plan.stages[stage].outputs) {
-        if (output.places.empty() || output.name.ends_with("seconds")) continue;
-        INFO(kind << " " << output.name);
-        const bool same =
-            bench.output(stage, output.name).bytes == whole.output(stage, output.name).bytes;
-        CHECK(same);
-      }
-    }
+    const std::int64_t steps = sweep.steps(whole, stage);
+    for (const std::int64_t stop : {0, 2, 4})  // what was done is not done again
+      CHECK(sweep.check_continued(whole, stage, stop) <= steps - stop);
   }
 }

@@ -28,7 +28,7 @@ class Decks {
         "\n[data]\nfacts = " + folder_.path().string() +
         "\nood_relations = P3\n[label]\nexemplar_sets = 3\nshots = 2\nchunk = 10\n"
         "[train]\nepochs = 4\n[grid]\nseed = 1, 2\nunknown_ratio = 0, 0.5, 1\n";
-    return expand_deck(*slick::make_study(), text, overrides).plan;
+    return expand_deck(slick::make_study(), text, overrides).plan;
   }
 
  private:

@@ -3,10 +3,9 @@
 #include <cmath>
 
 #include "catch.hpp"
-#include "expand_deck.hpp"
 #include "facts.hpp"
 #include "factsweep/studies/slick/study.hpp"
-#include "memory_workbench.hpp"
+#include "study_sweep.hpp"
 #include "tiny_directory.hpp"
 
 using namespace factsweep;
@@ -14,31 +13,22 @@ using namespace factsweep::test;
 
 namespace {
 
-/// A study of one relation, its executor ready to run.
-class Sweep {
- public:
-  explicit Sweep(const std::vector<std::string>& overrides = {}) {
-    write_facts(folder_.path());
-    const std::string text =
-        "[run]\nstudy = slick\n[model]\npath = " + write_tiny_model(folder_ / "model").string() +
-        "\n[data]\nrelations = P1\nood_relations = P2\nfacts = " + folder_.path().string() +
-        "\n[label]\nquestions_per_relation = 12\ntest_questions_per_relation = 4\n"
-        "exemplar_sets = 2\nshots = 1\nchunk = 8\nsamples = 5\n"
-        "[slick]\ntrain_size = 4\nsize_rule = known_unknown\ndev_questions_per_relation = 3\n"
-        "[train]\nepochs = 3\nbatch_size = 2\nlearning_rate = 1e-2\n"
-        "[grid]\nunknown_ratio = 0.5\n";
-    Expansion expansion = expand_deck(*slick::make_study(), text, overrides);
-    plan = std::move(expansion.plan);
-    executor = std::move(expansion.executor);
-    executor->prepare("cpu");
-  }
+std::string write_inputs(const TemporaryFolder& folder) {
+  write_facts(folder.path());
+  return "[run]\nstudy = slick\n[model]\npath = " + write_tiny_model(folder / "model").string() +
+         "\n[data]\nrelations = P1\nood_relations = P2\nfacts = " + folder.path().string() +
+         "\n[label]\nquestions_per_relation = 12\ntest_questions_per_relation = 4\n"
+         "exemplar_sets = 2\nshots = 1\nchunk = 8\nsamples = 5\n"
+         "[slick]\ntrain_size = 4\nsize_rule = known_unknown\ndev_questions_per_relation = 3\n"
+         "[train]\nepochs = 3\nbatch_size = 2\nlearning_rate = 1e-2\n"
+         "[grid]\nunknown_ratio = 0.5\n";
+}
 
-  std::size_t first(const std::string& kind) const {
-    for (std::size_t i = 0; i < plan.stages.size(); ++i) {
-      if (plan.stages[i].kind == kind) return i;
-    }
-    throw BugError("the plan has no stage " + kind);
-  }
+/// A study of one relation.
+class Sweep : public StudySweep {
+ public:
+  explicit Sweep(const std::vector<std::string>& overrides = {})
+      : StudySweep(slick::make_study(), write_inputs, overrides) {}
 
   /// Known and unknown by turns, whatever the model knows.
   void plant_labels(MemoryWorkbench& bench) const {
@@ -51,29 +41,7 @@ class Sweep {
     }
     bench.run(*executor, first("labelled"));
   }
-
-  Plan plan;
-  std::unique_ptr<Executor> executor;
-
- private:
-  TemporaryFolder folder_;
 };
-
-template <typename T>
-std::vector<T> values(const MemoryWorkbench& bench, std::size_t stage, const std::string& output) {
-  const auto span = bench.output(stage, output).as<T>();
-  return {span.begin(), span.end()};
-}
-
-/// Every output of the training, as bytes.
-std::map<std::string, std::vector<std::byte>> bytes(const Sweep& sweep,
-                                                    const MemoryWorkbench& bench,
-                                                    std::size_t stage) {
-  std::map<std::string, std::vector<std::byte>> all;
-  for (const Output& output : sweep.plan.stages[stage].outputs)
-    all[output.name] = bench.output(stage, output.name).bytes;
-  return all;
-}
 
 }  // namespace
 
@@ -185,21 +153,9 @@ TEST_CASE("train: stopped anywhere and continued is uninterrupted", "[slick]") {
   MemoryWorkbench whole(sweep.plan);
   sweep.plant_labels(whole);
   whole.run(*sweep.executor, stage);
-  const auto expected = bytes(sweep, whole, stage);
-  for (std::int64_t stop : {0, 1, 7, 12}) {
-    const TemporaryFolder folder;
-    MemoryWorkbench bench(sweep.plan);
-    sweep.plant_labels(bench);
-    bench.checkpoints = folder.path().string();
-    bench.stop_at = stop;
+  for (const std::int64_t stop : {0, 1, 7, 12}) {
     REQUIRE(stop < whole.steps);
-    CHECK_THROWS_AS(bench.run(*sweep.executor, stage), StopRequested);
-    const std::int64_t before = bench.steps;
-    bench.stop_at = std::numeric_limits<std::int64_t>::max();
-    bench.run(*sweep.executor, stage);
     // an evaluation that was stopped is done again, what was done before it is not
-    CHECK(bench.steps - before <= whole.steps - (stop < 7 ? 0 : 5));
-    CHECK((bytes(sweep, bench, stage) == expected));
-    CHECK(std::filesystem::is_empty(folder.path()));
+    CHECK(sweep.check_continued(whole, stage, stop) <= whole.steps - (stop < 7 ? 0 : 5));
   }
 }

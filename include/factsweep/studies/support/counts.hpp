@@ -1,0 +1,27 @@
+// What a study says of records that it leaves out or uses in part.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "factsweep/stage/table.hpp"
+
+namespace factsweep {
+
+/// Why or what -> how many records, as two datasets of one axis: `path`, and <path>_reason, which
+/// `about` describes. None where there is nothing to say.
+inline void fill_counts(PlanBuilder& builder, const std::string& path, const std::string& axis,
+                        const std::map<std::string, std::int64_t>& counts, const std::string& about,
+                        const std::string& counted) {
+  using Count = std::pair<std::string, std::int64_t>;
+  if (counts.empty()) return;
+  builder.dimension(path.substr(0, path.rfind('/') + 1) + axis, counts.size());
+  fill(builder,
+       Table<Count>{{column<std::string>(path + "_reason", {axis}, "", about), &Count::first},
+                    {column<std::int64_t>(path, {axis}, "records", counted), &Count::second}},
+       std::vector<Count>(counts.begin(), counts.end()));
+}
+
+}  // namespace factsweep

@@ -1,8 +1,0 @@
-// What estimates of work assume.
-#pragma once
-
-namespace factsweep::slick {
-
-inline constexpr double kTokensPerText = 28;  // a question with its answer
-
-}  // namespace factsweep::slick

@@ -1,0 +1,109 @@
+// A sweep of a study in memory: its deck is expanded, and its stages are ready to run.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "catch.hpp"
+#include "expand_deck.hpp"
+#include "memory_workbench.hpp"
+#include "tiny_model.hpp"
+
+namespace factsweep::test {
+
+class StudySweep {
+ public:
+  /// `write_inputs` writes the deck's input files to the folder, and returns the deck.
+  StudySweep(const Study& study,
+             const std::function<std::string(const TemporaryFolder&)>& write_inputs,
+             const std::vector<std::string>& overrides) {
+    Expansion expansion = expand_deck(study, write_inputs(folder_), overrides);
+    plan = std::move(expansion.plan);
+    executor = std::move(expansion.executor);
+    executor->prepare("cpu");
+  }
+
+  /// A whole run.
+  MemoryWorkbench run() const {
+    MemoryWorkbench bench(plan);
+    bench.run_all(*executor);
+    return bench;
+  }
+  /// The first stage of a kind.
+  std::size_t first(const std::string& kind) const {
+    for (std::size_t i = 0; i < plan.stages.size(); ++i) {
+      if (plan.stages[i].kind == kind) return i;
+    }
+    throw BugError("the plan has no stage " + kind);
+  }
+  /// The leaf of the first point of a method.
+  std::size_t leaf(const std::string& method) const {
+    for (const Point& point : plan.points) {
+      for (std::size_t axis = 0; axis < plan.axes.size(); ++axis) {
+        if (plan.axes[axis].name == "method" && point.values[axis] == AxisValue(method))
+          return point.leaf;
+      }
+    }
+    throw BugError("the plan has no point of " + method);
+  }
+
+  /// A bench with what the stage reads: what `whole` has of it.
+  MemoryWorkbench prepared(const MemoryWorkbench& whole, std::size_t stage) const {
+    MemoryWorkbench bench(plan);
+    for (const std::size_t upstream : plan.stages[stage].upstream) {
+      for (const Output& output : plan.stages[upstream].outputs) {
+        if (whole.has(upstream, output.name))
+          bench.plant(upstream, output.name, whole.output(upstream, output.name));
+      }
+    }
+    return bench;
+  }
+  /// Steps of the stage when nothing stops it.
+  std::int64_t steps(const MemoryWorkbench& whole, std::size_t stage) const {
+    MemoryWorkbench bench = prepared(whole, stage);
+    bench.run(*executor, stage);
+    return bench.steps;
+  }
+  /// The stage is stopped at the step `stop`, and run again: all of its outputs but its seconds are
+  /// those of `whole`, and no checkpoint is left. Returns the steps of the second run.
+  std::int64_t check_continued(const MemoryWorkbench& whole, std::size_t stage,
+                               std::int64_t stop) const {
+    INFO(plan.stages[stage].title << ", stopped at step " << stop);
+    const TemporaryFolder folder;
+    MemoryWorkbench bench = prepared(whole, stage);
+    bench.checkpoints = folder.path().string();
+    bench.stop_at = stop;
+    CHECK_THROWS_AS(bench.run(*executor, stage), StopRequested);
+    const std::int64_t before = bench.steps;
+    bench.stop_at = std::numeric_limits<std::int64_t>::max();
+    bench.run(*executor, stage);
+    CHECK(std::filesystem::is_empty(folder.path()));
+    for (const Output& output : plan.stages[stage].outputs) {
+      if (output.places.empty() || output.name.ends_with("seconds")) continue;
+      INFO(output.name);
+      const bool same =
+          bench.output(stage, output.name).bytes == whole.output(stage, output.name).bytes;
+      CHECK(same);
+    }
+    return bench.steps - before;
+  }
+
+  Plan plan;
+  std::unique_ptr<Executor> executor;
+
+ protected:
+  TemporaryFolder folder_;
+};
+
+template <typename T>
+std::vector<T> values(const MemoryWorkbench& bench, std::size_t stage, const std::string& output) {
+  const auto span = bench.output(stage, output).as<T>();
+  return {span.begin(), span.end()};
+}
+
+}  // namespace factsweep::test
