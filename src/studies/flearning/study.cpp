@@ -12,9 +12,11 @@
 
 #include "factsweep/core/file.hpp"
 #include "factsweep/core/random.hpp"
+#include "factsweep/label/spelling.hpp"
 #include "factsweep/model/fingerprint.hpp"
 #include "factsweep/stage/common_options.hpp"
 #include "factsweep/stage/executor.hpp"
+#include "factsweep/tasks/evaluation.hpp"
 #include "options.hpp"
 #include "stages/delta.hpp"
 #include "stages/edit.hpp"
@@ -104,11 +106,28 @@ Plan make_plan(const Deck& deck, const Worker& worker) {
   declare_columns(builder, inputs, records);
   for (std::size_t p = 0; p < points.size(); ++p)
     builder.leaf(p, add_stages({builder, inputs, points[p], p}));
-  Plan plan = builder.finish();
-  for (const EditCorpus& corpus : worker.corpora) {
-    for (std::string& note : corpus.notes()) plan.notes.push_back(std::move(note));
+  return builder.finish();
+}
+
+/// What is not used of the files, and what no answer can be right to.
+std::vector<std::string> notes(const Deck& deck, const Worker& worker) {
+  std::vector<std::string> all;
+  const auto add = [&](const std::vector<std::string>& some) {
+    all.insert(all.end(), some.begin(), some.end());
+  };
+  for (const EditCorpus& corpus : worker.corpora) add(corpus.notes());
+  for (const std::string& model : model_directories(deck)) {
+    for (const EditCorpus& corpus : worker.corpora) {
+      std::vector<AskedAnswer> asked;
+      for (const EditRecord& record : corpus.records) {
+        asked.push_back({record.prompt, record.target_old});
+        asked.push_back({record.prompt, record.target_new});
+      }
+      add(spelling_warnings(model, corpus.path.string(), asked));
+    }
+    for (const TaskSet& task : worker.abilities) add(spelling_warnings(model, task));
   }
-  return plan;
+  return all;
 }
 
 class FLearningStudy : public Study {
@@ -123,6 +142,7 @@ class FLearningStudy : public Study {
     check_keys(deck);
     Worker worker{EditCorpus::read(deck), read_abilities(deck)};
     Plan plan = make_plan(deck, worker);
+    plan.notes = notes(deck, worker);
     return {std::move(plan),
             std::make_unique<TableExecutor<Worker>>(deck, std::move(worker), kinds())};
   }

@@ -5,11 +5,6 @@
 // options.cpp: the deck keys. corpus.cpp: the questions. grid.cpp: the points. stages/: the work.
 #include "factsweep/studies/slick/study.hpp"
 
-#include <fmt/format.h>
-
-#include <algorithm>
-
-#include "factsweep/core/error.hpp"
 #include "factsweep/label/spelling.hpp"
 #include "factsweep/model/fingerprint.hpp"
 #include "factsweep/stage/common_options.hpp"
@@ -79,25 +74,12 @@ Plan make_plan(const Deck& deck, const Worker& worker) {
   return builder.finish();
 }
 
-/// Says how many gold answers no tokens of the model's vocabulary spell. A tokenizer that cannot be
-/// read is prepare()'s to report.
+/// Answers that are Unknown whatever the model knows.
 std::vector<std::string> spelling_notes(const Deck& deck, const Corpus& corpus) {
-  std::unique_ptr<Tokenizer> tokenizer;
-  try {
-    tokenizer = Tokenizer::load(deck.text("model.path"));
-  } catch (const InputError&) {
-    return {};
-  }
-  const auto is_impossible = [&](const Question& question) {
-    return !spell(*tokenizer, question.answer).possible;
-  };
-  const auto count = std::count_if(corpus.rows.begin(), corpus.rows.end(), is_impossible);
-  if (count == 0) return {};
-  const Question& first = *std::find_if(corpus.rows.begin(), corpus.rows.end(), is_impossible);
-  return {fmt::format(
-      "warning: no tokens of the model spell {} of {} gold answers, which are Unknown and wrong "
-      "whatever the model knows; the first is '{}' to '{}'",
-      count, corpus.rows.size(), first.answer, first.question)};
+  std::vector<AskedAnswer> asked;
+  for (const Question& question : corpus.rows)
+    asked.push_back({question.question, question.answer});
+  return spelling_warnings(deck.text("model.path"), deck.text("data.facts"), asked);
 }
 
 class SlickStudy : public Study {

@@ -8,6 +8,7 @@
 #include "factsweep/core/file.hpp"
 #include "factsweep/model/fingerprint.hpp"
 #include "factsweep/studies/flearning/study.hpp"
+#include "tiny_directory.hpp"
 #include "tiny_model.hpp"
 
 using namespace factsweep;
@@ -236,6 +237,25 @@ TEST_CASE("a model and its records are known by what they are, not by where they
   };
   CHECK(keys_of(one.expand({"--grid.method=memit, f_learning_lora"})) ==
         keys_of(other.expand({"--grid.method=memit, f_learning_lora"})));
+}
+
+TEST_CASE("answers that the vocabulary cannot spell are counted, of each model", "[flearning]") {
+  const Decks decks;
+  const TemporaryFolder whole, poor;
+  write_tiny_model(whole.path());
+  write_tiny_model(poor.path());
+  forget_character(poor.path(), "4");
+  const Plan plan =
+      decks.expand({"--grid.model=" + whole.path().string() + ", " + poor.path().string()});
+  std::vector<std::string> warnings;
+  for (const std::string& note : plan.notes) {
+    if (note.find("spell") != note.npos) warnings.push_back(note);
+  }
+  REQUIRE(warnings.size() == 1);
+  CHECK_THAT(warnings.front(),
+             Catch::Matchers::ContainsSubstring("edits.json: no tokens of the model " +
+                                                poor.path().string() + " spell 2 of 10") &&
+                 Catch::Matchers::ContainsSubstring("'old4' to 'The town of person4 is'"));
 }
 
 TEST_CASE("keys do not change from one version to the next unseen", "[flearning]") {
