@@ -1,7 +1,7 @@
 // SliCK (Gekhman et al., arXiv 2405.05904): does fine-tuning on new knowledge encourage
 // hallucinations?
 //   label(relation, split, rows)* -> labelled -> train(mixture, seed, ...)*
-//   p_true(relation, rows)* beside them
+//   p_true(relation, rows)* and base_errors beside them
 // options.cpp: the deck keys. corpus.cpp: the questions. grid.cpp: the points. stages/: the work.
 #include "factsweep/studies/slick/study.hpp"
 
@@ -11,6 +11,7 @@
 #include "factsweep/stage/executor.hpp"
 #include "grid.hpp"
 #include "options.hpp"
+#include "stages/base_errors.hpp"
 #include "stages/label.hpp"
 #include "stages/labelled.hpp"
 #include "stages/p_true.hpp"
@@ -22,7 +23,7 @@ namespace {
 
 std::vector<KindOf<Worker>> kinds() {
   return {kind<Worker, Label>(), kind<Worker, Labelled>(), kind<Worker, PTrue>(),
-          kind<Worker, Train>()};
+          kind<Worker, BaseErrors>(), kind<Worker, Train>()};
 }
 
 Worker read_inputs(const Deck& deck) {
@@ -55,6 +56,7 @@ Plan make_plan(const Deck& deck, const Worker& worker) {
     labels.push_back(add_label(builder, worker, chunk, fingerprint, model));
     add_p_true(builder, worker, chunk, fingerprint, model);
   }
+  add_base_errors(builder, worker, fingerprint, model);
   if (deck.text("slick.stop_after") == "label") return builder.finish();
 
   const std::vector<GridPoint> points = grid_points(deck);

@@ -45,15 +45,6 @@ Column<std::string> answers_column(const Deck& deck) {
   return text;
 }
 
-std::string exemplars_hash(const ExemplarSets& sets) {
-  std::uint64_t hash = 0;
-  for (const auto& shots : sets) {
-    for (const Question& shot : shots)
-      hash = hash_words({hash, hash_text(shot.question), hash_text(shot.answer)});
-  }
-  return hex(hash);
-}
-
 void fill_data(PlanBuilder& builder, const Corpus& corpus) {
   builder.dimension("/labels/one", 1);
   builder.fill(column<std::int64_t>("/labels/dev_questions", {"one"}, "questions",
@@ -86,6 +77,15 @@ std::string questions_hash(std::span<const Question> questions) {
   std::uint64_t hash = 0;
   for (const Question& q : questions)
     hash = hash_words({hash, hash_text(q.question), hash_text(q.answer)});
+  return hex(hash);
+}
+
+std::string exemplars_hash(const ExemplarSets& sets) {
+  std::uint64_t hash = 0;
+  for (const auto& shots : sets) {
+    for (const Question& shot : shots)
+      hash = hash_words({hash, hash_text(shot.question), hash_text(shot.answer)});
+  }
   return hex(hash);
 }
 

@@ -36,6 +36,7 @@ struct Label {
 
 /// A hash of questions and their answers.
 std::string questions_hash(std::span<const Question> questions);
+std::string exemplars_hash(const ExemplarSets& sets);
 
 /// The datasets of /labels/base that are known before any work: questions and exemplars.
 void fill_questions(PlanBuilder& builder, const Worker& worker);

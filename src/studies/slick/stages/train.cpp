@@ -22,7 +22,8 @@ std::vector<std::int64_t> numbers(std::uint64_t first, std::uint64_t last) {
 
 std::vector<std::string> Train::deck_keys() const {
   std::vector<std::string> keys = {
-      "train.", "slick.", "store.", "label.match", "run.checkpoint_interval", "lora."};
+      "train.", "slick.", "store.", "errors.fine_tuned", "label.match", "run.checkpoint_interval",
+      "lora."};
   if (!lora) keys.pop_back();
   return keys;
 }
@@ -53,7 +54,7 @@ void declare_training_columns(PlanBuilder& builder, const Worker& worker) {
                numbers(corpus.train_rows, corpus.rows.size()));
   builder.fill(column<std::int64_t>("/variants/row", {"question"}, "1", "row in /labels/base"),
                numbers(0, corpus.train_rows));
-  builder.declare(point_columns());
+  builder.declare(point_columns(builder.deck()));
 }
 
 bool add_training(PlanBuilder& builder, const Corpus& corpus, const TrainingInputs& inputs,
@@ -88,7 +89,7 @@ bool add_training(PlanBuilder& builder, const Corpus& corpus, const TrainingInpu
                   .bytes = training_bytes(deck, model, train.lora_config(deck), batch_tokens) +
                            activation_bytes(deck, model, deck.integer("train.microbatch_tokens"))};
   const auto [stage, is_new] = builder.add(train, "train " + id, cost);
-  builder.place(stage, point_columns(), {point});
+  builder.place(stage, point_columns(deck), {point});
   if (is_new) {
     std::optional<LoraConfig> lora = train.lora_config(deck);
     if (lora) lora->base_model = deck.text("model.path");
