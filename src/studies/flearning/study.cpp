@@ -67,10 +67,11 @@ void declare_columns(PlanBuilder& builder, const Inputs& inputs, std::size_t rec
   const std::size_t layers = inputs.matrices.layers;
   builder.dimension("one", 1);
   builder.dimension("/outcomes/record", records);
+  builder.dimension("/cases/case", std::min(case_count(builder.deck()), records));
   builder.dimension("/curves/epoch", epochs);
   builder.dimension("/norms/layer", layers);
   builder.dimension("/norms/module", inputs.matrices.modules.size());
-  builder.declare(evaluation_columns(inputs.worker.abilities));
+  builder.declare(evaluation_columns(builder.deck(), inputs.worker.abilities));
   builder.declare(kLambdaUsed);
   builder.fill(column<std::int64_t>("/curves/epoch", {"epoch"}, "epochs", "epochs done"),
                numbers(1, epochs));

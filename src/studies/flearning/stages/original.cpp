@@ -14,7 +14,7 @@ const Column<std::int32_t> Original::locality =
                          "most likely tokens of the unrelated questions' answers; -1: none");
 
 std::vector<std::string> Original::deck_keys() const {
-  return joined({lesson().deck_keys(), evaluation_keys(), {"store.delta_dtype"}});
+  return joined({lesson().deck_keys(), evaluation_keys(), {kCasesKey, "store.delta_dtype"}});
 }
 
 Upstream add_original(const Draft& draft) {
@@ -23,7 +23,8 @@ Upstream add_original(const Draft& draft) {
   Cost cost = Original::lesson().cost(draft);
   cost.flop += draft.evaluation_flop();
   const auto [stage, is_new] = builder.add(original, draft.title("original"), cost);
-  const std::vector<AnyColumn> columns = evaluation_columns(draft.inputs.worker.abilities);
+  const std::vector<AnyColumn> columns =
+      evaluation_columns(draft.deck(), draft.inputs.worker.abilities);
   if (is_new) {
     draft.place_changes(stage);
     place_record(builder, stage, Original::lesson());
@@ -56,6 +57,7 @@ void Original::run(Worker& worker, StageRun& run) const {
   run.emit(locality, EditEvaluation::padded(predicted, run.width(locality)));
   if (run.is_wanted(kEditSeconds)) {
     emit_outcomes(run, evaluation.ask(taught.model, predicted, run.steps()));
+    emit_cases(run, evaluation.answers(taught.model, case_count(deck), run.steps()));
     emit_abilities(run, worker.abilities, taught.model);
     run.emit(kEditSeconds, 0.0);
   }
