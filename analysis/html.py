@@ -45,7 +45,7 @@ class Section:
             "</figcaption></figure>"
         )
 
-    def table(self, table: Table, folded: bool = False) -> None:
+    def table(self, table: Table) -> None:
         published = [column.startswith(PAPER) for column in table.columns]
 
         def row(cells: list[str], tag: str) -> str:
@@ -64,7 +64,7 @@ class Section:
         )
         self.parts.append(
             f"<details><summary>{title}</summary>{shown}</details>"
-            if folded
+            if table.folded
             else f"<h3>{title}</h3>{shown}"
         )
 

@@ -106,7 +106,8 @@ def _points(sweep: Sweep, writer: Writer, folded: bool) -> html.Section:
         note = f"The first {MOST_ROWS}; {table.name}.csv has all {len(table.rows)}."
         shown = Table(table.name, table.title, note)
         shown.columns, shown.rows = table.columns, table.rows[:MOST_ROWS]
-    section.table(shown, folded)
+    shown.folded = folded
+    section.table(shown)
     if not folded:
         print("\n" + shown.text())
     return section

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -142,6 +142,11 @@ def legend_below(figure: Figure, axes: Axes) -> None:
 def layer_axis(axes: Axes) -> None:
     axes.set_xlabel("Layer")
     axes.xaxis.get_major_locator().set_params(integer=True)
+
+
+def caption(draw: Callable[..., Figure]) -> str:
+    """What its docstring says the figure shows."""
+    return " ".join((draw.__doc__ or "").split())
 
 
 def save(figure: Figure, folder: Path, name: str) -> Path:

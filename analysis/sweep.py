@@ -5,6 +5,7 @@ Knows names and fill values, not what the numbers of a study mean.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +60,11 @@ class Sweep:
     @property
     def study(self) -> str:
         return str(self.attributes.get("study", ""))
+
+    @property
+    def science(self) -> dict[str, str]:
+        """The keys of the deck that decide results."""
+        return json.loads(self.attributes.get("science", "{}"))
 
     @property
     def done(self) -> pd.DataFrame:

@@ -28,6 +28,7 @@ class Table:
         self.notes = list(notes)
         self.columns: list[str] = []
         self.rows: list[list[str]] = []
+        self.folded = False  # on the page, until it is clicked
 
     def row(self, *cells: tuple[str, str]) -> None:
         """Adds a row whose cells name their columns, which are the same in each."""

@@ -69,7 +69,7 @@ class Writer:
         for name, draw in drawings.items():
             if (figure := self._made(section, draw, *given)) is None:
                 continue
-            caption = str(figure.get_label()) or " ".join((draw.__doc__ or "").split())
+            caption = str(figure.get_label()) or style.caption(draw)
             png = style.save(figure, self.folder, name + _suffix(section.where))
             section.figure(png, caption)
 

@@ -17,7 +17,7 @@ from ..published import PaperTable, paper_table
 from ..statistics import CrossedMean, crossed_mean, crossed_percent
 from ..store import need
 from ..sweep import Part, Sweep, split
-from .groups import Norms, Outcomes
+from .groups import Cases, Norms, Outcomes, Records
 
 CITATION = "Ni et al., arXiv 2311.08011 v2"
 DATA_SETS = ("zsre", "counterfact")  # of the paper
@@ -107,6 +107,8 @@ class EditPart(Part):
 
     outcomes: Outcomes
     norms: Norms
+    cases: Cases
+    edits: Records  # of the data set
 
     @property
     def model(self) -> str:
@@ -180,9 +182,16 @@ class EditPart(Part):
 
 def parts(sweep: Sweep) -> list[EditPart]:
     """In the order of the file; none when nothing has finished."""
-    outcomes, norms = sweep.group(Outcomes), sweep.group(Norms)
+    groups = [sweep.group(kind) for kind in (Outcomes, Norms, Cases)]
+    edits = sweep.groups(Records)
     return [
-        EditPart(sweep, points, _name(points) if values else "", outcomes, norms)
+        EditPart(
+            sweep,
+            points,
+            _name(points) if values else "",
+            *groups,
+            edits[points["data_set"].iloc[0]],
+        )
         for values, points in split(sweep, ("model", "data_set"))
         if not points.empty
     ]

@@ -18,6 +18,7 @@ TABLES = [
     tables.old_table,
     tables.records_table,
     tables.time_table,
+    tables.case_table,
     tables.ability_table,
 ]
 FIGURES = {

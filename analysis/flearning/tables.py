@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from itertools import product
 
 from ..published import PaperTable
@@ -13,6 +14,7 @@ from .quantities import (
     CITATION,
     FORGETS,
     LLAMA2,
+    METHODS,
     OUTCOMES,
     EditPart,
     Variant,
@@ -23,7 +25,7 @@ from .quantities import (
 
 OLD = ("reliability_old", "generality_old")
 TIMED = (1, 10, 100)  # edits of the paper's table 3
-CASE_STUDY_LAMBDA = 0.3  # of the paper's table 5
+CASE_STUDY_LAMBDA = 0.3  # of the paper's tables 4 and 5
 CHANCE = (
     "In brackets 95 % limits: other seeds and other records would give another value; from one "
     "seed they tell of the records alone."
@@ -188,6 +190,32 @@ def _published_time(published: PaperTable, method: str, at: int) -> str:
         return NONE
     seconds, whole = (published[m][LLAMA2][TIMED.index(at)] for m in (method, "ft"))
     return f"{seconds:g} ({seconds / whole:.2f})"
+
+
+def case_table(part: EditPart) -> Table:
+    """Table 4: what the models answer to the first questions."""
+    answers = part.cases.needed("answer", "table 4 needs (flearning.cases)")
+    table = Table(
+        "table4_cases",
+        "Table 4: answers to the first questions",
+        f"Greedy, up to a line break or 32 tokens; of the first seed, at the \u03bb nearest to "
+        f"{CASE_STUDY_LAMBDA}. A model that is not taught where an answer ends goes on.",
+        f"paper: {CITATION}, table 4, five questions of ZsRE at \u03bb = 0.3: after forgetting an "
+        "answer is off topic or unchanged, after F-Learning mostly the new one, with one failure.",
+    )
+    edits, cases = part.edits, range(answers.shape[1])
+
+    def row(of: str, texts: Sequence[str]) -> None:
+        told = [(str(edits.prompt[k]), str(texts[k]) or NONE) for k in cases]
+        table.row(("answer of", of), *told)
+
+    row("the old answer", edits.target_old)
+    row("the new answer", edits.target_new)
+    for method in METHODS:
+        if found := part.variants(method):
+            shown = nearest(found, CASE_STUDY_LAMBDA)
+            row(shown.label, answers[shown.points.index[0]])
+    return table
 
 
 def ability_table(part: EditPart) -> Table:

@@ -20,6 +20,7 @@ from .quantities import (
     WHEN,
     LabelledPart,
     answers,
+    beside_idk,
     fitted_share,
     paper,
     set_knows,
@@ -66,7 +67,7 @@ def _fitting(part: LabelledPart, names: Sequence[str], what: str, reference: boo
     if reference:
         _published(top, bottom, float(np.nanmax(mean)))
     _zoom(bottom, part.epochs, mean)
-    _early_stop(top, bottom, stop)
+    _early_stop((top, bottom), stop)
 
     top.set_ylabel("Fitted training\nexamples (%)")
     top.set_ylim(-2, 102)
@@ -116,16 +117,47 @@ def _zoom(axes: Axes, epochs: np.ndarray, mean: np.ndarray) -> None:
         axes.set_ylim(low - 2 * margin, trained.max() + 2 * margin)
 
 
-def _early_stop(top: Axes, bottom: Axes, stop: np.ndarray) -> None:
+def _early_stop(panels: Sequence[Axes], stop: np.ndarray) -> None:
+    """Where seeds stopped, in words on the first panel."""
     stop = stop[stop >= 0]
     if not len(stop):
         return
-    for axes in (top, bottom):
+    for axes in panels:
         axes.axvline(np.median(stop), color=style.GREY, linestyle=":", linewidth=1.1)
         if stop.min() < stop.max():
             axes.axvspan(stop.min(), stop.max(), color=style.GREY, alpha=0.12, linewidth=0)
     look = {"color": style.GREY, "rotation": 90, "va": "center"}
-    style.note(top, "early stop", (np.median(stop), 50), (3, 0), **look)
+    style.note(panels[0], "early stop", (np.median(stop), 50), (3, 0), **look)
+
+
+def idk_curves(part: LabelledPart) -> Figure:
+    """Table 3 by epoch. D_IDK may gain accuracy, which is over the questions that were answered, by
+    answering fewer: right of all counts the others as wrong. Bands: 95 % limits over seeds; dotted
+    and grey: EARLY_STOP of D_IDK.
+    """
+    what = "figure of D_IDK"
+    ratio, beside = beside_idk(part, what)
+    stop = part.column("epoch_early_stop", beside["idk"], what)
+    figure, panels = style.panels(2, width=3.4, height=2.8, sharey=True)
+    lines = {  # curve, of which D, colour
+        "$D$, accuracy": ("accuracy", "unknown_ratio", style.BLACK),
+        "$D_\\mathrm{IDK}$, accuracy": ("accuracy", "idk", style.VERMILLION),
+        "$D_\\mathrm{IDK}$, right of all": ("right", "idk", style.BLUE),
+        "$D_\\mathrm{IDK}$, answered": ("answered", "idk", style.GREY),
+    }
+    for axes, questions, letter in zip(panels, ("dev", "test"), "ab", strict=True):
+        for label, (curve, name, colour) in lines.items():
+            if (curve, questions) != ("answered", "dev"):  # of which the file has no curve
+                values = 100 * part.curve(f"{curve}_{questions}", beside[name], what)
+                look = {"label": label, "bounds": (0, 100)}
+                style.mean_line(axes, part.epochs, values, colour, **look)
+        axes.set_xlabel("Epoch")
+        style.panel_title(axes, letter, f"{questions} questions, {100 * ratio:g} % Unknown")
+    _early_stop(panels, stop)
+    panels[0].set_ylabel("Percent of the questions")
+    style.legend_right(panels[1])
+    figure.set_label(f"{style.caption(idk_curves)} It is {part.early_stop}.")
+    return figure
 
 
 def fitted_at_early_stop(part: LabelledPart) -> Figure:

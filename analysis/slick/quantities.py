@@ -7,6 +7,7 @@ rate, one batch size). Accuracies leave here in percent.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -33,6 +34,7 @@ LONG = {
 }
 SINGLE = (*CATEGORIES, "natural")  # variants of table 2
 WHEN = {"early_stop": "EARLY_STOP", "final": "CONVERGENCE"}
+ENDS = {"ES": "early_stop", "CONV": "final"}  # the same in short
 CONVERGED = 0.99  # fitted share of D from which a run counts as converged
 
 
@@ -41,6 +43,16 @@ class LabelledPart(Part):
     labels: Labels
     predictions: Predictions
     data: DataRead
+
+    @property
+    def early_stop(self) -> str:
+        """How the epoch of D_IDK is chosen; other D have one and the same either way."""
+        rule = self.sweep.science.get("slick.early_stop", "answered")
+        best = {
+            "answered": "the epoch of the best accuracy over the dev questions that were answered",
+            "all": "the epoch with the most dev questions right, of all of them",
+        }
+        return f"{best[rule]} (slick.early_stop = {rule})"
 
     def variant(self, name: str, needed_by: str) -> pd.DataFrame:
         """Finished points of a variant. Missing when there are none."""
@@ -81,6 +93,26 @@ def _name(values: dict[str, object]) -> str:
 
 def _plain(value: object) -> str:
     return f"{value:g}" if isinstance(value, (int, float)) else str(value)
+
+
+def data_sets(part: LabelledPart) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Every D in words, and its finished points."""
+    groups = part.points.groupby(["variant", "unknown_ratio"], dropna=False, sort=False)
+    for (variant, ratio), points in groups:
+        name = {"unknown_ratio": "D", "known_only": "D_Known", "idk": "D_IDK"}.get(variant)
+        share = f", {100 * ratio:g} % Unknown" if name else ""
+        yield (name or f"D_{LONG[variant]}") + share, points
+
+
+def beside_idk(part: LabelledPart, needed_by: str) -> tuple[float, dict[str, pd.DataFrame]]:
+    """The unknown ratio of D_IDK, its points, and those of D with the same ratio."""
+    idk = part.variant("idk", needed_by)
+    whole = part.variant("unknown_ratio", needed_by)
+    ratio = idk["unknown_ratio"].iloc[0]
+    plain = whole[whole["unknown_ratio"] == ratio]
+    wanted = f"the unknown-ratio point of D_IDK ({100 * ratio:g} % Unknown)"
+    need(not plain.empty, f"{needed_by} needs {wanted}")
+    return ratio, {"unknown_ratio": plain, "idk": idk}
 
 
 def known_only_ratio(part: LabelledPart, points: pd.DataFrame) -> np.ndarray:
@@ -181,23 +213,29 @@ def learning_order(part: LabelledPart) -> list[LearningOrder]:
 # --- Verdicts on single test questions ---------------------------------------------------------
 
 
+def verdicts(
+    part: LabelledPart, points: pd.DataFrame, what: str, when: str, role: str, needed_by: str
+) -> pd.DataFrame:
+    """[seed, row in /labels/base] of /predictions/<what>_<when>: the test questions of this role."""
+    predictions, name = part.predictions, f"{what}_{when}"
+    part.labels.needed("category", f"{needed_by} needs")
+    values = predictions.needed(name, f"{needed_by} needs")[points.index.to_numpy()]
+    chosen = (part.labels.rows("test", role) & part.labels.labelled)[predictions.row]
+    correct = getattr(predictions, f"correct_{when}")[points.index.to_numpy()]
+    chosen &= (correct != UNSET).all(axis=0)
+    need(chosen.any(), f"{needed_by} needs the predictions of variant {points['variant'].iloc[0]}")
+    seeds = points["seed"].to_numpy()
+    return pd.DataFrame(values[:, chosen], index=seeds, columns=predictions.row[chosen])
+
+
 def answers(
     part: LabelledPart, points: pd.DataFrame, when: str, role: str, needed_by: str
 ) -> pd.DataFrame:
-    """[seed, row in /labels/base] of the test questions of this role.
-
-    100: right, 0: wrong, NaN: answered "I don't know", which accuracy leaves out.
+    """The same in percent: 100 right, 0 wrong, NaN answered "I don't know", which accuracy leaves
+    out.
     """
-    labels, predictions = part.labels, part.predictions
-    if labels.category is None or predictions.correct(when) is None:
-        raise Missing(f"{needed_by} needs /labels/base and /predictions/correct_{when}")
-    chosen = (labels.rows("test", role) & labels.labelled)[predictions.row]
-    correct = predictions.correct(when)[points.index.to_numpy()][:, chosen]
-    known = (correct != UNSET).all(axis=0)
-    need(known.any(), f"{needed_by} needs the predictions of variant {points['variant'].iloc[0]}")
-    right = np.select([correct == 1, correct == 0], [100.0, 0.0], np.nan)[:, known]
-    seeds = points["seed"].to_numpy()
-    return pd.DataFrame(right, index=seeds, columns=predictions.row[chosen][known])
+    correct = verdicts(part, points, "correct", when, role, needed_by)
+    return 100.0 * correct.where(correct != 2)
 
 
 def of_category(part: LabelledPart, found: pd.DataFrame, category: str | None) -> pd.DataFrame:

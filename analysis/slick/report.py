@@ -8,8 +8,8 @@ from ..html import Section
 from ..sweep import Sweep
 from ..table import Table
 from ..writer import Writer
-from . import figures, ratios, tables
-from .groups import DataRead, Labels
+from . import errors, figures, ratios, tables
+from .groups import DataRead, Errors, Labels
 from .quantities import LabelledPart, parts
 
 TITLE = "SliCK"
@@ -23,6 +23,7 @@ FIGURES = {
     "figure7_fit_by_category": figures.by_category,
     "figure8_ood": ratios.by_ratio_ood,
     "figure8_ood_known_only": ratios.known_only_ood,
+    "table3_idk_curves": figures.idk_curves,
 }
 
 # Each with what the terminal shows of it.
@@ -33,6 +34,8 @@ TABLES = (
     (partial(tables.table2, when="final"), None),
     (tables.stop_table, None),
     (tables.table3, Table.text),
+    (errors.f1_table, None),
+    (errors.kind_table, None),
     (tables.order_table, lambda table: table.title),
 )
 
@@ -63,6 +66,9 @@ def _labels(sweep: Sweep, labels: Labels, writer: Writer) -> Section:
         for split, role in (("train", "id"), ("test", "id"), ("test", "ood")):
             writer.table(section, tables.label_table, labels, split, role, show=None)
     writer.table(section, tables.left_out_table, sweep.group(DataRead))
+    wrong = sweep.group(Errors)
+    writer.table(section, errors.base_table, wrong, show=None)
+    writer.table(section, errors.base_answers, wrong, labels, show=None)
     writer.figures(section, {"exposures": figures.categories_by_exposure}, labels)
     return section
 

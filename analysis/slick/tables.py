@@ -13,12 +13,14 @@ from ..table import NONE, PAPER, Table, number, numbers, percent, with_limits
 from .groups import CATEGORIES, DataRead, Labels
 from .quantities import (
     CITATION,
+    ENDS,
     LONG,
     SHORT,
     SINGLE,
     WHEN,
     LabelledPart,
     answers,
+    beside_idk,
     learning_order,
     linear_model,
     minus,
@@ -60,7 +62,7 @@ def results_table(part: LabelledPart) -> Table:
             ("ES - CONV", with_limits(crossed_mean(minus(stop, last)).interval)),
             *(
                 (f"{short} OOD", percent(crossed_mean(ood[when])) if ood else NONE)
-                for short, when in zip(("ES", "CONV"), WHEN, strict=True)
+                for short, when in ENDS.items()
             ),
         )
     return table
@@ -174,23 +176,18 @@ def stop_table(part: LabelledPart) -> Table:
 
 def table3(part: LabelledPart) -> Table:
     """Table 3: answers of Unknown examples replaced by "I don't know" (D_IDK)."""
-    idk = part.variant("idk", "table 3")
-    whole = part.variant("unknown_ratio", "table 3")
-    ratio = idk["unknown_ratio"].iloc[0]
-    plain = whole[whole["unknown_ratio"] == ratio]
-    need(
-        not plain.empty,
-        f"table 3 needs the unknown-ratio point of D_IDK ({100 * ratio:g} % Unknown)",
-    )
+    ratio, beside = beside_idk(part, "table 3")
     table = Table(
         "table3_idk",
         f'Table 3: relabelling Unknown as "I don\'t know", {100 * ratio:g} % Unknown (percent)',
-        'Accuracy is over the test questions that were not answered "I don\'t know".',
+        'Accuracy is over the test questions that were not answered "I don\'t know"; right of all '
+        "counts these as wrong.",
+        f"EARLY_STOP of D_IDK: {part.early_stop}.",
         CHANCE,
     )
-    for data, name, points in (("D", "unknown_ratio", plain), ("D_IDK", "idk", idk)):
-        row = [("data", data), ("seeds", str(points["seed"].nunique()))]
-        for short, when in zip(("ES", "CONV"), WHEN, strict=True):
+    for name, points in beside.items():
+        row = [("data", "D_IDK" if name == "idk" else "D"), ("seeds", str(points["seed"].nunique()))]
+        for short, when in ENDS.items():
             right = answers(part, points, when, "id", "table 3")
             ours = {"accuracy": right, "answered": 100.0 * right.notna()}
             for (metric, found), theirs in zip(ours.items(), paper("idk")[name][when], strict=True):
@@ -198,6 +195,7 @@ def table3(part: LabelledPart) -> Table:
                     (f"{short} {metric}", percent(crossed_mean(found))),
                     (PAPER, number(theirs)),
                 ]
+            row.append((f"{short} right of all", percent(crossed_mean(right.fillna(0)))))
         table.row(*row)
     return table
 

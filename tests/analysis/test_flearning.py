@@ -219,6 +219,16 @@ def test_searches_tell_what_they_tried(part):
     assert locality == pytest.approx(1 - 0.4 * tried)
 
 
+def test_cases_are_told_at_the_papers_lambda_and_of_the_first_seed(part):
+    table = tables.case_table(part)
+    assert table.columns[1:] == [f"Where is {k}\u00e9?" for k in range(5)]
+    rows = {row[0]: row[1:] for row in table.rows}
+    assert rows["the new answer"] == [f"new {k}" for k in range(5)]
+    assert rows["F-Learning_FT, \u03bb 0.3"][4] == "f_learning_ft 0.3 s0 4"
+    assert rows["Original model"][0] == "original nan s0 0"
+    assert len(table.rows) == 2 + len(MEAN)
+
+
 def test_abilities_stand_beside_the_task_of_the_same_name(tmp_path):
     table = tables.ability_table(part_of(tmp_path / "abilities.h5", World(abilities=True)))
     rows = {row[0]: row for row in table.rows}

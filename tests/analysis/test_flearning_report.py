@@ -22,6 +22,7 @@ TABLES = {
     "orderings",
     "old_answers",
     "table3_seconds",
+    "table4_cases",
     "trainings",
     "lambda_search",
     "edits",
