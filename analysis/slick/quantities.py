@@ -18,10 +18,11 @@ from ..published import paper_table
 from ..statistics import Fit, cluster_bootstrap
 from ..store import UNSET, Missing, need
 from ..sweep import Part, Sweep, split
+from ..words import ToldTable
 from .groups import CATEGORIES, DataRead, Labels, Predictions
 
-CITATION = "Gekhman et al. 2024, arXiv 2405.05904"
 paper = partial(paper_table, "slick")  # a table of it, by its name in published.csv
+told = partial(ToldTable, "slick")  # a table to be filled, by its name in words.md
 
 SHORT = {"highly_known": "HK", "maybe_known": "MK", "weakly_known": "WK", "unknown": "Unk"}
 LONG = {
@@ -82,17 +83,9 @@ def parts(sweep: Sweep, labels: Labels) -> list[LabelledPart]:
     predictions, data = sweep.group(Predictions), sweep.group(DataRead)
     axes = [axis for axis in sweep.axes if axis not in ("variant", "unknown_ratio", "seed")]
     return [
-        LabelledPart(sweep, points, _name(values), labels, predictions, data)
-        for values, points in split(sweep, axes)
+        LabelledPart(sweep, points, name, labels, predictions, data)
+        for name, points in split(sweep, axes, "{} = {}".format)
     ]
-
-
-def _name(values: dict[str, object]) -> str:
-    return ", ".join(f"{axis} = {_plain(value)}" for axis, value in values.items())
-
-
-def _plain(value: object) -> str:
-    return f"{value:g}" if isinstance(value, (int, float)) else str(value)
 
 
 def data_sets(part: LabelledPart) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -113,20 +106,6 @@ def beside_idk(part: LabelledPart, needed_by: str) -> tuple[float, dict[str, pd.
     wanted = f"the unknown-ratio point of D_IDK ({100 * ratio:g} % Unknown)"
     need(not plain.empty, f"{needed_by} needs {wanted}")
     return ratio, {"unknown_ratio": plain, "idk": idk}
-
-
-def known_only_ratio(part: LabelledPart, points: pd.DataFrame) -> np.ndarray:
-    """X of the D whose Unknown part was removed.
-
-    The file's own value when it has one; else the ratio nearest to |D_Known| = (1 - X) |D|.
-    """
-    ratio = points["unknown_ratio"].to_numpy(dtype=float).copy()
-    whole = part.ratios()
-    unnamed = ~(ratio > 0)
-    share = 1 - points["n_train"].to_numpy(dtype=float) / whole["n_train"].max()
-    known = np.sort(whole["unknown_ratio"].unique())
-    ratio[unnamed] = [known[np.argmin(np.abs(known - value))] for value in share[unnamed]]
-    return ratio
 
 
 def fitted_share(part: LabelledPart, points: pd.DataFrame, needed_by: str) -> dict[str, np.ndarray]:
@@ -216,7 +195,7 @@ def learning_order(part: LabelledPart) -> list[LearningOrder]:
 def verdicts(
     part: LabelledPart, points: pd.DataFrame, what: str, when: str, role: str, needed_by: str
 ) -> pd.DataFrame:
-    """[seed, row in /labels/base] of /predictions/<what>_<when>: the test questions of this role."""
+    """[seed, row in /labels/base] of /predictions/<what>_<when>, of test questions."""
     predictions, name = part.predictions, f"{what}_{when}"
     part.labels.needed("category", f"{needed_by} needs")
     values = predictions.needed(name, f"{needed_by} needs")[points.index.to_numpy()]

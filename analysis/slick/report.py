@@ -9,20 +9,22 @@ from ..sweep import Sweep
 from ..table import Table
 from ..writer import Writer
 from . import errors, figures, ratios, tables
-from .groups import DataRead, Errors, Labels
+from .groups import CATEGORIES, DataRead, Errors, Labels
 from .quantities import LabelledPart, parts
 
 TITLE = "SliCK"
 
 FIGURES = {
-    "figure1_fit": figures.known_and_unknown,
-    "figure3a_unknown_ratio": ratios.by_ratio,
-    "figure3b_known_only": ratios.known_only,
+    "figure1_fit": partial(
+        figures.fitting, names=("known", "unknown"), what="figure 1", reference=True
+    ),
+    "figure3a_unknown_ratio": partial(ratios.by_duration, test="test", what="figure 3a"),
+    "figure3b_known_only": partial(ratios.known_only, test="test", what="figure 3b"),
     "figure4_fitted_share": figures.fitted_at_early_stop,
     "figure5_unknown_classifiers": figures.unknown_classifiers,
-    "figure7_fit_by_category": figures.by_category,
-    "figure8_ood": ratios.by_ratio_ood,
-    "figure8_ood_known_only": ratios.known_only_ood,
+    "figure7_fit_by_category": partial(figures.fitting, names=CATEGORIES, what="figure 7"),
+    "figure8_ood": partial(ratios.by_duration, test="ood", what="the OOD figure"),
+    "figure8_ood_known_only": partial(ratios.known_only, test="ood", what="figure 3b on OOD"),
     "table3_idk_curves": figures.idk_curves,
 }
 
@@ -38,19 +40,6 @@ TABLES = (
     (errors.kind_table, None),
     (tables.order_table, lambda table: table.title),
 )
-
-METHODS = [
-    "Limits in brackets, bars and bands: 95 %, over seeds (Student's t) and test questions "
-    "(Wilson's), whose distances from the value add in squares, as other seeds and other "
-    "questions would give another value; from one seed of the questions alone. Bands of fitted "
-    "shares and of dev accuracy: over seeds, each of which has its own D. Lines without any are "
-    "means.",
-    "EARLY_STOP: the epoch of best dev accuracy; CONVERGENCE: the last epoch.",
-    "Dashed and faint curves, thin bars, and columns named paper: published values (PaLM 2, "
-    "EntityQuestions), those of figures read off the plots. Another model and other data give "
-    "other levels: compare shapes.",
-    "Figure 5: SliCK with n exemplar sets is the exact mean over all choices of n of the sets.",
-]
 
 
 def sections(sweep: Sweep, writer: Writer) -> list[Section]:

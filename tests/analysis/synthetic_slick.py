@@ -274,7 +274,9 @@ def _errors(file: h5py.File, labels: dict, generator) -> None:
 
 
 def _curve_names() -> list[str]:
-    names = [f"{curve}_{name}" for curve in ("accuracy", "right") for name in ("dev", "test", "ood")]
+    names = [
+        f"{curve}_{name}" for curve in ("accuracy", "right") for name in ("dev", "test", "ood")
+    ]
     names += ["answered_test", "answered_ood", "loss", "fitted", "fitted_known"]
     return names + [f"fitted_{name}" for name in CATEGORIES]
 

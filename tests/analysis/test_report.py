@@ -27,7 +27,14 @@ def test_report_of_a_whole_file(tmp_path, capsys):
     path = synthetic_slick.write(tmp_path / "whole.h5", World(seeds=(1, 2), **SMALL))
     folder = report(path)
     page = page_with(folder, FIGURES)
-    for table in ("Table 1", "Table 2", "Table 3", "Table 7", "Learning order", "Labels of the train"):
+    for table in (
+        "Table 1",
+        "Table 2",
+        "Table 3",
+        "Table 7",
+        "Learning order",
+        "Labels of the train",
+    ):
         assert table in page
     assert "It is the epoch with the most dev questions right, of all of them" in page
     assert "no 3\u00e9" in page  # a wrong answer, to be read
