@@ -7,7 +7,6 @@ not on the deck (times, ranks, and the root attributes).
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 
 import h5py
@@ -192,11 +191,9 @@ def _draw(a: Sweep, b: Sweep, points: pd.DataFrame, path: Path) -> Path:
     left.set_ylabel(f"B: {b.path.name} (%)")
     style.panel_title(left, "a", f"every share of {len(points)} joined points")
     for y, v in enumerate(values.values()):
-        m = mean(v[:, 1] - v[:, 0]).within(-100, 100)
-        bar = None if math.isnan(m.low) else [[m.value - m.low], [m.high - m.value]]
-        right.errorbar(
-            m.value, y, xerr=bar, color=style.BLUE, marker="o", markersize=3, elinewidth=0.8
-        )
+        m = mean(v[:, 1] - v[:, 0], -100, 100)
+        right.plot([m.low, m.high], [y, y], color=style.BLUE, linewidth=0.8)
+        right.plot(m.value, y, "o", color=style.BLUE, markersize=3)
     right.axvline(0, color=style.GREY, linewidth=0.8)
     right.set_yticks(range(len(values)), list(values), fontsize=6.5)
     right.invert_yaxis()

@@ -5,28 +5,10 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass, field
 from html import escape
+from importlib import resources
 from pathlib import Path
 
 from .table import PAPER, Table
-
-STYLE = """
-body { font: 15px/1.5 Georgia, serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
-h1, h2, h3, th, td, .small { font-family: 'Helvetica Neue', Arial, sans-serif; }
-h1 { font-size: 1.5rem; }
-h2 { font-size: 1.2rem; margin-top: 2.5rem; border-bottom: 1px solid #ccc; }
-h3 { font-size: 1rem; }
-table { border-collapse: collapse; margin: .8rem 0; font-size: .82rem; }
-table { font-variant-numeric: tabular-nums; border: solid #222; border-width: 2px 0; }
-thead tr { border-bottom: 1px solid #222; }
-th, td { padding: .2rem .7rem; text-align: right; white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; }
-.paper { color: #777; font-style: italic; }
-.scroll { overflow-x: auto; }
-.small { font-size: .8rem; color: #555; }
-figure { margin: 1rem 0; }
-img { max-width: 100%; }
-pre { font-size: .75rem; overflow-x: auto; background: #f6f6f6; padding: .7rem; }
-"""
 
 
 @dataclass
@@ -45,7 +27,7 @@ class Section:
             "</figcaption></figure>"
         )
 
-    def table(self, table: Table, folded: bool = False) -> None:
+    def table(self, table: Table) -> None:
         published = [column.startswith(PAPER) for column in table.columns]
 
         def row(cells: list[str], tag: str) -> str:
@@ -64,7 +46,7 @@ class Section:
         )
         self.parts.append(
             f"<details><summary>{title}</summary>{shown}</details>"
-            if folded
+            if table.folded
             else f"<h3>{title}</h3>{shown}"
         )
 
@@ -78,9 +60,10 @@ class Section:
 
 
 def write_page(path: Path, title: str, sections: list[Section]) -> None:
+    css = (resources.files(__package__) / "page.css").read_text(encoding="utf-8")
     body = "".join(f"<h2>{escape(s.title)}</h2>{''.join(s.parts)}" for s in sections if s.parts)
     path.write_text(
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        f"<style>{STYLE}</style></head><body><h1>{escape(title)}</h1>{body}</body></html>\n",
+        f"<style>{css}</style></head><body><h1>{escape(title)}</h1>{body}</body></html>\n",
         encoding="utf-8",
     )

@@ -18,9 +18,10 @@ from . import html
 from .store import DONE, STATUS
 from .sweep import Sweep, read
 from .table import Table, duration
+from .words import words
 from .writer import Writer
 
-# The studies that have a folder here, whose report.py has TITLE, METHODS and sections().
+# The studies that have a folder here, with words.md, and report.py with TITLE and sections().
 STUDIES = ("flearning", "kshot", "slick")
 MOST_ROWS = 200  # of the points on the page and on the terminal; the CSV has them all
 
@@ -29,7 +30,7 @@ def report(path: Path, folder: Path | None) -> None:
     """Writes the report of `path` into `folder` (default: beside the file), prints the summary."""
     sweep = read(path)
     study = study_of(sweep)
-    writer = Writer(folder or path.with_name(path.stem + "_report"))
+    writer = Writer(folder or path.with_name(path.stem + "_report"), sweep.study)
     overview = html.Section("Sweep")
     overview.lines(_state(sweep))
     print("\n".join(_state(sweep)))
@@ -100,15 +101,14 @@ def times_table(sweep: Sweep) -> Table:
 def _points(sweep: Sweep, writer: Writer, folded: bool) -> html.Section:
     section = html.Section("Points")
     table = points_table(sweep)
+    table.folded = folded
     table.write_csv(writer.folder / f"{table.name}.csv")
-    shown = table
     if len(table.rows) > MOST_ROWS:
-        note = f"The first {MOST_ROWS}; {table.name}.csv has all {len(table.rows)}."
-        shown = Table(table.name, table.title, note)
-        shown.columns, shown.rows = table.columns, table.rows[:MOST_ROWS]
-    section.table(shown, folded)
+        table.notes = [f"The first {MOST_ROWS}; {table.name}.csv has all {len(table.rows)}."]
+        table.rows = table.rows[:MOST_ROWS]
+    section.table(table)
     if not folded:
-        print("\n" + shown.text())
+        print("\n" + table.text())
     return section
 
 
@@ -133,7 +133,7 @@ def _plain(value: object) -> str:
 def _methods(sweep: Sweep, study: ModuleType | None) -> html.Section:
     section = html.Section("Methods")
     if study:
-        section.lines(study.METHODS)
+        section.lines(words(sweep.study, "methods"))
     for attribute in ("deck", "science", "library_versions"):
         if attribute in sweep.attributes:
             section.details(attribute, _pretty(str(sweep.attributes[attribute])))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,33 +39,17 @@ def student_quantile(degrees: float, confidence: float = CONFIDENCE) -> float:
     return float(special.stdtrit(degrees, (1 + confidence) / 2))
 
 
-@dataclass(frozen=True)
-class Mean:
-    """A mean with the half width of its 95 % Student interval (NaN from fewer than two values)."""
-
-    value: float
-    half: float
-    n: int
-
-    def within(self, low: float, high: float) -> Interval:
-        """Limits that leave out what the value cannot be."""
-        limits = max(low, self.value - self.half), min(high, self.value + self.half)
-        return Interval(self.value, *(limits if math.isfinite(self.half) else (math.nan,) * 2))
-
-
-def mean(values: Sequence[float] | np.ndarray) -> Mean:
+def mean(
+    values: Sequence[float] | np.ndarray, low: float = -math.inf, high: float = math.inf
+) -> Interval:
+    """With 95 % Student limits within what the value can be; NaN limits from fewer than two."""
     finite = np.asarray(values, dtype=float)
     finite = finite[np.isfinite(finite)]
-    n, half = len(finite), math.nan
+    n = len(finite)
+    value, half = float(finite.mean()) if n else math.nan, math.nan
     if n > 1:
         half = student_quantile(n - 1) * float(np.std(finite, ddof=1)) / math.sqrt(n)
-    return Mean(float(finite.mean()) if n else math.nan, half, n)
-
-
-def mean_columns(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """`mean` of each column of [seed, x]: values and half widths."""
-    means = [mean(column) for column in np.asarray(values, dtype=float).T]
-    return np.array([m.value for m in means]), np.array([m.half for m in means])
+    return Interval(value, max(value - half, low), min(value + half, high))
 
 
 def mean_known(values: np.ndarray) -> np.ndarray:
@@ -79,26 +64,21 @@ def mean_known(values: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Fit:
-    """Ordinary least squares y = X b: coefficients, R^2, and bootstrap limits of both."""
+    """Ordinary least squares y = X b: coefficients, then R^2, each with its bootstrap limits."""
 
-    coefficients: np.ndarray
-    r2: float
-    low: np.ndarray  # lower limits of the coefficients
-    high: np.ndarray
-    r2_low: float
-    r2_high: float
+    intervals: list[Interval]
     observations: int
     clusters: int
 
 
-def least_squares(design: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, float]:
-    """Coefficients and R^2. ValueError when the columns are not independent."""
+def least_squares(design: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Coefficients, then R^2. ValueError when the columns are not independent."""
     coefficients, _, rank, _ = np.linalg.lstsq(design, y, rcond=None)
     if rank < design.shape[1]:
         raise ValueError("the regressors are not independent")
-    residual = y - design @ coefficients
-    total = float(np.sum((y - y.mean()) ** 2))
-    return coefficients, 1.0 - float(residual @ residual) / total if total > 0 else math.nan
+    residual, total = y - design @ coefficients, float(np.sum((y - y.mean()) ** 2))
+    r2 = 1.0 - float(residual @ residual) / total if total > 0 else math.nan
+    return np.append(coefficients, r2)
 
 
 def cluster_bootstrap(
@@ -109,30 +89,17 @@ def cluster_bootstrap(
     The epochs of one training run are no independent observations, so the run is the cluster.
     Resamples whose regressors are not independent are left out.
     """
-    coefficients, r2 = least_squares(design, y)
-    names, index = np.unique(cluster, return_inverse=True)
-    groups = [index == k for k in range(len(names))]
-    moments = np.stack([design[g].T @ design[g] for g in groups])
-    products = np.stack([design[g].T @ y[g] for g in groups])
-    sums = np.array([[g.sum(), y[g].sum(), y[g] @ y[g]] for g in groups])
-
-    generator = np.random.default_rng(seed)
-    draws = generator.multinomial(len(names), np.full(len(names), 1 / len(names)), size=resamples)
-    moment = np.einsum("rk,kij->rij", draws, moments)
-    usable = np.linalg.cond(moment) < 1e12
-    moment, product = moment[usable], (draws @ products)[usable]
-    count, total, square = (draws @ sums)[usable].T
-    solutions = np.linalg.solve(moment, product[..., None])[..., 0]
-    explained = np.einsum("ri,ri->r", solutions, product) - total**2 / count
-    r2s = explained / (square - total**2 / count)
-
-    limits = [50 * (1 - CONFIDENCE), 50 * (1 + CONFIDENCE)]
-    if len(names) < 2 or len(solutions) < resamples // 2:
-        unknown = np.full(design.shape[1], math.nan)
-        return Fit(coefficients, r2, unknown, unknown, math.nan, math.nan, len(y), len(names))
-    low, high = np.percentile(solutions, limits, axis=0)
-    r2_low, r2_high = np.percentile(r2s, limits)
-    return Fit(coefficients, r2, low, high, float(r2_low), float(r2_high), len(y), len(names))
+    found = least_squares(design, y)
+    rows = [np.flatnonzero(cluster == name) for name in np.unique(cluster)]
+    generator, fits = np.random.default_rng(seed), []
+    for _ in range(resamples if len(rows) > 1 else 0):
+        drawn = np.concatenate([rows[k] for k in generator.integers(len(rows), size=len(rows))])
+        with contextlib.suppress(ValueError):
+            fits.append(least_squares(design[drawn], y[drawn]))
+    low, high = np.full((2, len(found)), math.nan)
+    if len(fits) >= resamples // 2:
+        low, high = np.percentile(fits, [50 * (1 - CONFIDENCE), 50 * (1 + CONFIDENCE)], axis=0)
+    return Fit([*map(Interval, found, low, high)], len(y), len(rows))
 
 
 # --- Means over runs and examples --------------------------------------------------------------

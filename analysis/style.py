@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from importlib import resources
 from pathlib import Path
 
 import matplotlib
@@ -17,7 +18,7 @@ from matplotlib import colormaps  # noqa: E402
 from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 
-from .statistics import Interval, mean_columns  # noqa: E402
+from .statistics import Interval, mean  # noqa: E402
 
 BLUE, SKY, GREEN, VERMILLION = "#0072B2", "#56B4E9", "#009E73", "#D55E00"
 ORANGE, PURPLE, BLACK, GREY = "#E69F00", "#AA3377", "#222222", "#8A8A8A"
@@ -28,25 +29,7 @@ PUBLISHED = {"linestyle": (0, (4, 2)), "linewidth": 1.0, "alpha": 0.55}  # dashe
 # The PDF writer warns of the old dates in the fonts that formulas use.
 logging.getLogger("fontTools").setLevel(logging.ERROR)
 
-matplotlib.rcParams.update(
-    {
-        "font.size": 8,
-        "axes.titlesize": 8.5,
-        "axes.labelsize": 8.5,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.linewidth": 0.7,
-        "xtick.major.width": 0.7,
-        "ytick.major.width": 0.7,
-        "lines.linewidth": 1.5,
-        "legend.frameon": False,
-        "legend.fontsize": 7.5,
-        "legend.handlelength": 2.2,
-        "figure.constrained_layout.use": True,
-        "pdf.fonttype": 42,
-        "savefig.dpi": 200,
-    }
-)
+plt.style.use(str(resources.files(__package__) / "figures.mplstyle"))
 
 
 def panels(columns: int = 1, rows: int = 1, width: float = 3.5, height: float = 2.7, **keywords):
@@ -83,21 +66,17 @@ def interval_bars(axes: Axes, x: Sequence[float], found: Sequence[Interval], **k
     axes.errorbar(x, value, capsize=2, elinewidth=0.8, **keywords)
 
 
-def band(axes: Axes, x: np.ndarray, low: np.ndarray, high: np.ndarray, colour: str) -> None:
-    """The interval around a curve; nothing where it is unknown (one seed)."""
-    if np.isfinite(low).any():
-        axes.fill_between(x, low, high, color=colour, alpha=0.16, linewidth=0)
-
-
 def mean_line(axes: Axes, x: np.ndarray, values: np.ndarray, colour: str, **keywords) -> np.ndarray:
     """The means of [seed, x] as a line, their intervals as a band; returns the means.
 
     `bounds`: what the values can't leave, if anything.
     """
-    low, high = keywords.pop("bounds", (-np.inf, np.inf))
-    centre, half = mean_columns(values)
+    bounds = keywords.pop("bounds", (-np.inf, np.inf))
+    means = [mean(column, *bounds) for column in np.transpose(values)]
+    centre, low, high = np.array([(m.value, m.low, m.high) for m in means]).T
     axes.plot(x, centre, color=colour, **keywords)
-    band(axes, x, np.maximum(low, centre - half), np.minimum(high, centre + half), colour)
+    if np.isfinite(low).any():  # else there is one seed
+        axes.fill_between(x, low, high, color=colour, alpha=0.16, linewidth=0)
     return centre
 
 
@@ -133,10 +112,11 @@ def legend_under(axes: Axes) -> None:
     legend(axes, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2, columnspacing=1.2)
 
 
-def legend_below(figure: Figure, axes: Axes) -> None:
+def legend_below(figure: Figure, axes: Axes, columns: int = 0) -> None:
     """One legend for all panels, from these axes; it takes no width from them."""
     handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), columnspacing=1.2)
+    ncols = columns or len(labels)
+    figure.legend(handles, labels, loc="outside lower center", ncols=ncols, columnspacing=1.2)
 
 
 def layer_axis(axes: Axes) -> None:

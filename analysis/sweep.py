@@ -5,7 +5,8 @@ Knows names and fill values, not what the numbers of a study mean.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,11 @@ class Sweep:
         return str(self.attributes.get("study", ""))
 
     @property
+    def science(self) -> dict[str, str]:
+        """The keys of the deck that decide results."""
+        return json.loads(self.attributes.get("science", "{}"))
+
+    @property
     def done(self) -> pd.DataFrame:
         return self.points[self.points["status"] == DONE]
 
@@ -91,11 +97,6 @@ class Sweep:
         with open_file(self.path, (RESULTS,)) as file:
             below = file.get(kind.PATH, {})
             return {name: kind(below[name]) for name in sorted(below)}
-
-    def finished_by_kind(self) -> pd.DataFrame:
-        """Kind of stage -> how many have finished, and their seconds, in the order of the file."""
-        finished = self.stages[self.stages["status"] == DONE]
-        return finished.groupby("kind", sort=False)["seconds"].agg(["size", "sum", "max"])
 
 
 def read(path: Path) -> Sweep:
@@ -188,16 +189,18 @@ class Part:
         return points[name].to_numpy(dtype=float)
 
 
-def split(sweep: Sweep, axes: Sequence[str]) -> list[tuple[dict[str, Any], pd.DataFrame]]:
-    """The values of these axes that finished points have, and the points, in the file's order.
+def split(
+    sweep: Sweep, axes: Sequence[str], words: Callable[[str, object], str]
+) -> list[tuple[str, pd.DataFrame]]:
+    """Finished points of equal values on these axes, and the values in words, in the file's order.
 
     Axes that the whole sweep has one value of are no reason to split it.
     """
     varied = [axis for axis in axes if sweep.points[axis].nunique(dropna=False) > 1]
     if not varied:
-        return [({}, sweep.done)]
+        return [("", sweep.done)]
     groups = sweep.done.groupby(varied, dropna=False, sort=False)
-    return [(dict(zip(varied, values, strict=True)), points) for values, points in groups]
+    return [(", ".join(map(words, varied, values)), points) for values, points in groups]
 
 
 def in_order(

@@ -9,12 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from .statistics import CrossedMean, Interval, Mean, mean
+from .statistics import CrossedMean, Interval
 
 PAPER = "paper"  # columns that begin with it hold published numbers
 NONE = "-"  # a cell without a value
-UNBOUNDED = (-math.inf, math.inf)
-PERCENT = (0.0, 100.0)
 
 Cells = list[tuple[str, str]]  # of a row, each with the head of its column
 
@@ -28,6 +26,7 @@ class Table:
         self.notes = list(notes)
         self.columns: list[str] = []
         self.rows: list[list[str]] = []
+        self.folded = False  # on the page, until it is clicked
 
     def row(self, *cells: tuple[str, str]) -> None:
         """Adds a row whose cells name their columns, which are the same in each."""
@@ -53,17 +52,14 @@ class Table:
 # --- Cells -------------------------------------------------------------------------------------
 
 
-def number(value: float | None, digits: int = 1) -> str:
-    return NONE if value is None or not math.isfinite(value) else f"{value:.{digits}f}"
+def number(value: float | None, digits: int = 1, sign: str = "") -> str:
+    """`sign` "+": positive numbers have theirs."""
+    return NONE if value is None or not math.isfinite(value) else f"{value:{sign}.{digits}f}"
 
 
 def numbers(values: Sequence[float | None] | None, digits: int = 1) -> str:
     """Several in one cell; None: there are none."""
     return NONE if values is None else " / ".join(number(value, digits) for value in values)
-
-
-def signed(value: float | None) -> str:
-    return NONE if value is None else f"{value:+.1f}"
 
 
 def span(values: Sequence[int] | np.ndarray) -> str:
@@ -72,27 +68,9 @@ def span(values: Sequence[int] | np.ndarray) -> str:
     return f"{low}" if low == high else f"{low}-{high}"
 
 
-def with_interval(m: Mean, digits: int = 1, bounds: tuple[float, float] = UNBOUNDED) -> str:
-    """12.3 \u00b1 4.5; limits in brackets where the half width leaves what the value can be."""
-    if not math.isfinite(m.half):
-        return number(m.value, digits)
-    inside = m.within(*bounds)
-    if (inside.low, inside.high) != (m.value - m.half, m.value + m.half):
-        return between(inside, digits)
-    return f"{m.value:.{digits}f} \u00b1 {m.half:.{digits}f}"
-
-
-def mean_of(
-    values: Sequence[float] | np.ndarray,
-    digits: int = 1,
-    bounds: tuple[float, float] = UNBOUNDED,
-) -> str:
-    return with_interval(mean(values), digits, bounds)
-
-
-def between(value: Interval, digits: int = 1) -> str:
+def between(value: Interval, digits: int = 1, sign: str = "") -> str:
     """62.0 [51.3, 71.7]; the value alone where the limits are not known."""
-    shown = [number(x, digits) for x in (value.value, value.low, value.high)]
+    shown = [number(x, digits, sign) for x in (value.value, value.low, value.high)]
     return f"{shown[0]} [{shown[1]}, {shown[2]}]" if math.isfinite(value.low) else shown[0]
 
 
@@ -102,11 +80,8 @@ def percent(m: CrossedMean, digits: int = 1) -> str:
 
 
 def with_limits(value: Interval, digits: int = 1) -> str:
-    """A difference: +1.2 [-0.3, +2.7]; the value alone where the limits are not known."""
-    if not math.isfinite(value.value):
-        return NONE
-    shown = [f"{x:+.{digits}f}" for x in (value.value, value.low, value.high)]
-    return f"{shown[0]} [{shown[1]}, {shown[2]}]" if math.isfinite(value.low) else shown[0]
+    """A difference: +1.2 [-0.3, +2.7]."""
+    return between(value, digits, "+")
 
 
 def duration(seconds: float) -> str:

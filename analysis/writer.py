@@ -13,13 +13,15 @@ from . import style
 from .html import Section
 from .store import Missing
 from .table import Table
+from .words import words
 
 T = TypeVar("T")
 
 
 class Writer:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, study: str) -> None:
         self.folder = folder
+        self.study = study
         self.left_out: list[str] = []
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -62,14 +64,11 @@ class Writer:
     def figures(
         self, section: Section, drawings: Mapping[str, Callable[..., Figure]], *given
     ) -> None:
-        """The figures that `draw(*given)` gives by the stems of their files: PNG, PDF, the page.
-
-        What a figure shows is told by the docstring of `draw`, or by a label of the figure's own.
-        """
+        """The figures that `draw(*given)` gives by the stems of their files: PNG, PDF, the page."""
         for name, draw in drawings.items():
             if (figure := self._made(section, draw, *given)) is None:
                 continue
-            caption = str(figure.get_label()) or " ".join((draw.__doc__ or "").split())
+            caption = str(figure.get_label()) or " ".join(words(self.study, name))
             png = style.save(figure, self.folder, name + _suffix(section.where))
             section.figure(png, caption)
 

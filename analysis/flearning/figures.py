@@ -42,19 +42,8 @@ OUTCOME_COLOUR = {
 WORDS = {"full": "full fine-tuning", "lora": "LoRA"}
 
 
-def norms_full(part: EditPart) -> Figure:
-    """Figure 4. How far forgetting by full fine-tuning moves each matrix, at \u03bb = 1. Bands:
-    95 % limits of the mean over seeds.
-    """
-    return _norms(part, "full")
-
-
-def norms_lora(part: EditPart) -> Figure:
-    """Figure 5. The same by LoRA; matrices without an adapter do not move."""
-    return _norms(part, "lora")
-
-
-def _norms(part: EditPart, how: str) -> Figure:
+def norms(part: EditPart, how: str) -> Figure:
+    """Figures 4 and 5."""
     ours = forget_norms(part, how)
     colours = style.colours(list(ours), MATRIX_COLOUR)
     figure, (left, right) = style.panels(2, width=3.6, height=2.8)
@@ -78,19 +67,9 @@ def _norms(part: EditPart, how: str) -> Figure:
     return figure
 
 
-def forgetting_full(part: EditPart) -> Figure:
-    """Figure 6. Forgetting alone by full fine-tuning: old answers and locality against \u03bb; a
-    star is the \u03bb of the search. Bars: 95 % limits by seeds and records.
-    """
-    return _forgetting(part, "full", "forget_ft", "figure 6")
-
-
-def forgetting_lora(part: EditPart) -> Figure:
-    """Figure 7. Forgetting alone by LoRA; as figure 6."""
-    return _forgetting(part, "lora", "forget_lora", "figure 7")
-
-
-def _forgetting(part: EditPart, how: str, method: str, what: str) -> Figure:
+def forgetting(part: EditPart, how: str) -> Figure:
+    """Figures 6 and 7: old answers and locality."""
+    method, what = {"full": ("forget_ft", "figure 6"), "lora": ("forget_lora", "figure 7")}[how]
     variants = part.variants(method)
     need(variants, f"{what} needs a finished point of {method}")
     ranges = list(dict.fromkeys(v.layers for v in variants))
@@ -130,9 +109,6 @@ def _curve(
 
 
 def learning(part: EditPart) -> Figure:
-    """F-Learning against \u03bb. Dotted: the same training without forgetting; vertical lines: the
-    paper's \u03bb; star: the \u03bb of the search. Bars: 95 % limits by seeds and records.
-    """
     groups = [
         (method, layers)
         for method in LEARNS
@@ -159,9 +135,6 @@ def learning(part: EditPart) -> Figure:
 
 
 def cosine(part: EditPart) -> Figure:
-    """Cosine between delta_old and the change by learning. Above 0: learning moves back to where
-    forgetting came from. Bands: 95 % limits of the mean over seeds.
-    """
     methods = [method for method in LEARNS if part.variants(method)]
     need(methods, "the cosines need a finished point of f_learning_*")
     figure, panels = style.panels(
@@ -195,7 +168,6 @@ def cosine(part: EditPart) -> Figure:
 
 
 def lambda_search(sweep: Sweep) -> Figure:
-    """Locality of forgetting alone at every \u03bb tried; dotted: the \u03bb found."""
     found = searches(sweep)
     need(found, NO_SEARCH)
     figure, axes = style.panels(width=5.0, height=2.8)

@@ -41,9 +41,15 @@ class Records(Group, path="records"):
     """Below the name of a data set."""
 
     prompt: Data
+    target_old: Data
+    target_new: Data
     left_out_reason: Data  # absent when no record was left out
     left_out: Data
     not_measured_reason: Data  # of used records; absent when every question is asked of all
     not_measured: Data
     not_used_reason: Data  # absent when used records have nothing more
     not_used: Data
+
+
+class Cases(Group, path="cases"):
+    answer: Data  # [point, case]: to the question of the first records

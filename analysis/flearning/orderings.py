@@ -11,8 +11,8 @@ import numpy as np
 from ..published import PaperTable
 from ..statistics import Interval, crossed_mean
 from ..store import need
-from ..table import NONE, PAPER, Cells, Table, signed, with_limits
-from .quantities import DATA_SETS, METHODS, OUTCOMES, EditPart, Variant, paper
+from ..table import NONE, PAPER, Cells, Table, number, with_limits
+from .quantities import DATA_SETS, METHODS, OUTCOMES, EditPart, Variant, paper, told
 
 FEWEST = 20  # records below which no verdict is given
 TOO_FEW = "too few records"
@@ -136,12 +136,7 @@ def verdict_table(part: EditPart) -> Table:
         for one in members:
             settings[claim][verdict(one)].append(one.better.setting or "yes")
     shown = [v for v in VERDICTS if v != TOO_FEW or any(at[v] for at in settings.values())]
-    table = Table(
-        "verdicts",
-        f"Do the paper's orderings hold on {part.data_set}?",
-        f"Settings of the better method; no verdict from fewer than {FEWEST} records. Limits "
-        "are in the next table. paper: pairs of model and data set in tables 1 and 2.",
-    )
+    table = told("verdicts", data_set=part.data_set, fewest=FEWEST)
     for (claim, outcome), members in claims.items():
         printed = published_differences(members[0])
         above = sum(difference > 0 for difference in printed)
@@ -157,18 +152,9 @@ def verdict_table(part: EditPart) -> Table:
 def ordering_table(part: EditPart) -> Table:
     """Every ordering at every setting, with its limits."""
     seeds = part.points["seed"].nunique()
-    notes = [
-        "Difference in percent points, paired by record and seed; 95 % limits from the spread of "
-        "the seeds (Student's t) and of the records, half widths added in squares. holds: the "
-        "limits are above 0; does not hold: below.",
-        "Each \u03bb is tested on its own; the best of several is the best by chance, too.",
-        "ROME's row is against the method whose locality comes nearest or is higher.",
-    ]
-    if seeds == 1:
-        notes.append("One seed: the limits tell of the records, not of the training's chance.")
-    elif seeds < 5:
-        notes.append(f"{seeds} seeds hardly tell their spread: hence wide limits.")
-    table = Table("orderings", f"The paper's orderings on {part.data_set}", *notes)
+    table = told("orderings", data_set=part.data_set)
+    if seeds < 5:
+        table.note("orderings.one" if seeds == 1 else "orderings.few", seeds=seeds)
     for found in tests(part):
         table.row(*_ordering(part, found))
     return table
@@ -186,7 +172,7 @@ def _ordering(part: EditPart, found: Test) -> Cells:
         ("exact", with_limits(exact.difference) if exact else NONE),
         ("verdict of exact", verdict(exact) if exact else NONE),
         *(
-            (f"{PAPER} {model}", signed(published_difference(part, found, model)))
+            (f"{PAPER} {model}", number(published_difference(part, found, model), sign="+"))
             for model in part.published_models
         ),
     ]

@@ -17,12 +17,13 @@ from ..published import PaperTable, paper_table
 from ..statistics import CrossedMean, crossed_mean, crossed_percent
 from ..store import need
 from ..sweep import Part, Sweep, split
-from .groups import Norms, Outcomes
+from ..words import ToldTable
+from .groups import Cases, Norms, Outcomes, Records
 
-CITATION = "Ni et al., arXiv 2311.08011 v2"
 DATA_SETS = ("zsre", "counterfact")  # of the paper
 LLAMA2 = "LLaMA2-7B"  # its model that has the most numbers
 paper = partial(paper_table, "flearning")  # a table of it, by its name in published.csv
+told = partial(ToldTable, "flearning")  # a table to be filled, by its name in words.md
 
 OUTCOMES = ("reliability", "generality", "locality")
 METHODS = {  # in the order of the paper's table 1
@@ -51,7 +52,6 @@ LEARNS = {  # the same training on the new answers, without forgetting
     "f_learning_lora_ft": "ft",
     "f_learning_lora": "lora",
 }
-EDITORS = ("ft_c", "rome", "rome_reset", "memit")
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,8 @@ class EditPart(Part):
 
     outcomes: Outcomes
     norms: Norms
+    cases: Cases
+    edits: Records  # of the data set
 
     @property
     def model(self) -> str:
@@ -180,16 +182,13 @@ class EditPart(Part):
 
 def parts(sweep: Sweep) -> list[EditPart]:
     """In the order of the file; none when nothing has finished."""
-    outcomes, norms = sweep.group(Outcomes), sweep.group(Norms)
+    groups = [sweep.group(kind) for kind in (Outcomes, Norms, Cases)]
+    edits = sweep.groups(Records)
     return [
-        EditPart(sweep, points, _name(points) if values else "", outcomes, norms)
-        for values, points in split(sweep, ("model", "data_set"))
+        EditPart(sweep, points, name, *groups, edits[points["data_set"].iloc[0]])
+        for name, points in split(sweep, ("model", "data_set"), lambda _, value: str(value))
         if not points.empty
     ]
-
-
-def _name(points: pd.DataFrame) -> str:
-    return f"{points['model'].iloc[0]}, {points['data_set'].iloc[0]}"
 
 
 def data_set_of(name: str) -> str | None:

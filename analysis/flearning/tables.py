@@ -4,51 +4,37 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from itertools import product
 
 from ..published import PaperTable
 from ..store import need
 from ..table import NONE, PAPER, Cells, Table, number, numbers, percent, span
 from .quantities import (
-    CITATION,
     FORGETS,
     LLAMA2,
+    METHODS,
     OUTCOMES,
     EditPart,
     Variant,
     across_counts,
     nearest,
     paper,
+    told,
 )
 
 OLD = ("reliability_old", "generality_old")
 TIMED = (1, 10, 100)  # edits of the paper's table 3
-CASE_STUDY_LAMBDA = 0.3  # of the paper's table 5
-CHANCE = (
-    "In brackets 95 % limits: other seeds and other records would give another value; from one "
-    "seed they tell of the records alone."
-)
+CASE_STUDY_LAMBDA = 0.3  # of the paper's tables 4 and 5
 
 
 def outcome_table(part: EditPart) -> Table:
-    """Tables 1 and 2: every method's reliability, generality and locality."""
-    table = Table(
-        "table1_outcomes",
-        f"Tables 1 and 2: {part.model} on {part.data_set}",
-        "Share of answer tokens, teacher-forced as in EasyEdit; exact: the whole greedy answer "
-        "and its end, which trainings teach and editors do not (locality: every token unchanged). "
-        "Percent. " + CHANCE,
-    )
+    """Every method's reliability, generality and locality."""
+    table = told("table1_outcomes", model=part.model, data_set=part.data_set)
     if part.paper:
-        table.notes.append(
-            f"paper: {CITATION}, tables 1 and 2, reliability / generality / locality on "
-            f"{part.paper}, at the \u03bb of its appendix A.2."
-        )
+        table.note("table1_outcomes.paper", data_set=part.paper)
     if part.edited < part.records:
-        table.notes.append(
-            f"Some editors edited the first {part.edited} records only: the next table asks every "
-            "method about these alone."
-        )
+        table.note("table1_outcomes.edited", edited=part.edited)
     for variant in part.variants():
         table.row(*_head(variant), *_outcomes(part, variant), *_paper(part, variant))
     return table
@@ -58,12 +44,7 @@ def subset_table(part: EditPart) -> Table | None:
     """Table 1 on the records that every method edited; None where these are all."""
     if part.edited == part.records:
         return None
-    table = Table(
-        "table1_subset",
-        f"Tables 1 and 2, asked about the first {part.edited} records alone",
-        "A model that carries more edits than it is asked about has the harder task.",
-        CHANCE,
-    )
+    table = told("table1_subset", edited=part.edited)
     for variant in part.variants():
         table.row(*_head(variant, "edited at once"), *_outcomes(part, variant, part.edited))
     return table
@@ -74,7 +55,7 @@ def records_table(part: EditPart) -> Table | None:
     counts = sorted(part.points["records"].unique())
     if len(counts) == 1:
         return None
-    table = Table("records", "Outcomes by the number of records edited at once (percent)", CHANCE)
+    table = told("records")
     for alike in across_counts(part):
         row = [("method", alike[max(alike)].label)]
         for outcome, count in product(OUTCOMES, counts):
@@ -109,13 +90,7 @@ def _outcomes(part: EditPart, variant: Variant, first: int | None = None) -> Cel
 
 def old_table(part: EditPart) -> Table:
     """How much of the old knowledge is left: figures 6 and 7 in numbers, and after learning."""
-    table = Table(
-        "old_answers",
-        "Old answers that are still given (percent)",
-        f"paper: figures 6 and 7, {LLAMA2} on ZsRE, reliability / generality, where it has "
-        "the same \u03bb.",
-        CHANCE,
-    )
+    table = told("old_answers")
     for variant in part.variants():
         row = _head(variant)
         for outcome in OLD:
@@ -140,17 +115,9 @@ def time_table(part: EditPart) -> Table:
     """Table 3: wall time of the edits, and its ratio to full fine-tuning."""
     counts = sorted(part.points["records"].unique())
     published = part.published("seconds")
-    notes = [
-        "Seconds of the trainings and of the editing itself, neither the original model's training "
-        "nor evaluation; F-Learning's hold delta_old's training, though many points share it. "
-        "Mean over seeds. Ratio: seconds per edit to those of Full-FT."
-    ]
+    table = told("table3_seconds")
     if published:
-        notes.append(
-            "paper: LLaMA2-7B on A100s, seconds (ratio to its Full-FT); at 100 edits where it has "
-            "no such number of edits."
-        )
-    table = Table("table3_seconds", "Table 3: seconds of the edits", *notes)
+        table.note("table3_seconds.paper")
     for alike in across_counts(part):
         last = alike[max(alike)]
         if last.method == "original":
@@ -190,6 +157,25 @@ def _published_time(published: PaperTable, method: str, at: int) -> str:
     return f"{seconds:g} ({seconds / whole:.2f})"
 
 
+def case_table(part: EditPart) -> Table:
+    """Table 4: what the models answer to the first questions."""
+    answers = part.cases.needed("answer", "table 4 needs (flearning.cases)")
+    table = told("table4_cases")
+    edits, cases = part.edits, range(answers.shape[1])
+
+    def row(of: str, texts: Sequence[str]) -> None:
+        told = [(str(edits.prompt[k]), str(texts[k]) or NONE) for k in cases]
+        table.row(("answer of", of), *told)
+
+    row("the old answer", edits.target_old)
+    row("the new answer", edits.target_new)
+    for method in METHODS:
+        if found := part.variants(method):
+            shown = nearest(found, CASE_STUDY_LAMBDA)
+            row(shown.label, answers[shown.points.index[0]])
+    return table
+
+
 def ability_table(part: EditPart) -> Table:
     """Table 5: other abilities, where the file has columns ability_<task>."""
     tasks = [name for name in part.points if name.startswith("ability_")]
@@ -201,12 +187,7 @@ def ability_table(part: EditPart) -> Table:
     for variant in part.variants():
         if variant.method not in [v.method for v, _ in chosen]:
             chosen.append((variant, None))
-    notes = [
-        "paper: LLaMA2-7B, \u03bb = 0.3; ours at the \u03bb nearest to it. In brackets 95 % "
-        "limits over seeds alone: the file has no answers by example, whose chance they leave "
-        "out."
-    ]
-    table = Table("table5_abilities", "Table 5: other abilities (percent)", *notes)
+    table = told("table5_abilities")
     for task in tasks:
         name = task.removeprefix("ability_")
         row = [("task", name)]

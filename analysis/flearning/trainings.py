@@ -16,7 +16,7 @@ from ..store import need
 from ..sweep import Sweep, in_order
 from ..table import NONE, Table, duration, number
 from .groups import Records, Search
-from .quantities import METHODS
+from .quantities import METHODS, told
 
 TRAININGS = ("original", "delta", "learn")  # kinds of stages
 NO_SEARCH = "the search for lambda needs search.locality and a finished search"
@@ -80,19 +80,8 @@ def searches(sweep: Sweep) -> list[Searched]:
 
 def training_table(sweep: Sweep) -> Table:
     """How many trainings the points took, and how many they would have taken one by one."""
-    counted = ", ".join(
-        f"{int(row['size'])} {kind} ({duration(row['sum'])})"
-        for kind, row in sweep.finished_by_kind().iterrows()
-    )
     found = savings(sweep)
-    table = Table(
-        "trainings",
-        f"Trainings: {found[-1].shared} in place of {found[-1].alone}",
-        "alone: each finished point by itself, the original model, delta_old and learning "
-        "trained for it; shared: each training once among the points of the row. Times are of "
-        "whole stages, evaluation included.",
-        f"Stages that the journal has done: {counted}.",
-    )
+    table = told("trainings", shared=found[-1].shared, alone=found[-1].alone)
     for saving in found:
         table.row(
             ("method", saving.label),
@@ -107,11 +96,7 @@ def training_table(sweep: Sweep) -> Table:
 
 def search_table(sweep: Sweep) -> Table:
     """What the searches for lambda tried and found."""
-    table = Table(
-        "lambda_search",
-        "Search for the largest \u03bb whose forgetting alone keeps the locality",
-        "Evaluations only, no training: each is the original model minus \u03bb delta_old.",
-    )
+    table = told("searches", "lambda_search")
     for title, tried, locality, found in searches(sweep):
         kept = locality[np.isclose(tried, found)] if found != 0 else [1.0]  # nothing forgotten
         pairs = zip(tried, locality, strict=True)
@@ -128,7 +113,7 @@ def search_table(sweep: Sweep) -> Table:
 
 def left_out_table(sweep: Sweep) -> Table:
     """Records used, why others of the files were not, and what of the used ones is not."""
-    table = Table("edits", "Edits")
+    table = told("edits")
     for name, records in sweep.groups(Records).items():
         table.row(
             ("data set", name),

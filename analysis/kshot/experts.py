@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..statistics import mean
 from ..store import Missing, need
 from ..sweep import table_of_means
-from ..table import NONE, PAPER, PERCENT, Table, mean_of, number, numbers, percent, with_limits
+from ..table import NONE, PAPER, Table, between, number, numbers, percent, with_limits
 from .quantities import (
     CASES,
-    CITATION,
     MODELS,
     Cases,
     ExpertPart,
@@ -17,6 +17,7 @@ from .quantities import (
     over_draws,
     paper,
     task_of,
+    told,
     words,
 )
 
@@ -38,14 +39,7 @@ def mixed_table(part: ExpertPart) -> Table:
     found, model = cases(part), MODELS[1]
     count, errors, mixture = (row[model] for row in paper("mixed_cases").values())
     printed = f"{number(*count, 0)} / {numbers([np.mean(errors), min(errors), *mixture])}"
-    table = Table(
-        "table5_mixed_cases",
-        "Table 5: error on the mixed cases, which some experts have right and some wrong (percent)",
-        "Experts as in the bank, before they are tuned in the mixture. cases: mean number over "
-        "draws and their share of the test. In brackets 95 % limits: other draws, each with its "
-        "own experts and cases, and other examples would give another value.",
-        f"paper: {CITATION}, {model}, cases / experts / best expert / mixture.",
-    )
+    table = told("table5_mixed_cases")
     for task in part.tasks:
         if of_task := [c for c in found if c.task == task]:
             table.row(
@@ -60,8 +54,7 @@ def mixed_table(part: ExpertPart) -> Table:
 
 def expert_table(part: ExpertPart) -> Table:
     """The same draw by draw, with the experts' names."""
-    title = "Experts that were selected, and their error on the mixed cases (percent)"
-    table = Table("experts", title)
+    table = told("experts")
     for c in cases(part):
         named = zip(c.experts, c.expert_errors, strict=True)
         table.row(
@@ -75,22 +68,17 @@ def expert_table(part: ExpertPart) -> Table:
 
 def correlation_table(part: ExpertPart) -> Table:
     """Figure 8 in numbers: do the perplexities tell which adapter is good at the task?"""
-    table = Table(
-        "figure8_correlations",
-        "Figure 8: Spearman correlation of the adapters' test accuracy and their perplexity",
-        "Mean over the draws of the shots \u00b1 95 % Student interval over them alone, as all "
-        "draws share the adapters and their tests; negative: adapters of low perplexity are "
-        "good. Where reasons are 'answer only' or 'own output', both are of one text. The paper "
-        "shows a weak and a strong negative one, without numbers.",
-    )
+    table = told("figure8_correlations")
     reasons = words(part.of_tasks.rationales)
     for task in part.measured_tasks("the correlations of figure 8"):
         table.row(
             ("task", part.tasks[task]),
             ("adapters", str(int(np.isfinite(part.adapter_accuracy(task)).sum()))),
             ("reasons", reasons[task]),
-            ("vanilla", mean_of(part.correlations(task, "perplexity"), 2, (-1, 1))),
-            ("reasoning", mean_of(part.correlations(task, "reasoning_perplexity"), 2, (-1, 1))),
+            *(
+                (head, between(mean(part.correlations(task, kind), -1, 1), 2))
+                for head, kind in (("vanilla", "perplexity"), ("reasoning", "reasoning_perplexity"))
+            ),
         )
     return table
 
@@ -100,8 +88,7 @@ def bank_table(part: ExpertPart) -> Table:
     accuracy = part.tests.accuracy  # [task, model]
     if accuracy is None or not np.isfinite(accuracy).any():
         raise Missing("tables 8 to 10 need /tests/accuracy (bank.evaluate = true)")
-    title = "Tables 8 to 10: every adapter of the bank on every task (percent)"
-    table = Table("table8_bank", title)
+    table = told("table8_bank")
     for name, of_model in zip(["base model", *part.bank], 100 * accuracy.T, strict=True):
         table.row(
             ("adapter", name),
@@ -122,17 +109,11 @@ def kept_table(part: ExpertPart) -> Table:
             kept = kept.reindex(columns=part.tasks)
             rows[budget, tau] = [
                 ("C at \u03c4", f"{budget} at {tau:g}"),
-                *((task, mean_of(kept[task], bounds=(0, budget))) for task in part.tasks),
-                ("kept (%)", mean_of(100 * kept.mean(axis=1) / budget, bounds=PERCENT)),
+                *((task, between(mean(kept[task], 0, budget))) for task in part.tasks),
+                ("kept (%)", between(mean(100 * kept.mean(axis=1) / budget, 0, 100))),
                 (PAPER, numbers(paper("kept").get(f"{tau:g}", {}).get(MODELS[0]), 0)),
             ]
-    title = "Open data that deduplication leaves (examples)"
-    table = Table(
-        "figure9_kept",
-        title,
-        "Mean over the draws of the shots \u00b1 95 % Student interval over them.",
-        f"paper: {CITATION}, section 4.6.2.",
-    )
+    table = told("figure9_kept")
     for key in sorted(rows):
         table.row(*rows[key])
     need(table.rows, "the open data kept need finished points of ours that deduplicate")

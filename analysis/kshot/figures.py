@@ -16,9 +16,6 @@ KINDS = {"perplexity": "Vanilla perplexity", "reasoning_perplexity": "Reasoning 
 
 
 def activation(part: ExpertPart) -> Figure:
-    """Figure 7. Share of the choices of all test tokens that go to each expert, by layer; ours,
-    first finished draw. Even shares are 1/N.
-    """
     part.shares.needed("share", "figure 7 needs")
     points = part.first("ours", "figure 7")
     chosen = points.drop_duplicates("task").set_index("task")
@@ -48,14 +45,11 @@ def _by_layer(part: ExpertPart, row: int) -> np.ndarray:
 
 
 def perplexity(part: ExpertPart) -> Figure:
-    """Figure 8. Test accuracy of every adapter against its perplexity on the shots, mean over
-    draws; \u03c1: Spearman's rank correlation, mean over draws, with 95 % limits over them alone.
-    """
     tasks = part.measured_tasks("figure 8")
     figure, panels = style.panels(2, len(tasks), width=3.1, height=2.3, squeeze=False, sharey="row")
     for task, row in zip(tasks, panels, strict=True):
         for axes, kind in zip(row, KINDS, strict=True):
-            rho = mean(part.correlations(task, kind)).within(-1, 1)
+            rho = mean(part.correlations(task, kind), -1, 1)
             _scatter(axes, part, task, kind)
             limits = f" [{rho.low:.2f}, {rho.high:.2f}]" if np.isfinite(rho.low) else ""
             axes.set_title(f"{part.tasks[task]}, $\\rho$ = {rho.value:.2f}{limits}", loc="left")
@@ -64,9 +58,6 @@ def perplexity(part: ExpertPart) -> Figure:
 
 
 def tuned(part: ExpertPart) -> Figure:
-    """Figure 2. Adapters by reasoning perplexity and test accuracy; green: what training on D_K and
-    D_A adds to the best one (Source Best SFT).
-    """
     measured = part.measured_tasks("figure 2")
     points = part.first("source_best_sft", "figure 2")
     tasks = [task for task in measured if part.tasks[task] in set(points["task"])]
@@ -85,7 +76,7 @@ def tuned(part: ExpertPart) -> Figure:
 
 def _arrow(axes: Axes, part: ExpertPart, task: int, best: int, after: float) -> None:
     """From the best adapter to what tuning makes of it; its name on the side with more room."""
-    at = float(mean(part.perplexities(task, "reasoning_perplexity")[:, best]).value)
+    at = mean(part.perplexities(task, "reasoning_perplexity")[:, best]).value
     before = part.adapter_accuracy(task)[best]
     look = {"arrowstyle": "->", "color": style.GREEN}
     axes.annotate("", (at, after), (at, before), arrowprops=look)
@@ -111,9 +102,6 @@ def _scatter(axes: Axes, part: ExpertPart, task: int, kind: str) -> None:
 
 
 def open_data(part: ExpertPart) -> Figure:
-    """Figure 9. Ours against \u03c4, above which near examples are dropped, and against C, the
-    examples selected before. Bars: 95 % limits by draws and test examples.
-    """
     along = {axis: part.along(axis, "figure 9") for axis in ("tau", "budget")}
     along["tau"] = along["tau"][along["tau"]["tau"].notna()]
     shown = {axis: p for axis, p in along.items() if p[axis].nunique() > 1}
@@ -147,9 +135,6 @@ def _curve(axes: Axes, x: np.ndarray, means: list[CrossedMean], **keywords) -> N
 
 
 def case_counts(part: ExpertPart) -> Figure:
-    """Figure 11. Test examples that all, some or none of the selected experts have right, and what
-    their mixture makes of them. Bars: 95 % limits by draws and test examples.
-    """
     found = cases(part)
     tasks = [task for task in part.tasks if any(c.task == task for c in found)]
     figure, panels = style.wrapped(len(tasks), width=2.3, height=2.7, sharey=True)

@@ -6,11 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..store import Data
 from ..sweep import in_order
-from ..table import NONE, Cells, Table, number
-from .groups import Bank, Pools
-from .quantities import METHODS, ExpertPart
+from ..table import NONE, Table, number
+from .quantities import METHODS, ExpertPart, told
 
 PROGRAM = "code"  # the kind of a task whose answers are programs
 
@@ -30,40 +28,26 @@ def unusable_adapters(part: ExpertPart) -> list[str]:
 # --- Training examples -------------------------------------------------------------------------
 
 
+COUNTED = {  # head -> dataset of the bank, of the pools, or of both
+    "prompt too long": "left_out",
+    "cut at the end": "shortened",
+    "asked in a test": "tested",
+    "repeated": "repeated",
+}
+
+
 def example_table(part: ExpertPart) -> Table | None:
     """What the bank and the pools lost; None where nothing was left out or cut."""
-    bank, pools = part.of_bank, part.of_pools
-    columns = {  # head -> where it is counted
-        "prompt too long": (bank.left_out, None),
-        "cut at the end": (bank.shortened, None),
-        "asked in a test": (bank.tested, pools.tested),
-        "repeated": (None, pools.repeated),
-    }
-    counted = {head: c for head, c in columns.items() if any(data is not None for data in c)}
-    notes = [
-        "examples: without those that repeat another one or ask what a test asks. What is counted "
-        "and not shown lost nothing."
-    ]
-    if "prompt too long" in counted:
-        notes.append(
-            "An adapter did not learn examples whose prompt alone reaches kshot.longest; longer "
-            "ones were cut."
-        )
-    table = Table("left_out", "Examples that were left out or cut", *notes)
-    for k, (kind, group) in enumerate((("adapter", bank), ("pool", pools))):
-        for row in _example_rows(kind, group, {head: c[k] for head, c in counted.items()}):
-            table.row(*row)
+    table = told("left_out")
+    for kind, group in (("adapter", part.of_bank), ("pool", part.of_pools)):
+        for k, name in enumerate(() if group.name is None else group.name):
+            counts = {head: getattr(group, field, None) for head, field in COUNTED.items()}
+            lost = {head: -1 if c is None else int(c[k]) for head, c in counts.items()}  # -1: ?
+            if max(lost.values()) > 0:
+                numbers = {"examples": int(group.examples[k]), **lost}
+                cells = [(head, str(n) if n >= 0 else NONE) for head, n in numbers.items()]
+                table.row(("data", f"{kind} {name}"), *cells)
     return table if table.rows else None
-
-
-def _example_rows(kind: str, group: Bank | Pools, counts: dict[str, Data]) -> Iterator[Cells]:
-    """Rows of the members that lost something; -1 is not known."""
-    for k, name in enumerate(() if group.name is None else group.name):
-        lost = {head: -1 if c is None else int(c[k]) for head, c in counts.items()}
-        if any(n > 0 for n in lost.values()):
-            numbers = {"examples": int(group.examples[k]), **lost}
-            cells = [(head, str(n) if n >= 0 else NONE) for head, n in numbers.items()]
-            yield [("data", f"{kind} {name}"), *cells]
 
 
 CUTS = {  # column of /points -> what became of examples of D_K and D_A
@@ -91,8 +75,7 @@ def cut_points(part: ExpertPart) -> list[str]:
 
 def stopped_table(part: ExpertPart) -> Table | None:
     """Programs that a limit ended, of the tasks whose answers are programs; None without."""
-    title = "Programs that a limit of time, memory, output or processes stopped"
-    table = Table("stopped_programs", title, "A program that is stopped counts as wrong.")
+    table = told("stopped_programs")
     kinds = part.of_tasks.kind
     for task, kind in enumerate(() if kinds is None else kinds):
         if kind != PROGRAM:

@@ -19,22 +19,13 @@ from matplotlib.figure import Figure
 
 from .. import style
 from ..store import WEIGHTS, Missing, StoreError, need, open_file
+from ..words import words
 from .quantities import ExpertPart
 from .tables import SELECTIONS
 
 SHOWN = 2000  # of a pool: more make the figure large and t-SNE slow, not clearer
 NEIGHBOURS = 30  # t-SNE's perplexity
 BESIDE = 4  # panels; more go below
-
-
-def caption() -> str:
-    how = (
-        "t-SNE of them all, as in the paper: near points are alike, distances and sizes of "
-        "groups mean nothing"
-        if _tsne()
-        else "first two principal components, as there is no scikit-learn (the paper: t-SNE)"
-    )
-    return f"Figure 10. Shots D_K, pool and selected open data D_A of one draw; {how}."
 
 
 # --- Placing vectors in the plane --------------------------------------------------------------
@@ -100,7 +91,8 @@ def projection(part: ExpertPart) -> Figure:
         _draw(axes, found[row])
         axes.set_title(f"{point['task']}, {SELECTIONS[point['data_selection']]}", loc="left")
     style.legend_below(figure, axes)
-    figure.set_label(caption())
+    if _tsne() is None:
+        figure.set_label(" ".join(words("kshot", "figure10_selection.plain")))
     return figure
 
 

@@ -26,12 +26,13 @@ from ..statistics import (
 )
 from ..store import UNSET, Missing, need
 from ..sweep import Part, Sweep
+from ..words import ToldTable
 from .groups import Bank, Outcomes, Pools, Selection, Shares, Signals, Tasks, Tests
 
-CITATION = "Yang et al., arXiv 2408.15915 v2"
 MODELS = ("LLaMA2-7B", "Mistral-7B")  # of the paper
 PAPER_TASKS = ("arc_c", "arc_e", "boolq", "piqa", "gsm8k", "mbpp")  # in the order of its tables
 paper = partial(paper_table, "kshot")  # a table of it, by its name in published.csv
+told = partial(ToldTable, "kshot")  # a table to be filled, by its name in words.md
 
 METHODS = {  # in the order of the paper's table 1; † as there: with the open data
     "base": "Base",
@@ -262,11 +263,6 @@ class Cases:
     def counts(self) -> np.ndarray:
         """[case] examples."""
         return np.bincount(self.case, minlength=len(CASES))
-
-    @property
-    def right(self) -> np.ndarray:
-        """[case] examples of these that the mixture has right."""
-        return np.bincount(self.case[self.mixture], minlength=len(CASES))
 
     def on_mixed(self, values: np.ndarray) -> np.ndarray:
         """[..., example] percent on the mixed cases, NaN on the others."""

@@ -15,10 +15,7 @@ TITLE = "K-shot"
 ACCURACY = [
     tables.method_table,
     tables.difference_table,
-    *(
-        partial(tables.axis_table, axis=axis, name=name, title=title)
-        for axis, name, title in tables.AXIS_TABLES
-    ),
+    *(partial(tables.axis_table, axis=axis, name=n) for axis, n in tables.AXIS_TABLES.items()),
 ]
 SELECTION = [
     experts.mixed_table,
@@ -35,18 +32,6 @@ FIGURES = {
     "figure10_selection": projection.projection,
     "figure11_cases": figures.case_counts,
 }
-
-METHODS = [
-    "\u00b1 and bars: 95 % Student interval of the mean over the draws of the shots, seeds "
-    "averaged first; from one draw over seeds; none from a single value. They do not tell of the "
-    "choice of test examples; the limits in brackets tell of both.",
-    "Accuracy: share of test examples whose generated answer is right; by likelihood: the right "
-    "option has the largest summed log-probability.",
-    "Tables 2, 3, 4, 6, 7 and figure 9 change one axis at a time and keep the first value of every "
-    "other in the deck's [grid].",
-    "Columns named paper: published values of 7B models. Another model and other data give other "
-    "levels: compare orderings and shapes.",
-]
 
 
 def sections(sweep: Sweep, writer: Writer) -> list[Section]:

@@ -23,14 +23,15 @@ from ..table import (
     span,
     with_limits,
 )
+from ..words import ToldTable
 from .quantities import (
-    CITATION,
     METHODS,
     MODELS,
     PAPER_TASKS,
     ExpertPart,
     paper,
     task_of,
+    told,
     words,
 )
 
@@ -51,19 +52,14 @@ SELECTIONS = {  # in the order of table 3
     "repr_filter": "cosine + Repr Filter",
     "centroid": "centroid (released code)",
 }
-AXIS_TABLES = (  # axis, file name stem, title
-    ("signals", "table2_signals", "Table 2: what experts are selected by"),
-    ("data_selection", "table3_data_selection", "Table 3: what open data are selected by"),
-    ("shots", "table4_shots", "Table 4: K, examples that are known"),
-    ("experts", "table6_experts", "Table 6: N, experts"),
-    ("top_k", "table7_top_k", "Table 7: k, experts that a token goes to"),
-)
-
-CHANCE = (
-    "In brackets 95 % limits: other draws of the shots (seeds averaged first; other seeds where "
-    "there is one draw) and other test examples would give another value; from one draw and seed "
-    "they tell of the examples alone. Averages take the tasks as independent."
-)
+NAMES = {"signals": SIGNALS, "data_selection": SELECTIONS}  # values of axes that are words
+AXIS_TABLES = {
+    "signals": "table2_signals",
+    "data_selection": "table3_data_selection",
+    "shots": "table4_shots",
+    "experts": "table6_experts",
+    "top_k": "table7_top_k",
+}
 
 # Of a row of the paper, by model: a number a task, or the average of all alone.
 Scores = Mapping[str, Sequence[float]]
@@ -77,44 +73,36 @@ class Row:
 
 
 def method_table(part: ExpertPart) -> Table:
-    """Table 1: every method at its first setting."""
+    """Every method at its first setting."""
     printed = paper("method")
     rows = [
         Row(label, part.first(method, "table 1"), printed.get(method, {}))
         for method, label, _ in in_order(part.points, "method", METHODS)
     ]
     need(rows, "table 1 needs a finished point")
-    notes = [
-        "Percent of test examples. likelihood: the right option has the largest, summed over its "
-        "tokens.",
-        "Random has fresh experts; \u2020: with open data. Experts and data at random, LoRA, Uniform "
-        "sum, the untrained Arrow and upcycling are not in the paper's table. Source Best is chosen "
-        "on the test set.",
-        *_own_training(part),
-    ]
-    return _table(part, "table1_methods", "Table 1: methods", "method", rows, notes)
+    table = told("table1_methods")
+    if learnt := _own_training(part):
+        table.note("table1_methods.learnt", learnt="; ".join(learnt))
+    return _filled(table, part, "method", rows)
 
 
 def _own_training(part: ExpertPart) -> list[str]:
-    """How much each Expert LoRA has learnt: the paper's learnt the task's whole train set."""
+    """How much each Expert LoRA has learnt of the task's train set."""
     if "expert_lora" not in set(part.points["method"]) or part.of_bank.examples is None:
         return []
     owners, learnt = words(part.of_bank.task), part.learnt_examples()
     whole = dict(zip(part.tasks, part.of_tasks.train_examples, strict=True))
     counts = {task: learnt[owners.index(task)] for task in part.tasks if task in owners}
-    shown = [
+    return [
         f"{task} " + (f"{count} of {whole[task]}" if count >= 0 else "unknown, it was brought")
         for task, count in counts.items()
     ]
-    return [
-        "Examples that Expert LoRA learnt, of as many as the task has to train on (the paper's "
-        f"learnt all): {'; '.join(shown)}."
-    ]
 
 
-def axis_table(part: ExpertPart, axis: str, name: str, title: str) -> Table:
+def axis_table(part: ExpertPart, axis: str, name: str) -> Table:
     """Tables 2, 3, 4, 6, 7: `ours` by one axis, everything else as in its first setting."""
-    what = title.partition(":")[0].lower()
+    table = told(name)
+    what = table.title.partition(":")[0].lower()
     points, printed = part.along(axis, what), paper(axis)
     rows = [
         Row(value_label(axis, value), points[points[axis] == value], printed.get(str(value), {}))
@@ -123,9 +111,8 @@ def axis_table(part: ExpertPart, axis: str, name: str, title: str) -> Table:
     if axis == "data_selection" and (plain := _without_deduplication(part)) is not None:
         rows.append(plain)
     need(len(rows) >= 2, f"{what} needs finished points of ours with two values of grid.{axis}")
-    first = value_label(axis, part.first_value(axis))
-    notes = [f"The other tables and table 1 have {axis} = {first}."]
-    return _table(part, name, title, axis, rows, notes)
+    table.note("axis", axis=axis, first=value_label(axis, part.first_value(axis)))
+    return _filled(table, part, axis, rows)
 
 
 def _without_deduplication(part: ExpertPart) -> Row | None:
@@ -138,22 +125,17 @@ def _without_deduplication(part: ExpertPart) -> Row | None:
 
 
 def value_label(axis: str, value: object) -> str:
-    names = {"signals": SIGNALS, "data_selection": SELECTIONS}.get(axis)
-    return str(names.get(value, value)) if names is not None else f"{value:g}"
+    return str(NAMES[axis].get(value, value)) if axis in NAMES else f"{value:g}"
 
 
 def _ordered(axis: str, values: np.ndarray) -> list:
-    names = {"signals": SIGNALS, "data_selection": SELECTIONS}.get(axis)
-    return sorted(values) if names is None else sorted(values, key=list(names).index)
+    return sorted(values, key=list(NAMES[axis]).index if axis in NAMES else None)
 
 
-def _table(
-    part: ExpertPart, name: str, title: str, head: str, rows: list[Row], notes: list
-) -> Table:
-    """The accuracy on each task and, where it has options, the one by likelihood."""
+def _filled(table: ToldTable, part: ExpertPart, head: str, rows: list[Row]) -> Table:
+    """With the accuracy on each task and, where it has options, the one by likelihood."""
     every = pd.concat([row.points for row in rows])
     likely = list(part.accuracies(every, "accuracy_by_sum"))
-    table = Table(name, f"{title} (percent)", *notes, CHANCE, _paper_note(part))
     for row in rows:
         ours = part.accuracies(row.points)
         by_sum = part.accuracies(row.points, "accuracy_by_sum")
@@ -167,6 +149,7 @@ def _table(
             mean = part.average(row.points, "accuracy_by_sum", likely)
             line.append(("likelihood", percent(mean)))
         table.row(*line, *_paper(part, row.paper))
+    _note_tasks(table, part)
     return table
 
 
@@ -196,19 +179,18 @@ def _shown(part: ExpertPart, values: Sequence[float]) -> str:
     return numbers(chosen) + (f" ({number(float(np.mean(chosen)))})" if len(chosen) > 1 else "")
 
 
-def _paper_note(part: ExpertPart) -> str:
+def _note_tasks(table: ToldTable, part: ExpertPart) -> None:
+    """Which tasks the columns of the paper are about."""
     tasks = [PAPER_TASKS[k] for k in _common(part)]
     shown = " / ".join(tasks) + (" (their mean)" if len(tasks) > 1 else "")
-    shown += "; alone in brackets" if tasks else "in brackets"
-    return f"paper: {CITATION}, {shown}: the mean of its six tasks."
+    table.note("tasks", shown=shown + ("; alone in brackets" if tasks else "in brackets"))
 
 
 def difference_table(part: ExpertPart) -> Table:
     """Is `ours` better than each other method, on the same examples?"""
     what = "ours against other methods"
     ours = part.first("ours", what)
-    title = "Ours minus each other method of table 1 (percent points)"
-    table, fewest = Table("ours_against", title), math.inf
+    table, fewest = told("ours_against"), math.inf
     for method, label, _ in in_order(part.points, "method", METHODS):
         if method == "ours":
             continue
@@ -227,17 +209,9 @@ def difference_table(part: ExpertPart) -> Table:
             ("ours is better", _verdict(whole)),
             *_paper(part, _published_difference(method)),
         )
-    table.notes.append(
-        "Paired by draw and test example. In brackets 95 % limits: half widths by the spread of "
-        "the draws (Student's t) and by the spread of the examples, which all draws share, added "
-        "in squares. The average takes the tasks as independent. holds: the limits are above 0; "
-        "does not hold: below."
-    )
     if fewest < 2:
-        table.notes.append(
-            "Where a method has finished one draw and seed only, limits tell of the examples alone."
-        )
-    table.notes.append(_paper_note(part))
+        table.note("ours_against.one")
+    _note_tasks(table, part)
     need(table.rows, f"{what} needs a finished point of another method")
     return table
 

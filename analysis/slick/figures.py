@@ -8,18 +8,21 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from .. import style
 from ..statistics import crossed_mean, crossed_percent
 from ..store import need
+from ..words import words
 from .groups import CATEGORIES, Labels
 from .quantities import (
     LONG,
     WHEN,
     LabelledPart,
     answers,
+    beside_idk,
     fitted_share,
     paper,
     set_knows,
@@ -36,23 +39,11 @@ COLOUR = {
     "final": style.BLACK,
 }
 FEWEST = 20  # questions below a threshold from which the P(True) curve is drawn
-LAST_BIN = 128  # exposures beyond share one open range
+MOST_EXPOSURES = [-1, 0, *(2**k for k in range(8)), math.inf]  # of each range, from -1 on
 
 
-def known_and_unknown(part: LabelledPart) -> Figure:
-    """Figure 1. Known examples are fitted first, Unknown ones slowly, and dev accuracy falls.
-    Bands: 95 % limits by seeds, each of which has its own D.
-    """
-    return _fitting(part, ("known", "unknown"), "figure 1", reference=True)
-
-
-def by_category(part: LabelledPart) -> Figure:
-    """Figure 7 (6 in v1). Figure 1 with the three Known categories apart; bands as there."""
-    return _fitting(part, CATEGORIES, "figure 7", reference=False)
-
-
-def _fitting(part: LabelledPart, names: Sequence[str], what: str, reference: bool) -> Figure:
-    """Fitted share of each part of D (top) and dev accuracy (bottom), at X = 50 % Unknown."""
+def fitting(part: LabelledPart, names: Sequence[str], what: str, reference: bool = False) -> Figure:
+    """Figures 1 and 7: fitted share of each part of D, and dev accuracy, at X = 50 %."""
     ratio, points = part.half(what)
     dev = 100 * part.curve("accuracy_dev", points, what)
     stop = part.column("epoch_early_stop", points, what)
@@ -66,7 +57,7 @@ def _fitting(part: LabelledPart, names: Sequence[str], what: str, reference: boo
     if reference:
         _published(top, bottom, float(np.nanmax(mean)))
     _zoom(bottom, part.epochs, mean)
-    _early_stop(top, bottom, stop)
+    _early_stop((top, bottom), stop)
 
     top.set_ylabel("Fitted training\nexamples (%)")
     top.set_ylim(-2, 102)
@@ -116,20 +107,46 @@ def _zoom(axes: Axes, epochs: np.ndarray, mean: np.ndarray) -> None:
         axes.set_ylim(low - 2 * margin, trained.max() + 2 * margin)
 
 
-def _early_stop(top: Axes, bottom: Axes, stop: np.ndarray) -> None:
+def _early_stop(panels: Sequence[Axes], stop: np.ndarray) -> None:
+    """Where seeds stopped, in words on the first panel."""
     stop = stop[stop >= 0]
     if not len(stop):
         return
-    for axes in (top, bottom):
+    for axes in panels:
         axes.axvline(np.median(stop), color=style.GREY, linestyle=":", linewidth=1.1)
         if stop.min() < stop.max():
             axes.axvspan(stop.min(), stop.max(), color=style.GREY, alpha=0.12, linewidth=0)
     look = {"color": style.GREY, "rotation": 90, "va": "center"}
-    style.note(top, "early stop", (np.median(stop), 50), (3, 0), **look)
+    style.note(panels[0], "early stop", (np.median(stop), 50), (3, 0), **look)
+
+
+def idk_curves(part: LabelledPart) -> Figure:
+    what = "figure of D_IDK"
+    ratio, beside = beside_idk(part, what)
+    stop = part.column("epoch_early_stop", beside["idk"], what)
+    figure, panels = style.panels(2, width=3.4, height=2.8, sharey=True)
+    lines = {  # curve, of which D, colour
+        "$D$, accuracy": ("accuracy", "unknown_ratio", style.BLACK),
+        "$D_\\mathrm{IDK}$, accuracy": ("accuracy", "idk", style.VERMILLION),
+        "$D_\\mathrm{IDK}$, right of all": ("right", "idk", style.BLUE),
+        "$D_\\mathrm{IDK}$, answered": ("answered", "idk", style.GREY),
+    }
+    for axes, questions, letter in zip(panels, ("dev", "test"), "ab", strict=True):
+        for label, (curve, name, colour) in lines.items():
+            if (curve, questions) != ("answered", "dev"):  # of which the file has no curve
+                values = 100 * part.curve(f"{curve}_{questions}", beside[name], what)
+                look = {"label": label, "bounds": (0, 100)}
+                style.mean_line(axes, part.epochs, values, colour, **look)
+        axes.set_xlabel("Epoch")
+        style.panel_title(axes, letter, f"{questions} questions, {100 * ratio:g} % Unknown")
+    _early_stop(panels, stop)
+    panels[0].set_ylabel("Percent of the questions")
+    style.legend_right(panels[1])
+    figure.set_label(" ".join(words("slick", "table3_idk_curves", early_stop=part.early_stop)))
+    return figure
 
 
 def fitted_at_early_stop(part: LabelledPart) -> Figure:
-    """Figure 4. What is fitted at early stop, as a share of D."""
     what = "figure 4"
     points = part.ratios()
     share = fitted_share(part, points, what)
@@ -164,8 +181,7 @@ def fitted_at_early_stop(part: LabelledPart) -> Figure:
 
 def _tint(colour: str) -> tuple[float, ...]:
     """The colour thinned with white: the part that is not fitted."""
-    value = np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)]) / 255
-    return tuple(value * 0.25 + 0.75)
+    return tuple(0.25 * np.array(to_rgb(colour)) + 0.75)
 
 
 def _bar(
@@ -184,10 +200,6 @@ def _bar(
 
 
 def unknown_classifiers(part: LabelledPart) -> Figure:
-    """Figure 5. Accuracy after fine-tuning on D_Natural of the test questions called Unknown:
-    SliCK with few and many exemplar sets, against P(True). Bars: 95 % limits by seeds
-    and questions.
-    """
     # A good classifier leaves few right answers among many questions called Unknown.
     what = "figure 5"
     points = part.variant("natural", what)
@@ -205,8 +217,7 @@ def unknown_classifiers(part: LabelledPart) -> Figure:
         style.panel_title(panel, letter, WHEN[when])
     axes[0].set_ylim(bottom=0)
     axes[0].set_ylabel("Accuracy on them after\nfine-tuning on $D_\\mathrm{Natural}$ (%)")
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=2)
+    style.legend_below(figure, axes[0], columns=2)
     return figure
 
 
@@ -242,40 +253,28 @@ def _p_true(axes: Axes, right: pd.DataFrame, p_true: np.ndarray | None) -> None:
     axes.plot(share, accuracy[drawn], color=style.ORANGE, label=label)
 
 
-def bins() -> list[tuple[float, float]]:
-    """0, 1, 2, 3-4, 5-8, ... doubling up to LAST_BIN, then everything above."""
-    found: list[tuple[float, float]] = [(0, 0), (1, 1)]
-    while found[-1][1] < LAST_BIN:
-        found.append((found[-1][1] + 1, 2 * found[-1][1]))
-    return [*found, (LAST_BIN + 1, math.inf)]
-
-
-def _range(low: float, high: float) -> str:
-    if math.isinf(high):
-        return f"> {low - 1}"
-    return f"{low}" if low == high else f"{low}\u2013{high}"
+def _range(bar: pd.Interval) -> str:
+    """3\u20134: of the whole numbers in it."""
+    if math.isinf(bar.right):
+        return f"> {bar.left:g}"
+    return f"{bar.right:g}" if bar.length == 1 else f"{bar.left + 1:g}\u2013{bar.right:g}"
 
 
 def categories_by_exposure(labels: Labels) -> Figure:
-    """Categories against the exposures of the fact in the training corpus; numbers of questions
-    above the bars.
-    """
     exposures = labels.needed("exposures", "the exposure curve needs")
     known = (exposures >= 0) & labels.labelled
     need(known.any(), "the exposure curve needs a world that counts its exposures (all are -1)")
-    masks = {b: known & (exposures >= b[0]) & (exposures <= b[1]) for b in bins()}
-    ranges = [b for b, mask in masks.items() if mask.any()]
+    counts = pd.crosstab(pd.cut(exposures[known], MOST_EXPOSURES), labels.category[known])
     figure, axes = style.panels(width=6.0, height=2.7)
-    for x, chosen in enumerate(masks[b] for b in ranges):
-        share = 100 * labels.counts(chosen) / chosen.sum()
-        bottom = 0.0
-        for name, height in zip(CATEGORIES, share, strict=True):
-            look = {"color": COLOUR[name], "label": None if x else LONG[name]}
-            axes.bar(x, height, 0.8, bottom=bottom, **look)
-            bottom += height
+    x, bottom, total = np.arange(len(counts)), 0.0, counts.sum(axis=1)
+    for k, name in enumerate(CATEGORIES):
+        height = 100 * counts.get(k, 0 * total) / total
+        axes.bar(x, height, 0.8, bottom=bottom, color=COLOUR[name], label=LONG[name])
+        bottom += height
+    for at, n in zip(x, total, strict=True):
         look = {"ha": "center", "va": "bottom", "fontsize": 6.5, "color": style.GREY}
-        axes.text(x, 101, f"{chosen.sum()}", **look)
-    axes.set_xticks(range(len(ranges)), [_range(*r) for r in ranges], fontsize=7)
+        axes.text(at, 101, f"{n}", **look)
+    axes.set_xticks(x, map(_range, counts.index), fontsize=7)
     axes.set_ylim(0, 100)
     axes.set_xlabel("Exposures of the fact in the training corpus")
     axes.set_ylabel("Share of questions (%)")

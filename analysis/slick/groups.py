@@ -9,9 +9,24 @@ from ..store import UNSET, Data, Group
 CATEGORIES = ("highly_known", "maybe_known", "weakly_known", "unknown")
 
 
+KINDS = (  # of answers, as the file counts them
+    "right",
+    "I don't know",
+    "empty",
+    "same words",
+    "longer",
+    "shorter",
+    "shown",
+    "of relation",
+    "similar",
+    "other",
+)
+
+
 class Labels(Group, path="labels/base"):
     """One row a question."""
 
+    question: Data
     relation: Data
     split: Data
     role: Data
@@ -46,11 +61,22 @@ class DataRead(Group, path="labels"):
 
 
 class Predictions(Group, path="predictions"):
-    """Verdicts on test questions: 0 wrong, 1 right, 2 answered "I don't know"."""
+    """[point, question] of the test questions; kinds and F1 only with errors.fine_tuned."""
 
     row: Data  # [question]: row in /labels/base
-    correct_early_stop: Data  # uint8 [point, question]
+    correct_early_stop: Data  # uint8: 0 wrong, 1 right, 2 answered "I don't know"
     correct_final: Data
+    kind_early_stop: Data  # uint8, the place in KINDS
+    kind_final: Data
+    f1_early_stop: Data  # NaN: answered "I don't know"
+    f1_final: Data
 
-    def correct(self, when: str) -> Data:
-        return {"early_stop": self.correct_early_stop, "final": self.correct_final}[when]
+
+class Errors(Group, path="errors"):
+    """[error]: wrong few-shot answers of the base model; -1 and 255 where fewer were found."""
+
+    row: Data  # row in /labels/base
+    sampled: Data  # 0: greedy
+    answer: Data
+    kind: Data
+    f1: Data

@@ -7,6 +7,7 @@ rate, one batch size). Accuracies leave here in percent.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,10 +18,11 @@ from ..published import paper_table
 from ..statistics import Fit, cluster_bootstrap
 from ..store import UNSET, Missing, need
 from ..sweep import Part, Sweep, split
+from ..words import ToldTable
 from .groups import CATEGORIES, DataRead, Labels, Predictions
 
-CITATION = "Gekhman et al. 2024, arXiv 2405.05904"
 paper = partial(paper_table, "slick")  # a table of it, by its name in published.csv
+told = partial(ToldTable, "slick")  # a table to be filled, by its name in words.md
 
 SHORT = {"highly_known": "HK", "maybe_known": "MK", "weakly_known": "WK", "unknown": "Unk"}
 LONG = {
@@ -33,6 +35,7 @@ LONG = {
 }
 SINGLE = (*CATEGORIES, "natural")  # variants of table 2
 WHEN = {"early_stop": "EARLY_STOP", "final": "CONVERGENCE"}
+ENDS = {"ES": "early_stop", "CONV": "final"}  # the same in short
 CONVERGED = 0.99  # fitted share of D from which a run counts as converged
 
 
@@ -41,6 +44,16 @@ class LabelledPart(Part):
     labels: Labels
     predictions: Predictions
     data: DataRead
+
+    @property
+    def early_stop(self) -> str:
+        """How the epoch of D_IDK is chosen; other D have one and the same either way."""
+        rule = self.sweep.science.get("slick.early_stop", "answered")
+        best = {
+            "answered": "the epoch of the best accuracy over the dev questions that were answered",
+            "all": "the epoch with the most dev questions right, of all of them",
+        }
+        return f"{best[rule]} (slick.early_stop = {rule})"
 
     def variant(self, name: str, needed_by: str) -> pd.DataFrame:
         """Finished points of a variant. Missing when there are none."""
@@ -70,31 +83,29 @@ def parts(sweep: Sweep, labels: Labels) -> list[LabelledPart]:
     predictions, data = sweep.group(Predictions), sweep.group(DataRead)
     axes = [axis for axis in sweep.axes if axis not in ("variant", "unknown_ratio", "seed")]
     return [
-        LabelledPart(sweep, points, _name(values), labels, predictions, data)
-        for values, points in split(sweep, axes)
+        LabelledPart(sweep, points, name, labels, predictions, data)
+        for name, points in split(sweep, axes, "{} = {}".format)
     ]
 
 
-def _name(values: dict[str, object]) -> str:
-    return ", ".join(f"{axis} = {_plain(value)}" for axis, value in values.items())
+def data_sets(part: LabelledPart) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Every D in words, and its finished points."""
+    groups = part.points.groupby(["variant", "unknown_ratio"], dropna=False, sort=False)
+    for (variant, ratio), points in groups:
+        name = {"unknown_ratio": "D", "known_only": "D_Known", "idk": "D_IDK"}.get(variant)
+        share = f", {100 * ratio:g} % Unknown" if name else ""
+        yield (name or f"D_{LONG[variant]}") + share, points
 
 
-def _plain(value: object) -> str:
-    return f"{value:g}" if isinstance(value, (int, float)) else str(value)
-
-
-def known_only_ratio(part: LabelledPart, points: pd.DataFrame) -> np.ndarray:
-    """X of the D whose Unknown part was removed.
-
-    The file's own value when it has one; else the ratio nearest to |D_Known| = (1 - X) |D|.
-    """
-    ratio = points["unknown_ratio"].to_numpy(dtype=float).copy()
-    whole = part.ratios()
-    unnamed = ~(ratio > 0)
-    share = 1 - points["n_train"].to_numpy(dtype=float) / whole["n_train"].max()
-    known = np.sort(whole["unknown_ratio"].unique())
-    ratio[unnamed] = [known[np.argmin(np.abs(known - value))] for value in share[unnamed]]
-    return ratio
+def beside_idk(part: LabelledPart, needed_by: str) -> tuple[float, dict[str, pd.DataFrame]]:
+    """The unknown ratio of D_IDK, its points, and those of D with the same ratio."""
+    idk = part.variant("idk", needed_by)
+    whole = part.variant("unknown_ratio", needed_by)
+    ratio = idk["unknown_ratio"].iloc[0]
+    plain = whole[whole["unknown_ratio"] == ratio]
+    wanted = f"the unknown-ratio point of D_IDK ({100 * ratio:g} % Unknown)"
+    need(not plain.empty, f"{needed_by} needs {wanted}")
+    return ratio, {"unknown_ratio": plain, "idk": idk}
 
 
 def fitted_share(part: LabelledPart, points: pd.DataFrame, needed_by: str) -> dict[str, np.ndarray]:
@@ -181,23 +192,29 @@ def learning_order(part: LabelledPart) -> list[LearningOrder]:
 # --- Verdicts on single test questions ---------------------------------------------------------
 
 
+def verdicts(
+    part: LabelledPart, points: pd.DataFrame, what: str, when: str, role: str, needed_by: str
+) -> pd.DataFrame:
+    """[seed, row in /labels/base] of /predictions/<what>_<when>, of test questions."""
+    predictions, name = part.predictions, f"{what}_{when}"
+    part.labels.needed("category", f"{needed_by} needs")
+    values = predictions.needed(name, f"{needed_by} needs")[points.index.to_numpy()]
+    chosen = (part.labels.rows("test", role) & part.labels.labelled)[predictions.row]
+    correct = getattr(predictions, f"correct_{when}")[points.index.to_numpy()]
+    chosen &= (correct != UNSET).all(axis=0)
+    need(chosen.any(), f"{needed_by} needs the predictions of variant {points['variant'].iloc[0]}")
+    seeds = points["seed"].to_numpy()
+    return pd.DataFrame(values[:, chosen], index=seeds, columns=predictions.row[chosen])
+
+
 def answers(
     part: LabelledPart, points: pd.DataFrame, when: str, role: str, needed_by: str
 ) -> pd.DataFrame:
-    """[seed, row in /labels/base] of the test questions of this role.
-
-    100: right, 0: wrong, NaN: answered "I don't know", which accuracy leaves out.
+    """The same in percent: 100 right, 0 wrong, NaN answered "I don't know", which accuracy leaves
+    out.
     """
-    labels, predictions = part.labels, part.predictions
-    if labels.category is None or predictions.correct(when) is None:
-        raise Missing(f"{needed_by} needs /labels/base and /predictions/correct_{when}")
-    chosen = (labels.rows("test", role) & labels.labelled)[predictions.row]
-    correct = predictions.correct(when)[points.index.to_numpy()][:, chosen]
-    known = (correct != UNSET).all(axis=0)
-    need(known.any(), f"{needed_by} needs the predictions of variant {points['variant'].iloc[0]}")
-    right = np.select([correct == 1, correct == 0], [100.0, 0.0], np.nan)[:, known]
-    seeds = points["seed"].to_numpy()
-    return pd.DataFrame(right, index=seeds, columns=predictions.row[chosen][known])
+    correct = verdicts(part, points, "correct", when, role, needed_by)
+    return 100.0 * correct.where(correct != 2)
 
 
 def of_category(part: LabelledPart, found: pd.DataFrame, category: str | None) -> pd.DataFrame:

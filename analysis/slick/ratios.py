@@ -14,27 +14,15 @@ from ..statistics import Interval, crossed_mean
 from ..store import need
 from ..sweep import table_of_means
 from .figures import COLOUR
-from .quantities import WHEN, LabelledPart, answers, known_only_ratio, minus, paper
+from .quantities import WHEN, LabelledPart, answers, minus, paper
 
 MARKER = {"early_stop": "o", "final": "s"}
 ROLE = {"test": "id", "ood": "ood"}  # of the questions of a test
 TEST_NAME = {"test": "Test accuracy (%)", "ood": "OOD test accuracy (%)"}
 
 
-def by_ratio(part: LabelledPart) -> Figure:
-    """Figure 3a. Test accuracy against the share of Unknown examples, by training duration. Bars:
-    95 % limits by seeds and test questions.
-    """
-    return _durations(part, "test", "figure 3a")
-
-
-def by_ratio_ood(part: LabelledPart) -> Figure:
-    """Figure 8 (7 in v1). Figure 3a on out-of-distribution relations; bars as there."""
-    return _durations(part, "ood", "the OOD figure")
-
-
-def _durations(part: LabelledPart, test: str, what: str) -> Figure:
-    """EARLY_STOP, fixed numbers of epochs, and CONVERGENCE."""
+def by_duration(part: LabelledPart, test: str, what: str) -> Figure:
+    """Figures 3a and 8: EARLY_STOP, fixed numbers of epochs, and CONVERGENCE."""
     points = part.ratios()
     ratio = points["unknown_ratio"].to_numpy()
     series = {when: _by_ratio(part, points, ratio, when, ROLE[test], what) for when in WHEN}
@@ -139,25 +127,13 @@ def _change(axes: Axes, series: dict[str, ByRatio], test: str) -> None:
     style.legend_under(axes)
 
 
-def known_only(part: LabelledPart) -> Figure:
-    """Figure 3b. D against D_Known, from which the Unknown examples were removed. Bars: 95 % limits
-    by seeds and test questions, in b of the difference on the same ones.
-    """
-    return _known_only(part, "test", "figure 3b")
-
-
-def known_only_ood(part: LabelledPart) -> Figure:
-    """Figure 3b on out-of-distribution relations, of which the paper shows none; bars as there."""
-    return _known_only(part, "ood", "figure 3b on OOD")
-
-
-def _known_only(part: LabelledPart, test: str, what: str) -> Figure:
-    """D and D_Known, and their difference."""
+def known_only(part: LabelledPart, test: str, what: str) -> Figure:
+    """Figure 3b: D and D_Known, and their difference."""
     role = ROLE[test]
     points = part.ratios()
     ratio = points["unknown_ratio"].to_numpy()
     removed = part.variant("known_only", what)
-    removed_ratio = known_only_ratio(part, removed)
+    removed_ratio = removed["unknown_ratio"].to_numpy()
 
     figure, (left, right) = style.panels(2, width=3.6, height=3.5)
     shared = False

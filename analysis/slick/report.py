@@ -8,21 +8,24 @@ from ..html import Section
 from ..sweep import Sweep
 from ..table import Table
 from ..writer import Writer
-from . import figures, ratios, tables
-from .groups import DataRead, Labels
+from . import errors, figures, ratios, tables
+from .groups import CATEGORIES, DataRead, Errors, Labels
 from .quantities import LabelledPart, parts
 
 TITLE = "SliCK"
 
 FIGURES = {
-    "figure1_fit": figures.known_and_unknown,
-    "figure3a_unknown_ratio": ratios.by_ratio,
-    "figure3b_known_only": ratios.known_only,
+    "figure1_fit": partial(
+        figures.fitting, names=("known", "unknown"), what="figure 1", reference=True
+    ),
+    "figure3a_unknown_ratio": partial(ratios.by_duration, test="test", what="figure 3a"),
+    "figure3b_known_only": partial(ratios.known_only, test="test", what="figure 3b"),
     "figure4_fitted_share": figures.fitted_at_early_stop,
     "figure5_unknown_classifiers": figures.unknown_classifiers,
-    "figure7_fit_by_category": figures.by_category,
-    "figure8_ood": ratios.by_ratio_ood,
-    "figure8_ood_known_only": ratios.known_only_ood,
+    "figure7_fit_by_category": partial(figures.fitting, names=CATEGORIES, what="figure 7"),
+    "figure8_ood": partial(ratios.by_duration, test="ood", what="the OOD figure"),
+    "figure8_ood_known_only": partial(ratios.known_only, test="ood", what="figure 3b on OOD"),
+    "table3_idk_curves": figures.idk_curves,
 }
 
 # Each with what the terminal shows of it.
@@ -33,21 +36,10 @@ TABLES = (
     (partial(tables.table2, when="final"), None),
     (tables.stop_table, None),
     (tables.table3, Table.text),
+    (errors.f1_table, None),
+    (errors.kind_table, None),
     (tables.order_table, lambda table: table.title),
 )
-
-METHODS = [
-    "Limits in brackets, bars and bands: 95 %, over seeds (Student's t) and test questions "
-    "(Wilson's), whose distances from the value add in squares, as other seeds and other "
-    "questions would give another value; from one seed of the questions alone. Bands of fitted "
-    "shares and of dev accuracy: over seeds, each of which has its own D. Lines without any are "
-    "means.",
-    "EARLY_STOP: the epoch of best dev accuracy; CONVERGENCE: the last epoch.",
-    "Dashed and faint curves, thin bars, and columns named paper: published values (PaLM 2, "
-    "EntityQuestions), those of figures read off the plots. Another model and other data give "
-    "other levels: compare shapes.",
-    "Figure 5: SliCK with n exemplar sets is the exact mean over all choices of n of the sets.",
-]
 
 
 def sections(sweep: Sweep, writer: Writer) -> list[Section]:
@@ -63,6 +55,9 @@ def _labels(sweep: Sweep, labels: Labels, writer: Writer) -> Section:
         for split, role in (("train", "id"), ("test", "id"), ("test", "ood")):
             writer.table(section, tables.label_table, labels, split, role, show=None)
     writer.table(section, tables.left_out_table, sweep.group(DataRead))
+    wrong = sweep.group(Errors)
+    writer.table(section, errors.base_table, wrong, show=None)
+    writer.table(section, errors.base_answers, wrong, labels, show=None)
     writer.figures(section, {"exposures": figures.categories_by_exposure}, labels)
     return section
 

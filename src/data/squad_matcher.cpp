@@ -70,15 +70,16 @@ Reading read(std::u32string_view letters) {
   return reading;
 }
 
-std::u32string normalised(std::u32string_view letters) {
+}  // namespace
+
+std::u32string squad_normalised(std::string_view line) {
+  const std::u32string letters = without_punctuation(line);
   Reading reading = read(letters);
   if (!reading.last.empty() && !is_article(reading.last)) keep(reading.last, reading);
   return reading.settled;
 }
 
-}  // namespace
-
-SquadMatcher::SquadMatcher(std::string_view gold) : gold_(normalised(without_punctuation(gold))) {}
+SquadMatcher::SquadMatcher(std::string_view gold) : gold_(squad_normalised(gold)) {}
 
 Verdict SquadMatcher::judge_letters(std::u32string_view letters) const {
   const Reading reading = read(letters);
@@ -106,7 +107,7 @@ Verdict SquadMatcher::judge_letters(std::u32string_view letters) const {
 Verdict SquadMatcher::judge(std::string_view text) const {
   const std::size_t newline = text.find('\n');
   if (newline != text.npos) {
-    const bool equal = normalised(without_punctuation(text.substr(0, newline))) == gold_;
+    const bool equal = squad_normalised(text.substr(0, newline)) == gold_;
     return equal ? Verdict::matched : Verdict::dead;
   }
   // Bytes of an unfinished character say nothing yet, but an answer that ended inside one would not

@@ -5,6 +5,9 @@
 
 namespace factsweep {
 
+/// An answer of one line after the SQuAD normalisation, in NFD.
+std::u32string squad_normalised(std::string_view line);
+
 class SquadMatcher : public AnswerMatcher {
  public:
   explicit SquadMatcher(std::string_view gold);

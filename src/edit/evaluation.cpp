@@ -7,6 +7,8 @@
 #include <limits>
 
 #include "factsweep/core/error.hpp"
+#include "factsweep/data/answer_matcher.hpp"
+#include "factsweep/model/decoding.hpp"
 
 namespace factsweep {
 
@@ -69,6 +71,22 @@ std::map<std::string, std::vector<double>> EditEvaluation::ask(const Model& mode
 ForcedPredictions EditEvaluation::predict_locality(const Model& model,
                                                    const EvaluationStep& step) const {
   return predict(model, texts_.at("locality"), batch_tokens_, step);
+}
+
+std::vector<std::string> EditEvaluation::answers(const Model& model, std::size_t count,
+                                                 const EvaluationStep& step) const {
+  const std::vector<ForcedText>& texts = texts_.at("reliability");
+  std::vector<DecodeRequest> requests;
+  for (const ForcedText& text : std::span(texts).first(std::min(count, texts.size())))
+    requests.push_back({.prompt = model.tokenizer->encode(text.prompt, true), .greedy = true});
+  const DecodeSettings settings{.max_new_tokens = GreedyMatchSettings{}.max_new_tokens};
+  std::vector<std::string> lines;
+  for (const auto& decoded :
+       decode(model, requests, settings, nullptr, [&](std::int64_t tokens) { step(1, tokens); })) {
+    const std::string& text = decoded.front().text;
+    lines.emplace_back(AnswerMatcher::trimmed(text.substr(0, text.find('\n'))));
+  }
+  return lines;
 }
 
 double EditEvaluation::locality(const Model& model, const ForcedPredictions& before,

@@ -1,6 +1,11 @@
 #include "factsweep/label/spelling.hpp"
 
+#include <fmt/format.h>
+
+#include <memory>
+
 #include "factsweep/core/error.hpp"
+#include "factsweep/core/utf8.hpp"
 #include "factsweep/data/answer_matcher.hpp"
 
 namespace factsweep {
@@ -19,6 +24,29 @@ Spelling spell(const Tokenizer& tokenizer, std::string_view answer) {
   const std::string_view spelled = AnswerMatcher::trimmed(text);
   if (spelled.empty()) return {plain, false};
   return {std::string(spelled), true};
+}
+
+std::vector<std::string> spelling_warnings(const std::filesystem::path& model,
+                                           const std::string& source,
+                                           std::span<const AskedAnswer> answers) {
+  std::unique_ptr<Tokenizer> tokenizer;
+  try {
+    tokenizer = Tokenizer::load(model);
+  } catch (const InputError&) {
+    return {};
+  }
+  std::size_t count = 0;
+  const AskedAnswer* first = nullptr;
+  for (const AskedAnswer& asked : answers) {
+    if (spell(*tokenizer, asked.answer).possible) continue;
+    if (++count == 1) first = &asked;
+  }
+  if (count == 0) return {};
+  return {fmt::format(
+      "warning: {}: no tokens of the model {} spell {} of {} gold answers, which are wrong "
+      "whatever the model knows; the first is '{}' to '{}'",
+      source, model.string(), count, answers.size(), excerpt(first->answer),
+      excerpt(first->question))};
 }
 
 }  // namespace factsweep

@@ -8,6 +8,7 @@
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/label/probe.hpp"
+#include "factsweep/label/spelling.hpp"
 #include "factsweep/model/decoding.hpp"
 #include "factsweep/tasks/answer.hpp"
 #include "factsweep/tasks/likelihood.hpp"
@@ -92,6 +93,12 @@ class Evaluation {
     }
   }
 
+  /// A text as the tokenizer spells it: what its normalizer changes no model can answer.
+  TaskExample gold(TaskExample example) const {
+    if (set_.kind == TaskKind::text) example.answer = spell(*model_.tokenizer, example.answer).text;
+    return example;
+  }
+
   void judge() {
     for (std::size_t i = 0; i < set_.examples.size(); ++i) {
       TaskVerdict& verdict = score_.verdicts[i];
@@ -104,7 +111,7 @@ class Evaluation {
         score_.stopped += result.stopped ? 1 : 0;
         step(i + 1, 0);
       } else {
-        verdict.right = answer_matches(set_.kind, set_.examples[i], verdict.answer);
+        verdict.right = answer_matches(set_.kind, gold(set_.examples[i]), verdict.answer);
       }
       score_.right += verdict.right ? 1 : 0;
     }
@@ -162,6 +169,14 @@ class Evaluation {
 };
 
 }  // namespace
+
+std::vector<std::string> spelling_warnings(const std::filesystem::path& model, const TaskSet& set) {
+  if (set.kind != TaskKind::text) return {};
+  std::vector<AskedAnswer> asked;
+  for (const TaskExample& example : set.examples)
+    asked.push_back({example.instruction, example.answer});
+  return spelling_warnings(model, set.name, asked);
+}
 
 std::int64_t max_new_tokens_of(TaskKind kind) {
   switch (kind) {

@@ -80,6 +80,7 @@ def write(path: Path, world: World = World(), random_seed: int = 0) -> Path:
         _write_points(file, world, points, done, generator)
         _write_norms(file, points, done)
         _write_records(file, world)
+        _write_cases(file, points, done)
         _write_stages(file, points, stages, done)
     return path
 
@@ -243,12 +244,24 @@ def _write_records(file: h5py.File, world: World) -> None:
         writer.scale("record", np.arange(count))
         writer.data("row", np.arange(count), "record")
         writer.data("prompt", [f"Where is {k}\u00e9?" for k in range(count)], "record")
+        for answer in ("old", "new"):
+            writer.data(f"target_{answer}", [f"{answer} {k}" for k in range(count)], "record")
         writer.scale("reason", np.arange(1))
         writer.data("left_out_reason", ["no new answer"], "reason")
         writer.data("left_out", np.array([7]), "reason")
         writer.scale("further", np.arange(2))
         writer.data("not_used_reason", ["'portability'", "further rephrasings"], "further")
         writer.data("not_used", np.array([4, 2]), "further")
+
+
+def _write_cases(file: h5py.File, points: list[dict], done) -> None:
+    """Each method says its name, its lambda and its seed."""
+    writer = Writer(file.create_group("cases"))
+    writer.scale("point", np.arange(len(points)))
+    writer.scale("case", np.arange(5))
+    said = [f"{p['method']} {p['lambda']:g} s{p['seed']}" for p in points]
+    answers = [[f"{words} {k}" * bool(done[r]) for k in range(5)] for r, words in enumerate(said)]
+    writer.data("answer", answers, "point", "case")
 
 
 def _write_stages(file: h5py.File, points: list[dict], stages: list[dict], done) -> None:

@@ -51,12 +51,13 @@ def write(path: Path, world: World = World(), random_seed: int = 0) -> Path:
             study="slick",
             deck=f"[run]\nstudy = slick\n\n[grid]\n{grid}",
             code_version="0.0-synthetic",
-            science=json.dumps({"train.epochs": str(world.epochs)}),
+            science=json.dumps({"train.epochs": str(world.epochs), "slick.early_stop": "all"}),
             start_time="2024-01-01T00:00:00Z",
             ranks=4,
         )
         labels = _labels(file, world, generator)
         _runs(file, world, points, labels, generator)
+        _errors(file, labels, generator)
         stages = [Stage("label", "label base", 30.0)]
         for k, seconds in enumerate(generator.uniform(10, 20, len(points))):
             done = k < len(points) - world.unfinished
@@ -195,6 +196,12 @@ def _runs(file: h5py.File, world: World, points: list[dict], labels: dict, gener
         curves["accuracy_dev"][k] = (mean + noise[0]) / 100
         curves["accuracy_test"][k] = (mean + noise[1]) / 100
         curves["accuracy_ood"][k] = (mean + 0.4 * (mean[0] - mean) + noise[2]) / 100
+        answered = 1 - 0.4 * epochs / epochs[-1] * (point["variant"] == "idk")
+        for test_name in ("test", "ood"):
+            curves[f"answered_{test_name}"][k] = answered
+        for set_name in ("dev", "test", "ood"):
+            curves[f"right_{set_name}"][k] = curves[f"accuracy_{set_name}"][k]
+            curves[f"accuracy_{set_name}"][k] /= answered
         curves["loss"][k, 1:] = 3 * np.exp(-epochs[1:] / 15)
         curves["fitted"][k] = share.sum(axis=0) * size / count.sum()
         for c, name in enumerate(CATEGORIES):
@@ -234,18 +241,44 @@ def _runs(file: h5py.File, world: World, points: list[dict], labels: dict, gener
     writer.scale("epoch", epochs)
     for name, values in curves.items():
         writer.data(name, values, "point", "epoch")
+    _write_predictions(file, test, correct, generator)
+
+
+def _write_predictions(file: h5py.File, test: np.ndarray, correct: dict, generator) -> None:
+    """Wrong answers are of kinds 2 to 9; a fifth of them share half of their words."""
+    n = len(next(iter(correct.values())))
     writer = Writer(file.create_group("predictions"))
     writer.scale("point", np.arange(n))
     writer.scale("question", np.arange(len(test)))
     writer.data("row", test.astype(np.int64), "question")
     for when, values in correct.items():
         writer.data(f"correct_{when}", values, "point", "question")
+        kind = generator.integers(2, 10, values.shape)
+        near = generator.random(values.shape) < 0.2
+        kinds = np.select([values == 1, values == 2, values == 0], [0, 1, kind], 255)
+        f1 = np.select([values == 1, values == 0], [1.0, 0.5 * near], np.nan)
+        writer.data(f"kind_{when}", kinds.astype(np.uint8), "point", "question")
+        writer.data(f"f1_{when}", f1.astype(np.float32), "point", "question")
+
+
+def _errors(file: h5py.File, labels: dict, generator) -> None:
+    """Eight wrong answers of the base model, and two that were not found."""
+    writer = Writer(file.create_group("errors"))
+    writer.scale("error", np.arange(10))
+    found = np.arange(10) % 5 < 4
+    writer.data("sampled", (np.arange(10) >= 5).astype(np.uint8), "error")
+    writer.data("row", np.where(found, labels["test"][:10], -1), "error")
+    writer.data("answer", [f"no {k}\u00e9" if k % 5 < 4 else "" for k in range(10)], "error")
+    writer.data("kind", np.where(found, np.arange(10) % 5 + 3, 255).astype(np.uint8), "error")
+    writer.data("f1", np.where(found, 0.25, np.nan).astype(np.float32), "error")
 
 
 def _curve_names() -> list[str]:
-    return ["loss", "accuracy_dev", "accuracy_test", "accuracy_ood", "fitted", "fitted_known"] + [
-        f"fitted_{name}" for name in CATEGORIES
+    names = [
+        f"{curve}_{name}" for curve in ("accuracy", "right") for name in ("dev", "test", "ood")
     ]
+    names += ["answered_test", "answered_ood", "loss", "fitted", "fitted_known"]
+    return names + [f"fitted_{name}" for name in CATEGORIES]
 
 
 def _write_points(

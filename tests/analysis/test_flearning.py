@@ -198,7 +198,7 @@ def test_eight_lambdas_share_the_trainings_before_them(tmp_path):
 
 
 def test_all_methods_together_trained_what_the_journal_has(part):
-    kinds = part.sweep.finished_by_kind()["size"]
+    kinds = part.sweep.stages["kind"].value_counts()
     together = trainings.savings(part.sweep)[-1]
     assert together.shared == kinds["original"] + kinds["delta"] + kinds["learn"]
     assert together.points == len(part.sweep.points)
@@ -217,6 +217,16 @@ def test_searches_tell_what_they_tried(part):
     assert (title, found) == ("full all tiny counterfact-edit n80 s1", 0.3)
     assert tried.tolist() == [2.0, 1.0, 0.5, 0.25]  # what was not tried is left out
     assert locality == pytest.approx(1 - 0.4 * tried)
+
+
+def test_cases_are_told_at_the_papers_lambda_and_of_the_first_seed(part):
+    table = tables.case_table(part)
+    assert table.columns[1:] == [f"Where is {k}\u00e9?" for k in range(5)]
+    rows = {row[0]: row[1:] for row in table.rows}
+    assert rows["the new answer"] == [f"new {k}" for k in range(5)]
+    assert rows["F-Learning_FT, \u03bb 0.3"][4] == "f_learning_ft 0.3 s0 4"
+    assert rows["Original model"][0] == "original nan s0 0"
+    assert len(table.rows) == 2 + len(MEAN)
 
 
 def test_abilities_stand_beside_the_task_of_the_same_name(tmp_path):
@@ -243,10 +253,7 @@ def test_two_models_of_one_name_are_no_seeds_of_one(tmp_path):
             h5[name][...] = values
         h5["points/model"][...] = np.full(len(names), "base").astype(h5["points/model"].dtype)
     first, second = quantities.parts(read(path))
-    assert (first.name, second.name) == (
-        "base (1), counterfact-edit",
-        "base (2), counterfact-edit",
-    )
+    assert (first.name, second.name) == ("base (1)", "base (2)")
     assert first.mean(only(first, "ft"), "reliability").value > 60
     assert second.mean(only(second, "ft"), "reliability").value == 0
     for part in (first, second):

@@ -22,6 +22,7 @@ TABLES = {
     "orderings",
     "old_answers",
     "table3_seconds",
+    "table4_cases",
     "trainings",
     "lambda_search",
     "edits",
@@ -54,9 +55,9 @@ def test_data_sets_and_numbers_of_records_stand_apart(tmp_path, capsys):
     folder = tmp_path / "out"
     report(path, "--output", str(folder))
     printed = capsys.readouterr().out
-    assert "[tiny, zsre]" in printed and "[tiny, mine]" in printed
-    assert {"records_tiny_zsre", "records_tiny_mine"} <= stems(folder, "csv")
-    head = csv_rows(folder, "table1_outcomes_tiny_mine")[0]
+    assert "[zsre]" in printed and "[mine]" in printed
+    assert {"records_zsre", "records_mine"} <= stems(folder, "csv")
+    head = csv_rows(folder, "table1_outcomes_mine")[0]
     assert not any("paper" in name for name in head)  # the paper has no such data set
 
 

@@ -17,6 +17,7 @@ FIGURES = {
     "figure7_fit_by_category",
     "figure8_ood",
     "figure8_ood_known_only",
+    "table3_idk_curves",
     "exposures",
 }
 SMALL = {"epochs": 8, "questions": 40}
@@ -26,8 +27,17 @@ def test_report_of_a_whole_file(tmp_path, capsys):
     path = synthetic_slick.write(tmp_path / "whole.h5", World(seeds=(1, 2), **SMALL))
     folder = report(path)
     page = page_with(folder, FIGURES)
-    for table in ("Table 1", "Table 2", "Table 3", "Learning order", "Labels of the train"):
+    for table in (
+        "Table 1",
+        "Table 2",
+        "Table 3",
+        "Table 7",
+        "Learning order",
+        "Labels of the train",
+    ):
         assert table in page
+    assert "It is the epoch with the most dev questions right, of all of them" in page
+    assert "no 3\u00e9" in page  # a wrong answer, to be read
     printed = capsys.readouterr().out
     assert "ID b_unk" in printed and str(folder) in printed and "left out:" not in printed
 
@@ -53,6 +63,7 @@ def test_report_of_a_partial_file_says_what_is_missing(tmp_path, capsys):
         "figure3b_known_only",
         "figure8_ood_known_only",
         "figure5_unknown_classifiers",
+        "table3_idk_curves",
         "exposures",
     }
 

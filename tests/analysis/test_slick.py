@@ -8,8 +8,8 @@ import pytest
 import synthetic_slick
 from synthetic_slick import World
 
-from analysis.slick import quantities, tables
-from analysis.slick.groups import Labels
+from analysis.slick import errors, quantities, tables
+from analysis.slick.groups import Errors, Labels
 from analysis.statistics import crossed_mean
 from analysis.store import StoreError
 from analysis.sweep import read
@@ -42,7 +42,7 @@ def test_reader_finds_axes_and_metrics(file):
 def test_linear_model_recovers_the_synthetic_coefficients(part):
     fit = quantities.linear_model(part, "test")
     truth = [synthetic_slick.B0, synthetic_slick.B_KNOWN, synthetic_slick.B_UNKNOWN]
-    assert fit.coefficients == pytest.approx(truth, abs=0.2)
+    assert [found.value for found in fit.intervals[:3]] == pytest.approx(truth, abs=0.2)
     assert fit.observations == 21 * 50  # epoch 0 is the base model, no training epoch
     assert fit.clusters == 21
 
@@ -82,21 +82,6 @@ def test_all_sets_give_the_stored_category(part):
     labels = part.labels
     by_sets = quantities.unknown_by_sets(quantities.set_knows(part, "test"), 10)
     assert ((by_sets == 1) == (labels.category == 3)).all()
-
-
-def test_known_only_ratio_is_inferred_where_the_file_has_none(file, tmp_path):
-    blank = tmp_path / "blank.h5"
-    blank.write_bytes(file.read_bytes())
-    with h5py.File(blank, "r+") as h5:
-        values = h5["points/unknown_ratio"][()]
-        values[h5["points/variant"].asstr()[()] == "known_only"] = np.nan
-        h5["points/unknown_ratio"][...] = values
-    for path in (file, blank):
-        (part,) = parts_of(path)
-        points = part.variant("known_only", "test")
-        assert quantities.known_only_ratio(part, points).tolist() == sorted(
-            [0.1, 0.25, 0.5, 0.75, 0.9] * 3
-        )
 
 
 def test_a_further_axis_makes_parts(tmp_path):
@@ -155,7 +140,59 @@ def test_i_dont_know_is_no_answer(part):
     assert crossed_mean(found).value == pytest.approx(expected)
     table = tables.table3(part)
     share = 100 * (1 - found.isna().to_numpy().mean())
-    assert table.rows[1][8].startswith(f"{share:.1f} [")
+    assert table.rows[1][table.columns.index("CONV answered")].startswith(f"{share:.1f} [")
+
+
+def test_right_of_all_counts_silence_as_wrong(part):
+    idk = part.variant("idk", "test")
+    rows = np.isin(part.predictions.row, np.flatnonzero(part.labels.rows("test", "id")))
+    right = part.predictions.correct_final[idk.index][:, rows] == 1
+    row = dict(zip(tables.table3(part).columns, tables.table3(part).rows[1], strict=True))
+    assert row["CONV right of all"].startswith(f"{100 * right.mean():.1f} [")
+    assert float(row["CONV accuracy"].split()[0]) > 100 * right.mean()
+
+
+def test_exact_match_and_f1_and_kinds_are_of_the_same_answers(part):
+    table = errors.f1_table(part)
+    assert len(table.rows) == 7 + 5 + 5 + 1
+    row = next(dict(zip(table.columns, r, strict=True)) for r in table.rows if r[0] == "D_Natural")
+    exact, f1 = (float(row[f"CONV {name}"].split()[0]) for name in ("EM", "F1"))
+    points = part.variant("natural", "test")
+    rows = np.isin(part.predictions.row, np.flatnonzero(part.labels.rows("test", "id")))
+    stored = part.predictions.f1_final[points.index][:, rows]
+    assert f1 == pytest.approx(100 * stored.mean(), abs=0.06) and f1 > exact
+    assert "over 108 evaluations" in table.notes[0]  # 54 runs, two ends
+
+    kinds = errors.kind_table(part)
+    row = next(r for r in kinds.rows if r[:2] == ["D_Natural", "CONV"])
+    shares = [float(cell.split()[0]) for cell in row[3:]]
+    assert sum(shares) == pytest.approx(100, abs=0.5)
+    assert float(row[2].split()[0]) == pytest.approx(100 - exact, abs=0.11)
+    stored = part.predictions.kind_final[points.index][:, rows]
+    assert shares[1] == pytest.approx(100 * (stored == 2).sum() / (stored > 0).sum(), abs=0.3)
+
+
+def test_wrong_answers_of_the_base_model_are_counted_and_listed(file):
+    sweep = read(file)
+    found = sweep.group(Errors)
+    rows = {row[0]: row[1:] for row in errors.base_table(found).rows}
+    assert rows["same words"] == ["1", "1", "25.0"] and rows["other"] == ["0", "0", "0.0"]
+    listed = errors.base_answers(found, sweep.group(Labels))
+    assert len(listed.rows) == 8
+    labels = sweep.group(Labels)
+    first = np.flatnonzero(labels.split == "test")[0]
+    assert listed.rows[0] == [
+        labels.question[first],
+        labels.answer[first],
+        "no 0\u00e9",
+        "greedy",
+        "same words",
+        "25.0",
+    ]
+
+
+def test_early_stop_of_idk_says_which_rule(part):
+    assert part.early_stop.endswith("of all of them (slick.early_stop = all)")
 
 
 def test_records_that_differ_and_records_left_out_are_told(part):

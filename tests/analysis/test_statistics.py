@@ -24,14 +24,17 @@ def test_student_quantile(degrees, expected):
 
 def test_mean_interval_of_three_values():
     found = statistics.mean([1.0, 2.0, 3.0, math.nan])  # the NaN is an unfinished seed
-    assert (found.value, found.n) == (2.0, 3)
-    assert found.half == pytest.approx(4.302652729749462 / math.sqrt(3))
+    half = 4.302652729749462 / math.sqrt(3)
+    assert (found.value, found.low, found.high) == pytest.approx((2.0, 2 - half, 2 + half))
+    bounded = statistics.mean([1.0, 2.0, 3.0], 0, 3)
+    assert (bounded.low, bounded.high) == (0, 3)
 
 
 def test_one_seed_has_no_interval():
     found = statistics.mean([0.4])
     assert found.value == 0.4
-    assert math.isnan(found.half)
+    assert math.isnan(found.low) and math.isnan(found.high)
+    assert math.isnan(statistics.mean([0.4], 0, 1).low)  # though the value has bounds
 
 
 def test_p_value_of_one_run_is_that_of_the_paired_t_test():
@@ -81,23 +84,26 @@ def _runs(generator, clusters, epochs=20, cluster_noise=0.0):
 
 def test_least_squares_is_exact_without_noise():
     design = np.array([[1.0, 0, 0], [1, 1, 0], [1, 0, 1], [1, 0.5, 0.2]])
-    coefficients, r2 = statistics.least_squares(design, design @ [36.9, 7.3, -8.3])
+    *coefficients, r2 = statistics.least_squares(design, design @ [36.9, 7.3, -8.3])
     assert coefficients == pytest.approx([36.9, 7.3, -8.3])
     assert r2 == pytest.approx(1.0)
 
 
 def test_bootstrap_recovers_the_coefficients():
     fit = statistics.cluster_bootstrap(*_runs(np.random.default_rng(1), 21))
-    assert fit.coefficients == pytest.approx([36.9, 7.3, -8.3], abs=0.15)
-    assert (fit.low < [36.9, 7.3, -8.3]).all() and (fit.high > [36.9, 7.3, -8.3]).all()
-    assert fit.r2_low <= fit.r2 <= fit.r2_high
+    for found, truth in zip(fit.intervals, [36.9, 7.3, -8.3], strict=False):
+        assert found.value == pytest.approx(truth, abs=0.15)
+        assert found.low < truth < found.high
+    assert fit.intervals[-1].low <= fit.intervals[-1].value <= fit.intervals[-1].high  # R^2
 
 
 def test_bootstrap_sees_that_epochs_of_a_run_hang_together():
     design, y, cluster = _runs(np.random.default_rng(2), 12, epochs=200, cluster_noise=1.0)
-    by_run = statistics.cluster_bootstrap(design, y, cluster)
-    by_epoch = statistics.cluster_bootstrap(design, y, np.arange(len(y)))
-    assert (by_run.high - by_run.low)[0] > 2 * (by_epoch.high - by_epoch.low)[0]
+    by_run, by_epoch = (
+        statistics.cluster_bootstrap(design, y, names).intervals[0]
+        for names in (cluster, np.arange(len(y)))
+    )
+    assert by_run.high - by_run.low > 2 * (by_epoch.high - by_epoch.low)
 
 
 def test_dependent_regressors_are_refused():
@@ -117,13 +123,13 @@ def test_difference_of_one_run_has_the_student_interval_of_its_records():
     difference = np.random.default_rng(4).normal(0.5, 1.0, (1, 400))
     found, expected = _limits(difference), statistics.mean(difference[0])
     assert found.value == pytest.approx(expected.value)
-    assert found.high - found.value == pytest.approx(expected.half)
+    assert found.high == pytest.approx(expected.high)
 
 
 def test_difference_of_runs_alone_has_their_student_interval():
     found = _limits(np.repeat([[1.0], [2.0], [4.0]], 50, axis=1))
     expected = statistics.mean([1.0, 2.0, 4.0])
-    assert (found.value, found.high - found.value) == pytest.approx((expected.value, expected.half))
+    assert (found.value, found.high) == pytest.approx((expected.value, expected.high))
 
 
 def test_a_record_that_every_run_asks_is_not_several():

@@ -50,4 +50,13 @@ inline std::filesystem::path write_tiny_model(const std::filesystem::path& folde
   return folder;
 }
 
+/// Takes a character out of that tokenizer's vocabulary: no tokens spell a text with it.
+inline void forget_character(const std::filesystem::path& folder, const std::string& character) {
+  nlohmann::json tokenizer = read_json(folder / "tokenizer.json");
+  nlohmann::json& vocabulary = tokenizer["model"]["vocab"];
+  vocabulary["\u00e9"] = vocabulary.at(character);
+  vocabulary.erase(character);
+  write_file(folder / "tokenizer.json", tokenizer.dump());
+}
+
 }  // namespace factsweep::test

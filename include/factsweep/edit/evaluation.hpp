@@ -35,6 +35,11 @@ class EditEvaluation {
                                                  const EvaluationStep& step) const;
   ForcedPredictions predict_locality(const Model& model, const EvaluationStep& step) const;
 
+  /// The greedy answers to the questions of the first `count` records, up to a line break, without
+  /// white space at their ends.
+  std::vector<std::string> answers(const Model& model, std::size_t count,
+                                   const EvaluationStep& step) const;
+
   /// Share of locality kept, and nothing else.
   double locality(const Model& model, const ForcedPredictions& before,
                   const EvaluationStep& step) const;

@@ -1,8 +1,11 @@
 // Gold answers as a tokenizer writes them: what its normalizer changes no model can answer.
 #pragma once
 
+#include <filesystem>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "factsweep/text/tokenizer.hpp"
 
@@ -16,5 +19,15 @@ struct Spelling {
 /// `answer` through the tokenizer and back: a matcher for the result knows the answer that a model
 /// can give. A tokenizer without a normalizer changes nothing but white space at the ends.
 Spelling spell(const Tokenizer& tokenizer, std::string_view answer);
+
+struct AskedAnswer {
+  std::string_view question, answer;
+};
+
+/// A warning that counts the gold answers of `source` that no tokens of the model spell; none where
+/// there is no such answer. A tokenizer that cannot be read is told of when the model is loaded.
+std::vector<std::string> spelling_warnings(const std::filesystem::path& model,
+                                           const std::string& source,
+                                           std::span<const AskedAnswer> answers);
 
 }  // namespace factsweep

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <string>
 #include <vector>
@@ -31,6 +32,9 @@ struct EvaluationSettings {
   bool allow_code_execution = false;
   SandboxLimits sandbox;
 };
+
+/// As label/spelling.hpp: of a set whose answers are texts, which other sets' are not.
+std::vector<std::string> spelling_warnings(const std::filesystem::path& model, const TaskSet& set);
 
 /// letter 32, name 16, number 512, text 32, code 512.
 std::int64_t max_new_tokens_of(TaskKind kind);

@@ -61,6 +61,10 @@ void declare(OptionTable& table) {
                "what an answer is taught to end with");
   table.integer("flearning.batch_tokens", "4096", "tokens", 1, 1 << 30,
                 "tokens of one forward pass of an evaluation");
+  table.integer(
+      "flearning.cases", "5", "records", 0, 1e6,
+      "first records whose questions every model answers in words, for the table of cases "
+      "(table 4); 0: none");
   declare_stage(table, "original",
                 "of full fine-tuning on the old answers: every method starts from its result");
   declare_stage(table, "forget",

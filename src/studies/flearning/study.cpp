@@ -11,9 +11,11 @@
 
 #include "factsweep/core/file.hpp"
 #include "factsweep/core/random.hpp"
+#include "factsweep/label/spelling.hpp"
 #include "factsweep/model/fingerprint.hpp"
 #include "factsweep/stage/common_options.hpp"
 #include "factsweep/stage/executor.hpp"
+#include "factsweep/tasks/evaluation.hpp"
 #include "options.hpp"
 #include "stages/outcomes.hpp"
 #include "stages/stages.hpp"
@@ -47,6 +49,7 @@ void declare_columns(PlanBuilder& builder, const Inputs& inputs, std::size_t rec
   const std::size_t layers = inputs.matrices.layers;
   builder.dimension("one", 1);
   builder.dimension("/outcomes/record", records);
+  builder.dimension("/cases/case", std::min(case_count(builder.deck()), records));
   builder.dimension("/curves/epoch", epochs);
   builder.dimension("/norms/layer", layers);
   builder.dimension("/norms/module", inputs.matrices.modules.size());
@@ -55,7 +58,7 @@ void declare_columns(PlanBuilder& builder, const Inputs& inputs, std::size_t rec
   builder.fill(column<std::int64_t>("/norms/layer", {"layer"}, "1", "layer"), numbers(0, layers));
   builder.fill(column<std::string>("/norms/module", {"module"}, "", "matrix of a layer"),
                inputs.matrices.modules);
-  builder.declare(evaluation_columns(inputs.worker.abilities));
+  builder.declare(evaluation_columns(builder.deck(), inputs.worker.abilities));
   builder.declare(tuning_columns());
 }
 
@@ -84,17 +87,35 @@ Plan make_plan(const Deck& deck, const Worker& worker) {
   declare_columns(builder, inputs, records);
   for (std::size_t p = 0; p < points.size(); ++p)
     builder.leaf(p, add_stages({builder, inputs, points[p], p}));
-  Plan plan = builder.finish();
-  for (const EditCorpus& corpus : worker.corpora) {
-    for (std::string& note : corpus.notes()) plan.notes.push_back(std::move(note));
+  return builder.finish();
+}
+
+/// What is not used of the files, and what no answer can be right to.
+std::vector<std::string> notes(const Deck& deck, const Worker& worker) {
+  std::vector<std::string> all;
+  const auto add = [&](const std::vector<std::string>& some) {
+    all.insert(all.end(), some.begin(), some.end());
+  };
+  for (const EditCorpus& corpus : worker.corpora) add(corpus.notes());
+  for (const std::string& model : model_directories(deck)) {
+    for (const EditCorpus& corpus : worker.corpora) {
+      std::vector<AskedAnswer> asked;
+      for (const EditRecord& record : corpus.records) {
+        asked.push_back({record.prompt, record.target_old});
+        asked.push_back({record.prompt, record.target_new});
+      }
+      add(spelling_warnings(model, corpus.path.string(), asked));
+    }
+    for (const TaskSet& task : worker.abilities) add(spelling_warnings(model, task));
   }
-  return plan;
+  return all;
 }
 
 Expansion expand(const Deck& deck) {
   check_keys(deck);
   Worker worker{EditCorpus::read(deck), read_abilities(deck)};
   Plan plan = make_plan(deck, worker);
+  plan.notes = notes(deck, worker);
   return expansion(std::move(plan), deck, std::move(worker),
                    {kOriginal, kDelta, kSearch, kForget, kLearn, kSecondMoment, kEdit});
 }

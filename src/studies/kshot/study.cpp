@@ -12,6 +12,7 @@
 #include "draft.hpp"
 #include "factsweep/model/torch.hpp"
 #include "factsweep/stage/executor.hpp"
+#include "factsweep/tasks/evaluation.hpp"
 #include "options.hpp"
 #include "stages/asking.hpp"
 #include "stages/stages.hpp"
@@ -76,6 +77,12 @@ Expansion expand(const Deck& deck) {
     throw deck.error("lora.bias", "is not supported here: experts are matrices alone. Use none.");
   worker.sets.read_forms(deck, ModelConfig::read(deck.text("model.path")));
   Plan plan = make_plan(deck, worker, std::move(points));
+  for (const TaskEntry& task : worker.sets.tasks) {
+    for (const TaskSet* set : {&task.train, &task.test}) {
+      for (std::string& note : spelling_warnings(deck.text("model.path"), *set))
+        plan.notes.push_back(std::move(note));
+    }
+  }
   return expansion(std::move(plan), deck, std::move(worker),
                    {kBank, kAdapter, kSimilarity, kSignals, kTest, kOwn, kBest, kSelect, kEmbed,
                     kAugment, kTune});

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "factsweep/label/spelling.hpp"
+#include "factsweep/model/decoding.hpp"
 
 namespace factsweep::slick {
 
@@ -19,7 +20,7 @@ QuestionSet::QuestionSet(const Model& model, const std::vector<Question>& questi
   const std::string idk = spell(*model.tokenizer, kIdontKnow).text;
   for (std::size_t i = 0; i < questions.size(); ++i) {
     const std::string prompt = answer_prompt(questions[i].question);
-    const std::string gold = spell(*model.tokenizer, answers[i]).text;
+    const std::string& gold = golds_.emplace_back(spell(*model.tokenizer, answers[i]).text);
     items_.push_back(
         make_item(model, prompt, format.lead, gold, AnswerMatcher::make(format.match, gold)));
     if (watch_idk)
@@ -43,6 +44,18 @@ std::vector<std::uint8_t> QuestionSet::ask(const Model& model,
     if (idk[i].greedy) outcomes[i] = kNotAnswered;
   }
   return outcomes;
+}
+
+std::vector<std::string> QuestionSet::decode(const Model& model, std::span<const std::size_t> which,
+                                             const std::function<void(std::int64_t)>& step) const {
+  std::vector<DecodeRequest> requests;
+  for (const std::size_t i : which)
+    requests.push_back({.prompt = items_.at(i).prompt, .greedy = true});
+  std::vector<std::string> texts;
+  for (const auto& answers : factsweep::decode(
+           model, requests, {.max_new_tokens = settings_.max_new_tokens}, nullptr, step))
+    texts.push_back(answers.front().text);
+  return texts;
 }
 
 double accuracy(std::span<const std::uint8_t> outcomes,

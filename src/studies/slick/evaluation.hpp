@@ -37,9 +37,15 @@ class QuestionSet {
   /// Greedy outcomes of `model` (the same tokenizer), in question order.
   std::vector<std::uint8_t> ask(const Model& model,
                                 const std::function<void(std::int64_t)>& step) const;
+  /// The greedy answers of `model` to some of the questions, in the order of `which`.
+  std::vector<std::string> decode(const Model& model, std::span<const std::size_t> which,
+                                  const std::function<void(std::int64_t)>& step) const;
   std::size_t size() const { return items_.size(); }
+  /// The right answer as the tokenizer spells it.
+  const std::string& gold(std::size_t i) const { return golds_.at(i); }
 
  private:
+  std::vector<std::string> golds_;
   std::vector<ProbeItem> items_, idk_items_;
   ProbeSettings settings_;
 };

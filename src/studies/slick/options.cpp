@@ -106,6 +106,14 @@ void declare(OptionTable& table) {
   table.real("slick.idk_unknown_ratio", "0.5", "fraction", 0, 1,
              "unknown ratio of the idk variant (Table 3)");
 
+  table.flag(
+      "errors.fine_tuned", "true",
+      "decode the wrong test answers at EARLY_STOP and at the last epoch: their word F1, and "
+      "what kind of error they are");
+  table.integer("errors.base_sample", "100", "answers", 0, 1e6,
+                "wrong few-shot answers of the base model that are kept with their kind, half of "
+                "them greedy and half sampled (the paper looks at 100); 0: none");
+
   table.choices(
       "grid.variant", "unknown_ratio",
       {"unknown_ratio", "known_only", "highly_known", "maybe_known", "weakly_known", "unknown",

@@ -1,15 +1,10 @@
 // SliCK (Gekhman et al., arXiv 2405.05904): does fine-tuning on new knowledge encourage
 // hallucinations?
 //   label(relation, split, rows)* -> labelled -> train(mixture, seed, ...)*
-//   p_true(relation, rows)* beside them
+//   p_true(relation, rows)* and base_errors beside them
 // options.cpp: the deck keys. corpus.cpp: the questions. grid.cpp: the points. stages/: the work.
 #include "factsweep/studies/slick/study.hpp"
 
-#include <fmt/format.h>
-
-#include <algorithm>
-
-#include "factsweep/core/error.hpp"
 #include "factsweep/label/spelling.hpp"
 #include "factsweep/model/fingerprint.hpp"
 #include "factsweep/stage/common_options.hpp"
@@ -39,30 +34,18 @@ Plan make_plan(const Deck& deck, const Worker& worker) {
     labels.push_back(add_label(draft, chunk));
     add_p_true(draft, chunk);
   }
+  add_base_errors(draft);
   if (deck.text("slick.stop_after") == "all")
     add_trainings(draft, add_labelled(draft, std::move(labels)));
   return builder.finish();
 }
 
-/// Says how many gold answers no tokens of the model's vocabulary spell. A tokenizer that cannot be
-/// read is prepare()'s to report.
+/// Answers that are Unknown whatever the model knows.
 std::vector<std::string> spelling_notes(const Deck& deck, const Corpus& corpus) {
-  std::unique_ptr<Tokenizer> tokenizer;
-  try {
-    tokenizer = Tokenizer::load(deck.text("model.path"));
-  } catch (const InputError&) {
-    return {};
-  }
-  const auto is_impossible = [&](const Question& question) {
-    return !spell(*tokenizer, question.answer).possible;
-  };
-  const auto count = std::count_if(corpus.rows.begin(), corpus.rows.end(), is_impossible);
-  if (count == 0) return {};
-  const Question& first = *std::find_if(corpus.rows.begin(), corpus.rows.end(), is_impossible);
-  return {fmt::format(
-      "warning: no tokens of the model spell {} of {} gold answers, which are Unknown and wrong "
-      "whatever the model knows; the first is '{}' to '{}'",
-      count, corpus.rows.size(), first.answer, first.question)};
+  std::vector<AskedAnswer> asked;
+  for (const Question& question : corpus.rows)
+    asked.push_back({question.question, question.answer});
+  return spelling_warnings(deck.text("model.path"), deck.text("data.facts"), asked);
 }
 
 Expansion expand(const Deck& deck) {
@@ -71,7 +54,8 @@ Expansion expand(const Deck& deck) {
   plan.notes = worker.corpus.notes(deck);
   for (std::string& note : spelling_notes(deck, worker.corpus))
     plan.notes.push_back(std::move(note));
-  return expansion(std::move(plan), deck, std::move(worker), {kLabel, kLabelled, kPTrue, kTrain});
+  return expansion(std::move(plan), deck, std::move(worker),
+                   {kLabel, kLabelled, kPTrue, kBaseErrors, kTrain});
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "factsweep/core/random.hpp"
 #include "factsweep/model/torch.hpp"
 #include "factsweep/tasks/answer.hpp"
+#include "tiny_directory.hpp"
 #include "tiny_model.hpp"
 
 using namespace factsweep;
@@ -97,6 +98,30 @@ TEST_CASE("generation is plain greedy decoding up to the answer") {
     CHECK(score.right == right);
     for (std::size_t i = 0; i < texts.size(); ++i) CHECK(score.verdicts[i].text == texts[i]);
   }
+}
+
+TEST_CASE("a gold text is compared as the tokenizer's normalizer spells it") {
+  const TemporaryFolder folder;
+  write_tiny_model(folder.path());
+  nlohmann::json tokenizer = read_json(folder / "tokenizer.json");
+  tokenizer["normalizer"] = {{"type", "NFKC"}};
+  write_file(folder / "tokenizer.json", tokenizer.dump());
+  const Model model = Model::load(folder.path(), torch::kFloat32, torch::kCPU);
+  TaskSet set{.name = "texts", .kind = TaskKind::text, .examples = {}};
+  set.examples.push_back({.instruction = "who", .output = "x", .answer = "x"});
+  const std::string said = evaluate(model, set, {}, kNoStep).verdicts.front().answer;
+  std::string wide;  // the same in full-width characters, U+FF01 and on
+  for (const char c : said) {
+    const bool low = c < 0x60;
+    if (c > ' ')
+      wide += {'\xef', low ? '\xbc' : '\xbd', static_cast<char>(c - (low ? 0x20 : 0x60) + 0x80)};
+    else
+      wide += c;
+  }
+  INFO(said);
+  REQUIRE(said.size() > 1);
+  set.examples.front().answer = wide;
+  CHECK(evaluate(model, set, {}, kNoStep).right == 1);
 }
 
 TEST_CASE("likelihoods are those of the whole texts") {

@@ -2,6 +2,7 @@
 // in its place.
 #include <algorithm>
 #include <map>
+#include <sstream>
 
 #include "edit_checkpoint.hpp"
 #include "factsweep/edit/ft_c.hpp"
@@ -70,7 +71,8 @@ struct Edit : Ground {
   std::vector<std::string> deck_keys() const {
     std::vector<std::string> keys = {"edit.layers", "edit.records"};
     if (method == "ft_c") keys = {"edit.ft_c_layer", "edit.ft_c_bound"};
-    return joined({{"model.dtype", "store.", "run.checkpoint_interval"}, evaluation_keys(), keys});
+    return joined(
+        {{"model.dtype", "store.", "run.checkpoint_interval", kCasesKey}, evaluation_keys(), keys});
   }
   void run(Worker& worker, StageRun& run) const;
 
@@ -95,9 +97,10 @@ WeightChange change_between(const Weights& before, const Weights& after) {
 /// What edits of the original model, each alone, come to.
 struct EditsApart {
   std::map<std::string, std::vector<double>> outcomes;  // by name: of each edit's own record
-  std::vector<double> norms;  // [layer, module]: sums over edits of how far each matrix moved
+  std::vector<double> norms;       // [layer, module]: sums over edits of how far each matrix moved
+  std::vector<std::string> cases;  // answers to the questions of the first edits, each a line
 
-  static constexpr const char* kNorms = "norms";
+  static constexpr const char *kNorms = "norms", *kCases = "cases";
 
   void add(const EditsApart& more) {
     for (const auto& [name, values] : more.outcomes) {
@@ -106,10 +109,15 @@ struct EditsApart {
     }
     norms.resize(more.norms.size());
     for (std::size_t k = 0; k < norms.size(); ++k) norms[k] += more.norms[k];
+    cases.insert(cases.end(), more.cases.begin(), more.cases.end());
   }
   EditState state(std::size_t done) const {
+    std::string lines;
+    for (const std::string& answer : cases) lines += answer + '\n';
+    const std::vector<double> letters(lines.begin(), lines.end());
     EditState now{static_cast<std::int64_t>(done),
-                  {{kNorms, torch::tensor(norms, torch::kFloat64)}}};
+                  {{kNorms, torch::tensor(norms, torch::kFloat64)},
+                   {kCases, torch::tensor(letters, torch::kFloat64)}}};
     for (const auto& [name, values] : outcomes)
       now.tensors.emplace_back(name, torch::tensor(values, torch::kFloat64));
     return now;
@@ -118,8 +126,15 @@ struct EditsApart {
     EditsApart edits;
     for (const auto& [name, tensor] : state.tensors) {
       const torch::Tensor values = tensor.to(torch::kCPU, torch::kFloat64).contiguous();
-      std::vector<double>& list = name == kNorms ? edits.norms : edits.outcomes[name];
-      list.assign(values.data_ptr<double>(), values.data_ptr<double>() + values.numel());
+      const double *begin = values.data_ptr<double>(), *end = begin + values.numel();
+      if (name == kNorms) {
+        edits.norms.assign(begin, end);
+      } else if (name == kCases) {
+        std::istringstream lines{std::string(begin, end)};
+        for (std::string answer; std::getline(lines, answer);) edits.cases.push_back(answer);
+      } else {
+        edits.outcomes[name].assign(begin, end);
+      }
     }
     return edits;
   }
@@ -139,7 +154,10 @@ EditsApart ask_apart(const Edit& stage, StageRun& run, const Model& start, std::
     const std::vector<float> norms =
         tabulate(start.weights.config, stage.matrices, change_between(start.weights, model.weights))
             .norm;
-    answers.add({one.ask(model, before, step), {norms.begin(), norms.end()}});
+    const std::size_t asked = first + i < case_count(run.deck()) ? 1 : 0;
+    answers.add({one.ask(model, before, step),
+                 {norms.begin(), norms.end()},
+                 one.answers(model, asked, step)});
   }
   return answers;
 }
@@ -163,10 +181,9 @@ EditsApart edit_apart(const Edit& stage, StageRun& run, EditCheckpoint& checkpoi
     const auto together = static_cast<std::size_t>(settings.value.batch_requests);
     const auto batch = std::span(asked).subspan(done, std::min(asked.size() - done, together));
     const auto before = static_cast<double>(done), count = static_cast<double>(batch.size());
-    const std::vector<RomeEdit> edits =
-        rome.edit(start, {batch.begin(), batch.end()}, [&](double part, std::int64_t tokens) {
-          step(share(before + part * count), tokens);
-        });
+    const std::vector<RomeEdit> edits = rome.edit(
+        start, {batch.begin(), batch.end()},
+        [&](double part, std::int64_t tokens) { step(share(before + part * count), tokens); });
     checkpoint.clock().hold();
     all.add(ask_apart(stage, run, start, done, batch, edits,
                       [&](double, std::int64_t tokens) { step(share(before + count), tokens); }));
@@ -180,6 +197,7 @@ EditsApart edit_apart(const Edit& stage, StageRun& run, EditCheckpoint& checkpoi
 /// The mean over the edits of how far they moved each matrix.
 void emit_apart(StageRun& run, const EditsApart& edits) {
   emit_outcomes(run, edits.outcomes);
+  emit_cases(run, edits.cases);
   std::vector<float> norms;
   for (const double sum : edits.norms)
     norms.push_back(
@@ -232,8 +250,7 @@ void Edit::run(Worker& worker, StageRun& run) const {
     const WeightChange moved = change_between(start.weights, after);
     run.emit(kLearnNorm, tabulate(start.weights.config, matrices, moved).norm);
     evaluate(run, worker, *this, asked, start.with(after));
-    if (stored)
-      for_each_difference(after.named(), base.named(), weight_outputs(run, "final"));
+    if (stored) for_each_difference(after.named(), base.named(), weight_outputs(run, "final"));
   }
   checkpoint.remove();
 }
@@ -263,7 +280,7 @@ Upstream add_edit(const Draft& draft, Upstream original) {
                          .bytes = stored ? draft.model_bytes() : 0});
   std::vector<TaskSet> abilities;
   if (edit.makes_one_model()) abilities = draft.inputs.worker.abilities;
-  std::vector<AnyColumn> columns = evaluation_columns(abilities);
+  std::vector<AnyColumn> columns = evaluation_columns(deck, abilities);
   columns.emplace_back(kLearnNorm);
   draft.place_row(stage, columns);
   if (is_new && stored) draft.place_changes(stage);

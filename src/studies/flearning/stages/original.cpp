@@ -17,7 +17,7 @@ struct Original : Ground {
   static constexpr const char* kind = "original";
 
   std::vector<std::string> deck_keys() const {
-    return joined({kLesson.deck_keys(), evaluation_keys(), {"store.delta_dtype"}});
+    return joined({kLesson.deck_keys(), evaluation_keys(), {kCasesKey, "store.delta_dtype"}});
   }
 
   void run(Worker& worker, StageRun& run) const {
@@ -35,6 +35,7 @@ struct Original : Ground {
     run.emit(kLocality, EditEvaluation::padded(predicted, run.width(kLocality)));
     if (run.is_wanted(kEditSeconds)) {
       emit_outcomes(run, evaluation.ask(taught.model, predicted, run.steps()));
+      emit_cases(run, evaluation.answers(taught.model, case_count(deck), run.steps()));
       emit_abilities(run, worker.abilities, taught.model);
       run.emit(kEditSeconds, 0.0);
     }
@@ -52,7 +53,8 @@ Upstream add_original(const Draft& draft) {
   Cost cost = kLesson.cost(draft);
   cost.flop += draft.evaluation_flop();
   const auto [stage, is_new] = builder.add(original, draft.title("original"), cost);
-  const std::vector<AnyColumn> columns = evaluation_columns(draft.inputs.worker.abilities);
+  const std::vector<AnyColumn> columns =
+      evaluation_columns(draft.deck(), draft.inputs.worker.abilities);
   if (is_new) {
     draft.place_changes(stage);
     place_record(builder, stage, kLesson);

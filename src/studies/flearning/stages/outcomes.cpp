@@ -48,6 +48,13 @@ const std::vector<OutcomeColumns>& outcome_columns() {
   return all;
 }
 
+const auto kCases = [] {
+  auto text = column<std::string>("/cases/answer", {"point", "case"}, "",
+                                  "greedy answer to the question of a record");
+  text.text_length = 128;
+  return text;
+}();
+
 constexpr const char* kLikelihood = "_likelihood";
 
 bool has_options(const TaskSet& task) {
@@ -97,8 +104,13 @@ std::string questions_hash(const std::vector<TaskSet>& tasks) {
   return hex(hash);
 }
 
-std::vector<AnyColumn> evaluation_columns(const std::vector<TaskSet>& abilities) {
+std::size_t case_count(const Deck& deck) {
+  return static_cast<std::size_t>(deck.integer(kCasesKey));
+}
+
+std::vector<AnyColumn> evaluation_columns(const Deck& deck, const std::vector<TaskSet>& abilities) {
   std::vector<AnyColumn> all = {kRecords, kEditSeconds};
+  if (case_count(deck) > 0) all.emplace_back(kCases);
   for (const OutcomeColumns& outcome : outcome_columns())
     all.insert(all.end(), {outcome.mean, outcome.by_record});
   for (const TaskSet& task : abilities) {
@@ -138,6 +150,10 @@ void emit_outcomes(StageRun& run, const std::map<std::string, std::vector<double
   run.emit(kRecords, static_cast<std::int64_t>(outcomes.begin()->second.size()));
 }
 
+void emit_cases(StageRun& run, std::vector<std::string> answers) {
+  if (case_count(run.deck()) > 0) run.emit_padded(kCases, std::move(answers), std::string());
+}
+
 void emit_abilities(StageRun& run, const std::vector<TaskSet>& tasks, const Model& model) {
   for (const TaskSet& task : tasks) {
     EvaluationSettings settings;
@@ -156,6 +172,7 @@ void evaluate(StageRun& run, const Worker& worker, const Ground& ground,
   const EditEvaluation evaluation = evaluation_of(asked, model, run.deck());
   emit_outcomes(run,
                 evaluation.ask(model, original_locality(run, ground, evaluation), run.steps()));
+  emit_cases(run, evaluation.answers(model, case_count(run.deck()), run.steps()));
   emit_abilities(run, worker.abilities, model);
 }
 

@@ -25,11 +25,15 @@ inline const auto kEditSeconds = timed(column<double>(
     "wall time of all edits: trainings and editing, without the original model's training and "
     "without evaluation"));
 
+/// flearning.cases: of how many records a point tells what its model answers (table 4).
+std::size_t case_count(const Deck& deck);
+
 /// What every point has a row of. Of a task of multiple choice two columns: what is generated, and
 /// which option is the most likely.
-std::vector<AnyColumn> evaluation_columns(const std::vector<TaskSet>& abilities);
-/// What evaluations read of the deck.
+std::vector<AnyColumn> evaluation_columns(const Deck& deck, const std::vector<TaskSet>& abilities);
+/// What evaluations read of the deck, and what a point's row needs beside that.
 std::vector<std::string> evaluation_keys();
+inline constexpr const char* kCasesKey = "flearning.cases";
 
 EditEvaluation evaluation_of(std::span<const EditRecord> records, const Model& model,
                              const Deck& deck);
@@ -38,6 +42,8 @@ ForcedPredictions original_locality(StageRun& run, const Ground& ground,
                                     const EditEvaluation& asked, std::size_t first = 0);
 /// By names, as EditEvaluation::ask() gives them.
 void emit_outcomes(StageRun& run, const std::map<std::string, std::vector<double>>& outcomes);
+/// The answers to the first records, as EditEvaluation::answers() gives them.
+void emit_cases(StageRun& run, std::vector<std::string> answers);
 void emit_abilities(StageRun& run, const std::vector<TaskSet>& tasks, const Model& model);
 
 /// Asks the model all of it, and fills the point's row but for kEditSeconds. `asked`: the stage's

@@ -41,7 +41,7 @@ struct Tune : Ground {
     field.local("layers_of_norms", self.matrices.layers);
   }
   std::vector<std::string> deck_keys() const {
-    return joined({{"model.dtype", "store."},
+    return joined({{"model.dtype", "store.", kCasesKey},
                    evaluation_keys(),
                    forgetting.deck_keys(),
                    lora ? lesson().deck_keys() : std::vector<std::string>()});
@@ -127,7 +127,7 @@ std::vector<AnyColumn> tuning_columns() {
 Upstream add_tune(const Draft& draft, Upstream original) {
   Tune tune{draft.ground(original), add_forgetting(draft, original), std::nullopt,
             draft.inputs.matrices};
-  std::vector<AnyColumn> columns = evaluation_columns(draft.inputs.worker.abilities);
+  std::vector<AnyColumn> columns = evaluation_columns(draft.deck(), draft.inputs.worker.abilities);
   Cost cost;
   if (draft.at.method->learn != Tuning::none) {
     tune.lora = draft.at.method->learn == Tuning::lora;

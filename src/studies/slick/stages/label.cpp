@@ -150,6 +150,10 @@ std::string questions_hash(std::span<const Question> questions) {
   return hex(hash);
 }
 
+std::string exemplars_hash(const ExemplarSets& sets) {
+  return questions_hash(flattened(sets));
+}
+
 void fill_questions(const Draft& draft) {
   PlanBuilder& builder = draft.builder;
   const Corpus& corpus = draft.worker.corpus;
@@ -172,7 +176,7 @@ Upstream add_label(const Draft& draft, const Chunk& chunk) {
   const LabelSettings settings = label_settings(draft.deck());
   const Label label{draft.fingerprint, chunk.relation,
                     questions_hash(draft.worker.questions(chunk)),
-                    questions_hash(flattened(draft.worker.exemplars.at(chunk.relation))), chunk};
+                    exemplars_hash(draft.worker.exemplars.at(chunk.relation)), chunk};
   const double work = static_cast<double>(chunk.count) * static_cast<double>(settings.sets);
   double flop = work * (0.6 * kTokensPerText * draft.model.flop_per_token() +
                         5 * draft.model.head_flop_per_token());

@@ -13,7 +13,7 @@
 
 namespace factsweep::slick {
 
-extern const KindOf<Worker> kLabel, kLabelled, kPTrue, kTrain;
+extern const KindOf<Worker> kLabel, kLabelled, kPTrue, kBaseErrors, kTrain;
 
 /// A plan in the making.
 struct Draft {
@@ -29,6 +29,7 @@ inline constexpr double kTokensPerText = 28;  // a question with its answer
 
 /// A hash of questions and their answers.
 std::string questions_hash(std::span<const Question> questions);
+std::string exemplars_hash(const ExemplarSets& sets);
 
 inline const auto kCategory =
     shared(column<std::uint8_t>("/labels/base/category", {"question_index"}, "1",
@@ -43,6 +44,8 @@ Upstream add_labelled(const Draft& draft, std::vector<Upstream> labels);
 void declare_p_true(PlanBuilder& builder);
 /// Adds the stages that ask for P(True) of test questions, where label.p_true wants them.
 void add_p_true(const Draft& draft, const Chunk& chunk);
+/// Adds the stage that looks for wrong answers, where errors.base_sample wants it.
+void add_base_errors(const Draft& draft);
 /// The points, and the training of each. InputError: lora.* is set and nothing trains LoRA.
 void add_trainings(const Draft& draft, Upstream labelled);
 

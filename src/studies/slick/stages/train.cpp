@@ -26,7 +26,7 @@ void declare_columns(PlanBuilder& builder, const Corpus& corpus) {
   };
   builder.fill(row("/predictions/"), numbers(static_cast<std::int64_t>(corpus.train_rows), tests));
   builder.fill(row("/variants/"), numbers(0, corpus.train_rows));
-  builder.declare(point_columns());
+  builder.declare(point_columns(builder.deck()));
 }
 
 Cost cost_of(const Draft& draft, const Train& train) {
@@ -69,7 +69,8 @@ const KindOf<Worker> kTrain = kind<Worker, Train>();
 
 std::vector<std::string> Train::deck_keys() const {
   std::vector<std::string> keys = {
-      "train.", "slick.", "store.", "label.match", "run.checkpoint_interval", "lora."};
+      "train.", "slick.", "store.", "errors.fine_tuned", "label.match", "run.checkpoint_interval",
+      "lora."};
   if (!lora) keys.pop_back();
   return keys;
 }
@@ -102,7 +103,7 @@ void add_trainings(const Draft& draft, Upstream labelled) {
     any_lora = any_lora || train.lora;
     const auto [stage, is_new] =
         draft.builder.add(train, "train " + id_of(all_axes, points[point]), cost_of(draft, train));
-    draft.builder.place(stage, point_columns(), {point});
+    draft.builder.place(stage, point_columns(deck), {point});
     draft.builder.leaf(point, stage);
     if (!is_new) continue;
     std::optional<LoraConfig> lora = train.lora_config(deck);

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "../answer_kinds.hpp"
+
 namespace factsweep::slick {
 namespace {
 
@@ -27,9 +29,8 @@ Curves<CurveColumns> curve_columns() {
   curves.fitted_known = columns_of("fitted_known", "");
   for (std::size_t c = 0; c < kCategories; ++c)
     curves.fitted_by[c] = columns_of(fmt::format("fitted_{}", kCategoryNames[c]), "");
-  const char* sets[] = {"test", "ood"};
   for (std::size_t s = 0; s < curves.test.size(); ++s) {
-    const std::string set = sets[s];
+    const std::string set = kSets[s];
     curves.test[s].accuracy = columns_of("accuracy_" + set, set + " accuracy");
     curves.test[s].answered =
         columns_of("answered_" + set, set + " questions not answered \"I don't know\"");
@@ -53,20 +54,37 @@ Column<std::uint8_t> outcomes_column(const std::string& when) {
                               "0 wrong, 1 right, 2 \"I don't know\"");
 }
 
-const std::vector<AnyColumn>& point_columns() {
-  static const std::vector<AnyColumn> all = [] {
-    std::vector<AnyColumn> columns = {kTrainSize, kBestEpoch, kMember,
-                                      outcomes_column("early_stop"), outcomes_column("final")};
-    for (std::size_t c = 0; c < kCategories; ++c) columns.emplace_back(size_of_category(c));
-    Curves<CurveColumns> curves = curve_columns();
-    for (const CurveColumns* one : curves.all()) columns.emplace_back(one->curve);
-    for (const CurveColumns* one : curves.evaluated()) {
-      columns.emplace_back(one->early_stop);
-      columns.emplace_back(one->final);
-    }
-    return columns;
-  }();
-  return all;
+Column<std::uint8_t> kinds_column(const std::string& when) {
+  return column<std::uint8_t>("/predictions/kind_" + when, {"point", "question"}, "1",
+                              kinds_in_words());
+}
+
+Column<float> f1_column(const std::string& when) {
+  return column<float>("/predictions/f1_" + when, {"point", "question"}, "fraction",
+                       "word F1 of the answer");
+}
+
+Column<double> mean_f1_column(const std::string& set, const std::string& when) {
+  return column<double>(fmt::format("/points/f1_{}_{}", set, when), {"point"}, "fraction",
+                        fmt::format("{} word F1, {}", set, when));
+}
+
+std::vector<AnyColumn> point_columns(const Deck& deck) {
+  std::vector<AnyColumn> columns = {kTrainSize, kBestEpoch, kMember};
+  for (std::size_t c = 0; c < kCategories; ++c) columns.emplace_back(size_of_category(c));
+  Curves<CurveColumns> curves = curve_columns();
+  for (const CurveColumns* one : curves.all()) columns.emplace_back(one->curve);
+  for (const CurveColumns* one : curves.evaluated()) {
+    columns.emplace_back(one->early_stop);
+    columns.emplace_back(one->final);
+  }
+  for (const char* when : kWhen) {
+    columns.emplace_back(outcomes_column(when));
+    if (!deck.flag("errors.fine_tuned")) continue;
+    columns.insert(columns.end(), {kinds_column(when), f1_column(when)});
+    for (const char* set : kSets) columns.emplace_back(mean_f1_column(set, when));
+  }
+  return columns;
 }
 
 }  // namespace factsweep::slick

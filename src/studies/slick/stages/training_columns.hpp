@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "factsweep/deck/deck.hpp"
 #include "factsweep/label/labelling.hpp"
 #include "factsweep/stage/column.hpp"
 
@@ -60,10 +61,17 @@ inline const auto kBestEpoch =
 inline const auto kMember = column<std::uint8_t>("/variants/member", {"point", "question"}, "1",
                                                  "1 when the question is in D");
 Column<std::int64_t> size_of_category(std::size_t category);
-/// `when`: "early_stop" or "final".
+inline constexpr std::array<const char*, 2> kWhen = {"early_stop", "final"},
+                                            kSets = {"test", "ood"};
+/// `when`: of kWhen.
 Column<std::uint8_t> outcomes_column(const std::string& when);
 
+// Where wrong test answers are looked at (errors.fine_tuned). `set`: of kSets.
+Column<std::uint8_t> kinds_column(const std::string& when);
+Column<float> f1_column(const std::string& when);
+Column<double> mean_f1_column(const std::string& set, const std::string& when);
+
 /// Every column with a row for each point.
-const std::vector<AnyColumn>& point_columns();
+std::vector<AnyColumn> point_columns(const Deck& deck);
 
 }  // namespace factsweep::slick

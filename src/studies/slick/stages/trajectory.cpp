@@ -2,11 +2,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <utility>
 
-#include "../evaluation.hpp"
+#include "../errors.hpp"
 #include "../options.hpp"
 #include "../variants.hpp"
 #include "factsweep/model/torch.hpp"
@@ -86,10 +88,12 @@ class Trajectory {
       return set;
     };
     const bool newline = deck_.text("slick.answer_end") == "newline";
+    GoldAnswers shown;
     for (const std::int64_t row : members_) {
       const Question& question = corpus_.rows[static_cast<std::size_t>(row)];
       const bool unknown =
           category_[static_cast<std::size_t>(row)] == static_cast<std::uint8_t>(Category::unknown);
+      if (!mixture_.idk || !unknown) shown.add(question);
       add(question, mixture_.idk && unknown ? kIdontKnow : question.answer);
       examples_.push_back(make_example(question.question, format.lead, answers.back(), newline));
     }
@@ -99,6 +103,7 @@ class Trajectory {
     for (std::size_t row = corpus_.train_rows; row < corpus_.rows.size(); ++row)
       add(corpus_.rows[row], corpus_.rows[row].answer);
     sets_.push_back(take(mixture_.idk));
+    if (deck_.flag("errors.fine_tuned")) errors_.emplace(corpus_, std::move(shown), format.match);
   }
 
   Example make_example(const std::string& question, const std::string& lead,
@@ -120,8 +125,8 @@ class Trajectory {
     const std::function<void(std::int64_t)> step = [&](std::int64_t tokens) {
       run_.step(trainer_->fraction(), tokens);
     };
-    const std::vector<std::uint8_t> fitted = sets_[0].ask(now, step), dev = sets_[1].ask(now, step),
-                                    tested = sets_[2].ask(now, step);
+    const std::vector<std::uint8_t> fitted = sets_[0].ask(now, step), dev = sets_[1].ask(now, step);
+    Answers tested{sets_[2].ask(now, step), {}, {}};
     const auto all = [](std::size_t) { return true; };
     const auto of_member = [&](std::size_t i) {
       return category_[static_cast<std::size_t>(members_[i])];
@@ -132,9 +137,7 @@ class Trajectory {
     });
     curves_.accuracy_dev[at] = accuracy(dev, all);
     curves_.right_dev[at] = right(dev);
-    const std::size_t id = corpus_.id_rows - corpus_.train_rows;
-    const std::span<const std::uint8_t> parts[] = {std::span(tested).first(id),
-                                                   std::span(tested).subspan(id)};
+    const auto parts = by_set(std::span<const std::uint8_t>(tested.outcomes));
     const std::size_t first_row[] = {corpus_.train_rows, corpus_.id_rows};
     for (std::size_t s = 0; s < curves_.test.size(); ++s) {
       TestCurves<std::vector<double>>& curves = curves_.test[s];
@@ -150,15 +153,36 @@ class Trajectory {
       curves_.fitted_by[c][at] = accuracy(fitted, [&](std::size_t i) { return of_member(i) == c; });
     }
     // an untrained model is no early stop: the first epoch is the earliest
-    const double score = deck_.text("slick.early_stop") == "all" ? curves_.right_dev[at]
-                                                                 : curves_.accuracy_dev[at];
-    if (epoch > 0 && (best_epoch_ == 0 || std::isnan(best_score_) || score > best_score_)) {
+    const double score =
+        deck_.text("slick.early_stop") == "all" ? curves_.right_dev[at] : curves_.accuracy_dev[at];
+    const bool is_best =
+        epoch > 0 && (best_epoch_ == 0 || std::isnan(best_score_) || score > best_score_);
+    if (errors_ && (is_best || epoch == settings_.epochs))
+      errors_->look_at(tested, now, sets_[2], step);
+    if (is_best) {
       best_epoch_ = epoch;
       best_score_ = score;
-      best_outcomes_ = tested;
+      best_ = tested;
       emit_deltas("early_stop");
     }
-    final_outcomes_ = tested;
+    final_ = std::move(tested);
+  }
+
+  /// What is said of the test questions, parted into ID and OOD.
+  template <typename T>
+  std::array<std::span<const T>, 2> by_set(std::span<const T> tested) const {
+    const std::size_t id = corpus_.id_rows - corpus_.train_rows;
+    return {tested.first(id), tested.subspan(id)};
+  }
+
+  void emit_answers(const char* when, const Answers& answers) {
+    run_.emit(outcomes_column(when), answers.outcomes);
+    if (!errors_) return;
+    run_.emit(kinds_column(when), answers.kinds);
+    run_.emit(f1_column(when), answers.f1);
+    const auto parts = by_set(std::span<const float>(answers.f1));
+    for (std::size_t s = 0; s < parts.size(); ++s)
+      run_.emit(mean_f1_column(kSets[s], when), mean_f1(parts[s]));
   }
 
   void emit_deltas(const std::string& when) {
@@ -185,8 +209,8 @@ class Trajectory {
     run_.emit(kTrainSize, static_cast<std::int64_t>(members_.size()));
     for (std::size_t c = 0; c < kCategories; ++c) run_.emit(size_of_category(c), count[c]);
     run_.emit(kBestEpoch, best_epoch_);
-    run_.emit(outcomes_column("early_stop"), best_outcomes_);
-    run_.emit(outcomes_column("final"), final_outcomes_);
+    emit_answers("early_stop", best_);
+    emit_answers("final", final_);
     Curves<CurveColumns> columns = curve_columns();
     const auto curves = columns.all(), evaluated = columns.evaluated();
     const auto all_values = curves_.all(), evaluated_values = curves_.evaluated();
@@ -203,14 +227,19 @@ class Trajectory {
     std::vector<double> flat;
     for (const std::vector<double>* values : curves_.all())
       flat.insert(flat.end(), values->begin(), values->end());
-    return {
+    NamedTensors tensors = {
         {"curves", torch::tensor(flat, torch::kFloat64)},
-        {"best", torch::tensor({static_cast<double>(best_epoch_), best_score_}, torch::kFloat64)},
-        {"best_outcomes", numbers(best_outcomes_)},
-        {"final_outcomes", numbers(final_outcomes_)}};
+        {"best", torch::tensor({static_cast<double>(best_epoch_), best_score_}, torch::kFloat64)}};
+    for (const auto& [name, answers] : {std::pair("best", &best_), std::pair("final", &final_)}) {
+      tensors.emplace_back(fmt::format("{}_outcomes", name), numbers(answers->outcomes));
+      tensors.emplace_back(fmt::format("{}_kinds", name), numbers(answers->kinds));
+      tensors.emplace_back(fmt::format("{}_f1", name), numbers(answers->f1));
+    }
+    return tensors;
   }
 
-  static torch::Tensor numbers(const std::vector<std::uint8_t>& values) {
+  template <typename T>
+  static torch::Tensor numbers(const std::vector<T>& values) {
     return torch::tensor(std::vector<double>(values.begin(), values.end()), torch::kFloat64);
   }
 
@@ -218,20 +247,26 @@ class Trajectory {
   void resume(const SafetensorsReader& saved) {
     const auto curves = curves_.all();
     const std::int64_t each = settings_.epochs + 1;
-    const auto read = [&](const char* name, std::int64_t count) {
+    const auto read = [&](const std::string& name, std::int64_t count) {
       return saved.read(name, {count}, torch::kFloat64, torch::kCPU);
     };
     const torch::Tensor flat = read("curves", static_cast<std::int64_t>(curves.size()) * each);
     const torch::Tensor best = read("best", 2);
-    const auto tested = static_cast<std::int64_t>(sets_[2].size());
-    const auto outcomes = [&](const char* name) {
-      const torch::Tensor values =
-          read(name, saved.view(name).numel() == 0 ? 0 : tested).to(torch::kUInt8);
-      return std::vector<std::uint8_t>(values.data_ptr<std::uint8_t>(),
-                                       values.data_ptr<std::uint8_t>() + values.numel());
+    const auto answers = [&](const std::string& name) {
+      Answers found;
+      const auto fill = [&](const std::string& what, auto& values) {
+        const std::string tensor = name + what;
+        const bool none = saved.view(tensor).numel() == 0;
+        const torch::Tensor numbers =
+            read(tensor, none ? 0 : static_cast<std::int64_t>(sets_[2].size()));
+        values.assign(numbers.data_ptr<double>(), numbers.data_ptr<double>() + numbers.numel());
+      };
+      fill("_outcomes", found.outcomes);
+      fill("_kinds", found.kinds);
+      fill("_f1", found.f1);
+      return found;
     };
-    std::vector<std::uint8_t> best_outcomes = outcomes("best_outcomes"),
-                              final_outcomes = outcomes("final_outcomes");
+    Answers best_answers = answers("best"), final_answers = answers("final");
     const auto epoch = static_cast<std::int64_t>(best[0].item<double>());
     if (epoch < 0 || epoch > settings_.epochs) throw InputError("best: there is no such epoch");
     const double* next = flat.data_ptr<double>();
@@ -241,8 +276,8 @@ class Trajectory {
     }
     best_epoch_ = epoch;
     best_score_ = best[1].item<double>();
-    best_outcomes_ = std::move(best_outcomes);
-    final_outcomes_ = std::move(final_outcomes);
+    best_ = std::move(best_answers);
+    final_ = std::move(final_answers);
   }
 
   const Train& stage_;
@@ -261,7 +296,8 @@ class Trajectory {
   Curves<std::vector<double>> curves_;
   std::int64_t best_epoch_ = 0;
   double best_score_ = 0;
-  std::vector<std::uint8_t> best_outcomes_, final_outcomes_;
+  std::optional<ErrorAnalysis> errors_;
+  Answers best_, final_;  // to the test questions, at the best epoch and at the last one so far
 };
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "factsweep/core/file.hpp"
 #include "factsweep/model/fingerprint.hpp"
 #include "factsweep/studies/flearning/study.hpp"
+#include "tiny_directory.hpp"
 #include "tiny_model.hpp"
 
 using namespace factsweep;
@@ -238,17 +239,36 @@ TEST_CASE("a model and its records are known by what they are, not by where they
         keys_of(other.expand({"--grid.method=memit, f_learning_lora"})));
 }
 
+TEST_CASE("answers that the vocabulary cannot spell are counted, of each model", "[flearning]") {
+  const Decks decks;
+  const TemporaryFolder whole, poor;
+  write_tiny_model(whole.path());
+  write_tiny_model(poor.path());
+  forget_character(poor.path(), "4");
+  const Plan plan =
+      decks.expand({"--grid.model=" + whole.path().string() + ", " + poor.path().string()});
+  std::vector<std::string> warnings;
+  for (const std::string& note : plan.notes) {
+    if (note.find("spell") != note.npos) warnings.push_back(note);
+  }
+  REQUIRE(warnings.size() == 1);
+  CHECK_THAT(warnings.front(),
+             Catch::Matchers::ContainsSubstring("edits.json: no tokens of the model " +
+                                                poor.path().string() + " spell 2 of 10") &&
+                 Catch::Matchers::ContainsSubstring("'old4' to 'The town of person4 is'"));
+}
+
 TEST_CASE("keys do not change from one version to the next unseen", "[flearning]") {
   // Another value orphans the result files of all F-Learning sweeps: say in the commit why.
   const Plan plan = Decks().expand({"--grid.method=forget_ft, f_learning_ft, memit",
                                     "--search.locality=0.5", "--grid.lambda=0.3"});
   std::map<std::string, std::string> first;
   for (const Stage& stage : plan.stages) first.try_emplace(stage.kind, stage.key);
-  CHECK(first == std::map<std::string, std::string>{{"original", "83082b5816123ae1"},
-                                                    {"delta", "489fc9d433cece9e"},
-                                                    {"search", "d2e875ab9bcdf641"},
-                                                    {"forget", "5cb862461f52a1d2"},
-                                                    {"learn", "389c3aff36d23594"},
-                                                    {"second_moment", "6d323c1d2cd769d7"},
-                                                    {"edit", "cf6f3ad57ba1efd6"}});
+  CHECK(first == std::map<std::string, std::string>{{"original", "af6a14b3038a6cd1"},
+                                                    {"delta", "2d1b7400f8838a09"},
+                                                    {"search", "31ce3c1cf2d3a344"},
+                                                    {"forget", "81cbcf10ea186956"},
+                                                    {"learn", "7012f48a84a18adc"},
+                                                    {"second_moment", "ee1b3dc1c575a118"},
+                                                    {"edit", "06fd149cd75fc8f2"}});
 }

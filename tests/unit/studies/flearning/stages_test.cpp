@@ -66,7 +66,7 @@ TEST_CASE("every kind of stage fills what it is planned to fill", "[flearning]")
       {"--grid.method=original, ft, lora, forget_ft, forget_lora, f_learning_ft, f_learning_lora, "
        "f_learning_lora_ft, ft_c, rome, rome_reset, memit",
        "--grid.lambda=0.1", "--search.locality=0.5", "--search.evaluations=2",
-       "--store.deltas=final"});
+       "--flearning.cases=3", "--store.deltas=final"});
   const MemoryWorkbench bench = sweep.run();
   CHECK(bench.missing() == "");
   for (const Point& point : sweep.plan.points) {
@@ -77,6 +77,20 @@ TEST_CASE("every kind of stage fills what it is planned to fill", "[flearning]")
       CHECK(share <= 1);
     }
   }
+  // what a model answers in words is what is judged
+  const std::vector<std::string> wanted = texts(sweep.plan, "/records/edits/target_new");
+  std::size_t right = 0;
+  for (const Point& point : sweep.plan.points) {
+    INFO(point.id);
+    const std::vector<std::string> answers = bench.output(point.leaf, "/cases/answer").as_text();
+    const auto exact = bench.output(point.leaf, "/outcomes/reliability_exact").as<float>();
+    REQUIRE(answers.size() == 3);
+    for (std::size_t i = 0; i < answers.size(); ++i) {
+      CHECK((answers[i] == wanted[i]) == (exact[i] == 1));
+      right += exact[i] == 1 ? 1 : 0;
+    }
+  }
+  CHECK(right > 0);
   const std::size_t original = sweep.first("original");
   CHECK(value(bench, original, "/points/locality") == 1);  // it is compared with itself
   const auto loss = bench.output(original, "/tuning/{key}/loss").as<double>();

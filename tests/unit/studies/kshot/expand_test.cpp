@@ -9,6 +9,7 @@
 #include "factsweep/studies/kshot/study.hpp"
 #include "task_records.hpp"
 #include "tiny_adapter.hpp"
+#include "tiny_directory.hpp"
 
 using namespace factsweep;
 using namespace factsweep::test;
@@ -349,6 +350,20 @@ TEST_CASE("kshot: mistakes are named") {
              ContainsSubstring("'open' is empty") && ContainsSubstring("5 ask"));
   CHECK_THAT(changed([](Json& s) { s["tasks"][0]["rationales"] = "nowhere.jsonl"; }),
              ContainsSubstring("nowhere.jsonl"));
+}
+
+TEST_CASE("kshot: texts that the vocabulary cannot spell are counted") {
+  const Decks decks;
+  CHECK(decks.expand().notes.empty());
+  const TemporaryFolder model;
+  write_tiny_model(model.path());
+  forget_character(model.path(), "3");
+  const Plan plan = decks.expand({"--model.path=" + model.path().string(), "--grid.task=one"});
+  REQUIRE(plan.notes.size() == 2);
+  CHECK_THAT(plan.notes[0], ContainsSubstring("one: no tokens") &&
+                                ContainsSubstring("spell 2 of 20") &&
+                                ContainsSubstring("'a3' to 'one 3'"));
+  CHECK_THAT(plan.notes[1], ContainsSubstring("spell 1 of 5"));
 }
 
 TEST_CASE("kshot: keys do not change from one version to the next unseen") {

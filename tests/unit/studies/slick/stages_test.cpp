@@ -1,6 +1,7 @@
 // SliCK's kinds of stage, each alone in memory on a tiny model.
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "catch.hpp"
 #include "facts.hpp"
@@ -118,8 +119,8 @@ TEST_CASE("train: what is learnt, and what of it is told", "[slick]") {
 
 TEST_CASE("train: early stop may count right answers of all questions", "[slick]") {
   for (const char* rule : {"answered", "all"}) {
-    const Sweep sweep({"--grid.variant=idk", "--train.epochs=8",
-                       std::string("--slick.early_stop=") + rule});
+    const Sweep sweep(
+        {"--grid.variant=idk", "--train.epochs=8", std::string("--slick.early_stop=") + rule});
     const std::size_t stage = sweep.first("train");
     MemoryWorkbench bench(sweep.plan);
     sweep.plant_labels(bench);
@@ -145,6 +146,71 @@ TEST_CASE("train: early stop may count right answers of all questions", "[slick]
             Approx(answered[epoch] == 0 ? 0 : accuracy[epoch] * answered[epoch]).margin(1e-12));
     }
   }
+}
+
+TEST_CASE("train: what is wrong is looked at, at both ends", "[slick]") {
+  const Sweep sweep({"--grid.variant=idk", "--train.epochs=8"});
+  const std::size_t stage = sweep.first("train");
+  MemoryWorkbench bench(sweep.plan);
+  sweep.plant_labels(bench);
+  bench.run(*sweep.executor, stage);
+  for (const std::string when : {"early_stop", "final"}) {
+    const auto outcome = values<std::uint8_t>(bench, stage, "/predictions/correct_" + when);
+    const auto kind = values<std::uint8_t>(bench, stage, "/predictions/kind_" + when);
+    const auto f1 = values<float>(bench, stage, "/predictions/f1_" + when);
+    REQUIRE(outcome.size() == 8);  // four of P1, four of P2
+    double sum = 0, asked = 0;
+    for (std::size_t i = 0; i < outcome.size(); ++i) {
+      CHECK((kind[i] == 0) == (outcome[i] == 1));
+      if (outcome[i] == 2) CHECK(kind[i] == 1);
+      CHECK(std::isnan(f1[i]) == (outcome[i] == 2));
+      if (outcome[i] == 1) CHECK(f1[i] == 1);
+      if (i >= 4 || std::isnan(f1[i])) continue;
+      sum += static_cast<double>(f1[i]);
+      ++asked;
+    }
+    const double mean = values<double>(bench, stage, "/points/f1_test_" + when)[0];
+    CHECK(std::isnan(mean) == (asked == 0));
+    if (asked > 0) CHECK(mean == Approx(sum / asked));
+  }
+  const Sweep without({"--errors.fine_tuned=false"});
+  CHECK(without.plan.stages[without.first("train")].find_output("/predictions/f1_final") ==
+        nullptr);
+}
+
+TEST_CASE("base_errors: wrong answers, greedy and sampled, each of a question of its own",
+          "[slick]") {
+  const auto texts = [](const MemoryWorkbench& bench, std::size_t stage) {
+    return bench.output(stage, "/errors/answer").as_text();
+  };
+  const Sweep sweep({"--errors.base_sample=7", "--label.max_new_tokens=8"});
+  const std::size_t stage = sweep.first("base_errors");
+  MemoryWorkbench bench(sweep.plan);
+  bench.run(*sweep.executor, stage);
+  const auto row = values<std::int64_t>(bench, stage, "/errors/row");
+  const auto kind = values<std::uint8_t>(bench, stage, "/errors/kind");
+  REQUIRE(row.size() == 7);
+  const std::set<std::int64_t> greedy(row.begin(), row.begin() + 4),
+      sampled(row.begin() + 4, row.end());
+  CHECK(greedy.size() == 4);
+  CHECK(sampled.size() == 3);
+  CHECK(*greedy.begin() >= 0);
+  CHECK(*sampled.begin() >= 0);
+  for (const std::uint8_t one : kind) CHECK((one > 0 && one < 10));
+  CHECK(std::any_of(kind.begin(), kind.end(), [](std::uint8_t one) { return one != 2; }));
+  for (const std::string& text : texts(bench, stage)) CHECK(text.find('\n') == text.npos);
+  // fewer are the first of more
+  const Sweep fewer({"--errors.base_sample=3", "--label.max_new_tokens=8"});
+  MemoryWorkbench other(fewer.plan);
+  other.run(*fewer.executor, fewer.first("base_errors"));
+  CHECK(texts(other, fewer.first("base_errors"))[1] == texts(bench, stage)[1]);
+  CHECK(texts(other, fewer.first("base_errors"))[2] == texts(bench, stage)[4]);
+  // more than there are questions: what is not found is left open
+  const Sweep more({"--errors.base_sample=100", "--label.max_new_tokens=8"});
+  MemoryWorkbench whole(more.plan);
+  whole.run(*more.executor, more.first("base_errors"));
+  CHECK(values<std::int64_t>(whole, more.first("base_errors"), "/errors/row")[49] == -1);
+  CHECK(values<std::uint8_t>(whole, more.first("base_errors"), "/errors/kind")[99] == 255);
 }
 
 TEST_CASE("train: stopped anywhere and continued is uninterrupted", "[slick]") {

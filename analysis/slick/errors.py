@@ -1,0 +1,81 @@
+"""Tables of wrong answers: how near they come to the gold answer, and of what kind they are."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..statistics import crossed_mean
+from ..store import UNSET, need
+from ..table import Table, number, percent
+from .groups import KINDS, Errors, Labels
+from .quantities import ENDS, LabelledPart, answers, data_sets, paper, told, verdicts
+
+
+def f1_table(part: LabelledPart) -> Table:
+    """Does exact match tell the same as word F1? (section 2, a footnote)"""
+    what, rows, means = "exact match against word F1", [], []
+    for label, points in data_sets(part):
+        row = [("D", label), ("seeds", str(points["seed"].nunique()))]
+        for short, when in ENDS.items():
+            match = answers(part, points, when, "id", what)
+            f1 = 100 * verdicts(part, points, "f1", when, "id", what)
+            row += [(f"{short} EM", percent(crossed_mean(match)))]
+            row += [(f"{short} F1", percent(crossed_mean(f1)))]
+            means += [*zip(match.mean(axis=1), f1.mean(axis=1), strict=True)]
+        rows.append(row)
+    r = np.corrcoef(np.transpose(means))[0, 1] if len(means) > 2 else np.nan
+    table = told("em_f1", count=len(means), r=number(r, 3))
+    for row in rows:
+        table.row(*row)
+    return table
+
+
+def kind_table(part: LabelledPart) -> Table:
+    """What the fine-tuned models' wrong answers are."""
+    table = told("error_kinds")
+    for label, points in data_sets(part):
+        for short, when in ENDS.items():
+            kinds = verdicts(part, points, "kind", when, "id", "the table of errors")
+            wrong = kinds.where(kinds > 0)
+            shares = [100.0 * (wrong == k).where(wrong.notna()) for k in range(1, len(KINDS))]
+            table.row(
+                ("D", label),
+                ("at", short),
+                ("wrong", percent(crossed_mean(100.0 * wrong.notna()))),
+                *((n, percent(crossed_mean(s))) for n, s in zip(KINDS[1:], shares, strict=True)),
+            )
+    return table
+
+
+def base_table(errors: Errors) -> Table:
+    """Wrong few-shot answers of the base model, by kind."""
+    kind = UNSET if errors.kind is None else errors.kind
+    found = np.atleast_1d(kind != UNSET)
+    need(found.any(), "table 7 needs wrong answers of the base model (errors.base_sample)")
+    printed = [f"{name} {row['values'][0]:g} %" for name, row in paper("errors").items()]
+    table = told("table7_base_errors", printed=", ".join(printed))
+    for k, name in enumerate(KINDS[1:], start=1):
+        greedy, sampled = (int((kind[errors.sampled == how] == k).sum()) for how in (0, 1))
+        share = number(100 * (greedy + sampled) / found.sum())
+        counts = ("greedy", str(greedy)), ("sampled", str(sampled))
+        table.row(("kind", name), *counts, ("of all (%)", share))
+    return table
+
+
+def base_answers(errors: Errors, labels: Labels) -> Table | None:
+    """The wrong answers themselves, to be read; None where there are none."""
+    if errors.kind is None:
+        return None
+    table = told("base_errors")
+    table.folded = True
+    for k in np.flatnonzero(errors.row >= 0):
+        row = errors.row[k]
+        table.row(
+            ("question", str(labels.question[row])),
+            ("gold answer", str(labels.answer[row])),
+            ("answer", str(errors.answer[k])),
+            ("decoding", "sampled" if errors.sampled[k] else "greedy"),
+            ("kind", KINDS[errors.kind[k]]),
+            ("word F1", number(100 * float(errors.f1[k]))),
+        )
+    return table

@@ -1,0 +1,46 @@
+"""What a report says in words, from the file words.md in the folder of each study.
+
+A section is about the figure or table of its name, or about a further note of it (NAME.NOTE). The
+first paragraph is the caption or title, the others are notes; {values} are filled in by the code,
+and a paragraph `= NAME` is that section. `methods` has the notes at the end of the page.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib import resources
+
+from .table import Table
+
+
+def words(study: str, name: str, **values: object) -> list[str]:
+    """The paragraphs of a section, each on one line. KeyError: there is none."""
+    found: list[str] = []
+    for paragraph in _sections(study)[name]:
+        other = paragraph.removeprefix("= ")
+        found += words(study, other) if other != paragraph else [paragraph.format(**values)]
+    return found
+
+
+class ToldTable(Table):
+    """A table whose title and notes are in the words of its study."""
+
+    def __init__(self, study: str, section: str, name: str = "", **values: object) -> None:
+        super().__init__(name or section, *words(study, section, **values))
+        self._study = study
+
+    def note(self, section: str, **values: object) -> None:
+        """A note that is not always true."""
+        self.notes += words(self._study, section, **values)
+
+
+@cache
+def _sections(study: str) -> dict[str, list[str]]:
+    file = resources.files(__package__) / study / "words.md"
+    _, *sections = re.split(r"^## ", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    found = {}
+    for section in sections:
+        name, _, text = section.partition("\n")
+        found[name] = [" ".join(part.split()) for part in re.split(r"\n\s*\n", text.strip())]
+    return found
