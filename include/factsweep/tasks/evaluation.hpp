@@ -32,7 +32,7 @@ struct EvaluationSettings {
   SandboxLimits sandbox;
 };
 
-/// letter 32, name 16, number 512, text 32, code 512.
+/// letter 32, name 16, number 512, text 32, code 512, latex 512.
 std::int64_t max_new_tokens_of(TaskKind kind);
 
 struct TaskVerdict {
