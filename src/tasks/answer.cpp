@@ -6,6 +6,7 @@
 #include <regex>
 
 #include "factsweep/data/answer_matcher.hpp"
+#include "latex.hpp"
 #include "numbers.hpp"
 #include "record.hpp"
 
@@ -179,6 +180,8 @@ std::string extract_answer(TaskKind kind, const TaskExample& example, std::strin
       return extract_text(example, text);
     case TaskKind::code:
       return extract_code(text);
+    case TaskKind::latex:
+      return tasks::latex_answer(text);
   }
   return {};
 }
@@ -204,6 +207,8 @@ bool answer_is_final(TaskKind kind, const TaskExample& example, std::string_view
     }
     case TaskKind::code:
       return cut_code(text).final;
+    case TaskKind::latex:
+      return text.find(tasks::kNextProblem) != std::string_view::npos;
   }
   return false;
 }
@@ -211,6 +216,7 @@ bool answer_is_final(TaskKind kind, const TaskExample& example, std::string_view
 bool answer_matches(TaskKind kind, const TaskExample& example, std::string_view answer) {
   if (answer.empty()) return false;
   if (kind == TaskKind::text) return AnswerMatcher::make("squad", example.answer)->matches(answer);
+  if (kind == TaskKind::latex) return tasks::latex_equal(answer, example.answer);
   if (kind != TaskKind::number) return answer == example.answer;
   return std::abs(number_value(answer) - number_value(example.answer)) <= kNumberTolerance;
 }

@@ -1,4 +1,4 @@
-// Multiple choice: LLM-Adapters' templated records, ARC, BoolQ, PIQA, AQuA.
+// Multiple choice: LLM-Adapters' templated records, ARC, BoolQ, PIQA, AQuA, MMLU.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -196,6 +196,43 @@ void read_boolq(const Record& record, const FormContext&, std::vector<TaskExampl
                               {"Yes", "No"}, yes ? 0 : 1));
 }
 
+/// An index from 0, or a letter.
+std::size_t chosen_option(const Record& record, std::size_t options) {
+  const nlohmann::json& answer = record.at("answer");
+  std::int64_t index = -1;
+  if (answer.is_number_integer()) index = answer.get<std::int64_t>();
+  if (answer.is_string() && record.filled("answer").size() == 1)
+    index = record.filled("answer").front() - 'A';
+  if (index < 0 || index >= static_cast<std::int64_t>(options))
+    record.fail(fmt::format("has the 'answer' {}, which is none of its {} options",
+                            answer.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),
+                            options));
+  return static_cast<std::size_t>(index);
+}
+
+/// "high_school_physics" -> "high school physics", as a sentence has it.
+std::string in_words(std::string subject) {
+  std::replace(subject.begin(), subject.end(), '_', ' ');
+  return subject;
+}
+
+/// As its makers ask (arXiv 2009.03300), and a letter alone is taught, as their worked examples
+/// have it.
+void read_mmlu(const Record& record, const FormContext&, std::vector<TaskExample>& examples) {
+  std::vector<std::string> options;
+  for (const std::string& option : record.texts("choices")) options.emplace_back(strip(option));
+  check_options(record, options);
+  const std::string subject = in_words(record.text_or_empty("subject"));
+  const std::string heading =
+      fmt::format("The following are multiple choice questions (with answers){}{}.\n\n",
+                  subject.empty() ? "" : " about ", subject);
+  TaskExample example =
+      lettered(heading, record.filled("question"), options, chosen_option(record, options.size()));
+  example.output = example.answer;
+  example.option_outputs = example.names;
+  examples.push_back(std::move(example));
+}
+
 constexpr Form kChoiceForms[] = {
     {.name = "choices",
      .keys = "instruction (ending in 'Answer format: a/b'), output, answer",
@@ -241,6 +278,18 @@ constexpr Form kChoiceForms[] = {
            return record.has_all({"sQuestion", "options", "lSolutions"});
          },
      .read = read_aqua},
+    {.name = "mmlu",
+     .keys = "question, choices (texts), answer (an index from 0, or a letter), subject; or CSV "
+             "rows of a question, four options and a letter",
+     .kind = TaskKind::letter,
+     .fits =
+         [](const Record& record) {
+           return record.has_all({"question", "choices", "answer"}) &&
+                  record.at("choices").is_array();
+         },
+     .read = read_mmlu,
+     .part = [](const Record& record) { return record.text_or_empty("subject"); },
+     .part_is_set = true},
 };
 
 }  // namespace

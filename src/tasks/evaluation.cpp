@@ -187,6 +187,7 @@ std::int64_t max_new_tokens_of(TaskKind kind) {
       return 32;
     case TaskKind::number:
     case TaskKind::code:
+    case TaskKind::latex:
       return 512;
   }
   return 0;

@@ -1,8 +1,10 @@
-// Word problems: GSM8K, the sums of LLM-Adapters (AddSub, MultiArith, SVAMP, SingleEq), MAWPS.
+// Word problems: GSM8K, the sums of LLM-Adapters (AddSub, MultiArith, SVAMP, SingleEq), MAWPS,
+// MATH.
 #include <fmt/format.h>
 
 #include "factsweep/tasks/answer.hpp"
 #include "forms.hpp"
+#include "latex.hpp"
 
 namespace factsweep::tasks {
 namespace {
@@ -65,6 +67,19 @@ void read_worked(const Record& record, const FormContext&, std::vector<TaskExamp
                       .answer = record.gold_number("answer")});
 }
 
+/// Asked as Minerva's prompt asks (arXiv 2206.14858, appendix D.2). MATH-500 has the answer apart,
+/// too.
+void read_math(const Record& record, const FormContext&, std::vector<TaskExample>& examples) {
+  const std::string solution = record.filled("solution");
+  std::string answer(strip(record.text_or_empty("answer")));
+  if (answer.empty()) answer = last_boxed(solution).value_or("");
+  if (answer.empty()) record.fail("has a 'solution' without '\\boxed{ANSWER}'");
+  examples.push_back(
+      {.instruction = fmt::format("{}\n{}\n\nSolution:", kNextProblem, record.filled("problem")),
+       .output = solution,
+       .answer = answer});
+}
+
 constexpr Form kNumberForms[] = {
     {.name = "worked",
      .keys = "instruction, input, output, answer (a number)",
@@ -99,6 +114,18 @@ constexpr Form kNumberForms[] = {
            return record.has_all({"original_text", "ans"});
          },
      .read = read_mawps},
+    {.name = "math",
+     .keys = "problem, solution (with '\\boxed{ANSWER}'), level, type (or subject)",
+     .kind = TaskKind::latex,
+     .fits =
+         [](const Record& record) {
+           return record.has_all({"problem", "solution"});
+         },
+     .read = read_math,
+     .part =
+         [](const Record& record) {
+           return record.text_or_empty(record.has("type") ? "type" : "subject");
+         }},
 };
 
 }  // namespace

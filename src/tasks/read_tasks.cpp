@@ -44,7 +44,8 @@ const Form& recognise(const Record& record) {
 }
 
 /// The file up to its first dot; "train.json", "valid.jsonl" like their folder.
-std::string set_name(const fs::path& path) {
+std::string set_name(const fs::path& given) {
+  const fs::path path = given.has_filename() ? given : given.parent_path();  // "MATH/test/"
   std::string name = path.filename().string();
   name.resize(std::min(name.find('.'), name.size()));
   const std::set<std::string> splits = {"train", "test",       "tests", "valid",
@@ -68,10 +69,10 @@ class Reader {
     if (context_.row == 0 && form_->name == std::string_view("piqa") && !record.has("label"))
       context_.labels = tasks::piqa_labels(path_);
     const std::string part = form_->part != nullptr ? form_->part(record) : std::string();
-    if (form_->part != nullptr) parts_.insert(part);
+    if (!part.empty()) parts_.insert(part);
     const std::string& wanted = context_.settings.part;
     if (wanted.empty() || part == wanted) {
-      TaskSet& set = find_set(form_->part_is_set ? part : context_.set_name);
+      TaskSet& set = find_set(form_->part_is_set && !part.empty() ? part : context_.set_name);
       const std::size_t before = set.examples.size();
       form_->read(record, context_, set.examples);
       for (std::size_t i = before; i < set.examples.size(); ++i)

@@ -4,12 +4,16 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <cmath>
+#include <tuple>
+#include <utility>
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/file.hpp"
 #include "factsweep/core/utf8.hpp"
+#include "factsweep/data/csv.hpp"
 #include "factsweep/tasks/answer.hpp"
 
 namespace factsweep::tasks {
@@ -121,15 +125,88 @@ void Record::fail(std::string_view what) const {
   throw InputError(fmt::format("{}: the record {}.", where_, what));
 }
 
+namespace {
+
+namespace fs = std::filesystem;
+
+/// "high_school_physics" of "high_school_physics_test.csv".
+std::string subject_of(const std::string& file) {
+  std::string name = fs::path(file).filename().string();
+  name.resize(name.find(".csv"));
+  for (const std::string_view split : {"_test", "_dev", "_val"}) {
+    if (name.ends_with(split)) return name.substr(0, name.size() - split.size());
+  }
+  return name;
+}
+
+/// MMLU's files have no line of headings; copies of them may.
+void visit_mmlu_rows(std::string_view text, const std::string& file,
+                     const std::function<void(const Record&)>& visit) {
+  const auto is_heading = [](std::string last) {
+    std::transform(last.begin(), last.end(), last.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    return last == "answer";
+  };
+  bool first = true;
+  for_each_csv_row(text, file, ',', [&](const std::vector<std::string>& row, std::int64_t line) {
+    constexpr std::size_t kColumns = 6;
+    if (row.size() != kColumns)
+      throw InputError(
+          fmt::format("{}:{}: has {} columns. A CSV file of a task is MMLU's: a question, four "
+                      "options and the right one's letter in each row.",
+                      file, line, row.size()));
+    if (std::exchange(first, false) && is_heading(row.back())) return;
+    const nlohmann::json value = {
+        {"question", row.front()},
+        {"choices", std::vector<std::string>(row.begin() + 1, row.end() - 1)},
+        {"answer", row.back()},
+        {"subject", subject_of(file)}};
+    visit(Record(value, fmt::format("{}:{}", file, line)));
+  });
+}
+
+/// All files of objects below a folder.
+std::vector<fs::path> json_files(const fs::path& folder) {
+  std::vector<fs::path> files;
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    if (entry.is_regular_file() && (name.ends_with(".json") || name.ends_with(".json.gz")))
+      files.push_back(entry.path());
+  }
+  std::sort(files.begin(), files.end(), [](const fs::path& a, const fs::path& b) {
+    const std::string one = a.filename().string(), other = b.filename().string();
+    return std::tuple(a.parent_path(), one.size(), one) <
+           std::tuple(b.parent_path(), other.size(), other);
+  });
+  if (files.empty())
+    throw InputError(fmt::format("{}: is a folder without a .json file.", folder.string()));
+  return files;
+}
+
+}  // namespace
+
 void for_each_record(const std::filesystem::path& path,
                      const std::function<void(const Record&)>& visit) {
   const std::string found = find_file(path).string();
+  if (fs::is_directory(found)) {
+    for (const fs::path& file : json_files(found)) visit(Record(read_json(file), file.string()));
+    return;
+  }
   const std::string whole = read_file(found);
   const std::string_view text = without_byte_order_mark(whole);
+  if (found.ends_with(".csv") || found.ends_with(".csv.gz")) {
+    visit_mmlu_rows(text, found, visit);
+    return;
+  }
   if (strip(text).starts_with('[')) {
     const nlohmann::json content = read_json(found);
     for (std::size_t i = 0; i < content.size(); ++i)
       visit(Record(content[i], fmt::format("{}: record {}", found, i + 1)));
+    return;
+  }
+  const nlohmann::json one = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (one.is_object()) {
+    visit(Record(one, fmt::format("{}:1", found)));
     return;
   }
   for_each_json_line(text, found, [&](const nlohmann::json& value, std::int64_t line) {

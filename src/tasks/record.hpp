@@ -47,7 +47,10 @@ class Record {
   const std::string where_;
 };
 
-/// Visits every record of a JSON array or of JSON lines. InputError: neither, or damaged.
+/// Visits every record of a JSON array, of JSON lines, or of one JSON object; of a CSV file in
+/// MMLU's form (question, choices, answer, and the file's name without its split as subject); of a
+/// folder with a JSON object a file, in the files' order (MATH's "2.json" before "10.json"). `.gz`
+/// is read transparently. InputError: none of these, or damaged.
 void for_each_record(const std::filesystem::path& path,
                      const std::function<void(const Record&)>& visit);
 

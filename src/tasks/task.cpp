@@ -30,6 +30,8 @@ std::string_view name(TaskKind kind) {
       return "text";
     case TaskKind::code:
       return "code";
+    case TaskKind::latex:
+      return "latex";
   }
   return "";
 }

@@ -36,7 +36,7 @@ struct EvaluationSettings {
 /// As label/spelling.hpp: of a set whose answers are texts, which other sets' are not.
 std::vector<std::string> spelling_warnings(const std::filesystem::path& model, const TaskSet& set);
 
-/// letter 32, name 16, number 512, text 32, code 512.
+/// letter 32, name 16, number 512, text 32, code 512, latex 512.
 std::int64_t max_new_tokens_of(TaskKind kind);
 
 struct TaskVerdict {

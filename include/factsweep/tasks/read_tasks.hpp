@@ -13,7 +13,7 @@ namespace factsweep {
 struct ReadTasksSettings {
   std::string form = "auto";  // one of task_forms(); auto: told by the keys of the first record
   /// A part of a file: of T0 one data set ("ag_news"), of MBPP one split ("prompt", "test",
-  /// "validation", "train"). Empty: all.
+  /// "validation", "train"), of MMLU one subject, of MATH one type ("Algebra"). Empty: all.
   std::string part;
   /// Multiple choice asked as OpenCompass does ("Question: ...\nA. ...\nB. ...\nAnswer:") and
   /// answered by a letter, where the file asks for names ("answer1"). Others are not changed.
@@ -24,9 +24,10 @@ struct ReadTasksSettings {
 /// The names of all forms.
 std::vector<std::string> task_forms();
 
-/// JSON array or JSON lines, .gz read transparently. A T0 file holds one set a data set, others
-/// hold one, named like the file (up to its first dot; LLM-Adapters' "train.json" and "test.json"
-/// like their folder). Records of T0 without a completion are left out, and those with another
+/// JSON array or JSON lines, of MMLU CSV, of MATH a folder with a JSON object a file; .gz read
+/// transparently. A T0 file holds one set a data set, one of MMLU one a subject, others hold one,
+/// named like the file (up to its first dot; LLM-Adapters' "train.json" and "test.json" like their
+/// folder). Records of T0 without a completion are left out, and those with another
 /// number of options than asked for. InputError with file and line (of an array: the record's
 /// number) and key: a key missing or of another type, an empty output or option, an answer that is
 /// none of the options, no example at all, a form or part that does not exist, PIQA without labels.

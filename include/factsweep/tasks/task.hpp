@@ -17,6 +17,7 @@ enum class TaskKind : std::uint8_t {
   number,  // a number, right within 0.001 of the gold one
   text,    // a line of text, compared after SQuAD's normalisation
   code,    // Python that must pass asserts
+  latex,   // a formula, compared as MATH compares (arXiv 2103.03874)
 };
 std::string_view name(TaskKind kind);
 

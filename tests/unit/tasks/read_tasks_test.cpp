@@ -23,6 +23,7 @@ class TaskFiles {
     std::ofstream(folder_ / name) << text;
     return folder_ / name;
   }
+  const fs::path& folder() const { return folder_.path(); }
 
  private:
   TemporaryFolder folder_;
@@ -183,6 +184,117 @@ TEST_CASE("word problems give numbers") {
             files.write("math.json",
                         R"([{"instruction": "2+2?", "output": "It is 4.", "answer": 4.0}])"))
             .kind == TaskKind::number);
+}
+
+TEST_CASE("MMLU as its makers' CSV files and as JSON lines have it") {
+  TaskFiles files;
+  const fs::path csv =
+      files.write("high_school_physics_test.csv",
+                  "\"What is \"\"it\"\", then?\nSay so.\",dry palms,\"wet, palms\",3,None,B\n"
+                  "Which one?,a,b,c,d,D\n");
+  const TaskSet set = read_task_set(csv);
+  CHECK(set.name == "high_school_physics");
+  CHECK(set.kind == TaskKind::letter);
+  REQUIRE(set.examples.size() == 2);
+  const TaskExample& example = set.examples[0];
+  CHECK(example.instruction ==
+        "The following are multiple choice questions (with answers) about high school physics.\n\n"
+        "What is \"it\", then?\nSay so.\nA. dry palms\nB. wet, palms\nC. 3\nD. None\nAnswer:");
+  CHECK(example.output == "B");
+  CHECK(example.answer == "B");
+  CHECK(example.options[1] == "wet, palms");
+  CHECK(example.option_outputs == std::vector<std::string>{"A", "B", "C", "D"});
+  CHECK(set.examples[1].gold() == 3);
+  CHECK_THAT(set.examples[1].where, Catch::Matchers::ContainsSubstring("_test.csv:3"));
+
+  const fs::path lines = files.write(
+      "all.jsonl",
+      R"({"question": "Which one?", "subject": "astronomy", "choices": ["a", "b", "c", "d"], "answer": 3}
+{"question": "And here?", "subject": "high_school_physics", "choices": ["a", "b", "c", "d"], "answer": "A"}
+)");
+  const std::vector<TaskSet> sets = read_task_sets(lines);
+  REQUIRE(sets.size() == 2);
+  CHECK(sets[0].name == "astronomy");
+  CHECK(sets[0].examples.at(0).answer == "D");
+  CHECK(read_task_set(lines, {.part = "high_school_physics"}).examples.at(0).answer == "A");
+  CHECK_THAT(input_error([&] { read_task_set(lines, {.part = "virology"}); }),
+             Catch::Matchers::ContainsSubstring("no part 'virology'"));
+  const TaskSet plain = read_task_set(
+      files.write("mine.jsonl", R"({"question": "Which?", "choices": ["a", "b"], "answer": 0})"));
+  CHECK(plain.name == "mine");
+  CHECK(
+      plain.examples.at(0).instruction ==
+      "The following are multiple choice questions (with answers).\n\nWhich?\nA. a\nB. b\nAnswer:");
+
+  const fs::path headed =
+      files.write("virology_val.csv", "question,A,B,C,D,Answer\nQ?,a,b,c,d,C\n");
+  CHECK(read_task_set(headed).name == "virology");
+  CHECK(read_task_set(headed).examples.at(0).answer == "C");
+  const auto error = [&](const std::string& name, const std::string& text) {
+    const fs::path path = files.write(name, text);
+    return input_error([&] { read_task_sets(path); });
+  };
+  CHECK_THAT(error("a.csv", "Q?,a,b,c,d,A\nQ?,a,b,c,A\n"),
+             Catch::Matchers::ContainsSubstring("a.csv:2: has 5 columns"));
+  CHECK_THAT(error("b.csv", "Q?,a,b,c,d,E\n"),
+             Catch::Matchers::ContainsSubstring("b.csv:1") &&
+                 Catch::Matchers::ContainsSubstring("\"E\", which is none of its 4 options"));
+  CHECK_THAT(error("c.csv", "Q?,a,,c,d,A\n"),
+             Catch::Matchers::ContainsSubstring("an empty option, the 2. of 4"));
+  CHECK_THAT(error("d.csv", "Q?,\"a,b,c,d,A\n"),
+             Catch::Matchers::ContainsSubstring("d.csv:1: a quotation mark"));
+  CHECK_THAT(error("e.jsonl", R"({"question": "Q?", "choices": ["a", "b"], "answer": 2})"),
+             Catch::Matchers::ContainsSubstring("'answer' 2, which is none of its 2 options"));
+}
+
+TEST_CASE("MATH as a folder of problems, and as lines") {
+  TaskFiles files;
+  const fs::path folder = files.folder() / "MATH" / "test";
+  for (const char* type : {"algebra", "geometry"}) fs::create_directories(folder / type);
+  const auto problem = [&](const std::string& name, const std::string& text) {
+    std::ofstream(folder / name) << text;
+  };
+  problem("algebra/10.json", R"({
+    "problem": "What is half of one?",
+    "level": "Level 2",
+    "type": "Algebra",
+    "solution": "Half of $1$ is $\\boxed{\\frac12}$."
+})");
+  problem(
+      "algebra/2.json",
+      R"({"problem": "Add.", "level": "Level 1", "type": "Algebra", "solution": "\\boxed{3}"})");
+  problem(
+      "geometry/1.json",
+      R"({"problem": "Turn.", "level": "?", "type": "Geometry", "solution": "\\fbox{90^\\circ}"})");
+  const TaskSet set = read_task_set(folder);
+  CHECK(set.name == "MATH");
+  CHECK(read_task_set(folder.string() + "/").name == "MATH");
+  CHECK(set.kind == TaskKind::latex);
+  REQUIRE(set.examples.size() == 3);
+  CHECK(set.examples[0].answer == "3");
+  CHECK(set.examples[1].answer == "\\frac12");
+  CHECK(set.examples[1].instruction == "Problem:\nWhat is half of one?\n\nSolution:");
+  CHECK(set.examples[1].output == "Half of $1$ is $\\boxed{\\frac12}$.");
+  CHECK_THAT(set.examples[1].where, Catch::Matchers::EndsWith("algebra/10.json"));
+  CHECK(read_task_set(folder / "algebra").name == "algebra");
+  CHECK(read_task_set(folder / "algebra" / "10.json").examples.size() == 1);
+  const TaskSet geometry = read_task_set(folder, {.part = "Geometry"});
+  REQUIRE(geometry.examples.size() == 1);
+  CHECK(extract_answer(set.kind, geometry.examples[0], geometry.examples[0].output) ==
+        geometry.examples[0].answer);
+  const TaskSet lines = read_task_set(files.write(
+      "math500.jsonl",
+      R"({"problem": "Add.", "solution": "It is 3.", "answer": "3", "subject": "Algebra", "level": 1}
+{"problem": "Add.", "solution": "It is $\\boxed{4}$.", "subject": "Algebra", "level": 1})"));
+  CHECK(lines.examples.at(0).answer == "3");
+  CHECK(lines.examples.at(1).answer == "4");
+  problem("geometry/2.json", R"({"problem": "Turn.", "type": "Geometry", "solution": "90"})");
+  CHECK_THAT(input_error([&] { read_task_set(folder); }),
+             Catch::Matchers::ContainsSubstring("geometry/2.json") &&
+                 Catch::Matchers::ContainsSubstring("without '\\boxed{ANSWER}'"));
+  fs::create_directories(files.folder() / "none");
+  CHECK_THAT(input_error([&] { read_task_set(files.folder() / "none"); }),
+             Catch::Matchers::ContainsSubstring("a folder without a .json file"));
 }
 
 TEST_CASE("a T0 file holds one set a data set; MBPP's splits can be chosen") {

@@ -1,0 +1,93 @@
+#include "factsweep/data/csv.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "factsweep/core/error.hpp"
+
+namespace factsweep {
+namespace {
+
+class CsvReader {
+ public:
+  CsvReader(std::string_view text, std::string_view name, char separator)
+      : text_(text), name_(name), separator_(separator) {}
+
+  bool at_end() const { return at_ == text_.size(); }
+  std::int64_t line() const { return line_; }
+
+  std::vector<std::string> row() {
+    std::vector<std::string> fields = {field()};
+    while (!at_end() && text_[at_] == separator_) {
+      ++at_;
+      fields.push_back(field());
+    }
+    end_line();
+    return fields;
+  }
+
+ private:
+  std::string field() {
+    if (at_end() || text_[at_] != '"') {
+      const char stops[] = {separator_, '\n', '\r', 0};
+      const std::size_t end = std::min(text_.find_first_of(stops, at_), text_.size());
+      const std::size_t begin = std::exchange(at_, end);
+      return std::string(text_.substr(begin, end - begin));
+    }
+    return quoted();
+  }
+
+  std::string quoted() {
+    const std::int64_t opened = line_;
+    std::string value;
+    for (++at_; !at_end(); ++at_) {
+      const char c = text_[at_];
+      if (c == '"') {
+        if (at_ + 1 == text_.size() || text_[at_ + 1] != '"') break;
+        ++at_;
+      }
+      if (c == '\n') ++line_;
+      value += c;
+    }
+    if (at_end())
+      throw InputError(
+          fmt::format("{}:{}: a quotation mark opens a field and is never closed.", name_, opened));
+    ++at_;
+    const bool ends =
+        at_end() || text_[at_] == separator_ || text_[at_] == '\n' || text_[at_] == '\r';
+    if (!ends)
+      throw InputError(fmt::format(
+          "{}:{}: text follows the quotation mark that closes a field. Write marks inside of a "
+          "field twice.",
+          name_, line_));
+    return value;
+  }
+
+  void end_line() {
+    if (at_end()) return;
+    at_ += text_.substr(at_).starts_with("\r\n") ? 2 : 1;
+    ++line_;
+  }
+
+  const std::string_view text_, name_;
+  const char separator_;
+  std::size_t at_ = 0;
+  std::int64_t line_ = 1;
+};
+
+}  // namespace
+
+void for_each_csv_row(
+    std::string_view text, std::string_view name, char separator,
+    const std::function<void(const std::vector<std::string>& fields, std::int64_t line)>& visit) {
+  CsvReader reader(text, name, separator);
+  while (!reader.at_end()) {
+    const std::int64_t line = reader.line();
+    const std::vector<std::string> fields = reader.row();
+    if (fields.size() > 1 || !fields.front().empty()) visit(fields, line);
+  }
+}
+
+}  // namespace factsweep
