@@ -60,7 +60,7 @@ inline ValueSettings value_settings(const nlohmann::json& value) {
 struct EditCase {
   explicit EditCase(const std::string& family, torch::Dtype dtype = torch::kFloat32)
       : name(family), reference(model_data("../../edit/data") / family / "reference.safetensors") {
-    model.weights = Weights::load(model_data("../../edit/data") / family, dtype, torch::kCPU);
+    model.weights = Weights::load(model_data("../../edit/data") / family, dtype, test_device());
     const auto size = static_cast<std::size_t>(model.weights.config.vocabulary);
     if (family == "gpt2") {
       model.tokenizer = std::make_shared<BarePieceTokenizer>(size);
@@ -94,8 +94,8 @@ void for_each_edit_case(Visit visit) {
 /// Largest difference, as a share of the largest expected value.
 inline double relative_error(const torch::Tensor& found, const torch::Tensor& expected) {
   REQUIRE(found.sizes() == expected.sizes());
-  const torch::Tensor exact = expected.to(torch::kFloat64);
-  return ((found.to(torch::kFloat64) - exact).abs().max() / exact.abs().max()).item<double>();
+  const torch::Tensor exact = expected.cpu().to(torch::kFloat64);
+  return ((found.cpu().to(torch::kFloat64) - exact).abs().max() / exact.abs().max()).item<double>();
 }
 
 /// Whether every stored bit of two models is the same.

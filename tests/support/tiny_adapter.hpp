@@ -25,7 +25,7 @@ inline std::filesystem::path adapter_data(const std::string& name) {
 }
 
 inline Weights family_weights(const std::string& family) {
-  return Weights::load(model_data("families/" + family), torch::kFloat32, torch::kCPU);
+  return Weights::load(model_data("families/" + family), torch::kFloat32, test_device());
 }
 
 /// Logits of every token, each sequence on its own.
@@ -38,7 +38,8 @@ inline torch::Tensor logits_of(const Weights& weights,
 
 /// Largest difference, as a share of the largest expected value.
 inline double relative_distance(const torch::Tensor& found, const torch::Tensor& expected) {
-  return ((found - expected).abs().max() / expected.abs().max()).item<double>();
+  const torch::Tensor exact = expected.cpu();
+  return ((found.cpu() - exact).abs().max() / exact.abs().max()).item<double>();
 }
 
 }  // namespace factsweep::test

@@ -27,6 +27,17 @@ inline std::filesystem::path model_data(const std::string& name) {
   return std::filesystem::path(source) / "tests/unit/model/data" / name;
 }
 
+/// Where models are loaded and tensors made: FACTSWEEP_TEST_DEVICE ("cuda"), else the CPU.
+inline torch::Device test_device() {
+  const char* name = std::getenv("FACTSWEEP_TEST_DEVICE");
+  return torch::Device(name == nullptr ? "cpu" : name);
+}
+
+/// A tensor on test_device().
+inline torch::Tensor placed(const torch::Tensor& tensor) {
+  return tensor.to(test_device());
+}
+
 class TemporaryFolder {
  public:
   TemporaryFolder() {
@@ -103,8 +114,15 @@ class PieceTokenizer : public Tokenizer {
   std::vector<std::string> pieces_;
 };
 
+/// The weights on test_device().
+inline Weights placed(const Weights& weights) {
+  const TemporaryFolder folder;
+  weights.save(folder.path());
+  return Weights::load(folder.path(), weights.embedding.scalar_type(), test_device());
+}
+
 inline Model tiny_model(const std::string& name = "llama-tied") {
-  return {Weights::load(model_data(name), torch::kFloat32, torch::kCPU),
+  return {Weights::load(model_data(name), torch::kFloat32, test_device()),
           std::make_shared<PieceTokenizer>(),
           {2}};
 }
@@ -137,8 +155,8 @@ inline std::vector<std::vector<float>> next_logits(
     const auto part =
         std::span(sequences).subspan(begin, std::min(kRows, sequences.size() - begin));
     const std::int64_t start = 0;
-    const PackedTokens packed = PackedTokens::pack(part, {&start, 1}, torch::kCPU);
-    const torch::Tensor all = logits(weights, hidden_states(weights, packed)).contiguous();
+    const PackedTokens packed = PackedTokens::pack(part, {&start, 1}, test_device());
+    const torch::Tensor all = logits(weights, hidden_states(weights, packed)).contiguous().cpu();
     for (std::size_t b = 0; b < part.size(); ++b) {
       const float* row = all.data_ptr<float>() + (packed.starts[b + 1] - 1) * all.size(1);
       result.emplace_back(row, row + all.size(1));

@@ -7,58 +7,7 @@ need_tool mpirun
 need_python "h5py, pandas, matplotlib"
 tiny_world
 
-python3 - "$world/facts" <<'PYTHON'
-import json
-import pathlib
-import sys
-
-facts = json.loads((pathlib.Path(sys.argv[1]) / "train" / "W1.train.json").read_text())[:20]
-records = []
-for i, fact in enumerate(facts):
-    other = facts[(i + 1) % len(facts)]
-    subject = next(word for word in fact["question"].rstrip("?").split() if word[0].isupper() and word not in ("What", "Where", "Who", "Which"))
-    records.append({"case_id": i, "subject": subject, "prompt": fact["question"], "rephrase_prompt": "Q: " + fact["question"],
-                    "ground_truth": fact["answers"][0], "target_new": other["answers"][0],
-                    "locality_prompt": other["question"], "locality_ground_truth": other["answers"][0]})
-json.dump(records, open("edits.json", "w"))
-PYTHON
-cat >deck.ini <<DECK
-[run]
-study  = flearning
-output = out.h5
-device = cpu
-[model]
-path = $world/model
-[data]
-edits   = edits.json
-records = 10
-[train]
-batch_size = 4
-[original]
-learning_rate = 1e-3
-[forget]
-learning_rate      = 1e-3
-lora_learning_rate = 1e-2
-[learn]
-learning_rate      = 1e-3
-lora_learning_rate = 1e-2
-[edit]
-presets     = easyedit-llama
-layers      = 0, 1
-ft_c_layer  = 1
-records     = 4
-text        = $world/corpus.txt
-text_tokens = 4000
-[search]
-locality    = 0.9
-evaluations = 3
-[store]
-deltas = final
-[grid]
-method = original, ft, lora, forget_ft, forget_lora, f_learning_ft, f_learning_lora, f_learning_lora_ft, ft_c, rome, rome_reset, memit
-lambda = 0.1, 1
-layers = all, 1
-DECK
+python3 "$here/flearning_tiny.py" "$world"
 for ranks in 1 2 4; do
   launch $ranks run deck.ini --run.output="ranks-$ranks.h5"
 done

@@ -209,11 +209,12 @@ TEST_CASE("a linear without adapter gets its output back, the frozen base is sha
   const Weights adapted = with_adapters(base, adapters);
   CHECK(adapted.layers[0].linears[dense::qkv].weight.is_alias_of(
       base.layers[0].linears[dense::qkv].weight));
-  const torch::Tensor x = torch::randn({3, 32}), y = torch::randn({3, 80});
+  const torch::Tensor x = placed(torch::randn({3, 32})), y = placed(torch::randn({3, 80}));
   CHECK(adapted.adapter->apply(0, dense::up, x, y).is_same(y));
   torch::NoGradGuard no_grad;
-  const torch::Tensor qkv = torch::randn({3, base.layers[0].linears[dense::qkv].weight.size(0)}),
-                      before = qkv.clone();
+  const torch::Tensor qkv =
+      placed(torch::randn({3, base.layers[0].linears[dense::qkv].weight.size(0)}));
+  const torch::Tensor before = qkv.clone();
   const torch::Tensor after = adapted.adapter->apply(0, dense::qkv, x, qkv);
   CHECK(after.is_same(qkv));  // in place
   const LinearModule v = linear_modules(base.config, 0)[2];

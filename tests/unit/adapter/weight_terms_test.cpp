@@ -11,7 +11,7 @@ using namespace factsweep::test;
 
 TEST_CASE("a sum of terms is rounded once", "[weights]") {
   torch::NoGradGuard no_grad;
-  const Weights base = Weights::load(model_data("llama-tied"), torch::kBFloat16, torch::kCPU);
+  const Weights base = Weights::load(model_data("llama-tied"), torch::kBFloat16, test_device());
   const auto thousandth = [](const std::string&, at::IntArrayRef shape) {
     return torch::full(shape, 1e-3F);
   };
@@ -30,7 +30,7 @@ TEST_CASE("a sum of terms is rounded once", "[weights]") {
 
 TEST_CASE("a range of layers forgets alone, and an adapter's term is its merge", "[weights]") {
   torch::NoGradGuard no_grad;
-  const Weights base = Weights::load(model_data("llama-tied"), torch::kFloat32, torch::kCPU);
+  const Weights base = Weights::load(model_data("llama-tied"), torch::kFloat32, test_device());
   LoraConfig config;
   config.rank = 2;
   config.targets.names = {"q_proj", "v_proj"};
@@ -69,7 +69,7 @@ TEST_CASE("a range of layers forgets alone, and an adapter's term is its merge",
 
 TEST_CASE("a table of changes: norms, cosines, and what a model lacks", "[weights]") {
   torch::NoGradGuard no_grad;
-  const Weights base = Weights::load(model_data("llama-tied"), torch::kFloat32, torch::kCPU);
+  const Weights base = Weights::load(model_data("llama-tied"), torch::kFloat32, test_device());
   Matrices matrices = Matrices::of({&base.config, 1});
   CHECK(matrices.modules.size() == 7);  // q, k, v, o, gate, up, down
   CHECK(matrices.layers == static_cast<std::size_t>(base.config.layers));

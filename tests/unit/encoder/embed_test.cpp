@@ -59,12 +59,12 @@ TEST_CASE("encoders: pooling, normalisation and prompt are those of the folder")
 TEST_CASE("encoders: in bfloat16 no further from float32 than transformers in bfloat16") {
   const std::string family = GENERATE(from_range(kFamilies));
   INFO(family);
-  const Encoder encoder = Encoder::load(encoder_data(family), torch::kBFloat16, torch::kCPU);
+  const Encoder encoder = Encoder::load(encoder_data(family), torch::kBFloat16, test_device());
   const SafetensorsReader expected = reference(family);
   const torch::Tensor exact = expected.view("mean");
   const torch::Tensor found =
       encoder.embed(reference_texts(family), {.pooling = Pooling::mean, .normalize = false})
-          .rows_ND;
+          .rows_ND.cpu();
   const double theirs = root_mean_square(expected.view("mean_bfloat16") - exact);
   CHECK(root_mean_square(found - exact) < 1.1 * theirs);
   CHECK(root_mean_square(found - exact) > 0.1 * theirs);

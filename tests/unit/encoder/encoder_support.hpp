@@ -16,7 +16,7 @@ inline std::filesystem::path encoder_data(const std::string& family) {
 }
 
 inline Encoder load_float32(const std::filesystem::path& folder) {
-  return Encoder::load(folder, torch::kFloat32, torch::kCPU);
+  return Encoder::load(folder, torch::kFloat32, test_device());
 }
 
 inline std::vector<std::string> reference_texts(const std::string& family) {
@@ -24,7 +24,7 @@ inline std::vector<std::string> reference_texts(const std::string& family) {
 }
 
 inline double distance(const torch::Tensor& a, const torch::Tensor& b) {
-  return (a - b).abs().max().item<double>();
+  return (a.cpu() - b.cpu()).abs().max().item<double>();
 }
 
 /// A copy of a family's folder that a test may change.

@@ -194,7 +194,7 @@ TEST_CASE("a gold answer is compared as the tokenizer's normalizer spells it") {
   tokenizer["normalizer"] = {
       {"type", "Sequence"}, {"normalizers", {{{"type", "NFKC"}}, {{"type", "Lowercase"}}}}};
   write_file(folder / "tokenizer.json", tokenizer.dump());
-  const Model model = Model::load(folder.path(), torch::kFloat32, torch::kCPU);
+  const Model model = Model::load(folder.path(), torch::kFloat32, test_device());
   CHECK(spell(*model.tokenizer, "AB").text == "ab");
   CHECK(spell(*model.tokenizer, "\ufb01n\u3000").text == "fin");
   CHECK(spell(*model.tokenizer, "fin\u00a0").possible);

@@ -7,8 +7,10 @@
 #include "catch.hpp"
 #include "factsweep/core/random.hpp"
 #include "factsweep/model/torch.hpp"
+#include "tiny_model.hpp"
 
 using namespace factsweep;
+using namespace factsweep::test;
 using torch::Tensor;
 
 namespace {
@@ -22,7 +24,9 @@ std::vector<std::int64_t> all_rows(std::int64_t count) {
 /// 1 where an element stays, float32.
 Tensor kept(const DropoutMasks& masks, std::int64_t rows, std::int64_t columns, double p,
             std::uint64_t place) {
-  return masks.drop(torch::ones({rows, columns}), p, place).gt(0).to(torch::kFloat32);
+  return masks.drop(torch::ones({rows, columns}, test_device()), p, place)
+      .gt(0)
+      .to(torch::kFloat32);
 }
 
 std::string text_of(const Tensor& row) {
@@ -40,7 +44,7 @@ double score(const Tensor& products) {
 }  // namespace
 
 TEST_CASE("masks are the hash that the header names, computed by another program") {
-  const DropoutMasks masks({{7, 2}, {0xfedcba9876543210, 6}}, all_rows(8), torch::kCPU);
+  const DropoutMasks masks({{7, 2}, {0xfedcba9876543210, 6}}, all_rows(8), test_device());
   const Tensor half = kept(masks, 8, 40, 0.5, 1);
   CHECK(text_of(half[0]) == "0000000101000100000000100010111100001101");
   CHECK(text_of(half[1]) == "1001100001101110101111001001011010100101");
@@ -53,7 +57,7 @@ TEST_CASE("a share of p is dropped, independently by row, column and place") {
   constexpr std::int64_t kTexts = 16, kTokens = 50, kRows = kTexts * kTokens, kColumns = 768;
   std::vector<DropoutMasks::Text> texts;
   for (std::uint64_t t = 0; t < kTexts; ++t) texts.push_back({t, kTokens});
-  const DropoutMasks masks(texts, all_rows(kRows), torch::kCPU);
+  const DropoutMasks masks(texts, all_rows(kRows), test_device());
   std::vector<Tensor> places;
   for (const std::uint64_t place : std::vector<std::uint64_t>{0, 1, 2, hash_text("a module")})
     places.push_back((kept(masks, kRows, kColumns, p, place) - (1 - p)) / std::sqrt(p * (1 - p)));
@@ -79,14 +83,15 @@ TEST_CASE("a share of p is dropped, independently by row, column and place") {
 
 TEST_CASE("a text has the same masks wherever and with whomever it passes") {
   const DropoutMasks::Text a{1, 4}, b{2, 3}, c{3, 5};
-  const DropoutMasks whole({a, b, c}, {3, 5, 6, 11}, torch::kCPU);
+  const DropoutMasks whole({a, b, c}, {3, 5, 6, 11}, test_device());
   const Tensor expected = kept(whole, 12, 33, 0.3, 9);
-  const DropoutMasks other({c, b}, {0}, torch::kCPU);
+  const DropoutMasks other({c, b}, {0}, test_device());
   CHECK(torch::equal(kept(other, 8, 33, 0.3, 9),
                      torch::cat({expected.narrow(0, 7, 5), expected.narrow(0, 4, 3)})));
   CHECK(torch::equal(kept(whole, 4, 33, 0.3, 9),
-                     expected.index_select(0, torch::tensor({3, 5, 6, 11}))));
-  const Tensor part = whole.drop(torch::ones({3, 33}), 0.3, 9, 4, 12).gt(0).to(torch::kFloat32);
+                     expected.index_select(0, placed(torch::tensor({3, 5, 6, 11})))));
+  const Tensor ones = torch::ones({3, 33}, test_device());
+  const Tensor part = whole.drop(ones, 0.3, 9, 4, 12).gt(0).to(torch::kFloat32);
   CHECK(torch::equal(part, expected.narrow(0, 4, 3)));
   // fewer columns are the first of many, more dropping drops more
   CHECK(torch::equal(kept(whole, 12, 20, 0.3, 9), expected.narrow(1, 0, 20)));
@@ -96,8 +101,8 @@ TEST_CASE("a text has the same masks wherever and with whomever it passes") {
 }
 
 TEST_CASE("what stays grows, in value and gradient, and is rounded once") {
-  const DropoutMasks masks({{5, 6}}, {}, torch::kCPU);
-  const Tensor x = torch::randn({6, 50}).requires_grad_(true);
+  const DropoutMasks masks({{5, 6}}, {}, test_device());
+  const Tensor x = torch::randn({6, 50}, test_device()).requires_grad_(true);
   const Tensor y = masks.drop(x, 0.1, 3);
   y.sum().backward();
   const Tensor mask = kept(masks, 6, 50, 0.1, 3);

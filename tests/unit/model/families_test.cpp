@@ -36,7 +36,7 @@ struct Case {
     fs::copy_file(config, folder / "config.json");
     fs::copy_file(family / "model.safetensors", folder / "model.safetensors");
   }
-  Weights weights() const { return Weights::load(folder.path(), torch::kFloat32, torch::kCPU); }
+  Weights weights() const { return Weights::load(folder.path(), torch::kFloat32, test_device()); }
   /// The older spelling of a configuration is the same model.
   Reference reference() const {
     const std::string own = "reference" + variant + ".safetensors";
@@ -60,19 +60,19 @@ void for_each_case(const std::function<void(const Case&)>& visit) {
 }
 
 torch::Tensor all_hidden(const Weights& weights, const std::vector<std::vector<TokenId>>& texts) {
-  return hidden_states(weights, PackedTokens::pack(texts, {&kStart, 1}, torch::kCPU));
+  return hidden_states(weights, PackedTokens::pack(texts, {&kStart, 1}, test_device()));
 }
 
 /// Largest difference, by the largest magnitude of `b`.
 double distance(const torch::Tensor& a, const torch::Tensor& b) {
   REQUIRE(a.sizes() == b.sizes());
-  const torch::Tensor exact = b.to(torch::kFloat64);
-  return ((a.to(torch::kFloat64) - exact).abs().max() / exact.abs().max()).item<double>();
+  const torch::Tensor exact = b.cpu().to(torch::kFloat64);
+  return ((a.cpu().to(torch::kFloat64) - exact).abs().max() / exact.abs().max()).item<double>();
 }
 
 /// What the reference stores of a gradient.
 torch::Tensor digest(const torch::Tensor& gradient) {
-  const torch::Tensor flat = gradient.to(torch::kFloat64).contiguous().flatten();
+  const torch::Tensor flat = gradient.cpu().to(torch::kFloat64).contiguous().flatten();
   const torch::Tensor order = torch::arange(flat.numel(), torch::kFloat64);
   const torch::Tensor samples =
       flat.index_select(0, torch::arange(8) * 2654435761LL % flat.numel());
@@ -84,7 +84,8 @@ torch::Tensor digest(const torch::Tensor& gradient) {
 /// Loss of the last five tokens of each sequence, and the gradients under their checkpoint names.
 std::pair<double, NamedTensors> gradients(const Weights& base, const Reference& reference) {
   const Weights weights = base.clone(torch::kFloat32, true);
-  const PackedTokens packed = PackedTokens::pack(reference.sequences, {&kStart, 1}, torch::kCPU);
+  const PackedTokens packed =
+      PackedTokens::pack(reference.sequences, {&kStart, 1}, test_device());
   std::vector<std::int64_t> rows, targets;
   for (std::size_t b = 0; b < reference.sequences.size(); ++b) {
     const std::int64_t end = packed.starts[b + 1];
@@ -93,9 +94,10 @@ std::pair<double, NamedTensors> gradients(const Weights& base, const Reference& 
       targets.push_back(packed.ids_N[row + 1].item<std::int64_t>());
     }
   }
-  const torch::Tensor hidden = hidden_states(weights, packed, {.rows_R = torch::tensor(rows)});
+  const torch::Tensor hidden =
+      hidden_states(weights, packed, {.rows_R = placed(torch::tensor(rows))});
   const torch::Tensor loss =
-      torch::cross_entropy_loss(logits(weights, hidden), torch::tensor(targets));
+      torch::cross_entropy_loss(logits(weights, hidden), placed(torch::tensor(targets)));
   loss.backward();
   std::vector<torch::Tensor> list;
   for (const torch::Tensor& parameter : weights.parameters()) list.push_back(parameter.grad());
@@ -196,11 +198,11 @@ TEST_CASE("families: after prefixes and pasts, and row by row, nothing changes")
       whole.push_back(all_hidden(weights, {joined}).slice(0, after_past.back()));
     }
     KeyValueCache past;
-    const PackedTokens packed_heads = PackedTokens::pack(heads, first, torch::kCPU);
+    const PackedTokens packed_heads = PackedTokens::pack(heads, first, test_device());
     hidden_states(weights, packed_heads,
                   {.context = {.prefix = &prefix, .prefix_of = prefix_of}, .keep = &past});
-    const PackedTokens packed = PackedTokens::pack(tails, after_past, torch::kCPU);
-    const torch::Tensor rows = torch::tensor({0, 5, 19, 20, 30, 33}, torch::kInt64);
+    const PackedTokens packed = PackedTokens::pack(tails, after_past, test_device());
+    const torch::Tensor rows = placed(torch::tensor({0, 5, 19, 20, 30, 33}, torch::kInt64));
     const torch::Tensor found = hidden_states(
         weights, packed,
         {.context = {.prefix = &prefix, .prefix_of = prefix_of, .past = &past}, .rows_R = rows});
@@ -235,7 +237,7 @@ TEST_CASE("families: files come back under their own names, bit for bit") {
     for (std::size_t i = 0; i < named.size(); ++i) {
       const auto& [name, tensor] = named[i];
       INFO(name);
-      CHECK(torch::equal(tensor, file.view(name).to(torch::kFloat32)));
+      CHECK(torch::equal(tensor.cpu(), file.view(name).to(torch::kFloat32)));
       CHECK(shapes[i] == std::pair{name, tensor.sizes().vec()});
       count += tensor.numel();
     }
@@ -243,8 +245,9 @@ TEST_CASE("families: files come back under their own names, bit for bit") {
     weights.clone(torch::kBFloat16).save(one.folder / "copy");
     const SafetensorsReader copy(one.folder / "copy/model.safetensors");
     CHECK(copy.names() == file.names());
-    const Weights again = Weights::load(one.folder / "copy", torch::kBFloat16, torch::kCPU);
-    for (const auto& [name, tensor] : again.named()) CHECK(torch::equal(tensor, copy.view(name)));
+    const Weights again = Weights::load(one.folder / "copy", torch::kBFloat16, test_device());
+    for (const auto& [name, tensor] : again.named())
+      CHECK(torch::equal(tensor.cpu(), copy.view(name)));
   });
 }
 
@@ -272,7 +275,7 @@ TEST_CASE("families: a hook is asked after every linear, and modules divide its 
     const Weights weights = one.weights();
     const ModelConfig& config = weights.config;
     const std::vector<std::vector<TokenId>> text = {one.reference().sequences[2]};
-    const PackedTokens packed = PackedTokens::pack(text, {&kStart, 1}, torch::kCPU);
+    const PackedTokens packed = PackedTokens::pack(text, {&kStart, 1}, test_device());
     const Recorder recorder;
     const torch::Tensor hooked = hidden_states(weights, packed, {.hook = &recorder});
     CHECK(recorder.seen.size() == static_cast<std::size_t>(4 * config.layers));

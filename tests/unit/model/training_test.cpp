@@ -44,12 +44,12 @@ Gradients gradients(const Weights& base, torch::Dtype dtype, const Batch& batch,
   const std::vector<torch::Tensor> leaves = weights.parameters();
   if (frozen_head) weights.head = weights.head.detach().clone();
   const std::int64_t start = 0;
-  const PackedTokens packed = PackedTokens::pack(batch.texts, {&start, 1}, torch::kCPU);
+  const PackedTokens packed = PackedTokens::pack(batch.texts, {&start, 1}, test_device());
   const torch::Tensor hidden =
-      hidden_states(weights, packed, {.rows_R = torch::tensor(batch.rows)});
-  Gradients found = {cross_entropy(weights, hidden, torch::tensor(batch.targets)), {}};
+      hidden_states(weights, packed, {.rows_R = placed(torch::tensor(batch.rows))});
+  Gradients found = {cross_entropy(weights, hidden, placed(torch::tensor(batch.targets))), {}};
   // each row's own weight: a gradient that takes one for all would show
-  const torch::Tensor weight = torch::linspace(0.5, 2, found.losses.size(0));
+  const torch::Tensor weight = placed(torch::linspace(0.5, 2, found.losses.size(0)));
   (found.losses * weight.to(found.losses.scalar_type())).sum().backward();
   for (const torch::Tensor& leaf : leaves)
     found.values.push_back(leaf.grad().defined() ? leaf.grad() : torch::zeros_like(leaf));
@@ -67,7 +67,7 @@ double distance(const torch::Tensor& found, const torch::Tensor& expected) {
 TEST_CASE("gradients of the training path are autograd's") {
   const char* name = GENERATE("llama-tied", "llama3-untied", "families/llama", "families/qwen2");
   INFO(name);
-  const Weights base = Weights::load(model_data(name), torch::kFloat32, torch::kCPU);
+  const Weights base = Weights::load(model_data(name), torch::kFloat32, test_device());
   const bool frozen_head = GENERATE(false, true);
   const Batch batch({5, 1, 150, 64, 65, 2});
   const Gradients found = gradients(base, torch::kFloat32, batch, frozen_head);
@@ -84,12 +84,12 @@ TEST_CASE("gradients of the training path are autograd's") {
   }
 }
 
-TEST_CASE("the training path gives a sequence what it gives it alone, bit for bit") {
-  const Weights base = Weights::load(model_data("llama-tied"), torch::kFloat32, torch::kCPU);
+TEST_CASE("the training path gives a sequence what it gives it alone, bit for bit", "[cpu]") {
+  const Weights base = Weights::load(model_data("llama-tied"), torch::kFloat32, test_device());
   const Batch batch({70, 9, 33});
   const auto hidden_of = [&](const std::vector<std::vector<std::int32_t>>& texts) {
     const std::int64_t start = 0;
-    return hidden_states(base, PackedTokens::pack(texts, {&start, 1}, torch::kCPU));
+    return hidden_states(base, PackedTokens::pack(texts, {&start, 1}, test_device()));
   };
   const torch::Tensor all = hidden_of(batch.texts);
   std::int64_t first = 0;

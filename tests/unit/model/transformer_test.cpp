@@ -13,12 +13,12 @@ namespace {
 const std::int64_t kStart = 0;
 
 torch::Tensor all_hidden(const Weights& weights, const std::vector<std::vector<TokenId>>& texts) {
-  return hidden_states(weights, PackedTokens::pack(texts, {&kStart, 1}, torch::kCPU));
+  return hidden_states(weights, PackedTokens::pack(texts, {&kStart, 1}, test_device()));
 }
 
 double distance(const torch::Tensor& a, const torch::Tensor& b) {
   REQUIRE(a.sizes() == b.sizes());
-  return (a.to(torch::kFloat64) - b.to(torch::kFloat64)).abs().max().item<double>();
+  return (a.cpu().to(torch::kFloat64) - b.cpu().to(torch::kFloat64)).abs().max().item<double>();
 }
 
 void check_reference(const Weights& weights, const Reference& reference) {
@@ -44,7 +44,7 @@ TEST_CASE("logits of a packed batch are the reference's") {
   SECTION("with the older spelling of the rope keys") {
     const TemporaryFolder folder;
     copy_with_config("llama3-untied", "config-old-style.json", folder);
-    check_reference(Weights::load(folder.path(), torch::kFloat32, torch::kCPU),
+    check_reference(Weights::load(folder.path(), torch::kFloat32, test_device()),
                     Reference("llama3-untied"));
   }
 }
@@ -55,7 +55,8 @@ TEST_CASE("loss and gradients of a packed batch are the reference's") {
     const Reference reference(name);
     Weights gradients = tiny_model(name).weights;
     const Weights weights = gradients.clone(torch::kFloat32, true);
-    const PackedTokens packed = PackedTokens::pack(reference.sequences, {&kStart, 1}, torch::kCPU);
+    const PackedTokens packed =
+        PackedTokens::pack(reference.sequences, {&kStart, 1}, test_device());
     std::vector<std::int64_t> rows, targets;  // the last five tokens, seen from the one before
     for (std::size_t b = 0; b < reference.sequences.size(); ++b) {
       const std::int64_t end = packed.starts[b + 1];
@@ -64,9 +65,10 @@ TEST_CASE("loss and gradients of a packed batch are the reference's") {
         targets.push_back(packed.ids_N[row + 1].item<std::int64_t>());
       }
     }
-    const torch::Tensor hidden = hidden_states(weights, packed, {.rows_R = torch::tensor(rows)});
+    const torch::Tensor hidden =
+        hidden_states(weights, packed, {.rows_R = placed(torch::tensor(rows))});
     const torch::Tensor loss =
-        torch::cross_entropy_loss(logits(weights, hidden), torch::tensor(targets));
+        torch::cross_entropy_loss(logits(weights, hidden), placed(torch::tensor(targets)));
     CHECK(loss.item<float>() == Approx(reference.reader.view("loss")[0].item<float>()));
     loss.backward();
     std::vector<torch::Tensor> list;
@@ -94,8 +96,9 @@ TEST_CASE("a sequence's output depends neither on its neighbours nor on which ro
     CHECK(distance(all_hidden(weights, {sequence}), together.narrow(0, row, length)) < 1e-5);
     row += length;
   }
-  const torch::Tensor rows = torch::tensor({0, 23, 24, 48}, torch::kInt64);
-  const PackedTokens packed = PackedTokens::pack(reference.sequences, {&kStart, 1}, torch::kCPU);
+  const torch::Tensor rows = placed(torch::tensor({0, 23, 24, 48}, torch::kInt64));
+  const PackedTokens packed =
+      PackedTokens::pack(reference.sequences, {&kStart, 1}, test_device());
   const torch::Tensor some = hidden_states(weights, packed, {.rows_R = rows});
   CHECK(distance(some, together.index_select(0, rows)) < 1e-6);
 }
@@ -121,7 +124,7 @@ TEST_CASE("after shared prefixes the forward pass gives what it gives on the who
         whole[b].insert(whole[b].end(), tail.begin(), tail.end());
       }
       const torch::AutoGradMode mode(gradients);
-      const PackedTokens packed = PackedTokens::pack(reference.sequences, positions, torch::kCPU);
+      const PackedTokens packed = PackedTokens::pack(reference.sequences, positions, test_device());
       const torch::Tensor hidden =
           hidden_states(weights, packed, {.context = {.prefix = &prefix, .prefix_of = prefix_of}});
       const torch::Tensor plain = all_hidden(weights, whole);
@@ -171,7 +174,7 @@ TEST_CASE("weights: names, count, save and load") {
     std::int64_t count = 0;
     for (const auto& [tensor_name, tensor] : named) {
       INFO(tensor_name);
-      CHECK(torch::equal(tensor, file.view(tensor_name)));
+      CHECK(torch::equal(tensor.cpu(), file.view(tensor_name)));
       count += tensor.numel();
     }
     CHECK(count == weights.config.parameters());
@@ -183,7 +186,7 @@ TEST_CASE("weights: names, count, save and load") {
     }
     const TemporaryFolder folder;
     weights.save(folder / "copy");
-    const Weights again = Weights::load(folder / "copy", torch::kFloat32, torch::kCPU);
+    const Weights again = Weights::load(folder / "copy", torch::kFloat32, test_device());
     CHECK(again.config.source == weights.config.source);
     CHECK(again.named().size() == named.size());
     for (std::size_t i = 0; i < named.size(); ++i) {
@@ -214,8 +217,8 @@ TEST_CASE("random weights repeat with the seed and load as a model of their own"
                            other.layers[1].linears[dense::down].weight));
   const TemporaryFolder folder;
   one.save(folder.path());
-  const Weights again = Weights::load(folder.path(), torch::kFloat32, torch::kCPU);
+  const Weights again = Weights::load(folder.path(), torch::kFloat32, test_device());
   torch::NoGradGuard no_grad;
   const std::vector<std::vector<TokenId>> text = {{1, 2, 3, 49}};
-  CHECK(torch::equal(all_hidden(again, text), all_hidden(one, text)));
+  CHECK(torch::equal(all_hidden(again, text), all_hidden(placed(one), text)));
 }

@@ -91,7 +91,7 @@ class ArrowByHand : public LinearHook {
     order.resize(top_k_);
     double total = 0;
     for (const std::size_t i : order) total += std::exp(scores[i]);
-    Tensor sum = torch::zeros(module.experts.front().B.size(0));
+    Tensor sum = torch::zeros(module.experts.front().B.size(0), x.options());
     for (const std::size_t i : order) {
       const Factors& expert = module.experts[i];
       sum += std::exp(scores[i]) / total * expert.scale * expert.B.mv(expert.A.mv(x));
@@ -156,14 +156,14 @@ TEST_CASE("a pass calls nothing that waits for a GPU or adds in no fixed order t
   const MoeAdapter moe =
       MoeAdapter::create(random_experts(base), base, {.top_k = 2}).clone(torch::kFloat32, true);
   const auto count = static_cast<std::int64_t>(moe.modules().size());
-  const Tensor picks = torch::zeros({count, moe.experts()}, torch::kInt64);
+  const Tensor picks = placed(torch::zeros({count, moe.experts()}, torch::kInt64));
   const auto balance = std::make_shared<std::vector<Tensor>>();
   const Weights routed = with_experts(base, moe, {.picks = picks, .balance = balance});
   const Calls calls;
   for (const MoeSlot& slot : moe.slots()) {
     const MoePart& last = slot.parts.back();
-    const Tensor x = torch::rand({7, slot.A.size(1)}, torch::requires_grad());
-    const Tensor y = x.mm(torch::rand({slot.A.size(1), last.first + last.rows}));
+    const Tensor x = placed(torch::rand({7, slot.A.size(1)})).requires_grad_(true);
+    const Tensor y = x.mm(placed(torch::rand({slot.A.size(1), last.first + last.rows})));
     routed.adapter->apply(slot.layer, slot.linear, x, y).sum().backward({}, true);
   }
   torch::stack(*balance).sum().backward();
@@ -187,7 +187,7 @@ TEST_CASE("each rank has the gate of its expert, in every dtype") {
     const MoeAdapter narrow = moe.clone(dtype);
     for (const MoeSlot& slot : narrow.slots()) {
       REQUIRE(slot.spread.scalar_type() == dtype);
-      const Tensor gates = torch::rand({5, slot.spread.size(0)}).to(dtype);
+      const Tensor gates = placed(torch::rand({5, slot.spread.size(0)})).to(dtype);
       const Tensor weights = gates.mm(slot.spread);
       std::int64_t rank = 0, gate = 0;
       for (const MoePart& part : slot.parts) {

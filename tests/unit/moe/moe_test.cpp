@@ -76,8 +76,9 @@ torch::Tensor loss_of(const Weights& weights, const Reference& reference) {
     for (std::int64_t row = end - static_cast<std::int64_t>(kAnswer); row < end; ++row)
       rows.push_back(row);
   }
-  const torch::Tensor scores = logits_of(weights, sequences).index_select(0, torch::tensor(rows));
-  return torch::cross_entropy_loss(scores, torch::tensor(targets));
+  const torch::Tensor scores =
+      logits_of(weights, sequences).index_select(0, placed(torch::tensor(rows)));
+  return torch::cross_entropy_loss(scores, placed(torch::tensor(targets)));
 }
 
 /// Gradients of the trainee's leaves after one pass, under the names of moe.safetensors.
@@ -85,7 +86,7 @@ NamedTensors gradients(const Weights& base, const MoeAdapter& moe, double balanc
                        const Reference& reference, double* term = nullptr) {
   const Trainee trainee = moe_trainee(base, moe, balance);
   const auto masks = std::make_shared<DropoutMasks>(std::vector<DropoutMasks::Text>{},
-                                                    std::vector<std::int64_t>{}, torch::kCPU);
+                                                    std::vector<std::int64_t>{}, test_device());
   torch::Tensor loss = loss_of(*trainee.model(masks), reference);
   if (balance > 0) {
     const torch::Tensor penalty = trainee.penalty();
@@ -128,10 +129,10 @@ TEST_CASE("logits, gradients, picks and losses are an independent PyTorch module
   const Reference reference = moe_reference();
   const Weights base = family_weights("llama");
   const MoeAdapter moe = reference_moe(reference, base);
-  const torch::Tensor picks = torch::zeros({6, 3}, torch::kInt64);
+  const torch::Tensor picks = placed(torch::zeros({6, 3}, torch::kInt64));
   CHECK(relative_distance(plain_logits(with_experts(base, moe, {.picks = picks}), reference),
                           reference.reader.view("logits")) < 1e-5);
-  CHECK(torch::equal(picks, reference.reader.view("picks")));
+  CHECK(torch::equal(picks.cpu(), reference.reader.view("picks")));
   CHECK(relative_distance(logits_of(with_experts(base, moe), reference.sequences).detach(),
                           reference.reader.view("logits")) < 1e-5);
   double term = 0;

@@ -165,7 +165,7 @@ TEST_CASE("likelihoods are those of the whole texts") {
 }
 
 TEST_CASE("what is too long for learned positions is named, and an answer ends with them") {
-  const Model model{Weights::load(model_data("families/gpt2"), torch::kFloat32, torch::kCPU),
+  const Model model{Weights::load(model_data("families/gpt2"), torch::kFloat32, test_device()),
                     std::make_shared<PieceTokenizer>(96),
                     {}};
   REQUIRE(model.weights.config.positions == 64);

@@ -29,7 +29,8 @@ TrainSettings settings_of(std::int64_t epochs, std::uint64_t seed = 3) {
 }
 
 const Weights& base() {
-  static const Weights weights = Weights::random(ModelConfig::llama(64, 32, 1, 4, 2, 24, 64), 1);
+  static const Weights weights =
+      placed(Weights::random(ModelConfig::llama(64, 32, 1, 4, 2, 24, 64), 1));
   return weights;
 }
 

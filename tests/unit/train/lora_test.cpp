@@ -106,7 +106,7 @@ TEST_CASE("twenty AdamW steps are PEFT's: losses, and every tensor of the adapte
     for (const auto& [tensor_name, tensor] : adapter.named()) {
       INFO(tensor_name);
       const torch::Tensor after = reference.reader.view("trained." + tensor_name);
-      CHECK((without_key_bias(tensor_name, tensor) - without_key_bias(tensor_name, after))
+      CHECK((without_key_bias(tensor_name, tensor.cpu()) - without_key_bias(tensor_name, after))
                 .abs()
                 .max()
                 .item<double>() < 1e-3);
@@ -212,12 +212,12 @@ TEST_CASE("gradients end at the first adapted layer, and dropout is the adapter'
   };
   const Watch watch;
   const std::int64_t start = 0;
-  const PackedTokens packed = PackedTokens::pack(text, {&start, 1}, torch::kCPU);
+  const PackedTokens packed = PackedTokens::pack(text, {&start, 1}, test_device());
   const auto run = [&](bool training) {
     std::shared_ptr<const DropoutMasks> masks;
     if (training)
       masks = std::make_shared<DropoutMasks>(std::vector<DropoutMasks::Text>{{9, 5}},
-                                             std::vector<std::int64_t>{}, torch::kCPU);
+                                             std::vector<std::int64_t>{}, test_device());
     return hidden_states(with_adapters(base, {&adapter, 1}, masks), packed, {.hook = &watch});
   };
   const torch::Tensor trained = run(true), served = run(false);

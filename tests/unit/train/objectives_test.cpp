@@ -60,7 +60,7 @@ Tensor log_p(const Weights& model, const Example& example, const std::vector<Tok
 
 Tensor log_p_of(const Weights& model, const Example& example, const std::vector<TokenId>& answer) {
   const std::vector<std::int64_t> ids(answer.begin(), answer.end());
-  return log_p(model, example, answer).gather(1, torch::tensor(ids).unsqueeze(1)).sum();
+  return log_p(model, example, answer).gather(1, placed(torch::tensor(ids).unsqueeze(1))).sum();
 }
 
 /// What a step should minimise over `examples`, by plain logits of one sequence after the other.

@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# All three studies on a GPU that is pretended (tests/cuda/pretended/device.cpp): the same results as on the CPU but for
+# rounding; on one and on two ranks with a device each the same bits, and so after kills.
+# shellcheck source-path=SCRIPTDIR source=support.sh
+source "$(dirname "${BASH_SOURCE[0]}")/support.sh"
+need_tool mpirun
+need_python "h5py, numpy, pandas"
+pretended=$(dirname "$FACTSWEEP")/tests/cuda/libpretended_device.so
+[ -e "$pretended" ] || skip "no pretended device is built here (tests/cuda/CMakeLists.txt says why)"
+tiny_world
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} program=$FACTSWEEP pretended
+
+# The program as it is, and the same with a device.
+cat >on-device <<'SCRIPT'
+#!/usr/bin/env bash
+LD_PRELOAD=$pretended exec "$program" "$@" --run.device=cuda
+SCRIPT
+chmod +x on-device
+on_device() { FACTSWEEP=$PWD/on-device "$@"; }
+
+# Floats of all results within a tolerance, everything else equal.
+near() { # A B TOLERANCE
+  PYTHONPATH=$FACTSWEEP_SOURCE python3 - "$@" <<'PYTHON'
+import pathlib
+import sys
+
+import h5py
+import numpy as np
+from analysis.compare import _datasets
+
+first, second, tolerance = sys.argv[1], sys.argv[2], float(sys.argv[3])
+worst, count = (0.0, ""), 0
+for ending in (".h5", ".weights.h5"):
+    paths = [pathlib.Path(name.removesuffix(".h5") + ending) for name in (first, second)]
+    if not paths[0].exists():
+        continue
+    with h5py.File(paths[0]) as a, h5py.File(paths[1]) as b:
+        assert _datasets(a) == _datasets(b)
+        for name in _datasets(a):
+            x, y = a[name][()], b[name][()]
+            count += 1
+            if x.dtype.kind != "f":
+                assert np.array_equal(x, y), f"{name}: {(x != y).sum()} of {x.size} differ"
+                continue
+            assert np.array_equal(np.isnan(x), np.isnan(y)), f"{name}: other values are missing"
+            x, y = np.nan_to_num(x.astype(float)), np.nan_to_num(y.astype(float))
+            error = np.linalg.norm(x - y) / max(1e-30, np.linalg.norm(x))
+            worst = max(worst, (float(error), f"{ending} {name}"))
+print(f"{first} and {second}: {count} datasets, largest difference {worst[0]:.1e} ({worst[1]})")
+assert count and worst[0] <= tolerance, f"above {tolerance}"
+PYTHON
+}
+
+study() { # NAME TOLERANCE [flags]
+  echo "--- $1"
+  launch 1 run "$1.ini" --run.output="$1-cpu.h5" "${@:3}" 2>run.log || { cat run.log; fail "$1 on the CPU"; }
+  on_device launch 1 run "$1.ini" --run.output="$1-gpu.h5" "${@:3}" 2>run.log || { cat run.log; fail "$1 on the device"; }
+  near "$1-cpu.h5" "$1-gpu.h5" "$2" || fail "$1: the device and the CPU differ"
+  on_device launch 2 run "$1.ini" --run.output="$1-two.h5" "${@:3}" 2>run.log || { cat run.log; fail "$1 on two devices"; }
+  same_results "$1-gpu.h5" "$1-two.h5" || fail "$1: one device and two differ"
+}
+
+tiny_deck slick.ini
+cat >>slick.ini <<'DECK'
+[store]
+deltas = early_stop+final
+DECK
+study slick 5e-3
+
+echo "--- killed"
+for attempt in 1 2 3; do
+  { on_device timeout -s KILL "$((attempt + 1))" "$PWD/on-device" run slick.ini --run.output=killed.h5 --run.checkpoint_interval=0.1s; } \
+    >/dev/null 2>&1 || true
+done
+on_device launch 2 run slick.ini --run.output=killed.h5 2>run.log || { cat run.log; fail "the run after kills"; }
+same_results slick-gpu.h5 killed.h5 || fail "a killed sweep ends with other results"
+
+python3 "$here/flearning_tiny.py" "$world"
+mv deck.ini flearning.ini
+# after the last layer only an answer that follows its subject at once depends on an edit: there Adam steps along rounding
+study flearning 5e-3 --edit.layers=0
+python3 "$here/kshot_tiny.py" "$world" "$FACTSWEEP_SOURCE/tests/unit/encoder/data/bert"
+mv deck.ini kshot.ini
+study kshot 1e-3
+echo "all checks passed"
