@@ -219,7 +219,8 @@ TEST_CASE("training sees the output and its end, cut at the limit") {
   CHECK(found.examples[1].prompt.size() + found.examples[1].answer.size() == 8);
 }
 
-TEST_CASE("code is run only where that is allowed, options scored only where there are some") {
+TEST_CASE("code is run only where that is allowed, options scored only where there are some",
+          "[cpu]") {
   const Model model = tiny_model();
   const TaskSet code{.name = "programs",
                      .kind = TaskKind::code,
@@ -235,7 +236,7 @@ TEST_CASE("code is run only where that is allowed, options scored only where the
   CHECK_FALSE(score.verdicts.at(0).reason.empty());
 }
 
-TEST_CASE("programs that the confinement ended are counted apart from wrong ones") {
+TEST_CASE("programs that the confinement ended are counted apart from wrong ones", "[cpu]") {
   Model silent = tiny_model();  // writes the empty program, so that tests alone decide
   for (TokenId id = 0; id < 64; ++id) silent.eos.push_back(id);
   TaskSet code{.name = "programs", .kind = TaskKind::code, .examples = {}};
