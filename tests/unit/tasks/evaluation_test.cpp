@@ -68,7 +68,7 @@ double plain_log_probability(const Model& model, std::vector<TokenId> ids,
 
 }  // namespace
 
-TEST_CASE("generation is plain greedy decoding up to the answer") {
+TEST_CASE("generation is plain greedy decoding up to the answer", "[device]") {
   const Model model = tiny_model();
   TaskSet set = random_choices();
   EvaluationSettings settings{.prompt_template = "Q: {instruction}{input}\n", .max_new_tokens = 12};
@@ -99,7 +99,7 @@ TEST_CASE("generation is plain greedy decoding up to the answer") {
   }
 }
 
-TEST_CASE("likelihoods are those of the whole texts") {
+TEST_CASE("likelihoods are those of the whole texts", "[device]") {
   const Model model = tiny_model("llama3-untied");
   const TaskSet set = random_choices();
   for (const OptionText text : {OptionText::option, OptionText::output}) {
@@ -139,7 +139,8 @@ TEST_CASE("likelihoods are those of the whole texts") {
   }
 }
 
-TEST_CASE("what is too long for learned positions is named, and an answer ends with them") {
+TEST_CASE("what is too long for learned positions is named, and an answer ends with them",
+          "[device]") {
   const Model model{Weights::load(model_data("families/gpt2"), torch::kFloat32, test_device()),
                     std::make_shared<PieceTokenizer>(96),
                     {}};
@@ -173,7 +174,7 @@ TEST_CASE("what is too long for learned positions is named, and an answer ends w
   CHECK(training_examples(teacher, set, "{instruction}{input}:", 64).shortened == 1);
 }
 
-TEST_CASE("a likelihood that is not finite is never the highest") {
+TEST_CASE("a likelihood that is not finite is never the highest", "[device]") {
   Model model = tiny_model();
   model.weights.embedding = torch::full_like(model.weights.embedding, std::nan(""));
   const TaskSet set = random_choices();  // the first option is right everywhere
@@ -219,8 +220,7 @@ TEST_CASE("training sees the output and its end, cut at the limit") {
   CHECK(found.examples[1].prompt.size() + found.examples[1].answer.size() == 8);
 }
 
-TEST_CASE("code is run only where that is allowed, options scored only where there are some",
-          "[cpu]") {
+TEST_CASE("code is run only where that is allowed, options scored only where there are some") {
   const Model model = tiny_model();
   const TaskSet code{.name = "programs",
                      .kind = TaskKind::code,
@@ -236,7 +236,7 @@ TEST_CASE("code is run only where that is allowed, options scored only where the
   CHECK_FALSE(score.verdicts.at(0).reason.empty());
 }
 
-TEST_CASE("programs that the confinement ended are counted apart from wrong ones", "[cpu]") {
+TEST_CASE("programs that the confinement ended are counted apart from wrong ones") {
   Model silent = tiny_model();  // writes the empty program, so that tests alone decide
   for (TokenId id = 0; id < 64; ++id) silent.eos.push_back(id);
   TaskSet code{.name = "programs", .kind = TaskKind::code, .examples = {}};
