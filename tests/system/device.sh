@@ -1,12 +1,16 @@
 #!/usr/bin/env bash
-# All three studies on a GPU that is pretended (tests/cuda/pretended/device.cpp): the same results as on the CPU but for
-# rounding; on one and on two ranks with a device each the same bits, and so after kills.
+# All three studies on a GPU that is pretended (tests/cuda/pretended/device.cpp), or on a real one where libtorch has CUDA: the
+# same results as on the CPU but for rounding; on one and on two ranks the same bits, and so after kills.
 # shellcheck source-path=SCRIPTDIR source=support.sh
 source "$(dirname "${BASH_SOURCE[0]}")/support.sh"
 need_tool mpirun
 need_python "h5py, numpy, pandas"
 pretended=$(dirname "$FACTSWEEP")/tests/cuda/libpretended_device.so
-[ -e "$pretended" ] || skip "no pretended device is built here (tests/cuda/CMakeLists.txt says why)"
+if [ ! -e "$pretended" ]; then
+  pretended=
+  ldd "$FACTSWEEP" | grep -q libtorch_cuda && nvidia-smi -L >/dev/null 2>&1 ||
+    skip "no GPU here, and none is pretended (tests/cuda/CMakeLists.txt says where)"
+fi
 tiny_world
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} program=$FACTSWEEP pretended
 
@@ -82,4 +86,49 @@ study flearning 5e-3 --edit.layers=0
 python3 "$here/kshot_tiny.py" "$world" "$FACTSWEEP_SOURCE/tests/unit/encoder/data/bert"
 mv deck.ini kshot.ini
 study kshot 1e-3
+
+echo "--- commands"
+python3 - "$world" "$FACTSWEEP_SOURCE/tests/unit/encoder/data/bert/texts.json" <<'PYTHON'
+import json
+import sys
+
+world, texts = sys.argv[1:]
+facts = json.load(open(f"{world}/facts/train/W1.train.json"))[:8]
+with open("prompts", "w") as file:
+    for fact in facts:
+        print(json.dumps({"prompt": f"Q: {fact['question']}\nA:", "completion": " " + fact["answers"][0]}), file=file)
+with open("texts", "w") as file:
+    for text in json.load(open(texts)):
+        print(json.dumps(text), file=file)
+PYTHON
+command_on() { # DEVICE WORDS...
+  local preload=
+  [ "$1" = cpu ] || preload=$pretended
+  LD_PRELOAD=$preload "$program" "${@:2}" --device "$1" 2>messages || { cat messages; fail "$2 on $1"; }
+}
+for device in cpu cuda; do
+  for dtype in float32 bfloat16; do
+    command_on $device score --model "$world/model" --dtype $dtype --input prompts --output score.$dtype.$device
+    command_on $device embed --model "$FACTSWEEP_SOURCE/tests/unit/encoder/data/bert" --dtype $dtype --input texts \
+      --output embed.$dtype.$device.npy
+  done
+  command_on $device generate --model "$world/model" --max-new-tokens 12 --input prompts --output greedy.$device
+  command_on $device generate --model "$world/model" --max-new-tokens 12 --temperature 0.7 --samples 3 --input prompts --output drawn.$device
+done
+for answers in greedy drawn; do
+  cmp $answers.cpu $answers.cuda || fail "other answers on the device: $answers"
+done
+python3 - <<'PYTHON'
+import json
+
+import numpy as np
+
+for dtype, tolerance in (("float32", 1e-4), ("bfloat16", 0.2)):
+    scores = [[json.loads(line)["logprobs"] for line in open(f"score.{dtype}.{device}")] for device in ("cpu", "cuda")]
+    error = max(abs(x - y) for a, b in zip(*scores, strict=True) for x, y in zip(a, b, strict=True))
+    rows = [np.load(f"embed.{dtype}.{device}.npy") for device in ("cpu", "cuda")]
+    distance = np.abs(rows[0] - rows[1]).max()
+    print(f"{dtype}: log-probabilities within {error:.1e}, embeddings within {distance:.1e}")
+    assert error < tolerance and distance < tolerance
+PYTHON
 echo "all checks passed"

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <mutex>
 
+#include "memory.hpp"
 #include "operators.hpp"
 
 namespace pretended {
@@ -26,7 +27,8 @@ void change(Change how) {
   how(ledger().counts);
 }
 
-/// FACTSWEEP_PRETENDED_REPORT=FILE: a process that used the device adds a line and the operators.
+/// FACTSWEEP_PRETENDED_REPORT=FILE: a process that used a device adds its counts, the most memory
+/// that it held, and the operators.
 struct Report {
   ~Report() {
     const char* path = std::getenv("FACTSWEEP_PRETENDED_REPORT");
@@ -35,6 +37,11 @@ struct Report {
     std::FILE* file = std::fopen(path, "a");
     if (file == nullptr) return;
     std::fprintf(file, "%s\n", describe(all).c_str());
+    for (c10::DeviceIndex i = 0; i < device_count(); ++i) {
+      const auto peak = device_allocator().getDeviceStats(i).allocated_bytes[0].peak;
+      if (peak == 0) continue;
+      std::fprintf(file, "device %d: %lld bytes at most\n", i, static_cast<long long>(peak));
+    }
     for (const auto& [name, launches] : all.operators)
       std::fprintf(file, "  %8lld %s\n", static_cast<long long>(launches), name.c_str());
     std::fclose(file);

@@ -69,6 +69,8 @@ namespace at {  // where the registry is declared
 struct PretendedHooks final : CUDAHooksInterface {
   void init() const override {}
   bool hasCUDA() const override { return true; }
+  bool hasCUDART() const override { return true; }
+  long versionCUDART() const override { return 13000; }
   bool isAvailable() const override { return true; }
   bool isBuilt() const override { return true; }
   bool hasPrimaryContext(DeviceIndex) const override { return true; }

@@ -76,7 +76,7 @@ class Pool {
     used_.erase(at);
     free_[block].push_back(at);
     in_use_ -= rounded;
-    if (block >= std::size_t{1} << 20) {
+    if (block >= std::size_t{16} << 20) {
       (void)fallocate(file_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(at),
                       static_cast<off_t>(block));
     }

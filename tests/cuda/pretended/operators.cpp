@@ -42,7 +42,8 @@ std::vector<Arrival>& arrivals() {
   return list;
 }
 
-/// CUDA's kernels of these take indices that lie on the host, and copy them.
+/// CUDA's kernels of these take indices that lie on the host, and copy them; of aten::index libtorch
+/// has done so before it comes here, and has waited for the number of a mask's elements.
 const std::set<std::string> kTakesHostIndices = {"aten::index", "aten::index_put",
                                                  "aten::index_put_", "aten::_index_put_impl_"};
 /// The size of what these give, or whether it exists, is known only when the device is done.
@@ -65,7 +66,8 @@ class Call {
 
   void run() {
     check_devices();
-    if (kWaits.contains(name_) || has_mask_as_index_) synchronise();
+    const bool counts_mask = has_mask_as_index_ && name_ != "aten::index";
+    if (kWaits.contains(name_) || counts_mask) synchronise();
     torch::jit::Stack inner;
     {
       const AtWork at_work;
@@ -119,6 +121,7 @@ class Call {
     TORCH_CHECK(kTakesHostIndices.contains(name_),
                 "Expected all tensors to be on the same device, but ", name_,
                 " was given one on the CPU and one on a (pretended) device.");
+    if (name_ == "aten::index") return;
     count_copy_to_device();
     synchronise();
   }
@@ -221,17 +224,21 @@ Tensor empty_strided(at::IntArrayRef size, at::IntArrayRef stride,
 /// arrives with the next synchronisation.
 Tensor& copy(Tensor& self, const Tensor& source, bool non_blocking) {
   if (self.numel() == 0) return self;
-  const bool same = self.scalar_type() == source.scalar_type() && self.sizes() == source.sizes();
+  const bool same_order =
+      (self.is_contiguous() && source.is_contiguous()) ||
+      (self.strides() == source.strides() && source.is_non_overlapping_and_dense());
+  const bool plain = self.scalar_type() == source.scalar_type() &&
+                     self.sizes() == source.sizes() && same_order;
   bool arrives_later = false;
   if (self.is_cuda() && source.is_cuda()) {
     count_launch("aten::copy_");
   } else if (self.is_cuda()) {
     count_copy_to_device();
-    if (!self.is_contiguous()) count_launch("aten::copy_");
+    if (!plain && !self.is_contiguous()) count_launch("aten::copy_");
     if (!non_blocking) synchronise();
   } else {
     count_copy_to_host();
-    if (!same || !source.is_contiguous()) count_launch("aten::copy_");
+    if (!plain) count_launch("aten::copy_");
     arrives_later = non_blocking && is_pinned(self.data_ptr());
     if (!arrives_later) synchronise();
   }

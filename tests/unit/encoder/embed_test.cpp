@@ -66,7 +66,9 @@ TEST_CASE("encoders: in bfloat16 no further from float32 than transformers in bf
       encoder.embed(reference_texts(family), {.pooling = Pooling::mean, .normalize = false})
           .rows_ND.cpu();
   const double theirs = root_mean_square(expected.view("mean_bfloat16") - exact);
-  CHECK(root_mean_square(found - exact) < 1.1 * theirs);
+  // theirs is of the CPU; elsewhere fewer operators are one, and so more is rounded
+  const double more = test_device().is_cpu() ? 1.1 : 1.5;
+  CHECK(root_mean_square(found - exact) < more * theirs);
   CHECK(root_mean_square(found - exact) > 0.1 * theirs);
 }
 

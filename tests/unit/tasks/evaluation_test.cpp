@@ -69,7 +69,7 @@ double plain_log_probability(const Model& model, std::vector<TokenId> ids,
 
 }  // namespace
 
-TEST_CASE("generation is plain greedy decoding up to the answer") {
+TEST_CASE("generation is plain greedy decoding up to the answer", "[device]") {
   const Model model = tiny_model();
   TaskSet set = random_choices();
   EvaluationSettings settings{.prompt_template = "Q: {instruction}{input}\n", .max_new_tokens = 12};
@@ -124,7 +124,7 @@ TEST_CASE("a gold text is compared as the tokenizer's normalizer spells it") {
   CHECK(evaluate(model, set, {}, kNoStep).right == 1);
 }
 
-TEST_CASE("likelihoods are those of the whole texts") {
+TEST_CASE("likelihoods are those of the whole texts", "[device]") {
   const Model model = tiny_model("llama3-untied");
   const TaskSet set = random_choices();
   for (const OptionText text : {OptionText::option, OptionText::output}) {
@@ -164,7 +164,8 @@ TEST_CASE("likelihoods are those of the whole texts") {
   }
 }
 
-TEST_CASE("what is too long for learned positions is named, and an answer ends with them") {
+TEST_CASE("what is too long for learned positions is named, and an answer ends with them",
+          "[device]") {
   const Model model{Weights::load(model_data("families/gpt2"), torch::kFloat32, test_device()),
                     std::make_shared<PieceTokenizer>(96),
                     {}};
@@ -198,7 +199,7 @@ TEST_CASE("what is too long for learned positions is named, and an answer ends w
   CHECK(training_examples(teacher, set, "{instruction}{input}:", 64).shortened == 1);
 }
 
-TEST_CASE("a likelihood that is not finite is never the highest") {
+TEST_CASE("a likelihood that is not finite is never the highest", "[device]") {
   Model model = tiny_model();
   model.weights.embedding = torch::full_like(model.weights.embedding, std::nan(""));
   const TaskSet set = random_choices();  // the first option is right everywhere

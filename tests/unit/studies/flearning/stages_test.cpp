@@ -66,7 +66,7 @@ TEST_CASE("every kind of stage fills what it is planned to fill", "[flearning]")
       {"--grid.method=original, ft, lora, forget_ft, forget_lora, f_learning_ft, f_learning_lora, "
        "f_learning_lora_ft, ft_c, rome, rome_reset, memit",
        "--grid.lambda=0.1", "--search.locality=0.5", "--search.evaluations=2",
-       "--flearning.cases=3", "--store.deltas=final"});
+       "--flearning.cases=3", "--learn.epochs=20", "--store.deltas=final"});
   const MemoryWorkbench bench = sweep.run();
   CHECK(bench.missing() == "");
   for (const Point& point : sweep.plan.points) {
