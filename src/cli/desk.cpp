@@ -1,6 +1,5 @@
 // `tokenize`, `generate`, `score`: one model at a desk. JSON lines in, one JSON line out for each,
 // in order.
-#include <ATen/Parallel.h>
 #include <fmt/format.h>
 
 #include <cmath>
@@ -9,14 +8,11 @@
 #include <iterator>
 
 #include "device_report.hpp"
-#include "factsweep/adapter/lora.hpp"
 #include "factsweep/cli/commands.hpp"
 #include "factsweep/core/file.hpp"
-#include "factsweep/core/random.hpp"
-#include "factsweep/model/decoding.hpp"
+#include "factsweep/desk/language_model.hpp"
 #include "factsweep/model/device.hpp"
-#include "factsweep/model/torch.hpp"
-#include "factsweep/moe/moe.hpp"
+#include "factsweep/text/tokenizer.hpp"
 #include "flags.hpp"
 
 namespace factsweep::cli {
@@ -90,21 +86,7 @@ std::string text_field(const nlohmann::json& record, const char* field) {
   return record[field].get<std::string>();
 }
 
-Weights adapted(const Weights& base, const std::vector<std::string>& directories) {
-  std::vector<LoraAdapter> adapters;
-  for (const std::string& directory : directories) {
-    if (is_mixture(directory)) {
-      if (directories.size() > 1)
-        throw InputError(fmt::format(
-            "command line: --adapter {} is a mixture of experts, which works alone.", directory));
-      return with_experts(base, MoeAdapter::load(directory, base));
-    }
-    adapters.push_back(LoraAdapter::load(directory, base));
-  }
-  return with_adapters(base, adapters);
-}
-
-Model load_model(const po::variables_map& flags) {
+LanguageModel load_model(const po::variables_map& flags) {
   const std::string dtype = flags["dtype"].as<std::string>();
   if (dtype != "float32" && dtype != "bfloat16")
     throw InputError(
@@ -113,31 +95,16 @@ Model load_model(const po::variables_map& flags) {
   if (device_name != "auto" && device_name != "cpu" && device_name != "cuda")
     throw InputError(
         fmt::format("command line: --device = '{}' is not cpu, cuda or auto.", device_name));
-  const torch::Device device(choose_device(device_name, 0));
-  if (dtype == "bfloat16" && device.is_cpu()) warn_of_slow_bfloat16();
-  if (flags["threads"].as<int>() > 0) at::set_num_threads(flags["threads"].as<int>());
-  Model model = Model::load(flags["model"].as<std::string>(), parse_dtype(dtype), device);
-  if (flags.count("adapter") != 0)
-    model.weights = adapted(model.weights, flags["adapter"].as<std::vector<std::string>>());
-  return model;
+  const std::string device = choose_device(device_name, 0);
+  if (dtype == "bfloat16" && device == "cpu") warn_of_slow_bfloat16();
+  if (flags["threads"].as<int>() > 0) use_threads(flags["threads"].as<int>());
+  std::vector<std::string> adapters;
+  if (flags.count("adapter") != 0) adapters = flags["adapter"].as<std::vector<std::string>>();
+  return {flags["model"].as<std::string>(), dtype, device, adapters};
 }
 
-/// A model with learned positions has no place for longer texts.
-void check_length(const Model& model, const nlohmann::json& record, std::size_t tokens) {
-  const ModelConfig& config = model.weights.config;
-  if (config.position != PositionKind::learned) return;
-  if (static_cast<std::int64_t>(tokens) > config.positions)
-    throw InputError(fmt::format(
-        "{}: the text has {} tokens, more than the {} positions that the model has. Shorten it.",
-        record.at("\nwhere").get<std::string>(), tokens, config.positions));
-}
-
-std::vector<TokenId> encode_prompt(const Model& model, const nlohmann::json& record) {
-  std::vector<TokenId> ids = model.tokenizer->encode(text_field(record, "prompt"), true);
-  if (ids.empty())
-    throw InputError(
-        fmt::format("{}: the prompt has no token.", record.at("\nwhere").get<std::string>()));
-  return ids;
+Prompt prompt_of(const nlohmann::json& record) {
+  return {record.at("\nwhere").get<std::string>(), text_field(record, "prompt")};
 }
 
 }  // namespace
@@ -163,37 +130,41 @@ ExitCode tokenize(const Words& words) {
 
 namespace {
 
-DecodeSettings read_decode_settings(const po::variables_map& flags) {
-  const auto temperature = flags["temperature"].as<double>(), top_p = flags["top-p"].as<double>();
-  const auto top_k = flags["top-k"].as<std::int64_t>(),
-             longest = flags["max-new-tokens"].as<std::int64_t>();
-  const auto samples = flags["samples"].as<std::int64_t>();
-  if (!(temperature >= 0 && std::isfinite(temperature)) || samples < 1 || longest < 1 || top_k < 0)
+GenerationSettings read_generation_settings(const po::variables_map& flags) {
+  const GenerationSettings settings{.max_new_tokens = flags["max-new-tokens"].as<std::int64_t>(),
+                                    .temperature = flags["temperature"].as<double>(),
+                                    .top_k = flags["top-k"].as<std::int64_t>(),
+                                    .top_p = flags["top-p"].as<double>(),
+                                    .samples = flags["samples"].as<std::int64_t>(),
+                                    .seed = flags["seed"].as<std::uint64_t>(),
+                                    .stops = flags["stop"].as<std::vector<std::string>>()};
+  if (!(settings.temperature >= 0 && std::isfinite(settings.temperature)) || settings.samples < 1 ||
+      settings.max_new_tokens < 1 || settings.top_k < 0)
     throw InputError(
         "command line: --temperature and --top-k must be >= 0, --samples and --max-new-tokens >= "
         "1.");
-  if (!(top_p > 0 && top_p <= 1))
-    throw InputError(fmt::format("command line: --top-p = {} is not in (0, 1].", top_p));
-  if (temperature == 0 && (top_k > 0 || top_p < 1 || samples > 1))
+  if (!(settings.top_p > 0 && settings.top_p <= 1))
+    throw InputError(fmt::format("command line: --top-p = {} is not in (0, 1].", settings.top_p));
+  if (settings.temperature == 0 &&
+      (settings.top_k > 0 || settings.top_p < 1 || settings.samples > 1))
     throw InputError(
         "command line: without --temperature the answer is the greedy one, and --top-k, --top-p "
         "and --samples have nothing to choose from. --temperature 1 draws from the model's own "
         "probabilities.");
-  for (const std::string& stop : flags["stop"].as<std::vector<std::string>>())
+  for (const std::string& stop : settings.stops)
     if (stop.empty()) throw InputError("command line: --stop needs a text that is not empty.");
-  if (temperature == 0) return {.max_new_tokens = longest, .top_k = 2, .stop_at_newline = false};
-  return {.max_new_tokens = longest,
-          .temperature = temperature,
-          .top_k = top_k,
-          .top_p = top_p,
-          .stop_at_newline = false};
+  return settings;
 }
 
-/// Where the first of `stops` begins in `text`; npos: nowhere.
-std::size_t first_stop(std::string_view text, const std::vector<std::string>& stops) {
-  std::size_t first = std::string_view::npos;
-  for (const std::string& stop : stops) first = std::min(first, text.find(stop));
-  return first;
+/// Of one answer its text and tokens, of several lists of them.
+nlohmann::json line_of(std::vector<GeneratedText> answers) {
+  if (answers.size() == 1) return {{"text", answers[0].text}, {"ids", answers[0].ids}};
+  nlohmann::json texts = nlohmann::json::array(), ids = nlohmann::json::array();
+  for (GeneratedText& answer : answers) {
+    texts.push_back(std::move(answer.text));
+    ids.push_back(std::move(answer.ids));
+  }
+  return {{"text", texts}, {"ids", ids}};
 }
 
 }  // namespace
@@ -215,38 +186,16 @@ ExitCode generate(const Words& words) {
                    "both with --samples > 1)",
                    options, words, flags))
     return ExitCode::done;
-  const DecodeSettings settings = read_decode_settings(flags);
-  const bool greedy = flags["temperature"].as<double>() == 0;
-  const auto samples = flags["samples"].as<std::int64_t>();
-  const auto stops = flags["stop"].as<std::vector<std::string>>();
-  const Model model = load_model(flags);
-  std::uint64_t line = 0;
+  const GenerationSettings settings = read_generation_settings(flags);
+  const LanguageModel model = load_model(flags);
+  std::uint64_t done = 0;
   for_each_batch(flags, [&](const std::vector<nlohmann::json>& batch) {
-    std::vector<DecodeRequest> requests;
-    for (const nlohmann::json& record : batch) {
-      std::vector<TokenId> prompt = encode_prompt(model, record);
-      check_length(model, record, prompt.size());
-      requests.push_back({std::move(prompt), greedy, greedy ? 0 : samples,
-                          hash_words({flags["seed"].as<std::uint64_t>(), line++})});
-    }
-    const auto go_on = [&](std::size_t, std::string_view text) {
-      return first_stop(text, stops) == std::string_view::npos;
-    };
+    std::vector<Prompt> prompts;
+    for (const nlohmann::json& record : batch) prompts.push_back(prompt_of(record));
     std::vector<nlohmann::json> answers;
-    for (std::vector<Decoded>& list :
-         decode(model, requests, settings, go_on, [](std::int64_t) {})) {
-      nlohmann::json texts = nlohmann::json::array(), ids = nlohmann::json::array();
-      for (Decoded& answer : list) {
-        std::string text = model.tokenizer->decode(answer.ids);
-        std::size_t end = first_stop(text, stops);
-        // decoding drops a first space that the stop text may begin with
-        if (end == std::string::npos && !go_on(0, answer.text)) end = 0;
-        texts.push_back(text.substr(0, end));
-        ids.push_back(std::move(answer.ids));
-      }
-      answers.push_back(list.size() == 1 ? nlohmann::json{{"text", texts[0]}, {"ids", ids[0]}}
-                                         : nlohmann::json{{"text", texts}, {"ids", ids}});
-    }
+    for (std::vector<GeneratedText>& list : model.generate(prompts, settings, done))
+      answers.push_back(line_of(std::move(list)));
+    done += prompts.size();
     return answers;
   });
   return ExitCode::done;
@@ -260,48 +209,17 @@ ExitCode score(const Words& words) {
           "token in place of each of the completion's",
           model_options(), words, flags))
     return ExitCode::done;
-  const Model model = load_model(flags);
-  torch::NoGradGuard no_grad;
+  const LanguageModel model = load_model(flags);
   for_each_batch(flags, [&](const std::vector<nlohmann::json>& batch) {
     std::vector<nlohmann::json> answers;
     for (const nlohmann::json& record : batch) {
-      std::vector<TokenId> ids = encode_prompt(model, record);
-      const std::vector<TokenId> completion =
-          model.tokenizer->encode(text_field(record, "completion"));
-      if (completion.empty())
-        throw InputError(fmt::format("{}: the completion has no token.",
-                                     record.at("\nwhere").get<std::string>()));
-      const auto first = static_cast<std::int64_t>(ids.size()) - 1,
-                 count = static_cast<std::int64_t>(completion.size()), start = std::int64_t{0};
-      ids.insert(ids.end(), completion.begin(), completion.end() - 1);
-      check_length(model, record, ids.size());
-      const PackedTokens packed = PackedTokens::pack({&ids, 1}, {&start, 1}, model.device());
-      const torch::Tensor rows = torch::arange(
-          first, first + count, torch::TensorOptions().dtype(torch::kInt64).device(model.device()));
-      const torch::Tensor scores =
-          logits(model.weights, hidden_states(model.weights, packed, {.rows_R = rows}))
-              .to(torch::kFloat32);
-      const torch::Tensor target =
-          torch::tensor(std::vector<std::int64_t>(completion.begin(), completion.end()));
-      const torch::Tensor log_p = scores.log_softmax(1)
-                                      .gather(1, target.to(model.device()).unsqueeze(1))
-                                      .squeeze(1)
-                                      .to(torch::kFloat64)
-                                      .cpu();
-      const double sum = log_p.sum().item<double>();
-      if (!std::isfinite(sum))
-        throw InputError(
-            fmt::format("{}: the model's logits are not finite: its weights hold nan or infinity.",
-                        record.at("\nwhere").get<std::string>()));
-      const torch::Tensor best = scores.argmax(1).cpu();
-      answers.push_back(
-          {{"logprobs",
-            std::vector<double>(log_p.data_ptr<double>(), log_p.data_ptr<double>() + count)},
-           {"sum", sum},
-           {"perplexity", std::exp(-sum / static_cast<double>(count))},
-           {"greedy", best.equal(target)},
-           {"predicted", std::vector<std::int64_t>(best.data_ptr<std::int64_t>(),
-                                                   best.data_ptr<std::int64_t>() + count)}});
+      const CompletionScore found =
+          model.score(prompt_of(record), text_field(record, "completion"));
+      answers.push_back({{"logprobs", found.log_probabilities},
+                         {"sum", found.sum},
+                         {"perplexity", found.perplexity},
+                         {"greedy", found.greedy},
+                         {"predicted", found.predicted}});
     }
     return answers;
   });

@@ -1,11 +1,9 @@
 // `embed`: sentence embeddings of a file of texts, in its order.
-#include <ATen/Parallel.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <bit>
-#include <chrono>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -14,10 +12,9 @@
 #include "factsweep/cli/commands.hpp"
 #include "factsweep/core/console.hpp"
 #include "factsweep/core/file.hpp"
-#include "factsweep/encoder/encoder.hpp"
+#include "factsweep/core/stopwatch.hpp"
+#include "factsweep/desk/text_encoder.hpp"
 #include "factsweep/model/device.hpp"
-#include "factsweep/model/torch.hpp"
-#include "factsweep/model/weights.hpp"
 #include "flags.hpp"
 
 namespace factsweep::cli {
@@ -55,12 +52,9 @@ std::string one_of(const po::variables_map& flags, const std::string& name,
   return value;
 }
 
-EmbedSettings read_settings(const po::variables_map& flags) {
-  EmbedSettings settings;
-  if (flags.count("pooling") != 0) {
-    settings.pooling =
-        one_of(flags, "pooling", {"cls", "mean"}) == "cls" ? Pooling::cls : Pooling::mean;
-  }
+TextEncoderSettings read_settings(const po::variables_map& flags) {
+  TextEncoderSettings settings;
+  if (flags.count("pooling") != 0) settings.pooling = one_of(flags, "pooling", {"cls", "mean"});
   if (flags.count("normalize") != 0)
     settings.normalize = one_of(flags, "normalize", {"on", "off"}) == "on";
   settings.batch_tokens = flags["batch-tokens"].as<std::int64_t>();
@@ -69,12 +63,12 @@ EmbedSettings read_settings(const po::variables_map& flags) {
   return settings;
 }
 
-Encoder load_encoder(const po::variables_map& flags) {
+TextEncoder load_encoder(const po::variables_map& flags) {
   const std::string dtype = one_of(flags, "dtype", {"float32", "bfloat16"});
-  const torch::Device device(choose_device(one_of(flags, "device", {"auto", "cpu", "cuda"}), 0));
-  if (dtype == "bfloat16" && device.is_cpu()) warn_of_slow_bfloat16();
-  if (flags["threads"].as<int>() > 0) at::set_num_threads(flags["threads"].as<int>());
-  return Encoder::load(flags["model"].as<std::string>(), parse_dtype(dtype), device);
+  const std::string device = choose_device(one_of(flags, "device", {"auto", "cpu", "cuda"}), 0);
+  if (dtype == "bfloat16" && device == "cpu") warn_of_slow_bfloat16();
+  if (flags["threads"].as<int>() > 0) use_threads(flags["threads"].as<int>());
+  return {flags["model"].as<std::string>(), dtype, device};
 }
 
 /// {"text": ...} or a bare string on every line.
@@ -100,7 +94,7 @@ std::vector<std::string> read_texts(const po::variables_map& flags) {
 class Writer {
  public:
   Writer(const po::variables_map& flags, std::size_t rows, std::int64_t width)
-      : to_file_(flags.count("output") != 0) {
+      : width_(static_cast<std::size_t>(width)), to_file_(flags.count("output") != 0) {
     if (!to_file_) return;
     const std::string name = flags["output"].as<std::string>();
     binary_ = name.ends_with(".npy");
@@ -109,16 +103,14 @@ class Writer {
     if (binary_) write_header(rows, width);
   }
 
-  void write(const torch::Tensor& rows_ND) {
-    const torch::Tensor rows = rows_ND.to(torch::kCPU).contiguous();
-    const float* values = rows.data_ptr<float>();
+  void write(std::span<const float> rows) {
     std::ostream& out = to_file_ ? file_ : std::cout;
     if (binary_) {
-      out.write(reinterpret_cast<const char*>(values), static_cast<std::streamsize>(rows.nbytes()));
+      out.write(reinterpret_cast<const char*>(rows.data()),
+                static_cast<std::streamsize>(rows.size_bytes()));
     } else {
-      for (std::int64_t i = 0; i < rows.size(0); ++i, values += rows.size(1))
-        out << fmt::format("{{\"embedding\":[{}]}}\n",
-                           fmt::join(values, values + rows.size(1), ","));
+      for (; !rows.empty(); rows = rows.subspan(width_))
+        out << fmt::format("{{\"embedding\":[{}]}}\n", fmt::join(rows.first(width_), ","));
     }
     out.flush();
     if (!out)
@@ -139,7 +131,9 @@ class Writer {
           << static_cast<char>(text.size() / 256) << text;
   }
 
-  bool to_file_, binary_ = false;
+  const std::size_t width_;
+  const bool to_file_;
+  bool binary_ = false;
   std::ofstream file_;
 };
 
@@ -150,25 +144,24 @@ ExitCode embed(const Words& words) {
   if (!parse_flags("factsweep embed --model DIR: {\"text\"} or a string -> {\"embedding\"}",
                    embed_options(), words, flags))
     return ExitCode::done;
-  const EmbedSettings settings = read_settings(flags);
-  const Encoder encoder = load_encoder(flags);
+  const TextEncoderSettings settings = read_settings(flags);
+  const TextEncoder encoder = load_encoder(flags);
   const std::vector<std::string> texts = read_texts(flags);
   Writer writer(flags, texts.size(), encoder.width());
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch clock;
   std::int64_t truncated = 0;
   for (std::size_t done = 0; done < texts.size(); done += kWindow) {
     const std::size_t count = std::min(kWindow, texts.size() - done);
-    const Embeddings found = encoder.embed(std::span(texts).subspan(done, count), settings);
+    const EmbeddedTexts found = encoder.embed(std::span(texts).subspan(done, count), settings);
     truncated += found.truncated;
-    writer.write(found.rows_ND);
+    writer.write(found.rows);
     if (done + count < texts.size())
       console::progress(fmt::format("{} of {} texts", done + count, texts.size()));
   }
   console::end_progress();
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+  const double seconds = clock.seconds();
   console::info("{} texts in {:.2f} s ({:.0f} texts/s); {} of them cut to {} tokens.", texts.size(),
-                took.count(), static_cast<double>(texts.size()) / took.count(), truncated,
-                encoder.longest());
+                seconds, static_cast<double>(texts.size()) / seconds, truncated, encoder.longest());
   return ExitCode::done;
 }
 

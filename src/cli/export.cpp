@@ -4,38 +4,16 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <map>
 
-#include "factsweep/adapter/lora.hpp"
 #include "factsweep/cli/commands.hpp"
 #include "factsweep/core/console.hpp"
-#include "factsweep/model/fingerprint.hpp"
-#include "factsweep/model/torch.hpp"
-#include "factsweep/model/weights.hpp"
-#include "factsweep/moe/moe.hpp"
+#include "factsweep/desk/written_weights.hpp"
 #include "factsweep/store/stored_weights.hpp"
 #include "flags.hpp"
 
 namespace factsweep::cli {
 namespace po = boost::program_options;
-namespace fs = std::filesystem;
 namespace {
-
-/// Everything of a model directory that is not weights: the tokenizer's files,
-/// generation_config.json, ...
-void copy_companions(const fs::path& from, const fs::path& to) {
-  for (const auto& entry : fs::directory_iterator(from)) {
-    const std::string file = entry.path().filename().string();
-    if (!entry.is_regular_file() || file == "config.json" ||
-        file.find("safetensors") != std::string::npos || file.find(".bin") != std::string::npos)
-      continue;
-    std::error_code failed;
-    fs::copy_file(entry.path(), to / file, fs::copy_options::overwrite_existing, failed);
-    if (failed)
-      throw EnvironmentError(fmt::format("{}: cannot be copied to {}: {}.", entry.path().string(),
-                                         to.string(), failed.message()));
-  }
-}
 
 /// An adapter of a K-shot study's bank.
 StoredWeights read_bank_adapter(const std::string& file, const std::string& adapter) {
@@ -52,97 +30,6 @@ StoredWeights read_bank_adapter(const std::string& file, const std::string& adap
     throw InputError(fmt::format(
         "{}: the adapter '{}' is not trained yet, or its training diverged.", file, adapter));
   return read_weights_group(file, "/bank/" + adapter);
-}
-
-/// A text that says what the tensors are; empty where there is none.
-std::string about(const StoredWeights& weights, const char* name) {
-  const auto found = weights.about.find(name);
-  return found == weights.about.end() ? "" : found->second;
-}
-
-/// InputError: `model` is a model directory with other weights than those that the sweep changed.
-void check_base(const StoredWeights& weights, const std::string& model, const std::string& file,
-                const std::string& what) {
-  const std::string wanted = about(weights, kBaseFingerprint);
-  std::error_code ignored;
-  // a PEFT directory may name a model of a hub
-  if (model.empty() || !fs::is_directory(model, ignored)) return;
-  if (wanted.empty()) {
-    console::info("{} does not say which model its weights belong to, as it is an older file: {} "
-                  "is not checked",
-                  file, model);
-    return;
-  }
-  const std::string given = weights_fingerprint(model);
-  if (given == wanted) return;
-  throw InputError(fmt::format(
-      "command line: --model = '{}' is not the model that '{}' of {} was made from: its weights' "
-      "fingerprint is {}, that of the run's model was {}. Give the model that the run had as {}.",
-      model, what, file, given, wanted, about(weights, kBaseModel)));
-}
-
-void add_deltas(const Weights& weights, const std::vector<StoredTensor>& deltas,
-                const std::string& model) {
-  std::map<std::string, torch::Tensor> tensors;
-  for (const auto& [name, tensor] : weights.named()) tensors[name] = tensor;
-  for (const StoredTensor& delta : deltas) {
-    const auto found = tensors.find(delta.name);
-    const std::vector<std::int64_t> shape(delta.shape.begin(), delta.shape.end());
-    if (found == tensors.end() || found->second.sizes() != at::IntArrayRef(shape)) {
-      throw InputError(
-          fmt::format("{}: has no tensor '{}' of the delta's shape. Give the base model that the "
-                      "sweep fine-tuned.",
-                      model, delta.name));
-    }
-    found->second.add_(torch::from_blob(const_cast<std::byte*>(delta.values.bytes.data()), shape,
-                                        torch::kFloat32));
-  }
-}
-
-NamedTensors adapter_tensors(const StoredWeights& deltas) {
-  NamedTensors tensors;
-  for (const StoredTensor& delta : deltas.tensors) {
-    const std::vector<std::int64_t> shape(delta.shape.begin(), delta.shape.end());
-    tensors.emplace_back(delta.name,
-                         torch::from_blob(const_cast<std::byte*>(delta.values.bytes.data()), shape,
-                                          torch::kFloat32));
-  }
-  return tensors;
-}
-
-/// `model` replaces the base model's path of the deck unless it is empty.
-void write_peft(const StoredWeights& deltas, const std::string& model, torch::Dtype dtype,
-                const std::string& output) {
-  auto config = nlohmann::ordered_json::parse(about(deltas, kAdapterConfig));
-  if (!model.empty()) config["base_model_name_or_path"] = model;
-  NamedTensors tensors = adapter_tensors(deltas);
-  for (auto& [name, tensor] : tensors) tensor = tensor.to(dtype);
-  write_adapter(output, config.dump(2) + "\n", tensors);
-}
-
-void write_experts(const StoredWeights& deltas, torch::Dtype dtype, const std::string& output) {
-  NamedTensors tensors = adapter_tensors(deltas);
-  for (auto& [name, tensor] : tensors) tensor = tensor.to(dtype);
-  write_mixture(output, about(deltas, kMixtureConfig), tensors);
-}
-
-void write_hf(const StoredWeights& deltas, const std::string& model, const std::string& dtype,
-              const std::string& output) {
-  Weights weights = Weights::load(model, torch::kFloat32, torch::kCPU);
-  const std::string adapter_config = about(deltas, kAdapterConfig);
-  if (adapter_config.empty()) {
-    add_deltas(weights, deltas.tensors, model);
-  } else {
-    LoraAdapter::of(LoraConfig::parse(adapter_config, "the run's adapter_config"),
-                    adapter_tensors(deltas), weights, model, model)
-        .merge(weights);
-  }
-  Weights written = weights.clone(parse_dtype(dtype));
-  for (const char* key : {"torch_dtype", "dtype"}) {
-    if (written.config.source.contains(key)) written.config.source[key] = dtype;
-  }
-  written.save(output);
-  copy_companions(model, output);
 }
 
 }  // namespace
@@ -179,38 +66,35 @@ ExitCode export_point(const Words& words) {
         fmt::format("command line: --dtype = '{}' is not float32 or bfloat16.", dtype));
   if (point.empty() == adapter.empty())
     throw InputError("command line: export needs either --point or --adapter.");
-  const StoredWeights deltas =
+  const StoredWeights weights =
       adapter.empty() ? read_weights(file, point, when) : read_bank_adapter(file, adapter);
   const std::string& what = adapter.empty() ? point : adapter;
-  check_base(deltas, model, file, what);
-  const bool lora = !about(deltas, kAdapterConfig).empty(),
-             mixture = !about(deltas, kMixtureConfig).empty();
-  if (format == "auto") format = mixture ? "moe" : lora ? "peft" : "hf";
-  torch::NoGradGuard no_grad;
-  if (mixture) {
-    if (format != "moe")
+  check_base(weights, model, file, what);
+  const WeightsKind kind = kind_of(weights);
+  if (kind == WeightsKind::mixture) {
+    if (format != "auto")
       throw InputError(fmt::format(
           "{}: point '{}' is a mixture of experts, which no {} directory can hold. Leave --format "
           "out.",
           file, point, format));
-    write_experts(deltas, parse_dtype(dtype), output);
+    write_experts(weights, dtype, output);
     console::info("{} of {} as a mixture of experts in {}; generate and score take it as --adapter",
                   what, file, output);
     return ExitCode::done;
   }
-  if (format == "peft") {
-    if (!lora) {
+  if (format == "peft" || (format == "auto" && kind == WeightsKind::adapter)) {
+    if (kind != WeightsKind::adapter) {
       throw InputError(fmt::format(
           "{}: point '{}' was fully fine-tuned, which leaves no adapter. Use --format hf.", file,
           point));
     }
-    write_peft(deltas, model, parse_dtype(dtype), output);
+    write_peft(weights, model, dtype, output);
     console::info("{} of {} as a PEFT adapter in {}", what, file, output);
     return ExitCode::done;
   }
   if (model.empty())
     throw InputError("command line: --format hf needs --model, the base that was fine-tuned.");
-  write_hf(deltas, model, dtype, output);
+  write_model(weights, model, dtype, output);
   console::info("{} of {} as a Hugging Face model in {}", what, file, output);
   return ExitCode::done;
 }

@@ -1,9 +1,9 @@
 // `factsweep world`: the embedded world and the small model trained on it.
-#include <ATen/Parallel.h>
 #include <fmt/format.h>
 
 #include "factsweep/cli/commands.hpp"
 #include "factsweep/core/console.hpp"
+#include "factsweep/model/device.hpp"
 #include "factsweep/world/world.hpp"
 #include "flags.hpp"
 
@@ -43,7 +43,7 @@ ExitCode world(const Words& words) {
         "command line: world needs --subjects >= 30, --unseen in [0, 1), --passes >= 1, "
         "--pareto-shape > 0, --pareto-scale >= 1.");
   }
-  if (threads > 0) at::set_num_threads(threads);
+  if (threads > 0) use_threads(threads);
   s.mlp_width = s.width * 11 / 4;
   const World invented = invent_world(s);
   write_world(invented, output);

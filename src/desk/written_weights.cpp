@@ -1,0 +1,132 @@
+#include "factsweep/desk/written_weights.hpp"
+
+#include <fmt/format.h>
+
+#include <map>
+
+#include "factsweep/adapter/lora.hpp"
+#include "factsweep/core/console.hpp"
+#include "factsweep/core/error.hpp"
+#include "factsweep/model/fingerprint.hpp"
+#include "factsweep/model/torch.hpp"
+#include "factsweep/model/weights.hpp"
+#include "factsweep/moe/moe.hpp"
+
+namespace factsweep {
+namespace fs = std::filesystem;
+namespace {
+
+/// Everything of a model directory that is not weights: the tokenizer's files,
+/// generation_config.json, ...
+void copy_companions(const fs::path& from, const fs::path& to) {
+  for (const auto& entry : fs::directory_iterator(from)) {
+    const std::string file = entry.path().filename().string();
+    if (!entry.is_regular_file() || file == "config.json" ||
+        file.find("safetensors") != std::string::npos || file.find(".bin") != std::string::npos)
+      continue;
+    std::error_code failed;
+    fs::copy_file(entry.path(), to / file, fs::copy_options::overwrite_existing, failed);
+    if (failed)
+      throw EnvironmentError(fmt::format("{}: cannot be copied to {}: {}.", entry.path().string(),
+                                         to.string(), failed.message()));
+  }
+}
+
+/// A text that says what the tensors are; empty where there is none.
+std::string about(const StoredWeights& weights, const char* name) {
+  const auto found = weights.about.find(name);
+  return found == weights.about.end() ? "" : found->second;
+}
+
+/// Of stored weights, in their memory.
+torch::Tensor tensor_of(const StoredTensor& stored) {
+  const std::vector<std::int64_t> shape(stored.shape.begin(), stored.shape.end());
+  return torch::from_blob(const_cast<std::byte*>(stored.values.bytes.data()), shape,
+                          torch::kFloat32);
+}
+
+void add_deltas(const Weights& weights, const std::vector<StoredTensor>& deltas,
+                const std::string& model) {
+  std::map<std::string, torch::Tensor> tensors;
+  for (const auto& [name, tensor] : weights.named()) tensors[name] = tensor;
+  for (const StoredTensor& delta : deltas) {
+    const auto found = tensors.find(delta.name);
+    const torch::Tensor added = tensor_of(delta);
+    if (found == tensors.end() || found->second.sizes() != added.sizes()) {
+      throw InputError(
+          fmt::format("{}: has no tensor '{}' of the delta's shape. Give the base model that the "
+                      "sweep fine-tuned.",
+                      model, delta.name));
+    }
+    found->second.add_(added);
+  }
+}
+
+NamedTensors tensors_of(const StoredWeights& weights, torch::Dtype dtype) {
+  NamedTensors tensors;
+  for (const StoredTensor& stored : weights.tensors)
+    tensors.emplace_back(stored.name, tensor_of(stored).to(dtype));
+  return tensors;
+}
+
+}  // namespace
+
+WeightsKind kind_of(const StoredWeights& weights) {
+  if (!about(weights, kMixtureConfig).empty()) return WeightsKind::mixture;
+  return about(weights, kAdapterConfig).empty() ? WeightsKind::deltas : WeightsKind::adapter;
+}
+
+void check_base(const StoredWeights& weights, const std::string& model, const std::string& file,
+                const std::string& what) {
+  const std::string wanted = about(weights, kBaseFingerprint);
+  std::error_code ignored;
+  // a PEFT directory may name a model of a hub
+  if (model.empty() || !fs::is_directory(model, ignored)) return;
+  if (wanted.empty()) {
+    console::info(
+        "{} does not say which model its weights belong to, as it is an older file: {} "
+        "is not checked",
+        file, model);
+    return;
+  }
+  const std::string given = weights_fingerprint(model);
+  if (given == wanted) return;
+  throw InputError(fmt::format(
+      "command line: --model = '{}' is not the model that '{}' of {} was made from: its weights' "
+      "fingerprint is {}, that of the run's model was {}. Give the model that the run had as {}.",
+      model, what, file, given, wanted, about(weights, kBaseModel)));
+}
+
+void write_peft(const StoredWeights& weights, const std::string& model, const std::string& dtype,
+                const std::string& output) {
+  auto config = nlohmann::ordered_json::parse(about(weights, kAdapterConfig));
+  if (!model.empty()) config["base_model_name_or_path"] = model;
+  write_adapter(output, config.dump(2) + "\n", tensors_of(weights, parse_dtype(dtype)));
+}
+
+void write_experts(const StoredWeights& weights, const std::string& dtype,
+                   const std::string& output) {
+  write_mixture(output, about(weights, kMixtureConfig), tensors_of(weights, parse_dtype(dtype)));
+}
+
+void write_model(const StoredWeights& stored, const std::string& model, const std::string& dtype,
+                 const std::string& output) {
+  torch::NoGradGuard no_grad;
+  Weights weights = Weights::load(model, torch::kFloat32, torch::kCPU);
+  const std::string adapter_config = about(stored, kAdapterConfig);
+  if (adapter_config.empty()) {
+    add_deltas(weights, stored.tensors, model);
+  } else {
+    LoraAdapter::of(LoraConfig::parse(adapter_config, "the run's adapter_config"),
+                    tensors_of(stored, torch::kFloat32), weights, model, model)
+        .merge(weights);
+  }
+  Weights written = weights.clone(parse_dtype(dtype));
+  for (const char* key : {"torch_dtype", "dtype"}) {
+    if (written.config.source.contains(key)) written.config.source[key] = dtype;
+  }
+  written.save(output);
+  copy_companions(model, output);
+}
+
+}  // namespace factsweep
