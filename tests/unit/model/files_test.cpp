@@ -189,7 +189,7 @@ TEST_CASE("a sharded model is the model") {
   for (const auto& [name, tensor] : first) map[name] = "model-1.safetensors";
   for (const auto& [name, tensor] : second) map[name] = "model-2.safetensors";
   write_file(folder / "model.safetensors.index.json", nlohmann::json{{"weight_map", map}}.dump());
-  const Weights again = Weights::load(folder.path(), torch::kFloat32, torch::kCPU);
+  const Weights again = Weights::load(folder.path(), torch::kFloat32, test_device());
   for (std::size_t i = 0; i < named.size(); ++i) {
     CHECK(torch::equal(again.named()[i].second, named[i].second));
   }
