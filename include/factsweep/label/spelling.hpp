@@ -1,8 +1,10 @@
 // Gold answers as a tokenizer writes them: what its normalizer changes no model can answer.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "factsweep/text/tokenizer.hpp"
 
@@ -16,5 +18,9 @@ struct Spelling {
 /// `answer` through the tokenizer and back: a matcher for the result knows the answer that a model
 /// can give. A tokenizer without a normalizer changes nothing but white space at the ends.
 Spelling spell(const Tokenizer& tokenizer, std::string_view answer);
+
+/// The texts of several answers in their order, those that are spelt alike once.
+std::vector<std::string> spell_all(const Tokenizer& tokenizer,
+                                   std::span<const std::string> answers);
 
 }  // namespace factsweep

@@ -20,7 +20,9 @@ OverlapFilter overlap_filter(const std::string& name) {
 }
 
 RepeatedQuestions repeated_questions(const std::string& name) {
-  return name == "keep" ? RepeatedQuestions::keep : RepeatedQuestions::drop;
+  return name == "keep"   ? RepeatedQuestions::keep
+         : name == "drop" ? RepeatedQuestions::drop
+                          : RepeatedQuestions::merge;
 }
 
 std::map<std::string, std::int64_t> left_out_of(const EntityQuestions& files) {
@@ -28,7 +30,8 @@ std::map<std::string, std::int64_t> left_out_of(const EntityQuestions& files) {
       {"several answers", files.dropped_multi_answer},
       {"subject of a test question (data.overlap_filter)", files.dropped_overlap},
       {"another record answers the question otherwise (data.repeated)", files.dropped_ambiguous},
-      {"again in its split (data.repeated)", files.dropped_equal}};
+      {"again in its split (data.repeated)", files.dropped_equal},
+      {"asked before in its split, with all answers right (data.repeated)", files.merged}};
   std::erase_if(left_out, [](const auto& item) { return item.second == 0; });
   return left_out;
 }
@@ -88,7 +91,7 @@ Corpus Corpus::read(const Deck& deck) {
   const auto add = [&](const std::string& relation, Split split, const char* key) {
     const std::vector<Question> chosen = choose(of[relation][split], deck.integer(key), seed);
     if (chosen.empty())
-      throw InputError(fmt::format("{}: relation {} has no {} question with one answer left.",
+      throw InputError(fmt::format("{}: relation {} has no {} question left that can be used.",
                                    directory.string(), relation, name(split)));
     for (std::size_t done = 0; done < chosen.size(); done += static_cast<std::size_t>(chunk_size)) {
       const std::size_t count =
@@ -123,15 +126,25 @@ std::vector<std::string> Corpus::notes(const Deck& deck) const {
   std::int64_t records = 0;
   std::set<std::pair<std::string, std::string>> questions;
   for (const Question& question : rows) {
-    if (!question.ambiguous) continue;
+    if (!question.ambiguous || !question.aliases.empty()) continue;
     ++records;
     questions.emplace(question.relation, question.question);
   }
   if (records > 0) {
     notes.push_back(fmt::format(
         "{}: {} of {} labelled records ask {} questions to which other records give another "
-        "answer: each is right by its own answer alone. data.repeated = drop leaves them out",
+        "answer: each is right by its own answer alone. data.repeated = drop leaves them out, "
+        "merge takes all of their answers for right",
         directory, records, rows.size(), questions.size()));
+  }
+  const auto several = std::count_if(
+      rows.begin(), rows.end(), [](const Question& question) { return !question.aliases.empty(); });
+  if (several > 0) {
+    notes.push_back(fmt::format(
+        "{}: {} of {} labelled questions have several answers: any is "
+        "right; {} taught (data.taught_answers)",
+        directory, several, rows.size(),
+        deck.text("data.taught_answers") == "all" ? "all in turn are" : "the first is"));
   }
   return notes;
 }

@@ -29,10 +29,10 @@ struct AnswerFormat {
 
 class QuestionSet {
  public:
-  /// `answers[i]` is what counts as right for questions[i]; `watch_idk`: look for "I don't know"
+  /// Any of a question's accepted answers counts as right; `watch_idk`: look for "I don't know"
   /// too.
   QuestionSet(const Model& model, const std::vector<Question>& questions,
-              const std::vector<std::string>& answers, const AnswerFormat& format, bool watch_idk);
+              const AnswerFormat& format, bool watch_idk);
 
   /// Greedy outcomes of `model` (the same tokenizer), in question order.
   std::vector<std::uint8_t> ask(const Model& model,

@@ -17,10 +17,14 @@ void declare_data(OptionTable& table) {
   table.choice("data.overlap_filter", "subject", {"none", "subject", "entity"},
                "drop train questions whose subject is a test subject (subject), or occurs among "
                "test subjects and answers (entity)");
-  table.choice("data.repeated", "keep", {"keep", "drop"},
+  table.choice("data.repeated", "keep", {"keep", "drop", "merge"},
                "questions to which several records of the relation give different answers: each "
                "record is right by its own answer (keep), or none of them is used, and of equal "
-               "records of a split the first alone (drop)");
+               "records of a split the first alone (drop), or all of their answers are right, "
+               "those of records with several answers too, which keep and drop leave out (merge)");
+  table.choice("data.taught_answers", "first", {"first", "all"},
+               "what fine-tuning teaches where several answers are right: the first, or all in "
+               "turn, another one each epoch");
 }
 
 void declare_training(OptionTable& table) {

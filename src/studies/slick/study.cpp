@@ -89,7 +89,10 @@ std::vector<std::string> spelling_notes(const Deck& deck, const Corpus& corpus) 
     return {};
   }
   const auto is_impossible = [&](const Question& question) {
-    return !spell(*tokenizer, question.answer).possible;
+    const std::vector<std::string> answers = accepted_answers(question);
+    return std::none_of(answers.begin(), answers.end(), [&](const std::string& answer) {
+      return spell(*tokenizer, answer).possible;
+    });
   };
   const auto count = std::count_if(corpus.rows.begin(), corpus.rows.end(), is_impossible);
   if (count == 0) return {};

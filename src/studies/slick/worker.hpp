@@ -15,8 +15,8 @@ struct Worker {
   std::map<std::string, ExemplarSets> exemplars;  // by relation
   Model model = {};
 
-  /// Loads the model. InputError: also when an answer is longer than an answer may get, which would
-  /// never be right, so that its fact would pass for one that the model does not know.
+  /// Loads the model. InputError: also when an accepted answer is longer than answers may get,
+  /// which would never be right, so that its fact would pass for one that the model does not know.
   void prepare(const Deck& deck, const std::string& device);
 };
 

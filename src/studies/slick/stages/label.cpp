@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
+#include <nlohmann/json.hpp>
 
 #include "../costs.hpp"
 #include "../options.hpp"
@@ -84,8 +86,11 @@ const Column<std::uint8_t> Label::category =
 
 std::string questions_hash(std::span<const Question> questions) {
   std::uint64_t hash = 0;
-  for (const Question& q : questions)
+  for (const Question& q : questions) {
     hash = hash_words({hash, hash_text(q.question), hash_text(q.answer)});
+    for (const std::string& alias : q.aliases)
+      hash = hash_words({hash, hash_text("alias"), hash_text(alias)});
+  }
   return hex(hash);
 }
 
@@ -97,13 +102,14 @@ void fill_questions(PlanBuilder& builder, const Worker& worker) {
   builder.dimension("set", static_cast<std::uint64_t>(settings.sets));
   builder.dimension("shot", static_cast<std::uint64_t>(settings.shots));
   builder.dimension("sample", static_cast<std::uint64_t>(settings.samples) + 1);
-  std::vector<std::string> question, answer, subject, relation, split, role;
+  std::vector<std::string> question, answer, aliases, subject, relation, split, role;
   std::vector<std::int32_t> exposures;
   std::vector<std::uint8_t> ambiguous;
   for (std::size_t i = 0; i < corpus.rows.size(); ++i) {
     const Question& q = corpus.rows[i];
     question.push_back(q.question);
     answer.push_back(q.answer);
+    aliases.push_back(q.aliases.empty() ? "" : nlohmann::json(q.aliases).dump());
     subject.push_back(q.subject);
     relation.push_back(q.relation);
     split.emplace_back(name(q.split));
@@ -117,6 +123,8 @@ void fill_questions(PlanBuilder& builder, const Worker& worker) {
   };
   text("question", question, "question");
   text("answer", answer, "gold answer");
+  if (std::any_of(aliases.begin(), aliases.end(), [](const auto& list) { return !list.empty(); }))
+    text("aliases", aliases, "other answers that are right, a JSON list");
   text("subject", subject, "subject");
   text("relation", relation, "relation");
   text("split", split, "split");

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "../costs.hpp"
 #include "../variants.hpp"
 #include "factsweep/studies/support/training_options.hpp"
@@ -16,6 +18,16 @@ std::vector<std::int64_t> numbers(std::uint64_t first, std::uint64_t last) {
   std::vector<std::int64_t> list;
   for (std::uint64_t i = first; i < last; ++i) list.push_back(static_cast<std::int64_t>(i));
   return list;
+}
+
+/// Where no question has several answers, all are taught by teaching the first.
+Mixture mixture_of(const Deck& deck, const Corpus& corpus, const GridPoint& at) {
+  Mixture mixture = Mixture::make(at.variant, at.unknown_ratio);
+  const auto train_end = corpus.rows.begin() + static_cast<std::ptrdiff_t>(corpus.train_rows);
+  const bool any = std::any_of(corpus.rows.begin(), train_end,
+                               [](const Question& q) { return !q.aliases.empty(); });
+  mixture.all_answers = any && deck.text("data.taught_answers") == "all";
+  return mixture;
 }
 
 }  // namespace
@@ -62,7 +74,7 @@ bool add_training(PlanBuilder& builder, const Corpus& corpus, const TrainingInpu
   const ModelConfig& model = inputs.model;
   Train train;
   train.labelled = inputs.labelled;
-  train.mixture = Mixture::make(at.variant, at.unknown_ratio).to_json();
+  train.mixture = mixture_of(deck, corpus, at).to_json();
   train.dev = inputs.dev;
   train.seed = static_cast<std::uint64_t>(at.seed);
   train.lora = at.lora_rank ? *at.lora_rank > 0 : deck.text("train.method") == "lora";

@@ -284,6 +284,48 @@ TEST_CASE("records that differ are said, stored, and left out where the deck wan
   CHECK(keys(fewer, "label").size() == keys(kept, "label").size());
 }
 
+TEST_CASE("merged records: all of their answers, stored, in the keys, and as exemplars the first") {
+  const Decks decks;
+  const std::string merge = "--data.repeated=merge", all = "--data.taught_answers=all";
+  // without several answers nothing moves
+  for (const char* kind : {"label", "p_true", "train"})
+    CHECK(keys(decks.expand({merge, all}), kind) == keys(decks.expand({}), kind));
+  CHECK(dataset(decks.expand({merge}), "/labels/base/aliases") == nullptr);
+
+  nlohmann::json list = read_json(decks.facts() / "train/P1.train.json");
+  list[1]["question"] = list[0]["question"];
+  list[3] = list[2];
+  list[4]["answers"] = {"here", "there", "here "};
+  write_file(decks.facts() / "train/P1.train.json", list.dump());
+  const Plan kept = decks.expand({}), merged = decks.expand({merge});
+  const DatasetSpec* aliases = dataset(merged, "/labels/base/aliases");
+  REQUIRE(aliases != nullptr);
+  const auto texts = aliases->content.as_text();
+  REQUIRE(texts.size() == 23 + 25 + 3 * 7);
+  CHECK(texts[0] == R"(["town1"])");
+  CHECK(texts[2] == R"(["there"])");
+  CHECK(texts[1].empty());
+  CHECK(dataset(merged, "/labels/base/answer")->content.as_text()[2] == "here");
+  REQUIRE(merged.notes.size() == 2);
+  CHECK_THAT(merged.notes[0], ContainsSubstring(": 2 records left out: asked before in its split"));
+  CHECK_THAT(merged.notes[1],
+             ContainsSubstring(": 2 of 69 labelled questions have several answers: any is right; "
+                               "the first is taught"));
+  const Plan in_turn = decks.expand({merge, all});
+  CHECK_THAT(in_turn.notes[1], ContainsSubstring("all in turn are taught"));
+  CHECK(keys(merged, "label") != keys(kept, "label"));
+  CHECK(keys(in_turn, "label") == keys(merged, "label"));
+  CHECK(keys(in_turn, "train") != keys(merged, "train"));
+
+  nlohmann::json dev = read_json(decks.facts() / "dev/P1.dev.json");
+  for (nlohmann::json& record : dev) record["answers"] = {record["answers"][0], "elsewhere"};
+  write_file(decks.facts() / "dev/P1.dev.json", dev.dump());
+  const auto shots =
+      dataset(decks.expand({merge}), "/labels/base/exemplars/P1/answer")->content.as_text();
+  CHECK(shots.size() == 3 * 2);
+  for (const std::string& shot : shots) CHECK_THAT(shot, ContainsSubstring("town"));
+}
+
 TEST_CASE("gold answers that the vocabulary cannot spell are counted") {
   const Decks decks;
   const TemporaryFolder model;

@@ -2,12 +2,15 @@
 #include <algorithm>
 #include <cmath>
 
+#include "../../../../src/studies/slick/evaluation.hpp"
 #include "catch.hpp"
 #include "expand_deck.hpp"
 #include "facts.hpp"
+#include "factsweep/model/decoding.hpp"
 #include "factsweep/studies/slick/study.hpp"
 #include "memory_workbench.hpp"
 #include "tiny_directory.hpp"
+#include "tiny_model.hpp"
 
 using namespace factsweep;
 using namespace factsweep::test;
@@ -17,8 +20,8 @@ namespace {
 /// A study of one relation, its executor ready to run.
 class Sweep {
  public:
-  explicit Sweep(const std::vector<std::string>& overrides = {}) {
-    write_facts(folder_.path());
+  explicit Sweep(const std::vector<std::string>& overrides = {}, int answers = 1) {
+    write_facts(folder_.path(), answers);
     const std::string text =
         "[run]\nstudy = slick\n[model]\npath = " + write_tiny_model(folder_ / "model").string() +
         "\n[data]\nrelations = P1\nood_relations = P2\nfacts = " + folder_.path().string() +
@@ -150,8 +153,8 @@ TEST_CASE("train: what is learnt, and what of it is told", "[slick]") {
 
 TEST_CASE("train: early stop may count right answers of all questions", "[slick]") {
   for (const char* rule : {"answered", "all"}) {
-    const Sweep sweep({"--grid.variant=idk", "--train.epochs=8",
-                       std::string("--slick.early_stop=") + rule});
+    const Sweep sweep(
+        {"--grid.variant=idk", "--train.epochs=8", std::string("--slick.early_stop=") + rule});
     const std::size_t stage = sweep.first("train");
     MemoryWorkbench bench(sweep.plan);
     sweep.plant_labels(bench);
@@ -177,6 +180,50 @@ TEST_CASE("train: early stop may count right answers of all questions", "[slick]
             Approx(answered[epoch] == 0 ? 0 : accuracy[epoch] * answered[epoch]).margin(1e-12));
     }
   }
+}
+
+TEST_CASE("questions: any accepted answer is right", "[slick]") {
+  const Model model = tiny_model();
+  const auto greedy = [&](const std::string& question) {
+    const std::vector<TokenId> prompt =
+        model.tokenizer->encode(slick::answer_prompt(question), true);
+    const std::string text =
+        decode(model, {{prompt, true, 0, 0}}, {.max_new_tokens = 5}, {}, [](std::int64_t) {})[0][0]
+            .text;
+    return std::string(AnswerMatcher::trimmed(text.substr(0, text.find('\n'))));
+  };
+  std::vector<Question> questions;
+  for (const char* question : {"k", "ab", "zz b", "F e", "the cab", "J", "cb", "m"}) {
+    const std::string said = greedy(question);
+    if (said.empty()) continue;
+    questions.push_back({"P1", Split::test, question, said + "b", "", -1});
+    questions.push_back(questions.back());
+    questions.back().aliases = {said + "a", said, said};
+  }
+  REQUIRE(questions.size() >= 6);
+  const slick::QuestionSet set(model, questions, {.lead = "", .match = "strict", .max_tokens = 5},
+                               false);
+  const auto outcomes = set.ask(model, [](std::int64_t) {});
+  for (std::size_t i = 0; i < outcomes.size(); ++i)
+    CHECK(outcomes[i] == (i % 2 == 0 ? slick::kWrong : slick::kRight));
+}
+
+TEST_CASE("train: several answers are taught by the first, or all in turn", "[slick]") {
+  const auto trained = [](const std::vector<std::string>& overrides, int aliases) {
+    const Sweep sweep(overrides, aliases);
+    MemoryWorkbench bench(sweep.plan);
+    sweep.plant_labels(bench);
+    const std::size_t stage = sweep.first("train");
+    bench.run(*sweep.executor, stage);
+    return values<double>(bench, stage, "/curves/loss");
+  };
+  const std::string merge = "--data.repeated=merge";
+  const auto plain = trained({}, 1), first = trained({merge}, 3),
+             all = trained({merge, "--data.taught_answers=all"}, 3);
+  CHECK(first[1] == plain[1]);
+  CHECK(first[3] == plain[3]);
+  CHECK(all[1] == plain[1]);  // the first epoch teaches the first answer
+  CHECK(all[2] > first[2]);
 }
 
 TEST_CASE("train: stopped anywhere and continued is uninterrupted", "[slick]") {
