@@ -3,12 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <utility>
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/random.hpp"
 #include "factsweep/data/entity_questions.hpp"
+#include "factsweep/data/question_table.hpp"
+#include "options.hpp"
 
 namespace factsweep::slick {
 namespace {
@@ -19,7 +22,8 @@ OverlapFilter overlap_filter(const std::string& name) {
                              : OverlapFilter::entity;
 }
 
-RepeatedQuestions repeated_questions(const std::string& name) {
+RepeatedQuestions repeated_questions(const std::string& name, bool is_table) {
+  if (name == "auto") return is_table ? RepeatedQuestions::merge : RepeatedQuestions::keep;
   return name == "keep"   ? RepeatedQuestions::keep
          : name == "drop" ? RepeatedQuestions::drop
                           : RepeatedQuestions::merge;
@@ -59,6 +63,13 @@ std::vector<Question> choose(const std::vector<Question>& questions, std::int64_
 Corpus Corpus::read(const Deck& deck) {
   Corpus corpus;
   const std::filesystem::path directory = deck.text("data.facts");
+  std::optional<QuestionTable> table;
+  if (QuestionTable::is_table(directory)) {
+    table.emplace(directory, table_form(deck));
+    corpus.made_up = table->notes();
+  } else {
+    check_no_table_keys(deck);
+  }
   corpus.relations = deck.text_list("data.relations");
   corpus.ood_relations = deck.text_list("data.ood_relations");
   const auto is_ood = [&](const std::string& relation) {
@@ -66,7 +77,7 @@ Corpus Corpus::read(const Deck& deck) {
            corpus.ood_relations.end();
   };
   if (corpus.relations.empty()) {
-    for (const std::string& relation : list_relations(directory)) {
+    for (const std::string& relation : table ? table->relations() : list_relations(directory)) {
       if (!is_ood(relation)) corpus.relations.push_back(relation);
     }
   }
@@ -78,9 +89,11 @@ Corpus Corpus::read(const Deck& deck) {
   }
   std::vector<std::string> all = corpus.relations;
   all.insert(all.end(), corpus.ood_relations.begin(), corpus.ood_relations.end());
-  const EntityQuestions files =
-      read_entity_questions(directory, all, overlap_filter(deck.text("data.overlap_filter")),
-                            repeated_questions(deck.text("data.repeated")));
+  const OverlapFilter overlap = overlap_filter(deck.text("data.overlap_filter"));
+  const RepeatedQuestions repeated =
+      repeated_questions(deck.text("data.repeated"), table.has_value());
+  const EntityQuestions files = table ? table->questions(all, overlap, repeated)
+                                      : read_entity_questions(directory, all, overlap, repeated);
   corpus.left_out = left_out_of(files);
   std::map<std::string, std::map<Split, std::vector<Question>>> of;
   for (const Question& question : files.questions)
@@ -120,7 +133,7 @@ Corpus Corpus::read(const Deck& deck) {
 
 std::vector<std::string> Corpus::notes(const Deck& deck) const {
   const std::string directory = deck.text("data.facts");
-  std::vector<std::string> notes;
+  std::vector<std::string> notes = made_up;
   for (const auto& [reason, count] : left_out)
     notes.push_back(fmt::format("{}: {} records left out: {}", directory, count, reason));
   std::int64_t records = 0;

@@ -61,6 +61,12 @@ void fill_data(PlanBuilder& builder, const Corpus& corpus) {
   builder.fill(column<std::int64_t>("/labels/dev_questions", {"one"}, "questions",
                                     "dev questions that decide EARLY_STOP"),
                std::vector{static_cast<std::int64_t>(corpus.dev_probe.size())});
+  if (!corpus.made_up.empty()) {
+    builder.dimension("/labels/note_index", corpus.made_up.size());
+    builder.fill(column<std::string>("/labels/note", {"note_index"}, "",
+                                     "what the table of questions lacks, and what stands for it"),
+                 corpus.made_up);
+  }
   if (corpus.left_out.empty()) return;
   builder.dimension("/labels/reason", corpus.left_out.size());
   std::vector<std::string> reasons;

@@ -326,6 +326,44 @@ TEST_CASE("merged records: all of their answers, stored, in the keys, and as exe
   for (const std::string& shot : shots) CHECK_THAT(shot, ContainsSubstring("town"));
 }
 
+TEST_CASE("a table of the same questions is the same study") {
+  const Decks decks;
+  const TemporaryFolder folder;
+  std::string table = "relation,split,question,answer,subject\n";
+  for (const char* relation : {"P1", "P2", "P3"}) {
+    for (const std::string split : {"train", "dev", "test"}) {
+      const std::string file = split + "/" + relation + "." + split + ".json";
+      for (const nlohmann::json& record : read_json(decks.facts() / file)) {
+        const auto question = record.at("question").get<std::string>();
+        const std::string subject = question.substr(9, question.size() - 9 - 10);
+        table += std::string(relation) + "," + split + "," + question + "," +
+                 record.at("answers")[0].get<std::string>() + "," + subject + "\n";
+      }
+    }
+  }
+  write_file(folder / "questions.csv", table);
+  const std::string facts = "--data.facts=" + (folder / "questions.csv").string();
+  const Plan of_folder = decks.expand({}), of_table = decks.expand({facts});
+  for (const char* kind : {"label", "p_true", "train"})
+    CHECK(keys(of_table, kind) == keys(of_folder, kind));
+  CHECK(of_table.notes.empty());
+  CHECK(dataset(of_table, "/labels/note") == nullptr);
+
+  const Plan drawn = decks.expand({facts, "--data.split=none", "--data.split_shares=0.5,0.3,0.2"});
+  REQUIRE(drawn.notes.size() == 1);
+  CHECK_THAT(drawn.notes[0], ContainsSubstring("no column 'none' (data.split)"));
+  CHECK(dataset(drawn, "/labels/note")->content.as_text().at(0) == drawn.notes[0]);
+  CHECK(dataset(drawn, "/labels/base/question")->shape == std::vector<std::uint64_t>{2 * 22 + 3 * 9});
+  const auto error = [&](const std::vector<std::string>& changes) {
+    return input_error([&] { decks.expand(changes); });
+  };
+  CHECK_THAT(error({facts, "--data.split_shares=0.5,0.5,0.5"}),
+             ContainsSubstring("data.split_shares") && ContainsSubstring("add up to 1"));
+  CHECK_THAT(error({"--data.question=frage"}),
+             ContainsSubstring("data.question") && ContainsSubstring("data.facts is no table"));
+  CHECK_THAT(error({facts, "--data.relations=P9"}), ContainsSubstring("no relation 'P9'"));
+}
+
 TEST_CASE("gold answers that the vocabulary cannot spell are counted") {
   const Decks decks;
   const TemporaryFolder model;
