@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/utf8.hpp"
@@ -67,7 +69,38 @@ class ContainsMatcher : public AnswerMatcher {
   std::u32string gold_;
 };
 
+class AnyMatcher : public AnswerMatcher {
+ public:
+  explicit AnyMatcher(std::vector<std::unique_ptr<AnswerMatcher>> each) : each_(std::move(each)) {}
+
+  Verdict judge(std::string_view text) const override {
+    Verdict best = Verdict::dead;
+    for (const auto& matcher : each_) {
+      best = std::max(best, matcher->judge(text));
+      if (best == Verdict::matched) break;
+    }
+    return best;
+  }
+
+  bool match_is_final() const override {
+    return std::all_of(each_.begin(), each_.end(),
+                       [](const auto& matcher) { return matcher->match_is_final(); });
+  }
+
+ private:
+  std::vector<std::unique_ptr<AnswerMatcher>> each_;
+};
+
 }  // namespace
+
+std::unique_ptr<AnswerMatcher> AnswerMatcher::make(std::string_view rule,
+                                                   std::span<const std::string> golds) {
+  require(!golds.empty(), "AnswerMatcher: no gold answer");
+  if (golds.size() == 1) return make(rule, golds.front());
+  std::vector<std::unique_ptr<AnswerMatcher>> each;
+  for (const std::string& gold : golds) each.push_back(make(rule, gold));
+  return std::make_unique<AnyMatcher>(std::move(each));
+}
 
 std::unique_ptr<AnswerMatcher> AnswerMatcher::make(std::string_view rule, std::string_view gold) {
   const std::u32string letters = decomposed(gold);

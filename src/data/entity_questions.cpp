@@ -6,16 +6,15 @@
 #include <algorithm>
 #include <array>
 #include <limits>
-#include <map>
 #include <set>
 #include <span>
 #include <string_view>
-#include <unordered_map>
-#include <unordered_set>
+#include <utility>
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/file.hpp"
 #include "question_file.hpp"
+#include "select_questions.hpp"
 #include "subject.hpp"
 
 namespace factsweep {
@@ -40,8 +39,6 @@ nlohmann::json read_optional(const fs::path& path) {
   return content;
 }
 
-using RecordsOfSplit = std::map<Split, std::vector<QuestionRecord>>;
-
 /// Reads what a directory says of its relations: records with their subjects, and exposures.
 class Directory {
  public:
@@ -52,8 +49,11 @@ class Directory {
 
   RecordsOfSplit records(const std::string& relation, std::span<const Split> splits) const {
     RecordsOfSplit result;
-    for (const Split split : splits)
-      result[split] = read_question_file(question_path(path_, split, relation));
+    for (const Split split : splits) {
+      for (QuestionRecord& record : read_question_file(question_path(path_, split, relation)))
+        result[split].push_back({std::move(record.question), std::move(record.answers), ""});
+      result[split];  // also where the file is empty
+    }
     return result;
   }
 
@@ -63,7 +63,7 @@ class Directory {
     if (given == templates_.end()) {
       std::vector<std::string> questions;
       for (const auto& [split, some] : records) {
-        for (const QuestionRecord& record : some) questions.push_back(record.question);
+        for (const SourceRecord& record : some) questions.push_back(record.question);
       }
       return Template::common(questions);
     }
@@ -117,49 +117,17 @@ class Directory {
   nlohmann::json exposures_;
 };
 
-/// The entities of all test questions of the directory.
-struct TestEntities {
-  std::unordered_set<std::string> subjects;
-  std::unordered_set<std::string> answers;
-};
-
 TestEntities test_entities(const Directory& directory) {
   TestEntities found;
   for (const std::string& relation : relations_of(directory.path(), Split::test)) {
-    const RecordsOfSplit records =
+    RecordsOfSplit records =
         directory.records(relation, directory.splits_for_test_subjects(relation));
     const Template form = directory.template_of(relation, records);
-    for (const QuestionRecord& record : records.at(Split::test)) {
-      found.subjects.insert(directory.subject(form, record.question, relation, Split::test));
-      found.answers.insert(record.answers.begin(), record.answers.end());
-    }
+    for (SourceRecord& record : records.at(Split::test))
+      record.subject = directory.subject(form, record.question, relation, Split::test);
+    found.add(records.at(Split::test));
   }
   return found;
-}
-
-/// Which questions of a relation have different answers. All records count: those of other splits,
-/// those with several answers, and those that a filter drops.
-class Answers {
- public:
-  explicit Answers(const RecordsOfSplit& records) {
-    for (const auto& [split, some] : records) {
-      for (const QuestionRecord& record : some) {
-        std::set<std::string_view>& answers = of_[record.question];
-        for (const std::string& answer : record.answers) answers.insert(without_blanks(answer));
-      }
-    }
-  }
-
-  bool differ(const std::string& question) const { return of_.at(question).size() > 1; }
-
- private:
-  std::unordered_map<std::string_view, std::set<std::string_view>> of_;  // texts of the records
-};
-
-bool overlaps(const std::string& subject, const TestEntities& test, OverlapFilter filter) {
-  if (filter == OverlapFilter::none) return false;
-  if (test.subjects.contains(subject)) return true;
-  return filter == OverlapFilter::entity && test.answers.contains(subject);
 }
 
 void check_relations(const fs::path& directory, const std::vector<std::string>& relations) {
@@ -192,28 +160,15 @@ EntityQuestions read_entity_questions(const fs::path& path,
       overlap == OverlapFilter::none ? TestEntities{} : test_entities(directory);
   EntityQuestions result;
   for (const std::string& relation : relations) {
-    const RecordsOfSplit records = directory.records(relation, kSplits);
+    RecordsOfSplit records = directory.records(relation, kSplits);
     const Template form = directory.template_of(relation, records);
-    const Answers answers(records);
-    for (const Split split : kSplits) {
-      std::unordered_set<std::string_view> seen;  // of RepeatedQuestions::drop
-      for (const QuestionRecord& record : records.at(split)) {
-        const std::string subject = directory.subject(form, record.question, relation, split);
-        if (record.answers.size() > 1) {
-          ++result.dropped_multi_answer;
-        } else if (split == Split::train && overlaps(subject, test, overlap)) {
-          ++result.dropped_overlap;
-        } else if (repeated == RepeatedQuestions::drop && answers.differ(record.question)) {
-          ++result.dropped_ambiguous;
-        } else if (repeated == RepeatedQuestions::drop && !seen.insert(record.question).second) {
-          ++result.dropped_equal;
-        } else {
-          result.questions.push_back({relation, split, record.question, record.answers.front(),
-                                      subject, directory.exposures(relation, subject),
-                                      answers.differ(record.question)});
-        }
+    for (auto& [split, some] : records) {
+      for (SourceRecord& record : some) {
+        record.subject = directory.subject(form, record.question, relation, split);
+        record.exposures = directory.exposures(relation, record.subject);
       }
     }
+    select_questions(relation, records, test, overlap, repeated, result);
   }
   return result;
 }

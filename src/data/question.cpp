@@ -14,4 +14,10 @@ std::string_view name(Split split) {
   return "test";
 }
 
+std::vector<std::string> accepted_answers(const Question& question) {
+  std::vector<std::string> answers = {question.answer};
+  answers.insert(answers.end(), question.aliases.begin(), question.aliases.end());
+  return answers;
+}
+
 }  // namespace factsweep

@@ -78,7 +78,7 @@ ExemplarSets draw_exemplars(const std::string& relation, const std::vector<Quest
       settings.shots + settings.sets - 1;  // enough for `sets` different subsets, comfortably
   if (static_cast<std::int64_t>(dev.size()) < needed) {
     throw InputError(
-        fmt::format("relation {} has {} dev questions with one answer; {} sets of {} exemplars "
+        fmt::format("relation {} has {} dev questions to draw from; {} sets of {} exemplars "
                     "need at least {}. "
                     "Lower label.exemplar_sets or label.shots, or drop the relation.",
                     relation, dev.size(), settings.sets, settings.shots, needed));
@@ -162,10 +162,10 @@ std::vector<Label> label_questions(const Model& model, const std::vector<Questio
                     0,
                     {}};
   std::vector<Label> labels(questions.size(), empty);
-  std::vector<std::string> golds;
+  std::vector<std::vector<std::string>> golds;
   std::vector<std::shared_ptr<const AnswerMatcher>> matchers;
   for (const Question& question : questions) {
-    golds.push_back(spell(*model.tokenizer, question.answer).text);
+    golds.push_back(spell_all(*model.tokenizer, accepted_answers(question)));
     matchers.push_back(AnswerMatcher::make(settings.match, golds.back()));
   }
   const auto items_of = [&](std::size_t set) {

@@ -14,7 +14,7 @@ namespace {
 constexpr const char* kPrompt =
     "Question: {}\nProposed Answer: {}\nIs the proposed answer:\n\n(A) True\n(B) False\nThe "
     "proposed answer is:";
-constexpr std::size_t kBatch = 64;  // questions a forward pass
+constexpr std::size_t kBatch = 64;  // proposed answers a forward pass
 
 /// Sum of log-probabilities of `completion` after each prompt; one pass over prompts + completion.
 std::vector<double> score_completion(const Model& model,
@@ -50,24 +50,35 @@ std::vector<float> p_true(const Model& model, const std::vector<Question>& quest
   torch::NoGradGuard no_grad;
   const std::vector<TokenId> yes = model.tokenizer->encode(" (A)"),
                              no = model.tokenizer->encode(" (B)");
-  std::vector<float> result;
-  for (std::size_t begin = 0; begin < questions.size(); begin += kBatch) {
-    const std::size_t end = std::min(begin + kBatch, questions.size());
+  struct Proposal {
+    std::size_t question;
+    std::string answer;
+  };
+  std::vector<Proposal> proposals;
+  for (std::size_t i = 0; i < questions.size(); ++i) {
+    for (std::string& answer : accepted_answers(questions[i]))
+      proposals.push_back({i, std::move(answer)});
+  }
+  std::vector<float> result(questions.size(), -1);
+  for (std::size_t begin = 0; begin < proposals.size(); begin += kBatch) {
+    const std::size_t end = std::min(begin + kBatch, proposals.size());
     std::vector<std::vector<TokenId>> prompts;
     std::int64_t tokens = 0;
     for (std::size_t i = begin; i < end; ++i) {
+      const Proposal& proposal = proposals[i];
       prompts.push_back(model.tokenizer->encode(
-          fmt::format(kPrompt, questions[i].question, questions[i].answer), true));
+          fmt::format(kPrompt, questions[proposal.question].question, proposal.answer), true));
       tokens += 2 * static_cast<std::int64_t>(prompts.back().size());
     }
     const std::vector<double> log_yes = score_completion(model, prompts, yes),
                               log_no = score_completion(model, prompts, no);
     for (std::size_t i = 0; i < prompts.size(); ++i) {
-      const double p =
-          renormalised ? 1 / (1 + std::exp(log_no[i] - log_yes[i])) : std::exp(log_yes[i]);
-      result.push_back(static_cast<float>(p));
+      const auto p = static_cast<float>(renormalised ? 1 / (1 + std::exp(log_no[i] - log_yes[i]))
+                                                     : std::exp(log_yes[i]));
+      float& largest = result[proposals[begin + i].question];
+      if (p > largest || std::isnan(p)) largest = p;  // what is no number stays none
     }
-    step(static_cast<double>(end) / static_cast<double>(questions.size()), tokens);
+    step(static_cast<double>(end) / static_cast<double>(proposals.size()), tokens);
   }
   return result;
 }

@@ -214,10 +214,19 @@ class Prober {
     frontier_.push_back(std::move(next));
   }
 
-  /// The gold answer's remaining tokens, when `text` is a beginning of it and the tokenizer spells
-  /// the rest exactly.
+  /// The remaining tokens of the first answer of which `text` is a beginning and the tokenizer
+  /// spells the rest exactly.
   std::vector<TokenId> continuation(std::size_t item, std::string_view text) const {
-    const std::string_view gold = without_leading_space(items_[item].gold_text);
+    std::vector<TokenId> tokens = continuation(items_[item].gold_text, text);
+    for (const std::string& other : items_[item].other_texts) {
+      if (!tokens.empty()) break;
+      tokens = continuation(other, text);
+    }
+    return tokens;
+  }
+
+  std::vector<TokenId> continuation(std::string_view answer, std::string_view text) const {
+    const std::string_view gold = without_leading_space(answer);
     const std::string_view begun = without_leading_space(text);
     if (!gold.starts_with(begun)) return {};
     const std::string_view rest = gold.substr(begun.size());
@@ -283,6 +292,14 @@ ProbeItem make_item(const Model& model, const std::string& prompt, const std::st
   } else {
     item.gold = model.tokenizer->encode(item.gold_text);
   }
+  return item;
+}
+
+ProbeItem make_item(const Model& model, const std::string& prompt, const std::string& lead,
+                    const std::vector<std::string>& answers,
+                    std::shared_ptr<const AnswerMatcher> matcher) {
+  ProbeItem item = make_item(model, prompt, lead, answers.at(0), std::move(matcher));
+  for (std::size_t i = 1; i < answers.size(); ++i) item.other_texts.push_back(lead + answers[i]);
   return item;
 }
 

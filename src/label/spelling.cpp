@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "factsweep/core/error.hpp"
@@ -26,6 +27,17 @@ Spelling spell(const Tokenizer& tokenizer, std::string_view answer) {
   return {std::string(spelled), true};
 }
 
+std::vector<std::string> spell_all(const Tokenizer& tokenizer,
+                                   std::span<const std::string> answers) {
+  std::vector<std::string> texts;
+  for (const std::string& answer : answers) {
+    std::string text = spell(tokenizer, answer).text;
+    if (std::find(texts.begin(), texts.end(), text) == texts.end())
+      texts.push_back(std::move(text));
+  }
+  return texts;
+}
+
 std::vector<std::string> spelling_warnings(const std::filesystem::path& model,
                                            const std::string& source,
                                            std::span<const AskedAnswer> answers) {
@@ -38,7 +50,12 @@ std::vector<std::string> spelling_warnings(const std::filesystem::path& model,
   std::size_t count = 0;
   const AskedAnswer* first = nullptr;
   for (const AskedAnswer& asked : answers) {
-    if (spell(*tokenizer, asked.answer).possible) continue;
+    const auto is_possible = [&](std::string_view answer) {
+      return spell(*tokenizer, answer).possible;
+    };
+    if (is_possible(asked.answer) ||
+        std::any_of(asked.aliases.begin(), asked.aliases.end(), is_possible))
+      continue;
     if (++count == 1) first = &asked;
   }
   if (count == 0) return {};

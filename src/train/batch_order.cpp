@@ -7,8 +7,10 @@
 
 namespace factsweep {
 
-BatchOrder::BatchOrder(std::vector<std::int64_t> tokens, const TrainSettings& settings)
+BatchOrder::BatchOrder(std::vector<std::int64_t> tokens, const TrainSettings& settings,
+                       std::size_t count)
     : tokens_(std::move(tokens)),
+      count_(static_cast<std::int64_t>(count)),
       batch_size_(settings.batch_size),
       microbatch_tokens_(settings.microbatch_tokens),
       seed_(settings.seed) {
@@ -16,15 +18,14 @@ BatchOrder::BatchOrder(std::vector<std::int64_t> tokens, const TrainSettings& se
 }
 
 std::int64_t BatchOrder::steps_per_epoch() const {
-  const auto count = static_cast<std::int64_t>(tokens_.size());
-  return (count + batch_size_ - 1) / batch_size_;
+  return (count_ + batch_size_ - 1) / batch_size_;
 }
 
 std::vector<std::int64_t> BatchOrder::batch(std::int64_t step) const {
   const std::int64_t epoch = step / steps_per_epoch();
-  const auto order = permutation(static_cast<std::int64_t>(tokens_.size()),
-                                 CounterRandom(hash_words({hash_text("data order"), seed_,
-                                                           static_cast<std::uint64_t>(epoch)})));
+  const auto order = permutation(
+      count_, CounterRandom(
+                  hash_words({hash_text("data order"), seed_, static_cast<std::uint64_t>(epoch)})));
   const std::int64_t first = (step % steps_per_epoch()) * batch_size_;
   const std::int64_t last = std::min(first + batch_size_, static_cast<std::int64_t>(order.size()));
   return {order.begin() + first, order.begin() + last};

@@ -1,8 +1,11 @@
 #include "factsweep/train/course.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <numeric>
 #include <unordered_map>
+#include <utility>
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/random.hpp"
@@ -23,19 +26,48 @@ std::vector<std::int64_t> tokens_of(const std::vector<StepLoss>& sizes) {
   return tokens;
 }
 
+std::vector<std::vector<std::int64_t>> turns_of(const std::vector<Example>& examples) {
+  std::vector<std::vector<std::int64_t>> turns;
+  auto next = static_cast<std::int64_t>(examples.size());
+  for (const Example& example : examples) {
+    turns.push_back({static_cast<std::int64_t>(turns.size())});
+    for (std::size_t i = 0; i < example.others.size(); ++i) turns.back().push_back(next++);
+  }
+  return next == static_cast<std::int64_t>(examples.size()) ? decltype(turns)() : turns;
+}
+
+/// As turns_of() numbers them.
+std::vector<Example> one_answer_each(std::vector<Example> examples) {
+  const std::size_t given = examples.size();
+  for (std::size_t i = 0; i < given; ++i) {
+    for (std::vector<TokenId>& other : std::exchange(examples[i].others, {})) {
+      Example turn = examples[i];
+      turn.answer = std::move(other);
+      examples.push_back(std::move(turn));
+    }
+  }
+  return examples;
+}
+
+std::string with_turns(std::string what, const std::vector<std::vector<std::int64_t>>& turns) {
+  for (const auto& one : turns) what += fmt::format(" {}", one.size());
+  return what;
+}
+
 }  // namespace
 
 Course::Course(const NamedTensors& leaves, const std::vector<torch::Tensor>& masters,
                const std::string& what, std::vector<Example> examples,
                const TrainSettings& settings, std::shared_ptr<const Objective> objective)
-    : examples_(std::move(examples)),
+    : turns_(turns_of(examples)),
+      examples_(one_answer_each(std::move(examples))),
       settings_(settings),
       objective_(std::move(objective)),
       sizes_(sizes_of(*objective_, examples_)),
-      order_(tokens_of(sizes_), settings_),
+      order_(tokens_of(sizes_), settings_, turns_.empty() ? examples_.size() : turns_.size()),
       schedule_(settings_, steps()),
       adamw_(leaves, masters, settings_),
-      run_(run_key(settings_, *objective_, examples_, what)) {}
+      run_(run_key(settings_, *objective_, examples_, with_turns(what, turns_))) {}
 
 /// What each example of a batch, as it was drawn, adds to the number that the batch's sum is
 /// divided by: its weight, or a part of one for its own mean or its group's.
@@ -57,8 +89,19 @@ std::vector<double> Course::shares(const std::vector<std::int64_t>& batch) const
   return list;
 }
 
+/// The examples of the next step, each with the answer whose turn it is.
+std::vector<std::int64_t> Course::drawn() const {
+  std::vector<std::int64_t> batch = order_.batch(step_);
+  if (turns_.empty()) return batch;
+  for (std::int64_t& member : batch) {
+    const std::vector<std::int64_t>& turns = turns_[static_cast<std::size_t>(member)];
+    member = turns[static_cast<std::size_t>(epochs_done()) % turns.size()];
+  }
+  return batch;
+}
+
 Batch Course::next_batch() const {
-  const std::vector<std::int64_t> drawn = order_.batch(step_);
+  const std::vector<std::int64_t> drawn = this->drawn();
   const std::vector<double> share = shares(drawn);
   std::unordered_map<std::int64_t, double> share_of;
   for (std::size_t i = 0; i < drawn.size(); ++i) share_of[drawn[i]] = share[i];

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -21,9 +22,13 @@ class AnswerMatcher {
   /// All rules compare in NFC. `rule`: "strict": equal but for white space (Unicode's) at the ends.
   /// "squad": equal after the SQuAD normalisation (lower case, no ASCII punctuation, no articles,
   /// single spaces; Rajpurkar et al. 2016); a gold answer of which that leaves nothing ("The") is
-  /// compared strictly. "contains": the gold answer, stripped, occurs in the text, both lower-cased.
-  /// InputError: unknown rule, or a gold answer of white space only.
+  /// compared strictly. "contains": the gold answer, stripped, occurs in the text, both
+  /// lower-cased. InputError: unknown rule, or a gold answer of white space only.
   static std::unique_ptr<AnswerMatcher> make(std::string_view rule, std::string_view gold);
+  /// Any of several gold answers is right. They may begin each other, or be alike under the rule:
+  /// a text is matched or not, and nothing is counted twice.
+  static std::unique_ptr<AnswerMatcher> make(std::string_view rule,
+                                             std::span<const std::string> golds);
   virtual ~AnswerMatcher() = default;
 
   /// Verdict on the bytes decoded so far; they may end inside a UTF-8 character. The answer ends at

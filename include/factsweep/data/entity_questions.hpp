@@ -26,25 +26,32 @@ enum class OverlapFilter { none, subject, entity };
 /// answers ("Who founded Trinity College?"), and of records that say the same again in a split.
 /// SliCK drops questions with several answers (appendix A step 3), but says nothing of those whose
 /// answers stand in records of their own. The total of its table 3 is nearer to keeping them: with
-/// `subject` above, +209 train questions of 81,700 where they are kept, -876 where they are dropped.
+/// `subject` above, +209 train questions of 81,700 where they are kept, -876 where they are
+/// dropped.
 ///   keep: each record is a question, and its own answer alone is right;
-///   drop: such a question goes from every split, and a record that says the same again goes, too.
-enum class RepeatedQuestions { keep, drop };
+///   drop: such a question goes from every split, and a record that says the same again goes, too;
+///   merge: all answers of all records of a question are right, those of a record with several
+///          among them, and it is asked once in each split that has it.
+enum class RepeatedQuestions { keep, drop, merge };
 
 /// Questions of each relation, train, dev, test, in file order. Every record of the relations is
 /// here or is counted once, for the first of these reasons that holds.
 struct EntityQuestions {
   std::vector<Question> questions;
-  std::int64_t dropped_multi_answer = 0;  // the record has several answers
+  std::int64_t dropped_multi_answer = 0;  // the record has several answers; not of merge
   std::int64_t dropped_overlap = 0;
   std::int64_t dropped_ambiguous = 0;  // RepeatedQuestions::drop: other records answer otherwise
   std::int64_t dropped_equal = 0;      // RepeatedQuestions::drop: the split has it already
+  std::int64_t merged = 0;             // RepeatedQuestions::merge: the same
 };
 
 /// Reads the given relations and all three splits. Records with more than one answer are dropped
-/// from every split (appendix A step 3); answers that differ in blanks at their ends alone are one. `overlap` is applied to train, against every test question
-/// of the directory (also those with several answers, and of relations that are not read), so what
-/// a relation keeps does not depend on the others. Subjects come from relation_query_templates.json
+/// from every split (appendix A step 3) where they are not merged; answers that differ in blanks at
+/// their ends alone are one. Merged, Question::answer is the first of the question's first record
+/// in its split, and the aliases are its other answers, of train, dev and test in file order.
+/// `overlap` is applied to train, against every test question of the directory (also those with
+/// several answers, and of relations that are not read), so what a relation keeps does not depend
+/// on the others. Subjects come from relation_query_templates.json
 /// ("Where was [X] born?") where it exists, else from the words that all questions of a relation
 /// share at both ends. `directory`/exposures.json ({"P17": {"Painblanc": 12}}), if it is there,
 /// fills Question::exposures. InputError: missing file, bad JSON (file and line), a record without

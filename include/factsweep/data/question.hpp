@@ -16,11 +16,15 @@ struct Question {
   std::string relation;  // "P17"
   Split split = Split::train;
   std::string question;  // "Which country is Painblanc located in?"
-  std::string answer;    // the gold answer; the first when the file lists several
+  std::string answer;    // the gold answer; the first where there are several
   std::string subject;   // "Painblanc"
   std::int32_t exposures =
       -1;  // times the training corpus states the fact; -1 unless exposures.json says so
   bool ambiguous = false;  // records of the relation, of any split, give it different answers
+  std::vector<std::string> aliases = {};  // other answers that are right, no two alike
 };
+
+/// `answer`, then the aliases: a question is answered right by any of them.
+std::vector<std::string> accepted_answers(const Question& question);
 
 }  // namespace factsweep

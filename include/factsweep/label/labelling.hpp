@@ -57,14 +57,16 @@ struct Label {
   std::array<float, kCategories> category_probability(std::int64_t samples) const;
 };
 
-/// Labels questions of one relation. `step(fraction, tokens)` after each forward pass.
+/// Labels questions of one relation; an answer is right when it is any that a question accepts.
+/// `step(fraction, tokens)` after each forward pass.
 std::vector<Label> label_questions(const Model& model, const std::vector<Question>& questions,
                                    const ExemplarSets& sets, const LabelSettings& settings,
                                    const std::function<void(double, std::int64_t)>& step);
 
 /// P(True) of each question's gold answer (Kadavath et al., arXiv 2207.05221; SliCK, appendix J):
 /// P("(A)") / (P("(A)") + P("(B)")) after "The proposed answer is:"; the raw P("(A)") when not
-/// `renormalised`.
+/// `renormalised`. Of several accepted answers the largest: a threshold takes the question for
+/// known when it takes any of them for true.
 std::vector<float> p_true(const Model& model, const std::vector<Question>& questions,
                           bool renormalised, const std::function<void(double, std::int64_t)>& step);
 

@@ -3,7 +3,8 @@
 // P(correct) under temperature and top-k sampling is a sum over every token sequence whose text
 // matches and then ends (SliCK, arXiv 2405.05904, appendix C, estimates it with 16 samples). One
 // teacher-forced pass over prompt + gold gives the canonical tokenisation's term; tokens off that
-// path which still spell a matching answer are followed as a trie.
+// path which still spell a matching answer are followed as a trie. Several right answers share the
+// trie: each token sequence is one path of it, whichever of them it spells.
 #pragma once
 
 #include <cstdint>
@@ -35,6 +36,7 @@ struct ProbeItem {
   std::shared_ptr<const AnswerMatcher> matcher;
   std::int32_t set =
       0;  // items of one set are neighbours; what their prompts share is encoded once
+  std::vector<std::string> other_texts = {};  // as gold_text, of other answers that match
 };
 
 struct ProbeResult {
@@ -53,5 +55,11 @@ std::vector<ProbeResult> probe(const Model& model, const std::vector<ProbeItem>&
 /// tokenizer continues `prompt`.
 ProbeItem make_item(const Model& model, const std::string& prompt, const std::string& lead,
                     const std::string& answer, std::shared_ptr<const AnswerMatcher> matcher);
+
+/// The same for a question with several right answers, of which the first is the gold one; the
+/// matcher accepts any of them.
+ProbeItem make_item(const Model& model, const std::string& prompt, const std::string& lead,
+                    const std::vector<std::string>& answers,
+                    std::shared_ptr<const AnswerMatcher> matcher);
 
 }  // namespace factsweep

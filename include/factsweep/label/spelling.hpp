@@ -20,12 +20,18 @@ struct Spelling {
 /// can give. A tokenizer without a normalizer changes nothing but white space at the ends.
 Spelling spell(const Tokenizer& tokenizer, std::string_view answer);
 
+/// The texts of several answers in their order, those that are spelt alike once.
+std::vector<std::string> spell_all(const Tokenizer& tokenizer,
+                                   std::span<const std::string> answers);
+
 struct AskedAnswer {
   std::string_view question, answer;
+  std::span<const std::string> aliases = {};  // right, too
 };
 
-/// A warning that counts the gold answers of `source` that no tokens of the model spell; none where
-/// there is no such answer. A tokenizer that cannot be read is told of when the model is loaded.
+/// A warning that counts the gold answers of `source` that no tokens of the model spell, nor an
+/// alias; none where there is no such answer. A tokenizer that cannot be read is told of when the
+/// model is loaded.
 std::vector<std::string> spelling_warnings(const std::filesystem::path& model,
                                            const std::string& source,
                                            std::span<const AskedAnswer> answers);

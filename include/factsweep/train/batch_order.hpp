@@ -11,8 +11,12 @@ namespace factsweep {
 /// A pure function of (seed, epoch): nothing of it has to be saved.
 class BatchOrder {
  public:
-  /// tokens[i]: of example i. Reads batch_size, microbatch_tokens and seed of `settings`.
-  BatchOrder(std::vector<std::int64_t> tokens, const TrainSettings& settings);
+  /// tokens[i]: of example i. The first `count` are drawn, and the others may stand for them in
+  /// passes(). Reads batch_size, microbatch_tokens and seed of `settings`.
+  BatchOrder(std::vector<std::int64_t> tokens, const TrainSettings& settings, std::size_t count);
+  /// All are drawn.
+  BatchOrder(const std::vector<std::int64_t>& tokens, const TrainSettings& settings)
+      : BatchOrder(tokens, settings, tokens.size()) {}
 
   /// The last batch of an epoch may be smaller than the others.
   std::int64_t steps_per_epoch() const;
@@ -24,7 +28,7 @@ class BatchOrder {
 
  private:
   std::vector<std::int64_t> tokens_;
-  std::int64_t batch_size_, microbatch_tokens_;
+  std::int64_t count_, batch_size_, microbatch_tokens_;
   std::uint64_t seed_;
 };
 

@@ -43,6 +43,7 @@ class Course {
          std::shared_ptr<const Objective> objective = answer_loss());
 
   const TrainSettings& settings() const { return settings_; }
+  /// With an example for each answer that takes turns, behind those that were given.
   const std::vector<Example>& examples() const { return examples_; }
   const Objective& objective() const { return *objective_; }
   const std::vector<torch::Tensor>& master() const { return adamw_.master(); }
@@ -77,7 +78,10 @@ class Course {
 
  private:
   std::vector<double> shares(const std::vector<std::int64_t>& batch) const;
+  std::vector<std::int64_t> drawn() const;
 
+  /// [example as given][turn]: number in examples_; empty where no example has several answers.
+  std::vector<std::vector<std::int64_t>> turns_;
   std::vector<Example> examples_;
   TrainSettings settings_;
   std::shared_ptr<const Objective> objective_;

@@ -14,6 +14,9 @@ struct Example {
   std::vector<TokenId> prompt, answer;
   std::vector<TokenId> rejected = {};  // an answer to the same prompt that is liked less
   double weight = 1;                   // > 0; an example of weight 2 counts as two
+  /// Further answers, taught in turn with `answer`: that one in the first epoch, the first of these
+  /// in the second, and so on round.
+  std::vector<std::vector<TokenId>> others = {};
 };
 
 /// What a step minimised over some examples, and their size.

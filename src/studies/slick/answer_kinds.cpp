@@ -28,23 +28,31 @@ bool GoldAnswers::has(const std::string& relation, const SquadWords& answer) con
   return found != answers_.end() && found->second.contains(answer);
 }
 
-JudgedAnswer judge_error(std::string_view answer, std::string_view gold,
+JudgedAnswer judge_error(std::string_view answer, std::span<const std::string> golds,
                          const std::string& relation, const GoldAnswers& shown,
                          const GoldAnswers& all) {
   static const SquadWords idk = squad_words(kIdontKnow);
-  const SquadWords words = squad_words(answer), wanted = squad_words(gold);
-  const double f1 = word_f1(words, wanted);
-  const auto kind = [&] {
-    if (words == idk) return AnswerKind::idk;
-    if (words.empty()) return AnswerKind::empty;
-    if (words == wanted) return AnswerKind::same_words;
-    if (!wanted.empty() && contains(words, wanted)) return AnswerKind::longer;
-    if (contains(wanted, words)) return AnswerKind::shorter;
-    if (shown.has(relation, words)) return AnswerKind::shown;
-    if (all.has(relation, words)) return AnswerKind::of_relation;
-    return f1 > 0 ? AnswerKind::similar : AnswerKind::other;
+  const SquadWords words = squad_words(answer);
+  const auto judge = [&](const SquadWords& wanted) {
+    const double f1 = word_f1(words, wanted);
+    const auto kind = [&] {
+      if (words == idk) return AnswerKind::idk;
+      if (words.empty()) return AnswerKind::empty;
+      if (words == wanted) return AnswerKind::same_words;
+      if (!wanted.empty() && contains(words, wanted)) return AnswerKind::longer;
+      if (contains(wanted, words)) return AnswerKind::shorter;
+      if (shown.has(relation, words)) return AnswerKind::shown;
+      if (all.has(relation, words)) return AnswerKind::of_relation;
+      return f1 > 0 ? AnswerKind::similar : AnswerKind::other;
+    };
+    return JudgedAnswer{kind(), f1};
   };
-  return {kind(), f1};
+  JudgedAnswer nearest = {AnswerKind::other, 0};
+  for (const std::string& gold : golds) {
+    const JudgedAnswer judged = judge(squad_words(gold));
+    nearest = {std::min(nearest.kind, judged.kind), std::max(nearest.f1, judged.f1)};
+  }
+  return nearest;
 }
 
 }  // namespace factsweep::slick

@@ -42,11 +42,19 @@ class GoldAnswers {
   GoldAnswers() = default;
   explicit GoldAnswers(std::span<const Question> questions) { add(questions); }
 
+  /// The first answer, which is the one that is shown.
   void add(const Question& question) {
     answers_[question.relation].insert(squad_words(question.answer));
   }
   void add(std::span<const Question> questions) {
     for (const Question& question : questions) add(question);
+  }
+  /// All answers that are right.
+  void add_accepted(std::span<const Question> questions) {
+    for (const Question& question : questions) {
+      for (const std::string& answer : accepted_answers(question))
+        answers_[question.relation].insert(squad_words(answer));
+    }
   }
   bool has(const std::string& relation, const SquadWords& answer) const;
 
@@ -59,9 +67,9 @@ struct JudgedAnswer {
   double f1 = 1;  // word_f1()
 };
 
-/// A wrong answer to a question of `relation`. `shown`: what the model was shown, `all`: what the
-/// data have.
-JudgedAnswer judge_error(std::string_view answer, std::string_view gold,
+/// A wrong answer to a question of `relation`, beside whichever of the right answers it comes
+/// nearest to. `shown`: what the model was shown, `all`: what the data have.
+JudgedAnswer judge_error(std::string_view answer, std::span<const std::string> golds,
                          const std::string& relation, const GoldAnswers& shown,
                          const GoldAnswers& all);
 

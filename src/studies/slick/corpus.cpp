@@ -3,12 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <utility>
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/random.hpp"
 #include "factsweep/data/entity_questions.hpp"
+#include "factsweep/data/question_table.hpp"
+#include "options.hpp"
 
 namespace factsweep::slick {
 namespace {
@@ -19,8 +22,11 @@ OverlapFilter overlap_filter(const std::string& name) {
                              : OverlapFilter::entity;
 }
 
-RepeatedQuestions repeated_questions(const std::string& name) {
-  return name == "keep" ? RepeatedQuestions::keep : RepeatedQuestions::drop;
+RepeatedQuestions repeated_questions(const std::string& name, bool is_table) {
+  if (name == "auto") return is_table ? RepeatedQuestions::merge : RepeatedQuestions::keep;
+  return name == "keep"   ? RepeatedQuestions::keep
+         : name == "drop" ? RepeatedQuestions::drop
+                          : RepeatedQuestions::merge;
 }
 
 std::map<std::string, std::int64_t> left_out_of(const EntityQuestions& files) {
@@ -28,7 +34,8 @@ std::map<std::string, std::int64_t> left_out_of(const EntityQuestions& files) {
       {"several answers", files.dropped_multi_answer},
       {"subject of a test question (data.overlap_filter)", files.dropped_overlap},
       {"another record answers the question otherwise (data.repeated)", files.dropped_ambiguous},
-      {"again in its split (data.repeated)", files.dropped_equal}};
+      {"again in its split (data.repeated)", files.dropped_equal},
+      {"asked before in its split, with all answers right (data.repeated)", files.merged}};
   std::erase_if(left_out, [](const auto& item) { return item.second == 0; });
   return left_out;
 }
@@ -56,6 +63,13 @@ std::vector<Question> choose(const std::vector<Question>& questions, std::int64_
 Corpus Corpus::read(const Deck& deck) {
   Corpus corpus;
   const std::filesystem::path directory = deck.text("data.facts");
+  std::optional<QuestionTable> table;
+  if (QuestionTable::is_table(directory)) {
+    table.emplace(directory, table_form(deck));
+    corpus.made_up = table->notes();
+  } else {
+    check_no_table_keys(deck);
+  }
   corpus.relations = deck.text_list("data.relations");
   corpus.ood_relations = deck.text_list("data.ood_relations");
   const auto is_ood = [&](const std::string& relation) {
@@ -63,7 +77,7 @@ Corpus Corpus::read(const Deck& deck) {
            corpus.ood_relations.end();
   };
   if (corpus.relations.empty()) {
-    for (const std::string& relation : list_relations(directory)) {
+    for (const std::string& relation : table ? table->relations() : list_relations(directory)) {
       if (!is_ood(relation)) corpus.relations.push_back(relation);
     }
   }
@@ -75,9 +89,11 @@ Corpus Corpus::read(const Deck& deck) {
   }
   std::vector<std::string> all = corpus.relations;
   all.insert(all.end(), corpus.ood_relations.begin(), corpus.ood_relations.end());
-  const EntityQuestions files =
-      read_entity_questions(directory, all, overlap_filter(deck.text("data.overlap_filter")),
-                            repeated_questions(deck.text("data.repeated")));
+  const OverlapFilter overlap = overlap_filter(deck.text("data.overlap_filter"));
+  const RepeatedQuestions repeated =
+      repeated_questions(deck.text("data.repeated"), table.has_value());
+  const EntityQuestions files = table ? table->questions(all, overlap, repeated)
+                                      : read_entity_questions(directory, all, overlap, repeated);
   corpus.left_out = left_out_of(files);
   std::map<std::string, std::map<Split, std::vector<Question>>> of;
   for (const Question& question : files.questions)
@@ -88,7 +104,7 @@ Corpus Corpus::read(const Deck& deck) {
   const auto add = [&](const std::string& relation, Split split, const char* key) {
     const std::vector<Question> chosen = choose(of[relation][split], deck.integer(key), seed);
     if (chosen.empty())
-      throw InputError(fmt::format("{}: relation {} has no {} question with one answer left.",
+      throw InputError(fmt::format("{}: relation {} has no {} question left that can be used.",
                                    directory.string(), relation, name(split)));
     for (std::size_t done = 0; done < chosen.size(); done += static_cast<std::size_t>(chunk_size)) {
       const std::size_t count =
@@ -117,21 +133,31 @@ Corpus Corpus::read(const Deck& deck) {
 
 std::vector<std::string> Corpus::notes(const Deck& deck) const {
   const std::string directory = deck.text("data.facts");
-  std::vector<std::string> notes;
+  std::vector<std::string> notes = made_up;
   for (const auto& [reason, count] : left_out)
     notes.push_back(fmt::format("{}: {} records left out: {}", directory, count, reason));
   std::int64_t records = 0;
   std::set<std::pair<std::string, std::string>> questions;
   for (const Question& question : rows) {
-    if (!question.ambiguous) continue;
+    if (!question.ambiguous || !question.aliases.empty()) continue;
     ++records;
     questions.emplace(question.relation, question.question);
   }
   if (records > 0) {
     notes.push_back(fmt::format(
         "{}: {} of {} labelled records ask {} questions to which other records give another "
-        "answer: each is right by its own answer alone. data.repeated = drop leaves them out",
+        "answer: each is right by its own answer alone. data.repeated = drop leaves them out, "
+        "merge takes all of their answers for right",
         directory, records, rows.size(), questions.size()));
+  }
+  const auto several = std::count_if(
+      rows.begin(), rows.end(), [](const Question& question) { return !question.aliases.empty(); });
+  if (several > 0) {
+    notes.push_back(fmt::format(
+        "{}: {} of {} labelled questions have several answers: any is "
+        "right; {} taught (data.taught_answers)",
+        directory, several, rows.size(),
+        deck.text("data.taught_answers") == "all" ? "all in turn are" : "the first is"));
   }
   return notes;
 }

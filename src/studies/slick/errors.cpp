@@ -7,8 +7,9 @@
 namespace factsweep::slick {
 
 GoldAnswers gold_answers(const Corpus& corpus) {
-  GoldAnswers all(corpus.rows);
-  for (const auto& [relation, dev] : corpus.dev) all.add(dev);
+  GoldAnswers all;
+  all.add_accepted(corpus.rows);
+  for (const auto& [relation, dev] : corpus.dev) all.add_accepted(dev);
   return all;
 }
 
@@ -37,7 +38,7 @@ void ErrorAnalysis::look_at(Answers& answers, const Model& model, const Question
     const std::size_t i = open[k];
     const Question& question = corpus_.rows[corpus_.train_rows + i];
     const JudgedAnswer judged =
-        judge_error(texts[k], test.gold(i), question.relation, shown_, all_);
+        judge_error(texts[k], test.golds(i), question.relation, shown_, all_);
     answers.f1[i] = static_cast<float>(judged.f1);
     if (answers.outcomes[i] == kWrong) answers.kinds[i] = static_cast<std::uint8_t>(judged.kind);
   }

@@ -15,14 +15,14 @@ std::string answer_prompt(const std::string& question) {
 }
 
 QuestionSet::QuestionSet(const Model& model, const std::vector<Question>& questions,
-                         const std::vector<std::string>& answers, const AnswerFormat& format,
-                         bool watch_idk) {
+                         const AnswerFormat& format, bool watch_idk) {
   const std::string idk = spell(*model.tokenizer, kIdontKnow).text;
-  for (std::size_t i = 0; i < questions.size(); ++i) {
-    const std::string prompt = answer_prompt(questions[i].question);
-    const std::string& gold = golds_.emplace_back(spell(*model.tokenizer, answers[i]).text);
+  for (const Question& question : questions) {
+    const std::string prompt = answer_prompt(question.question);
+    const std::vector<std::string>& golds =
+        golds_.emplace_back(spell_all(*model.tokenizer, accepted_answers(question)));
     items_.push_back(
-        make_item(model, prompt, format.lead, gold, AnswerMatcher::make(format.match, gold)));
+        make_item(model, prompt, format.lead, golds, AnswerMatcher::make(format.match, golds)));
     if (watch_idk)
       idk_items_.push_back(
           make_item(model, prompt, format.lead, idk, AnswerMatcher::make("strict", idk)));

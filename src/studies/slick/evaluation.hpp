@@ -29,10 +29,10 @@ struct AnswerFormat {
 
 class QuestionSet {
  public:
-  /// `answers[i]` is what counts as right for questions[i]; `watch_idk`: look for "I don't know"
+  /// Any of a question's accepted answers counts as right; `watch_idk`: look for "I don't know"
   /// too.
   QuestionSet(const Model& model, const std::vector<Question>& questions,
-              const std::vector<std::string>& answers, const AnswerFormat& format, bool watch_idk);
+              const AnswerFormat& format, bool watch_idk);
 
   /// Greedy outcomes of `model` (the same tokenizer), in question order.
   std::vector<std::uint8_t> ask(const Model& model,
@@ -41,11 +41,11 @@ class QuestionSet {
   std::vector<std::string> decode(const Model& model, std::span<const std::size_t> which,
                                   const std::function<void(std::int64_t)>& step) const;
   std::size_t size() const { return items_.size(); }
-  /// The right answer as the tokenizer spells it.
-  const std::string& gold(std::size_t i) const { return golds_.at(i); }
+  /// The right answers as the tokenizer spells them.
+  const std::vector<std::string>& golds(std::size_t i) const { return golds_.at(i); }
 
  private:
-  std::vector<std::string> golds_;
+  std::vector<std::vector<std::string>> golds_;
   std::vector<ProbeItem> items_, idk_items_;
   ProbeSettings settings_;
 };

@@ -1,14 +1,65 @@
 #include "options.hpp"
 
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <system_error>
+
 #include "factsweep/studies/support/training_options.hpp"
 
 namespace factsweep::slick {
 
 namespace {
 
+constexpr const char* kTableKeys[] = {"data.question",         "data.answers", "data.subject",
+                                      "data.relation",         "data.split",   "data.split_shares",
+                                      "data.answer_separator", "data.seed"};
+
+void declare_table(OptionTable& table) {
+  table.text("data.question", "question", "of a table: the column of questions");
+  table.text("data.answers", "answer",
+             "of a table: the column of right answers: a text, a JSON list of texts, or several "
+             "texts between data.answer_separator");
+  table.text("data.answer_separator", "",
+             "of a table: what stands between several answers; empty: a text is one answer");
+  table.text("data.subject", "subject",
+             "of a table: the column of subjects; absent: what the relation's questions do not "
+             "share");
+  table.text("data.relation", "relation",
+             "of a table: the column of relations; absent: all questions are of one, \"all\"");
+  table.text("data.split", "split",
+             "of a table: the column of splits (train, dev, test); absent: drawn by "
+             "data.split_shares and data.seed");
+  table.text("data.split_shares", "0.8, 0.1, 0.1",
+             "of a table without splits: shares of each relation's questions for train, dev and "
+             "test, which add up to 1");
+  table.integer("data.seed", "0", "1", 0, 1e15, "of the draw of a table's splits");
+}
+
+/// No list of the deck, as those hold nothing twice.
+std::array<double, 3> split_shares(const Deck& deck) {
+  const std::string text = deck.text("data.split_shares");
+  std::array<double, 3> shares{};
+  const char* next = text.data();
+  const char* const end = next + text.size();
+  bool good = true;
+  for (double& share : shares) {
+    while (next != end && (*next == ' ' || (*next == ',' && &share != shares.data()))) ++next;
+    const auto [after, failure] = std::from_chars(next, end, share);
+    good = good && failure == std::errc() && share >= 0 && share <= 1;
+    next = after;
+  }
+  if (!good || next != end || std::abs(shares[0] + shares[1] + shares[2] - 1) > 1e-6)
+    throw deck.error("data.split_shares",
+                     "has to be three shares that add up to 1: of train, dev and test.");
+  return shares;
+}
+
 void declare_data(OptionTable& table) {
   table.path("data.facts", no_default,
-             "EntityQuestions directory: {train,dev,test}/P17.train.json[.gz]");
+             "EntityQuestions directory: {train,dev,test}/P17.train.json[.gz]; or a table of "
+             "questions: .csv, .tsv, .json, .jsonl, .gz of these");
+  declare_table(table);
   table.texts("data.relations", "",
               "in-distribution relations; empty: all of the directory that data.ood_relations does "
               "not name");
@@ -17,10 +68,15 @@ void declare_data(OptionTable& table) {
   table.choice("data.overlap_filter", "subject", {"none", "subject", "entity"},
                "drop train questions whose subject is a test subject (subject), or occurs among "
                "test subjects and answers (entity)");
-  table.choice("data.repeated", "keep", {"keep", "drop"},
+  table.choice("data.repeated", "auto", {"auto", "keep", "drop", "merge"},
                "questions to which several records of the relation give different answers: each "
                "record is right by its own answer (keep), or none of them is used, and of equal "
-               "records of a split the first alone (drop)");
+               "records of a split the first alone (drop), or all of their answers are right, "
+               "those of records with several answers too, which keep and drop leave out (merge); "
+               "auto: merge of a table, else keep");
+  table.choice("data.taught_answers", "first", {"first", "all"},
+               "what fine-tuning teaches where several answers are right: the first, or all in "
+               "turn, another one each epoch");
 }
 
 void declare_training(OptionTable& table) {
@@ -151,6 +207,26 @@ LabelSettings label_settings(const Deck& deck) {
                      "the answer, so there is no small set of tokenisations to add up.");
   }
   return settings;
+}
+
+TableForm table_form(const Deck& deck) {
+  return {.question = deck.text("data.question"),
+          .answers = deck.text("data.answers"),
+          .subject = deck.text("data.subject"),
+          .relation = deck.text("data.relation"),
+          .split = deck.text("data.split"),
+          .separator = deck.text("data.answer_separator"),
+          .shares = split_shares(deck),
+          .seed = static_cast<std::uint64_t>(deck.integer("data.seed"))};
+}
+
+void check_no_table_keys(const Deck& deck) {
+  for (const char* key : kTableKeys) {
+    if (!deck.is_default(key))
+      throw deck.error(key,
+                       "has no effect: data.facts is no table (.csv, .tsv, .json, .jsonl), but "
+                       "an EntityQuestions directory. Leave it out.");
+  }
 }
 
 SizeRule size_rule(const Deck& deck) {

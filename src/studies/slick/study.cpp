@@ -44,7 +44,7 @@ Plan make_plan(const Deck& deck, const Worker& worker) {
 std::vector<std::string> spelling_notes(const Deck& deck, const Corpus& corpus) {
   std::vector<AskedAnswer> asked;
   for (const Question& question : corpus.rows)
-    asked.push_back({question.question, question.answer});
+    asked.push_back({question.question, question.answer, question.aliases});
   return spelling_warnings(deck.text("model.path"), deck.text("data.facts"), asked);
 }
 

@@ -123,11 +123,13 @@ Mixture Mixture::make(const std::string& variant, double unknown_ratio) {
 }
 
 nlohmann::json Mixture::to_json() const {
-  return {{"kind", kKindNames[static_cast<std::size_t>(kind)]},
-          {"unknown_ratio", unknown_ratio},
-          {"known_only", known_only},
-          {"idk", idk},
-          {"category", kCategoryNames[static_cast<std::size_t>(category)]}};
+  nlohmann::json json = {{"kind", kKindNames[static_cast<std::size_t>(kind)]},
+                         {"unknown_ratio", unknown_ratio},
+                         {"known_only", known_only},
+                         {"idk", idk},
+                         {"category", kCategoryNames[static_cast<std::size_t>(category)]}};
+  if (all_answers) json["all_answers"] = true;  // absent, as most stages' keys have been without
+  return json;
 }
 
 Mixture Mixture::from_json(const nlohmann::json& json) {
@@ -139,6 +141,7 @@ Mixture Mixture::from_json(const nlohmann::json& json) {
   mixture.unknown_ratio = json.at("unknown_ratio");
   mixture.known_only = json.at("known_only");
   mixture.idk = json.at("idk");
+  mixture.all_answers = json.value("all_answers", false);
   mixture.category =
       static_cast<Category>(std::find(kCategoryNames.begin(), kCategoryNames.end(), category_name) -
                             kCategoryNames.begin());

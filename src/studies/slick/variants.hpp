@@ -18,6 +18,7 @@ struct Mixture {
   double unknown_ratio = 0;  // ratio: share of Unknown, the rest Known in their natural mix
   bool known_only = false;   // ratio: leave the Unknown part out (D_Known)
   bool idk = false;          // ratio: the Unknown part is taught "I don't know"
+  bool all_answers = false;  // of questions with several, all are taught in turn, not the first
   Category category = Category::highly_known;  // category: all examples of this one
 
   /// From grid.variant and its ratio; equal sets get equal mixtures (known_only at 0 is

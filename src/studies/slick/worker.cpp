@@ -34,9 +34,14 @@ void Worker::prepare(const Deck& deck, const std::string& device) {
   model = Model::load(deck.text("model.path"), parse_dtype(deck.text("model.dtype")),
                       torch::Device(device));
   std::vector<std::string> answers;
-  for (const Question& question : corpus.rows) answers.push_back(question.answer);
+  const auto add = [&](const std::vector<Question>& questions) {
+    for (const Question& question : questions) {
+      for (std::string& answer : accepted_answers(question)) answers.push_back(std::move(answer));
+    }
+  };
+  add(corpus.rows);
   check_room(deck, "label.max_new_tokens", *model.tokenizer, " ", answers);
-  for (const Question& question : corpus.dev_probe) answers.push_back(question.answer);
+  add(corpus.dev_probe);
   const std::vector<std::string> variants = deck.text_list("grid.variant");
   if (std::find(variants.begin(), variants.end(), "idk") != variants.end())
     answers.emplace_back(kIdontKnow);

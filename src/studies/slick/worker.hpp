@@ -21,8 +21,8 @@ struct Worker {
     return {first, first + static_cast<std::ptrdiff_t>(chunk.count)};
   }
 
-  /// Loads the model. InputError: also when an answer is longer than an answer may get, which would
-  /// never be right, so that its fact would pass for one that the model does not know.
+  /// Loads the model. InputError: also when an accepted answer is longer than answers may get,
+  /// which would never be right, so that its fact would pass for one that the model does not know.
   void prepare(const Deck& deck, const std::string& device);
 };
 

@@ -1,6 +1,7 @@
 // AnswerMatcher: the three rules, and that "dead" is said as early as possible but never too early.
 #include "factsweep/data/answer_matcher.hpp"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -236,6 +237,37 @@ TEST_CASE("a gold answer that SQuAD normalises away is compared strictly", "[dat
   CHECK(matches("squad", "The", " The"));
   CHECK_FALSE(matches("squad", "The", ""));
   CHECK_FALSE(matches("squad", "!!!", "?"));
+}
+
+TEST_CASE("of several gold answers any is right", "[data]") {
+  const auto judged = [](std::string_view rule, const std::vector<std::string>& golds,
+                         std::string_view text) {
+    return AnswerMatcher::make(rule, golds)->judge(text);
+  };
+  const std::vector<std::string> places = {"New York", "new york", "New York City", "NYC",
+                                           "New York"};
+  CHECK(judged("strict", places, "New Y") == Verdict::possible);
+  CHECK(judged("strict", places, " New York") == Verdict::matched);
+  CHECK(judged("strict", places, "New York C") == Verdict::possible);
+  CHECK(judged("strict", places, "New York City\n") == Verdict::matched);
+  CHECK(judged("strict", places, "new york C") == Verdict::dead);
+  CHECK(judged("strict", places, "NYC.") == Verdict::dead);
+  CHECK(judged("squad", places, "the NYC.") == Verdict::matched);
+  CHECK(judged("contains", places, "It is the nyc of old") == Verdict::matched);
+  CHECK(AnswerMatcher::make("contains", places)->match_is_final());
+  CHECK_FALSE(AnswerMatcher::make("squad", places)->match_is_final());
+  // its verdict is the best of the verdicts on each
+  CounterRandom random(12);
+  for (int round = 0; round < 200; ++round) {
+    std::vector<std::string> golds;
+    for (std::uint64_t i = 0; i <= random.below(4); ++i) golds.push_back(random_answer(random));
+    const std::string text = random_answer(random);
+    for (const char* rule : {"strict", "squad", "contains"}) {
+      Verdict best = Verdict::dead;
+      for (const std::string& gold : golds) best = std::max(best, judge(rule, gold, text));
+      CHECK(judged(rule, golds, text) == best);
+    }
+  }
 }
 
 TEST_CASE("impossible rules and answers are the user's error", "[data]") {

@@ -159,6 +159,47 @@ TEST_CASE("questions with different answers in several records are kept or dropp
   CHECK(flags(dropped) == std::vector<bool>(4, false));
 }
 
+TEST_CASE("merged, a question has the answers of all its records", "[data]") {
+  const Fixture files;
+  files.write("P112", "train",
+              {{"Who founded Trinity College?", "Thomas Pope"},
+               {"Who founded Acme?", "Wile E."},
+               {"Who founded Trinity College?", "John Strachan", "Thomas Pope "},
+               {"Who founded Acme?", "Wile E. "},
+               {"Who founded Dual?", "Ann", "ann", "\u00c1nn", "Ann B", "Ann"},
+               {"Who founded Across?", "Cy"},
+               {"Who founded Tested?", "Eve"}});
+  files.write("P112", "dev", {{"Who founded Across?", "Dee"}});
+  files.write("P112", "test",
+              {{"Who founded Tested?", "Eve"}, {"Who founded Trinity College?", "Henry VIII"}});
+  const EntityQuestions all = files.read({"P112"}, OverlapFilter::none, RepeatedQuestions::merge);
+  using Texts = std::vector<std::string>;
+  std::vector<Texts> accepted;
+  std::vector<bool> flags;
+  for (const Question& question : all.questions) {
+    accepted.push_back(accepted_answers(question));
+    flags.push_back(question.ambiguous);
+  }
+  CHECK(accepted == std::vector<Texts>{{"Thomas Pope", "John Strachan", "Henry VIII"},
+                                       {"Wile E."},
+                                       {"Ann", "ann", "\u00c1nn", "Ann B"},
+                                       {"Cy", "Dee"},
+                                       {"Eve"},
+                                       {"Dee", "Cy"},
+                                       {"Eve"},
+                                       {"Henry VIII", "Thomas Pope", "John Strachan"}});
+  CHECK(flags == std::vector<bool>{true, false, true, true, false, true, false, true});
+  CHECK(subjects(all, Split::train) ==
+        std::vector<std::string>{"Trinity College", "Acme", "Dual", "Across", "Tested"});
+  CHECK(all.merged == 2);
+  CHECK(all.dropped_multi_answer + all.dropped_ambiguous + all.dropped_equal == 0);
+  const EntityQuestions apart =
+      files.read({"P112"}, OverlapFilter::subject, RepeatedQuestions::merge);
+  CHECK(apart.dropped_overlap == 3);  // both records of Trinity College, Tested
+  CHECK(apart.merged == 1);
+  CHECK(apart.questions.size() + 4 == 10);
+}
+
 TEST_CASE("answers that are alike are one answer", "[data]") {
   const Fixture files;
   write_births(files);
@@ -289,9 +330,20 @@ TEST_CASE("the real data gives the paper's counts", "[real]") {
   };
   CHECK(of_train(all, false) == 81909);
   CHECK(of_train(all, true) == 985);
-  const EntityQuestions fewer = read_entity_questions(
-      directory, relations, OverlapFilter::subject, RepeatedQuestions::drop);
+  const EntityQuestions fewer =
+      read_entity_questions(directory, relations, OverlapFilter::subject, RepeatedQuestions::drop);
   CHECK(of_train(fewer, false) == 80824);
+  const EntityQuestions merged =
+      read_entity_questions(directory, relations, OverlapFilter::subject, RepeatedQuestions::merge);
+  CHECK(of_train(merged, false) == 85949);
+  CHECK(std::count_if(merged.questions.begin(), merged.questions.end(), [&](const Question& q) {
+          return q.split == Split::train && in_distribution.contains(q.relation) &&
+                 !q.aliases.empty();
+        }) == 5125);
+  CHECK(static_cast<std::int64_t>(merged.questions.size()) + merged.merged +
+            merged.dropped_overlap ==
+        static_cast<std::int64_t>(all.questions.size()) + all.dropped_multi_answer +
+            all.dropped_overlap);
 
   const auto no_subject =
       std::count_if(all.questions.begin(), all.questions.end(), [](const Question& question) {

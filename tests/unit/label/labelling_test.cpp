@@ -1,6 +1,7 @@
 // SliCK's labels: categories, exemplars, prompts, exact against sampled labelling, P(True).
 #include "factsweep/label/labelling.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 
@@ -165,6 +166,46 @@ TEST_CASE("exact and sampled labelling agree") {
   CHECK(squares / used < 3);
 }
 
+TEST_CASE("aliases: labels of the union, exact as sampled") {
+  const Model model = tiny_model();
+  std::vector<Question> plain, several;
+  for (const char* question : {"c", "ab", "f g", "J?", "k", "zz"}) {
+    plain.push_back(question_of(question, "ab"));
+    several.push_back(plain.back());
+    several.back().aliases = {"a", "ab", "b", "A b", "abab"};
+  }
+  LabelSettings settings;
+  settings.sets = 2;
+  settings.shots = 2;
+  settings.samples = 10000;
+  settings.probe.max_new_tokens = 5;
+  settings.probe.temperature = 0.8;
+  settings.probe.branch_floor = 1e-9;
+  const auto sets = draw_exemplars("P17", dev_questions(8), settings);
+  const auto alone = label_questions(model, plain, sets, settings, kNoStep);
+  const auto exact = label_questions(model, several, sets, settings, kNoStep);
+  settings.exact = false;
+  const auto sampled = label_questions(model, several, sets, settings, kNoStep);
+  double squares = 0, used = 0, gained = 0;
+  for (std::size_t i = 0; i < plain.size(); ++i) {
+    CHECK(exact[i].greedy == sampled[i].greedy);
+    for (std::size_t set = 0; set < 2; ++set) {
+      const double p = exact[i].p[set];
+      CHECK(p >= alone[i].p[set]);
+      CHECK(exact[i].drawn[set] >= alone[i].drawn[set]);
+      gained += p - alone[i].p[set];
+      if (p * 10000 < 10) continue;
+      squares += std::pow(sampled[i].p[set] - p, 2) / (p * (1 - p) / 10000);
+      ++used;
+    }
+  }
+  CHECK(gained > 0.01);
+  REQUIRE(used >= 6);
+  // Wilson and Hilferty: the cube root of chi-square / n is normal; 3.72 is a p-value of 1e-4
+  const double spread = 2 / (9 * used);
+  CHECK((std::cbrt(squares / used) - (1 - spread)) / std::sqrt(spread) < 3.72);
+}
+
 TEST_CASE("a label depends on its question and seed, not on what is labelled beside it") {
   const Model model = tiny_model();
   const auto questions = sample_questions();
@@ -191,8 +232,8 @@ TEST_CASE("a gold answer is compared as the tokenizer's normalizer spells it") {
   const TemporaryFolder folder;
   write_tiny_model(folder.path());
   nlohmann::json tokenizer = read_json(folder / "tokenizer.json");
-  tokenizer["normalizer"] = {
-      {"type", "Sequence"}, {"normalizers", {{{"type", "NFKC"}}, {{"type", "Lowercase"}}}}};
+  tokenizer["normalizer"] = {{"type", "Sequence"},
+                             {"normalizers", {{{"type", "NFKC"}}, {{"type", "Lowercase"}}}}};
   write_file(folder / "tokenizer.json", tokenizer.dump());
   const Model model = Model::load(folder.path(), torch::kFloat32, test_device());
   CHECK(spell(*model.tokenizer, "AB").text == "ab");
@@ -274,4 +315,17 @@ TEST_CASE("P(True) is the probability of (A), alone or against (B)") {
     CHECK(raw[i] == Approx(yes).epsilon(1e-3));
     CHECK(relative[i] == Approx(yes / (yes + no)).epsilon(1e-3));
   }
+  // of several answers the one that it takes for true most of all, in whatever batch it is asked
+  std::vector<Question> each;
+  for (const char* answer : {"a", "the", "b ab", "J"})
+    each.push_back(question_of(questions[0].question, answer));
+  const auto alone = p_true(model, each, true, kNoStep);
+  const auto least = std::min_element(alone.begin(), alone.end()) - alone.begin();
+  const float largest = *std::max_element(alone.begin(), alone.end());
+  std::swap(each[0].answer, each[static_cast<std::size_t>(least)].answer);
+  for (std::size_t i = 1; i < each.size(); ++i) each[0].aliases.push_back(each[i].answer);
+  const auto several = p_true(model, std::vector<Question>(60, each[0]), true, kNoStep);
+  REQUIRE(several.size() == 60);
+  for (const float one : several) CHECK(one == Approx(largest));
+  CHECK(*std::min_element(alone.begin(), alone.end()) < largest);
 }

@@ -74,6 +74,19 @@ std::vector<ProbeItem> items_of(const Model& model, const std::string& rule) {
   return items;
 }
 
+/// Answers that begin each other or repeat.
+std::vector<ProbeItem> items_of_several(const Model& model, const std::string& rule) {
+  std::vector<ProbeItem> items;
+  for (const std::string& question : kQuestions) {
+    for (const std::vector<std::string>& answers :
+         {std::vector<std::string>{"a", "ab", "b", "A"}, {"b a", "bab", "b", "b"}}) {
+      items.push_back(make_item(model, "Q: ab\nA: ba\nQ: " + question + "\nA:", " ", answers,
+                                AnswerMatcher::make(rule, answers)));
+    }
+  }
+  return items;
+}
+
 /// First line of what the model answers greedily, without white space at its ends.
 std::string greedy_text(const Model& model, const std::vector<TokenId>& prompt,
                         std::int64_t max_new_tokens) {
@@ -149,6 +162,53 @@ TEST_CASE("p depends neither on the batch nor on the other items") {
   CHECK(probe(model, {}, settings, kNoStep).empty());
 }
 
+TEST_CASE("several right answers: the sum over their union, which no further one lowers") {
+  const Model model = tiny_model();
+  // they begin each other, differ by case, repeat, and cannot be spelt
+  const std::vector<std::string> aliases = {"ab", "a", "A", "b a", "ab", "abab", "\u00e9", "bab"};
+  for (const auto& [rule, length] : {std::pair{"strict", 5}, std::pair{"squad", 4}}) {
+    const ProbeSettings settings{
+        .temperature = 1, .top_k = 40, .max_new_tokens = length, .branch_floor = 0};
+    ProbeSettings cut = settings;
+    cut.branch_floor = 1e-4;
+    for (const std::string& question : kQuestions) {
+      const std::string prompt = "Q: ab\nA: ba\nQ: " + question + "\nA:";
+      std::vector<std::string> answers;
+      double before = 0, cut_before = 0, alone = 0;
+      bool greedy = false;
+      for (const std::string& alias : aliases) {
+        answers.push_back(alias);
+        INFO(rule << ", " << question << ", " << answers.size() << " answers");
+        const ProbeItem item =
+            make_item(model, prompt, " ", answers, AnswerMatcher::make(rule, answers));
+        CHECK(item.other_texts.size() + 1 == answers.size());
+        const ProbeResult result = probe(model, {item}, settings, kNoStep).front();
+        CHECK(result.p == Approx(brute_force(model, item, settings, true)).epsilon(1e-4));
+        CHECK(result.p >= before - 1e-9);
+        CHECK(result.greedy >= greedy);
+        const ProbeResult less = probe(model, {item}, cut, kNoStep).front();
+        CHECK(less.p >= cut_before - 1e-9);
+        CHECK(result.p - less.p <= less.pruned + 1e-9);
+        before = result.p;
+        cut_before = less.p;
+        greedy = result.greedy;
+        alone += probe(model, {item_of(model, question, alias, rule)}, settings, kNoStep).front().p;
+      }
+      CHECK(before <= 1 + 1e-9);
+      CHECK(before < alone);  // "ab" twice counts once
+    }
+  }
+  // different answers of one rule exclude each other, so that their probabilities add up
+  const std::vector<std::string> apart = {"ab", "a", "b a"};
+  const ProbeSettings settings{.temperature = 1, .max_new_tokens = 5, .branch_floor = 0};
+  double sum = 0;
+  for (const std::string& one : apart)
+    sum += probe(model, {item_of(model, "k", one, "strict")}, settings, kNoStep).front().p;
+  const ProbeItem item =
+      make_item(model, "Q: ab\nA: ba\nQ: k\nA:", " ", apart, AnswerMatcher::make("strict", apart));
+  CHECK(probe(model, {item}, settings, kNoStep).front().p == Approx(sum).epsilon(1e-5));
+}
+
 TEST_CASE("what the branch floor leaves out is bounded by `pruned`") {
   const Model model = tiny_model();
   const auto items = items_of(model, "strict");
@@ -206,8 +266,9 @@ TEST_CASE("greedy verdicts are those of real decoding") {
 TEST_CASE("real samples agree with exact p") {
   constexpr std::int64_t kSamples = 10000;
   const Model model = tiny_model();
-  for (const char* rule : {"strict", "squad"}) {
-    const auto items = items_of(model, rule);
+  for (const auto& [rule, several] : {std::pair{"strict", false}, std::pair{"squad", false},
+                                      std::pair{"strict", true}, std::pair{"squad", true}}) {
+    const auto items = several ? items_of_several(model, rule) : items_of(model, rule);
     const ProbeSettings settings{
         .temperature = 0.9, .top_k = 40, .max_new_tokens = 5, .branch_floor = 1e-8};
     const auto results = probe(model, items, settings, kNoStep);

@@ -156,6 +156,40 @@ TEST_CASE("a mean over examples weighs a short answer as a long one, one over to
         Approx((pair + sums[at(2)] / tokens[at(2)]) / 2).epsilon(1e-5));
 }
 
+TEST_CASE("answers that take turns: another one each epoch, in the same places") {
+  const Weights base = tiny_model().weights;
+  const std::vector<Example> plain = {{{1, 5, 6}, {8, 2}}, {{1, 7}, {9, 10, 2}}};
+  std::vector<Example> turns = plain;
+  turns[1].others = {{11, 2}, {12, 13, 14, 2}};
+  TrainSettings settings = reference_settings();
+  settings.batch_size = 1;
+  settings.learning_rate = 0;  // so that each loss is that of the model as it began
+  settings.epochs = 4;
+  Trainer trainer(base, turns, settings), without(base, plain, settings);
+  REQUIRE(trainer.steps_per_epoch() == 2);
+  const std::vector<std::vector<TokenId>> expected = {
+      {9, 10, 2}, {11, 2}, {12, 13, 14, 2}, {9, 10, 2}};
+  for (std::size_t epoch = 0; epoch < expected.size(); ++epoch) {
+    for (int i = 0; i < 2; ++i) {
+      const StepLoss before = without.step(), now = trainer.step();
+      INFO("epoch " << epoch);
+      if (before.answer_tokens == 2) {
+        CHECK(now.sum == before.sum);
+        continue;
+      }
+      Trainer alone(base, {{{1, 7}, expected[epoch]}}, settings);
+      CHECK(now.sum == Approx(alone.step().sum).epsilon(1e-6));
+      CHECK(now.answer_tokens == static_cast<std::int64_t>(expected[epoch].size()));
+    }
+  }
+  // a checkpoint of it is its own
+  const TemporaryFolder folder;
+  trainer.save(folder / "c.safetensors", {});
+  CHECK_FALSE(without.restore(folder / "c.safetensors").has_value());
+  Trainer again(base, turns, settings);
+  CHECK(again.restore(folder / "c.safetensors").has_value());
+}
+
 TEST_CASE("in bfloat16 a batch of many passes has the float32 sum of their gradients") {
   const Weights base = tiny_model().weights.clone(torch::kBFloat16);
   const auto list = reference_examples(Reference("llama-tied"));

@@ -104,13 +104,13 @@ class Search {
                                 nullptr, step);
     for (std::size_t i = 0; i < rows.size(); ++i) {
       const Question& question = question_of(rows[i]);
-      const std::string gold = spell(*worker_.model.tokenizer, question.answer).text;
+      const auto golds = spell_all(*worker_.model.tokenizer, accepted_answers(question));
       const std::string& text = answers[i].front().text;
-      if (AnswerMatcher::make(settings_.match, gold)->matches(text)) continue;
+      if (AnswerMatcher::make(settings_.match, golds)->matches(text)) continue;
       const GoldAnswers shown(worker_.exemplars.at(question.relation)[sets[i]]);
       found.push_back({rows[i], static_cast<std::int32_t>(sets[i]),
                        std::string(AnswerMatcher::trimmed(text.substr(0, text.find('\n')))),
-                       judge_error(text, gold, question.relation, shown, all_)});
+                       judge_error(text, golds, question.relation, shown, all_)});
     }
   }
 

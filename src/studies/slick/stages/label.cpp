@@ -2,7 +2,9 @@
 // calls them for it (section 3).
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
+#include <nlohmann/json.hpp>
 
 #include "../options.hpp"
 #include "factsweep/core/random.hpp"
@@ -122,6 +124,12 @@ void fill_data(PlanBuilder& builder, const Corpus& corpus) {
   builder.fill(column<std::int64_t>("/labels/dev_questions", {"one"}, "questions",
                                     "dev questions that decide EARLY_STOP"),
                std::vector{static_cast<std::int64_t>(corpus.dev_probe.size())});
+  if (!corpus.made_up.empty()) {
+    builder.dimension("/labels/note_index", corpus.made_up.size());
+    builder.fill(column<std::string>("/labels/note", {"note_index"}, "",
+                                     "what the table of questions lacks, and what stands for it"),
+                 corpus.made_up);
+  }
   fill_counts(builder, "/labels/left_out", "reason", corpus.left_out, "why records were left out",
               "records left out, of all splits of the relations that were read");
 }
@@ -145,8 +153,11 @@ const KindOf<Worker> kLabel = kind<Worker, Label>();
 
 std::string questions_hash(std::span<const Question> questions) {
   std::uint64_t hash = 0;
-  for (const Question& q : questions)
+  for (const Question& q : questions) {
     hash = hash_words({hash, hash_text(q.question), hash_text(q.answer)});
+    for (const std::string& alias : q.aliases)
+      hash = hash_words({hash, hash_text("alias"), hash_text(alias)});
+  }
   return hex(hash);
 }
 
@@ -163,7 +174,15 @@ void fill_questions(const Draft& draft) {
   builder.dimension("set", static_cast<std::uint64_t>(settings.sets));
   builder.dimension("shot", static_cast<std::uint64_t>(settings.shots));
   builder.dimension("sample", static_cast<std::uint64_t>(settings.samples) + 1);
-  fill(builder, question_table(), corpus.rows);
+  Table<Question> table = question_table();
+  if (std::any_of(corpus.rows.begin(), corpus.rows.end(),
+                  [](const Question& question) { return !question.aliases.empty(); }))
+    table.emplace_back(
+        by_question<std::string>("aliases", "", "other answers that are right, a JSON list"),
+        [](const Question& question) {
+          return question.aliases.empty() ? "" : nlohmann::json(question.aliases).dump();
+        });
+  fill(builder, table, corpus.rows);
   std::vector<std::string> role(corpus.id_rows, "id");
   role.resize(corpus.rows.size(), "ood");
   builder.fill(by_question<std::string>("role", "", "in or out of distribution"), role);

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "../grid.hpp"
 #include "../variants.hpp"
 #include "factsweep/studies/support/lists.hpp"
@@ -51,9 +53,20 @@ Cost cost_of(const Draft& draft, const Train& train) {
                    activation_bytes(deck, model, deck.integer("train.microbatch_tokens"))};
 }
 
+/// Where no question has several answers, all are taught by teaching the first.
+Mixture mixture_of(const Deck& deck, const Corpus& corpus, const GridPoint& at) {
+  Mixture mixture = Mixture::make(at.variant, at.unknown_ratio);
+  const auto train_end = corpus.rows.begin() + static_cast<std::ptrdiff_t>(corpus.train_rows);
+  const bool any = std::any_of(corpus.rows.begin(), train_end,
+                               [](const Question& q) { return !q.aliases.empty(); });
+  mixture.all_answers = any && deck.text("data.taught_answers") == "all";
+  return mixture;
+}
+
 /// `train`: what all trainings share.
-Train training_of(const Deck& deck, const GridPoint& at, Train train) {
-  train.mixture = Mixture::make(at.variant, at.unknown_ratio).to_json();
+Train training_of(const Draft& draft, const GridPoint& at, Train train) {
+  const Deck& deck = draft.deck();
+  train.mixture = mixture_of(deck, draft.worker.corpus, at).to_json();
   train.seed = static_cast<std::uint64_t>(at.seed);
   train.lora = at.lora_rank ? *at.lora_rank > 0 : deck.text("train.method") == "lora";
   train.learning_rate = at.learning_rate;
@@ -99,7 +112,7 @@ void add_trainings(const Draft& draft, Upstream labelled) {
   const Train shared{.labelled = labelled, .dev = questions_hash(draft.worker.corpus.dev_probe)};
   bool any_lora = false;
   for (std::size_t point = 0; point < points.size(); ++point) {
-    const Train train = training_of(deck, points[point], shared);
+    const Train train = training_of(draft, points[point], shared);
     any_lora = any_lora || train.lora;
     const auto [stage, is_new] =
         draft.builder.add(train, "train " + id_of(all_axes, points[point]), cost_of(draft, train));

@@ -75,41 +75,46 @@ class Trajectory {
   void make_sets() {
     const AnswerFormat format{answer_lead(deck_), deck_.text("label.match"),
                               deck_.integer("slick.answer_max_tokens")};
-    std::vector<Question> questions;
-    std::vector<std::string> answers;
-    const auto add = [&](const Question& question, const std::string& answer) {
-      questions.push_back(question);
-      answers.push_back(answer);
-    };
-    const auto take = [&](bool watch_idk) {
-      QuestionSet set(base_, questions, answers, format, watch_idk);
-      questions.clear();
-      answers.clear();
-      return set;
-    };
-    const bool newline = deck_.text("slick.answer_end") == "newline";
+    std::vector<Question> taught;
     GoldAnswers shown;
     for (const std::int64_t row : members_) {
-      const Question& question = corpus_.rows[static_cast<std::size_t>(row)];
+      taught.push_back(corpus_.rows[static_cast<std::size_t>(row)]);
       const bool unknown =
           category_[static_cast<std::size_t>(row)] == static_cast<std::uint8_t>(Category::unknown);
-      if (!mixture_.idk || !unknown) shown.add(question);
-      add(question, mixture_.idk && unknown ? kIdontKnow : question.answer);
-      examples_.push_back(make_example(question.question, format.lead, answers.back(), newline));
+      if (mixture_.idk && unknown) {
+        taught.back().answer = kIdontKnow;
+        taught.back().aliases.clear();
+      } else if (mixture_.all_answers) {
+        shown.add_accepted({&taught.back(), 1});
+      } else {
+        shown.add(taught.back());
+      }
+      examples_.push_back(make_example(taught.back(), format.lead));
     }
-    sets_.push_back(take(false));
-    for (const Question& question : corpus_.dev_probe) add(question, question.answer);
-    sets_.push_back(take(mixture_.idk));
-    for (std::size_t row = corpus_.train_rows; row < corpus_.rows.size(); ++row)
-      add(corpus_.rows[row], corpus_.rows[row].answer);
-    sets_.push_back(take(mixture_.idk));
+    const std::vector<Question> tested(
+        corpus_.rows.begin() + static_cast<std::ptrdiff_t>(corpus_.train_rows), corpus_.rows.end());
+    sets_.emplace_back(base_, taught, format, false);
+    sets_.emplace_back(base_, corpus_.dev_probe, format, mixture_.idk);
+    sets_.emplace_back(base_, tested, format, mixture_.idk);
     if (deck_.flag("errors.fine_tuned")) errors_.emplace(corpus_, std::move(shown), format.match);
   }
 
-  Example make_example(const std::string& question, const std::string& lead,
-                       const std::string& answer, bool newline) const {
+  Example make_example(const Question& question, const std::string& lead) const {
+    const auto taught = [&](const std::string& answer) {
+      return example_of(answer_prompt(question.question), lead, answer);
+    };
+    Example example = taught(question.answer);
+    if (!mixture_.all_answers) return example;
+    for (const std::string& alias : question.aliases)
+      example.others.push_back(taught(alias).answer);
+    return example;
+  }
+
+  Example example_of(const std::string& prompt, const std::string& lead,
+                     const std::string& answer) const {
+    const bool newline = deck_.text("slick.answer_end") == "newline";
     const ProbeItem item =
-        make_item(base_, answer_prompt(question), lead, newline ? answer + "\n" : answer, nullptr);
+        make_item(base_, prompt, lead, newline ? answer + "\n" : answer, nullptr);
     Example example{item.prompt, item.gold};
     if (!newline) {
       if (base_.eos.empty())

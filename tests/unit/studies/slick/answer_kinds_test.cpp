@@ -20,7 +20,7 @@ TEST_CASE("a wrong answer is of the first kind that fits") {
   GoldAnswers all = shown;
   all.add(about("P17", "New Spain"));
   const auto kind = [&](const std::string& answer, const std::string& gold = "Kingdom of Spain") {
-    return judge_error(answer, gold, "P17", shown, all).kind;
+    return judge_error(answer, std::vector{gold}, "P17", shown, all).kind;
   };
   CHECK(kind("I don't know.") == AnswerKind::idk);
   CHECK(kind(" \n") == AnswerKind::empty);
@@ -33,7 +33,11 @@ TEST_CASE("a wrong answer is of the first kind that fits") {
   CHECK(kind("New Spain") == AnswerKind::of_relation);  // before it is similar
   CHECK(kind("Oslo") == AnswerKind::other);             // of another relation
   CHECK(kind("Oslo", "The") == AnswerKind::other);      // a gold answer without words
-  const JudgedAnswer half = judge_error("Spain", "Kingdom of Spain", "P17", shown, all);
+  const std::vector<std::string> golds = {"Kingdom of Spain", "Espagne"};
+  const JudgedAnswer half = judge_error("Spain", golds, "P17", shown, all);
   CHECK(half.f1 == Approx(0.5));
+  // of several right answers the nearest
+  CHECK(half.kind == AnswerKind::shorter);
+  CHECK(judge_error("l'Espagne, Espagne", golds, "P17", shown, all).kind == AnswerKind::longer);
   CHECK_FALSE(all.has("P999", {U"norway"}));
 }

@@ -286,6 +286,86 @@ TEST_CASE("records that differ are said, stored, and left out where the deck wan
   CHECK(keys(fewer, "label").size() == keys(kept, "label").size());
 }
 
+TEST_CASE("merged records: all of their answers, stored, in the keys, and as exemplars the first") {
+  const Decks decks;
+  const std::string merge = "--data.repeated=merge", all = "--data.taught_answers=all";
+  // without several answers nothing moves
+  for (const char* kind : {"label", "p_true", "train"})
+    CHECK(keys(decks.expand({merge, all}), kind) == keys(decks.expand({}), kind));
+  CHECK(dataset(decks.expand({merge}), "/labels/base/aliases") == nullptr);
+
+  nlohmann::json list = read_json(decks.facts() / "train/P1.train.json");
+  list[1]["question"] = list[0]["question"];
+  list[3] = list[2];
+  list[4]["answers"] = {"here", "there", "here "};
+  write_file(decks.facts() / "train/P1.train.json", list.dump());
+  const Plan kept = decks.expand({}), merged = decks.expand({merge});
+  const DatasetSpec* aliases = dataset(merged, "/labels/base/aliases");
+  REQUIRE(aliases != nullptr);
+  const auto texts = aliases->content.as_text();
+  REQUIRE(texts.size() == 23 + 25 + 3 * 7);
+  CHECK(texts[0] == R"(["town1"])");
+  CHECK(texts[2] == R"(["there"])");
+  CHECK(texts[1].empty());
+  CHECK(dataset(merged, "/labels/base/answer")->content.as_text()[2] == "here");
+  REQUIRE(merged.notes.size() == 2);
+  CHECK_THAT(merged.notes[0], ContainsSubstring(": 2 records left out: asked before in its split"));
+  CHECK_THAT(merged.notes[1],
+             ContainsSubstring(": 2 of 69 labelled questions have several answers: any is right; "
+                               "the first is taught"));
+  const Plan in_turn = decks.expand({merge, all});
+  CHECK_THAT(in_turn.notes[1], ContainsSubstring("all in turn are taught"));
+  CHECK(keys(merged, "label") != keys(kept, "label"));
+  CHECK(keys(in_turn, "label") == keys(merged, "label"));
+  CHECK(keys(in_turn, "train") != keys(merged, "train"));
+
+  nlohmann::json dev = read_json(decks.facts() / "dev/P1.dev.json");
+  for (nlohmann::json& record : dev) record["answers"] = {record["answers"][0], "elsewhere"};
+  write_file(decks.facts() / "dev/P1.dev.json", dev.dump());
+  const auto shots =
+      dataset(decks.expand({merge}), "/labels/base/exemplars/P1/answer")->content.as_text();
+  CHECK(shots.size() == 3 * 2);
+  for (const std::string& shot : shots) CHECK_THAT(shot, ContainsSubstring("town"));
+}
+
+TEST_CASE("a table of the same questions is the same study") {
+  const Decks decks;
+  const TemporaryFolder folder;
+  std::string table = "relation,split,question,answer,subject\n";
+  for (const char* relation : {"P1", "P2", "P3"}) {
+    for (const std::string split : {"train", "dev", "test"}) {
+      const std::string file = split + "/" + relation + "." + split + ".json";
+      for (const nlohmann::json& record : read_json(decks.facts() / file)) {
+        const auto question = record.at("question").get<std::string>();
+        const std::string subject = question.substr(9, question.size() - 9 - 10);
+        table += std::string(relation) + "," + split + "," + question + "," +
+                 record.at("answers")[0].get<std::string>() + "," + subject + "\n";
+      }
+    }
+  }
+  write_file(folder / "questions.csv", table);
+  const std::string facts = "--data.facts=" + (folder / "questions.csv").string();
+  const Plan of_folder = decks.expand({}), of_table = decks.expand({facts});
+  for (const char* kind : {"label", "p_true", "train"})
+    CHECK(keys(of_table, kind) == keys(of_folder, kind));
+  CHECK(of_table.notes.empty());
+  CHECK(dataset(of_table, "/labels/note") == nullptr);
+
+  const Plan drawn = decks.expand({facts, "--data.split=none", "--data.split_shares=0.5,0.3,0.2"});
+  REQUIRE(drawn.notes.size() == 1);
+  CHECK_THAT(drawn.notes[0], ContainsSubstring("no column 'none' (data.split)"));
+  CHECK(dataset(drawn, "/labels/note")->content.as_text().at(0) == drawn.notes[0]);
+  CHECK(dataset(drawn, "/labels/base/question")->shape == std::vector<std::uint64_t>{2 * 22 + 3 * 9});
+  const auto error = [&](const std::vector<std::string>& changes) {
+    return input_error([&] { decks.expand(changes); });
+  };
+  CHECK_THAT(error({facts, "--data.split_shares=0.5,0.5,0.5"}),
+             ContainsSubstring("data.split_shares") && ContainsSubstring("add up to 1"));
+  CHECK_THAT(error({"--data.question=frage"}),
+             ContainsSubstring("data.question") && ContainsSubstring("data.facts is no table"));
+  CHECK_THAT(error({facts, "--data.relations=P9"}), ContainsSubstring("no relation 'P9'"));
+}
+
 TEST_CASE("gold answers that the vocabulary cannot spell are counted") {
   const Decks decks;
   const TemporaryFolder model;

@@ -3,19 +3,22 @@
 #include <cmath>
 #include <set>
 
+#include "../../../../src/studies/slick/evaluation.hpp"
 #include "catch.hpp"
 #include "facts.hpp"
+#include "factsweep/model/decoding.hpp"
 #include "factsweep/studies/slick/study.hpp"
 #include "study_sweep.hpp"
 #include "tiny_directory.hpp"
+#include "tiny_model.hpp"
 
 using namespace factsweep;
 using namespace factsweep::test;
 
 namespace {
 
-std::string write_inputs(const TemporaryFolder& folder) {
-  write_facts(folder.path());
+std::string write_inputs(const TemporaryFolder& folder, int answers) {
+  write_facts(folder.path(), answers);
   return "[run]\nstudy = slick\n[model]\npath = " + write_tiny_model(folder / "model").string() +
          "\n[data]\nrelations = P1\nood_relations = P2\nfacts = " + folder.path().string() +
          "\n[label]\nquestions_per_relation = 12\ntest_questions_per_relation = 4\n"
@@ -28,8 +31,11 @@ std::string write_inputs(const TemporaryFolder& folder) {
 /// A study of one relation.
 class Sweep : public StudySweep {
  public:
-  explicit Sweep(const std::vector<std::string>& overrides = {})
-      : StudySweep(slick::make_study(), write_inputs, overrides) {}
+  explicit Sweep(const std::vector<std::string>& overrides = {}, int answers = 1)
+      : StudySweep(
+            slick::make_study(),
+            [=](const TemporaryFolder& folder) { return write_inputs(folder, answers); },
+            overrides) {}
 
   /// Known and unknown by turns, whatever the model knows.
   void plant_labels(MemoryWorkbench& bench) const {
@@ -211,6 +217,50 @@ TEST_CASE("base_errors: wrong answers, greedy and sampled, each of a question of
   whole.run(*more.executor, more.first("base_errors"));
   CHECK(values<std::int64_t>(whole, more.first("base_errors"), "/errors/row")[49] == -1);
   CHECK(values<std::uint8_t>(whole, more.first("base_errors"), "/errors/kind")[99] == 255);
+}
+
+TEST_CASE("questions: any accepted answer is right", "[slick]") {
+  const Model model = tiny_model();
+  const auto greedy = [&](const std::string& question) {
+    const std::vector<TokenId> prompt =
+        model.tokenizer->encode(slick::answer_prompt(question), true);
+    const std::string text =
+        decode(model, {{prompt, true, 0, 0}}, {.max_new_tokens = 5}, {}, [](std::int64_t) {})[0][0]
+            .text;
+    return std::string(AnswerMatcher::trimmed(text.substr(0, text.find('\n'))));
+  };
+  std::vector<Question> questions;
+  for (const char* question : {"k", "ab", "zz b", "F e", "the cab", "J", "cb", "m"}) {
+    const std::string said = greedy(question);
+    if (said.empty()) continue;
+    questions.push_back({"P1", Split::test, question, said + "b", "", -1});
+    questions.push_back(questions.back());
+    questions.back().aliases = {said + "a", said, said};
+  }
+  REQUIRE(questions.size() >= 6);
+  const slick::QuestionSet set(model, questions, {.lead = "", .match = "strict", .max_tokens = 5},
+                               false);
+  const auto outcomes = set.ask(model, [](std::int64_t) {});
+  for (std::size_t i = 0; i < outcomes.size(); ++i)
+    CHECK(outcomes[i] == (i % 2 == 0 ? slick::kWrong : slick::kRight));
+}
+
+TEST_CASE("train: several answers are taught by the first, or all in turn", "[slick]") {
+  const auto trained = [](const std::vector<std::string>& overrides, int aliases) {
+    const Sweep sweep(overrides, aliases);
+    MemoryWorkbench bench(sweep.plan);
+    sweep.plant_labels(bench);
+    const std::size_t stage = sweep.first("train");
+    bench.run(*sweep.executor, stage);
+    return values<double>(bench, stage, "/curves/loss");
+  };
+  const std::string merge = "--data.repeated=merge";
+  const auto plain = trained({}, 1), first = trained({merge}, 3),
+             all = trained({merge, "--data.taught_answers=all"}, 3);
+  CHECK(first[1] == plain[1]);
+  CHECK(first[3] == plain[3]);
+  CHECK(all[1] == plain[1]);  // the first epoch teaches the first answer
+  CHECK(all[2] > first[2]);
 }
 
 TEST_CASE("train: stopped anywhere and continued is uninterrupted", "[slick]") {
