@@ -30,8 +30,8 @@ Tensor like(const Tensor& tensor, torch::Dtype dtype, bool requires_grad) {
 
 }  // namespace
 
-LoraAdapter LoraAdapter::layout(const LoraConfig& config, const Weights& base,
-                                const std::vector<LoraTarget>& targets) {
+LoraAdapter LoraAdapter::unfilled(const LoraConfig& config, const Weights& base,
+                                  const std::vector<LoraTarget>& targets) {
   torch::NoGradGuard no_grad;
   LoraAdapter adapter;
   adapter.config_ = config;
@@ -70,7 +70,7 @@ LoraAdapter LoraAdapter::layout(const LoraConfig& config, const Weights& base,
 
 LoraAdapter LoraAdapter::create(const LoraConfig& config, const Weights& base, std::uint64_t seed,
                                 const std::string& where) {
-  LoraAdapter adapter = layout(config, base, find_targets(config, base.config, where, true));
+  LoraAdapter adapter = unfilled(config, base, find_targets(config, base.config, where, true));
   torch::NoGradGuard no_grad;
   for (LoraSlot& slot : adapter.slots_) {
     const double bound = 1 / std::sqrt(static_cast<double>(slot.A.size(1)));
@@ -103,7 +103,7 @@ LoraAdapter LoraAdapter::load(const fs::path& directory, const Weights& base) {
 LoraAdapter LoraAdapter::of(const LoraConfig& config, const NamedTensors& tensors,
                             const Weights& base, const std::string& config_place,
                             const std::string& tensor_place) {
-  LoraAdapter adapter = layout(config, base, find_targets(config, base.config, config_place));
+  LoraAdapter adapter = unfilled(config, base, find_targets(config, base.config, config_place));
   std::map<std::string, Tensor> left(tensors.begin(), tensors.end());
   torch::NoGradGuard no_grad;
   for (const auto& [name, tensor] : adapter.named()) {
@@ -233,7 +233,7 @@ std::vector<std::pair<std::string, std::vector<std::int64_t>>> adapter_shapes(
   nothing.embedding = torch::empty({0}, torch::kMeta);  // takes no memory, nor do the adapter's own
   std::vector<std::pair<std::string, std::vector<std::int64_t>>> shapes;
   const LoraAdapter adapter =
-      LoraAdapter::layout(config, nothing, find_targets(config, base, where, true));
+      LoraAdapter::unfilled(config, nothing, find_targets(config, base, where, true));
   for (const auto& [name, tensor] : adapter.named())
     shapes.emplace_back(name, tensor.sizes().vec());
   return shapes;

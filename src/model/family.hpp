@@ -21,11 +21,11 @@ struct CheckpointNames {
   std::vector<std::string> qkv = {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"};
   std::string norm_query = "self_attn.q_norm", norm_key = "self_attn.k_norm";
   std::string output = "self_attn.o_proj";
-  std::string norm_attention_behind = {};
+  std::string norm_after_attention = {};
   std::string norm_mlp = "post_attention_layernorm";
   std::vector<std::string> up = {"mlp.gate_proj", "mlp.up_proj"};
   std::string down = "mlp.down_proj";
-  std::string norm_mlp_behind = {};
+  std::string norm_after_mlp = {};
   std::string norm = "norm";
   std::vector<std::string> heads = {"lm_head"};  // the first is ours to write, all are read
   bool transposed = false;                       // matrices of the layers stored [in, out]

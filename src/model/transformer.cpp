@@ -91,7 +91,7 @@ class Pass {
       if (c_.residual == Residual::parallel_shared) y = y.index_select(0, options_.rows_R);
     }
     const Tensor attended =
-        branch(apply(i, dense::output, mixed), layer.norm_attention_behind, 2 * i + 1);
+        branch(apply(i, dense::output, mixed), layer.norm_after_attention, 2 * i + 1);
     if (c_.residual == Residual::sequential) {
       pending_ = attended;
       y = add_norm(layer.norm_mlp);
@@ -99,7 +99,7 @@ class Pass {
       y = kernels_->normalize(layer.norm_mlp, x_);
     }
     const Tensor hidden = kernels_->activate(apply(i, dense::up, y));
-    pending_ = branch(apply(i, dense::down, hidden), layer.norm_mlp_behind, 2 * i + 2);
+    pending_ = branch(apply(i, dense::down, hidden), layer.norm_after_mlp, 2 * i + 2);
     if (c_.residual != Residual::sequential) pending_ = attended + pending_;
   }
 
@@ -108,8 +108,8 @@ class Pass {
   }
 
   /// What a residual branch adds.
-  Tensor branch(const Tensor& y, const Norm& behind, std::int64_t place) const {
-    return drop(c_.branch_norms ? kernels_->normalize(behind, y) : y, place);
+  Tensor branch(const Tensor& y, const Norm& after, std::int64_t place) const {
+    return drop(c_.branch_norms ? kernels_->normalize(after, y) : y, place);
   }
 
   const Weights& w_;

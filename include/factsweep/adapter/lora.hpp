@@ -88,8 +88,9 @@ class LoraAdapter {
     bool adapted = false;  // PEFT stores it as the base layer's
     torch::Tensor value;
   };
-  static LoraAdapter layout(const LoraConfig& config, const Weights& base,
-                            const std::vector<LoraTarget>& targets);
+  /// Of the targets' shapes: every A and B is zero, every bias the base's.
+  static LoraAdapter unfilled(const LoraConfig& config, const Weights& base,
+                              const std::vector<LoraTarget>& targets);
   friend std::vector<std::pair<std::string, std::vector<std::int64_t>>> adapter_shapes(
       const LoraConfig& config, const ModelConfig& base, const std::string& where);
 

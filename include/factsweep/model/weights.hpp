@@ -44,7 +44,7 @@ inline constexpr LinearId down = 3;    // [D, F]
 
 struct LayerWeights {
   Norm norm_attention, norm_mlp;                // in front of the branches
-  Norm norm_attention_behind, norm_mlp_behind;  // ModelConfig::branch_norms
+  Norm norm_after_attention, norm_after_mlp;    // ModelConfig::branch_norms
   Norm norm_query, norm_key;                    // ModelConfig::head_norms
   std::vector<Linear> linears;                  // by LinearId
 };

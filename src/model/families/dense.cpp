@@ -40,15 +40,14 @@ std::vector<LayerPart> dense_layer(const ModelConfig& c, const CheckpointNames& 
   parts.emplace_back(
       LinearSpec{"output", q, {{names.output, c.width}}, c.output_bias, Init::residual});
   if (c.branch_norms)
-    parts.emplace_back(norm(&LayerWeights::norm_attention_behind, names.norm_attention_behind));
+    parts.emplace_back(norm(&LayerWeights::norm_after_attention, names.norm_after_attention));
   if (c.residual != Residual::parallel_shared)
     parts.emplace_back(norm(&LayerWeights::norm_mlp, names.norm_mlp));
   const std::vector<std::int64_t> up(c.gated ? 2 : 1, c.mlp_width);
   parts.emplace_back(LinearSpec{"up", c.width, divide(names.up, up), c.mlp_bias, Init::normal});
   parts.emplace_back(
       LinearSpec{"down", c.mlp_width, {{names.down, c.width}}, c.mlp_bias, Init::residual});
-  if (c.branch_norms)
-    parts.emplace_back(norm(&LayerWeights::norm_mlp_behind, names.norm_mlp_behind));
+  if (c.branch_norms) parts.emplace_back(norm(&LayerWeights::norm_after_mlp, names.norm_after_mlp));
   return parts;
 }
 

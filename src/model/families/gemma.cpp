@@ -69,9 +69,9 @@ ModelConfig read_gemma3(const ConfigReader& reader) {
   return config;
 }
 
-const CheckpointNames kSandwich = {.norm_attention_behind = "post_attention_layernorm",
+const CheckpointNames kSandwich = {.norm_after_attention = "post_attention_layernorm",
                                    .norm_mlp = "pre_feedforward_layernorm",
-                                   .norm_mlp_behind = "post_feedforward_layernorm"};
+                                   .norm_after_mlp = "post_feedforward_layernorm"};
 
 }  // namespace
 

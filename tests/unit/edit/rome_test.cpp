@@ -15,7 +15,7 @@ namespace {
 
 constexpr double kTolerance = 1e-3;
 
-RomeSettings settings_of(const std::string& name) {
+RomeSettings rome_settings_of(const std::string& name) {
   const nlohmann::json c = edit_cases().at("rome").at(name);
   RomeSettings settings;
   settings.layer = c.at("layer");
@@ -39,7 +39,7 @@ TEST_CASE("rome: updates and searches are the reference's") {
       std::vector<EditRecord> records = edit_records();
       // after the last layer only an answer that follows the subject at once depends on delta
       if (name == "last") records = {records[1]};
-      const std::vector<RomeEdit> edits = edits_of(c, settings_of(name), records);
+      const std::vector<RomeEdit> edits = edits_of(c, rome_settings_of(name), records);
       const torch::Tensor search = c.expected(fmt::format("rome.{}.search", name));
       REQUIRE(search.size(0) == static_cast<std::int64_t>(records.size()));
       for (std::size_t i = 0; i < edits.size(); ++i) {
@@ -62,7 +62,7 @@ TEST_CASE("rome: updates and searches are the reference's") {
 
 TEST_CASE("rome: one by one as in a batch, whatever its size") {
   const EditCase c("gemma2");
-  RomeSettings settings = settings_of("plain");
+  RomeSettings settings = rome_settings_of("plain");
   settings.value.batch_requests = 8;
   const std::vector<RomeEdit> together = edits_of(c, settings);
   settings.value.batch_requests = 2;
@@ -79,7 +79,7 @@ TEST_CASE("rome: an edited model shares all but one matrix, and the original kee
   for (const torch::Dtype dtype : {torch::kFloat32, torch::kBFloat16}) {
     const EditCase c("gpt2", dtype);
     const Weights before = c.model.weights.clone(dtype);
-    const RomeEdit edit = edits_of(c, settings_of("plain")).front();
+    const RomeEdit edit = edits_of(c, rome_settings_of("plain")).front();
     const Weights after = edited(c.model.weights, std::vector<WeightDelta>{edit.delta()});
     CHECK(same_bits(c.model.weights, before));
     const std::vector<torch::Tensor> mine = c.model.weights.parameters(),
@@ -96,7 +96,7 @@ TEST_CASE("rome: an edited model shares all but one matrix, and the original kee
 TEST_CASE("rome: in sequence each edit stands on those before, in one matrix") {
   for (const torch::Dtype dtype : {torch::kFloat32, torch::kBFloat16}) {
     const EditCase c("llama", dtype);
-    const RomeSettings settings = settings_of("adjusted");
+    const RomeSettings settings = rome_settings_of("adjusted");
     const Rome rome(c.model, edit_contexts(), c.moments(), settings);
     const std::vector<EditRecord> records = edit_records();
     // one by one, and all of them added to the first model once more
@@ -141,7 +141,7 @@ TEST_CASE("rome: in sequence each edit stands on those before, in one matrix") {
 
 TEST_CASE("rome: an edit raises the probability of the new answer") {
   const EditCase c("gpt_neox");
-  RomeSettings settings = settings_of("plain");
+  RomeSettings settings = rome_settings_of("plain");
   settings.value.steps = 1;
   const EditRecord record = edit_records()[1];
   const double before = edits_of(c, settings, {record}).front().search.loss;
@@ -155,7 +155,7 @@ TEST_CASE("rome: an edit raises the probability of the new answer") {
 
 TEST_CASE("rome: what is wrong is named") {
   const EditCase c("llama");
-  const RomeSettings settings = settings_of("adjusted");
+  const RomeSettings settings = rome_settings_of("adjusted");
   std::vector<EditRecord> records = edit_records();
   records[1].subject = "Zoe";
   CHECK_THAT(input_error([&] { edits_of(c, settings, records); }),
@@ -178,7 +178,7 @@ TEST_CASE("rome: what is wrong is named") {
 
 TEST_CASE("rome: a stop request gets through") {
   const EditCase c("llama");
-  const Rome rome(c.model, edit_contexts(), c.moments(), settings_of("plain"));
+  const Rome rome(c.model, edit_contexts(), c.moments(), rome_settings_of("plain"));
   CHECK_THROWS_AS(
       rome.edit(c.model, edit_records(), [](double, std::int64_t) { throw BugError("stop"); }),
       BugError);

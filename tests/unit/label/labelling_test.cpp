@@ -7,6 +7,7 @@
 
 #include "catch.hpp"
 #include "factsweep/label/spelling.hpp"
+#include "no_step.hpp"
 #include "tiny_directory.hpp"
 #include "tiny_model.hpp"
 
@@ -15,8 +16,6 @@ using namespace factsweep::test;
 using Catch::Matchers::ContainsSubstring;
 
 namespace {
-
-const std::function<void(double, std::int64_t)> kNoStep = [](double, std::int64_t) {};
 
 Question question_of(const std::string& question, const std::string& answer,
                      Split split = Split::test) {

@@ -7,6 +7,7 @@
 #include "catch.hpp"
 #include "factsweep/core/random.hpp"
 #include "factsweep/model/decoding.hpp"
+#include "no_step.hpp"
 #include "tiny_model.hpp"
 
 using namespace factsweep;
@@ -14,7 +15,6 @@ using namespace factsweep::test;
 
 namespace {
 
-const std::function<void(double, std::int64_t)> kNoStep = [](double, std::int64_t) {};
 const std::function<void(std::int64_t)> kNoTokens = [](std::int64_t) {};
 const std::function<bool(std::size_t, std::string_view)> kAlways;
 

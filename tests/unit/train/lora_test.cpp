@@ -5,53 +5,20 @@
 #include "factsweep/model/transformer.hpp"
 #include "factsweep/train/trainer.hpp"
 #include "tiny_adapter.hpp"
+#include "training_steps.hpp"
 
 using namespace factsweep;
 using namespace factsweep::test;
 
 namespace {
 
-constexpr std::size_t kAnswer = 5;
-
-std::vector<Example> examples_of(const Reference& reference) {
-  std::vector<Example> examples;
-  for (const auto& sequence : reference.sequences) {
-    const auto cut = sequence.end() - kAnswer;
-    examples.push_back({{sequence.begin(), cut}, {cut, sequence.end()}});
-  }
-  return examples;
-}
-
 /// make_peft_references.py's.
-TrainSettings settings_of() {
+TrainSettings peft_settings() {
   TrainSettings settings;
   settings.learning_rate = 5e-3;
   settings.batch_size = 3;
   settings.dropout = 0;
   return settings;
-}
-
-double mean_loss(Trainer& trainer) {
-  const Trainer::StepLoss loss = trainer.step();
-  return loss.sum / static_cast<double>(loss.answer_tokens);
-}
-
-std::vector<double> losses(Trainer& trainer, int steps) {
-  std::vector<double> list;
-  for (int i = 0; i < steps; ++i) list.push_back(mean_loss(trainer));
-  return list;
-}
-
-std::vector<torch::Tensor> copies(const std::vector<torch::Tensor>& tensors) {
-  std::vector<torch::Tensor> list;
-  for (const torch::Tensor& tensor : tensors) list.push_back(tensor.detach().clone());
-  return list;
-}
-
-bool equal(const std::vector<torch::Tensor>& a, const std::vector<torch::Tensor>& b) {
-  return std::equal(
-      a.begin(), a.end(), b.begin(), b.end(),
-      [](const torch::Tensor& x, const torch::Tensor& y) { return torch::equal(x, y); });
 }
 
 LoraConfig small_config(double dropout = 0) {
@@ -75,15 +42,15 @@ torch::Tensor without_key_bias(const std::string& name, const torch::Tensor& ten
 }
 
 /// Several steps an epoch, dropout of both kinds.
-Trainer shuffled_trainer(const Weights& base, std::uint64_t seed = 3, double alpha = 8) {
-  TrainSettings settings = settings_of();
+Trainer shuffled_lora_trainer(const Weights& base, std::uint64_t seed = 3, double alpha = 8) {
+  TrainSettings settings = peft_settings();
   settings.batch_size = 2;
   settings.dropout = 0.1;
   settings.seed = seed;
   LoraConfig config = small_config(0.1);
   config.alpha = alpha;
   return Trainer(Trainee::lora(base, LoraAdapter::create(config, base, 5, "test")),
-                 examples_of(Reference(model_data("families/qwen2/reference.safetensors"))),
+                 reference_examples(Reference(model_data("families/qwen2/reference.safetensors"))),
                  settings);
 }
 
@@ -96,7 +63,7 @@ TEST_CASE("twenty AdamW steps are PEFT's: losses, and every tensor of the adapte
     const auto before = copies(base.parameters());
     const Reference reference(adapter_data(name) / "reference.safetensors");
     LoraAdapter adapter = LoraAdapter::load(adapter_data(name), base);
-    Trainer trainer(Trainee::lora(base, adapter), examples_of(reference), settings_of());
+    Trainer trainer(Trainee::lora(base, adapter), reference_examples(reference), peft_settings());
     const torch::Tensor expected = reference.reader.view("losses");
     for (std::int64_t step = 0; step < 20; ++step) {
       INFO("step " << step);
@@ -120,9 +87,9 @@ TEST_CASE("twenty AdamW steps are PEFT's: losses, and every tensor of the adapte
 TEST_CASE("LoRA trains leaves of its own beside a base that it shares") {
   const Weights base = family_weights("qwen2");
   const auto before = copies(base.parameters());
-  Trainer trainer = shuffled_trainer(base);
+  Trainer trainer = shuffled_lora_trainer(base);
   const auto expected = losses(trainer, 6);
-  Trainer again = shuffled_trainer(base);
+  Trainer again = shuffled_lora_trainer(base);
   CHECK(losses(again, 6) == expected);
   CHECK(equal(again.master(), trainer.master()));
   CHECK(equal(base.parameters(), before));
@@ -143,14 +110,14 @@ TEST_CASE("LoRA trains leaves of its own beside a base that it shares") {
     INFO(first[i].first);
     CHECK_FALSE(torch::equal(first[i].second, trainer.master()[i]));
   }
-  CHECK(losses(*std::make_unique<Trainer>(shuffled_trainer(base, 4)), 6) != expected);
+  CHECK(losses(*std::make_unique<Trainer>(shuffled_lora_trainer(base, 4)), 6) != expected);
 }
 
 TEST_CASE("a LoRA training continued from a checkpoint is the uninterrupted one, bit for bit") {
   const TemporaryFolder folder;
   const Weights base = family_weights("qwen2");
-  Trainer whole = shuffled_trainer(base), first = shuffled_trainer(base),
-          second = shuffled_trainer(base);
+  Trainer whole = shuffled_lora_trainer(base), first = shuffled_lora_trainer(base),
+          second = shuffled_lora_trainer(base);
   const auto expected = losses(whole, 8);
   losses(first, 3);
   first.save(folder / "c.safetensors", {{"mine", torch::arange(4)}});
@@ -162,8 +129,9 @@ TEST_CASE("a LoRA training continued from a checkpoint is the uninterrupted one,
   CHECK(equal(second.master(), whole.master()));
   // of another run: a full one, another seed, another scale
   const Reference reference(model_data("families/qwen2/reference.safetensors"));
-  Trainer full(base, examples_of(reference), settings_of());
-  Trainer other_seed = shuffled_trainer(base, 4), other_scale = shuffled_trainer(base, 3, 16);
+  Trainer full(base, reference_examples(reference), peft_settings());
+  Trainer other_seed = shuffled_lora_trainer(base, 4),
+          other_scale = shuffled_lora_trainer(base, 3, 16);
   for (Trainer* other : {&full, &other_seed, &other_scale}) {
     const auto before = copies(other->master());
     CHECK_FALSE(other->restore(folder / "c.safetensors").has_value());
@@ -176,7 +144,7 @@ TEST_CASE("in bfloat16 LoRA keeps float32 masters and serves in bfloat16") {
   const Weights base = family_weights("llama").clone(torch::kBFloat16);
   const Reference reference(adapter_data("llama") / "reference.safetensors");
   Trainer trainer(Trainee::lora(base, LoraAdapter::load(adapter_data("llama"), base)),
-                  examples_of(reference), settings_of());
+                  reference_examples(reference), peft_settings());
   const auto found = losses(trainer, 20);
   const torch::Tensor expected = reference.reader.view("losses");
   for (std::int64_t step = 0; step < 20; ++step)

@@ -6,6 +6,7 @@
 #include "factsweep/train/packed_trainer.hpp"
 #include "factsweep/train/trainer.hpp"
 #include "tiny_adapter.hpp"
+#include "training_steps.hpp"
 
 using namespace factsweep;
 using namespace factsweep::test;
@@ -126,17 +127,6 @@ LoraAdapter adapter_of(const Weights& base, std::uint64_t seed) {
   torch::NoGradGuard no_grad;  // B begins at zero, where A has no gradient and nothing differs
   for (const auto& [name, tensor] : adapter.parameters()) tensor.normal_(0, 0.1);
   return adapter;
-}
-
-std::vector<Tensor> copies(const std::vector<Tensor>& tensors) {
-  std::vector<Tensor> list;
-  for (const Tensor& tensor : tensors) list.push_back(tensor.detach().clone());
-  return list;
-}
-
-bool equal(const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](const Tensor& x, const Tensor& y) { return torch::equal(x, y); });
 }
 
 void check_moved(const std::vector<Tensor>& before, const std::vector<Tensor>& after,

@@ -6,22 +6,12 @@
 
 #include "catch.hpp"
 #include "tiny_model.hpp"
+#include "training_steps.hpp"
 
 using namespace factsweep;
 using namespace factsweep::test;
 
 namespace {
-
-constexpr std::size_t kAnswer = 5;  // tokens of each reference sequence that have a target
-
-std::vector<Example> reference_examples(const Reference& reference) {
-  std::vector<Example> examples;
-  for (const auto& sequence : reference.sequences) {
-    const auto cut = sequence.end() - kAnswer;
-    examples.push_back({{sequence.begin(), cut}, {cut, sequence.end()}});
-  }
-  return examples;
-}
 
 TrainSettings reference_settings() {
   TrainSettings settings;
@@ -29,31 +19,6 @@ TrainSettings reference_settings() {
   settings.batch_size = 3;
   settings.dropout = 0;
   return settings;
-}
-
-double mean_loss(Trainer& trainer) {
-  const Trainer::StepLoss loss = trainer.step();
-  return loss.sum / static_cast<double>(loss.answer_tokens);
-}
-
-std::vector<double> losses(Trainer& trainer, int steps) {
-  std::vector<double> list;
-  for (int i = 0; i < steps; ++i) list.push_back(mean_loss(trainer));
-  return list;
-}
-
-std::vector<torch::Tensor> copies(const std::vector<torch::Tensor>& tensors) {
-  std::vector<torch::Tensor> list;
-  for (const torch::Tensor& tensor : tensors) list.push_back(tensor.detach().clone());
-  return list;
-}
-
-bool equal(const std::vector<torch::Tensor>& a, const std::vector<torch::Tensor>& b) {
-  if (a.size() != b.size()) return false;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    if (!torch::equal(a[i], b[i])) return false;
-  }
-  return true;
 }
 
 /// Several steps an epoch, other members in each, and dropout.
