@@ -1,10 +1,13 @@
 #include "factsweep/train/loop.hpp"
 
+#include <fmt/format.h>
+
 #include <chrono>
 #include <optional>
 #include <system_error>
 
 #include "factsweep/core/error.hpp"
+#include "factsweep/model/checkpoint_file.hpp"
 #include "factsweep/model/torch.hpp"
 
 namespace factsweep {
@@ -51,6 +54,7 @@ class Loop {
  private:
   void step() {
     const std::vector<StepLoss> losses = training_.advance();
+    for (const std::string& note : training_.take_notes()) say(note);
     is_saved_ = false;
     std::int64_t tokens = 0;
     for (std::size_t i = 0; i < losses.size(); ++i) {
@@ -101,9 +105,19 @@ class Loop {
     if (options_.state) {
       for (auto& [name, tensor] : options_.state()) tensors.emplace_back(name, tensor);
     }
-    training_.save(options_.checkpoint, tensors);
-    is_saved_ = true;
+    try {
+      training_.save(options_.checkpoint, tensors);
+      is_saved_ = true;
+    } catch (const EnvironmentError& error) {
+      say(fmt::format("{} The training goes on; what it has done since its last checkpoint is lost "
+                      "when the job ends before the next one.",
+                      error.what()));
+    }
     last_save_ = Clock::now();
+  }
+
+  void say(const std::string& text) const {
+    if (options_.say) options_.say(text);
   }
 
   NamedTensors own() const {
@@ -128,6 +142,9 @@ class Loop {
       earlier_ = seconds;
     });
     is_saved_ = saved.has_value();
+    if (training_.refusal().empty()) return;
+    say(fmt::format("its checkpoint cannot be taken up, and it begins anew: {} The file is {} now.",
+                    training_.refusal(), put_aside(options_.checkpoint)));
   }
 
   /// InputError.
