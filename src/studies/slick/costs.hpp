@@ -4,5 +4,6 @@
 namespace factsweep::slick {
 
 inline constexpr double kTokensPerText = 28;  // a question with its answer
+inline constexpr double kAnswerTokens = 4;    // of these
 
 }  // namespace factsweep::slick

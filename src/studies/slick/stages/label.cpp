@@ -7,6 +7,8 @@
 #include "../costs.hpp"
 #include "../options.hpp"
 #include "factsweep/core/random.hpp"
+#include "factsweep/label/probe.hpp"
+#include "factsweep/studies/support/training_options.hpp"
 
 namespace factsweep::slick {
 namespace {
@@ -167,7 +169,9 @@ Upstream add_label(PlanBuilder& builder, const Worker& worker, const Chunk& chun
           .add(label,
                fmt::format("label {} {} {}-{}", chunk.relation, name(chunk.split), chunk.first,
                            chunk.first + chunk.count - 1),
-               {.flop = flop})
+               {.flop = flop,
+                .bytes = asking_bytes(deck, model,
+                                      static_cast<double>(ProbeSettings().batch_tokens))})
           .stage;
   std::vector<AnyColumn> columns = {Label::category,
                                     kCategoryProbability,

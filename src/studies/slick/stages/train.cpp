@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "../costs.hpp"
 #include "../variants.hpp"
 #include "factsweep/studies/support/training_options.hpp"
@@ -83,10 +85,16 @@ bool add_training(PlanBuilder& builder, const Corpus& corpus, const TrainingInpu
   const double batch_tokens =
       static_cast<double>(at.batch_size.value_or(deck.integer("train.batch_size"))) *
       kTokensPerText;
+  const double pass_tokens =
+      std::min(batch_tokens, static_cast<double>(deck.integer("train.microbatch_tokens")));
+  const double activations =
+      activation_bytes(deck, model, pass_tokens, kAnswerTokens / kTokensPerText);
   const Cost cost{.flop = static_cast<double>(deck.integer("train.epochs")) * per_text *
                           (passes * examples + 0.7 * probed),
                   .bytes = training_bytes(deck, model, train.lora_config(deck), batch_tokens) +
-                           activation_bytes(deck, model, deck.integer("train.microbatch_tokens"))};
+                           activations,
+                  .activations = activations,
+                  .checkpoint = checkpoint_bytes(deck, model, train.lora_config(deck))};
   const auto [stage, is_new] = builder.add(train, "train " + id, cost);
   builder.place(stage, point_columns(), {point});
   if (is_new) {
