@@ -13,7 +13,12 @@ struct DeckArguments {
   std::string path;
   std::vector<std::string> overrides;  // --section.key=value
   bool print_deck = false;
-  int ranks = 1;  // --ranks of `plan`
+  // of `plan`
+  int ranks = 1;             // --ranks
+  int ranks_per_device = 1;  // --ranks-per-device
+  std::string device;        // --device: a name of known_machines(); empty: none
+  double device_memory = 0;  // --device-memory, bytes; 0: not said
+  double flops = 0;          // --flops: FLOP/s that a rank reaches; 0: not said
   /// InputError: no deck, two decks, an unknown flag.
   static DeckArguments parse(const std::vector<std::string>& words, bool for_plan);
 };

@@ -5,12 +5,14 @@
 
 #include <bit>
 #include <cstdint>
+#include <cstdlib>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "factsweep/core/console.hpp"
 #include "factsweep/core/provenance.hpp"
+#include "factsweep/core/random.hpp"
 #include "factsweep/model/device.hpp"
 
 namespace factsweep::cli {
@@ -39,6 +41,24 @@ std::int64_t cores_of(const Communicator& node) {
   return cores;
 }
 
+/// Of the node's ranks, how many have a device of their own. A launcher that gives each rank its GPU
+/// leaves it in the same place of different lists.
+int devices_of(const Communicator& node, const std::string& device) {
+  constexpr std::uint64_t kBits = 1 << 16;
+  std::string name = device;
+  for (const char* variable :
+       {"CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"}) {
+    const char* value = std::getenv(variable);
+    name += fmt::format(" {}", value != nullptr ? value : "");
+  }
+  const std::uint64_t bit = hash_text(name) % kBits;
+  std::vector<std::uint64_t> words(kBits / 64);
+  words[bit / 64] = std::uint64_t{1} << bit % 64;
+  int devices = 0;
+  for (const std::uint64_t word : node.any(std::move(words))) devices += std::popcount(word);
+  return devices;
+}
+
 }  // namespace
 
 void warn_of_slow_bfloat16() {
@@ -48,10 +68,15 @@ void warn_of_slow_bfloat16() {
       "times slower than float32. Use model.dtype = float32 here.");
 }
 
-std::string report_device(const Communicator& world, const Deck& deck) {
+ChosenDevice report_device(const Communicator& world, const Deck& deck) {
   const Communicator node = world.node();
   std::string device;
   on_all(world, [&] { device = choose_device(deck.text("run.device"), node.rank()); });
+  if (device == "cpu" && deck.text("run.device") == "auto") {
+    const GpuFacts facts = gpu_facts();
+    if (facts.is_here || facts.libtorch_has_cuda)
+      console::warn("computing on the CPU: {}", why_no_gpu(facts));
+  }
   if (device == "cpu") {
     const std::int64_t cores = cores_of(node);
     const std::int64_t used = node.size() * deck.integer("run.threads");
@@ -65,14 +90,37 @@ std::string report_device(const Communicator& world, const Deck& deck) {
       console::info("{} ranks x {} threads leave {} of {} cores idle: start more ranks.",
                     node.size(), deck.integer("run.threads"), cores - used, cores);
     }
-    return device;
+    return {device, 1};
+  }
+  on_all(world, [&] { check_dtype(device, deck.text("model.dtype")); });
+  const int devices = devices_of(node, device);
+  if (devices < node.size() && node.rank() == 0) {
+    console::warn(
+        "{} ranks share {} GPU{} of {}: each holds the model for itself, and they take turns. Start "
+        "one rank a GPU (jobs/bind_gpu.sh).",
+        node.size(), devices, devices == 1 ? "" : "s", host_name());
   }
   const std::optional<DeviceMemory> memory = memory_of(device);
   console::write_line_of_rank(memory ? fmt::format("{} on {}: {} of {} free", device, host_name(),
                                                    console::bytes(memory->free),
                                                    console::bytes(memory->total))
                                      : fmt::format("{} on {}", device, host_name()));
-  return device;
+  return {device, (node.size() + devices - 1) / devices};
+}
+
+void check_memory(const Communicator& world, const ChosenDevice& device, const Need& need) {
+  on_all(world, [&] {
+    const auto memory =
+        device.name == "cpu" ? std::nullopt : memory_of(device.name);
+    if (!memory) return;
+    const std::string lacks = what_does_not_fit(need, memory->free, device.ranks);
+    if (lacks.empty()) return;
+    const std::string text =
+        fmt::format("{} on {}: {} of {} are free, and {}", device.name, host_name(),
+                    console::bytes(memory->free), console::bytes(memory->total), lacks);
+    if (need.least > memory->free / device.ranks) throw EnvironmentError(text);
+    if (world.rank() == 0) console::warn("{}", text);
+  });
 }
 
 }  // namespace factsweep::cli

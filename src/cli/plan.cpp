@@ -1,7 +1,9 @@
 // `factsweep plan`: the cost of a sweep, from the deck and the files' sizes alone.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <string>
 
 #include "deck_arguments.hpp"
 #include "factsweep/cli/commands.hpp"
@@ -9,6 +11,8 @@
 #include "factsweep/core/file.hpp"
 #include "factsweep/model/device.hpp"
 #include "factsweep/plan/describe.hpp"
+#include "factsweep/plan/machine.hpp"
+#include "reuse.hpp"
 
 namespace factsweep::cli {
 namespace {
@@ -16,21 +20,61 @@ namespace {
 constexpr double kEfficiency =
     0.4;  // share of the matrix-multiply rate that a sweep reaches, for the forecast
 
+/// How fast a rank is, and in words why.
+struct Rate {
+  double flop_per_second = 0;
+  std::string because;
+};
+
+Rate rate_of(const DeckArguments& arguments, const std::string& dtype) {
+  if (arguments.flops > 0)
+    return {arguments.flops, fmt::format("{:.3g} FLOP/s a rank, as --flops says", arguments.flops)};
+  if (!arguments.device.empty()) {
+    const Machine& machine = machine_of(arguments.device);
+    const double peak = dtype == "bfloat16" ? machine.bfloat16 : machine.float32;
+    return {kEfficiency * peak / arguments.ranks_per_device,
+            fmt::format("{:.0f}% of the {:.3g} FLOP/s in {} that {} has by its data sheet",
+                        100 * kEfficiency, peak, dtype, machine.name)};
+  }
+  return {kEfficiency * measure_matrix_rate(dtype),
+          fmt::format("{:.0f}% of this machine's matrix-multiply rate on one thread",
+                      100 * kEfficiency)};
+}
+
+std::string fit_line(const DeckArguments& arguments, const Plan& plan,
+                     const std::vector<bool>& done) {
+  const double memory = arguments.device_memory > 0   ? arguments.device_memory
+                        : !arguments.device.empty() ? machine_of(arguments.device).memory
+                                                      : 0;
+  if (memory == 0) return "";
+  const Need need = need_of(plan, done);
+  const std::string lacks = what_does_not_fit(need, memory, arguments.ranks_per_device);
+  if (!lacks.empty()) return fmt::format("\nDoes not fit: {}\n", lacks);
+  return fmt::format("\nFits: of {} on a device, {} needed by {} rank{}.\n", console::bytes(memory),
+                     console::bytes(arguments.ranks_per_device * need.most),
+                     arguments.ranks_per_device, arguments.ranks_per_device == 1 ? "" : "s");
+}
+
 }  // namespace
 
 ExitCode plan(const Words& words) {
   const DeckArguments arguments = DeckArguments::parse(words, /*for_plan=*/true);
   const Task task = read_task(arguments, read_file(arguments.path));
+  const Deck& deck = task.deck;
   if (arguments.print_deck) {
-    fmt::print("{}", task.deck.effective());
+    fmt::print("{}", deck.effective());
     return ExitCode::done;
   }
-  const Plan expanded = task.study.expand(task.deck).plan;
+  const Plan expanded = task.study.expand(deck).plan;
   for (const std::string& note : expanded.notes) console::info("{}", note);
-  const double rate = kEfficiency * measure_matrix_rate(task.deck.text("model.dtype"));
-  fmt::print("{}", describe(expanded, arguments.ranks, rate));
-  fmt::print("\nTimes assume {:.0f}% of this machine's matrix-multiply rate on one thread.\n",
-             100 * kEfficiency);
+  const std::vector<bool> done = reusable_stages(deck, expanded);
+  if (const auto count = std::count(done.begin(), done.end(), true); count > 0) {
+    console::info("{} of {} stages are taken over (run.reuse); the tables count the others.", count,
+                  done.size());
+  }
+  const Rate rate = rate_of(arguments, deck.text("model.dtype"));
+  fmt::print("{}", describe(expanded, arguments.ranks, rate.flop_per_second, done));
+  fmt::print("{}\nTimes assume {}.\n", fit_line(arguments, expanded, done), rate.because);
   return ExitCode::done;
 }
 

@@ -37,7 +37,32 @@ std::vector<std::string> earlier_files(const Communicator& world, const Deck& de
   return files;
 }
 
+void check_study(const Deck& deck, const Plan& plan, const std::string& file,
+                 const EarlierSweep& earlier) {
+  if (earlier.study() != plan.study)
+    throw deck.error("run.reuse", fmt::format("{} holds the study '{}', not '{}'.", file,
+                                              earlier.study(), plan.study));
+}
+
+void refuse_output(const Deck& deck, const std::string& file, const std::filesystem::path& output) {
+  std::error_code different;
+  if (std::filesystem::equivalent(file, output, different))
+    throw deck.error("run.reuse", file + " is run.output itself.");
+}
+
 }  // namespace
+
+std::vector<bool> reusable_stages(const Deck& deck, const Plan& plan) {
+  std::vector<bool> reusable(plan.stages.size());
+  for (const std::string& file : deck.path_list("run.reuse")) {
+    refuse_output(deck, file, deck.text("run.output"));
+    const EarlierSweep earlier(file);
+    check_study(deck, plan, file, earlier);
+    const std::vector<bool> offered = earlier.offers(plan_of(earlier, file), plan);
+    for (std::size_t i = 0; i < reusable.size(); ++i) reusable[i] = reusable[i] || offered[i];
+  }
+  return reusable;
+}
 
 void reuse_finished_stages(const Communicator& world, const Deck& deck, const Plan& plan,
                            const std::filesystem::path& output, const RunDescription& run) {
@@ -47,13 +72,9 @@ void reuse_finished_stages(const Communicator& world, const Deck& deck, const Pl
   for (const std::string& file : files) {
     std::size_t taken = 0;
     on_all(world, [&] {
-      std::error_code different;
-      if (std::filesystem::equivalent(file, output, different))
-        throw deck.error("run.reuse", file + " is run.output itself.");
+      refuse_output(deck, file, output);
       const EarlierSweep earlier(file);
-      if (earlier.study() != plan.study)
-        throw deck.error("run.reuse", fmt::format("{} holds the study '{}', not '{}'.", file,
-                                                  earlier.study(), plan.study));
+      check_study(deck, plan, file, earlier);
       taken = earlier.take_over(world, plan_of(earlier, file), plan, store);
     });
     const std::int64_t all = world.sum(static_cast<std::int64_t>(taken));

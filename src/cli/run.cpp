@@ -39,16 +39,15 @@ ExitCode run_deck(const Communicator& world, const Words& words) {
     if (world.rank() == 0) fmt::print("{}", deck.effective());
     return ExitCode::done;
   }
-  install_stop_signals();
   use_threads(static_cast<int>(deck.integer("run.threads")));
 
   Expansion expansion;
   on_all(world, [&] { expansion = task.study.expand(deck); });
   const Plan& plan = expansion.plan;
   for (const std::string& note : plan.notes) console::info("{}", note);
-  const std::string device = report_device(world, deck);
+  const ChosenDevice device = report_device(world, deck);
   console::info("{}: {} points, {} stages, {} ranks on {}", arguments.path, plan.points.size(),
-                plan.stages.size(), world.size(), device);
+                plan.stages.size(), world.size(), device.name);
 
   // a variable in it may be set on rank 0 alone
   const std::filesystem::path output = from_root(world, [&] { return deck.text("run.output"); });
@@ -63,11 +62,22 @@ ExitCode run_deck(const Communicator& world, const Words& words) {
   reuse_finished_stages(world, deck, plan, output, description);
   Store store(world, output, plan, description);
   for (const std::string& note : store.notes()) console::info("{}", note);
-  on_all(world, [&] { expansion.executor->prepare(device); });
+  if (world.sum(stop_signalled() ? 1 : 0) > 0) {
+    store.close();
+    console::info("Stopped before the first stage. The same command goes on from here.");
+    return ExitCode::stopped;
+  }
+  std::vector<bool> done(plan.stages.size());
+  for (std::size_t i = 0; i < done.size(); ++i) done[i] = store.record(i).status == Status::done;
+  check_memory(world, device, need_of(plan, done));
+  on_all(world, [&] { expansion.executor->prepare(device.name); });
 
   on_root(world, [&] { std::filesystem::create_directories(checkpoints); });
-  const SweepResult result = run_sweep(world, *expansion.executor, plan, store,
-                                       {deck.seconds("run.wall_limit"), checkpoints});
+  const SweepResult result =
+      run_sweep(world, *expansion.executor, plan, store,
+                {.wall_limit_s = deck.seconds("run.wall_limit"),
+                 .checkpoint_folder = checkpoints,
+                 .machine_fault = [&] { return device_fault(device.name); }});
   world.barrier();
   on_root(world, [&] {
     print_results(plan, store, task.study.headline);
@@ -81,6 +91,12 @@ ExitCode run_deck(const Communicator& world, const Words& words) {
       console::info("Stopped before the end. The same command goes on from here.");
   });
   store.close();
+  if (!result.fault.empty()) {
+    throw EnvironmentError(fmt::format(
+        "no rank is left that can work: {} What is done stays good; the same command goes on from "
+        "here when the machine is well.",
+        result.fault));
+  }
   return result.exit_code();
 }
 
@@ -98,6 +114,7 @@ ExitCode end_job(const Communicator& farewell, const std::exception& error) {
 }  // namespace
 
 ExitCode run(int& argc, char**& argv, const Words& words) {
+  install_stop_signals();  // a job may be told to stop while MPI starts
   const MpiEnvironment mpi(argc, argv);
   const Communicator world = Communicator::world();
   console::set_rank(world.rank(), world.size());

@@ -31,12 +31,11 @@ std::vector<double> score_completion(const Model& model,
     targets.insert(targets.end(), completion.begin(), completion.end());
   }
   const std::int64_t start = 0;
-  const PackedTokens packed = PackedTokens::pack(sequences, {&start, 1}, model.device());
-  const torch::Tensor hidden =
-      hidden_states(model.weights, packed, {.rows_R = torch::tensor(rows).to(model.device())});
+  const PackedTokens packed =
+      PackedTokens::pack(sequences, {&start, 1}, model.device(), {rows, targets});
+  const torch::Tensor hidden = hidden_states(model.weights, packed, {.rows_R = packed.lists[0]});
   const torch::Tensor log_p = logits(model.weights, hidden).to(torch::kFloat32).log_softmax(1);
-  const torch::Tensor chosen =
-      log_p.gather(1, torch::tensor(targets).to(model.device()).unsqueeze(1));
+  const torch::Tensor chosen = log_p.gather(1, packed.lists[1].unsqueeze(1));
   const torch::Tensor sums =
       chosen.view({static_cast<std::int64_t>(prompts.size()), -1}).sum(1).to(torch::kFloat64).cpu();
   return {sums.data_ptr<double>(), sums.data_ptr<double>() + sums.numel()};

@@ -104,7 +104,7 @@ class Prober {
     first_kept_ = begin;
     kept_ = {};
     asked_ = begin + paths.size();
-    const Candidates candidates = forward(batch, {.prefix = &prefix_}, &kept_);
+    const Candidates candidates = forward(batch, {.prefix = &prefix_}, &kept_, {});
     for (std::size_t j = 0; j < paths.size(); ++j)
       walk(std::move(paths[j]), candidates, batch.first_row[j]);
     return asked_;
@@ -123,9 +123,8 @@ class Prober {
                 prefix_of_[path.item]);
       kept_rows.push_back(static_cast<std::int64_t>(path.item - first_kept_));
     }
-    const torch::Tensor rows_B = torch::tensor(kept_rows).to(model_.device());
-    const Context context{.prefix = &prefix_, .past = &kept_, .past_rows_B = rows_B};
-    const Candidates candidates = forward(batch, context, nullptr);
+    const Candidates candidates =
+        forward(batch, {.prefix = &prefix_, .past = &kept_}, nullptr, kept_rows);
     for (std::size_t j = begin; j < end; ++j)
       walk(std::move(paths[j]), candidates, batch.first_row[j - begin]);
     return end;
@@ -136,13 +135,19 @@ class Prober {
     path.guess.resize(std::min(path.guess.size(), room - 1));
   }
 
-  Candidates forward(const Batch& batch, Context context, KeyValueCache* keep) const {
+  /// `past_rows`: of each sequence, where the context has a past.
+  Candidates forward(const Batch& batch, Context context, KeyValueCache* keep,
+                     const std::vector<std::int64_t>& past_rows) const {
     const PackedTokens packed =
-        PackedTokens::pack(batch.sequences, batch.positions, model_.device());
-    if (prefix_.lengths.size() > 1) context.prefix_of = batch.prefix_of;
-    const torch::Tensor rows_R = torch::tensor(batch.rows).to(model_.device());
-    const torch::Tensor hidden =
-        hidden_states(model_.weights, packed, {.context = context, .rows_R = rows_R, .keep = keep});
+        PackedTokens::pack(batch.sequences, batch.positions, model_.device(),
+                           {batch.rows, batch.prefix_of, past_rows});
+    if (prefix_.lengths.size() > 1) {
+      context.prefix_of = batch.prefix_of;
+      context.prefix_of_B = packed.lists[1];
+    }
+    if (context.past != nullptr) context.past_rows_B = packed.lists[2];
+    const torch::Tensor hidden = hidden_states(
+        model_.weights, packed, {.context = context, .rows_R = packed.lists[0], .keep = keep});
     step_(static_cast<double>(asked_) / static_cast<double>(items_.size()), batch.tokens);
     return find_candidates(model_.weights, hidden, settings_.top_k, settings_.temperature);
   }

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "factsweep/model/staging.hpp"
 #include "factsweep/model/torch.hpp"
 
 namespace factsweep {
@@ -72,11 +73,9 @@ Tensor AttentionMask::visible() const {
   const std::int64_t B = L > 0 || ragged_prefix ? tokens_.sequences : 1;
   std::vector<Tensor> parts;
   if (ragged_prefix) {
-    std::vector<std::int64_t> lengths;
-    for (const std::int64_t s : context_.prefix_of)
-      lengths.push_back(context_.prefix->lengths[static_cast<std::size_t>(s)]);
-    const Tensor valid = torch::arange(P).unsqueeze(0) < torch::tensor(lengths).unsqueeze(1);
-    parts.push_back(valid.to(options.device()).view({B, 1, 1, P}).expand({B, 1, T, P}));
+    const Tensor lengths_B = context_.prefix->lengths_S.index_select(0, prefix_of_B_);
+    const Tensor valid = torch::arange(P, lengths_B.options()).unsqueeze(0) < lengths_B.unsqueeze(1);
+    parts.push_back(valid.view({B, 1, 1, P}).expand({B, 1, T, P}));
   } else if (P > 0) {
     parts.push_back(torch::ones({B, 1, T, P}, options));
   }
@@ -90,9 +89,8 @@ Tensor AttentionMask::visible() const {
 
 /// [B, 1, T, 1]; padding goes on counting, so that it sees at least itself.
 Tensor AttentionMask::query_positions() const {
-  const Tensor first = torch::tensor(tokens_.first, torch::kInt64).to(tokens_.ids_N.device());
-  const Tensor steps = torch::arange(tokens_.longest, first.options());
-  return (first.unsqueeze(1) + steps).view({tokens_.sequences, 1, tokens_.longest, 1});
+  const Tensor steps = torch::arange(tokens_.longest, tokens_.first_B.options());
+  return (tokens_.first_B.unsqueeze(1) + steps).view({tokens_.sequences, 1, tokens_.longest, 1});
 }
 
 /// [B, 1, 1, S]. The valid tokens of a past end where the new ones begin.
@@ -114,7 +112,7 @@ Tensor AttentionMask::key_positions() const {
 /// difference, bfloat16 does.
 Tensor AttentionMask::alibi() const {
   const Tensor slopes =
-      torch::tensor(alibi_slopes(config_.heads)).to(tokens_.ids_N.device()).view({1, -1, 1, 1});
+      staged(alibi_slopes(config_.heads), tokens_.ids_N.device()).view({1, -1, 1, 1});
   return (slopes * (key_positions() - query_positions())).to(dtype_);
 }
 

@@ -5,6 +5,7 @@
 #include <torch/types.h>
 
 #include <map>
+#include <utility>
 
 #include "factsweep/model/transformer.hpp"
 
@@ -14,9 +15,14 @@ namespace factsweep {
 /// every real token of its sequence.
 class AttentionMask {
  public:
+  /// `prefix_of_B`: Context::prefix_of on the device.
   AttentionMask(const ModelConfig& config, const Context& context, const PackedTokens& tokens,
-                torch::Dtype dtype)
-      : config_(config), context_(context), tokens_(tokens), dtype_(dtype) {}
+                torch::Tensor prefix_of_B, torch::Dtype dtype)
+      : config_(config),
+        context_(context),
+        tokens_(tokens),
+        prefix_of_B_(std::move(prefix_of_B)),
+        dtype_(dtype) {}
 
   /// A layer's mask: bool, or with ALiBi a term [B or 1, 1 or H, T, P + L + T] of the scores.
   /// Undefined where plain causal attention over the new tokens is meant.
@@ -35,6 +41,7 @@ class AttentionMask {
   const ModelConfig& config_;
   const Context& context_;
   const PackedTokens& tokens_;
+  const torch::Tensor prefix_of_B_;
   const torch::Dtype dtype_;
   std::map<std::int64_t, torch::Tensor> masks_;  // by window
 };

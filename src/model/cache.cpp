@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "factsweep/core/error.hpp"
+#include "factsweep/model/staging.hpp"
 #include "factsweep/model/torch.hpp"
 #include "factsweep/model/transformer.hpp"
 
@@ -44,8 +45,9 @@ std::vector<std::int64_t> KeyValueCache::part_rows(const std::vector<std::int64_
     to.push_back(own[b] = static_cast<std::int64_t>(free++));
   }
   if (to.empty()) return own;
-  const Tensor from_S = torch::tensor(from).to(valid_.device()),
-               to_S = torch::tensor(to).to(valid_.device());
+  const std::vector<std::span<const std::int64_t>> lists = {from, to};
+  const std::vector<Tensor> there = staged(lists, valid_.device());
+  const Tensor from_S = there[0], to_S = there[1];
   const auto copy = [&](const Tensor& part) {
     const Tensor used = part.narrow(2, 0, length_);
     used.index_copy_(0, to_S, used.index_select(0, from_S));
@@ -116,7 +118,8 @@ SharedPrefix SharedPrefix::compute(const Weights& weights,
   torch::NoGradGuard no_grad;
   const std::int64_t start = 0;
   const PackedTokens packed =
-      PackedTokens::pack(sequences, {&start, 1}, weights.embedding.device());
+      PackedTokens::pack(sequences, {&start, 1}, weights.embedding.device(), {prefix.lengths});
+  prefix.lengths_S = packed.lists[0];
   // one row is enough: only keys and values are wanted
   const Tensor last = torch::zeros({1}, packed.ids_N.options());
   hidden_states(weights, packed, {.rows_R = last, .keep = &prefix.cache});

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -19,6 +20,10 @@ namespace {
 constexpr std::int64_t kBlockOfLogits = 64;  // logits that a block maximum is of
 constexpr std::int64_t kMargin =
     8;  // bf16 candidates beyond k, so that rescoring can change their order
+
+std::int64_t kept_candidates(std::int64_t vocabulary, std::int64_t width) {
+  return std::min(vocabulary, width + kMargin);
+}
 
 /// bfloat16 bits as an integer of the same order.
 std::int16_t ordered(std::int16_t bits) {
@@ -82,16 +87,20 @@ float dot(const std::uint16_t* a, const std::uint16_t* b, std::int64_t n) {
   return std::accumulate(sums.begin(), sums.end(), total);
 }
 
+float soft_capped(float logit, double cap) {
+  return cap > 0 ? static_cast<float>(cap * std::tanh(logit / cap)) : logit;
+}
+
 /// What makes a logit of a product with the head, in float32: its bias and soft cap.
 class Finish {
  public:
   explicit Finish(const Weights& weights) : cap_(weights.config.logit_softcap) {
     if (weights.head_bias.defined())
-      bias_ = weights.head_bias.detach().to(torch::kCPU, torch::kFloat32).contiguous();
+      bias_ = weights.head_bias.detach().to(torch::kFloat32).contiguous();
   }
   float operator()(float product, TokenId id) const {
     if (bias_.defined()) product += bias_.data_ptr<float>()[id];
-    return cap_ > 0 ? static_cast<float>(cap_ * std::tanh(product / cap_)) : product;
+    return soft_capped(product, cap_);
   }
 
  private:
@@ -123,7 +132,9 @@ void write_row(Candidates& out, std::int64_t row, std::vector<Scored>& found, do
   }
 }
 
-void search_cpu_float32(Candidates& out, const torch::Tensor& scores_RV, double temperature) {
+/// A chunk of the rows, of which `first` is the first.
+void search_cpu_float32(Candidates& out, std::int64_t first, const torch::Tensor& scores_RV,
+                        double temperature) {
   const std::int64_t V = scores_RV.size(1);
   const float* scores = scores_RV.data_ptr<float>();
   at::parallel_for(0, scores_RV.size(0), 1, [&](std::int64_t begin, std::int64_t end) {
@@ -135,12 +146,12 @@ void search_cpu_float32(Candidates& out, const torch::Tensor& scores_RV, double 
       select_largest(values, V, out.width, maxima, sorted, chosen);
       found.clear();
       for (const TokenId id : chosen) found.push_back({values[id], id});
-      write_row(out, row, found, temperature);
+      write_row(out, first + row, found, temperature);
     }
   });
 }
 
-void search_cpu_bfloat16(Candidates& out, const torch::Tensor& scores_RV,
+void search_cpu_bfloat16(Candidates& out, std::int64_t first, const torch::Tensor& scores_RV,
                          const torch::Tensor& hidden_RD, const Weights& weights,
                          double temperature) {
   const torch::Tensor head_VD = weights.head;
@@ -154,36 +165,63 @@ void search_cpu_bfloat16(Candidates& out, const torch::Tensor& scores_RV,
     std::vector<TokenId> chosen;
     std::vector<Scored> found;
     for (std::int64_t row = begin; row < end; ++row) {
-      select_largest(scores + row * V, V, std::min(V, out.width + kMargin), maxima, sorted, chosen);
+      select_largest(scores + row * V, V, kept_candidates(V, out.width), maxima, sorted, chosen);
       found.clear();
       for (const TokenId id : chosen)
         found.push_back({finish(dot(hidden + row * D, head + id * D, D), id), id});
-      write_row(out, row, found, temperature);
+      write_row(out, first + row, found, temperature);
     }
   });
 }
 
-void search_device(Candidates& out, const torch::Tensor& scores_RV, const torch::Tensor& hidden_RD,
-                   const Weights& weights, double temperature) {
-  const Finish finish(weights);
-  const std::int64_t kept = std::min(scores_RV.size(1), out.width + kMargin);
-  torch::Tensor ids = std::get<1>(scores_RV.topk(kept, 1));
-  const torch::Tensor rows =
-      weights.head.index_select(0, ids.flatten()).view({ids.size(0), kept, -1}).to(torch::kFloat32);
-  const torch::Tensor exact = torch::bmm(rows, hidden_RD.to(torch::kFloat32).unsqueeze(2))
-                                  .squeeze(2)
-                                  .to(torch::kCPU)
-                                  .contiguous();
-  ids = ids.to(torch::kCPU).contiguous();
-  std::vector<Scored> found;
-  for (std::int64_t row = 0; row < ids.size(0); ++row) {
-    found.clear();
-    for (std::int64_t j = 0; j < kept; ++j) {
-      const auto id = static_cast<TokenId>(ids.data_ptr<std::int64_t>()[row * kept + j]);
-      found.push_back({finish(exact.data_ptr<float>()[row * kept + j], id), id});
-    }
-    write_row(out, row, found, temperature);
+/// Rows of the head that a row of a chunk is multiplied with again, for each of its candidates: in
+/// the weights' dtype and in float32.
+std::int64_t rescored_bytes(const Weights& weights) {
+  return weights.head.size(1) * (weights.head.element_size() + 4);
+}
+
+void search_device(Candidates& out, std::int64_t first, const torch::Tensor& scores_RV,
+                   const torch::Tensor& hidden_RD, const Weights& weights, double temperature,
+                   std::int64_t most_bytes) {
+  const std::int64_t R = scores_RV.size(0), kept = kept_candidates(scores_RV.size(1), out.width);
+  const torch::Tensor ids = std::get<1>(scores_RV.topk(kept, 1));
+  const torch::Tensor wide_RD1 = hidden_RD.to(torch::kFloat32).unsqueeze(2);
+  // all of them at once, but where even a single row's are too many
+  const std::int64_t part =
+      std::clamp<std::int64_t>(most_bytes / (R * rescored_bytes(weights)), 1, kept);
+  std::vector<torch::Tensor> products;
+  for (std::int64_t begin = 0; begin < kept; begin += part) {
+    const torch::Tensor some = ids.narrow(1, begin, std::min(part, kept - begin));
+    const torch::Tensor rows =
+        weights.head.index_select(0, some.flatten()).view({R, some.size(1), -1});
+    products.push_back(torch::bmm(rows.to(torch::kFloat32), wide_RD1).squeeze(2));
   }
+  torch::Tensor exact = torch::cat(products, 1);
+  if (weights.head_bias.defined()) {
+    exact = exact + weights.head_bias.index_select(0, ids.flatten()).view({R, kept}).to(
+                        torch::kFloat32);
+  }
+  // bits of floats, so that both come in one copy
+  const torch::Tensor both =
+      torch::stack({ids.to(torch::kInt32), exact.view(torch::kInt32)}).to(torch::kCPU).contiguous();
+  const auto* id = both.data_ptr<std::int32_t>();
+  const std::int32_t* bits = id + R * kept;
+  std::vector<Scored> found;
+  for (std::int64_t row = 0; row < R; ++row) {
+    found.clear();
+    for (std::int64_t j = 0; j < kept; ++j, ++id, ++bits)
+      found.push_back({soft_capped(std::bit_cast<float>(*bits), weights.config.logit_softcap), *id});
+    write_row(out, first + row, found, temperature);
+  }
+}
+
+/// Rows whose logits are looked at together.
+std::int64_t chunk_rows(const Weights& weights, const torch::Tensor& hidden_RD, std::int64_t width,
+                        std::int64_t most_bytes) {
+  const std::int64_t V = weights.head.size(0);
+  std::int64_t bytes = V * hidden_RD.element_size();
+  if (!hidden_RD.is_cpu()) bytes += kept_candidates(V, width) * rescored_bytes(weights);
+  return std::max<std::int64_t>(1, most_bytes / bytes);
 }
 
 }  // namespace
@@ -196,7 +234,7 @@ std::size_t nucleus(std::span<const float> probabilities, double top_p) {
 }
 
 Candidates find_candidates(const Weights& weights, const torch::Tensor& hidden_RD,
-                           std::int64_t top_k, double temperature) {
+                           std::int64_t top_k, double temperature, std::int64_t most_bytes) {
   torch::NoGradGuard no_grad;
   require(top_k >= 2 && temperature > 0, "find_candidates: top_k >= 2 and temperature > 0");
   Candidates out;
@@ -206,14 +244,18 @@ Candidates find_candidates(const Weights& weights, const torch::Tensor& hidden_R
   out.scores.resize(total);
   out.probabilities.resize(total);
   if (total == 0) return out;
-  const torch::Tensor hidden = hidden_RD.contiguous();
-  const torch::Tensor scores_RV = logits(weights, hidden).contiguous();
-  if (!hidden.is_cpu()) {
-    search_device(out, scores_RV, hidden, weights, temperature);
-  } else if (hidden.scalar_type() == torch::kBFloat16) {
-    search_cpu_bfloat16(out, scores_RV, hidden, weights, temperature);
-  } else {
-    search_cpu_float32(out, scores_RV, temperature);
+  const std::int64_t rows = chunk_rows(weights, hidden_RD, out.width, most_bytes);
+  for (std::int64_t first = 0; first < hidden_RD.size(0); first += rows) {
+    const torch::Tensor hidden =
+        hidden_RD.narrow(0, first, std::min(rows, hidden_RD.size(0) - first)).contiguous();
+    const torch::Tensor scores_RV = logits(weights, hidden).contiguous();
+    if (!hidden.is_cpu()) {
+      search_device(out, first, scores_RV, hidden, weights, temperature, most_bytes);
+    } else if (hidden.scalar_type() == torch::kBFloat16) {
+      search_cpu_bfloat16(out, first, scores_RV, hidden, weights, temperature);
+    } else {
+      search_cpu_float32(out, first, scores_RV, temperature);
+    }
   }
   if (!std::all_of(out.scores.begin(), out.scores.end(),
                    [](float score) { return std::isfinite(score); })) {

@@ -13,6 +13,7 @@ namespace factsweep {
 namespace {
 
 constexpr std::int64_t kGreedy = -1;
+constexpr std::int64_t kHeldCandidates = 1 << 26;  // of 12 bytes each, of all answers of a step
 
 /// One answer in the making: its place in the request's list, and its own stream of draws.
 struct Draw {
@@ -72,14 +73,16 @@ class Decoding {
     prefix_ = SharedPrefix::compute(model_.weights,
                                     {{prompts.front().begin(), prompts.front().begin() + shared}});
     for (auto& prompt : prompts) prompt.erase(prompt.begin(), prompt.begin() + shared);
-    const PackedTokens packed =
-        PackedTokens::pack(prompts, {&prefix_.lengths.front(), 1}, model_.device());
     std::vector<std::int64_t> last;
+    std::int64_t row = -1;
+    for (const auto& prompt : prompts)
+      last.push_back(row += static_cast<std::int64_t>(prompt.size()));
+    const PackedTokens packed =
+        PackedTokens::pack(prompts, {&prefix_.lengths.front(), 1}, model_.device(), {last});
     std::int64_t answers = 0;
     states_.clear();
     for (std::size_t i = begin; i < end; ++i) {
       const std::size_t b = i - begin;
-      last.push_back(packed.starts[b + 1] - 1);
       State state{.request = i,
                   .row = static_cast<std::int64_t>(b),
                   .position = static_cast<std::int64_t>(requests_[i].prompt.size()),
@@ -97,7 +100,7 @@ class Decoding {
     past_ = KeyValueCache(answers, packed.longest + settings_.max_new_tokens);
     hidden_ = hidden_states(model_.weights, packed,
                             {.context = {.prefix = &prefix_},
-                             .rows_R = torch::tensor(last).to(model_.device()),
+                             .rows_R = packed.lists[0],
                              .keep = &past_});
     step_(packed.tokens());
   }
@@ -108,11 +111,16 @@ class Decoding {
     // one candidate is no distribution; with top_k = 1 branch() takes the first of two
     const std::int64_t top_k = settings_.top_k > 0 ? std::max<std::int64_t>(settings_.top_k, 2)
                                                    : model_.weights.config.vocabulary;
-    const Candidates candidates =
-        find_candidates(model_.weights, hidden_, top_k, settings_.temperature);
+    const auto count = static_cast<std::int64_t>(states_.size());
+    const std::int64_t rows = std::max<std::int64_t>(1, kHeldCandidates / top_k);
     std::vector<State> next;
-    for (std::size_t i = 0; i < states_.size(); ++i)
-      branch(states_[i], candidates, static_cast<std::int64_t>(i), next);
+    for (std::int64_t first = 0; first < count; first += rows) {
+      const std::int64_t some = std::min(rows, count - first);
+      const Candidates candidates = find_candidates(
+          model_.weights, hidden_.narrow(0, first, some), top_k, settings_.temperature);
+      for (std::int64_t row = 0; row < some; ++row)
+        branch(states_[static_cast<std::size_t>(first + row)], candidates, row, next);
+    }
     states_ = std::move(next);
     return !states_.empty();
   }
@@ -183,10 +191,8 @@ class Decoding {
     }
     rows = past_.part_rows(rows);
     for (std::size_t b = 0; b < rows.size(); ++b) states_[b].row = rows[b];
-    const PackedTokens packed = PackedTokens::pack(sequences, positions, model_.device());
-    const Context context{.prefix = &prefix_,
-                          .past = &past_,
-                          .past_rows_B = torch::tensor(rows, torch::kInt64).to(model_.device())};
+    const PackedTokens packed = PackedTokens::pack(sequences, positions, model_.device(), {rows});
+    const Context context{.prefix = &prefix_, .past = &past_, .past_rows_B = packed.lists[0]};
     hidden_ = hidden_states(model_.weights, packed, {.context = context, .keep = &past_});
     step_(packed.tokens());
   }

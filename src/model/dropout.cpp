@@ -6,6 +6,7 @@
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/random.hpp"
+#include "factsweep/model/staging.hpp"
 #include "factsweep/model/torch.hpp"
 
 namespace factsweep {
@@ -26,17 +27,21 @@ DropoutMasks::DropoutMasks(std::vector<Text> texts, std::vector<std::int64_t> ro
 
 const DropoutMasks::Keys& DropoutMasks::keys(std::int64_t rows) const {
   if (!packed_.low_N1.defined()) {
-    std::vector<std::int32_t> low, high;
+    std::int64_t tokens = 0;
+    for (const Text& text : texts_) tokens += text.tokens;
+    const Tensor host = host_tensor({2, tokens, 1}, torch::kInt32, device_);
+    auto* low = host.data_ptr<std::int32_t>();
+    auto* high = low + tokens;
     for (const Text& text : texts_) {
       for (std::int64_t t = 0; t < text.tokens; ++t) {
         const std::uint64_t key = hash_words({text.key, static_cast<std::uint64_t>(t)});
-        low.push_back(static_cast<std::int32_t>(word(key)));
-        high.push_back(static_cast<std::int32_t>(word(key >> 32 | 1)));
+        *low++ = static_cast<std::int32_t>(word(key));
+        *high++ = static_cast<std::int32_t>(word(key >> 32 | 1));
       }
     }
-    packed_ = {torch::tensor(low, torch::kInt32).to(device_).unsqueeze(1),
-               torch::tensor(high, torch::kInt32).to(device_).unsqueeze(1)};
-    const Tensor chosen = torch::tensor(rows_R_, torch::kInt64).to(device_);
+    const Tensor there = staged(host, device_);
+    packed_ = {there[0], there[1]};
+    const Tensor chosen = staged(rows_R_, device_);
     wanted_ = {packed_.low_N1.index_select(0, chosen), packed_.high_N1.index_select(0, chosen)};
   }
   const bool is_all = rows == packed_.low_N1.size(0);

@@ -2,9 +2,18 @@
 
 #include <cmath>
 
+#include "factsweep/model/staging.hpp"
 #include "factsweep/model/torch.hpp"
 
 namespace factsweep {
+namespace {
+
+torch::Tensor prefix_of(const Context& context, torch::Device device) {
+  if (!context.has_prefix() || context.prefix_of.empty()) return {};
+  return context.prefix_of_B.defined() ? context.prefix_of_B : staged(context.prefix_of, device);
+}
+
+}  // namespace
 
 AttentionInput::AttentionInput(const Weights& weights, const PackedTokens& packed,
                                const ForwardOptions& options)
@@ -13,9 +22,10 @@ AttentionInput::AttentionInput(const Weights& weights, const PackedTokens& packe
       context(options.context),
       kept(options.keep),
       kept_rows_B(kept != nullptr && kept == context.past ? context.past_rows_B : torch::Tensor()),
+      prefix_of_B(prefix_of(context, packed.ids_N.device())),
       past_valid_BL(context.has_past() ? context.past->valid(context.past_rows_B)
                                        : torch::Tensor()),
-      mask(config, context, tokens, weights.embedding.scalar_type()) {
+      mask(config, context, tokens, prefix_of_B, weights.embedding.scalar_type()) {
   if (config.position != PositionKind::rotary) return;
   const torch::Dtype dtype = weights.embedding.scalar_type();
   turn = rotation(config, config.rope, tokens, dtype);

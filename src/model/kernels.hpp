@@ -30,6 +30,7 @@ struct AttentionInput {
   const Context& context;
   KeyValueCache* kept;          // receives new keys and values unless null
   torch::Tensor kept_rows_B;    // in these rows; undefined: the first ones
+  torch::Tensor prefix_of_B;    // Context::prefix_of; undefined where that is empty
   torch::Tensor past_valid_BL;  // bool: where the past holds a token; undefined without one
   AttentionMask mask;
   Rotation turn, window_turn;  // window_turn: of layers with a window, where it differs

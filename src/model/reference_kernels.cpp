@@ -61,15 +61,15 @@ Tensor repack(const Tensor& x, const PackedTokens& tokens) {
 }
 
 /// The keys or values that layer `layer` attends to: prefix, past, new.
-Tensor with_context(const Tensor& own, const Context& context, std::size_t layer,
+Tensor with_context(const Tensor& own, const AttentionInput& input, std::size_t layer,
                     Tensor LayerCache::*part) {
+  const Context& context = input.context;
   std::vector<Tensor> parts;
   if (context.has_prefix()) {
     const Tensor shared = context.prefix->cache.layer(layer).*part;
-    parts.push_back(context.prefix_of.empty()
-                        ? shared.narrow(0, 0, 1).expand({own.size(0), -1, -1, -1})
-                        : shared.index_select(
-                              0, torch::tensor(context.prefix_of, torch::kInt64).to(own.device())));
+    parts.push_back(input.prefix_of_B.defined()
+                        ? shared.index_select(0, input.prefix_of_B)
+                        : shared.narrow(0, 0, 1).expand({own.size(0), -1, -1, -1}));
   }
   if (context.has_past()) {
     const Tensor past = context.past->layer(layer).*part;
@@ -163,8 +163,8 @@ Tensor Kernels::attend(AttentionInput& input, std::int64_t i, const LayerWeights
   const Tensor q = unpack(parts[0], input.tokens);
   Tensor k = unpack(parts[1], input.tokens), v = unpack(parts[2], input.tokens);
   input.keep(i, k, v);
-  k = with_context(k, input.context, static_cast<std::size_t>(i), &LayerCache::keys);
-  v = with_context(v, input.context, static_cast<std::size_t>(i), &LayerCache::values);
+  k = with_context(k, input, static_cast<std::size_t>(i), &LayerCache::keys);
+  v = with_context(v, input, static_cast<std::size_t>(i), &LayerCache::values);
   const double scale = c_.attention_scale / static_cast<double>(c_.scale_by_layer ? i + 1 : 1);
   return repack(mix(c_, q, k, v, input.mask.of_layer(i), scale), input.tokens);
 }

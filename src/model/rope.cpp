@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "factsweep/model/staging.hpp"
 #include "factsweep/model/torch.hpp"
 
 namespace factsweep {
@@ -84,7 +85,7 @@ Rotation rotation(const ModelConfig& config, const RopeConfig& rope, const Packe
   if (rope.scaling == "dynamic") frequencies = stretched_frequencies(config, rope, tokens);
   if (!frequencies.defined()) frequencies = inverse_frequencies(rope, config.rotary_size);
   const Tensor angles = tokens.positions_N.to(torch::kFloat32).unsqueeze(1) *
-                        frequencies.to(tokens.positions_N.device());
+                        staged(frequencies, tokens.positions_N.device());
   Tensor cosines = angles.cos(), sines = angles.sin();
   if (rope.attention_factor != 1) {
     cosines = cosines * rope.attention_factor;

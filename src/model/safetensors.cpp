@@ -347,10 +347,22 @@ void write_checkpoint_file(const fs::path& file, const NamedTensors& tensors,
 }
 
 std::optional<SafetensorsReader> open_checkpoint_file(const fs::path& file) {
-  if (!keeps_its_checksum(file)) return std::nullopt;
-  SafetensorsReader reader(file);
-  if (!reader.has(kChecksum)) return std::nullopt;
-  return reader;
+  std::error_code unknown;
+  if (!fs::exists(file, unknown)) return std::nullopt;
+  std::string why = "it is torn, or has changed since it was written: its checksum differs.";
+  if (keeps_its_checksum(file)) {
+    SafetensorsReader reader(file);
+    if (reader.has(kChecksum)) return reader;
+    why = "it has no checksum.";
+  }
+  throw InputError(fmt::format("{}: {}", file.string(), why));
+}
+
+std::string put_aside(const fs::path& file) {
+  const fs::path aside = file.string() + ".refused";
+  std::error_code failed;
+  fs::rename(file, aside, failed);
+  return failed ? file.string() : aside.string();
 }
 
 }  // namespace factsweep

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "factsweep/core/error.hpp"
+#include "factsweep/model/staging.hpp"
 #include "factsweep/model/torch.hpp"
 #include "family.hpp"
 #include "kernels.hpp"
@@ -125,7 +126,8 @@ class Pass {
 }  // namespace
 
 PackedTokens PackedTokens::pack(std::span<const std::vector<std::int32_t>> sequences,
-                                std::span<const std::int64_t> first, torch::Device device) {
+                                std::span<const std::int64_t> first, torch::Device device,
+                                const std::vector<std::span<const std::int64_t>>& lists) {
   require(!sequences.empty() && !first.empty(), "PackedTokens::pack: no sequences");
   PackedTokens packed;
   packed.sequences = static_cast<std::int64_t>(sequences.size());
@@ -135,24 +137,26 @@ PackedTokens PackedTokens::pack(std::span<const std::vector<std::int32_t>> seque
     packed.longest = std::max(packed.longest, static_cast<std::int64_t>(sequence.size()));
     packed.starts.push_back(packed.starts.back() + static_cast<std::int64_t>(sequence.size()));
   }
-  packed.ids_N = torch::empty({packed.tokens()}, torch::kInt64);
-  packed.positions_N = torch::empty_like(packed.ids_N);
-  packed.slots_N = torch::empty_like(packed.ids_N);
-  auto* ids = packed.ids_N.data_ptr<std::int64_t>();
-  auto* positions = packed.positions_N.data_ptr<std::int64_t>();
-  auto* slots = packed.slots_N.data_ptr<std::int64_t>();
+  const auto tokens = static_cast<std::size_t>(packed.tokens());
+  std::vector<std::int64_t> ids, positions, slots;
+  for (std::vector<std::int64_t>* list : {&ids, &positions, &slots}) list->reserve(tokens);
   for (std::size_t b = 0; b < sequences.size(); ++b) {
     const std::int64_t offset = first.size() == 1 ? first[0] : first[b];
     packed.first.push_back(offset);
     for (std::size_t t = 0; t < sequences[b].size(); ++t) {
-      *ids++ = sequences[b][t];
-      *positions++ = offset + static_cast<std::int64_t>(t);
-      *slots++ = static_cast<std::int64_t>(b) * packed.longest + static_cast<std::int64_t>(t);
+      ids.push_back(sequences[b][t]);
+      positions.push_back(offset + static_cast<std::int64_t>(t));
+      slots.push_back(static_cast<std::int64_t>(b) * packed.longest + static_cast<std::int64_t>(t));
     }
   }
-  packed.ids_N = packed.ids_N.to(device);
-  packed.positions_N = packed.positions_N.to(device);
-  packed.slots_N = packed.slots_N.to(device);
+  std::vector<std::span<const std::int64_t>> all = {ids, positions, slots, packed.first};
+  all.insert(all.end(), lists.begin(), lists.end());
+  const std::vector<Tensor> there = staged(all, device);
+  packed.ids_N = there[0];
+  packed.positions_N = there[1];
+  packed.slots_N = there[2];
+  packed.first_B = there[3];
+  packed.lists.assign(there.begin() + 4, there.end());
   return packed;
 }
 

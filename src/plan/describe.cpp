@@ -66,13 +66,18 @@ struct KindTotal {
   double flop = 0, memory = 0;
 };
 
-std::string stage_table(const Plan& plan, double flop_per_second) {
+bool is_done(const std::vector<bool>& done, std::size_t stage) {
+  return !done.empty() && done[stage];
+}
+
+std::string stage_table(const Plan& plan, double flop_per_second, const std::vector<bool>& done) {
   const std::vector<bool> shared = serves_several_points(plan);
   std::vector<std::string> kinds;  // in order of first appearance, which is the order of work
   std::map<std::string, KindTotal> totals;
   KindTotal all;
   for (std::size_t i = 0; i < plan.stages.size(); ++i) {
     const Stage& stage = plan.stages[i];
+    if (is_done(done, i)) continue;
     const auto [total, fresh] = totals.try_emplace(stage.kind);
     if (fresh) kinds.push_back(stage.kind);
     for (KindTotal* sum : {&total->second, &all}) {
@@ -135,11 +140,14 @@ double dataset_bytes(const DatasetSpec& spec) {
          static_cast<double>(spec.dtype == DType::text ? spec.text_length : size_of(spec.dtype));
 }
 
-std::string need_table(const Plan& plan) {
-  const auto largest = std::max_element(
-      plan.stages.begin(), plan.stages.end(),
-      [](const Stage& a, const Stage& b) { return a.memory_bytes < b.memory_bytes; });
-  const double stage_bytes = largest == plan.stages.end() ? 0 : largest->memory_bytes;
+std::string need_table(const Plan& plan, const std::vector<bool>& done) {
+  const Stage* largest = nullptr;
+  for (std::size_t i = 0; i < plan.stages.size(); ++i) {
+    if (is_done(done, i)) continue;
+    if (largest == nullptr || plan.stages[i].memory_bytes > largest->memory_bytes)
+      largest = &plan.stages[i];
+  }
+  const double stage_bytes = largest == nullptr ? 0 : largest->memory_bytes;
   std::string of_stage;
   if (stage_bytes > 0)
     of_stage = fmt::format(", '{}' {}", largest->title, console::bytes(stage_bytes));
@@ -162,13 +170,16 @@ std::string need_table(const Plan& plan) {
   return table(rows, /*left=*/true);
 }
 
-std::string time_table(const Plan& plan, int ranks, double flop_per_second) {
-  const std::vector<double> paths = critical_path_flop(plan);
+std::string time_table(const Plan& plan, int ranks, double flop_per_second,
+                       const std::vector<bool>& done) {
+  const std::vector<double> paths = critical_path_flop(plan, done);
   const double longest =
       paths.empty() ? 0 : *std::max_element(paths.begin(), paths.end()) / flop_per_second;
   double work = 0;
-  for (const Stage& stage : plan.stages) work += stage.cost_flop / flop_per_second;
-  const double makespan = simulate_makespan(plan, ranks, flop_per_second);
+  for (std::size_t i = 0; i < plan.stages.size(); ++i) {
+    if (!is_done(done, i)) work += plan.stages[i].cost_flop / flop_per_second;
+  }
+  const double makespan = simulate_makespan(plan, ranks, flop_per_second, done);
   const double busy = makespan > 0 ? work / (makespan * ranks) : 1;
   return table({{"predicted time", fmt::format("{} on {} rank{} of {:.3g} FLOP/s, {:.0f}% busy",
                                                console::duration(makespan), ranks,
@@ -179,10 +190,11 @@ std::string time_table(const Plan& plan, int ranks, double flop_per_second) {
 
 }  // namespace
 
-std::string describe(const Plan& plan, int ranks, double flop_per_second) {
+std::string describe(const Plan& plan, int ranks, double flop_per_second,
+                     const std::vector<bool>& done) {
   require(ranks > 0 && flop_per_second > 0, "describe: ranks and speed must be above 0");
-  return stage_table(plan, flop_per_second) + "\n" + point_table(plan) + "\n" + need_table(plan) +
-         time_table(plan, ranks, flop_per_second);
+  return stage_table(plan, flop_per_second, done) + "\n" + point_table(plan) + "\n" +
+         need_table(plan, done) + time_table(plan, ranks, flop_per_second, done);
 }
 
 }  // namespace factsweep

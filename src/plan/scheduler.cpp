@@ -78,6 +78,13 @@ void Scheduler::complete(std::size_t stage) {
   release_dependants(stage);
 }
 
+void Scheduler::give_back(std::size_t stage) {
+  require(state_.at(stage) == State::running, "Scheduler::give_back: the stage is not running");
+  --counts_.running;
+  ++counts_.waiting;
+  make_ready(stage);
+}
+
 void Scheduler::release_dependants(std::size_t stage) {
   for (std::size_t k = first_dependant_[stage]; k < first_dependant_[stage + 1]; ++k) {
     const std::size_t dependant = dependants_[k];
@@ -110,9 +117,10 @@ std::vector<std::size_t> Scheduler::fail(std::size_t stage) {
   return blocked;
 }
 
-double simulate_makespan(const Plan& plan, int ranks, double flop_per_second) {
+double simulate_makespan(const Plan& plan, int ranks, double flop_per_second,
+                         const std::vector<bool>& done) {
   require(ranks > 0 && flop_per_second > 0, "simulate_makespan: ranks and speed must be above 0");
-  Scheduler scheduler(plan);
+  Scheduler scheduler(plan, done);
   using End = std::pair<double, std::size_t>;  // when, which stage
   std::priority_queue<End, std::vector<End>, std::greater<>> running;
   double now = 0;

@@ -71,6 +71,8 @@ PlanBuilder::Added PlanBuilder::add(Stage stage, std::string title, const Cost& 
   stage.title = std::move(title);
   stage.cost_flop = cost.flop;
   stage.memory_bytes = cost.bytes;
+  stage.activation_bytes = cost.activations;
+  stage.checkpoint_bytes = cost.checkpoint;
   const std::size_t before = plan_.stages.size();
   const Upstream index{plan_.add_stage(std::move(stage))};
   return {index, plan_.stages.size() > before};

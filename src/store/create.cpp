@@ -185,15 +185,23 @@ void create_file(const fs::path& partial, File which, const Layout& layout,
   sync_to_disk(partial);
 }
 
-void check_space(const fs::path& folder, const Layout& layout) {
-  std::uint64_t planned = 0;
-  for (const DatasetSpec* spec : layout.datasets) planned += bytes_of(*spec);
+std::uint64_t free_space(const fs::path& folder) {
   struct statvfs disk {};
   if (statvfs(folder.c_str(), &disk) != 0) {
     throw EnvironmentError(fmt::format("{}: cannot ask for the free space: {}.", folder.string(),
                                        std::strerror(errno)));
   }
-  const std::uint64_t free = static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize;
+  return static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize;
+}
+
+fs::path folder_of(const fs::path& path) {
+  return path.has_parent_path() ? path.parent_path() : fs::path(".");
+}
+
+void check_space(const fs::path& folder, const Layout& layout) {
+  std::uint64_t planned = 0;
+  for (const DatasetSpec* spec : layout.datasets) planned += bytes_of(*spec);
+  const std::uint64_t free = free_space(folder);
   if (planned > free) {
     throw EnvironmentError(fmt::format(
         "{}: the sweep's files need {:.1f} MB, {:.1f} MB are free. Name another run.output, or "
@@ -256,7 +264,7 @@ void create_files(const fs::path& path, const Plan& plan, const Layout& layout,
   }
   fs::remove(results_partial, ignored);
   fs::remove(weights_partial, ignored);
-  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  const fs::path folder = folder_of(path);
   check_space(folder, layout);
   const Attributes attributes = describe(plan, run);
   if (has_weights) create_file(weights_partial, File::weights, layout, attributes);
@@ -266,6 +274,17 @@ void create_files(const fs::path& path, const Plan& plan, const Layout& layout,
   rename_whole(results_partial, path);
   if (has_weights) rename_whole(weights_partial, weights);
   sync_to_disk(folder);
+}
+
+std::string lacking_for_checkpoints(const fs::path& path, const Plan& plan, int ranks) {
+  double largest = 0;
+  for (const Stage& stage : plan.stages) largest = std::max(largest, stage.checkpoint_bytes);
+  const double needed = largest * ranks, free = static_cast<double>(free_space(folder_of(path)));
+  if (needed <= free) return "";
+  return fmt::format(
+      "{}.checkpoints: trainings of {} ranks may keep {:.1f} MB there, {:.1f} MB are free. One that "
+      "does not fit is not written: its training goes on, and begins anew after a stop.",
+      path.string(), ranks, needed / 1e6, free / 1e6);
 }
 
 void sync_to_disk(const fs::path& path) {

@@ -136,10 +136,8 @@ const std::string& EarlierSweep::deck() const {
   return files_->deck;
 }
 
-std::size_t EarlierSweep::take_over(const Communicator& comm, const Plan& earlier, const Plan& plan,
-                                    Store& store) const {
-  const Layout was(earlier, /*with_content=*/false), is(plan, /*with_content=*/false);
-  const Known from = known_datasets(was), to = known_datasets(is);
+/// Stages by their keys.
+std::map<std::string, std::size_t> EarlierSweep::finished(const Plan& earlier) const {
   std::map<std::string, std::size_t> finished;
   for (std::size_t i = 0; i < files_->keys.size(); ++i) {
     if (i >= earlier.stages.size() || earlier.stages[i].key != files_->keys[i]) {
@@ -150,6 +148,27 @@ std::size_t EarlierSweep::take_over(const Communicator& comm, const Plan& earlie
     }
     if (files_->status[i] == static_cast<std::uint8_t>(Status::done)) finished[files_->keys[i]] = i;
   }
+  return finished;
+}
+
+std::vector<bool> EarlierSweep::offers(const Plan& earlier, const Plan& plan) const {
+  const Layout was(earlier, /*with_content=*/false), is(plan, /*with_content=*/false);
+  const Known from = known_datasets(was), to = known_datasets(is);
+  const std::map<std::string, std::size_t> finished = this->finished(earlier);
+  std::vector<bool> offered(plan.stages.size());
+  for (std::size_t i = 0; i < plan.stages.size(); ++i) {
+    const auto done = finished.find(plan.stages[i].key);
+    offered[i] = done != finished.end() &&
+                 transfers(earlier.stages[done->second], from, plan.stages[i], to).has_value();
+  }
+  return offered;
+}
+
+std::size_t EarlierSweep::take_over(const Communicator& comm, const Plan& earlier, const Plan& plan,
+                                    Store& store) const {
+  const Layout was(earlier, /*with_content=*/false), is(plan, /*with_content=*/false);
+  const Known from = known_datasets(was), to = known_datasets(is);
+  const std::map<std::string, std::size_t> finished = this->finished(earlier);
   std::size_t taken = 0;
   for (auto i = static_cast<std::size_t>(comm.rank()); i < plan.stages.size();
        i += static_cast<std::size_t>(comm.size())) {

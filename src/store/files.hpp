@@ -38,6 +38,10 @@ std::array<std::byte, 8> fill_value(DType dtype);
 void create_files(const std::filesystem::path& path, const Plan& plan, const Layout& layout,
                   const RunDescription& run);
 
+/// What users should know where the folder of the results has less room than the checkpoints of
+/// `ranks` trainings may take; empty: it has enough.
+std::string lacking_for_checkpoints(const std::filesystem::path& path, const Plan& plan, int ranks);
+
 /// Checks that existing files belong to this plan and deck (InputError), sets rows that are not
 /// done back to waiting, and returns the journal.
 Journal resume_files(const std::filesystem::path& path, const Plan& plan, const Layout& layout,

@@ -3,6 +3,7 @@
 #include "factsweep/store/store.hpp"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -118,6 +119,7 @@ struct Store::Files {
   std::vector<std::vector<std::uint64_t>> points_of_stage;
   Journal journal;
   std::unordered_map<std::size_t, std::string> reasons;
+  struct stat identity = {};  // of the results file as it was opened
   int exceptions = std::uncaught_exceptions();
 
   Files(const Communicator& parent, const Plan& plan)
@@ -126,6 +128,19 @@ struct Store::Files {
         journal(plan.stages.size()) {}
 
   OpenFile& of(File file) { return files[index_of(file)]; }
+
+  /// Writes to a file that somebody has removed or replaced go through, and are lost.
+  void require_there() {
+    const OpenFile& results = of(File::results);
+    struct stat now = {};
+    if (::stat(results.name.c_str(), &now) == 0 && now.st_ino == identity.st_ino &&
+        now.st_dev == identity.st_dev)
+      return;
+    throw EnvironmentError(fmt::format(
+        "{}: is not there any more, or another file has its name: it was removed, or its folder or "
+        "disk is gone. Bring it back and start again; without it the sweep begins anew.",
+        results.name));
+  }
 
   /// One element of a column.
   void put(const std::string& path, std::uint64_t row, hid_t type, const void* value) {
@@ -198,6 +213,11 @@ Store::Store(const Communicator& comm, const fs::path& path, const Plan& plan,
     opened.name = name.string();
     if (!opened.known.empty()) opened.file = open_parallel(files_->comm, name);
   }
+  ::stat(path.c_str(), &files_->identity);
+  on_root(comm, [&] {
+    const std::string lack = lacking_for_checkpoints(path, plan, run.ranks);
+    if (!lack.empty()) files_->notes.push_back(lack);
+  });
 }
 
 Store::~Store() {
@@ -272,6 +292,7 @@ StageRecord Store::record(std::size_t stage) const {
 void Store::set_record(std::size_t stage, const StageRecord& record) {
   require(files_ != nullptr, "Store::set_record after close");
   const std::lock_guard guard(h5::mutex());
+  files_->require_there();
   Journal& journal = files_->journal;
   const Array reason = Array::of_text({&record.reason, 1}, kReasonBytes);
   const h5::Type type = h5::type_of(DType::text, kReasonBytes);

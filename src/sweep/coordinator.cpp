@@ -77,9 +77,12 @@ void Coordinator::answer(const Message& message, int rank) {
       scheduler_.complete(stage);
       return wake_idle();
     case Request::failed:
-      console::warn("{} failed: {}", plan_.stages[stage].title, message.text);
       progress_.failed(stage);
-      for (const std::size_t dependant : scheduler_.fail(stage)) blocked_.insert(dependant);
+      fail(stage, message.text);
+      return wake_idle();
+    case Request::sick:
+      progress_.failed(stage);
+      lose(rank, stage, message.text);
       return wake_idle();
     case Request::stopped:
       result_.stopped = true;
@@ -87,10 +90,28 @@ void Coordinator::answer(const Message& message, int rank) {
   }
 }
 
+void Coordinator::fail(std::size_t stage, const std::string& why) {
+  console::warn("{} failed: {}", plan_.stages[stage].title, why);
+  for (const std::size_t dependant : scheduler_.fail(stage)) blocked_.insert(dependant);
+}
+
+/// The stage waits for another rank; one that has brought down two of them is not tried on all.
+void Coordinator::lose(int rank, std::size_t stage, const std::string& why) {
+  sick_.insert(rank);
+  idle_.insert(rank);
+  const bool is_last = static_cast<int>(sick_.size()) == comm_.size();
+  console::warn("rank {} takes no more stages, as {} met a fault of its machine: {}", rank,
+                plan_.stages[stage].title, why);
+  if (is_last) result_.fault = why;
+  if (handed_back_.insert(stage).second || is_last) return scheduler_.give_back(stage);
+  given_up_[stage] = why;
+  fail(stage, why);
+}
+
 void Coordinator::give_work(int rank) {
-  const bool stopping = must_stop() || result_.stopped;
+  const bool stopping = must_stop() || result_.stopped || !result_.fault.empty();
   std::optional<std::size_t> stage;
-  if (!stopping) stage = scheduler_.next();
+  if (!stopping && !sick_.contains(rank)) stage = scheduler_.next();
   if (stage) {
     comm_.send(Message{.kind = static_cast<std::uint8_t>(Reply::run),
                        .stage = static_cast<std::int64_t>(*stage)}
@@ -98,7 +119,8 @@ void Coordinator::give_work(int rank) {
                rank, kReplyTag);
   } else if (stopping || scheduler_.finished()) {
     const Scheduler::Counts counts = scheduler_.counts();
-    if (counts.ready + counts.waiting + counts.running > 0) result_.stopped = true;
+    if (counts.ready + counts.waiting + counts.running > 0 && result_.fault.empty())
+      result_.stopped = true;
     comm_.send(Message{.kind = static_cast<std::uint8_t>(Reply::end)}.pack(), rank, kReplyTag);
     ++ended_;
   } else {

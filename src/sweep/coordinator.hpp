@@ -23,10 +23,14 @@ class Coordinator {
   SweepResult serve();
   /// Stages that can never run because one below them failed; sorted. After serve().
   const std::set<std::size_t>& blocked() const { return blocked_; }
+  /// Stages that have brought down two ranks, and why. After serve().
+  const std::map<std::size_t, std::string>& given_up() const { return given_up_; }
 
  private:
   void answer(const Message& message, int rank);
   void give_work(int rank);
+  void lose(int rank, std::size_t stage, const std::string& why);
+  void fail(std::size_t stage, const std::string& why);
   void wake_idle();
   void show_progress();
   bool must_stop() const;
@@ -38,6 +42,9 @@ class Coordinator {
   const double wall_limit_s_, started_;
   std::set<int> idle_;
   std::set<std::size_t> blocked_;
+  std::set<int> sick_;                // ranks that take no more stages
+  std::set<std::size_t> handed_back_;  // stages that a rank has fallen sick of
+  std::map<std::size_t, std::string> given_up_;
   int ended_ = 0;
   SweepResult result_;
   Progress progress_;

@@ -28,6 +28,7 @@ std::map<std::size_t, std::vector<SharedOutput>> read_artifacts(const Plan& plan
 }  // namespace
 
 ExitCode SweepResult::exit_code() const {
+  if (!fault.empty()) return ExitCode::environment;
   if (stopped) return ExitCode::stopped;
   return failed + blocked > 0 ? ExitCode::points_failed : ExitCode::done;
 }
@@ -41,6 +42,7 @@ SweepResult run_sweep(const Communicator& world, Executor& executor, const Plan&
 
   SweepResult result;
   std::set<std::size_t> blocked;
+  std::map<std::size_t, std::string> given_up;
   std::thread thread;
   std::shared_ptr<Coordinator> coordinator;  // used by the thread alone until it is joined
   on_root(comm, [&] {
@@ -48,10 +50,11 @@ SweepResult run_sweep(const Communicator& world, Executor& executor, const Plan&
                                                 settings.wall_limit_s);
   });
   if (comm.rank() == 0) {
-    thread = std::thread([coordinator, &result, &blocked] {
+    thread = std::thread([coordinator, &result, &blocked, &given_up] {
       try {
         result = coordinator->serve();
         blocked = coordinator->blocked();
+        given_up = coordinator->given_up();
       } catch (const std::exception& error) {
         // without a coordinator every rank would wait for ever
         console::write_error(error.what());
@@ -69,6 +72,7 @@ SweepResult run_sweep(const Communicator& world, Executor& executor, const Plan&
   on_root(comm, [&] {
     for (const std::size_t stage : blocked)
       store.set_record(stage, {Status::blocked, 0, -1, "a stage that it needs failed"});
+    for (const auto& [stage, why] : given_up) store.set_record(stage, {Status::failed, 0, -1, why});
   });
 
   std::string counts;
@@ -79,6 +83,7 @@ SweepResult run_sweep(const Communicator& world, Executor& executor, const Plan&
   comm.broadcast(counts, 0);
   std::istringstream in(counts);
   in >> result.done >> result.failed >> result.blocked >> result.left >> result.stopped;
+  comm.broadcast(result.fault, 0);
   return result;
 }
 

@@ -6,6 +6,9 @@
 #include <new>
 
 #include "coordinator.hpp"
+#include "factsweep/core/console.hpp"
+#include "factsweep/core/memory.hpp"
+#include "factsweep/core/provenance.hpp"
 #include "factsweep/sweep/stop.hpp"
 
 namespace factsweep {
@@ -20,6 +23,12 @@ std::uint8_t code(Request request) {
 /// What() of an exception without the C++ stack that libtorch appends.
 std::string first_line(const std::string& what) {
   return what.substr(0, what.find('\n'));
+}
+
+std::string out_of_memory() {
+  const double free = free_memory();
+  return free > 0 ? fmt::format("out of memory: {} are left on {}", console::bytes(free), host_name())
+                  : "out of memory";
 }
 
 const Output& output_of(const Stage& stage, std::string_view name) {
@@ -44,7 +53,15 @@ void Worker::work() {
     const Message reply = ask({.kind = code(Request::work)});
     if (static_cast<Reply>(reply.kind) == Reply::end) return;
     run(static_cast<std::size_t>(reply.stage));
+    if (is_sick_) {
+      comm_.receive(0, kReplyTag);  // the end
+      return;
+    }
   }
+}
+
+std::string Worker::machine_fault() const {
+  return settings_.machine_fault ? settings_.machine_fault() : "";
 }
 
 /// The one boundary where a stage's failure becomes a row instead of a crash.
@@ -55,6 +72,7 @@ void Worker::run(std::size_t stage) {
   const double start = seconds_since_start();
   StageRecord record{Status::running, 0, comm_.rank(), ""};
   Message report{.kind = code(Request::failed), .stage = static_cast<std::int64_t>(stage)};
+  std::string fault;  // of the machine
   try {
     store_.set_record(stage, record);
     executor_.run(plan_, stage, *this);
@@ -64,20 +82,40 @@ void Worker::run(std::size_t stage) {
   } catch (const StopRequested&) {
     record.status = Status::waiting;
     report.kind = code(Request::stopped);
-  } catch (const EnvironmentError&) {
-    throw;  // a full disk or a lost device fails every stage: end the job, what is written stays
-            // good
+  } catch (const EnvironmentError& error) {
+    fault = error.what();
   } catch (const InputError& error) {
     record.reason = error.what();
   } catch (const std::bad_alloc&) {
-    record.reason = "out of memory";
+    record.reason = out_of_memory();
+    fault = machine_fault();
   } catch (const std::exception& error) {
     record.reason = first_line(error.what());
+    fault = machine_fault();
   }
+  if (!fault.empty()) return hand_back(fault);
   if (report.kind == code(Request::failed)) record.status = Status::failed;
   record.seconds = seconds_since_start() - start;
   report.text = record.reason;
-  store_.set_record(stage, record);
+  try {
+    store_.set_record(stage, record);
+  } catch (const EnvironmentError& error) {
+    return hand_back(error.what());
+  }
+  comm_.send(report.pack(), 0, kRequestTag);
+}
+
+/// A full disk or a lost device would fail every stage that this rank takes.
+void Worker::hand_back(const std::string& fault) {
+  is_sick_ = true;
+  try {
+    store_.set_record(stage_, {Status::waiting, 0, comm_.rank(), ""});
+  } catch (const EnvironmentError&) {
+    // a rerun lets stages that were running wait again
+  }
+  const Message report{.kind = code(Request::sick),
+                       .stage = static_cast<std::int64_t>(stage_),
+                       .text = first_line(fault)};
   comm_.send(report.pack(), 0, kRequestTag);
 }
 
@@ -119,6 +157,10 @@ void Worker::step(double fraction, std::int64_t tokens) {
   }
   const bool late = settings_.wall_limit_s > 0 && seconds_since_start() > settings_.wall_limit_s;
   if (stop_signalled() || late) throw StopRequested();
+}
+
+void Worker::say(std::string_view text) {
+  console::warn("{}: {}", plan_.stages[stage_].title, text);
 }
 
 std::string Worker::checkpoint_stem() const {

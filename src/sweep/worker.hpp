@@ -21,9 +21,12 @@ class Worker : public Workbench {
   void emit(std::string_view name, const Array& array) override;
   void step(double fraction, std::int64_t tokens) override;
   std::string checkpoint_stem() const override;
+  void say(std::string_view text) override;
 
  private:
   void run(std::size_t stage);
+  void hand_back(const std::string& fault);
+  std::string machine_fault() const;
   Message ask(const Message& message);
 
   const Communicator& comm_;
@@ -32,6 +35,7 @@ class Worker : public Workbench {
   Store& store_;
   const SweepSettings& settings_;
   std::size_t stage_ = 0;                                     // the running one
+  bool is_sick_ = false;                                      // takes no more stages
   std::vector<SharedOutput> shared_;                          // what it has emitted for others
   std::map<std::size_t, std::vector<SharedOutput>> fetched_;  // of other stages
   Array read_;                                                // the last large input

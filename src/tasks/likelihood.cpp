@@ -56,11 +56,12 @@ void score_batch(const Model& model, const std::vector<ScoreRequest>& requests,
   if (sequences.empty()) return;
   const SharedPrefix prefix = SharedPrefix::compute(model.weights, prompts);
   step(std::accumulate(prefix.lengths.begin(), prefix.lengths.end(), std::int64_t{0}));
-  const PackedTokens packed = PackedTokens::pack(sequences, starts, model.device());
-  const torch::Tensor hidden = hidden_states(
-      model.weights, packed, {.context = {.prefix = &prefix, .prefix_of = prefix_of}});
-  const torch::Tensor log_p =
-      log_probabilities(model.weights, hidden, torch::tensor(targets).to(model.device()));
+  const PackedTokens packed =
+      PackedTokens::pack(sequences, starts, model.device(), {prefix_of, targets});
+  const Context context{
+      .prefix = &prefix, .prefix_of = prefix_of, .prefix_of_B = packed.lists[0]};
+  const torch::Tensor hidden = hidden_states(model.weights, packed, {.context = context});
+  const torch::Tensor log_p = log_probabilities(model.weights, hidden, packed.lists[1]);
   step(packed.tokens());
   const double* next = log_p.data_ptr<double>();
   for (const std::size_t member : members) {

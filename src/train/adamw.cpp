@@ -6,6 +6,11 @@
 #include "factsweep/model/torch.hpp"
 
 namespace factsweep {
+namespace {
+
+constexpr std::size_t kListBytes = std::size_t{64} << 20;  // of float32 values
+
+}  // namespace
 
 AdamW::AdamW(const NamedTensors& leaves, const std::vector<torch::Tensor>& masters,
              const TrainSettings& settings)
@@ -24,8 +29,8 @@ AdamW::AdamW(const NamedTensors& leaves, const std::vector<torch::Tensor>& maste
     master_.push_back(value.detach().to(torch::kFloat32));
     momentum_.push_back(torch::zeros_like(master_.back()));
     variance_.push_back(torch::zeros_like(master_.back()));
-    counts_.push_back(torch::zeros({}, master_.back().options()));
   }
+  count_ = torch::zeros({}, master_.front().options());
   collected_.resize(leaves_.size());
 }
 
@@ -46,30 +51,59 @@ void AdamW::collect() {
   }
 }
 
-/// What gradients are multiplied by so that their global norm is at most gradient_clip_.
-double AdamW::clipping() const {
-  if (gradient_clip_ <= 0) return 1;
-  std::vector<torch::Tensor> norms;
-  for (std::size_t i = 0; i < leaves_.size(); ++i)
-    norms.push_back(gradient(i).to(torch::kFloat32).norm());
-  return std::min(1.0, gradient_clip_ / torch::stack(norms).norm().item<double>());
+/// Where a list of leaves that begins at `begin` ends: on a GPU each operator takes many leaves, as
+/// starting one costs more than most leaves do, but no more than kListBytes, as float32 gradients
+/// of all bfloat16 leaves would be a quarter more memory. On a CPU a leaf that is in its cache is
+/// done with before the next.
+std::size_t AdamW::list_end(std::size_t begin) const {
+  std::size_t end = begin + 1;
+  if (master_[begin].is_cpu()) return end;
+  for (std::size_t bytes = master_[begin].nbytes(); end < master_.size(); ++end) {
+    bytes += master_[end].nbytes();
+    if (bytes > kListBytes) break;
+  }
+  return end;
 }
 
-void AdamW::update(double learning_rate) {
+torch::Tensor AdamW::gradient_norm() const {
+  if (gradient_clip_ <= 0) return {};
   torch::NoGradGuard no_grad;
-  const double shrink = clipping();
-  for (torch::Tensor& count : counts_) count.add_(1);
-  // one by one: float32 gradients of all bfloat16 leaves would be a quarter more memory
-  for (std::size_t i = 0; i < leaves_.size(); ++i) {
-    torch::Tensor& leaf = leaves_[i].second;
-    torch::Tensor sum = gradient(i).to(torch::kFloat32);
-    leaf.mutable_grad().reset();
-    collected_[i].reset();
-    if (shrink < 1) sum.mul_(shrink);
-    at::_fused_adamw_(master_[i], sum, momentum_[i], variance_[i], {}, counts_[i],
+  std::vector<torch::Tensor> norms;
+  for (std::size_t begin = 0; begin < leaves_.size();) {
+    const std::size_t end = list_end(begin);
+    std::vector<torch::Tensor> list;
+    for (; begin < end; ++begin) list.push_back(gradient(begin).to(torch::kFloat32));
+    for (torch::Tensor& norm : at::_foreach_norm(list)) norms.push_back(std::move(norm));
+  }
+  return torch::stack(norms).norm();
+}
+
+void AdamW::update(double learning_rate, double norm) {
+  torch::NoGradGuard no_grad;
+  const double shrink = gradient_clip_ > 0 ? std::min(1.0, gradient_clip_ / norm) : 1;
+  count_.add_(1);
+  for (std::size_t begin = 0; begin < leaves_.size();) {
+    const std::size_t end = list_end(begin);
+    std::vector<torch::Tensor> sums, narrow, wide;
+    for (std::size_t i = begin; i < end; ++i) {
+      torch::Tensor& leaf = leaves_[i].second;
+      sums.push_back(gradient(i).to(torch::kFloat32));
+      leaf.mutable_grad().reset();
+      collected_[i].reset();
+      if (master_[i].is_alias_of(leaf)) continue;
+      narrow.push_back(leaf);
+      wide.push_back(master_[i]);
+    }
+    const auto part = [&](const std::vector<torch::Tensor>& all) {
+      return at::TensorList(all).slice(begin, end - begin);
+    };
+    if (shrink < 1) at::_foreach_mul_(sums, shrink);
+    const std::vector<torch::Tensor> counts(end - begin, count_);
+    at::_fused_adamw_(part(master_), sums, part(momentum_), part(variance_), {}, counts,
                       learning_rate, beta1_, beta2_, weight_decay_, epsilon_, /*amsgrad=*/false,
                       /*maximize=*/false);
-    if (!master_[i].is_alias_of(leaf)) leaf.copy_(master_[i]);
+    if (!narrow.empty()) at::_foreach_copy_(narrow, wide);
+    begin = end;
   }
 }
 
@@ -96,9 +130,9 @@ void AdamW::restore(const NamedTensors& state, std::int64_t steps) {
     master_[i].copy_(state[3 * i].second);
     momentum_[i].copy_(state[3 * i + 1].second);
     variance_[i].copy_(state[3 * i + 2].second);
-    counts_[i].fill_(static_cast<double>(steps));
     leaves_[i].second.copy_(master_[i]);
   }
+  count_.fill_(static_cast<double>(steps));
 }
 
 }  // namespace factsweep

@@ -2,6 +2,7 @@
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/random.hpp"
+#include "factsweep/model/staging.hpp"
 #include "factsweep/model/torch.hpp"
 
 namespace factsweep {
@@ -11,9 +12,8 @@ using torch::Tensor;
 namespace {
 
 /// Sums of `values` over neighbours, so many for each of `counts`.
-Tensor sums_of(const Tensor& values, const std::vector<std::int64_t>& counts) {
-  const Tensor lengths = torch::tensor(counts, torch::kInt64).to(values.device());
-  return at::segment_reduce(values, "sum", lengths, {}, {}, 0, /*unsafe=*/true);
+Tensor sums_of(const Tensor& values, const Tensor& counts) {
+  return at::segment_reduce(values, "sum", counts, {}, {}, 0, /*unsafe=*/true);
 }
 
 }  // namespace
@@ -68,9 +68,18 @@ void AnswerPass::run(const Weights& model,
   trains_ = torch::GradMode::is_enabled();
   const torch::Device device = model.embedding.device();
   const std::int64_t start = 0;
-  const PackedTokens packed = PackedTokens::pack(sequences_, {&start, 1}, device);
-  hidden_RD_ =
-      hidden_states(model, packed, {.rows_R = torch::tensor(rows_).to(device), .drop = drop});
+  std::vector<std::span<const std::int64_t>> lists = {rows_, targets_};
+  for (const Part& part : parts_) {
+    lists.emplace_back(part.lengths);
+    lists.emplace_back(part.example_rows);
+  }
+  const PackedTokens packed = PackedTokens::pack(sequences_, {&start, 1}, device, lists);
+  targets_R_ = packed.lists[1];
+  for (std::size_t i = 0; i < parts_.size(); ++i) {
+    parts_[i].lengths_A = packed.lists[2 + 2 * i];
+    parts_[i].example_rows_E = packed.lists[3 + 2 * i];
+  }
+  hidden_RD_ = hidden_states(model, packed, {.rows_R = packed.lists[0], .drop = drop});
 }
 
 Tensor AnswerPass::rows_of(std::size_t part, const Tensor& all) const {
@@ -80,7 +89,7 @@ Tensor AnswerPass::rows_of(std::size_t part, const Tensor& all) const {
 Tensor AnswerPass::token_losses(std::size_t part) const {
   if (!losses_R_.defined()) {
     const torch::AutoGradMode mode(trains_);
-    losses_R_ = cross_entropy(*model_, hidden_RD_, torch::tensor(targets_).to(hidden_RD_.device()));
+    losses_R_ = cross_entropy(*model_, hidden_RD_, targets_R_);
   }
   return rows_of(part, losses_R_);
 }
@@ -126,7 +135,8 @@ Tensor sum_of(const Objective& objective, const ScoredAnswers& answers,
               const std::vector<double>& factors) {
   const Tensor losses_E = objective.losses(answers);
   if (factors.empty()) return losses_E.sum();
-  return (losses_E * torch::tensor(factors, torch::kFloat32).to(losses_E.device())).sum();
+  const std::vector<float> list(factors.begin(), factors.end());
+  return (losses_E * staged(list, losses_E.device())).sum();
 }
 
 const std::vector<const Example*>& ScoredAnswers::examples() const {
@@ -142,11 +152,11 @@ Tensor ScoredAnswers::token_losses() const {
 }
 
 Tensor ScoredAnswers::answer_losses() const {
-  return sums_of(token_losses(), lengths());
+  return sums_of(token_losses(), pass_->parts_[part_].lengths_A);
 }
 
 Tensor ScoredAnswers::example_sums(const Tensor& values_R) const {
-  return sums_of(values_R, pass_->parts_[part_].example_rows);
+  return sums_of(values_R, pass_->parts_[part_].example_rows_E);
 }
 
 Tensor ScoredAnswers::logits() const {

@@ -41,8 +41,9 @@ class AnswerPass {
     const Objective* objective = nullptr;
     std::vector<const Example*> examples;
     std::vector<std::int64_t> lengths;       // [A]
-    std::vector<std::int64_t> example_rows;  // of each example's answers together
+    std::vector<std::int64_t> example_rows;  // [E] of each example's answers together
     std::int64_t first_row = 0, rows = 0;
+    torch::Tensor lengths_A, example_rows_E;  // the same on the device, after run()
   };
 
   void add(const Objective& objective, std::vector<const Example*> examples,
@@ -60,7 +61,7 @@ class AnswerPass {
 
   const Weights* model_ = nullptr;
   bool trains_ = false;  // whether gradients are wanted
-  torch::Tensor hidden_RD_;
+  torch::Tensor hidden_RD_, targets_R_;
   // once for all parts, when the first is asked for
   mutable torch::Tensor losses_R_;
   /// By the first of the parts that share it, and the model.

@@ -49,4 +49,15 @@ std::vector<std::vector<std::int64_t>> BatchOrder::passes(std::vector<std::int64
   return groups;
 }
 
+std::int64_t BatchOrder::halve_passes(const std::vector<std::int64_t>& batch) {
+  std::int64_t largest = 0;
+  for (const auto& group : passes(batch)) {
+    std::int64_t tokens = 0;
+    for (const std::int64_t member : group) tokens += tokens_[static_cast<std::size_t>(member)];
+    largest = std::max(largest, tokens);
+  }
+  microbatch_tokens_ = std::max<std::int64_t>(1, largest / 2);
+  return microbatch_tokens_;
+}
+
 }  // namespace factsweep

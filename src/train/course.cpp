@@ -56,6 +56,10 @@ std::string with_turns(std::string what, const std::vector<std::vector<std::int6
 
 }  // namespace
 
+std::string not_finite(std::int64_t step) {
+  return fmt::format("the loss is not finite at step {}. Lower train.learning_rate.", step);
+}
+
 Course::Course(const NamedTensors& leaves, const std::vector<torch::Tensor>& masters,
                const std::string& what, std::vector<Example> examples,
                const TrainSettings& settings, std::shared_ptr<const Objective> objective)
@@ -125,8 +129,8 @@ std::uint64_t Course::dropout_key() const {
   return hash_words({hash_text("dropout"), settings_.seed, static_cast<std::uint64_t>(step_)});
 }
 
-void Course::update() {
-  adamw_.update(schedule_.rate(step_));
+void Course::update(double norm) {
+  adamw_.update(schedule_.rate(step_), norm);
   ++step_;
 }
 
@@ -136,7 +140,7 @@ void Course::fail(const std::string& reason) {
 }
 
 TrainingState Course::state() const {
-  return {run_, adamw_.state(), step_, failure_};
+  return {run_, adamw_.state(), step_, steps(), failure_};
 }
 
 void Course::apply(const TrainingState& state) {

@@ -1,9 +1,12 @@
 #include "factsweep/train/loop.hpp"
 
+#include <fmt/format.h>
+
 #include <system_error>
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/stopwatch.hpp"
+#include "factsweep/model/checkpoint_file.hpp"
 #include "factsweep/model/torch.hpp"
 
 namespace factsweep {
@@ -43,6 +46,7 @@ class Loop {
  private:
   void step() {
     const std::vector<StepLoss> losses = training_.advance();
+    for (const std::string& note : training_.take_notes()) say(note);
     is_saved_ = false;
     std::int64_t tokens = 0;
     for (std::size_t i = 0; i < losses.size(); ++i) {
@@ -90,9 +94,20 @@ class Loop {
     if (options_.state) {
       for (auto& [name, tensor] : options_.state()) tensors.emplace_back(name, tensor);
     }
-    training_.save(options_.checkpoint, tensors);
-    is_saved_ = true;
+    try {
+      training_.save(options_.checkpoint, tensors);
+      is_saved_ = true;
+    } catch (const EnvironmentError& error) {
+      say(
+          fmt::format("{} The training goes on; what it has done since its last checkpoint is lost "
+                      "when the job ends before the next one.",
+                      error.what()));
+    }
     since_save_ = Stopwatch();
+  }
+
+  void say(const std::string& text) const {
+    if (options_.say) options_.say(text);
   }
 
   NamedTensors own() const {
@@ -119,6 +134,10 @@ class Loop {
       earlier = seconds;
     });
     is_saved_ = saved.has_value();
+    if (!training_.refusal().empty())
+      say(fmt::format(
+          "its checkpoint cannot be taken up, and it begins anew: {} The file is {} now.",
+          training_.refusal(), put_aside(options_.checkpoint)));
     return earlier;
   }
 

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "factsweep/core/error.hpp"
+#include "factsweep/model/staging.hpp"
 #include "factsweep/model/torch.hpp"
 
 namespace factsweep {
@@ -102,10 +103,11 @@ double WeightedAnswers::share(const Example& example) const {
 }
 
 Tensor WeightedAnswers::losses(const ScoredAnswers& answers) const {
-  std::vector<double> weights;
-  for (const Example* example : answers.examples()) weights.push_back(example->weight);
+  std::vector<float> weights;
+  for (const Example* example : answers.examples())
+    weights.push_back(static_cast<float>(example->weight));
   const Tensor losses_E = answers.answer_losses();
-  return losses_E * torch::tensor(weights, torch::kFloat32).to(losses_E.device());
+  return losses_E * staged(weights, losses_E.device());
 }
 
 }  // namespace factsweep

@@ -1,12 +1,12 @@
 #include "factsweep/train/packed_trainer.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include "answer_pass.hpp"
 #include "factsweep/core/error.hpp"
+#include "factsweep/model/staging.hpp"
 #include "factsweep/model/torch.hpp"
 
 namespace factsweep {
@@ -41,7 +41,7 @@ struct PackedTrainer::Microbatch {
   BatchPart part;
   StepLoss of;
   bool is_one_of_many = false;
-  StepLoss loss = {};
+  Tensor sum = {};  // its loss, a scalar, after its pass
 };
 
 PackedTrainer::PackedTrainer(const Weights& base, std::vector<PackedMember> members,
@@ -70,8 +70,8 @@ void PackedTrainer::accumulate(std::vector<Microbatch>& pass) {
   for (Microbatch& one : pass) {
     const Course& course = courses_[one.member];
     answers.add(course.objective(), course.examples(), one.part.members, course.dropout_key());
-    one.loss = one.part.size;
-    shares.push_back({adapters_[one.member], one.loss.tokens, one.loss.answer_tokens});
+    shares.push_back(
+        {adapters_[one.member], one.part.size.tokens, one.part.size.answer_tokens});
     p.push_back(course.settings().dropout);
   }
   const auto masks = answers.masks(base_.embedding.device());
@@ -80,49 +80,44 @@ void PackedTrainer::accumulate(std::vector<Microbatch>& pass) {
   std::vector<Tensor> means;
   for (std::size_t i = 0; i < pass.size(); ++i) {
     Microbatch& one = pass[i];
-    Course& course = courses_[one.member];
-    const Tensor sum = sum_of(course.objective(), answers.part(i), one.part.factors);
-    one.loss.sum = sum.item<double>();
-    if (std::isfinite(one.loss.sum)) {
-      means.push_back(sum / one.of.weight);
-    } else {
-      course.fail(fmt::format("the loss is not finite at step {}. Lower train.learning_rate.",
-                              course.steps_done()));
-    }
+    const Tensor sum = sum_of(courses_[one.member].objective(), answers.part(i), one.part.factors);
+    means.push_back(sum / one.of.weight);
+    one.sum = sum.detach();
   }
-  if (means.empty()) return;
   torch::stack(means).sum().backward();
   for (const Microbatch& one : pass) {
-    Course& course = courses_[one.member];
-    if (one.is_one_of_many && course.failure().empty()) course.collect();
+    if (one.is_one_of_many) courses_[one.member].collect();
   }
 }
 
-std::vector<StepLoss> PackedTrainer::step() {
+/// Forward and backward of the next batch of every active member.
+std::vector<PackedTrainer::Microbatch> PackedTrainer::pass_all() {
   std::vector<std::vector<Microbatch>> left(members());
-  std::vector<bool> steps(members());
   std::size_t rounds = 0;
   for (std::size_t i = 0; i < members(); ++i) {
-    steps[i] = is_active(i);
-    if (!steps[i]) continue;
+    if (!is_active(i)) continue;
     Batch batch = courses_[i].next_batch();
     for (BatchPart& part : batch.parts)
       left[i].push_back({i, std::move(part), batch.size, batch.parts.size() > 1});
     rounds = std::max(rounds, left[i].size());
   }
-  std::vector<StepLoss> total(members());
+  std::vector<Microbatch> passed;
+  largest_pass_ = 0;
+  shares_passes_ = false;
   // one microbatch of a member a pass: its gradients add up in the order that they do alone
   for (std::size_t round = 0; round < rounds; ++round) {
     std::vector<Microbatch> pass;
     std::int64_t tokens = 0;
     const auto run = [&] {
+      largest_pass_ = std::max(largest_pass_, tokens);
+      shares_passes_ = shares_passes_ || pass.size() > 1;
       if (!pass.empty()) accumulate(pass);
-      for (const Microbatch& one : pass) total[one.member].add(one.loss);
+      std::move(pass.begin(), pass.end(), std::back_inserter(passed));
       pass.clear();
       tokens = 0;
     };
     for (std::size_t i = 0; i < members(); ++i) {
-      if (round >= left[i].size() || !courses_[i].failure().empty()) continue;
+      if (round >= left[i].size()) continue;
       const std::int64_t own = left[i][round].part.size.tokens;
       if (tokens + own > pass_tokens_) run();
       pass.push_back(std::move(left[i][round]));
@@ -130,12 +125,59 @@ std::vector<StepLoss> PackedTrainer::step() {
     }
     run();
   }
+  return passed;
+}
+
+/// What the microbatches lost, then how long the gradients are of each member that cuts them. Waits
+/// for the device, once for all of them.
+std::vector<double> PackedTrainer::measure(const std::vector<Microbatch>& passed) const {
+  std::vector<Tensor> found;
+  std::vector<bool> has_passed(members());
+  for (const Microbatch& one : passed) {
+    found.push_back(one.sum);
+    has_passed[one.member] = true;
+  }
   for (std::size_t i = 0; i < members(); ++i) {
-    if (!steps[i]) continue;
-    if (courses_[i].failure().empty()) {
-      courses_[i].update();
+    const Tensor norm = has_passed[i] ? courses_[i].gradient_norm() : Tensor();
+    if (norm.defined()) found.push_back(norm);
+  }
+  return found.empty() ? std::vector<double>{} : values_of(found);
+}
+
+/// Fewer members a pass changes no result, so that comes first.
+std::int64_t PackedTrainer::halve_passes() {
+  if (!shares_passes_) {
+    for (std::size_t i = 0; i < members(); ++i) {
+      if (is_active(i)) courses_[i].halve_passes();
+    }
+  }
+  return pass_tokens_ = std::max<std::int64_t>(1, largest_pass_ / 2);
+}
+
+std::vector<StepLoss> PackedTrainer::step() {
+  std::vector<Microbatch> passed;
+  std::vector<double> values;
+  const auto pass = [&] {
+    passed = pass_all();
+    values = measure(passed);
+  };
+  within_memory(pass, [&] { return halve_passes(); });
+  std::vector<StepLoss> total(members());
+  for (std::size_t j = 0; j < passed.size(); ++j) {
+    StepLoss loss = passed[j].part.size;
+    loss.sum = values[j];
+    total[passed[j].member].add(loss);
+  }
+  auto norm = values.begin() + static_cast<std::ptrdiff_t>(passed.size());
+  for (std::size_t i = 0; i < members(); ++i) {
+    if (total[i].tokens == 0) continue;
+    Course& course = courses_[i];
+    const double own = course.settings().gradient_clip > 0 ? *norm++ : 0;
+    if (std::isfinite(total[i].sum)) {
+      course.update(own);
     } else {
-      courses_[i].forget_gradients();
+      course.fail(not_finite(course.steps_done()));
+      course.forget_gradients();
       total[i] = {};
     }
   }

@@ -1,12 +1,11 @@
 #include "factsweep/train/trainer.hpp"
 
-#include <fmt/format.h>
-
 #include <cmath>
 #include <stdexcept>
 
 #include "answer_pass.hpp"
 #include "factsweep/core/error.hpp"
+#include "factsweep/model/staging.hpp"
 #include "factsweep/model/torch.hpp"
 
 namespace factsweep {
@@ -29,8 +28,9 @@ NamedTensors Trainer::named() const {
 }
 
 /// Forward and backward of a part of a batch; the gradient is that of the batch's mean, and of the
-/// trainee's penalty by the part's share of the batch's tokens.
-StepLoss Trainer::accumulate(const BatchPart& part, const StepLoss& of) {
+/// trainee's penalty by the part's share of the batch's tokens. Returns the part's loss, a scalar
+/// that the device may not have computed yet.
+torch::Tensor Trainer::accumulate(const BatchPart& part, const StepLoss& of) {
   Course& course = courses_.front();
   AnswerPass pass;
   pass.add(course.objective(), course.examples(), part.members, course.dropout_key());
@@ -38,31 +38,42 @@ StepLoss Trainer::accumulate(const BatchPart& part, const StepLoss& of) {
   const std::shared_ptr<const Weights> model = trainee_.model(masks);
   pass.run(*model, residual_dropout(masks, course.settings().dropout));
   const torch::Tensor sum = sum_of(course.objective(), pass.part(0), part.factors);
-  StepLoss loss = part.size;
-  loss.sum = sum.item<double>();
-  if (!std::isfinite(loss.sum)) {
-    course.forget_gradients();
-    throw std::runtime_error(fmt::format(
-        "the loss is not finite at step {}. Lower train.learning_rate.", course.steps_done()));
-  }
   torch::Tensor mean = sum / of.weight;
   if (trainee_.penalty) {
-    const double share = static_cast<double>(loss.tokens) / static_cast<double>(of.tokens);
+    const double share = static_cast<double>(part.size.tokens) / static_cast<double>(of.tokens);
     mean = mean + trainee_.penalty() * share;
   }
   mean.backward();
-  return loss;
+  return sum.detach();
 }
 
 StepLoss Trainer::step() {
   Course& course = courses_.front();
-  const Batch batch = course.next_batch();
+  Batch batch;
+  std::vector<double> values;  // the parts' losses, then the gradient's norm
+  const auto pass = [&] {
+    batch = course.next_batch();
+    std::vector<torch::Tensor> found;
+    for (const BatchPart& part : batch.parts) {
+      found.push_back(accumulate(part, batch.size));
+      if (batch.parts.size() > 1) course.collect();
+    }
+    found.push_back(course.gradient_norm());
+    if (!found.back().defined()) found.pop_back();
+    values = values_of(found);  // the step waits for the device here alone
+  };
+  within_memory(pass, [&] { return course.halve_passes(); });
   StepLoss total;
-  for (const BatchPart& part : batch.parts) {
-    total.add(accumulate(part, batch.size));
-    if (batch.parts.size() > 1) course.collect();
+  for (std::size_t i = 0; i < batch.parts.size(); ++i) {
+    StepLoss loss = batch.parts[i].size;
+    loss.sum = values[i];
+    if (!std::isfinite(loss.sum)) {
+      course.forget_gradients();
+      throw std::runtime_error(not_finite(course.steps_done()));
+    }
+    total.add(loss);
   }
-  course.update();
+  course.update(values.back());
   return total;
 }
 

@@ -1,7 +1,9 @@
 #include "factsweep/train/training_state.hpp"
 
+#include <fmt/format.h>
+
 #include <bit>
-#include <stdexcept>
+#include <charconv>
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/random.hpp"
@@ -40,28 +42,31 @@ void TrainingState::store(const std::string& prefix, NamedTensors& file_tensors,
   metadata[prefix + "failure"] = failure;
 }
 
-std::optional<TrainingState> TrainingState::read(const std::string& prefix,
-                                                 const SafetensorsReader& reader,
-                                                 const TrainingState& now) {
+TrainingState TrainingState::read(const std::string& prefix, const SafetensorsReader& reader,
+                                  const TrainingState& now) {
   const auto& metadata = reader.metadata();
-  try {
-    if (metadata.at(prefix + "run") != now.run) return std::nullopt;
-    TrainingState state;
-    state.run = now.run;
-    state.step = std::stoll(metadata.at(prefix + "step"));
-    state.failure = metadata.at(prefix + "failure");
-    for (const auto& [name, tensor] : now.tensors) {
-      state.tensors.emplace_back(
-          name, reader.read(prefix + name, tensor.sizes(), tensor.scalar_type(), tensor.device()));
-    }
-    return state;
-  } catch (const InputError&) {
-    return std::nullopt;  // a torn or foreign checkpoint only costs time
-  } catch (const std::invalid_argument&) {
-    return std::nullopt;
-  } catch (const std::out_of_range&) {
-    return std::nullopt;
+  const auto text = [&](const char* name) {
+    const auto found = metadata.find(prefix + name);
+    if (found == metadata.end()) throw InputError(fmt::format("'{}{}' is missing.", prefix, name));
+    return found->second;
+  };
+  if (text("run") != now.run) throw InputError("it is of another training.");
+  TrainingState state;
+  state.run = now.run;
+  state.failure = text("failure");
+  const std::string step = text("step");
+  const auto parsed = std::from_chars(step.data(), step.data() + step.size(), state.step);
+  if (parsed.ec != std::errc() || parsed.ptr != step.data() + step.size() || state.step < 0 ||
+      state.step > now.steps)
+    throw InputError(fmt::format("it is at step {} of {}.", step, now.steps));
+  for (const auto& [name, tensor] : now.tensors) {
+    state.tensors.emplace_back(
+        name, reader.read(prefix + name, tensor.sizes(), tensor.scalar_type(), tensor.device()));
+    const bool counts = state.failure.empty() && name.starts_with("master.");
+    if (counts && !state.tensors.back().second.isfinite().all().item<bool>())
+      throw InputError(fmt::format("'{}{}' holds nan or infinity.", prefix, name));
   }
+  return state;
 }
 
 }  // namespace factsweep

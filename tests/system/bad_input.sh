@@ -119,11 +119,20 @@ mkdir -p disk
 if unshare -rm mount -t tmpfs tmpfs disk; then
   for ranks in 1 2; do
     check 3 'cannot take [0-9.]+ MB: the disk or the quota is full|MB are free' on_small_disk 100k launch $ranks run deck.ini --run.output=disk/out.h5
-    check 3 'cannot write the file: the disk or the quota is full .No space left on device.. Free space;;0 failed' on_small_disk 2m launch $ranks run deck.ini --train.epochs=10 --run.checkpoint_interval=0.01 --run.output=disk/out.h5
+    # a training does without its checkpoint
+    check 0 'cannot write the file: the disk or the quota is full .No space left on device.. Free space;;The training goes on;;0 failed' on_small_disk 2m launch $ranks run deck.ini --train.epochs=10 --run.checkpoint_interval=0.01 --run.output=disk/out.h5
   done
 else
   echo "no small disk can be mounted here: a full disk is not tested"
 fi
+
+echo "--- devices that a plan is for"
+check 0 'Does not fit: .* needs about [0-9.]+ MB of memory even with the smallest passes, and 500.0 kB are there for each of 2 ranks;;4e.14 FLOP/s a rank' "$FACTSWEEP" plan deck.ini --device-memory=1MB --flops 4e14 --ranks-per-device 2
+check 2 "device = 'h20' is no device that this program knows: .*a100-80.*;;device-memory 80GB" "$FACTSWEEP" plan deck.ini --device h20
+check 2 "'80' is no size of a memory" "$FACTSWEEP" plan deck.ini --device-memory 80
+check 2 "flops = '-3' is no rate" "$FACTSWEEP" plan deck.ini --flops=-3
+check 2 "ranks = '' is no number of ranks" "$FACTSWEEP" plan deck.ini --ranks
+[ -e /dev/nvidia0 ] || check 3 'run.device = cuda: .*;;Or use run.device = cpu' "$FACTSWEEP" run deck.ini --run.device=cuda --run.output=cuda.h5
 
 echo "--- decks"
 with() { sed "$1" deck.ini >changed.ini; }

@@ -230,6 +230,9 @@ def checkpoint_use():
         content[len(content) // 2] ^= 64
         open(path, "wb").write(content)
     finish("disturbed-flipped-1.h5", 1)
+    for damaged in ("torn", "garbage", "flipped"):
+        said = open(f"disturbed-{damaged}-1.h5.log").read()
+        assert "its checkpoint cannot be taken up, and it begins anew" in said, f"{damaged}: nothing is said"
     return output
 
 

@@ -18,6 +18,26 @@ started=$(date +%s.%N)
 launch 1 run deck.ini --run.output=calm.h5
 [ ! -e calm.h5.checkpoints ] || fail "a finished sweep leaves its checkpoint folder"
 python3 "$here/kill_and_resume.py" "$FACTSWEEP" deck.ini "${FACTSWEEP_KILLS:-1}" "$(python3 -c "import time; print(time.time() - $started)")"
+
+# Told to stop while MPI starts: exit code 5, and nothing is lost.
+cat >early.c <<'C'
+#include <signal.h>
+int PMPI_Init_thread(int *, char ***, int, int *);
+int MPI_Init_thread(int *argc, char ***argv, int required, int *provided) {
+  raise(SIGNAL);
+  return PMPI_Init_thread(argc, argv, required, provided);
+}
+C
+for signal in SIGTERM SIGUSR1; do
+  cc -shared -fPIC "-DSIGNAL=$signal" early.c -o early.so
+  for ranks in 1 2; do
+    rc=0
+    LD_PRELOAD=$PWD/early.so launch "$ranks" run deck.ini "--run.output=disturbed-early-$ranks.h5" || rc=$?
+    [ "$rc" = 5 ] || fail "$signal before MPI on $ranks ranks: exit code $rc instead of 5"
+  done
+done
+for ranks in 1 2; do launch "$ranks" run deck.ini "--run.output=disturbed-early-$ranks.h5"; done
+
 for disturbed in disturbed-*.h5; do
   case $disturbed in *.weights.h5) continue ;; esac
   echo "$disturbed"

@@ -10,7 +10,9 @@ tiny_deck deck.ini
 printf '[store]\ndeltas = final\n' >>deck.ini
 launch 2 run deck.ini --grid.unknown_ratio=0,1 --grid.seed=2 --run.output=small.h5
 launch 2 run deck.ini --run.output=whole.h5
-expect 0 "of [0-9]+ stages taken over from small.h5" launch 2 run deck.ini --run.reuse=small.h5 --run.output=grown.h5
+expect 0 "stages are taken over;;Fits: of 84.9. GB" "$FACTSWEEP" plan deck.ini --run.reuse=small.h5 --run.output=grown.h5 --device h100
+foreseen=$(grep -oE '[0-9]+ of [0-9]+ stages' messages)
+expect 0 "$foreseen taken over from small.h5" launch 2 run deck.ini --run.reuse=small.h5 --run.output=grown.h5
 same_results whole.h5 grown.h5 || fail "what was taken over differs from what is computed"
 expect 0 "0 of [0-9]+ stages taken over" launch 1 run deck.ini --run.reuse=small.h5 --run.output=grown.h5
 
@@ -37,6 +39,8 @@ same_results whole.h5 both.h5 || fail "two sweeps taken over differ from one com
 mv small.weights.h5 elsewhere
 expect 2 "small.weights.h5: no such file;;run.reuse" launch 2 run deck.ini --run.reuse=small.h5 --run.output=weightless.h5
 expect 2 "no such file" launch 2 run deck.ini --run.reuse=absent.h5 --run.output=bad.h5
+expect 2 "no such file" "$FACTSWEEP" plan deck.ini --run.reuse=absent.h5 --run.output=bad.h5
+expect 2 "run.output itself" "$FACTSWEEP" plan deck.ini --run.reuse=whole.h5 --run.output=whole.h5
 expect 2 "deck.ini" launch 2 run deck.ini --run.reuse=deck.ini --run.output=bad.h5
 expect 2 "run.output itself" launch 2 run deck.ini --run.reuse=whole.h5 --run.output=whole.h5
 cp -r "$world/model" model

@@ -8,4 +8,7 @@ namespace factsweep {
 /// small ones. Does nothing on C libraries other than glibc.
 void keep_freed_memory();
 
+/// Bytes of this machine's memory that a process could still get; 0 where the system does not say.
+double free_memory();
+
 }  // namespace factsweep

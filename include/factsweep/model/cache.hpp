@@ -62,6 +62,7 @@ class KeyValueCache {
 struct SharedPrefix {
   KeyValueCache cache;                // a row a text, P tokens; empty when no text has a token
   std::vector<std::int64_t> lengths;  // [S] tokens of each text, <= P
+  torch::Tensor lengths_S;            // the same, where the cache lies; undefined without one
 
   static SharedPrefix compute(const Weights& weights,
                               const std::vector<std::vector<std::int32_t>>& texts);
@@ -72,6 +73,7 @@ struct SharedPrefix {
 struct Context {
   const SharedPrefix* prefix = nullptr;
   std::vector<std::int64_t> prefix_of = {};  // [B] which prefix; empty: all the first
+  torch::Tensor prefix_of_B = {};            // the same on the device; undefined: made of it
   const KeyValueCache* past = nullptr;       // whose rows sequences continue
   torch::Tensor past_rows_B = {};            // int64: which row each continues; undefined: its own
 

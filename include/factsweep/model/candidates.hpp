@@ -35,10 +35,15 @@ struct Candidates {
 /// less than `top_p`. At least one.
 std::size_t nucleus(std::span<const float> probabilities, double top_p);
 
+/// What find_candidates() takes at most for logits and for products in float32; more rows are done
+/// one part after the other.
+inline constexpr std::int64_t kCandidateBytes = std::int64_t{2} << 30;
+
 /// hidden_RD: rows of hidden_states(). In bfloat16 the logits of the candidates are computed again
 /// in float32 from the rounded hidden state and weights: bf16 logits tie too often to rank by.
-/// top_k >= 2.
+/// top_k >= 2. `most_bytes`: see kCandidateBytes; a row takes what it must.
 Candidates find_candidates(const Weights& weights, const torch::Tensor& hidden_RD,
-                           std::int64_t top_k, double temperature);
+                           std::int64_t top_k, double temperature,
+                           std::int64_t most_bytes = kCandidateBytes);
 
 }  // namespace factsweep

@@ -16,8 +16,12 @@ namespace factsweep {
 void write_checkpoint_file(const std::filesystem::path& file, const NamedTensors& tensors,
                            const std::map<std::string, std::string>& metadata);
 
-/// Nothing when the file is absent, torn, changed since it was written, or has no checksum: what
-/// it held is then computed again.
+/// Nothing when there is no such file. InputError (file, what is wrong): torn, changed since it was
+/// written, or without a checksum. What it held is then computed again.
 std::optional<SafetensorsReader> open_checkpoint_file(const std::filesystem::path& file);
+
+/// Renames a checkpoint that cannot be taken up, in place of an earlier one, so that it can still be
+/// looked into when the next one is written: FILE.refused. Returns where it is now.
+std::string put_aside(const std::filesystem::path& file);
 
 }  // namespace factsweep

@@ -23,6 +23,8 @@ struct PackedTokens {
   torch::Tensor ids_N;               // int64
   torch::Tensor positions_N;         // int64, position in the whole text (prefix and past included)
   torch::Tensor slots_N;             // int64, b * T + t
+  torch::Tensor first_B;             // int64, `first`
+  std::vector<torch::Tensor> lists;  // int64, those that pack() was told to bring along
   std::vector<std::int64_t> starts;  // [B + 1] first row of each sequence
   std::vector<std::int64_t> first;   // [B] position of each sequence's first token
   std::int64_t sequences = 0, longest = 0;
@@ -31,9 +33,11 @@ struct PackedTokens {
   /// Length of the whole text of sequence b, up to its last token.
   std::int64_t end(std::int64_t b) const { return first[b] + starts[b + 1] - starts[b]; }
   /// Every sequence of `sequences` non-empty; sequence b starts at position first[b] (or first[0]
-  /// for all).
+  /// for all). Everything goes to the device in one copy, and what else the pass needs there, such
+  /// as its wanted rows, with it: `lists`.
   static PackedTokens pack(std::span<const std::vector<std::int32_t>> sequences,
-                           std::span<const std::int64_t> first, torch::Device device);
+                           std::span<const std::int64_t> first, torch::Device device,
+                           const std::vector<std::span<const std::int64_t>>& lists = {});
 };
 
 /// A term that somebody else adds to a linear: low-rank adapters, experts, captured activations. It

@@ -77,6 +77,8 @@ struct Stage {
   std::vector<std::size_t> upstream;  // indices into Plan::stages, all smaller than this stage's
   double cost_flop = 0;               // estimate
   double memory_bytes = 0;            // estimate, beyond the model's own weights
+  double activation_bytes = 0;        // of these, what smaller passes make less
+  double checkpoint_bytes = 0;        // estimate, on the disk while it runs
   std::vector<Output> outputs;
 
   /// The output of that name; nothing when there is none.

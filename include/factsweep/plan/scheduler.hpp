@@ -32,8 +32,10 @@ class Scheduler {
   /// running from now on. Nothing when no stage is ready. O(log stages).
   std::optional<std::size_t> next();
 
-  /// Precondition of both: `stage` is running.
+  /// Precondition of all three: `stage` is running.
   void complete(std::size_t stage);
+  /// It is ready again.
+  void give_back(std::size_t stage);
   /// Returns the stages that depend on `stage`, directly or not: they are blocked. Sorted.
   std::vector<std::size_t> fail(std::size_t stage);
 
@@ -65,8 +67,9 @@ class Scheduler {
 };
 
 /// Seconds until the last stage ends when `ranks` equal ranks of `flop_per_second` take stages from
-/// a Scheduler, each as soon as it is idle. Data transfer is not counted. Precondition: ranks > 0,
-/// flop_per_second > 0.
-double simulate_makespan(const Plan& plan, int ranks, double flop_per_second);
+/// a Scheduler, each as soon as it is idle. Data transfer is not counted. `done`: see Scheduler.
+/// Precondition: ranks > 0, flop_per_second > 0.
+double simulate_makespan(const Plan& plan, int ranks, double flop_per_second,
+                         const std::vector<bool>& done = {});
 
 }  // namespace factsweep

@@ -18,6 +18,8 @@ namespace factsweep {
 struct Cost {
   double flop = 0;
   double bytes = 0;  // of memory, beyond the model's own weights
+  double activations = 0;  // of these bytes, what a smaller train.microbatch_tokens makes less
+  double checkpoint = 0;   // bytes on the disk while it runs
 };
 
 /// What many stages leave in the weights file, each in its row of the same datasets.

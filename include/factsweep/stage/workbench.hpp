@@ -25,6 +25,8 @@ class Workbench {
   /// Where this stage may keep checkpoints (a path stem; files beside the output), empty when it
   /// should not.
   virtual std::string checkpoint_stem() const = 0;
+  /// Tells the user what has happened to the running stage and is no failure; a sentence.
+  virtual void say(std::string_view) {}
 };
 
 }  // namespace factsweep

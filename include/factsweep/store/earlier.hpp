@@ -4,7 +4,9 @@
 
 #include <filesystem>
 #include <memory>
+#include <map>
 #include <string>
+#include <vector>
 
 #include "factsweep/store/store.hpp"
 
@@ -21,6 +23,9 @@ class EarlierSweep {
   /// The effective deck, from which its plan is made again.
   const std::string& deck() const;
 
+  /// Which stages of `plan` take_over() would copy from here. InputError: see there.
+  std::vector<bool> offers(const Plan& earlier, const Plan& plan) const;
+
   /// Copies into `store` what finished stages have left that `plan` has too, and marks them done
   /// there. Rows may have become wider; a stage whose arrays do not fit their new places stays to
   /// be done. `earlier` is this sweep's own plan; InputError: it is not. Independent: each rank
@@ -30,6 +35,8 @@ class EarlierSweep {
                         Store& store) const;
 
  private:
+  std::map<std::string, std::size_t> finished(const Plan& earlier) const;
+
   struct Files;
   std::unique_ptr<Files> files_;
 };

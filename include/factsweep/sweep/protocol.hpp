@@ -15,6 +15,7 @@ enum class Request : std::uint8_t {
   finished,  // `stage` is done; its shared outputs follow
   failed,    // `stage` failed
   stopped,   // `stage` was interrupted by a stop; it stays to be done
+  sick,      // my machine fails: `stage` goes back, and I take no more
   fetch,     // send me the shared outputs of `stage`
   progress,  // of the running `stage`: how far it is, and `tokens` more were processed
 };

@@ -5,6 +5,8 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <string>
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/mpi/communicator.hpp"
@@ -16,15 +18,24 @@ namespace factsweep {
 struct SweepSettings {
   double wall_limit_s = 0;                  // 0: none; counted from the start of the program
   std::filesystem::path checkpoint_folder;  // of long stages
+  /// What is wrong with this rank's machine, asked when a stage has failed; empty: nothing, or
+  /// nobody can say.
+  std::function<std::string()> machine_fault = {};
 };
 
 struct SweepResult {
   std::size_t done = 0, failed = 0, blocked = 0, left = 0;
   bool stopped = false;        // told to end before all was done
+  std::string fault;           // of the last rank, when none is left that can work; else empty
   ExitCode exit_code() const;  // the same on every rank
 };
 
 /// Collective. Stages that the store has as done are not run again.
+///
+/// A stage that throws is a failed row, but where the machine is at fault: an EnvironmentError, or
+/// whatever machine_fault() names. That rank hands the stage back and takes no more; the stage is
+/// tried once on another rank, and is a failed row when it brings down that one too. The sweep ends
+/// when no rank is left.
 SweepResult run_sweep(const Communicator& world, Executor& executor, const Plan& plan, Store& store,
                       const SweepSettings& settings);
 

@@ -25,9 +25,12 @@ class AdamW {
   /// a sum of many in bfloat16 loses what is small beside it. Float32 leaves keep theirs, which the
   /// next backward pass adds to.
   void collect();
-  /// One step with the gradients that were collected, or else with the leaves' own; they are gone
-  /// thereafter. Their global norm is at most gradient_clip.
-  void update(double learning_rate);
+  /// The global norm of the gradients that were collected, or else of the leaves' own: a scalar on
+  /// their device, so that nobody has to wait for it yet. Undefined without a gradient_clip.
+  torch::Tensor gradient_norm() const;
+  /// One step with these gradients, which are gone thereafter. `norm` is gradient_norm()'s value,
+  /// and more than gradient_clip is cut down to that; without a gradient_clip it is not looked at.
+  void update(double learning_rate, double norm);
   /// Drops all gradients.
   void forget_gradients();
 
@@ -38,10 +41,11 @@ class AdamW {
 
  private:
   const torch::Tensor& gradient(std::size_t i) const;
-  double clipping() const;
+  std::size_t list_end(std::size_t begin) const;
 
   NamedTensors leaves_;
-  std::vector<torch::Tensor> master_, momentum_, variance_, counts_;
+  std::vector<torch::Tensor> master_, momentum_, variance_;
+  torch::Tensor count_;                   // steps done, float32: one for all leaves
   std::vector<torch::Tensor> collected_;  // float32 sums of gradients; undefined: none
   double beta1_, beta2_, epsilon_, weight_decay_, gradient_clip_;
 };

@@ -25,6 +25,9 @@ class BatchOrder {
   /// A batch in groups for one pass each. Shortest first, as neighbours of equal length waste no
   /// attention on padding. A group holds at most microbatch_tokens tokens, or a single example.
   std::vector<std::vector<std::int64_t>> passes(std::vector<std::int64_t> batch) const;
+  /// From now on passes have at most half as many tokens as the largest of this batch, or a single
+  /// example. Returns how many.
+  std::int64_t halve_passes(const std::vector<std::int64_t>& batch);
 
  private:
   std::vector<std::int64_t> tokens_;

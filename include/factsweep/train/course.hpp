@@ -34,6 +34,9 @@ struct Batch {
   StepLoss size;
 };
 
+/// Why a training that diverged at step `step` is given up.
+std::string not_finite(std::int64_t step);
+
 class Course {
  public:
   /// Steps `leaves`, of which `masters` are the float32 values (see AdamW). `what` is anything else
@@ -59,13 +62,18 @@ class Course {
 
   /// Of the next step.
   Batch next_batch() const;
+  /// See BatchOrder::halve_passes(); of the next step.
+  std::int64_t halve_passes() { return order_.halve_passes(order_.batch(step_)); }
   /// Keys the dropout of the next step.
   std::uint64_t dropout_key() const;
 
   /// After each pass of a step that takes several: see AdamW::collect().
   void collect() { adamw_.collect(); }
-  /// One AdamW step with the gradients of the step's passes, which are gone thereafter.
-  void update();
+  /// See AdamW::gradient_norm(); after the step's last pass.
+  torch::Tensor gradient_norm() const { return adamw_.gradient_norm(); }
+  /// One AdamW step with the gradients of the step's passes, which are gone thereafter. `norm`:
+  /// gradient_norm()'s value.
+  void update(double norm);
   /// Drops the leaves' gradients.
   void forget_gradients() { adamw_.forget_gradients(); }
   /// Gives the training up: the leaves stay as they are.

@@ -21,6 +21,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "factsweep/train/training.hpp"
@@ -28,8 +29,9 @@
 namespace factsweep {
 
 struct LoopOptions {
-  /// Where checkpoints are kept; empty: nowhere. An earlier run's is taken up, and ignored where it
-  /// is damaged or another training's.
+  /// Where checkpoints are kept; empty: nowhere. An earlier run's is taken up; one that is damaged
+  /// or another training's is put aside, and the training begins anew. One that cannot be written
+  /// costs time only when the job ends before the next: the training goes on without it.
   std::filesystem::path checkpoint = {};
   double checkpoint_interval = 0;  // seconds between two; 0: only at a stop
   bool keep_finished = false;      // also after the last step
@@ -41,6 +43,10 @@ struct LoopOptions {
   /// When `member` (0 of a Trainer) has finished `epoch` epochs, and before its first step with 0.
   /// It may throw as `progress` may; the continued run then calls it again for the same epoch.
   std::function<void(std::size_t member, std::int64_t epoch)> on_epoch = {};
+
+  /// Told what users should know and is no failure: a checkpoint that was refused or could not be
+  /// written, passes that had to be made smaller; a sentence.
+  std::function<void(const std::string& text)> say = {};
 
   /// The caller's own state, under names that do not begin with "loop.": saved with each
   /// checkpoint.
@@ -59,8 +65,7 @@ struct LoopResult {
   double seconds = 0;
 };
 
-/// Trains to the end. Errors: what a step or a callback throws (see above), and EnvironmentError
-/// when a checkpoint cannot be written.
+/// Trains to the end. Errors: what a step or a callback throws (see above).
 LoopResult train(Training& training, const LoopOptions& options);
 
 /// Whether or not there is one.

@@ -45,9 +45,14 @@ class PackedTrainer : public Training {
  private:
   struct Microbatch;
   void accumulate(std::vector<Microbatch>& pass);
+  std::vector<Microbatch> pass_all();
+  std::vector<double> measure(const std::vector<Microbatch>& passed) const;
+  std::int64_t halve_passes();
 
   const Weights base_;
-  const std::int64_t pass_tokens_;
+  std::int64_t pass_tokens_;
+  std::int64_t largest_pass_ = 0;  // of this step, in tokens
+  bool shares_passes_ = false;     // whether a pass of this step had several members
   std::vector<LoraAdapter> adapters_;  // their parameters are the courses' leaves
 };
 

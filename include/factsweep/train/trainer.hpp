@@ -44,7 +44,7 @@ class Trainer : public Training {
   NamedTensors named() const;
 
  private:
-  StepLoss accumulate(const BatchPart& part, const StepLoss& of);
+  torch::Tensor accumulate(const BatchPart& part, const StepLoss& of);
 
   const Trainee trainee_;
 };

@@ -7,6 +7,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "factsweep/train/course.hpp"
@@ -43,13 +44,26 @@ class Training {
   /// good, before anything changes.
   std::optional<SafetensorsReader> restore(const std::filesystem::path& file,
                                            const ReadExtra& read_extra = {});
+  /// Why the last restore() took nothing up; empty: there was no file, or it did.
+  const std::string& refusal() const { return refusal_; }
+  /// What has happened since the last call that users should know, a sentence each.
+  std::vector<std::string> take_notes() { return std::exchange(notes_, {}); }
 
  protected:
   Training() = default;
 
+  /// Does `work`, and where the device has no memory for it forgets the gradients that it has left
+  /// and does it once more in smaller passes, once in a training: `halve` makes passes at most half
+  /// as large as they were, and says how many tokens they have now. Whatever else goes wrong, or
+  /// goes wrong again, is thrown.
+  void within_memory(const std::function<void()>& work, const std::function<std::int64_t()>& halve);
+
   std::vector<Course> courses_;  // one a member, made by the class itself
 
  private:
+  bool is_halved_ = false;
+  std::string refusal_;
+  std::vector<std::string> notes_;
   std::string prefix(std::size_t member) const;
 };
 

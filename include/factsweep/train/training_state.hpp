@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +23,7 @@ struct TrainingState {
   std::string run;       // run_key()
   NamedTensors tensors;  // AdamW::state()
   std::int64_t step = 0;
+  std::int64_t steps = 0;    // of the whole training; not stored
   std::string failure = {};  // why the training was given up; empty: it was not
 
   /// Adds the tensors, and the rest as metadata, under names that begin with `prefix`, so that one
@@ -31,10 +31,11 @@ struct TrainingState {
   void store(const std::string& prefix, NamedTensors& file_tensors,
              std::map<std::string, std::string>& metadata) const;
   /// What store() put there, of the run of `now`, with the names, shapes and devices of its
-  /// tensors. Nothing when it is damaged or of another run.
-  static std::optional<TrainingState> read(const std::string& prefix,
-                                           const SafetensorsReader& reader,
-                                           const TrainingState& now);
+  /// tensors. InputError (what is wrong): it is of another run, or damaged: something is missing or
+  /// of another shape, the step is none of the run's, a weight is no number though the training was
+  /// not given up.
+  static TrainingState read(const std::string& prefix, const SafetensorsReader& reader,
+                            const TrainingState& now);
 };
 
 }  // namespace factsweep

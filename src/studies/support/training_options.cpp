@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "factsweep/core/error.hpp"
+#include "factsweep/model/candidates.hpp"
 #include "factsweep/stage/common_options.hpp"
 
 namespace factsweep {
@@ -112,26 +113,59 @@ std::string lora_place(const Deck& deck) {
   return deck.where("lora.targets") + ": lora.targets";
 }
 
-double training_bytes(const Deck& deck, const ModelConfig& model,
-                      const std::optional<LoraConfig>& lora, double batch_tokens) {
-  // a master copy and two moments in float32; weight and gradient share 4 more bytes in bfloat16,
-  // and in float32 the weight is the master copy
-  double bytes = 4 * 4;
-  const bool several =
-      batch_tokens > static_cast<double>(deck.integer("train.microbatch_tokens"));
-  if (several && deck.text("model.dtype") == "bfloat16") bytes += 4;
-  if (!lora) return bytes * static_cast<double>(model.parameters());
+namespace {
+
+double trained_parameters(const Deck& deck, const ModelConfig& model,
+                          const std::optional<LoraConfig>& lora) {
+  if (!lora) return static_cast<double>(model.parameters());
   double parameters = 0;
   for (const auto& [name, shape] : adapter_shapes(*lora, model, lora_place(deck))) {
     parameters += static_cast<double>(
         std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>()));
   }
-  return bytes * parameters;
+  return parameters;
 }
 
-double activation_bytes(const Deck& deck, const ModelConfig& model, std::int64_t tokens) {
-  return static_cast<double>(tokens * model.layers) *
-         static_cast<double>(20 * model.width + 6 * model.mlp_width) * weight_bytes(deck);
+}  // namespace
+
+double training_bytes(const Deck& deck, const ModelConfig& model,
+                      const std::optional<LoraConfig>& lora, double batch_tokens) {
+  // a master copy and two moments in float32; weight and gradient share 4 more bytes in bfloat16,
+  // and in float32 the weight is the master copy
+  double bytes = 4 * 4;
+  const bool several = batch_tokens > static_cast<double>(deck.integer("train.microbatch_tokens"));
+  if (several && deck.text("model.dtype") == "bfloat16") bytes += 4;
+  return bytes * trained_parameters(deck, model, lora);
+}
+
+double checkpoint_bytes(const Deck& deck, const ModelConfig& model,
+                        const std::optional<LoraConfig>& lora) {
+  return 3 * 4 * trained_parameters(deck, model, lora);
+}
+
+double activation_bytes(const Deck& deck, const ModelConfig& model, double tokens,
+                        double answer_share) {
+  const double b = weight_bytes(deck);
+  const auto D = static_cast<double>(model.width), F = static_cast<double>(model.mlp_width),
+             E = static_cast<double>(model.head_size), H = static_cast<double>(model.heads),
+             G = static_cast<double>(model.kv_heads), V = static_cast<double>(model.vocabulary);
+  // what the backward pass of a layer reads: of both norms the input and the output (RMSNorm's
+  // input in float32, and what it rounds), a mask for each dropout; the projected and the rotated
+  // queries and keys, values, what attention gives, twice; of the MLP its inputs, gate, and product
+  const double norm = model.norm == NormKind::layer ? 2 * b * D : 8 * D;
+  const double layer = 2 * norm + 2 * D + b * E * (4 * H + 3 * G) + (model.gated ? 4 : 2) * b * F;
+  // logits in float32, their logarithms' gradient and that of the loss
+  const double logits = 12 * V * answer_share;
+  return tokens * (layer * static_cast<double>(model.layers) + logits);
+}
+
+double asking_bytes(const Deck& deck, const ModelConfig& model, double tokens) {
+  const double b = weight_bytes(deck);
+  const auto D = static_cast<double>(model.width), F = static_cast<double>(model.mlp_width),
+             V = static_cast<double>(model.vocabulary);
+  const double kept = 2 * static_cast<double>(model.kv_heads * model.head_size * model.layers) * b;
+  const double candidates = std::min(static_cast<double>(kCandidateBytes), tokens * V * b);
+  return tokens * (kept + 4 * D + (6 * D + 4 * F) * b) + candidates;
 }
 
 }  // namespace factsweep

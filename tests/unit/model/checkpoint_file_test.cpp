@@ -23,8 +23,21 @@ TEST_CASE("a checkpoint is read only as it was written: no bit of it may differ"
     std::string bad = good;
     bad[byte] = static_cast<char>(bad[byte] ^ (1 << byte % 8));
     write_file(file, bad);
-    REQUIRE_FALSE(open_checkpoint_file(file).has_value());
+    REQUIRE_THAT(input_error([&] { open_checkpoint_file(file); }),
+                 Catch::Matchers::ContainsSubstring("c.safetensors: "));
   }
   write_safetensors(file, tensors, {});  // another program's, without a checksum
-  CHECK_FALSE(open_checkpoint_file(file).has_value());
+  CHECK_THAT(input_error([&] { open_checkpoint_file(file); }),
+             Catch::Matchers::ContainsSubstring("its checksum differs"));
+}
+
+TEST_CASE("a checkpoint that is put aside is there under another name, in place of an earlier one") {
+  const TemporaryFolder folder;
+  const auto file = folder / "c.safetensors";
+  for (const char* content : {"first", "second"}) {
+    write_file(file, content);
+    CHECK(put_aside(file) == file.string() + ".refused");
+    CHECK_FALSE(std::filesystem::exists(file));
+    CHECK(read_file(file.string() + ".refused") == content);
+  }
 }

@@ -102,14 +102,18 @@ TEST_CASE("find_candidates is a full sort, in float32 and rescored from bfloat16
       const torch::Tensor exact =
           torch::matmul(rounded.to(torch::kFloat32), weights.head.to(torch::kFloat32).t());
       const torch::Tensor own = (dtype == torch::kFloat32 ? logits(weights, rounded) : exact).cpu();
-      for (const std::int64_t k : {2, 40}) {
-        const Candidates found = find_candidates(weights, rounded, k, 0.5);
+      for (const auto& [k, most_bytes] : {std::pair<std::int64_t, std::int64_t>{2, kCandidateBytes},
+                                          {40, kCandidateBytes},
+                                          {40, 13 * vocabulary * rounded.element_size()},
+                                          {40, 1}}) {  // 40 rows at once, 13, and one by one
+        const Candidates found = find_candidates(weights, rounded, k, 0.5, most_bytes);
         CHECK(found.width == k);
+        const bool is_exact = dtype == torch::kFloat32 && most_bytes == kCandidateBytes;
         for (std::int64_t row = 0; row < rounded.size(0); ++row) {
           const float* begin = own.data_ptr<float>() + row * vocabulary;
           // a device computes the candidates' scores again, with another order of sums
-          const bool exact_scores = dtype == torch::kFloat32 && test_device().is_cpu();
-          check_row(found, row, {begin, begin + vocabulary}, 0.5, exact_scores ? 0 : 1e-5);
+          check_row(found, row, {begin, begin + vocabulary}, 0.5,
+                    is_exact && test_device().is_cpu() ? 0 : 1e-5);
         }
       }
       CHECK(find_candidates(weights, rounded, 100000, 1).width == vocabulary);

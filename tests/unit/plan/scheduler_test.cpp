@@ -202,3 +202,21 @@ TEST_CASE("a million stages on ten thousand ranks are simulated in seconds", "[p
   CHECK(makespan < 1.1 * work / 10'000);
   CHECK(seconds < 20);
 }
+
+TEST_CASE("a stage that is handed back is ready again, and no dependant notices") {
+  Plan plan;
+  add(plan, 1);
+  add(plan, 3);
+  add(plan, 1, {1});
+  Scheduler scheduler(plan);
+  CHECK(scheduler.next() == 1);
+  CHECK(scheduler.next() == 0);
+  CHECK_FALSE(scheduler.next());
+  scheduler.give_back(1);
+  CHECK(scheduler.counts().ready == 1);
+  CHECK(scheduler.counts().running == 1);
+  CHECK(total(scheduler.counts()) == 3);
+  CHECK(scheduler.next() == 1);
+  scheduler.complete(1);
+  CHECK(scheduler.next() == 2);
+}

@@ -150,3 +150,52 @@ TEST_CASE("an error while the store is open leaves it without waiting for anyone
   world.barrier();
   CHECK(read_status(path).points_done == 1);
 }
+
+TEST_CASE("room that checkpoints lack is said at the start", "[store]") {
+  const Communicator world = Communicator::world();
+  const SharedFolder folder(world);
+  for (const double bytes : {1e3, 1e18}) {
+    Plan plan = sample::plan(2);
+    plan.stages[1].checkpoint_bytes = bytes;
+    Store store(world, folder / fmt::format("{}.h5", bytes), plan, sample::run(4));
+    const auto notes = store.notes();
+    if (world.rank() == 0 && bytes > 1e6) {
+      REQUIRE(notes.size() == 1);
+      CHECK_THAT(notes[0], ContainsSubstring(".h5.checkpoints: trainings of ") &&
+                               ContainsSubstring("begins anew after a stop"));
+    } else {
+      CHECK(notes.empty());
+    }
+    store.close();
+  }
+}
+
+TEST_CASE("a results file that is removed while the job runs is noticed at the next record",
+          "[store]") {
+  const Communicator world = Communicator::world();
+  const SharedFolder folder(world);
+  const fs::path path = folder / "sweep.h5";
+  Store store(world, path, sample::plan(2), sample::run(1));
+  store.set_record(0, {Status::done, 1, world.rank(), ""});
+  world.barrier();
+  if (world.rank() == 0) fs::rename(path, folder / "elsewhere.h5");
+  world.barrier();
+  const auto refuses = [&] {
+    try {
+      store.set_record(0, {Status::done, 2, world.rank(), ""});
+      FAIL("a record of a file that is gone");
+    } catch (const EnvironmentError& error) {
+      CHECK_THAT(error.what(), ContainsSubstring("sweep.h5: is not there any more"));
+    }
+  };
+  refuses();
+  world.barrier();
+  if (world.rank() == 0) std::ofstream(path) << "another file";
+  world.barrier();
+  refuses();
+  world.barrier();
+  if (world.rank() == 0) fs::rename(folder / "elsewhere.h5", path);
+  world.barrier();
+  store.set_record(0, {Status::done, 3, world.rank(), ""});
+  store.close();
+}

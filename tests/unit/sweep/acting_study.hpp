@@ -14,13 +14,15 @@ namespace factsweep {
 
 class ActingExecutor : public Executor {
  public:
-  bool stops = true;  // does the kind "stops"?
+  bool stops = true;       // does the kind "stops"?
+  bool is_broken = false;  // this rank's device is lost
 
   void prepare(const std::string&) override {}
 
   /// The value of a stage is 1 more than what it depends on.
   void run(const Plan& plan, std::size_t index, Workbench& bench) override {
     const Stage& stage = plan.stages[index];
+    if (is_broken) throw std::runtime_error("CUDA error: an illegal memory access\nlong stack");
     if (stage.kind == "breaks") throw std::runtime_error("it broke\nin frame 1 of a long stack");
     if (stage.kind == "refuses") throw InputError("the data are bad");
     if (stage.kind == "machine") throw EnvironmentError("the disk is full");

@@ -16,9 +16,9 @@ RunDescription description() {
 }
 
 SweepResult sweep(const Communicator& world, const fs::path& path, const Plan& plan,
-                  ActingExecutor study = {}) {
+                  ActingExecutor study = {}, const SweepSettings& settings = {}) {
   Store store(world, path, plan, description());
-  const SweepResult result = run_sweep(world, study, plan, store, {});
+  const SweepResult result = run_sweep(world, study, plan, store, settings);
   store.close();
   return result;
 }
@@ -129,12 +129,85 @@ TEST_CASE("a worker tells how far its stage is", "[ranks]") {
   store.close();
 }
 
-// Run by itself (tests/CMakeLists.txt): it ends the whole job.
-TEST_CASE("a stage that meets a broken machine ends the job", "[.][abort]") {
+TEST_CASE("a stage that meets a broken machine is tried on one more rank", "[sweep]") {
   const Communicator world = Communicator::world();
   const SharedFolder folder(world);
   Plan plan = empty_plan();
   act(plan, "machine");
   act(plan, "works");
-  sweep(world, folder / "sweep.h5", plan);
+  act(plan, "works", {0});
+  const SweepResult result = sweep(world, folder / "sweep.h5", plan);
+  const SweepStatus status = read_status(folder / "sweep.h5");
+  CHECK_FALSE(result.stopped);
+  if (world.size() > 2) {  // it is the stage: the other ranks go on
+    CHECK(result.fault.empty());
+    CHECK(result.failed == 1);
+    CHECK(result.blocked == 1);
+    CHECK(result.exit_code() == ExitCode::points_failed);
+    CHECK(status.failures.front() == "machine 0: the disk is full");
+  } else {  // no rank is left, so nobody knows
+    CHECK(result.fault == "the disk is full");
+    CHECK(result.failed == 0);
+    CHECK(result.left == 3 - result.done);
+    CHECK(result.exit_code() == ExitCode::environment);
+    CHECK(status.stages_failed == 0);
+    CHECK(status.stages_running == 0);
+  }
+  if (world.size() != 2) CHECK(result.done == (world.size() == 1 ? 0U : 1U));
+}
+
+TEST_CASE("a rank whose device is lost hands its stage back and takes no more", "[sweep]") {
+  const Communicator world = Communicator::world();
+  const SharedFolder folder(world);
+  Plan plan = empty_plan();
+  for (int i = 0; i < 40; ++i) act(plan, "works");
+  ActingExecutor study;
+  study.is_broken = world.rank() == world.size() - 1;
+  SweepSettings settings;
+  settings.machine_fault = [&] { return study.is_broken ? "cuda:3: an illegal memory access" : ""; };
+  const SweepResult result = sweep(world, folder / "sweep.h5", plan, study, settings);
+  CHECK(result.failed == 0);
+  CHECK(read_status(folder / "sweep.h5").stages_failed == 0);
+  if (world.size() > 1) {
+    CHECK(result.done == 40);
+    CHECK(result.exit_code() == ExitCode::done);
+    return;
+  }
+  CHECK(result.fault == "cuda:3: an illegal memory access");
+  CHECK(result.left == 40);
+  CHECK(result.exit_code() == ExitCode::environment);
+  CHECK(sweep(world, folder / "sweep.h5", plan).done == 40);  // on another machine
+}
+
+TEST_CASE("every rank's device is lost: the sweep ends, and nothing is a failed row", "[sweep]") {
+  const Communicator world = Communicator::world();
+  const SharedFolder folder(world);
+  Plan plan = empty_plan();
+  for (int i = 0; i < 40; ++i) act(plan, "works");
+  ActingExecutor study;
+  study.is_broken = true;
+  SweepSettings settings;
+  settings.machine_fault = [] { return "cuda: lost"; };
+  const SweepResult result = sweep(world, folder / "sweep.h5", plan, study, settings);
+  CHECK(result.done == 0);
+  // each stage was the first that a rank met, or the second
+  CHECK(result.failed <= static_cast<std::size_t>(world.size()) / 2);
+  CHECK(result.exit_code() == ExitCode::environment);
+}
+
+TEST_CASE("where the machine is well, what a stage throws is a row at once", "[sweep]") {
+  const Communicator world = Communicator::world();
+  const SharedFolder folder(world);
+  Plan plan = empty_plan();
+  for (int i = 0; i < 6; ++i) act(plan, i % 2 == 0 ? "breaks" : "refuses");
+  SweepSettings settings;
+  int asked = 0;
+  settings.machine_fault = [&] {
+    ++asked;
+    return "";
+  };
+  const SweepResult result = sweep(world, folder / "sweep.h5", plan, {}, settings);
+  CHECK(result.failed == 6);
+  CHECK(result.exit_code() == ExitCode::points_failed);
+  CHECK(world.sum(asked) == 3);  // bad input says nothing of the machine
 }

@@ -75,7 +75,7 @@ bool operator==(const Outcome& a, const Outcome& b) {
 
 /// Trains as a stage would; `stop_at` counts the calls of both callbacks, from 1 (0: never).
 Outcome run(Training& training, const std::filesystem::path& checkpoint, int stop_at = 0,
-            int* calls = nullptr) {
+            int* calls = nullptr, std::vector<std::string>* said = nullptr) {
   Diary diary;
   int count = 0;
   const auto call = [&] {
@@ -94,6 +94,9 @@ Outcome run(Training& training, const std::filesystem::path& checkpoint, int sto
   };
   options.state = [&] { return diary.tensors(); };
   options.read_state = [&](const SafetensorsReader& file) { diary.read(file); };
+  options.say = [&](const std::string& text) {
+    if (said != nullptr) said->push_back(text);
+  };
   Outcome outcome;
   outcome.result = train(training, options);
   outcome.diary = diary.entries;
@@ -219,9 +222,10 @@ TEST_CASE("checkpoints come at an interval, after the last step on request, and 
     CHECK(torch::equal(finished.master()[i], often.master()[i]));
 }
 
-TEST_CASE("a checkpoint that is damaged or another training's is ignored") {
+TEST_CASE("a checkpoint that is damaged or another training's is put aside, said, and begun anew") {
   const TemporaryFolder folder;
   const auto file = folder / "c.safetensors";
+  const std::filesystem::path aside = file.string() + ".refused";
   const Outcome expected = run(*full(), "");
   CHECK_THROWS_AS(run(*full(), file, 7), Stop);
   const std::string good = read_file(file);
@@ -236,17 +240,120 @@ TEST_CASE("a checkpoint that is damaged or another training's is ignored") {
         good.substr(0, good.size() - 1), no_diary, no_loop, flipped}) {
     write_file(file, content);
     int calls = 0;
-    CHECK(run(*full(), file, 0, &calls) == expected);
+    std::vector<std::string> said;
+    CHECK(run(*full(), file, 0, &calls, &said) == expected);
     CHECK(calls == 9 + 4);
+    REQUIRE(said.size() == 1);
+    CHECK_THAT(said[0], Catch::Matchers::ContainsSubstring("begins anew: ") &&
+                            Catch::Matchers::ContainsSubstring("c.safetensors.refused now"));
+    CHECK(read_file(aside) == content);
+    CHECK_FALSE(std::filesystem::exists(file));
   }
+  std::vector<std::string> said;
   full(4)->save(file, {});  // not by the loop, and of another seed
-  CHECK(run(*full(), file) == expected);
+  CHECK(run(*full(), file, 0, nullptr, &said) == expected);
   full(3)->save(file, {});  // of this training, but not by the loop
-  CHECK(run(*full(), file) == expected);
+  CHECK(run(*full(), file, 0, nullptr, &said) == expected);
+  REQUIRE(said.size() == 2);
+  CHECK_THAT(said[0], Catch::Matchers::ContainsSubstring("of another training"));
   write_file(file, good);
   int calls = 0;
-  CHECK(run(*full(), file, 0, &calls) == expected);
+  said.clear();
+  CHECK(run(*full(), file, 0, &calls, &said) == expected);
   CHECK(calls < 9 + 4);
+  CHECK(said.empty());
+}
+
+TEST_CASE("a checkpoint that cannot be written is said, and the training goes on") {
+  const TemporaryFolder folder;
+  const auto file = folder / "missing" / "c.safetensors";
+  Trainer trainer(base(), five_examples(), settings_of(3));
+  LoopOptions options;
+  options.checkpoint = file;
+  options.checkpoint_interval = 1e-9;
+  std::vector<std::string> said;
+  options.say = [&](const std::string& text) { said.push_back(text); };
+  options.progress = [&](double, std::int64_t) {
+    if (trainer.steps_done() == 8) std::filesystem::create_directories(folder / "missing");
+  };
+  CHECK(train(trainer, options).loss == run(*full(), "").result.loss);
+  CHECK(said.size() == 7);
+  CHECK_THAT(said.front(), Catch::Matchers::ContainsSubstring("c.safetensors") &&
+                               Catch::Matchers::ContainsSubstring("The training goes on"));
+  CHECK(std::filesystem::exists(file));
+  // nor does it hide why a stage stops
+  std::filesystem::remove_all(folder / "missing");
+  CHECK_THROWS_AS(run(*full(), file, 4), Stop);
+}
+
+namespace {
+
+/// Says that the device is full when so many passes have begun.
+class Full : public Objective {
+ public:
+  Full(int first, int last) : first_(first), last_(last) {}
+  std::string settings() const override { return "full"; }
+  torch::Tensor losses(const ScoredAnswers& answers) const override {
+    ++passes_;
+    TORCH_CHECK_WITH(OutOfMemoryError, passes_ < first_ || passes_ > last_,
+                     "CUDA out of memory. Tried to allocate 2.00 GiB.\nmore");
+    sizes.push_back(answers.examples().size());
+    return answer_loss()->losses(answers);
+  }
+  mutable std::vector<std::size_t> sizes;
+
+ private:
+  const int first_, last_;
+  mutable int passes_ = 0;
+};
+
+}  // namespace
+
+TEST_CASE("a step that the device has no memory for is done in smaller passes, once") {
+  TrainSettings settings = settings_of(2);
+  settings.batch_size = 4;
+  settings.gradient_clip = 0.1;
+  const auto losses_of = [&](const std::shared_ptr<Full>& objective, std::vector<std::string>& said) {
+    Trainer trainer(base(), five_examples(), settings, objective);
+    LoopOptions options;
+    options.say = [&](const std::string& text) { said.push_back(text); };
+    return train(trainer, options).loss;
+  };
+  std::vector<std::string> said;
+  const auto roomy = std::make_shared<Full>(0, -1), once = std::make_shared<Full>(3, 3);
+  const auto expected = losses_of(roomy, said);
+  CHECK(said.empty());
+  CHECK(roomy->sizes == std::vector<std::size_t>{4, 1, 4, 1});
+  const auto found = losses_of(once, said);
+  REQUIRE(said.size() == 1);
+  CHECK_THAT(said[0], Catch::Matchers::StartsWith("CUDA out of memory. Tried to allocate 2.00 GiB.") &&
+                          Catch::Matchers::ContainsSubstring("Passes have at most"));
+  CHECK(once->sizes.size() > 4);  // the third step in several passes
+  REQUIRE(found[0].size() == expected[0].size());
+  for (std::size_t i = 0; i < expected[0].size(); ++i)
+    CHECK(found[0][i] == Approx(expected[0][i]).epsilon(1e-5));
+  // full again: the stage fails, and says with what
+  CHECK_THROWS_WITH(losses_of(std::make_shared<Full>(3, 4), said),
+                    Catch::Matchers::ContainsSubstring("Tried to allocate 2.00 GiB.") &&
+                        Catch::Matchers::ContainsSubstring("lower train.microbatch_tokens"));
+}
+
+TEST_CASE("adapters that train together share no more passes when the device is full") {
+  LoraConfig config;
+  config.targets.names = {"q_proj", "up_proj"};
+  const LoraAdapter start = LoraAdapter::create(config, base(), 1, "test");
+  const auto losses_of = [&](const std::shared_ptr<Full>& objective) {
+    PackedTrainer two(base(), {{start, five_examples(), settings_of(2), objective},
+                               {start, five_examples(), settings_of(2), objective}});
+    return train(two, {}).loss;
+  };
+  const auto expected = losses_of(std::make_shared<Full>(0, -1));
+  const auto found = losses_of(std::make_shared<Full>(4, 4));  // the second step, its second member
+  for (std::size_t i = 0; i < 2; ++i) {
+    REQUIRE(found[i].size() == 2);
+    for (std::size_t epoch = 0; epoch < 2; ++epoch)
+      CHECK(found[i][epoch] == Approx(expected[i][epoch]).epsilon(1e-5));
+  }
 }
 
 TEST_CASE("a step that fails leaves the loop as it is, and a member that is dropped ends early") {

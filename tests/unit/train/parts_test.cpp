@@ -2,6 +2,7 @@
 #include <torch/optim/adamw.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "catch.hpp"
 #include "factsweep/train/adamw.hpp"
@@ -15,6 +16,15 @@
 
 using namespace factsweep;
 using namespace factsweep::test;
+
+namespace {
+
+void take_step(AdamW& adamw, double learning_rate) {
+  const torch::Tensor norm = adamw.gradient_norm();
+  adamw.update(learning_rate, norm.defined() ? norm.item<double>() : 0);
+}
+
+}  // namespace
 
 TEST_CASE("every epoch sees every example once, in an order of its own") {
   std::vector<std::int64_t> tokens;
@@ -117,7 +127,8 @@ TEST_CASE("AdamW is torch's, with weight decay, clipping and changing rates") {
     const double rate = 0.01 * (step + 1);
     static_cast<torch::optim::AdamWOptions&>(reference.param_groups()[0].options()).lr(rate);
     reference.step();
-    adamw.update(rate);
+    CHECK(adamw.gradient_norm().item<double>() == Approx(std::sqrt(square)));
+    take_step(adamw, rate);
     for (std::size_t i = 0; i < expected.size(); ++i) {
       INFO("step " << step << ", tensor " << i);
       CHECK(relative_distance(adamw.master()[i], expected[i].detach()) < 1e-6);
@@ -136,8 +147,8 @@ TEST_CASE("AdamW is torch's, with weight decay, clipping and changing rates") {
     leaves[i].second.mutable_grad() = torch::ones_like(start[i]);
     copies[i].second.mutable_grad() = torch::ones_like(start[i]);
   }
-  adamw.update(0.1);
-  other.update(0.1);
+  take_step(adamw, 0.1);
+  take_step(other, 0.1);
   for (std::size_t i = 0; i < start.size(); ++i)
     CHECK(torch::equal(copies[i].second, leaves[i].second));
 }
@@ -158,7 +169,7 @@ TEST_CASE("gradients of many passes are added up in float32") {
     adamw.collect();
     CHECK_FALSE(leaves[0].second.grad().defined());
   }
-  adamw.update(1e6);
+  take_step(adamw, 1e6);
   const double small = torch::full({}, 0.001).to(torch::kBFloat16).item<double>();
   CHECK(-adamw.master()[0][1].item<double>() == Approx(1 + 100 * small).epsilon(1e-5));
   CHECK(-adamw.master()[1][1].item<double>() == Approx(1.1).epsilon(1e-5));
@@ -170,14 +181,14 @@ TEST_CASE("gradients of many passes are added up in float32") {
     leaves[0].second.sum().backward();
     clipped.collect();
   }
-  clipped.update(1e6);
+  take_step(clipped, 1e6);
   const double after = clipped.master()[0][0].item<double>();
   CHECK(before - after == Approx(0.5 / std::sqrt(3)).epsilon(1e-4));
   leaves[0].second.sum().backward();
   clipped.collect();
   clipped.forget_gradients();
   leaves[0].second.mutable_grad() = torch::zeros({3}, torch::kBFloat16);
-  clipped.update(1e6);
+  take_step(clipped, 1e6);
   CHECK(clipped.master()[0][0].item<double>() == Approx(after));
 }
 
@@ -218,7 +229,7 @@ TEST_CASE("what decides a run is all in its key") {
 
 TEST_CASE("a state is read as it was written, and only by its own run") {
   const TemporaryFolder folder;
-  TrainingState state{"run", {{"a", torch::arange(3.0F)}}, 7, "too hot"};
+  TrainingState state{"run", {{"a", torch::arange(3.0F)}}, 7, 9, "too hot"};
   NamedTensors tensors;
   std::map<std::string, std::string> metadata;
   state.store("first ", tensors, metadata);
@@ -227,18 +238,51 @@ TEST_CASE("a state is read as it was written, and only by its own run") {
   write_safetensors(folder / "c.safetensors", tensors, metadata);
   const SafetensorsReader reader(folder / "c.safetensors");
   const auto first = TrainingState::read("first ", reader, state);
-  REQUIRE(first.has_value());
-  CHECK(first->step == 7);
-  CHECK(first->failure == "too hot");
-  CHECK(torch::equal(first->tensors.at(0).second, state.tensors[0].second));
-  CHECK(TrainingState::read("second ", reader, state)->step == 8);
-  CHECK_FALSE(TrainingState::read("third ", reader, state).has_value());
+  CHECK(first.step == 7);
+  CHECK(first.failure == "too hot");
+  CHECK(torch::equal(first.tensors.at(0).second, state.tensors[0].second));
+  CHECK(TrainingState::read("second ", reader, state).step == 8);
+  const auto refused = [&](const std::string& prefix, const TrainingState& now,
+                           const std::string& why) {
+    CHECK_THAT(input_error([&] { TrainingState::read(prefix, reader, now); }),
+               Catch::Matchers::ContainsSubstring(why));
+  };
+  refused("third ", state, "'third run' is missing");
   TrainingState other = state;
   other.run = "another run";
-  CHECK_FALSE(TrainingState::read("first ", reader, other).has_value());
+  refused("first ", other, "of another training");
   other = state;
   other.tensors[0].second = torch::zeros({4});
-  CHECK_FALSE(TrainingState::read("first ", reader, other).has_value());
+  refused("first ", other, "'first a' is [3]");
+  other = state;
+  other.tensors.emplace_back("b", torch::zeros({1}));
+  refused("first ", other, "'first b' is missing");
+  other = state;
+  other.steps = 6;
+  refused("first ", other, "at step 7 of 6");
+}
+
+TEST_CASE("a state whose step or weights cannot be is refused, but for one that was given up") {
+  const TemporaryFolder folder;
+  const auto read = [&](const std::string& step, const std::string& failure, float weight) {
+    TrainingState state{"run", {{"master.a", torch::full({2}, weight)}}, 0, 9, failure};
+    NamedTensors tensors;
+    std::map<std::string, std::string> metadata;
+    state.store("", tensors, metadata);
+    metadata["step"] = step;
+    write_safetensors(folder / "c.safetensors", tensors, metadata);
+    return TrainingState::read("", SafetensorsReader(folder / "c.safetensors"), state);
+  };
+  CHECK(read("9", "", 1).step == 9);
+  for (const char* step : {"10", "-5", "100000000", "3x", "", "99999999999999999999"})
+    CHECK_THAT(input_error([&] { read(step, "", 1); }),
+               Catch::Matchers::ContainsSubstring(fmt::format("it is at step {} of 9", step)));
+  for (const float bad :
+       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    CHECK_THAT(input_error([&] { read("3", "", bad); }),
+               Catch::Matchers::ContainsSubstring("'master.a' holds nan or infinity"));
+    CHECK(read("3", "the loss is not finite", bad).step == 3);
+  }
 }
 
 TEST_CASE("differences from the base are what two copies of the model would give") {

@@ -43,7 +43,18 @@ std::string lora_place(const Deck& deck);
 double training_bytes(const Deck& deck, const ModelConfig& model,
                       const std::optional<LoraConfig>& lora, double batch_tokens);
 
-/// The cost of one forward and backward pass over `tokens` packed tokens in model.dtype.
-double activation_bytes(const Deck& deck, const ModelConfig& model, std::int64_t tokens);
+/// A checkpoint of the same: masters and two moments in float32.
+double checkpoint_bytes(const Deck& deck, const ModelConfig& model,
+                        const std::optional<LoraConfig>& lora);
+
+/// What one forward pass over `tokens` packed tokens in model.dtype leaves for its backward pass on
+/// a GPU (a CPU keeps less), and the logits of the answer tokens, a share of them all, with their
+/// gradient.
+double activation_bytes(const Deck& deck, const ModelConfig& model, double tokens,
+                        double answer_share);
+
+/// What a pass over `tokens` tokens takes that asks for the next ones: keys and values that stay for
+/// later passes, one layer at work, and find_candidates().
+double asking_bytes(const Deck& deck, const ModelConfig& model, double tokens);
 
 }  // namespace factsweep

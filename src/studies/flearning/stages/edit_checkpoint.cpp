@@ -1,5 +1,7 @@
 #include "edit_checkpoint.hpp"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "factsweep/core/error.hpp"
@@ -24,7 +26,8 @@ EditCheckpoint::EditCheckpoint(StageRun& run)
     const auto file = open_checkpoint_file(path_);
     if (!file) return;
     const auto key = file->metadata().find("stage");
-    if (key == file->metadata().end() || key->second != run.stage().key) return;
+    if (key == file->metadata().end() || key->second != run.stage().key)
+      throw InputError("it is of another stage.");
     const torch::Tensor numbers = file->read(kNumbers, {2}, torch::kFloat64, torch::kCPU);
     EditState state;
     state.done = static_cast<std::int64_t>(numbers[0].item<double>());
@@ -35,8 +38,10 @@ EditCheckpoint::EditCheckpoint(StageRun& run)
     }
     clock_ = Stopwatch(numbers[1].item<double>());
     from_ = std::move(state);
-  } catch (const InputError&) {
-    // a torn checkpoint only costs time
+  } catch (const InputError& error) {
+    run.bench().say(
+        fmt::format("its checkpoint cannot be taken up, and it begins anew: {} The file is {} now.",
+                    error.what(), put_aside(path_)));
   }
 }
 
@@ -67,7 +72,15 @@ void EditCheckpoint::save(const EditState& state) {
       {kNumbers,
        torch::tensor({static_cast<double>(state.done), clock_.seconds()}, torch::kFloat64)}};
   for (const auto& [name, tensor] : state.tensors) tensors.emplace_back(kPrefix + name, tensor);
-  write_checkpoint_file(path_, tensors, {{"stage", run_.stage().key}});
+  try {
+    write_checkpoint_file(path_, tensors, {{"stage", run_.stage().key}});
+  } catch (const EnvironmentError& error) {
+    run_.bench().say(
+        fmt::format("{} It goes on; what it has done since its last checkpoint is lost when the "
+                    "job ends before "
+                    "the next one.",
+                    error.what()));
+  }
   since_save_ = Stopwatch();
 }
 

@@ -14,9 +14,10 @@ std::string learning_rate_key(const Lesson& lesson) {
   return lesson.section + (lesson.lora ? ".lora_learning_rate" : ".learning_rate");
 }
 
+constexpr double kAnswerTokens = 3;
+
 /// Logits of the answers asked together, and their float32 copies.
 double evaluation_bytes(const Draft& draft) {
-  constexpr double kAnswerTokens = 3;
   const auto tokens = static_cast<double>(draft.deck().integer("flearning.batch_tokens"));
   return kAnswerTokens * tokens / kTokensPerText * static_cast<double>(draft.model().vocabulary) *
          (weight_bytes(draft.deck()) + 4);
@@ -43,15 +44,18 @@ Cost Lesson::cost(const Draft& draft) const {
   const double passes = lora ? 2 : 3;
   // a batch may be smaller than a pass may be
   const double batch = static_cast<double>(deck.integer("train.batch_size")) * kTokensPerText;
-  const auto tokens =
-      std::min(deck.integer("train.microbatch_tokens"), static_cast<std::int64_t>(batch));
+  const double tokens =
+      std::min(static_cast<double>(deck.integer("train.microbatch_tokens")), batch);
   std::optional<LoraConfig> adapter;
   if (lora) adapter = lora_config(deck);
+  const double activations =
+      activation_bytes(deck, draft.model(), tokens, kAnswerTokens / kTokensPerText);
   return {.flop = static_cast<double>(deck.integer(section + ".epochs")) * passes *
                   draft.forward_flop(),
-          .bytes = training_bytes(deck, draft.model(), adapter, batch) +
-                   activation_bytes(deck, draft.model(), tokens) + evaluation_bytes(draft) +
-                   kProgramBytes - (lora ? 0 : draft.model_bytes())};
+          .bytes = training_bytes(deck, draft.model(), adapter, batch) + activations +
+                   evaluation_bytes(draft) + kProgramBytes - (lora ? 0 : draft.model_bytes()),
+          .activations = activations,
+          .checkpoint = checkpoint_bytes(deck, draft.model(), adapter)};
 }
 
 torch::Dtype Lesson::start_dtype(const Deck& deck) const {

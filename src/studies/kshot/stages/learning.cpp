@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "../options.hpp"
 #include "factsweep/studies/support/training_options.hpp"
 
@@ -35,10 +37,16 @@ Cost learning_cost(const Draft& draft, const std::string& section, double tokens
   const double epochs = static_cast<double>(deck.integer(section + ".epochs"));
   const std::int64_t batch_tokens =
       deck.integer("train.batch_size") * deck.integer("kshot.longest");
+  constexpr double kAnswerShare = 0.25;  // of a prompt and its answer
+  const double pass_tokens =
+      static_cast<double>(std::min(batch_tokens, deck.integer("train.microbatch_tokens")));
+  const double activations = activation_bytes(deck, draft.model, pass_tokens, kAnswerShare);
   return {.flop = 2 * epochs * tokens * draft.model.flop_per_token(),
           .bytes = adapters * training_bytes(deck, draft.model, lora_config(deck),
                                      static_cast<double>(batch_tokens)) +
-                   activation_bytes(deck, draft.model, deck.integer("train.microbatch_tokens"))};
+                   activations,
+          .activations = activations,
+          .checkpoint = adapters * checkpoint_bytes(deck, draft.model, lora_config(deck))};
 }
 
 }  // namespace factsweep::kshot

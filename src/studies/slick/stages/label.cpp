@@ -8,8 +8,10 @@
 
 #include "../options.hpp"
 #include "factsweep/core/random.hpp"
+#include "factsweep/label/probe.hpp"
 #include "factsweep/stage/table.hpp"
 #include "factsweep/studies/support/counts.hpp"
+#include "factsweep/studies/support/training_options.hpp"
 #include "stages.hpp"
 
 namespace factsweep::slick {
@@ -202,7 +204,9 @@ Upstream add_label(const Draft& draft, const Chunk& chunk) {
   if (!settings.exact) flop *= static_cast<double>(settings.samples + 1) * 0.5;
   const std::string title = fmt::format("label {} {} {}-{}", chunk.relation, name(chunk.split),
                                         chunk.first, chunk.first + chunk.count - 1);
-  const Upstream stage = draft.builder.add(label, title, {.flop = flop}).stage;
+  const double bytes =
+      asking_bytes(draft.deck(), draft.model, static_cast<double>(ProbeSettings().batch_tokens));
+  const Upstream stage = draft.builder.add(label, title, {.flop = flop, .bytes = bytes}).stage;
   for (const TableColumn<Found>& one : label_table(draft.deck()))
     draft.builder.place(stage, one.column, {chunk.first}, chunk.count);
   return stage;

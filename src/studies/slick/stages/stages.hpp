@@ -26,6 +26,7 @@ struct Draft {
 };
 
 inline constexpr double kTokensPerText = 28;  // a question with its answer
+inline constexpr double kAnswerTokens = 4;    // of these
 
 /// A hash of questions and their answers.
 std::string questions_hash(std::span<const Question> questions);

@@ -47,10 +47,15 @@ Cost cost_of(const Draft& draft, const Train& train) {
   const double batch_tokens =
       static_cast<double>(train.batch_size.value_or(deck.integer("train.batch_size"))) *
       kTokensPerText;
+  const double pass_tokens =
+      std::min(batch_tokens, static_cast<double>(deck.integer("train.microbatch_tokens")));
+  const double activations =
+      activation_bytes(deck, model, pass_tokens, kAnswerTokens / kTokensPerText);
   return {.flop = static_cast<double>(deck.integer("train.epochs")) * per_text *
                   (passes * examples + 0.7 * probed),
-          .bytes = training_bytes(deck, model, train.lora_config(deck), batch_tokens) +
-                   activation_bytes(deck, model, deck.integer("train.microbatch_tokens"))};
+          .bytes = training_bytes(deck, model, train.lora_config(deck), batch_tokens) + activations,
+          .activations = activations,
+          .checkpoint = checkpoint_bytes(deck, model, train.lora_config(deck))};
 }
 
 /// Where no question has several answers, all are taught by teaching the first.
