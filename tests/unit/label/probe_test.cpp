@@ -162,7 +162,7 @@ TEST_CASE("p depends neither on the batch nor on the other items") {
   CHECK(probe(model, {}, settings, kNoStep).empty());
 }
 
-TEST_CASE("several right answers: the sum over their union, which no further one lowers") {
+TEST_CASE("several right answers: the sum over their union, which no further one lowers", "[cpu]") {
   const Model model = tiny_model();
   // they begin each other, differ by case, repeat, and cannot be spelt
   const std::vector<std::string> aliases = {"ab", "a", "A", "b a", "ab", "abab", "\u00e9", "bab"};
