@@ -2,12 +2,15 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <functional>
 #include <map>
 
 #include "expert_slots.hpp"
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/file.hpp"
 #include "factsweep/model/torch.hpp"
+#include "routing_rule.hpp"
 
 namespace factsweep {
 namespace {
@@ -18,7 +21,6 @@ using torch::Tensor;
 
 constexpr const char* kTensorFile = "moe.safetensors";
 constexpr const char* kType = "factsweep mixture of LoRA experts";
-constexpr const char *kLearned = "learned", *kArrow = "arrow";
 
 struct Config {
   std::vector<std::string> names;
@@ -27,6 +29,16 @@ struct Config {
   double dropout = 0;
   std::vector<ExpertModule> modules;
 };
+
+Routing parse_routing(const std::string& name, const std::string& where) {
+  std::vector<std::string> names;
+  for (const RoutingRule& rule : routing_rules()) {
+    if (rule.name == name) return rule.routing;
+    names.push_back(rule.name);
+  }
+  throw InputError(fmt::format("{}: 'routing' is \"{}\", which is none of: {}.", where, name,
+                               fmt::join(names, ", ")));
+}
 
 /// What keeps a file from being used, as one sentence; empty: nothing.
 std::string fault(const Config& config) {
@@ -44,6 +56,13 @@ std::string fault(const Config& config) {
       if (rank < 1 || rank > 1 << 16)
         return fmt::format("'{}' has an expert of rank {}", module.name, rank);
     }
+    const auto differ = [](const auto& values) {
+      return std::adjacent_find(values.begin(), values.end(), std::not_equal_to<>()) !=
+             values.end();
+    };
+    if (config.routing == Routing::merged && (differ(module.ranks) || differ(module.scales)))
+      return fmt::format("'{}' has experts of several ranks or scales, which cannot be merged",
+                         module.name);
   }
   return "";
 }
@@ -55,12 +74,7 @@ Config parse(const std::string& text, const std::string& where) {
     if (json.at("type") != kType)
       throw InputError(fmt::format("{}: 'type' is not \"{}\".", where, kType));
     config.names = json.at("experts").get<std::vector<std::string>>();
-    const auto routing = json.at("routing").get<std::string>();
-    if (routing != kLearned && routing != kArrow) {
-      throw InputError(fmt::format("{}: 'routing' is \"{}\", neither \"{}\" nor \"{}\".", where,
-                                   routing, kLearned, kArrow));
-    }
-    config.routing = routing == kArrow ? Routing::arrow : Routing::learned;
+    config.routing = parse_routing(json.at("routing").get<std::string>(), where);
     config.top_k = json.at("top_k").get<std::int64_t>();
     config.dropout = json.at("dropout").get<double>();
     for (const auto& [name, module] : json.at("modules").items()) {
@@ -105,7 +119,7 @@ void fill(const NamedTensors& places, const NamedTensors& tensors, const std::st
 std::string MoeAdapter::json() const {
   Json json = {{"type", kType},
                {"experts", names_},
-               {"routing", routing_ == Routing::arrow ? kArrow : kLearned},
+               {"routing", rule_of(routing_).name},
                {"top_k", top_k_},
                {"dropout", dropout_}};
   Json& modules = json["modules"] = Json::object();

@@ -11,6 +11,7 @@
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/random.hpp"
 #include "factsweep/model/torch.hpp"
+#include "routing_rule.hpp"
 
 namespace factsweep {
 namespace {
@@ -50,6 +51,23 @@ std::string missing(const LoraAdapter& one, const LoraAdapter& other) {
   return "";
 }
 
+/// Merged experts are means of matrices, in the order of their ranks.
+void check_alike(std::span<const MoeExpert> experts) {
+  const auto of_first = parts_of(experts.front().adapter);
+  for (const MoeExpert& expert : experts) {
+    const auto parts = parts_of(expert.adapter);
+    for (std::size_t m = 0; m < parts.size(); ++m) {
+      const LoraPart &one = *of_first[m].second, &other = *parts[m].second;
+      if (one.rank == other.rank && one.scale == other.scale) continue;
+      throw InputError(fmt::format(
+          "the experts' matrices are merged, which have to be of one rank and one scale: '{}' has "
+          "rank {} and scale {} in {}, '{}' {} and {}.",
+          experts.front().name, one.rank, one.scale, one.module, expert.name, other.rank,
+          other.scale));
+    }
+  }
+}
+
 void check(std::span<const MoeExpert> experts, const MoeSettings& settings) {
   const auto count = static_cast<std::int64_t>(experts.size());
   if (experts.empty()) throw InputError("a mixture of experts needs at least one adapter.");
@@ -74,6 +92,7 @@ void check(std::span<const MoeExpert> experts, const MoeSettings& settings) {
         more.empty() ? first.name : expert.name, more.empty() ? less : more,
         more.empty() ? expert.name : first.name));
   }
+  if (settings.routing == Routing::merged) check_alike(experts);
 }
 
 /// The right singular vector of B A with the largest singular value, [in], float32; of either sign.
@@ -82,6 +101,13 @@ Tensor arrow_prototype(const Tensor& A, const Tensor& B) {
   const auto [Q, T] = at::linalg_qr(A.to(torch::kFloat64).t());
   const Tensor right = std::get<2>(at::linalg_svd(B.to(torch::kFloat64).mm(T.t()), false));
   return Q.mv(right[0]).to(torch::kFloat32);
+}
+
+/// A row of Routing::gates, [in] float32: zero for a gate that tells no inputs apart.
+Tensor standardised(const Tensor& gate) {
+  const Tensor centred = gate.to(torch::kFloat64) - gate.to(torch::kFloat64).mean();
+  const double norm = centred.norm().item<double>();  // sqrt(in) standard deviations
+  return (norm > 0 ? centred / norm : centred).to(torch::kFloat32);
 }
 
 /// The learned router of one module, [X, in].
@@ -132,13 +158,15 @@ MoeAdapter MoeAdapter::create(std::span<const MoeExpert> experts, const Weights&
   }
   for (const std::string& module : moe.modules()) {
     const Tensor& router = places.at(router_tensor(module));
-    if (settings.routing == Routing::learned) {
+    if (settings.routing == Routing::learned || settings.routing == Routing::merged)
       fill_router(router, settings.seed, module);
-      continue;
+    for (std::size_t i = 0; i < experts.size(); ++i) {
+      const Tensor row = router[static_cast<std::int64_t>(i)];
+      if (settings.routing == Routing::arrow)
+        row.copy_(arrow_prototype(places.at(expert_tensor(module, i, 'A')),
+                                  places.at(expert_tensor(module, i, 'B'))));
+      if (settings.routing == Routing::gates) row.copy_(standardised(experts[i].gates.at(module)));
     }
-    for (std::size_t i = 0; i < experts.size(); ++i)
-      router[static_cast<std::int64_t>(i)].copy_(arrow_prototype(
-          places.at(expert_tensor(module, i, 'A')), places.at(expert_tensor(module, i, 'B'))));
   }
   return moe;
 }
@@ -172,10 +200,12 @@ NamedTensors MoeAdapter::named() const {
 }
 
 NamedTensors MoeAdapter::parameters() const {
+  const RoutingRule& rule = rule_of(routing_);
   NamedTensors list;
   for (const MoeSlot& slot : slots_) {
-    list.emplace_back(slot_prefix(slot) + ".A", slot.A);
-    if (routing_ == Routing::learned) list.emplace_back(slot_prefix(slot) + ".router", slot.router);
+    if (rule.trains_experts) list.emplace_back(slot_prefix(slot) + ".A", slot.A);
+    if (rule.trains_router) list.emplace_back(slot_prefix(slot) + ".router", slot.router);
+    if (!rule.trains_experts) continue;
     for (const MoePart& part : slot.parts) list.emplace_back(part.module + ".B", part.B);
   }
   return list;
@@ -183,12 +213,14 @@ NamedTensors MoeAdapter::parameters() const {
 
 MoeAdapter MoeAdapter::clone(torch::Dtype dtype, bool requires_grad) const {
   torch::NoGradGuard no_grad;
+  const RoutingRule& rule = rule_of(routing_);
+  const bool experts = requires_grad && rule.trains_experts;
   MoeAdapter copy = *this;
   for (MoeSlot& slot : copy.slots_) {
-    slot.A = like(slot.A, dtype, requires_grad);
+    slot.A = like(slot.A, dtype, experts);
     slot.spread = like(slot.spread, dtype, false);
-    slot.router = like(slot.router, torch::kFloat32, requires_grad && routing_ == Routing::learned);
-    for (MoePart& part : slot.parts) part.B = like(part.B, dtype, requires_grad);
+    slot.router = like(slot.router, torch::kFloat32, requires_grad && rule.trains_router);
+    for (MoePart& part : slot.parts) part.B = like(part.B, dtype, experts);
   }
   return copy;
 }

@@ -30,6 +30,9 @@ class DropoutMasks {
   /// (ForwardOptions::rows_R). Costs nothing until the first drop().
   DropoutMasks(std::vector<Text> texts, std::vector<std::int64_t> rows_R, torch::Device device);
 
+  const std::vector<Text>& texts() const { return texts_; }
+  const std::vector<std::int64_t>& rows() const { return rows_R_; }
+
   /// x with each element zero with probability p (within 2^-32), the others grown by 1 / (1 - p).
   /// x has a row for each packed one or for each wanted one. 0 <= p < 1; `place` tells the masks
   /// of a pass apart.

@@ -4,6 +4,8 @@
 //
 //     y = W x + sum over the chosen i of p_i scale_i B_i A_i dropout(x),   p = softmax(top-k(R x))
 //
+// Other routers, and experts that are merged instead of chosen, are in routing.hpp.
+//
 // Shape legend: N rows, X experts, P adapted modules of a linear, r one expert's rank, R the ranks
 // of all of them.
 #pragma once
@@ -12,12 +14,14 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "factsweep/adapter/lora.hpp"
+#include "factsweep/moe/routing.hpp"
 #include "factsweep/train/trainee.hpp"
 
 namespace factsweep {
@@ -26,18 +30,12 @@ namespace factsweep {
 struct MoeExpert {
   std::string name;
   LoraAdapter adapter;
-};
-
-/// What a router is.
-enum class Routing {
-  learned,  // drawn at random, and trained
-  arrow,    // each expert's row is the direction of input that its B A stretches most, and a token
-            // goes where |row x| is largest: never trained (Ostapenko et al., arXiv 2405.11157)
+  std::map<std::string, torch::Tensor> gates = {};  // of Routing::gates: float [in], by module
 };
 
 struct MoeSettings {
   Routing routing = Routing::learned;
-  std::int64_t top_k = 2;  // experts a token
+  std::int64_t top_k = 2;  // experts a token; of Routing::merged all
   double dropout = 0;      // on the experts' input, in training; the router sees all of it
   std::uint64_t seed = 0;  // of the routers
 };
@@ -68,9 +66,10 @@ struct MoeSlot {
 
 class MoeAdapter {
  public:
-  /// A and B as the experts have them, learned routers uniform in +-1/sqrt(in) (torch's default for
-  /// a Linear), drawn from a counter keyed by (seed, module). InputError: no expert, other targets
-  /// than the first expert's, an expert with biases, top_k not in [1, X].
+  /// A and B as the experts have them, routers that are drawn uniform in +-1/sqrt(in) (torch's
+  /// default for a Linear), from a counter keyed by (seed, module). InputError: no expert, other
+  /// targets than the first expert's, an expert with biases, top_k not in [1, X]; of
+  /// Routing::merged ranks or scales that differ.
   static MoeAdapter create(std::span<const MoeExpert> experts, const Weights& base,
                            const MoeSettings& settings);
   /// What save() wrote, in the dtype and on the device of `base`. InputError: a file that is
@@ -99,8 +98,8 @@ class MoeAdapter {
   /// "<module>.router.weight" [X, in], "<module>.experts.<i>.lora_A.weight" [r, in] and
   /// "....lora_B.weight" [rows, r]; views.
   NamedTensors named() const;
-  /// What an optimizer steps, in a fixed order: A and learned router of each linear, B of each
-  /// module.
+  /// What an optimizer steps, in a fixed order: A and router of each linear, B of each module;
+  /// routers or experts alone where the other ones are not trained.
   NamedTensors parameters() const;
   /// A copy with other storage; routers stay in float32. `requires_grad` marks parameters() as
   /// leaves.
@@ -142,13 +141,24 @@ struct MoePass {
   /// which is 1 where the experts share the tokens evenly: f_i the share of picks, P_i the mean
   /// probability before top-k (Fedus et al., arXiv 2101.03961, equation 4).
   std::shared_ptr<std::vector<torch::Tensor>> balance = {};
+  /// Of Routing::merged, without `masks`: the experts' weights float32 [1, P X] by slot. The first
+  /// pass, over a prompt alone, fills it in (as many tensors as there are slots, undefined); later
+  /// ones keep to it.
+  std::shared_ptr<std::vector<torch::Tensor>> merging = {};
 };
 
-/// `base` and the experts, sharing storage with both.
+/// `base` and the experts, sharing storage with both. InputError: experts that are merged anew for
+/// each prompt, neither in training nor with weights.
 Weights with_experts(const Weights& base, const MoeAdapter& moe, const MoePass& pass = {});
 
-/// Trains a copy of `start`, experts and learned routers, in base's dtype (routers in float32).
-/// With `balance` > 0, that multiple of the modules' mean load-balancing term joins the loss.
+/// `base` and the experts of Routing::merged, merged for this prompt, by the means over those of
+/// its tokens that a linear computes: all of them, or, in the last layer after its attention, the
+/// last one alone. `weights`: where not null, receives them, float32 [modules, X].
+Weights merged_for(const Weights& base, const MoeAdapter& moe,
+                   const std::vector<std::int32_t>& prompt, torch::Tensor* weights = nullptr);
+
+/// Trains a copy of `start` in base's dtype (routers in float32). With `balance` > 0, that multiple
+/// of the modules' mean load-balancing term joins the loss; not of merged experts.
 Trainee moe_trainee(const Weights& base, const MoeAdapter& start, double balance = 0);
 
 }  // namespace factsweep
