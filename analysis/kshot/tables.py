@@ -87,9 +87,9 @@ def method_table(part: ExpertPart) -> Table:
     notes = [
         "Percent of test examples. likelihood: the right option has the largest, summed over its "
         "tokens.",
-        "Random has fresh experts; \u2020: with open data. Experts and data at random, LoRA, Uniform "
-        "sum, the untrained Arrow and upcycling are not in the paper's table. Source Best is chosen "
-        "on the test set.",
+        "Random and MixLoRA have fresh experts; \u2020: with open data. Experts and data at random, "
+        "LoRA, Uniform sum, upcycling, the untrained Arrow and a PHATGOOSE that sees nothing of the "
+        "task are not in the paper's table. Source Best is chosen on the test set.",
         *_own_training(part),
     ]
     return _table(part, "table1_methods", "Table 1: methods", "method", rows, notes)
