@@ -38,6 +38,8 @@ METHODS = {  # in the order of the paper's table 1; † as there: with the open 
     "base": "Base",
     "fresh_experts_shots": "Random",
     "fresh_experts": "Random†",
+    "mixlora": "MixLoRA",
+    "mixlora_data": "MixLoRA†",
     "random": "Random experts and data",
     "expert_lora": "Expert LoRA",
     "source_best": "Source Best",
@@ -47,8 +49,11 @@ METHODS = {  # in the order of the paper's table 1; † as there: with the open 
     "uniform": "Uniform sum",
     "lorahub": "LoRAHub",
     "lorahub_data": "LoRAHub†",
+    "smear": "SMEAR",
     "arrow": "Arrow, untrained",
     "arrow_trained": "Arrow",
+    "phatgoose": "PHATGOOSE, experts' own data",
+    "phatgoose_data": "PHATGOOSE",
     "ours": "Ours",
 }
 AXES = ("shots", "experts", "top_k", "budget", "tau", "signals", "data_selection")

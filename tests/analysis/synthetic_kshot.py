@@ -27,6 +27,10 @@ MEAN = {
     "ours": 0.80,
     "arrow": 0.45,
     "arrow_trained": 0.50,
+    "smear": 0.50,
+    "phatgoose": 0.40,
+    "phatgoose_data": 0.45,
+    "mixlora_data": 0.40,
 }
 FIRST = {
     "shots": 50,
@@ -44,6 +48,10 @@ AXES_OF = {  # of each method; the others have none
     "lorahub": ("shots", "experts", "signals"),
     "arrow": ("shots", "experts", "top_k", "signals"),
     "arrow_trained": tuple(FIRST),
+    "smear": tuple(axis for axis in FIRST if axis != "top_k"),
+    "phatgoose": ("shots", "experts", "top_k", "signals"),
+    "phatgoose_data": tuple(FIRST),
+    "mixlora_data": ("shots", "experts", "top_k", "budget", "tau", "data_selection"),
     "random": ("shots", "experts", "top_k", "budget"),
     "ours": tuple(FIRST),
 }
@@ -127,7 +135,8 @@ def _of_setting(world: World, task: str, method: str, setting: dict) -> list[dic
         row["budget"] = 0
     if row["data_selection"] in ("random", "none"):
         row["tau"] = np.nan
-    drawn, seeded = method in AXES_OF, method in AXES_OF and method not in ("uniform", "arrow")
+    drawn = method in AXES_OF
+    seeded = drawn and method not in ("uniform", "arrow", "phatgoose")
     return [
         {"task": task, "method": method, **row, "draw": d, "seed": s, "mean": MEAN[method] + added}
         for d in (world.draws if drawn else (-1,))

@@ -33,8 +33,8 @@ def part_with(folder, **world):
 def test_first_setting_of_each_method_alone_makes_table_1(part):
     for method, planted in MEAN.items():
         found = part.average(part.first(method, "test"))
-        assert found.value == pytest.approx(100 * planted, abs=4)
         one = method in ("base", "expert_lora", "source_best")
+        assert found.value == pytest.approx(100 * planted, abs=8 if one else 4)  # 400 examples
         runs = part.accuracies(part.first(method, "test"))["arc_c"].runs
         assert runs.degrees == (0 if one else 2)
 
@@ -86,8 +86,8 @@ def test_published_numbers_stand_beside_ours(part):
 
 
 def test_only_the_same_method_has_a_published_number(part):
-    """The paper's Random has fresh experts, and its Arrow was trained."""
-    unlike = {METHODS[m] for m in ("random", "arrow", "lora", "uniform")}
+    """The paper's Random has fresh experts; its Arrow and PHATGOOSE were given the task's data."""
+    unlike = {METHODS[m] for m in ("random", "arrow", "lora", "uniform", "phatgoose")}
     for table in (tables.method_table(part), tables.difference_table(part)):
         without = {row for row, cells in rows_of(table).items() if cells["paper LLaMA2-7B"] == "-"}
         assert without == unlike
@@ -103,6 +103,10 @@ def test_published_averages_are_those_the_paper_prints():
         "fresh_experts": 44.07,
         "source_best_sft": 51.45,
         "lorahub_data": 43.86,
+        "mixlora": 42.21,
+        "mixlora_data": 46.30,
+        "smear": 50.28,
+        "phatgoose_data": 42.38,
         "arrow_trained": 50.68,
         "ours": 52.50,
     }

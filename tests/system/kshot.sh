@@ -25,9 +25,10 @@ with h5py.File("one.h5") as file, h5py.File("one.weights.h5") as weights:
     assert (file["stages/status"][:] == 2).all(), file["stages/reason"][:]
     points = {name: column[:] for name, column in file["points"].items()}
     methods = points["method"].astype(str)
-    mixtures = "upcycling fresh_experts_shots fresh_experts arrow_trained random ours".split()
+    mixtures = "upcycling fresh_experts_shots fresh_experts mixlora mixlora_data smear arrow_trained random ours".split()
     taught = ["lora", "source_best_sft", *mixtures]
-    untaught = "base expert_lora source_best uniform lorahub lorahub_data arrow".split()
+    frozen = "arrow phatgoose phatgoose_data".split()
+    untaught = ["base", "expert_lora", "source_best", "uniform", "lorahub", "lorahub_data", *frozen]
     assert set(methods) == {*taught, *untaught}
     assert np.isfinite(points["accuracy"]).all() and (file["bank/usable"][:] == 1).all()
     choice = points["task"].astype(str) == "choice"
@@ -42,9 +43,9 @@ with h5py.File("one.h5") as file, h5py.File("one.weights.h5") as weights:
         assert points["accuracy"][row] == best[names.index(points["task"].astype(str)[row])]
     assert len(set(points["accuracy"][~choice])) > 2, "the methods make no difference"
     # as many experts, shots and data as the axes say; shares of the mixtures sum to 1
-    mixed = np.isin(methods, ["arrow", *mixtures])
+    mixed = np.isin(methods, [*frozen, *mixtures])
     adapters = np.where(np.char.startswith(methods, "source_best") | (methods == "upcycling"), 1, np.maximum(points["experts"], 0))
-    adapters[np.char.startswith(methods, "fresh")] = 0
+    adapters[np.char.startswith(methods, "fresh") | np.char.startswith(methods, "mixlora")] = 0
     assert ((file["selection/adapter"][:] >= 0).sum(1) == adapters).all()
     assert ((file["selection/shot_row"][:] >= 0).sum(1) == np.maximum(points["shots"], 0)).all()
     data = file["selection/row"][:]
@@ -100,7 +101,7 @@ change() { # PYTHON: what becomes of `sets`, in bad.json
   printf '%s\n' "import json; sets = json.load(open('sets.json'))" "$1" "json.dump(sets, open('bad.json', 'w'))" | python3 -
 }
 echo "--- a bank that users bring gives the same as one that is trained"
-bring="for entry in sets['bank']: entry.pop('train', 0); entry.pop('examples', 0); entry['adapter'] = entry['name'] + '-peft'"
+bring="for entry in sets['bank']: entry['adapter'] = entry['name'] + '-peft'"  # what it has learnt, its gate learns
 for adapter in w1 choice w3 w4 w5; do
   "$FACTSWEEP" export one.h5 --adapter $adapter --output $adapter-peft 2>export.log || { cat export.log; fail "export"; }
 done
@@ -138,5 +139,5 @@ expect 2 "grid.budget;;names no .pool." "$FACTSWEEP" plan deck.ini --data.sets=b
 change "sets['bank'].pop(0)"
 expect 2 "grid.method;;expert_lora" "$FACTSWEEP" plan deck.ini --data.sets=bad.json
 change "sets['bank'][4] = {'name': 'mine', 'adapter': '$FACTSWEEP_SOURCE/tests/unit/adapter/data/llama'}"
-expect 2 "tests/unit/adapter/data/llama" "$FACTSWEEP" plan deck.ini --data.sets=bad.json
+expect 2 "tests/unit/adapter/data/llama" "$FACTSWEEP" plan deck.ini --data.sets=bad.json --grid.method=ours
 echo "all checks passed"

@@ -33,7 +33,7 @@ PYTHON
 
 echo "--- what a point has trained answers at a desk as it did in its test"
 # shellcheck disable=SC2086
-run --grid.task=w1 --grid.method=ours,arrow,arrow_trained,fresh_experts,upcycling,lora,lorahub,source_best_sft $one --store.deltas=final --run.reuse=whole.h5 --run.output=kept.h5
+run --grid.task=w1 --grid.method=ours,arrow,arrow_trained,fresh_experts,mixlora,mixlora_data,phatgoose,phatgoose_data,upcycling,lora,lorahub,source_best_sft $one --store.deltas=final --run.reuse=whole.h5 --run.output=kept.h5
 python3 - <<'PYTHON'
 import h5py
 import json
@@ -74,6 +74,11 @@ with h5py.File("kept.h5") as file:
 assert os.path.exists("ours/moe.json") and os.path.exists("lora/adapter_config.json")
 PYTHON
 expect 2 "mixture of experts, which no hf" "$FACTSWEEP" export kept.h5 --point "$(grep '^ours ' points.txt | cut -d' ' -f2)" --format hf --output no
+# shellcheck disable=SC2086
+run --grid.task=w1 --grid.method=smear $one --store.deltas=final --run.reuse=whole.h5 --run.output=smear.h5
+"$FACTSWEEP" export smear.h5 --point "$(python3 -c "import h5py; print(h5py.File('smear.h5')['points/id'].asstr()[0])")" --output smear 2>export.log || { cat export.log; fail "export"; }
+grep -q '"routing": "merged"' smear/moe.json || fail "SMEAR's moe.json"
+expect 2 "merged anew for each prompt" "$FACTSWEEP" generate --model "$world/model" --adapter smear --input prompts.jsonl
 expect 2 "works alone" "$FACTSWEEP" generate --model "$world/model" --adapter lora --adapter ours --input prompts.jsonl
 
 echo "--- reasons of a file, by record of the train file"
@@ -121,7 +126,10 @@ sets['bank'][2] = {'name': 'w3', 'adapter': 'w3-narrow'}
 json.dump(sets, open('ranks.json', 'w'))"
 # shellcheck disable=SC2086
 run --data.sets=ranks.json --grid.task=choice --grid.method=ours,arrow,uniform,random $one --run.output=ranks.h5
-expect 2 "grid.method;;lorahub;;'w1' has r = 4;;'w3' has r = 2" "$FACTSWEEP" plan deck.ini --data.sets=ranks.json
+for method in lorahub smear; do
+  expect 2 "grid.method;;$method;;'w1' has r = 4;;'w3' has r = 2" "$FACTSWEEP" plan deck.ini --data.sets=ranks.json --grid.method=base,$method
+done
+expect 2 "grid.method;;phatgoose;;'w3' was brought" "$FACTSWEEP" plan deck.ini --data.sets=ranks.json --grid.method=phatgoose
 expect 2 "store.deltas;;one rank" "$FACTSWEEP" plan deck.ini --data.sets=ranks.json --grid.method=ours --store.deltas=final
 python3 -c "
 import h5py

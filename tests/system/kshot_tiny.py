@@ -77,7 +77,10 @@ alpha = 4
 max_new_tokens = 14
 [lorahub]
 evaluations = 4
+[phatgoose]
+steps = 4
 [grid]
+method         = base, expert_lora, source_best, lora, source_best_sft, upcycling, fresh_experts_shots, fresh_experts, mixlora, mixlora_data, uniform, lorahub, lorahub_data, smear, arrow, arrow_trained, phatgoose, phatgoose_data, random, ours
 shots          = 6, 2
 experts        = 2, 3
 top_k          = 2, 1

@@ -60,7 +60,7 @@ GridPoint point_of(const Method& method, std::size_t task, const GridPoint& sett
   if (method.has_shots()) at.shots = setting.shots;
   if (method.has_experts()) at.experts = setting.experts;
   if (method.is_selected()) at.signals = method.at_random ? "random" : setting.signals;
-  if (method.is_mixture()) at.top_k = setting.top_k;
+  if (method.has_top_k()) at.top_k = setting.top_k;
   if (method.has_data()) {
     at.selection = method.at_random ? "random" : setting.selection;
     at.budget = setting.budget;
@@ -79,6 +79,17 @@ void check(const Deck& deck, const Sets& sets, const GridPoint& at) {
   if (at.method->start == Method::Start::own && !sets.expert_of(at.task))
     throw deck.error("grid.method", fmt::format("{}: no adapter of the bank has \"task\": \"{}\".",
                                                 method, task.name));
+  if (at.method->lessons == Method::Lessons::own) {
+    for (const BankEntry& entry : sets.bank) {
+      if (!entry.set.examples.empty()) continue;
+      throw deck.error("grid.method",
+                       fmt::format("{}: each expert has a gate, which learns what the expert has "
+                                   "learnt, but the bank's '{}' was brought without \"train\" or "
+                                   "\"task\" to say what that was. Add one, or use {}_data, whose "
+                                   "gates learn the shots and the open data.",
+                                   method, entry.name, method));
+    }
+  }
   if (at.method->start == Method::Start::best && !deck.flag("bank.evaluate"))
     throw deck.error("grid.method",
                      fmt::format("{}: it is the best of the bank on the test set, which needs "
@@ -122,7 +133,7 @@ std::vector<GridPoint> grid_points(const Deck& deck, const Sets& sets) {
       const bool first_alone = !product && name != "ours";
       for (std::size_t i = 0; i < (first_alone ? 1 : all.size()); ++i) {
         GridPoint at = point_of(how, task, all[i]);
-        const bool is_seeded = how.has_seed() || at.signals == "random";
+        const bool is_seeded = how.is_taught() || at.signals == "random";
         const auto draws = how.has_shots() ? deck.integer_list("grid.draw") : std::vector{at.draw};
         const auto seeds = is_seeded ? deck.integer_list("grid.seed") : std::vector{at.seed};
         for (const std::int64_t draw : draws) {

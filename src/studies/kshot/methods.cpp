@@ -8,7 +8,11 @@ namespace factsweep::kshot {
 const std::vector<Method>& methods() {
   using S = Method::Start;
   using T = Method::Tuning;
-  constexpr auto kShots = Method::Lessons::shots, kAll = Method::Lessons::shots_and_data;
+  using L = Method::Lessons;
+  constexpr auto kShots = L::shots, kAll = L::shots_and_data;
+  constexpr auto kArrow = Routing::arrow, kGates = Routing::gates, kMerged = Routing::merged;
+  constexpr auto kLearned = Routing::learned;
+  constexpr const char* kMixLora = "mixlora.balance";
   static const std::vector<Method> list = {
       {"base", S::base},
       {"expert_lora", S::own},
@@ -18,11 +22,16 @@ const std::vector<Method>& methods() {
       {"upcycling", S::best, T::mixture, kAll},
       {"fresh_experts_shots", S::fresh, T::mixture, kShots},
       {"fresh_experts", S::fresh, T::mixture, kAll},
+      {"mixlora", S::fresh, T::mixture, kShots, false, kLearned, kMixLora},
+      {"mixlora_data", S::fresh, T::mixture, kAll, false, kLearned, kMixLora},
       {"uniform", S::selected, T::average},
       {"lorahub", S::selected, T::search, kShots},
       {"lorahub_data", S::selected, T::search, kAll},
-      {.name = "arrow", .start = S::selected, .tuning = T::mixture, .is_arrow = true},
-      {"arrow_trained", S::selected, T::mixture, kAll, false, /*is_arrow=*/true},
+      {"smear", S::selected, T::mixture, kAll, false, kMerged},
+      {"arrow", S::selected, T::mixture, L::none, false, kArrow},
+      {"arrow_trained", S::selected, T::mixture, kAll, false, kArrow},
+      {"phatgoose", S::selected, T::gates, L::own, false, kGates},
+      {"phatgoose_data", S::selected, T::gates, kAll, false, kGates},
       {"random", S::selected, T::mixture, kAll, /*at_random=*/true},
       {"ours", S::selected, T::mixture, kAll},
   };

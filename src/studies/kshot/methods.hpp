@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "factsweep/moe/routing.hpp"
 #include "factsweep/selection/experts.hpp"
 #include "factsweep/selection/sim_div.hpp"
 
@@ -24,27 +25,39 @@ struct Method {
     none,     // it is asked as it is
     lora,     // one adapter
     mixture,  // experts and routers; of the best adapter N copies
+    gates,    // experts as they are, and a gate of each, trained apart (PHATGOOSE)
     average,  // the adapters' sum with equal weights
     search,   // the adapters' sum with weights found without gradients (LoRAHub)
   };
-  /// What training, or the search, sees.
-  enum class Lessons { none, shots, shots_and_data };
+  /// What training, or the search, sees; own: of each expert what it has learnt itself.
+  enum class Lessons { none, own, shots, shots_and_data };
 
   std::string name;  // in decks and files
   Start start;
   Tuning tuning = Tuning::none;
   Lessons lessons = Lessons::none;
-  bool at_random = false;  // experts and data are drawn
-  bool is_arrow = false;   // a mixture whose routers follow from its experts (moe.hpp)
+  bool at_random = false;              // experts and data are drawn
+  Routing routing = Routing::learned;  // of a mixture
+  /// The deck key that weighs load balancing in a mixture's loss.
+  const char* balance = "moe.balance";
 
   bool is_selected() const { return start == Start::selected; }
-  bool is_mixture() const { return tuning == Tuning::mixture; }
+  bool is_mixture() const { return tuning == Tuning::mixture || has_gates(); }
+  bool has_gates() const { return tuning == Tuning::gates; }
+  bool is_merged() const { return is_mixture() && routing == Routing::merged; }
   bool is_sum() const { return tuning == Tuning::average || tuning == Tuning::search; }
+  /// Whether matrices of several adapters are added up, which have to be alike.
+  bool adds_matrices() const { return tuning == Tuning::search || is_merged(); }
   bool has_experts() const { return is_selected() || is_mixture(); }
+  bool has_top_k() const { return is_mixture() && !is_merged(); }
   bool has_data() const { return lessons == Lessons::shots_and_data; }
-  bool has_shots() const { return is_selected() || lessons != Lessons::none; }
-  bool has_seed() const { return lessons != Lessons::none; }
-  bool is_trained() const { return has_seed() && tuning != Tuning::search; }
+  bool has_shots() const { return is_selected() || is_taught(); }
+  /// Whether it sees the shots' answers: what it makes of them depends on a seed.
+  bool is_taught() const { return has_data() || lessons == Lessons::shots; }
+  bool is_trained() const {
+    return is_taught() && (tuning == Tuning::lora || tuning == Tuning::mixture);
+  }
+  bool is_balanced() const { return is_trained() && is_mixture() && !is_merged(); }
   /// Whether its result can be kept: all but sums of whole adapters, which the bank has.
   bool is_kept() const { return tuning != Tuning::none && tuning != Tuning::average; }
 };

@@ -1,8 +1,5 @@
 #include "options.hpp"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include "factsweep/studies/support/training_options.hpp"
 #include "factsweep/tasks/prompt.hpp"
 #include "methods.hpp"
@@ -55,7 +52,13 @@ void declare_selection(OptionTable& table) {
   table.text("augment.prefix", "Represent the following sentence for similar task retrieval: ",
              "what an embedded text begins with (the released code's)");
   table.real("moe.balance", "0", "1", 0, 1e3,
-             "weight of a load-balancing term in the mixture's loss (the paper has none)");
+             "weight of a load-balancing term in the mixture's loss (the paper has none); merged "
+             "experts (smear) have no such term");
+  table.real("mixlora.balance", "0.01", "1", 0, 1e3,
+             "the same of mixlora and mixlora_data (arXiv 2404.15159), in place of moe.balance");
+  table.integer("phatgoose.steps", "100", "steps", 1, 1e9,
+                "about as many for the gates of each expert, of phatgoose and phatgoose_data");
+  table.real("phatgoose.learning_rate", "5e-3", "1", 0, 1, "of gates; AdamW");
   declare_rate(table, "moe");
   table.integer("lorahub.evaluations", "40", "evaluations", 1, 1e6,
                 "of the loss on the shots, by lorahub");
@@ -77,7 +80,7 @@ void declare_evaluation(OptionTable& table) {
 
 void declare_grid(OptionTable& table) {
   table.texts("grid.task", "", "axis: tasks of data.sets; empty: all");
-  table.choices("grid.method", fmt::format("{}", fmt::join(method_names(), ", ")), method_names(),
+  table.choices("grid.method", "base, lora, ours", method_names(),
                 "axis: what an expert of the task is made of, and how (docs/kshot.md)");
   table.choice(
       "grid.combine", "one_by_one", {"one_by_one", "product"},

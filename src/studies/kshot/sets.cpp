@@ -63,6 +63,10 @@ const BankEntry& Sets::adapter(const std::string& name) const {
   return by_name(bank, name);
 }
 
+std::uint64_t Shots::key(const char* what, std::uint64_t seed) const {
+  return hash_words({hash_text(what), hash_text(task), static_cast<std::uint64_t>(draw), seed});
+}
+
 std::vector<std::int64_t> Shots::rows(const Sets& sets) const {
   return draw_rows(sets.task(task).train, count,
                    hash_words({hash_text("shots"), static_cast<std::uint64_t>(draw)}));

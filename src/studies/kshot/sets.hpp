@@ -38,11 +38,12 @@ struct Pool {
   std::int64_t tested = 0;    // left out: asks what a test example asks
 };
 
-/// A data set that an adapter is trained on, or an adapter that a user brings.
+/// A data set that an adapter is trained on, or an adapter that a user brings, with what it has
+/// learnt where a gate is to learn that too.
 struct BankEntry {
   std::string name;
   std::optional<std::size_t> task;  // whose own expert it is
-  TaskSet set;                      // empty: brought
+  TaskSet set;                      // empty: brought, and nobody asks what it has learnt
   std::int64_t tested = 0;          // left out: asks what a test example asks
   std::string adapter;              // PEFT directory of one that was brought
   AdapterForm form = {};            // of what it is or will be: see Sets::read_forms()
@@ -83,6 +84,8 @@ struct Shots {
     field("draw", self.draw);
     field("shots", self.count);
   }
+  /// Of what is drawn for them, beside the shots themselves.
+  std::uint64_t key(const char* what, std::uint64_t seed) const;
   /// Examples of the task's train set, ascending.
   std::vector<std::int64_t> rows(const Sets& sets) const;
   /// Records of its file.

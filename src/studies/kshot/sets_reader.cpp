@@ -10,6 +10,7 @@
 #include "factsweep/core/file.hpp"
 #include "factsweep/core/json_node.hpp"
 #include "factsweep/tasks/read_tasks.hpp"
+#include "methods.hpp"
 
 namespace factsweep::kshot {
 namespace {
@@ -218,18 +219,28 @@ class Reader {
       BankEntry entry;
       entry.name = take_name(node, names);
       if (node.has("task")) entry.task = owner(node);
+      const bool is_known = node.has("train") || node.has("task");  // what it learns
       if (node.has("adapter")) {
-        for (const char* key : {"train", "rationales", "examples"}) {
-          if (node.has(key))
-            node.fail(fmt::format("has '{}' beside 'adapter', which is not trained.", key));
-        }
         entry.adapter = located(node.text("adapter"));
-      } else {
-        read_lessons(node, entry);
+        for (const char* key : {"rationales", "examples"}) {
+          if (node.has(key) && !is_known)
+            node.fail(fmt::format("has '{}' beside 'adapter', which is not trained, and no 'train' "
+                                  "or 'task' that says of what.",
+                                  key));
+        }
       }
+      if (!entry.is_brought() || (is_known && has_own_lessons())) read_lessons(node, entry);
       sets_.bank.push_back(std::move(entry));
     }
     if (sets_.bank.empty()) throw InputError(path_ + ": 'bank' is empty.");
+  }
+
+  /// Whether a method asks what adapters that were brought have learnt.
+  bool has_own_lessons() const {
+    const std::vector<std::string> names = deck_.text_list("grid.method");
+    return std::any_of(names.begin(), names.end(), [](const std::string& name) {
+      return method(name).lessons == Method::Lessons::own;
+    });
   }
 
   /// The task whose own expert an entry of the bank is; nothing: one that is not in grid.task.

@@ -32,6 +32,50 @@ const auto kStopped = column<std::int64_t>("/points/stopped", {"point"}, "progra
 const auto kOwnNamespaces = column<std::uint8_t>("/points/own_namespaces", {"point"}, "1",
                                                  "programs ran without network interfaces, too");
 
+EvaluationSettings test_settings(const TaskEntry& task, const Deck& deck) {
+  EvaluationSettings settings = answer_settings(task, deck);
+  settings.likelihood = deck.flag("eval.likelihood") && task.has_options();
+  settings.option_text =
+      deck.text("eval.option_text") == "output" ? OptionText::output : OptionText::option;
+  return settings;
+}
+
+void append(TaskScore& whole, const TaskScore& more) {
+  whole.examples += more.examples;
+  whole.right += more.right;
+  whole.right_by_sum += more.right_by_sum;
+  whole.right_by_mean += more.right_by_mean;
+  whole.verdicts.insert(whole.verdicts.end(), more.verdicts.begin(), more.verdicts.end());
+  whole.options.insert(whole.options.end(), more.options.begin(), more.options.end());
+  whole.stopped += more.stopped;
+  whole.own_namespaces = whole.own_namespaces && more.own_namespaces;
+}
+
+void emit(const TaskScore& score, const TaskEntry& task, const Sets& sets, StageRun& run) {
+  std::vector<std::uint8_t> right, by_sum, by_mean;
+  for (const TaskVerdict& verdict : score.verdicts) right.push_back(code(verdict));
+  for (std::size_t i = 0; i < score.options.size(); ++i) {
+    const std::int64_t gold = task.test.examples[i].gold();
+    by_sum.push_back(score.options[i].by_sum == gold);
+    by_mean.push_back(score.options[i].by_mean == gold);
+  }
+  const auto part = [&](std::int64_t count) {
+    return static_cast<double>(count) / static_cast<double>(score.examples);
+  };
+  const bool options = !score.options.empty();
+  run.emit(kAccuracy, part(score.right));
+  run.emit(kAnswered, 1 - part(std::count(right.begin(), right.end(), kNoAnswer)));
+  run.emit(kBySum, options ? part(score.right_by_sum) : kNaN);
+  run.emit(kByMean, options ? part(score.right_by_mean) : kNaN);
+  if (sets.has_programs()) {
+    run.emit(kStopped, score.stopped);
+    run.emit(kOwnNamespaces, static_cast<std::uint8_t>(score.own_namespaces));
+  }
+  run.emit_padded(kRight, right, kNotAsked);
+  run.emit_padded(kRightBySum, by_sum, kNotAsked);
+  run.emit_padded(kRightByMean, by_mean, kNotAsked);
+}
+
 }  // namespace
 
 std::uint8_t code(const TaskVerdict& verdict) {
@@ -115,34 +159,26 @@ Model adapted(const Model& base, const LoraAdapter& adapter) {
 }
 
 void test(const Model& model, const TaskEntry& task, const Sets& sets, StageRun& run) {
-  const Deck& deck = run.deck();
-  EvaluationSettings settings = answer_settings(task, deck);
-  settings.likelihood = deck.flag("eval.likelihood") && task.has_options();
-  settings.option_text =
-      deck.text("eval.option_text") == "output" ? OptionText::output : OptionText::option;
-  const TaskScore score = evaluate(model, task.test, settings, run.steps());
-  std::vector<std::uint8_t> right, by_sum, by_mean;
-  for (const TaskVerdict& verdict : score.verdicts) right.push_back(code(verdict));
-  for (std::size_t i = 0; i < score.options.size(); ++i) {
-    const std::int64_t gold = task.test.examples[i].gold();
-    by_sum.push_back(score.options[i].by_sum == gold);
-    by_mean.push_back(score.options[i].by_mean == gold);
+  emit(evaluate(model, task.test, test_settings(task, run.deck()), run.steps()), task, sets, run);
+}
+
+void test_one_by_one(const Model& base,
+                     const std::function<Model(const std::vector<TokenId>& prompt)>& model_of,
+                     const TaskEntry& task, const Sets& sets, StageRun& run) {
+  const EvaluationSettings settings = test_settings(task, run.deck());
+  const std::string worked = worked_examples(settings.prompt_template, settings.shots);
+  const double all = static_cast<double>(task.test.examples.size());
+  TaskScore whole;
+  for (const TaskExample& example : task.test.examples) {
+    const std::string prompt = worked + render(settings.prompt_template, example);
+    const Model model = model_of(base.tokenizer->encode(prompt, true));
+    const auto done = static_cast<double>(whole.examples);
+    append(whole, evaluate(model, {task.test.name, task.test.kind, {example}}, settings,
+                           [&](double fraction, std::int64_t tokens) {
+                             run.step((done + fraction) / all, tokens);
+                           }));
   }
-  const auto part = [&](std::int64_t count) {
-    return static_cast<double>(count) / static_cast<double>(score.examples);
-  };
-  const bool options = !score.options.empty();
-  run.emit(kAccuracy, part(score.right));
-  run.emit(kAnswered, 1 - part(std::count(right.begin(), right.end(), kNoAnswer)));
-  run.emit(kBySum, options ? part(score.right_by_sum) : kNaN);
-  run.emit(kByMean, options ? part(score.right_by_mean) : kNaN);
-  if (sets.has_programs()) {
-    run.emit(kStopped, score.stopped);
-    run.emit(kOwnNamespaces, static_cast<std::uint8_t>(score.own_namespaces));
-  }
-  run.emit_padded(kRight, right, kNotAsked);
-  run.emit_padded(kRightBySum, by_sum, kNotAsked);
-  run.emit_padded(kRightByMean, by_mean, kNotAsked);
+  emit(whole, task, sets, run);
 }
 
 void emit_no_test(const Sets& sets, StageRun& run) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,10 @@ double test_flop(const Draft& draft, const TaskEntry& task);
 Model adapted(const Model& base, const LoraAdapter& adapter);
 /// Tests the model, and emits what is found.
 void test(const Model& model, const TaskEntry& task, const Sets& sets, StageRun& run);
+/// The same, each question by a model that its prompt asks for.
+void test_one_by_one(const Model& base,
+                     const std::function<Model(const std::vector<TokenId>& prompt)>& model_of,
+                     const TaskEntry& task, const Sets& sets, StageRun& run);
 /// Of an adapter whose training diverged.
 void emit_no_test(const Sets& sets, StageRun& run);
 /// What the other stage's test found.

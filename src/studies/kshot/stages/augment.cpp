@@ -4,7 +4,6 @@
 #include <limits>
 
 #include "../methods.hpp"
-#include "factsweep/core/random.hpp"
 #include "factsweep/model/tensors.hpp"
 #include "factsweep/model/torch.hpp"
 #include "stages.hpp"
@@ -57,9 +56,7 @@ struct Augment {
     DataSettings settings = data_settings(selection);
     settings.count = budget;
     if (has_tau(selection)) settings.tau = tau;
-    if (seed)
-      settings.seed = hash_words({hash_text("open data"), hash_text(shots.task),
-                                  static_cast<std::uint64_t>(shots.draw), *seed});
+    if (seed) settings.seed = shots.key("open data", *seed);
     const DataChoice choice =
         choose_data(drawn_KD.index_select(0, places_K), CandidateEmbeddings::of(torch::cat(pool)),
                     settings, [&](double fraction) { run.step(fraction, 0); });

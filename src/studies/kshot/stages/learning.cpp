@@ -9,9 +9,14 @@
 
 namespace factsweep::kshot {
 
-std::vector<std::string> learning_keys(const std::string& section) {
-  return {section + ".epochs", section + ".learning_rate", "model.dtype", "train.", "kshot.longest",
-          "kshot.template",    "run.checkpoint_interval"};
+std::vector<std::string> learning_keys(const std::string& section, const std::string& length) {
+  return {section + "." + length,
+          section + ".learning_rate",
+          "model.dtype",
+          "train.",
+          "kshot.longest",
+          "kshot.template",
+          "run.checkpoint_interval"};
 }
 
 TrainSettings learning_settings(const std::string& section, std::uint64_t seed, const Deck& deck) {

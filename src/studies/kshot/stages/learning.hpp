@@ -12,8 +12,9 @@
 namespace factsweep::kshot {
 
 /// What trainings read of the deck beside lora.*; `section`: "bank" or "moe", whose epochs and
-/// rate.
-std::vector<std::string> learning_keys(const std::string& section);
+/// rate; `length`: what says how long one is.
+std::vector<std::string> learning_keys(const std::string& section,
+                                       const std::string& length = "epochs");
 TrainSettings learning_settings(const std::string& section, std::uint64_t seed, const Deck& deck);
 /// What training sees of a set. InputError: nothing.
 TrainingExamples lessons_of(const TaskSet& set, const Model& model, const Deck& deck);

@@ -1,14 +1,11 @@
 // Stage "select": the N adapters of the bank that become experts of a task (Algorithm 1, table 2).
 #include <fmt/format.h>
 
-
 #include "../methods.hpp"
-#include "factsweep/core/random.hpp"
 #include "stages.hpp"
 
 namespace factsweep::kshot {
 namespace {
-
 
 const auto kPerplexityRank = column<double>("/selection/perplexity_rank", {"point", "bank"}, "1",
                                             "rank by reasoning perplexity", "R_P");
@@ -78,9 +75,7 @@ struct Select {
     settings.experts = experts;
     const bool is_pad = rule == "pad";
     if (is_pad) settings.pool = run.deck().integer("kshot.pool");
-    if (seed)
-      settings.seed = hash_words({hash_text("experts"), hash_text(shots.task),
-                                  static_cast<std::uint64_t>(shots.draw), *seed});
+    if (seed) settings.seed = shots.key("experts", *seed);
     std::vector<double> cosines;
     if (similarity) cosines = run.input(*similarity, kCosine);
     ExpertChoice choice = choose_experts(gather(worker.sets, run), cosines, settings);

@@ -9,6 +9,7 @@
 #include "factsweep/moe/moe.hpp"
 #include "factsweep/studies/support/training_options.hpp"
 #include "factsweep/studies/support/weight_outputs.hpp"
+#include "gates.hpp"
 #include "learning.hpp"
 
 namespace factsweep::kshot {
@@ -17,29 +18,25 @@ namespace {
 using Start = Method::Start;
 using Tuning = Method::Tuning;
 
-bool has_point(const Draft& draft, bool (*fits)(const Method&)) {
-  return std::any_of(draft.points.begin(), draft.points.end(),
-                     [&](const GridPoint& at) { return fits(*at.method); });
-}
-
 /// The rows of /moe/module are those of every mixture.
 void check_fresh_experts(const Draft& draft) {
-  const auto is_fresh = [](const Method& how) {
-    return how.is_mixture() && how.start == Start::fresh;
+  const auto is_fresh = [](const GridPoint& at) {
+    return at.method->is_mixture() && at.method->start == Start::fresh;
   };
-  if (!has_point(draft, is_fresh)) return;
+  if (std::none_of(draft.points.begin(), draft.points.end(), is_fresh)) return;
   std::vector<std::string> own;
   for (const LoraTarget& target :
        find_targets(lora_config(draft.deck()), draft.model, lora_place(draft.deck())))
     own.push_back(target.module.name);
   if (own == draft.modules) return;
   throw draft.deck().error(
-      "lora.targets", fmt::format("adapts {} modules and the bank's adapters {}. Fresh experts "
-                                  "need the same ones, or leave fresh_experts out of grid.method.",
-                                  own.size(), draft.modules.size()));
+      "lora.targets",
+      fmt::format("adapts {} modules and the bank's adapters {}. Fresh experts need the same ones, "
+                  "or leave fresh_experts and mixlora out of grid.method.",
+                  own.size(), draft.modules.size()));
 }
 
-/// What is kept has a shape that is known before anything is selected, and LoRAHub adds up
+/// What is kept has a shape that is known before anything is selected, and some methods add up
 /// matrices.
 void check_scalings(const Draft& draft) {
   const std::vector<BankEntry>& bank = draft.sets().bank;
@@ -48,13 +45,16 @@ void check_scalings(const Draft& draft) {
     return entry.form.scaling() != first;
   });
   if (other == bank.end()) return;
-  if (has_point(draft, [](const Method& how) { return how.tuning == Tuning::search; }))
+  for (const GridPoint& at : draft.points) {
+    if (!at.method->adds_matrices()) continue;
     throw draft.deck().error(
         "grid.method",
-        fmt::format("has lorahub, which adds up the matrices of adapters, so they have to be of "
-                    "one rank and one alpha; but '{}' has {} and '{}' has {}. Leave lorahub out, "
-                    "or bring adapters that are alike.",
-                    bank.front().name, first, other->name, other->form.scaling()));
+        fmt::format("has {}, which adds up the matrices of adapters, so they have to be of one "
+                    "rank and one alpha; but '{}' has {} and '{}' has {}. Leave {} out, or bring "
+                    "adapters that are alike.",
+                    at.method->name, bank.front().name, first, other->name, other->form.scaling(),
+                    at.method->name));
+  }
   if (draft.deck().text("store.deltas") != "none")
     throw draft.deck().error(
         "store.deltas",
@@ -71,8 +71,8 @@ std::int64_t layer_of(const std::string& module) {
 std::vector<AnyColumn> tuned_columns(const Method& how) {
   std::vector<AnyColumn> columns;
   if (how.is_trained()) columns.emplace_back(kLoss);
-  if (how.has_seed()) {
-    columns.emplace_back(kSeconds);
+  if (how.is_taught() || how.has_gates()) columns.emplace_back(kSeconds);
+  if (how.is_taught()) {
     columns.emplace_back(kLeftOut);
     columns.emplace_back(kShortened);
   }
@@ -96,6 +96,7 @@ Cost cost_of(const Draft& draft, const GridPoint& at, const TaskSet& shots) {
   if (at.method->is_trained())
     cost =
         learning_cost(draft, "moe", tokens, std::max<double>(1, static_cast<double>(at.experts)));
+  if (at.method->has_gates()) cost = gate_cost(draft, shots, at.experts);
   cost.flop += test_flop(draft, task);
   return cost;
 }
@@ -133,19 +134,17 @@ const KindOf<Worker> kTune = kind<Worker, Tune>();
 
 std::vector<std::string> Tune::deck_keys() const {
   std::vector<std::string> keys = test_keys();
-  if (how().is_trained()) {
-    const std::vector<std::string> learning = learning_keys("moe");
-    keys.insert(keys.end(), learning.begin(), learning.end());
-  }
-  if (how().start == Start::fresh) keys.emplace_back("lora.");
-  if (how().is_mixture() && how().is_trained()) {
-    keys.emplace_back("lora.dropout");
-    keys.emplace_back("moe.balance");
-  }
-  if (how().tuning == Tuning::search) {
-    keys.emplace_back("lorahub.");
-    keys.emplace_back("kshot.longest");
-  }
+  const auto add = [&](bool reads, const std::vector<std::string>& more) {
+    if (reads) keys.insert(keys.end(), more.begin(), more.end());
+  };
+  const Method& of = how();
+  add(of.is_trained(), learning_keys("moe"));
+  add(of.start == Start::fresh, {"lora."});
+  add(of.is_trained() && of.is_mixture(), {"lora.dropout"});
+  add(of.is_balanced(), {of.balance});
+  add(of.has_gates(), gate_keys());
+  add(of.lessons == Method::Lessons::own, {"bank.seed"});
+  add(of.tuning == Tuning::search, {"lorahub.", "kshot.longest"});
   return keys;
 }
 
@@ -180,7 +179,7 @@ Upstream add_tune(Draft& draft, const GridPoint& at, std::uint64_t point) {
   tune.shots = at.drawn_shots(draft.sets());
   const TaskSet shots = tune.shots.read(draft.sets());
   tune.shot_examples = fingerprint(shots);
-  if (at.method->has_seed())
+  if (at.method->is_taught())
     tune.taught = tune.shots.outputs(draft.sets(), draft.deck().text("kshot.teach") == "reasons");
   tune.examples = fingerprint(task.test);
   tune.asking = asking_fingerprint(task);
@@ -195,6 +194,10 @@ Upstream add_tune(Draft& draft, const GridPoint& at, std::uint64_t point) {
   }
   if (at.method->is_selected()) tune.selected = add_select(draft, at, point);
   if (at.has_data()) tune.data = add_augment(draft, at, point);
+  if (at.method->lessons == Method::Lessons::own)
+    tune.learnt = each(draft.sets().bank, [](const BankEntry& entry) {
+      return fingerprint(entry.set);
+    });
   if (at.method->is_kept() && draft.deck().text("store.deltas") != "none")
     tune.kept = delta_dtype(draft.deck());
 

@@ -39,13 +39,14 @@ struct Tune {
   std::string shot_examples, examples;     // fingerprints of the shots, and of what is asked
   std::vector<std::string> taught;         // [shot] its output, where anything learns
   std::string asking;                      // asking_fingerprint()
-  std::optional<std::int64_t> top_k;       // of a mixture
+  std::optional<std::int64_t> top_k;       // of a mixture that chooses
   std::optional<std::int64_t> experts;     // of a mixture that is not of selected adapters
   std::vector<std::string> modules;        // of a mixture: rows of /moe/share
   std::optional<std::uint64_t> seed;       // where anything is drawn
   Bank bank;                               // where the method begins with adapters
   std::optional<Upstream> selected, best;  // who of it is taken
   std::optional<Upstream> data;            // that join the shots
+  std::vector<std::string> learnt;         // [adapter] fingerprint of it, where gates learn that
   std::optional<DType> kept;               // of stored weights, where they are stored
 
   static void fields(auto& self, auto&& field) {
@@ -64,6 +65,7 @@ struct Tune {
     field("selected", self.selected);
     field("best", self.best);
     field("data", self.data);
+    if (self.how().lessons == Method::Lessons::own) field("learnt", self.learnt);
     field.local("kept", self.kept);
   }
   std::vector<std::string> deck_keys() const;

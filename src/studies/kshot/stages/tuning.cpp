@@ -15,12 +15,12 @@
 #include "factsweep/studies/support/training.hpp"
 #include "factsweep/studies/support/training_options.hpp"
 #include "factsweep/tasks/likelihood.hpp"
+#include "gates.hpp"
 #include "learning.hpp"
 #include "tune.hpp"
 
 namespace factsweep::kshot {
 namespace {
-
 
 /// One that counts which experts the test's tokens go to.
 MoePass counting_pass(const MoeAdapter& moe) {
@@ -43,6 +43,8 @@ class Tuner {
     switch (how_.tuning) {
       case Method::Tuning::mixture:
         return mixture();
+      case Method::Tuning::gates:
+        return gates();
       case Method::Tuning::lora:
         return one_adapter();
       case Method::Tuning::average:
@@ -57,29 +59,53 @@ class Tuner {
 
  private:
   void mixture() {
-    MoeSettings settings{.routing = how_.is_arrow ? Routing::arrow : Routing::learned,
-                         .top_k = stage_.top_k.value()};
+    MoeAdapter moe = mixture_of(experts());
+    if (!how_.is_trained()) {
+      keep(moe);
+      return test(moe);
+    }
+    const double balance = how_.is_balanced() ? deck_.real(how_.balance) : 0;
+    Trainer trainer(moe_trainee(base_.weights, moe, balance), lessons(), tuning_settings());
+    train_and_test(trainer, [&] {
+      keep(master_of(moe, trainer));
+      moe.assign(trainer.master());
+      test(moe);
+    });
+  }
+
+  /// What the training has made of the adapter, or the mixture, in float32.
+  template <typename Adapter>
+  static Adapter master_of(const Adapter& start, const Trainer& trainer) {
+    Adapter master = start.clone(torch::kFloat32);
+    master.assign(trainer.master());
+    return master;
+  }
+
+  MoeAdapter mixture_of(const std::vector<MoeExpert>& list) const {
+    const auto all = static_cast<std::int64_t>(list.size());
+    MoeSettings settings{.routing = how_.routing, .top_k = stage_.top_k.value_or(all)};
     if (how_.is_trained()) {
       settings.dropout = deck_.real("lora.dropout");
       settings.seed = hash_words({hash_text("routers"), seed()});
     }
-    MoeAdapter moe = MoeAdapter::create(experts(), base_.weights, settings);
-    const MoePass pass = counting_pass(moe);
-    if (how_.is_trained()) {
-      Trainer trainer(moe_trainee(base_.weights, moe, deck_.real("moe.balance")), lessons(),
-                      tuning_settings());
-      train_and_test(trainer, [&] {
-        MoeAdapter master = moe.clone(torch::kFloat32);
-        master.assign(trainer.master());
-        keep(master);
-        moe.assign(trainer.master());
-        return base_.with(with_experts(base_.weights, moe, pass));
-      });
-    } else {
-      keep(moe);
-      test(base_.with(with_experts(base_.weights, moe, pass)));
-    }
-    emit_shares(moe, pass);
+    return MoeAdapter::create(list, base_.weights, settings);
+  }
+
+  void gates() {
+    std::vector<MoeExpert> list = experts();
+    GateTraining training(list, base_, run_);
+    const bool is_own = how_.lessons == Method::Lessons::own;
+    const std::vector<Example> common = is_own ? std::vector<Example>() : lessons();
+    const std::uint64_t drawn_by =
+        is_own ? static_cast<std::uint64_t>(deck_.integer("bank.seed")) : seed();
+    for (std::size_t i = 0; i < list.size(); ++i)
+      training.learn(i, is_own ? own_lessons(list[i].name, drawn_by) : common,
+                     hash_words({hash_text("gates"), hash_text(list[i].name), drawn_by}));
+    run_.emit(kSeconds, training.seconds());
+    const MoeAdapter moe = mixture_of(list);
+    keep(moe);
+    test(moe);
+    training.forget();
   }
 
   void one_adapter() {
@@ -89,10 +115,8 @@ class Tuner {
                                   : stage_.bank.at(selected().at(0)).read(worker_, run_);
     Trainer trainer(Trainee::lora(base_.weights, start), lessons(), settings);
     train_and_test(trainer, [&] {
-      LoraAdapter master = start.clone(torch::kFloat32);
-      master.assign(trainer.master());
-      keep(master);
-      return base_.with(trainer.weights());
+      keep(master_of(start, trainer));
+      test(base_.with(trainer.weights()));
     });
   }
 
@@ -131,10 +155,8 @@ class Tuner {
       ++done;
       return -likelihood / tokens + regularization * size;
     };
-    const std::uint64_t draws = hash_words({hash_text("lorahub"), hash_text(stage_.shots.task),
-                                            static_cast<std::uint64_t>(stage_.shots.draw), seed()});
-    const std::vector<double> weights =
-        search_weights(adapters.size(), evaluations, loss, CounterRandom(draws));
+    const std::vector<double> weights = search_weights(
+        adapters.size(), evaluations, loss, CounterRandom(stage_.shots.key("lorahub", seed())));
     run_.emit_padded(kWeight, weights, kNaN);
     run_.emit(kSeconds,
               std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
@@ -203,17 +225,23 @@ class Tuner {
     return std::move(taught.examples);
   }
 
+  /// Of what an adapter of the bank has learnt itself.
+  std::vector<Example> own_lessons(const std::string& adapter, std::uint64_t drawn_by) const {
+    const TaskSet& learnt = worker_.sets.adapter(adapter).set;
+    return lessons_of(gate_lessons(learnt, drawn_by, deck_), base_, deck_).examples;
+  }
+
   TrainSettings tuning_settings() const {
     return learning_settings("moe", hash_words({hash_text("tune"), seed()}), deck_);
   }
 
-  /// An interruption of the test keeps the finished training.
-  void train_and_test(Trainer& trainer, const std::function<Model()>& result) {
+  /// An interruption of the test, which is in `finish`, keeps the finished training.
+  void train_and_test(Trainer& trainer, const std::function<void()>& finish) {
     const LoopResult record =
         train(trainer, stage_loop(run_.bench(), deck_.seconds("run.checkpoint_interval")));
     run_.emit_padded(kLoss, record.loss.front(), kNaN);
     run_.emit(kSeconds, record.seconds);
-    test(result());
+    finish();
     remove_checkpoint(checkpoint_of(run_.bench()));
   }
 
@@ -221,14 +249,33 @@ class Tuner {
     kshot::test(model, worker_.sets.task(stage_.shots.task), worker_.sets, run_);
   }
 
-  /// Share of each expert among the choices, NaN after the last expert.
-  void emit_shares(const MoeAdapter& moe, const MoePass& pass) {
+  void test(const MoeAdapter& moe) {
+    if (how_.is_merged()) return test_merged(moe);
+    const MoePass pass = counting_pass(moe);
+    test(base_.with(with_experts(base_.weights, moe, pass)));
+    emit_shares(pass.picks);
+  }
+
+  void test_merged(const MoeAdapter& moe) {
+    torch::Tensor sums;  // of the questions' weights
+    const auto merged = [&](const std::vector<TokenId>& prompt) {
+      torch::Tensor weights;
+      Model model = base_.with(merged_for(base_.weights, moe, prompt, &weights));
+      sums = sums.defined() ? sums + weights : weights;
+      return model;
+    };
+    test_one_by_one(base_, merged, worker_.sets.task(stage_.shots.task), worker_.sets, run_);
+    emit_shares(sums);
+  }
+
+  /// Share of each expert of the [modules, X] choices, or weights; NaN after the last expert.
+  void emit_shares(const torch::Tensor& picks) {
     const auto modules = static_cast<std::int64_t>(stage_.modules.size());
     const torch::Tensor share =
         torch::full({modules, static_cast<std::int64_t>(run_.width(kShare))},
                     std::numeric_limits<float>::quiet_NaN(), torch::kFloat32);
-    const torch::Tensor picks = pass.picks.cpu().to(torch::kFloat32);
-    share.narrow(1, 0, moe.experts()).copy_(picks / picks.sum(1, true));
+    const torch::Tensor counts = picks.cpu().to(torch::kFloat32);
+    share.narrow(1, 0, counts.size(1)).copy_(counts / counts.sum(1, true));
     const float* values = share.data_ptr<float>();
     run_.emit(kShare, std::vector<float>(values, values + share.numel()));
   }

@@ -4,94 +4,18 @@
 #include <map>
 #include <set>
 
-#include "catch.hpp"
-#include "expand_deck.hpp"
-#include "factsweep/studies/kshot/study.hpp"
-#include "task_records.hpp"
-#include "tiny_adapter.hpp"
+#include "decks.hpp"
 #include "tiny_directory.hpp"
 
 using namespace factsweep;
 using namespace factsweep::test;
 using Catch::Matchers::ContainsSubstring;
 
-namespace {
-
-class Decks {
- public:
-  Decks() {
-    for (const char* name : {"one", "two", "b1", "b2", "b3"})
-      write_file(folder_ / (std::string(name) + ".json"), task_records(name, 20).dump());
-    write_file(folder_ / "one_test.json", task_records("test", 5).dump());
-    nlohmann::json open = task_records("open", 30);
-    open.push_back(open[0]);                     // once more
-    open.push_back(task_records("test", 1)[0]);  // asked by the test
-    write_file(folder_ / "open.json", open.dump());
-    sets = nlohmann::json::parse(R"({
-      "tasks": [{"name": "one", "train": "one.json", "test": "one_test.json", "pool": "open"},
-                {"name": "two", "train": "two.json", "hold_out": 4, "pool": "open"}],
-      "pools": {"open": ["open.json"]},
-      "bank": [{"name": "one", "task": "one"}, {"name": "two", "task": "two"},
-               {"name": "b1", "train": "b1.json"}, {"name": "b2", "train": "b2.json"},
-               {"name": "b3", "train": "b3.json", "examples": 7}]})");
-  }
-
-  Plan expand(const std::vector<std::string>& overrides = {}) const {
-    write_file(folder_ / "sets.json", sets.dump());
-    const std::string text =
-        "[run]\nstudy = kshot\n[model]\npath = " + model_data("llama-tied").string() +
-        "\n[data]\nsets = " + (folder_ / "sets.json").string() +
-        "\n[augment]\nencoder = " + model_data("../../encoder/data/bert").string() +
-        "\n[kshot]\npool = 4\n[grid]\nshots = 6\nexperts = 3\nbudget = 10\n";
-    return expand_deck(kshot::make_study(), text, overrides).plan;
-  }
-  void write(const std::string& name, const std::string& text) const {
-    write_file(folder_ / name, text);
-  }
-  std::string error(const std::vector<std::string>& overrides = {}) const {
-    return input_error([&] { expand(overrides); });
-  }
-
-  nlohmann::json sets;
-
- private:
-  TemporaryFolder folder_;
-};
-
-std::map<std::string, int> kinds(const Plan& plan) {
-  std::map<std::string, int> counts;
-  for (const Stage& stage : plan.stages) ++counts[stage.kind];
-  return counts;
-}
-
-const DatasetSpec& dataset(const Plan& plan, const std::string& path) {
-  for (const DatasetSpec& spec : plan.datasets) {
-    if (spec.path == path) return spec;
-  }
-  throw BugError("no dataset " + path);
-}
-
-std::set<std::string> keys_of(const Plan& plan, const std::string& kind = "") {
-  std::set<std::string> list;
-  for (const Stage& stage : plan.stages) {
-    if (kind.empty() || stage.kind == kind) list.insert(stage.key);
-  }
-  return list;
-}
-
-std::set<std::string> ids(const Plan& plan) {
-  std::set<std::string> list;
-  for (const Point& point : plan.points) list.insert(point.id);
-  return list;
-}
-
-}  // namespace
-
 TEST_CASE("kshot: equal work is one stage") {
   const Decks decks;
   const Plan plan = decks.expand();
-  // base, expert_lora and source_best once a task, the twelve others once a draw
-  CHECK(plan.points.size() == 2 * (3 + 12 * 3));
+  // base, expert_lora and source_best once a task, the 17 others once a draw
+  CHECK(plan.points.size() == 2 * (3 + 17 * 3));
   auto count = kinds(plan);
   CHECK(count["bank"] == 5);
   CHECK(count["test"] == 2 * 6);         // base and bank on each task
@@ -101,7 +25,7 @@ TEST_CASE("kshot: equal work is one stage") {
   CHECK(count["select"] == 2 * 3 * 2);   // by signals for all of them; at random
   CHECK(count["augment"] == 2 * 3 * 2);  // likewise
   CHECK(count["embed"] == 1 + 2 * 3);    // the pool once, the shots of each draw
-  CHECK(count["tune"] == 2 * 3 * 12);
+  CHECK(count["tune"] == 2 * 3 * 17);
 
   // seeds share all but what draws lots
   auto seeded = kinds(decks.expand({"--grid.seed=1, 2"}));
@@ -109,7 +33,7 @@ TEST_CASE("kshot: equal work is one stage") {
     CHECK(seeded[kind] == count[kind]);
   CHECK(seeded["select"] == 2 * 3 * 3);
   CHECK(seeded["augment"] == 2 * 3 * 3);
-  CHECK(seeded["tune"] == 2 * 3 * (10 * 2 + 2));  // uniform and arrow have no seed
+  CHECK(seeded["tune"] == 2 * 3 * (14 * 2 + 3));  // uniform, arrow and phatgoose have no seed
 
   // fewer shots are part of more: signals and embeddings of the largest K serve all
   auto fewer = kinds(decks.expand({"--grid.shots=6, 2, 1"}));
@@ -186,12 +110,12 @@ TEST_CASE("kshot: what changes a stage's key") {
   }
   // what is kept is no other work
   CHECK(keys("tune", {"--store.deltas=final"}) == keys("tune", {}));
-  // six of the twelve methods train a mixture
+  // six of the 17 methods train a mixture with this balance
   const auto tunes = keys("tune", {}), balanced = keys("tune", {"--moe.balance=1"});
   std::vector<std::string> same;
   std::set_intersection(tunes.begin(), tunes.end(), balanced.begin(), balanced.end(),
                         std::back_inserter(same));
-  CHECK(same.size() == 2 * 3 * 6);
+  CHECK(same.size() == 2 * 3 * 11);
   decks.sets["bank"][4]["examples"] = 8;
   std::vector<std::string> common;
   const auto other = keys("bank", {});
@@ -259,56 +183,6 @@ TEST_CASE("kshot: shots and experts are taught with reasons") {
              ContainsSubstring("twice.jsonl:6") && ContainsSubstring("row 4 once more"));
   decks.sets["bank"][0]["rationales"] = "nowhere.jsonl";
   CHECK_THAT(decks.error(lora), ContainsSubstring("nowhere.jsonl"));
-}
-
-TEST_CASE("kshot: fresh experts need the modules of the bank's") {
-  Decks decks;
-  decks.sets["bank"] =
-      nlohmann::json::array({{{"name", "mine"}, {"adapter", adapter_data("llama").string()}}});
-  const std::vector<std::string> llama = {"--model.path=" + model_data("families/llama").string(),
-                                          "--grid.method=fresh_experts"};
-  CHECK_THAT(decks.error(llama), ContainsSubstring("lora.targets") &&
-                                     ContainsSubstring("adapts 4 modules") &&
-                                     ContainsSubstring("fresh_experts"));
-  std::vector<std::string> alike = llama;
-  alike.push_back("--lora.targets=q_proj, v_proj, down_proj");
-  // N may be above the bank's size: none of them is of it
-  CHECK(decks.expand(alike).points.size() == 2 * 3);
-}
-
-TEST_CASE("kshot: adapters that users bring") {
-  Decks decks;
-  const auto bring = [&](const std::string& name, const std::string& adapter) {
-    decks.sets["bank"].push_back({{"name", name}, {"adapter", adapter_data(adapter).string()}});
-  };
-  std::vector<std::string> llama = {"--model.path=" + model_data("families/llama").string(),
-                                    "--lora.targets=q_proj, v_proj, down_proj"};
-  bring("mine", "llama");
-  CHECK_THAT(decks.error(llama), ContainsSubstring("lorahub") &&
-                                     ContainsSubstring("'one' has r = 16") &&
-                                     ContainsSubstring("'mine' has r = 4"));
-  llama.push_back("--grid.method=base, uniform, arrow, ours");
-  const Plan plan = decks.expand(llama);
-  CHECK(kinds(plan).at("adapter") == 1);
-  CHECK(kinds(plan).at("bank") == 5);
-  CHECK(dataset(plan, "/bank/examples").content.as<std::int64_t>()[5] == -1);
-  // ranks may differ: the deck's is 16, the adapter's 4
-  CHECK(dataset(plan, "/bank/mine/base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight")
-            .shape[0] == 4);
-
-  // it is known by what it holds, wherever it lies
-  const TemporaryFolder elsewhere;
-  std::filesystem::copy(adapter_data("llama"), elsewhere / "copy");
-  decks.sets["bank"].back()["adapter"] = (elsewhere / "copy").string();
-  CHECK(keys_of(decks.expand(llama)) == keys_of(plan));
-  decks.sets["bank"].back()["adapter"] = adapter_data("llama").string();
-
-  // of another base, or of other modules
-  CHECK_THAT(decks.error({"--lora.targets=q_proj, v_proj, down_proj"}),
-             ContainsSubstring("data/llama") && ContainsSubstring("another model"));
-  bring("patterns", "llama-patterns");
-  CHECK_THAT(decks.error(llama), ContainsSubstring("'one'") && ContainsSubstring("'patterns'") &&
-                                     ContainsSubstring("differ"));
 }
 
 TEST_CASE("kshot: mistakes are named") {

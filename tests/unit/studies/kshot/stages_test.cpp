@@ -1,9 +1,12 @@
 // K-shot's kinds of stage in memory, on a tiny model: what has to hold whatever it learns.
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
+#include <span>
 
 #include "catch.hpp"
+#include "decks.hpp"
 #include "factsweep/adapter/lora.hpp"
 #include "factsweep/core/file.hpp"
 #include "factsweep/model/tensors.hpp"
@@ -61,7 +64,9 @@ std::string write_inputs(const TemporaryFolder& folder, bool brings, const std::
          "[bank]\nepochs = 3\nlearning_rate = 1e-2\npacked = 2\n"
          "[moe]\nepochs = 2\nlearning_rate = 1e-2\n[train]\nbatch_size = 4\n"
          "[lora]\nrank = 2\nalpha = 2\n[eval]\nmax_new_tokens = 4\n[lorahub]\nevaluations = 2\n"
-         "[grid]\nshots = 4\nexperts = 2\ntop_k = 1\nbudget = 3\n";
+         "[phatgoose]\nsteps = 4\n[grid]\nshots = 4\nexperts = 2\ntop_k = 1\nbudget = 3\nmethod "
+         "= " +
+         kAll + "\n";
 }
 
 class Sweep : public StudySweep {
@@ -76,6 +81,19 @@ class Sweep : public StudySweep {
 
   LoraAdapter mine() const { return drawn_adapter(folder_); }
 };
+
+/// What a point's stage keeps of weights: the bytes of each tensor.
+std::map<std::string, std::string> finals(const Sweep& sweep, const MemoryWorkbench& bench,
+                                          const std::string& method) {
+  const std::size_t leaf = sweep.leaf(method);
+  std::map<std::string, std::string> kept;
+  for (const Output& output : sweep.plan.stages[leaf].outputs) {
+    if (!output.name.starts_with("final/")) continue;
+    const auto& bytes = bench.output(leaf, output.name).bytes;
+    kept[output.name].assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  }
+  return kept;
+}
 
 }  // namespace
 
@@ -152,6 +170,74 @@ TEST_CASE("fresh experts differ, copies of the best begin alike", "[kshot]") {
   CHECK(are_alike("upcycling"));
 }
 
+TEST_CASE("MixLoRA is a mixture of fresh experts whose load is balanced", "[kshot]") {
+  const auto kept = [](const std::string& method, const std::string& balance) {
+    const Sweep sweep({"--grid.method=" + method, "--grid.draw=1", "--store.deltas=final",
+                       "--moe.learning_rate=1e-3", "--mixlora.balance=" + balance});
+    MemoryWorkbench bench(sweep.plan);
+    bench.run_all(*sweep.executor);
+    return finals(sweep, bench, method);
+  };
+  const auto fresh = kept("fresh_experts_shots", "0.01");
+  REQUIRE(!fresh.empty());
+  CHECK((kept("mixlora", "0") == fresh));
+  CHECK((kept("mixlora", "0.5") != fresh));
+  CHECK((kept("mixlora_data", "0") == kept("fresh_experts", "0")));
+}
+
+TEST_CASE("PHATGOOSE's experts are the bank's, and each has a gate of its own", "[kshot]") {
+  const Sweep sweep(
+      {"--grid.method=arrow, phatgoose, phatgoose_data", "--grid.draw=1", "--store.deltas=final"});
+  MemoryWorkbench bench(sweep.plan);
+  bench.run_all(*sweep.executor);
+  const auto arrow = finals(sweep, bench, "arrow"), own = finals(sweep, bench, "phatgoose");
+  const auto common = finals(sweep, bench, "phatgoose_data");
+  REQUIRE(own.size() == arrow.size());
+  for (const auto& [name, bytes] : own) {
+    INFO(name);
+    const bool is_router = name.ends_with("router.weight");
+    CHECK((bytes == arrow.at(name)) == !is_router);
+    CHECK((bytes == common.at(name)) == !is_router);
+    if (!is_router) continue;
+    const std::size_t inputs = bytes.size() / sizeof(float) / 2;  // of two experts, standardised
+    const std::span rows(reinterpret_cast<const float*>(bytes.data()), 2 * inputs);
+    for (std::size_t i = 0; i < 2; ++i) {
+      double sum = 0, squares = 0;
+      for (const float value : rows.subspan(i * inputs, inputs)) {
+        sum += value;
+        squares += value * value;
+      }
+      CHECK(sum == Approx(0).margin(1e-5));
+      CHECK(squares == Approx(1).epsilon(1e-5));
+    }
+    CHECK_FALSE(std::equal(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(inputs),
+                           rows.begin() + static_cast<std::ptrdiff_t>(inputs)));
+  }
+  // the same gate wherever its expert is selected
+  const Sweep again(
+      {"--grid.method=phatgoose", "--grid.draw=1", "--store.deltas=final", "--grid.top_k=2"});
+  MemoryWorkbench other(again.plan);
+  other.run_all(*again.executor);
+  CHECK((finals(again, other, "phatgoose") == own));
+}
+
+TEST_CASE("SMEAR merges all of its experts for each question", "[kshot]") {
+  const Sweep sweep({"--grid.method=smear", "--grid.draw=1", "--store.deltas=final"});
+  MemoryWorkbench bench(sweep.plan);
+  bench.run_all(*sweep.executor);
+  CHECK(bench.missing() == "");
+  const std::size_t leaf = sweep.leaf("smear");
+  const auto share = bench.output(leaf, "/moe/share").as<float>();
+  REQUIRE(!share.empty());
+  for (std::size_t i = 0; i < share.size(); i += 2) {
+    CHECK(share[i] + share[i + 1] == Approx(1));
+    CHECK((share[i] > 0 && share[i] < 1));
+  }
+  CHECK(sweep.plan.points.front().id.find("-top") == std::string::npos);
+  const std::string config = bench.output(leaf, "about/mixture_config").as_text().at(0);
+  CHECK(config.find("\"routing\": \"merged\"") != std::string::npos);
+}
+
 TEST_CASE("training sees the shots with their reasons", "[kshot]") {
   // longer than kshot.longest with its reasons, not without
   for (const auto& [teach, cut] : {std::pair{"reasons", 4}, std::pair{"answers", 0}}) {
@@ -179,7 +265,8 @@ TEST_CASE("a user's adapter is taken over as it is, and used as those of the ban
 }
 
 TEST_CASE("stopped and continued, banks and mixtures are the uninterrupted ones", "[kshot]") {
-  const Sweep sweep({"--grid.method=ours", "--store.deltas=final"});
+  const std::string method = GENERATE("ours", "phatgoose_data", "smear");
+  const Sweep sweep({"--grid.method=" + method, "--grid.draw=1", "--store.deltas=final"});
   const MemoryWorkbench whole = sweep.run();
   for (std::size_t stage = 0; stage < sweep.plan.stages.size(); ++stage) {
     const std::string& kind = sweep.plan.stages[stage].kind;
