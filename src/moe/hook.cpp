@@ -54,8 +54,8 @@ class MoeHook : public LinearHook {
       const auto of_part = [&](const Tensor& all_NR) {
         return all_NR.narrow(1, part.rank_first, part.B.size(1));
       };
-      const Tensor h = routing_ == Routing::merged ? merged(of_part(h_NR)) * of_part(weights_NR)
-                                                   : of_part(h_NR);
+      const Tensor h =
+          routing_ == Routing::merged ? merged(of_part(h_NR)) * of_part(weights_NR) : of_part(h_NR);
       terms.push_back({h, part.B, 0, part.first, part.common_scale()});
     }
     return add_low_rank(y, terms);
@@ -200,8 +200,8 @@ Trainee moe_trainee(const Weights& base, const MoeAdapter& start, double balance
   trainee.settings = fmt::format("{} balance {}", moe.json(), balance);
   trainee.model = [=](const std::shared_ptr<const DropoutMasks>& masks) {
     if (terms != nullptr) terms->clear();
-    return std::make_shared<Weights>(with_experts(
-        base, moe, {.masks = masks, .balance = masks == nullptr ? nullptr : terms}));
+    return std::make_shared<Weights>(
+        with_experts(base, moe, {.masks = masks, .balance = masks == nullptr ? nullptr : terms}));
   };
   if (terms != nullptr) {
     const double share = balance / static_cast<double>(moe.modules().size());

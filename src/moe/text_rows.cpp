@@ -36,8 +36,7 @@ TextRows::TextRows(const std::vector<std::int64_t>& tokens, const std::vector<st
     first = last;
     row = next;
   }
-  for (Of* one : {&packed_, &wanted_})
-    *one = {one->prompt_BN.to(device), one->text_NB.to(device)};
+  for (Of* one : {&packed_, &wanted_}) *one = {one->prompt_BN.to(device), one->text_NB.to(device)};
 }
 
 const TextRows::Of& TextRows::of(std::int64_t rows) const {

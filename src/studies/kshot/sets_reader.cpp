@@ -224,9 +224,10 @@ class Reader {
         entry.adapter = located(node.text("adapter"));
         for (const char* key : {"rationales", "examples"}) {
           if (node.has(key) && !is_known)
-            node.fail(fmt::format("has '{}' beside 'adapter', which is not trained, and no 'train' "
-                                  "or 'task' that says of what.",
-                                  key));
+            node.fail(
+                fmt::format("has '{}' beside 'adapter', which is not trained, and no 'train' "
+                            "or 'task' that says of what.",
+                            key));
         }
       }
       if (!entry.is_brought() || (is_known && has_own_lessons())) read_lessons(node, entry);

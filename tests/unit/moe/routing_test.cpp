@@ -92,9 +92,9 @@ class ByHand {
     const Tensor p = shares(scores, best);
     Tensor sum = torch::zeros_like(B(part, 0).select(1, 0));
     for (std::size_t i = 0; i < best.size(); ++i)
-      sum = sum + p[static_cast<std::int64_t>(i)] *
-                      B(part, static_cast<int>(best[i]))
-                          .mv(A(part, static_cast<int>(best[i])).mv(x[n]));
+      sum = sum +
+            p[static_cast<std::int64_t>(i)] *
+                B(part, static_cast<int>(best[i])).mv(A(part, static_cast<int>(best[i])).mv(x[n]));
     return sum;
   }
 
@@ -135,8 +135,8 @@ void compare_with_hand(const MoeAdapter& moe, const Prompts& prompts) {
     Tensor expected = y.to(torch::kFloat64);
     for (const MoePart& part : slot.parts) {
       const Tensor term = hand.term(part, x64);
-      expected = expected + torch::constant_pad_nd(
-                                term, {part.first, outputs - part.first - part.rows});
+      expected =
+          expected + torch::constant_pad_nd(term, {part.first, outputs - part.first - part.rows});
     }
     CHECK(relative_distance(found.to(torch::kFloat64), expected) < 1e-5);
     (found * weights).sum().backward();
@@ -204,8 +204,7 @@ TEST_CASE("by hand: the rows of standardised gates, and whom they choose") {
   Tensor ramp = torch::arange(inputs, torch::kFloat32) * 2 + 1;
   experts[0].gates[module] = ramp;
   experts[1].gates[module] = torch::full({inputs}, 5.0);  // tells no inputs apart
-  const MoeAdapter moe =
-      MoeAdapter::create(experts, base, {.routing = Routing::gates, .top_k = 1});
+  const MoeAdapter moe = MoeAdapter::create(experts, base, {.routing = Routing::gates, .top_k = 1});
   for (const auto& [name, router] : moe.named()) {
     if (name != module + ".router.weight") continue;
     const double n = static_cast<double>(inputs);
@@ -234,8 +233,8 @@ TEST_CASE("a prompt's experts are those that training merged for it") {
   const std::vector<TokenId> text = some_tokens(8, 5);
   const std::vector<TokenId> prompt(text.begin(), text.begin() + 5);
   const std::vector<std::int64_t> rows = {4, 5, 6, 7};
-  const auto masks = std::make_shared<DropoutMasks>(std::vector<DropoutMasks::Text>{{1, 8}}, rows,
-                                                    torch::kCPU);
+  const auto masks =
+      std::make_shared<DropoutMasks>(std::vector<DropoutMasks::Text>{{1, 8}}, rows, torch::kCPU);
   Tensor weights, others;
   const Weights served = merged_for(base, moe, prompt, &weights);
   const Tensor expected = wanted_states(with_experts(base, moe, {.masks = masks}), text, rows);
@@ -271,9 +270,9 @@ TEST_CASE("of an expert behind a gate the gate alone is trained") {
   settings.batch_size = 2;
   settings.epochs = 20;
   settings.dropout = 0;
-  Trainer trainer(trainee, {{some_tokens(4, 5), some_tokens(3, 40)},
-                            {some_tokens(5, 7), some_tokens(3, 50)}},
-                  settings);
+  Trainer trainer(
+      trainee, {{some_tokens(4, 5), some_tokens(3, 40)}, {some_tokens(5, 7), some_tokens(3, 50)}},
+      settings);
   const double first = trainer.step().sum;
   double last = first;
   while (!trainer.is_done()) last = trainer.step().sum;

@@ -36,8 +36,10 @@ Cost gate_cost(const Draft& draft, const TaskSet& like, std::int64_t experts) {
   const double examples = static_cast<double>(experts * deck.integer("phatgoose.steps") *
                                               deck.integer("train.batch_size"));
   const double tokens = draft.tokens_of(like) / static_cast<double>(like.examples.size());
+  const double activations = learning_activations(draft);
   return {.flop = 2 * examples * tokens * draft.model.flop_per_token(),
-          .bytes = activation_bytes(deck, draft.model, deck.integer("train.microbatch_tokens"))};
+          .bytes = activations,
+          .activations = activations};
 }
 
 TaskSet gate_lessons(const TaskSet& set, std::uint64_t seed, const Deck& deck) {
@@ -47,8 +49,8 @@ TaskSet gate_lessons(const TaskSet& set, std::uint64_t seed, const Deck& deck) {
 
 void GateTraining::learn(std::size_t i, std::vector<Example> lessons, std::uint64_t seed) {
   MoeExpert& expert = experts_.at(i);
-  MoeAdapter gated = MoeAdapter::create({&expert, 1}, base_.weights,
-                                        {.routing = Routing::gate, .top_k = 1});
+  MoeAdapter gated =
+      MoeAdapter::create({&expert, 1}, base_.weights, {.routing = Routing::gate, .top_k = 1});
   const TrainSettings settings = settings_of(lessons.size(), seed, run_.deck());
   Trainer trainer(moe_trainee(base_.weights, gated), std::move(lessons), settings);
   LoopOptions loop = stage_loop(run_.bench(), run_.deck().seconds("run.checkpoint_interval"));

@@ -10,13 +10,9 @@
 namespace factsweep::kshot {
 
 std::vector<std::string> learning_keys(const std::string& section, const std::string& length) {
-  return {section + "." + length,
-          section + ".learning_rate",
-          "model.dtype",
-          "train.",
-          "kshot.longest",
-          "kshot.template",
-          "run.checkpoint_interval"};
+  return {
+      section + "." + length, section + ".learning_rate", "model.dtype", "train.", "kshot.longest",
+      "kshot.template",       "run.checkpoint_interval"};
 }
 
 TrainSettings learning_settings(const std::string& section, std::uint64_t seed, const Deck& deck) {
@@ -37,18 +33,28 @@ TrainingExamples lessons_of(const TaskSet& set, const Model& model, const Deck& 
   return lessons;
 }
 
+namespace {
+
+std::int64_t batch_tokens(const Deck& deck) {
+  return deck.integer("train.batch_size") * deck.integer("kshot.longest");
+}
+
+}  // namespace
+
+double learning_activations(const Draft& draft) {
+  const Deck& deck = draft.deck();
+  constexpr double kAnswerShare = 0.25;  // of a prompt and its answer
+  const std::int64_t tokens = std::min(batch_tokens(deck), deck.integer("train.microbatch_tokens"));
+  return activation_bytes(deck, draft.model, static_cast<double>(tokens), kAnswerShare);
+}
+
 Cost learning_cost(const Draft& draft, const std::string& section, double tokens, double adapters) {
   const Deck& deck = draft.deck();
   const double epochs = static_cast<double>(deck.integer(section + ".epochs"));
-  const std::int64_t batch_tokens =
-      deck.integer("train.batch_size") * deck.integer("kshot.longest");
-  constexpr double kAnswerShare = 0.25;  // of a prompt and its answer
-  const double pass_tokens =
-      static_cast<double>(std::min(batch_tokens, deck.integer("train.microbatch_tokens")));
-  const double activations = activation_bytes(deck, draft.model, pass_tokens, kAnswerShare);
+  const double activations = learning_activations(draft);
   return {.flop = 2 * epochs * tokens * draft.model.flop_per_token(),
           .bytes = adapters * training_bytes(deck, draft.model, lora_config(deck),
-                                     static_cast<double>(batch_tokens)) +
+                                             static_cast<double>(batch_tokens(deck))) +
                    activations,
           .activations = activations,
           .checkpoint = adapters * checkpoint_bytes(deck, draft.model, lora_config(deck))};

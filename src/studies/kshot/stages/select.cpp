@@ -20,7 +20,7 @@ const auto kDiversityRank =
                    "rank of the experts among all subsets of the pool", "R_D");
 
 const std::vector<AnyColumn> kSelectColumns = {kExperts, kPerplexityRank,  kAccuracyRank,
-                                         kPool,    kGroupSimilarity, kDiversityRank};
+                                               kPool,    kGroupSimilarity, kDiversityRank};
 
 struct Select {
   static constexpr const char* kind = "select";

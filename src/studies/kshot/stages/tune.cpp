@@ -195,9 +195,8 @@ Upstream add_tune(Draft& draft, const GridPoint& at, std::uint64_t point) {
   if (at.method->is_selected()) tune.selected = add_select(draft, at, point);
   if (at.has_data()) tune.data = add_augment(draft, at, point);
   if (at.method->lessons == Method::Lessons::own)
-    tune.learnt = each(draft.sets().bank, [](const BankEntry& entry) {
-      return fingerprint(entry.set);
-    });
+    tune.learnt =
+        each(draft.sets().bank, [](const BankEntry& entry) { return fingerprint(entry.set); });
   if (at.method->is_kept() && draft.deck().text("store.deltas") != "none")
     tune.kept = delta_dtype(draft.deck());
 
