@@ -1,6 +1,7 @@
 # libtorch, looked at before it is used: TORCH_INCLUDE_DIRS, TORCH_LIBRARIES.
 macro(find_torch_config)
-  find_path(torch_config TorchConfig.cmake NO_DEFAULT_PATH NO_CACHE PATH_SUFFIXES Torch share/cmake/Torch
+  find_path(torch_config TorchConfig.cmake NO_DEFAULT_PATH NO_CACHE
+            PATH_SUFFIXES Torch share/cmake/Torch lib/${CMAKE_LIBRARY_ARCHITECTURE}/cmake/Torch
             PATHS ${Torch_DIR} ${CMAKE_PREFIX_PATH} ENV Torch_DIR ENV CMAKE_PREFIX_PATH)
 endmacro()
 find_torch_config()

@@ -10,7 +10,7 @@ function(factsweep_check_start)
   # By their files: libtorch's targets name others that are not there.
   set(torch)
   foreach(name torch torch_cpu torch_cuda c10)
-    find_library(file ${name} NO_DEFAULT_PATH NO_CACHE PATHS "${torch_root}" PATH_SUFFIXES lib lib64 lib/${CMAKE_LIBRARY_ARCHITECTURE})
+    find_library(file ${name} NO_DEFAULT_PATH NO_CACHE PATHS "${torch_root}/lib" "${torch_root}/lib64" "${torch_config}/../..")
     if(file)
       list(APPEND torch "${file}")
     endif()
@@ -30,6 +30,7 @@ function(factsweep_check_start)
     # On a login node that may be the GPU's driver, which only the compute nodes have.
     message(WARNING "A library is missing at run time: ${said}Name its folder in LD_LIBRARY_PATH or load its module where factsweep runs.")
   elseif(NOT result STREQUAL 0)
+    string(SUBSTRING "${said}" 0 1000 said)
     message(FATAL_ERROR "The libraries found link, but do not start together (${result}); the program would end before its first line. "
                         "Debian's own libtorch-dev does so, for its protobuf: take pip's (python3 -m pip install torch==2.13.0) "
                         "or an unpacked libtorch. -DFACTSWEEP_CHECK_START=OFF goes on all the same. They say:\n${said}")
