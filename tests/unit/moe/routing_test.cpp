@@ -1,4 +1,5 @@
-// Gates (PHATGOOSE) and merged experts (SMEAR): outputs and gradients by hand, in float64.
+// Gates (PHATGOOSE) and merged experts (SMEAR): outputs and gradients by hand, in float64. On a
+// device tests/system/device.sh has them, so what is computed by hand stays on the CPU.
 #include <cmath>
 #include <map>
 
@@ -177,7 +178,7 @@ Tensor wanted_states(const Weights& weights, const std::vector<TokenId>& text,
 
 }  // namespace
 
-TEST_CASE("gates and merged experts are those of a loop over rows and experts") {
+TEST_CASE("gates and merged experts are those of a loop over rows and experts", "[cpu]") {
   SECTION("one expert behind its gate") {
     const MoeAdapter moe = routed_by(Routing::gate, 1);
     for (const MoeSlot& slot : moe.slots()) {
@@ -195,7 +196,7 @@ TEST_CASE("gates and merged experts are those of a loop over rows and experts") 
   }
 }
 
-TEST_CASE("by hand: the rows of standardised gates, and whom they choose") {
+TEST_CASE("by hand: the rows of standardised gates, and whom they choose", "[cpu]") {
   // a gate (1, 3, 5, 7): mean 4, deviations (-3, -1, 1, 3), their norm sqrt(20)
   const Weights base = family_weights("llama");
   auto experts = alike_experts(base, 2);
@@ -227,7 +228,7 @@ TEST_CASE("by hand: the rows of standardised gates, and whom they choose") {
   CHECK(chosen(-ramp) == 1);
 }
 
-TEST_CASE("a prompt's experts are those that training merged for it") {
+TEST_CASE("a prompt's experts are those that training merged for it", "[cpu]") {
   const Weights base = family_weights("llama");
   const MoeAdapter moe = routed_by(Routing::merged);
   const std::vector<TokenId> text = some_tokens(8, 5);
@@ -247,7 +248,7 @@ TEST_CASE("a prompt's experts are those that training merged for it") {
   CHECK_FALSE(torch::allclose(wanted_states(other, text, rows), expected));
 }
 
-TEST_CASE("merged experts that are copies of one are that one") {
+TEST_CASE("merged experts that are copies of one are that one", "[cpu]") {
   const Weights base = family_weights("llama");
   auto experts = alike_experts(base, 3);
   for (MoeExpert& expert : experts) expert.adapter = experts.front().adapter;
