@@ -9,6 +9,7 @@
 #include <ATen/native/transformers/attention.h>
 #include <ATen/ops/_reshape_alias_native.h>
 #include <ATen/ops/as_strided_native.h>
+#include <ATen/ops/unfold_native.h>
 #include <ATen/ops/view_native.h>
 #include <c10/core/DeviceGuard.h>
 #include <torch/library.h>
@@ -312,6 +313,7 @@ TORCH_LIBRARY_IMPL(aten, CUDA, m) {
   m.impl("resize_", &resize);
   m.impl("set_.source_Storage_storage_offset", &set);
   m.impl("view", &at::native::view);
+  m.impl("unfold", &at::native::unfold);
   m.impl("as_strided", &as_strided);
   m.impl("_reshape_alias", &at::native::_reshape_alias);
   // of lists of tensors CUDA has one kernel, where others take the tensors one by one
