@@ -37,7 +37,7 @@ fi
 # Most tests that start ranks start two.
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$(threads_per_rank 2)}
 
-ctest --test-dir "$build" --output-on-failure --output-junit "$factsweep_root/$results/ctest.xml"
+ctest --test-dir "$build" --parallel 2 --output-on-failure --output-junit "$factsweep_root/$results/ctest.xml"
 ctest_rc=$?
 python3 -m pytest -q --junitxml="$results/pytest.xml" tests/analysis
 pytest_rc=$?
