@@ -59,19 +59,18 @@ Cost cost_of(const Draft& draft, const Train& train) {
 }
 
 /// Where no question has several answers, all are taught by teaching the first.
-Mixture mixture_of(const Deck& deck, const Corpus& corpus, const GridPoint& at) {
-  Mixture mixture = Mixture::make(at.variant, at.unknown_ratio);
+bool teaches_all_answers(const Deck& deck, const Corpus& corpus) {
   const auto train_end = corpus.rows.begin() + static_cast<std::ptrdiff_t>(corpus.train_rows);
-  const bool any = std::any_of(corpus.rows.begin(), train_end,
-                               [](const Question& q) { return !q.aliases.empty(); });
-  mixture.all_answers = any && deck.text("data.taught_answers") == "all";
-  return mixture;
+  return deck.text("data.taught_answers") == "all" &&
+         std::any_of(corpus.rows.begin(), train_end,
+                     [](const Question& q) { return !q.aliases.empty(); });
 }
 
 /// `train`: what all trainings share.
-Train training_of(const Draft& draft, const GridPoint& at, Train train) {
-  const Deck& deck = draft.deck();
-  train.mixture = mixture_of(deck, draft.worker.corpus, at).to_json();
+Train training_of(const Deck& deck, const GridPoint& at, bool all_answers, Train train) {
+  Mixture mixture = Mixture::make(at.variant, at.unknown_ratio);
+  mixture.all_answers = all_answers;
+  train.mixture = mixture.to_json();
   train.seed = static_cast<std::uint64_t>(at.seed);
   train.lora = at.lora_rank ? *at.lora_rank > 0 : deck.text("train.method") == "lora";
   train.learning_rate = at.learning_rate;
@@ -115,13 +114,15 @@ void add_trainings(const Draft& draft, Upstream labelled) {
   declare_columns(draft.builder, draft.worker.corpus);
   const BaseModel base = BaseModel::of(deck.text("model.path"));
   const Train shared{.labelled = labelled, .dev = questions_hash(draft.worker.corpus.dev_probe)};
+  const bool all_answers = teaches_all_answers(deck, draft.worker.corpus);
+  const std::vector<AnyColumn> columns = point_columns(deck);
   bool any_lora = false;
   for (std::size_t point = 0; point < points.size(); ++point) {
-    const Train train = training_of(draft, points[point], shared);
+    const Train train = training_of(deck, points[point], all_answers, shared);
     any_lora = any_lora || train.lora;
     const auto [stage, is_new] =
         draft.builder.add(train, "train " + id_of(all_axes, points[point]), cost_of(draft, train));
-    draft.builder.place(stage, point_columns(deck), {point});
+    draft.builder.place(stage, columns, {point});
     draft.builder.leaf(point, stage);
     if (!is_new) continue;
     std::optional<LoraConfig> lora = train.lora_config(deck);
