@@ -60,7 +60,7 @@ mkdir -p starts/torch/lib
 start() { # LIBRARY
   printf 'cmake_minimum_required(VERSION 3.22)\nproject(look CXX)\nset(torch_root "%s")\ninclude("%s/StartCheck.cmake")\nfactsweep_check_start("%s")\n' \
     "$PWD/starts/torch" "$cmake_folder" "$1" >starts/CMakeLists.txt
-  cmake -S starts -B starts/build >messages 2>&1
+  cmake -G Ninja -S starts -B starts/build >messages 2>&1
 }
 started() { # WORDS LIBRARY
   start "$2" && [ -z "$1" ] || tr -s ' \n' ' ' <messages | grep -qE -e "${1:-^$}" || { cat messages; fail "no '$1' where $2 is loaded"; }
