@@ -37,10 +37,18 @@ fi
 # Most tests that start ranks start two.
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$(threads_per_rank 2)}
 
-ctest --test-dir "$build" --parallel 2 --output-on-failure --output-junit "$factsweep_root/$results/ctest.xml"
+# Most tests are commands of one thread: as many run at a time as there are cores, four at most.
+lanes=$(nproc)
+[ "$lanes" -le 4 ] || lanes=4
+
+ctest --test-dir "$build" --parallel "$lanes" --output-on-failure --output-junit "$factsweep_root/$results/ctest.xml"
 ctest_rc=$?
-python3 -m pytest -q --junitxml="$results/pytest.xml" tests/analysis
-pytest_rc=$?
+
+run_pytest() {
+  python3 -m pytest -q --junitxml="$results/pytest.xml" tests/analysis >"$results/pytest.log" 2>&1
+  echo $? >"$results/pytest.code"
+  cat "$results/pytest.log"
+}
 
 if [ -z "${FACTSWEEP_SMOLLM2:-}" ]; then
   if FACTSWEEP_VENV=${FACTSWEEP_VENV:-$factsweep_root/.venv} jobs/get-smollm2.sh .cache/smollm2; then
@@ -50,37 +58,60 @@ if [ -z "${FACTSWEEP_SMOLLM2:-}" ]; then
   fi
 fi
 
-passed=0 failed=0 skipped=0 broken=()
+# Runs one script and leaves its exit code in a file beside its log.
 run_script() {
-  local script=$1 name log rc started=$SECONDS
+  local script=$1 name log rc scratch started=$SECONDS
   name=${script#tests/}
   name=${name%.sh}
   log=$results/${name//\//.}.log
-  FACTSWEEP_SCRATCH=$(mktemp -d)
-  export FACTSWEEP_SCRATCH
-  (cd "$FACTSWEEP_SCRATCH" && bash "$factsweep_root/$script") >"$log" 2>&1 </dev/null
+  scratch=$(mktemp -d)
+  (cd "$scratch" && FACTSWEEP_SCRATCH=$scratch exec bash "$factsweep_root/$script") >"$log" 2>&1 </dev/null
   rc=$?
   case $rc in
-    0) passed=$((passed + 1)); echo "$name: passed ($((SECONDS - started)) s)" ;;
-    77) skipped=$((skipped + 1)); echo "$name: skipped: $(tail -n 1 "$log")" ;;
-    *) failed=$((failed + 1)); broken+=("$name")
-       echo "$name: FAILED with exit code $rc; last lines of $log:"; tail -n 40 "$log" ;;
+    0) echo "$name: passed ($((SECONDS - started)) s)" ;;
+    77) echo "$name: skipped: $(tail -n 1 "$log")" ;;
+    *) printf '%s\n%s\n' "$name: FAILED with exit code $rc; last lines of $log:" "$(tail -n 40 "$log")" ;;
   esac
-  rm -rf "$FACTSWEEP_SCRATCH"
+  echo "$rc" >"${log%.log}.code"
+  rm -rf "$scratch"
 }
 if [ $# -gt 0 ]; then
   scripts=("$@")
 else
   shopt -s nullglob
   scripts=()
-  for script in tests/system/*.sh tests/slurm/run.sh tests/cuda/run.sh; do
+  for script in tests/system/*.sh; do
     [ "$script" = tests/system/support.sh ] || scripts+=("$script")   # sourced by the others
   done
+  scripts+=(tests/slurm/run.sh tests/cuda/run.sh)
   # Half a gigabyte of CUDA wheel is more than a user's first test run should fetch.
   [ "${FACTSWEEP_CUDA_COMPILE:-0}" = 0 ] || scripts+=(tests/cuda/compile.sh)
 fi
+
+run_pytest &
+alone=() running=1
 for script in "${scripts[@]}"; do
+  [[ $script == tests/system/* ]] || { alone+=("$script"); continue; }
+  [ "$running" -lt "$lanes" ] || { wait -n; running=$((running - 1)); }
+  run_script "$script" &
+  running=$((running + 1))
+done
+wait
+pytest_rc=$(cat "$results/pytest.code")
+# The others need the machine for themselves.
+for script in ${alone[@]+"${alone[@]}"}; do
   run_script "$script"
+done
+
+passed=0 failed=0 skipped=0 broken=()
+for script in "${scripts[@]}"; do
+  name=${script#tests/}
+  name=${name%.sh}
+  case $(cat "$results/${name//\//.}.code" 2>/dev/null || echo 3) in
+    0) passed=$((passed + 1)) ;;
+    77) skipped=$((skipped + 1)) ;;
+    *) failed=$((failed + 1)); broken+=("$name") ;;
+  esac
 done
 
 # Adds the counts of the two JUnit files and says what was skipped, and why: whole entries of ctest, and cases of programs that
