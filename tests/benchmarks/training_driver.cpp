@@ -1,10 +1,14 @@
 // factsweep's side of packed_lora.py and full_finetuning.py: trains the adapters of a job file
 // together, or its whole model. For each line of standard input, a number of steps, it writes one
-// line: seconds, seconds of the processor, and every member's mean losses.
+// line: seconds, seconds of the processor, and every member's mean losses; with "profile" in the job
+// also what the device was asked for, counted by torch's profiler.
 #include <chrono>
 #include <ctime>
 #include <iostream>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <torch/csrc/autograd/profiler_kineto.h>
 
 #include "factsweep/core/file.hpp"
 #include "factsweep/core/memory.hpp"
@@ -37,7 +41,8 @@ std::vector<Example> examples_of(const nlohmann::json& given) {
 
 std::unique_ptr<Training> training_of(const nlohmann::json& job) {
   const Weights base = Weights::load(job.at("model").get<std::string>(),
-                                     parse_dtype(job.at("dtype").get<std::string>()), torch::kCPU);
+                                     parse_dtype(job.at("dtype").get<std::string>()),
+                                     torch::Device(job.value("device", "cpu")));
   if (job.contains("examples"))
     return std::make_unique<Trainer>(base, examples_of(job.at("examples")), settings_of(job));
   std::vector<PackedMember> members;
@@ -47,6 +52,31 @@ std::unique_ptr<Training> training_of(const nlohmann::json& job) {
   return std::make_unique<PackedTrainer>(base, std::move(members), job.value("pass_tokens", 2048));
 }
 
+/// Counts what happens on a device, and calls that wait for it, until `stop`.
+class Profile {
+ public:
+  Profile() {
+    using namespace torch::profiler::impl;
+    const ProfilerConfig config(ProfilerState::KINETO);
+    const std::set<ActivityType> activities = {ActivityType::CPU, ActivityType::CUDA};
+    torch::autograd::profiler::prepareProfiler(config, activities);
+    torch::autograd::profiler::enableProfiler(config, activities);
+  }
+
+  /// Names with counts: kernels, copies and fills of the device, synchronisations of the host.
+  std::map<std::string, std::int64_t> stop() {
+    std::map<std::string, std::int64_t> counts;
+    for (const auto& event : torch::autograd::profiler::disableProfiler()->events()) {
+      const std::string name = event.name();
+      if (event.deviceType() != c10::DeviceType::CPU)
+        ++counts[name.starts_with("Mem") ? name : "kernels"];
+      else if (name.find("Synchronize") != std::string::npos)
+        ++counts[name];
+    }
+    return counts;
+  }
+};
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -55,10 +85,14 @@ int main(int argc, char** argv) {
     return 2;
   }
   keep_freed_memory();  // as the program does
-  const std::unique_ptr<Training> training = training_of(read_json(argv[1]));
+  const nlohmann::json job = read_json(argv[1]);
+  const std::unique_ptr<Training> training = training_of(job);
+  const bool profiled = job.value("profile", false);
   int steps = 0;
   while (std::cin >> steps) {
     std::vector<std::vector<double>> losses(training->members());
+    std::optional<Profile> profile;
+    if (profiled) profile.emplace();
     const auto started = std::chrono::steady_clock::now();
     const std::clock_t processor = std::clock();
     for (int step = 0; step < steps; ++step) {
@@ -68,7 +102,8 @@ int main(int argc, char** argv) {
     }
     const std::chrono::duration<double> time = std::chrono::steady_clock::now() - started;
     const double cpu = static_cast<double>(std::clock() - processor) / CLOCKS_PER_SEC;
-    std::cout << nlohmann::json{{"seconds", time.count()}, {"cpu", cpu}, {"losses", losses}}
-              << std::endl;
+    nlohmann::json answer = {{"seconds", time.count()}, {"cpu", cpu}, {"losses", losses}};
+    if (profile) answer["events"] = profile->stop();
+    std::cout << answer << std::endl;
   }
 }

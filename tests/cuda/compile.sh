@@ -3,6 +3,8 @@
 # sees (graphs, NCCL groups, streams) is then at least known to compile. Repeating it compiles only what has changed.
 #
 #   tests/cuda/compile.sh [CACHE]      CACHE: the wheel and objects, about 2 GB (default: .cache/cuda)
+#
+# FACTSWEEP_CUDA_TARGETS: other targets than factsweep, those of tests, too.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../../jobs/bootstrap.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../../jobs/bootstrap.sh"
@@ -27,9 +29,10 @@ PYTHON
 fi
 
 # A link here leaves the CUDA libraries that torch's need unresolved, but not one symbol of our own objects.
-cmake -S "$factsweep_root" -B "$cache/build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=OFF \
+cmake -S "$factsweep_root" -B "$cache/build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=ON \
   -DTorch_DIR="$wheels/torch/share/cmake/Torch" >"$cache/configure.log" || { cat "$cache/configure.log"; exit 1; }
-cmake --build "$cache/build" --target factsweep
+# shellcheck disable=SC2086
+cmake --build "$cache/build" --target ${FACTSWEEP_CUDA_TARGETS:-factsweep}
 
 # A build that did not link torch_cuda has checked nothing.
 if ! readelf -d "$cache/build/factsweep" | grep -q 'NEEDED.*libtorch_cuda.so'; then
