@@ -7,6 +7,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <optional>
 
 #include "factsweep/core/stopwatch.hpp"
@@ -86,13 +87,16 @@ void run_nothing(std::size_t stages, const std::filesystem::path& path, const Co
   if (beats) heartbeat.emplace(world, activity);
   Store store(world, path, plan, run);
   NoWork study;
+  const std::clock_t start = std::clock();
   const double seconds =
       seconds_of([&] { run_sweep(world, study, plan, store, {.activity = &activity}); });
+  const double processor = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
   store.close();
   if (heartbeat) heartbeat->end();
   if (world.rank() != 0) return;
-  fmt::print("{} stages that do nothing on {} ranks, {} a heartbeat: {:.0f} stages/s\n", stages, world.size(),
-             beats ? "with" : "without", static_cast<double>(stages) / seconds);
+  fmt::print("{} stages that do nothing on {} ranks, {} a heartbeat: {:.0f} stages/s, {:.1f} us of rank 0's processor each\n",
+             stages, world.size(), beats ? "with" : "without", static_cast<double>(stages) / seconds,
+             1e6 * processor / static_cast<double>(stages));
   std::filesystem::remove(path);
 }
 
@@ -107,6 +111,8 @@ int main(int argc, char** argv) {
   const Communicator world = Communicator::world();
   const std::size_t stages = std::strtoull(argv[1], nullptr, 10);
   const std::filesystem::path path = std::filesystem::path(argv[2]) / "sweep_scale.h5";
+  if (world.rank() == 0) std::filesystem::remove(path);  // of a run that was cut short
+  world.barrier();
   if (argc == 3) {
     for (int turn = 0; turn < 10; ++turn) run_nothing(stages, path, world, turn % 2 == 1);
     return 0;
