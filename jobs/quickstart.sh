@@ -17,7 +17,7 @@ cmake --build --preset release --target factsweep
 oversubscribe=()
 [ "$(nproc)" -ge 2 ] || oversubscribe=(--oversubscribe)
 rc=0
-mpirun -n 2 "${oversubscribe[@]}" build/factsweep run inputs/quickstart.ini "$@" || rc=$?
+jobs/interruptible.sh mpirun -n 2 "${oversubscribe[@]}" build/factsweep run inputs/quickstart.ini "$@" || rc=$?
 # 4 means that some points failed; the others still make a report.
 [ "$rc" = 0 ] || [ "$rc" = 4 ] || exit "$rc"
 

@@ -3,6 +3,8 @@
 #include <fmt/ranges.h>
 #include <mpi.h>
 
+#include <optional>
+
 #include "deck_arguments.hpp"
 #include "device_report.hpp"
 #include "factsweep/cli/commands.hpp"
@@ -10,6 +12,7 @@
 #include "factsweep/core/console.hpp"
 #include "factsweep/core/file.hpp"
 #include "factsweep/model/device.hpp"
+#include "factsweep/sweep/heartbeat.hpp"
 #include "factsweep/sweep/stop.hpp"
 #include "factsweep/sweep/sweep.hpp"
 #include "results_table.hpp"
@@ -30,7 +33,8 @@ RunDescription describe_run(const Deck& deck, const Words& words, int ranks) {
   return run;
 }
 
-ExitCode run_deck(const Communicator& world, const Words& words) {
+ExitCode run_deck(const Communicator& world, const Words& words, Activity& activity,
+                  Heartbeat& heartbeat) {
   const DeckArguments arguments = DeckArguments::parse(words, /*for_plan=*/false);
   const Task task =
       read_task(arguments, from_root(world, [&] { return read_file(arguments.path); }));
@@ -40,12 +44,20 @@ ExitCode run_deck(const Communicator& world, const Words& words) {
     return ExitCode::done;
   }
   use_threads(static_cast<int>(deck.integer("run.threads")));
+  heartbeat.set_limits({.silence_s = deck.seconds("run.silence_limit"),
+                        .hang_s = deck.seconds("run.hang_limit")});
 
   Expansion expansion;
-  on_all(world, [&] { expansion = task.study.expand(deck); });
+  on_all(world, [&] {
+    const Busy busy(activity, "planning");
+    expansion = task.study.expand(deck);
+  });
   const Plan& plan = expansion.plan;
   for (const std::string& note : plan.notes) console::info("{}", note);
-  const ChosenDevice device = report_device(world, deck);
+  const ChosenDevice device = [&] {
+    const Busy busy(activity, "looking for devices");
+    return report_device(world, deck);
+  }();
   console::info("{}: {} points, {} stages, {} ranks on {}", arguments.path, plan.points.size(),
                 plan.stages.size(), world.size(), device.name);
 
@@ -60,7 +72,13 @@ ExitCode run_deck(const Communicator& world, const Words& words) {
   });
   const RunDescription description = describe_run(deck, words, world.size());
   reuse_finished_stages(world, deck, plan, output, description);
-  Store store(world, output, plan, description);
+  std::optional<Store> opened;
+  {
+    const Busy busy(activity, "opening the results");
+    opened.emplace(world, output, plan, description);
+  }
+  Store& store = *opened;
+  heartbeat.on_loss([output](const std::string& why) { leave_word(output, why); });
   for (const std::string& note : store.notes()) console::info("{}", note);
   if (world.sum(stop_signalled() ? 1 : 0) > 0) {
     store.close();
@@ -70,14 +88,18 @@ ExitCode run_deck(const Communicator& world, const Words& words) {
   std::vector<bool> done(plan.stages.size());
   for (std::size_t i = 0; i < done.size(); ++i) done[i] = store.record(i).status == Status::done;
   check_memory(world, device, need_of(plan, done));
-  on_all(world, [&] { expansion.executor->prepare(device.name); });
+  on_all(world, [&] {
+    const Busy busy(activity, "loading what the stages share");
+    expansion.executor->prepare(device.name);
+  });
 
   on_root(world, [&] { std::filesystem::create_directories(checkpoints); });
   const SweepResult result =
       run_sweep(world, *expansion.executor, plan, store,
                 {.wall_limit_s = deck.seconds("run.wall_limit"),
                  .checkpoint_folder = checkpoints,
-                 .machine_fault = [&] { return device_fault(device.name); }});
+                 .machine_fault = [&] { return device_fault(device.name); },
+                 .activity = &activity});
   world.barrier();
   on_root(world, [&] {
     print_results(plan, store, task.study.headline);
@@ -90,7 +112,10 @@ ExitCode run_deck(const Communicator& world, const Words& words) {
     if (result.stopped)
       console::info("Stopped before the end. The same command goes on from here.");
   });
-  store.close();
+  {
+    const Busy busy(activity, "closing the results");
+    store.close();
+  }
   if (!result.fault.empty()) {
     throw EnvironmentError(fmt::format(
         "no rank is left that can work: {} What is done stays good; the same command goes on from "
@@ -119,11 +144,16 @@ ExitCode run(int& argc, char**& argv, const Words& words) {
   const Communicator world = Communicator::world();
   console::set_rank(world.rank(), world.size());
   const Communicator farewell = world.duplicate();
+  Activity activity;
+  Heartbeat heartbeat(world, activity);
+  ExitCode code = ExitCode::done;
   try {
-    return run_deck(world, words);
+    code = run_deck(world, words, activity, heartbeat);
   } catch (const std::exception& error) {
-    return end_job(farewell, error);
+    code = end_job(farewell, error);
   }
+  heartbeat.end();
+  return code;
 }
 
 }  // namespace factsweep::cli

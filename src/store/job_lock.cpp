@@ -1,40 +1,35 @@
 #include "job_lock.hpp"
 
 #include <fcntl.h>
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
-#include <cstdlib>
-#include <ctime>
-#include <string>
+#include <chrono>
+#include <cmath>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <utility>
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/file_writer.hpp"
+#include "factsweep/core/provenance.hpp"
+#include "job_record.hpp"
 
 namespace factsweep {
 namespace {
 
 namespace fs = std::filesystem;
+using Seconds = std::chrono::duration<double>;
 
-/// "host node7, process 4711, Slurm job 99, since 2026-11-29 12:51:09 UTC"
-std::string who_we_are() {
-  std::array<char, 256> host{};
-  if (::gethostname(host.data(), host.size() - 1) != 0) host[0] = '?';
-  const char* job = std::getenv("SLURM_JOB_ID");
-  return fmt::format("host {}, process {}{}, since {:%Y-%m-%d %H:%M:%S} UTC", host.data(),
-                     ::getpid(), job == nullptr ? "" : fmt::format(", Slurm job {}", job),
-                     fmt::gmtime(std::time(nullptr)));
-}
-
-std::string read_holder(int descriptor) {
-  std::array<char, 512> text{};
-  const ssize_t size = ::pread(descriptor, text.data(), text.size() - 1, 0);
-  return size > 0 ? fmt::format(" ({})", text.data()) : "";
+[[noreturn]] void refuse(const fs::path& path, const std::optional<JobRecord>& holder) {
+  throw EnvironmentError(fmt::format(
+      "{}: another running job holds this sweep{}. Wait for it or cancel it, or name another "
+      "run.output.",
+      path.string(), holder ? fmt::format(" ({})", holder->holder()) : ""));
 }
 
 /// Whether the name still means the open file: the job that held the lock removes it at its end.
@@ -44,38 +39,100 @@ bool is_named(int descriptor, const fs::path& path) {
          opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
 }
 
+enum class Taking { taken, refused, no_locks };
+
+/// The lock of a job that has died may be held for a moment by somebody who looks whether it has.
+Taking take_lock(int descriptor, const JobLockTimes& times) {
+  for (int left = 10; ::flock(descriptor, LOCK_EX | LOCK_NB) != 0; --left) {
+    if (errno != EWOULDBLOCK) return Taking::no_locks;
+    const auto holder = read_job(descriptor);
+    if (!holder || holder->age_s() < 3 * times.beat_s || left == 0) return Taking::refused;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  return Taking::taken;
+}
+
+/// Does the job that has left `before` still beat? Its clock need not be ours.
+bool still_beats(int descriptor, const JobRecord& before, const JobLockTimes& times) {
+  if (!before.ended.empty() || std::abs(before.age_s()) > times.forgotten_s) return false;
+  const auto end = std::chrono::steady_clock::now() + Seconds(2.5 * times.beat_s);
+  while (std::chrono::steady_clock::now() < end) {
+    std::this_thread::sleep_for(Seconds(times.beat_s / 20));
+    const auto now = read_job(descriptor);
+    if (now && now->beats != before.beats) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
-JobLock::JobLock(const fs::path& path) : path_(path) {
+struct JobLock::Held {
+  fs::path path;
+  int descriptor = -1;
+  bool guards = true;
+  std::mutex mutex;
+  std::condition_variable over;
+  bool is_over = false;
+  std::thread thread;
+
+  void beat(JobRecord record, double pause_s) {
+    thread = std::thread([this, record = std::move(record), pause_s]() mutable {
+      std::unique_lock lock(mutex);
+      while (!over.wait_for(lock, Seconds(pause_s), [this] { return is_over; })) {
+        record.sign = utc_now();
+        ++record.beats;
+        write_job(descriptor, record);
+      }
+    });
+  }
+  ~Held() {
+    if (thread.joinable()) {
+      {
+        const std::lock_guard lock(mutex);
+        is_over = true;
+      }
+      over.notify_all();
+      thread.join();
+      ::unlink(path.c_str());
+    }
+    if (descriptor >= 0) ::close(descriptor);
+  }
+};
+
+JobLock::JobLock(const fs::path& path, int ranks, const JobLockTimes& times) {
   for (;;) {
-    descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (descriptor_ < 0) {
+    auto held = std::make_unique<Held>();
+    held->path = path;
+    held->descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (held->descriptor < 0) {
       throw EnvironmentError(
           fmt::format("{}: cannot be created: {}", path.string(), explain_failed_write(errno)));
     }
-    guards_ = ::flock(descriptor_, LOCK_EX | LOCK_NB) == 0;
-    if (!guards_ && errno == EWOULDBLOCK) {
-      const std::string holder = read_holder(descriptor_);
-      ::close(std::exchange(descriptor_, -1));
-      throw EnvironmentError(fmt::format(
-          "{}: another running job holds this sweep{}. Wait for it or cancel it, or name another "
-          "run.output.",
-          path.string(), holder));
+    const Taking taking = take_lock(held->descriptor, times);
+    held->guards = taking != Taking::no_locks;
+    const auto before = read_job(held->descriptor);
+    if (taking == Taking::refused) refuse(path, before);
+    const bool is_elsewhere = before && (!held->guards || before->host != host_name());
+    if (is_elsewhere && still_beats(held->descriptor, *before, times)) refuse(path, before);
+    if (!is_named(held->descriptor, path)) continue;
+    if (::ftruncate(held->descriptor, 0) != 0) {
+      // an old text is as good as none
     }
-    if (!guards_ || is_named(descriptor_, path)) break;
-    ::close(std::exchange(descriptor_, -1));
-  }
-  const std::string holder = who_we_are();
-  // whether the text is there decides nothing
-  if (::ftruncate(descriptor_, 0) != 0 ||
-      ::pwrite(descriptor_, holder.data(), holder.size(), 0) < 0)
+    const JobRecord ours = JobRecord::ours(ranks);
+    write_job(held->descriptor, ours);
+    held->beat(ours, times.beat_s);
+    held_ = std::move(held);
     return;
+  }
 }
 
-JobLock::~JobLock() {
-  if (descriptor_ < 0) return;
-  ::unlink(path_.c_str());
-  ::close(descriptor_);
+JobLock::JobLock() = default;
+JobLock::JobLock(JobLock&&) noexcept = default;
+JobLock& JobLock::operator=(JobLock&&) noexcept = default;
+JobLock::~JobLock() = default;
+
+bool JobLock::guards() const {
+  return held_ == nullptr || held_->guards;
 }
 
 }  // namespace factsweep

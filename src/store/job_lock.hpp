@@ -1,38 +1,37 @@
 #pragma once
 
 #include <filesystem>
-#include <utility>
+#include <memory>
 
 namespace factsweep {
 
+struct JobLockTimes {
+  double beat_s = 10;         // between two signs of life in the file
+  double forgotten_s = 600;   // a sign so old is nobody's
+};
+
 /// While it lives no other job can take the same sweep. A file of its own, so that readers, who
 /// lock the results file, are not disturbed; the system drops the lock when the process dies. The
-/// file says who holds it.
+/// file says who holds it, and a thread writes a sign of life there. Where the system's locks do not
+/// reach (a file system without them, or whose locks end at the node), the signs tell: a job that
+/// another host has left there is watched for more than two beats.
 class JobLock {
  public:
-  JobLock() = default;
-  /// EnvironmentError: another job holds it (names host, process and since when), or the file
-  /// cannot be created.
-  explicit JobLock(const std::filesystem::path& path);
-  JobLock(JobLock&& other) noexcept
-      : path_(std::move(other.path_)),
-        descriptor_(std::exchange(other.descriptor_, -1)),
-        guards_(other.guards_) {}
-  JobLock& operator=(JobLock&& other) noexcept {
-    std::swap(path_, other.path_);
-    std::swap(descriptor_, other.descriptor_);
-    std::swap(guards_, other.guards_);
-    return *this;
-  }
+  JobLock();
+  /// `ranks`: of this job. EnvironmentError: another job holds it (names host, process and since
+  /// when), or the file cannot be created.
+  explicit JobLock(const std::filesystem::path& path, int ranks = 1,
+                   const JobLockTimes& times = {});
+  JobLock(JobLock&&) noexcept;
+  JobLock& operator=(JobLock&&) noexcept;
   ~JobLock();
 
-  /// False on a file system without locks, where a second job would not be noticed.
-  bool guards() const { return guards_; }
+  /// False on a file system without locks, where a second job is noticed by its signs alone.
+  bool guards() const;
 
  private:
-  std::filesystem::path path_;
-  int descriptor_ = -1;
-  bool guards_ = true;
+  struct Held;
+  std::unique_ptr<Held> held_;
 };
 
 }  // namespace factsweep

@@ -177,12 +177,12 @@ Store::Store(const Communicator& comm, const fs::path& path, const Plan& plan,
           fmt::format("{}: cannot create the folder: {}. Name another run.output.",
                       path.parent_path().string(), error.message()));
     }
-    files_->lock = JobLock(path.string() + ".lock");
+    files_->lock = JobLock(path.string() + ".lock", run.ranks);
     if (!files_->lock.guards()) {
       files_->notes.push_back(
           path.string() +
-          ": this file system has no locks, so a second job on the same results "
-          "would not be noticed. Start one at a time.");
+          ": this file system has no locks: of two jobs that start at once on the same results "
+          "neither notices the other. Start one at a time.");
     }
     if (!fs::exists(path, error)) create_files(path, plan, layout, run);
     try {

@@ -9,6 +9,7 @@
 namespace factsweep {
 namespace {
 const auto kProgramStart = std::chrono::steady_clock::now();
+constexpr double kShowSeconds = 0.1;  // the line of progress costs as much as a stage's messages
 }
 
 double seconds_since_start() {
@@ -44,7 +45,8 @@ SweepResult Coordinator::serve() {
       pause = std::min(pause * 2, std::chrono::microseconds(2000));
       if (!idle_.empty() && must_stop()) wake_idle();
     }
-    show_progress();
+    if (seconds_since_start() - last_shown_ > kShowSeconds) show_progress();
+    if (!said_stop_ && stop_signalled()) say_stop();
   }
   console::end_progress();
   const Scheduler::Counts counts = scheduler_.counts();
@@ -133,7 +135,14 @@ void Coordinator::wake_idle() {
   for (const int rank : ranks) give_work(rank);
 }
 
+void Coordinator::say_stop() {
+  said_stop_ = true;
+  const std::string message = stop_message();
+  if (!message.empty()) console::info("{}.", message);
+}
+
 void Coordinator::show_progress() {
+  last_shown_ = seconds_since_start();
   const Scheduler::Counts counts = scheduler_.counts();
   const double elapsed = seconds_since_start() - started_;
   const std::optional<double> left = progress_.seconds_left(elapsed);

@@ -33,6 +33,7 @@ class Coordinator {
   void fail(std::size_t stage, const std::string& why);
   void wake_idle();
   void show_progress();
+  void say_stop();
   bool must_stop() const;
 
   const Communicator& comm_;
@@ -46,6 +47,8 @@ class Coordinator {
   std::set<std::size_t> handed_back_;  // stages that a rank has fallen sick of
   std::map<std::size_t, std::string> given_up_;
   int ended_ = 0;
+  bool said_stop_ = false;
+  double last_shown_ = -1;
   SweepResult result_;
   Progress progress_;
   std::int64_t tokens_ = 0;

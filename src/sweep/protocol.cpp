@@ -1,5 +1,6 @@
 #include "factsweep/sweep/protocol.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 namespace factsweep {
@@ -87,6 +88,10 @@ Message Message::unpack(const std::vector<std::byte>& bytes) {
     output.array.bytes = in.block();
   }
   return message;
+}
+
+double report_interval_s(int ranks) {
+  return std::max(0.5, ranks / 2000.0);
 }
 
 }  // namespace factsweep

@@ -14,8 +14,6 @@
 namespace factsweep {
 namespace {
 
-constexpr double kReportSeconds = 0.5;  // how often progress is told to the coordinator
-
 std::uint8_t code(Request request) {
   return static_cast<std::uint8_t>(request);
 }
@@ -41,7 +39,13 @@ const Output& output_of(const Stage& stage, std::string_view name) {
 
 Worker::Worker(const Communicator& comm, Executor& executor, const Plan& plan, Store& store,
                const SweepSettings& settings)
-    : comm_(comm), executor_(executor), plan_(plan), store_(store), settings_(settings) {}
+    : comm_(comm),
+      executor_(executor),
+      plan_(plan),
+      store_(store),
+      settings_(settings),
+      activity_(settings.activity != nullptr ? *settings.activity : unwatched_),
+      report_s_(report_interval_s(comm.size())) {}
 
 Message Worker::ask(const Message& message) {
   comm_.send(message.pack(), 0, kRequestTag);
@@ -66,6 +70,7 @@ std::string Worker::machine_fault() const {
 
 /// The one boundary where a stage's failure becomes a row instead of a crash.
 void Worker::run(std::size_t stage) {
+  const Busy busy(activity_, plan_.stages[stage].title);
   stage_ = stage;
   shared_.clear();
   begun_.reset();
@@ -122,6 +127,7 @@ void Worker::hand_back(const std::string& fault) {
 /// Small outputs come by message. Large ones, weights, are read from the file that their writer has
 /// told the coordinator to be complete: file systems of clusters show them to other nodes then.
 const Array& Worker::input(std::size_t upstream, std::string_view name) {
+  activity_.moved();
   const Output& planned = output_of(plan_.stages.at(upstream), name);
   if (!planned.shared) return read_ = store_.read(planned.places.front());
   auto found = fetched_.find(upstream);
@@ -138,15 +144,17 @@ const Array& Worker::input(std::size_t upstream, std::string_view name) {
 }
 
 void Worker::emit(std::string_view name, const Array& array) {
+  activity_.moved();
   const Output& output = output_of(plan_.stages[stage_], name);
   for (const Slab& place : output.places) store_.write(place, array);
   if (output.shared) shared_.push_back({std::string(name), array});
 }
 
 void Worker::step(double fraction, std::int64_t tokens) {
+  activity_.moved();
   tokens_ += tokens;
   if (!begun_) begun_ = fraction;
-  if (seconds_since_start() - last_report_ > kReportSeconds) {
+  if (seconds_since_start() - last_report_ > report_s_) {
     last_report_ = seconds_since_start();
     const Message report{.kind = code(Request::progress),
                          .stage = static_cast<std::int64_t>(stage_),

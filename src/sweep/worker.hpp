@@ -34,6 +34,9 @@ class Worker : public Workbench {
   const Plan& plan_;
   Store& store_;
   const SweepSettings& settings_;
+  Activity unwatched_;
+  Activity& activity_;
+  const double report_s_;
   std::size_t stage_ = 0;                                     // the running one
   bool is_sick_ = false;                                      // takes no more stages
   std::vector<SharedOutput> shared_;                          // what it has emitted for others

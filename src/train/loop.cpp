@@ -8,6 +8,7 @@
 #include "factsweep/core/stopwatch.hpp"
 #include "factsweep/model/checkpoint_file.hpp"
 #include "factsweep/model/torch.hpp"
+#include "factsweep/train/save_schedule.hpp"
 
 namespace factsweep {
 namespace {
@@ -24,17 +25,19 @@ constexpr std::int64_t kColumns = 4;  // of loop.members
 class Loop {
  public:
   Loop(Training& training, const LoopOptions& options)
-      : training_(training), options_(options), members_(training.members()) {}
+      : training_(training),
+        options_(options),
+        members_(training.members()),
+        schedule_(options.checkpoint_interval) {}
 
   LoopResult run() {
     clock_ = Stopwatch(resume());
-    since_save_ = Stopwatch();
+    schedule_.begin();
     evaluate_if_due();
     while (!training_.is_done()) {
       step();
       evaluate_if_due();
-      if (options_.checkpoint_interval > 0 && since_save_.seconds() > options_.checkpoint_interval)
-        save();
+      if (schedule_.is_due()) save();
     }
     if (options_.keep_finished && !is_saved_) save();
     LoopResult result;
@@ -88,8 +91,8 @@ class Loop {
   }
 
   void save() {
-    since_save_ = Stopwatch();
-    if (options_.checkpoint.empty()) return;
+    const Stopwatch saving;
+    if (options_.checkpoint.empty()) return schedule_.saved(0);
     NamedTensors tensors = own();
     if (options_.state) {
       for (auto& [name, tensor] : options_.state()) tensors.emplace_back(name, tensor);
@@ -97,13 +100,14 @@ class Loop {
     try {
       training_.save(options_.checkpoint, tensors);
       is_saved_ = true;
+      schedule_.saved(saving.seconds());
     } catch (const EnvironmentError& error) {
       say(
           fmt::format("{} The training goes on; what it has done since its last checkpoint is lost "
                       "when the job ends before the next one.",
                       error.what()));
+      schedule_.failed();
     }
-    since_save_ = Stopwatch();
   }
 
   void say(const std::string& text) const {
@@ -172,7 +176,7 @@ class Loop {
   const LoopOptions& options_;
   std::vector<Lessons> members_;
   Stopwatch clock_;  // held during on_epoch()
-  Stopwatch since_save_;
+  SaveSchedule schedule_;
   bool is_saved_ = false;  // whether the checkpoint holds everything
 };
 

@@ -19,7 +19,7 @@ echo "--- the queue"
 mkdir bin
 cat >bin/srun <<'STAND_IN'
 #!/bin/sh
-while [ "${1#--}" != "$1" ]; do shift; done
+while [ "${1#-}" != "$1" ]; do [ "$1" != -n ] || shift; shift; done
 exec "$@"
 STAND_IN
 # Slurm ends the job's shell and what it runs, some time after scontrol has returned.
@@ -29,11 +29,15 @@ cat >bin/program <<'STAND_IN'
 # Runs until it is told to save its work, or ends at once with the code that its deck names.
 case $* in
   *--print-deck) printf '[data]\noutput = wrong.h5\n[run]\noutput = %s/sweep.h5\n' "$RESULTS"; exit ;;
-  status*) echo "slick: 0 of 9 points done, 0 failed; ${STAGES_DONE:-3} of 9 stages done, 0 running"; exit ;;
+  status*)
+    echo "slick: 0 of 9 points done, 0 failed; ${STAGES_DONE:-3} of 9 stages done, 0 running"
+    [ -z "${ENDED:-}" ] || echo "no job is running; last sign of life 2026-11-29 12:51:09 UTC (host a), no stage was running then; it ended as $ENDED"
+    exit ;;
 esac
 echo "$*" >>"$WORDS_LOG"
 case $2 in [0-9]*) exit "$2" ;; esac
-trap 'exit 5' USR1 TERM
+trap 'echo USR1 >>"$WORDS_LOG"; exit 5' USR1
+trap 'echo TERM >>"$WORDS_LOG"; exit 5' TERM
 for _ in $(seq 600); do sleep 0.1; done
 STAND_IN
 chmod +x bin/*
@@ -55,6 +59,10 @@ job() {
 equal "the limit is near (USR1)" "$(job USR1 deck.ini)" "requeue 77"
 equal "run.wall_limit" "$(job - 5)" "requeue 77"
 equal "cancelled by its user (TERM)" "$(job TERM deck.ini)" ""
+equal "the program is told" "$(tail -n 1 words.log)" TERM
+cp bin/srun bin/mpirun
+equal "cancelled under mpirun" "$(FACTSWEEP_LAUNCH="$PWD/bin/mpirun -n 2" job TERM deck.ini)" ""
+equal "the program is told" "$(tail -n 1 words.log)" USR1
 equal "done" "$(job - 0)" ""
 equal "bad input" "$(job - 2)" ""
 equal "a rank died" "$(job - 137)" "requeue 77"
@@ -64,6 +72,12 @@ grep -q "died 3 times .* no stage was finished" job.log || fail "no word of thre
 equal "later, a rank died" "$(job - 137)" "requeue 77"
 equal "it died again" "$(job - 137)" "requeue 77"
 equal "and again, after a stage was finished" "$(STAGES_DONE=4 job - 139)" "requeue 77"
+equal "the disk is full" "$(job - 3)" ""
+export ENDED="rank 1 (host b, process 12) is lost: it gave no sign of life"
+equal "a rank was lost" "$(job - 3)" "requeue 77"
+equal "again" "$(job - 3)" "requeue 77"
+equal "and again" "$(job - 3)" ""
+unset ENDED
 equal "done" "$(job - 0)" ""
 [ ! -e sweep.h5.crashes ] || fail "a finished sweep leaves its count of crashes"
 equal "restarts without end" "$(SLURM_RESTART_COUNT=100 job - 5)" ""
@@ -77,3 +91,19 @@ for element in 3 ""; do
   grep -qE 'has no line 3|takes an array job' job.log || { cat job.log; fail "element '$element' of two lines"; }
   [ ! -e words.log ] || fail "element '$element' of two lines runs something"
 done
+
+echo "--- Ctrl-C"
+# SIGNALS...: what the program got, and the exit code
+interrupt() {
+  rm -f words.log
+  # a background job of a script ignores SIGINT, as this one's child must not
+  setsid python3 -c 'import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execvp(sys.argv[1], sys.argv[1:])' \
+    "$FACTSWEEP_SOURCE/jobs/interruptible.sh" "$PWD/bin/mpirun" -n 2 bin/program run deck.ini >job.log 2>&1 &
+  local pid=$! rc=0
+  for _ in $(seq 100); do [ ! -e words.log ] || break; sleep 0.1; done
+  sleep 0.3
+  kill -"$1" -- -$pid   # the terminal's Ctrl-C is for the whole group
+  wait $pid || rc=$?
+  echo "$(tail -n 1 words.log) $rc"
+}
+for signal in INT TERM HUP; do equal "SIG$signal" "$(interrupt $signal)" "USR1 5"; done

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -93,8 +94,24 @@ struct SweepStatus {
   double cost_done = 0, cost_total = 0;  // FLOP, estimated
   double seconds_done = 0;               // summed over finished stages
   std::vector<std::string> failures;     // "stage title: reason", the first thousand
-  int ranks = 1;
+  int ranks = 1;                         // of the job that made the file
 };
 SweepStatus read_status(const std::filesystem::path& path);
+
+/// The job that has a sweep, by the file that lies beside its results while it runs, and stays
+/// there when it dies.
+struct JobSign {
+  bool is_running = false;
+  int ranks = 1;
+  std::string holder;     // "host node7, process 4711, Slurm job 99, since 2026-11-29 12:51:09 UTC"
+  std::string last_sign;  // "2026-11-29 12:51:09 UTC"
+  double age_s = 0;       // of it, by this machine's clock
+  std::string ended;      // why it ended, where it could say so
+};
+/// Nothing: no job runs, and the last one ended in order.
+std::optional<JobSign> read_job_sign(const std::filesystem::path& results);
+
+/// Leaves word of why the job ends, for read_job_sign(). Never throws; any rank may call it.
+void leave_word(const std::filesystem::path& results, const std::string& why);
 
 }  // namespace factsweep

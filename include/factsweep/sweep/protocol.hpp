@@ -42,4 +42,7 @@ struct Message {
 
 inline constexpr int kRequestTag = 1, kReplyTag = 2;
 
+/// How often a rank tells its progress: all together at most 2000 times a second.
+double report_interval_s(int ranks);
+
 }  // namespace factsweep

@@ -12,6 +12,7 @@
 #include "factsweep/mpi/communicator.hpp"
 #include "factsweep/store/store.hpp"
 #include "factsweep/stage/study.hpp"
+#include "factsweep/sweep/activity.hpp"
 
 namespace factsweep {
 
@@ -21,6 +22,7 @@ struct SweepSettings {
   /// What is wrong with this rank's machine, asked when a stage has failed; empty: nothing, or
   /// nobody can say.
   std::function<std::string()> machine_fault = {};
+  Activity* activity = nullptr;  // of this rank, for whoever watches it
 };
 
 struct SweepResult {

@@ -33,7 +33,7 @@ struct LoopOptions {
   /// or another training's is put aside, and the training begins anew. One that cannot be written
   /// costs time only when the job ends before the next: the training goes on without it.
   std::filesystem::path checkpoint = {};
-  double checkpoint_interval = 0;  // seconds between two; 0: only at a stop
+  double checkpoint_interval = 0;  // seconds between two at most (SaveSchedule); 0: only at a stop
   bool keep_finished = false;      // also after the last step
 
   /// After every step: the part of all steps that are done, and the tokens of the step, three times

@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 #include <set>
 
 #include "catch.hpp"
 #include "factsweep/core/random.hpp"
+#include "heavy_plans.hpp"
 
 using namespace factsweep;
 
@@ -201,6 +203,21 @@ TEST_CASE("a million stages on ten thousand ranks are simulated in seconds", "[p
   CHECK(makespan >= work / 10'000);
   CHECK(makespan < 1.1 * work / 10'000);
   CHECK(seconds < 20);
+}
+
+TEST_CASE("thousands of ranks are kept busy though costs are heavy-tailed and forecasts wrong", "[plan]") {
+  const test::HeavyPlan heavy = test::heavy_plan(1'000'000, hash_text("heavy tails"));
+  for (const std::size_t ranks : {10'000, 2'000}) {  // the longest chain decides, and the work
+    const std::clock_t start = std::clock();  // of the processor: other programs may run
+    const double makespan = test::makespan_of(heavy, ranks);
+    const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+    const double used = test::shortest_possible(heavy, ranks) / makespan;
+    INFO(ranks << " ranks: used " << used << ", "
+               << 1e6 * seconds / static_cast<double>(heavy.cost.size()) << " us a stage");
+    CHECK(used >= 0.97);
+    CHECK(used <= 1 + 1e-9);
+    CHECK(seconds < 20e-6 * static_cast<double>(heavy.cost.size()));
+  }
 }
 
 TEST_CASE("a stage that is handed back is ready again, and no dependant notices") {

@@ -82,3 +82,9 @@ TEST_CASE("a message arrives as it was sent", "[sweep]") {
   CHECK(got.outputs[0].name == "value");
   CHECK(got.outputs[0].array.as<double>()[1] == 2.5);
 }
+
+TEST_CASE("the more ranks, the less often each tells its progress", "[sweep]") {
+  CHECK(report_interval_s(1) == 0.5);
+  CHECK(report_interval_s(1000) == 0.5);
+  CHECK(report_interval_s(10'000) == 5);
+}

@@ -20,7 +20,7 @@ constexpr const char* kNumbers = "stage.numbers";  // parts that are done, and s
 EditCheckpoint::EditCheckpoint(StageRun& run)
     : run_(run),
       path_(checkpoint_of(run.bench())),
-      interval_(run.deck().seconds("run.checkpoint_interval")) {
+      schedule_(run.deck().seconds("run.checkpoint_interval")) {
   if (path_.empty()) return;
   try {
     const auto file = open_checkpoint_file(path_);
@@ -48,7 +48,7 @@ EditCheckpoint::EditCheckpoint(StageRun& run)
 EditKeeper EditCheckpoint::keeper() {
   const auto keep = [this](bool is_over, const std::function<EditState()>& state) {
     last_ = state;
-    if (is_over || (interval_ > 0 && since_save_.seconds() > interval_)) save(last_());
+    if (is_over || schedule_.is_due()) save(last_());
     if (is_over) last_ = nullptr;
   };
   return {.from = std::exchange(from_, std::nullopt), .keep = keep};
@@ -66,22 +66,23 @@ StepCallback EditCheckpoint::steps() {
 }
 
 void EditCheckpoint::save(const EditState& state) {
-  since_save_ = Stopwatch();
-  if (path_.empty()) return;
+  const Stopwatch saving;
+  if (path_.empty()) return schedule_.saved(0);
   NamedTensors tensors = {
       {kNumbers,
        torch::tensor({static_cast<double>(state.done), clock_.seconds()}, torch::kFloat64)}};
   for (const auto& [name, tensor] : state.tensors) tensors.emplace_back(kPrefix + name, tensor);
   try {
     write_checkpoint_file(path_, tensors, {{"stage", run_.stage().key}});
+    schedule_.saved(saving.seconds());
   } catch (const EnvironmentError& error) {
     run_.bench().say(
         fmt::format("{} It goes on; what it has done since its last checkpoint is lost when the "
                     "job ends before "
                     "the next one.",
                     error.what()));
+    schedule_.failed();
   }
-  since_save_ = Stopwatch();
 }
 
 void EditCheckpoint::remove() const {

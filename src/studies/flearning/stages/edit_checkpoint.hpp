@@ -10,6 +10,7 @@
 #include "factsweep/core/stopwatch.hpp"
 #include "factsweep/edit/edit_state.hpp"
 #include "factsweep/stage/stage_run.hpp"
+#include "factsweep/train/save_schedule.hpp"
 
 namespace factsweep::flearning {
 
@@ -19,7 +20,7 @@ class EditCheckpoint {
   /// clock goes on from there.
   explicit EditCheckpoint(StageRun& run);
 
-  /// For an editor: states are saved every run.checkpoint_interval seconds and at the end.
+  /// For an editor: states are saved as run.checkpoint_interval says, and at the end.
   EditKeeper keeper();
   /// For the same editor: run.steps(), which saves the last state when the stage is told to stop.
   StepCallback steps();
@@ -35,10 +36,10 @@ class EditCheckpoint {
 
   StageRun& run_;
   const std::filesystem::path path_;  // empty: nothing is kept
-  const double interval_;             // s; 0: only at a stop and at the end
   std::optional<EditState> from_;
   std::function<EditState()> last_;  // the state that the editor is in; empty: none is to be saved
-  Stopwatch clock_, since_save_;
+  Stopwatch clock_;
+  SaveSchedule schedule_;
 };
 
 }  // namespace factsweep::flearning

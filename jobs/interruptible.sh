@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Lets Ctrl-C end a sweep under mpirun without loss:  jobs/interruptible.sh mpirun -n 2 build/factsweep run DECK
+# mpirun kills its ranks a second after Ctrl-C. Here Ctrl-C, TERM and a closed terminal become USR1, on which the ranks save their
+# work, however long that takes, and end with exit code 5. A second Ctrl-C ends mpirun at once.
+set -uo pipefail
+[ $# -gt 0 ] || { echo "usage: interruptible.sh mpirun [ARGUMENT ...]" >&2; exit 2; }
+
+# a session of its own: the terminal's Ctrl-C would reach mpirun as well
+setsid "$@" </dev/null &
+pid=$! signal=USR1
+trap 'kill -$signal $pid 2>/dev/null; signal=TERM' INT TERM HUP
+wait "$pid"; rc=$?
+while kill -0 "$pid" 2>/dev/null; do
+  wait "$pid"; rc=$?
+done
+exit "$rc"

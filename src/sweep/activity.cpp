@@ -1,0 +1,23 @@
+#include "factsweep/sweep/activity.hpp"
+
+namespace factsweep {
+
+Activity::State Activity::state() const {
+  const std::lock_guard lock(mutex_);
+  return {busy_, what_, moves_.load(std::memory_order_relaxed)};
+}
+
+void Activity::begin(std::string_view what) {
+  const std::lock_guard lock(mutex_);
+  busy_ = true;
+  what_ = what;
+  moved();
+}
+
+void Activity::rest() {
+  const std::lock_guard lock(mutex_);
+  busy_ = false;
+  moved();
+}
+
+}  // namespace factsweep
