@@ -59,6 +59,16 @@ void check_sizes(const ModelConfig& c, const ConfigReader& reader) {
   }
   if (c.rope.scaling == "dynamic" && c.rotary_size == 2)
     reader.fail("dynamic rope scaling needs more than 2 rotary elements.");
+  for (const RopeConfig* rope : {&c.rope, c.window_rope ? &*c.window_rope : nullptr}) {
+    if (rope == nullptr || rope->scaling != "longrope") continue;
+    const auto pairs = static_cast<std::size_t>(c.rotary_size / 2);
+    if (rope->short_factors.size() != pairs || rope->long_factors.size() != pairs) {
+      reader.fail(
+          fmt::format("'short_factor' has {} numbers and 'long_factor' {}; {} are needed, "
+                      "one for each pair of elements that turns.",
+                      rope->short_factors.size(), rope->long_factors.size(), pairs));
+    }
+  }
 }
 
 /// Files saved from the bare model lack the root, and some families' heads have an older name.

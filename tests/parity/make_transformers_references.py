@@ -30,7 +30,7 @@ import shutil
 import tempfile
 
 import torch
-from families import FAMILIES, OLDER, build, class_of, configure
+from families import FAMILIES, OLDER, attention_of, build, class_of, configure
 from safetensors.torch import save_file
 from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -198,7 +198,7 @@ def older(family, keys, stored, weights):
     """stored as transformers 4 wrote it; the model must stay the same."""
     name, (gone, added) = FAMILIES[family][0], OLDER[family]
     old = {**{key: value for key, value in stored.items() if key not in gone}, **added}
-    config = class_of(name)[1].from_dict(dict(old), attn_implementation="eager")
+    config = class_of(name)[1].from_dict(dict(old), attn_implementation=attention_of(name))
     probe = torch.arange(3, 60)[None]
     if not torch.equal(build(name, config, weights)(probe).logits, build(name, configure(name, keys), weights)(probe).logits):
         raise SystemExit(f"{family}: the old-style configuration describes another model")
@@ -257,12 +257,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     root = pathlib.Path(__file__).resolve().parents[1]
     parser.add_argument("--output", type=pathlib.Path, default=root / "unit/model/data")
-    output = parser.parse_args().output
+    parser.add_argument("--family", help="those whose names begin so, instead of everything")
+    arguments = parser.parse_args()
+    output = arguments.output
     torch.set_num_threads(1)
-    for name, (tied, rope) in VARIANTS.items():
+    for name, (tied, rope) in VARIANTS.items() if arguments.family is None else ():
         (output / name).mkdir(parents=True, exist_ok=True)
         write(output / name, tied, rope)
     for family in FAMILIES:
+        if arguments.family is not None and not family.startswith(arguments.family):
+            continue
         write_family(output / "families" / family, family)
 
 

@@ -25,7 +25,7 @@ struct Linear {
 };
 
 struct Norm {
-  torch::Tensor gain, bias;  // [D], or [E] on heads
+  torch::Tensor gain, bias;  // [D]; on heads [E], [heads E] or [heads, E]
 };
 
 /// A matrix of a layer, by its place in the list that the model's family gives of that layer.
@@ -43,10 +43,13 @@ inline constexpr LinearId down = 3;    // [D, F]
 }  // namespace dense
 
 struct LayerWeights {
-  Norm norm_attention, norm_mlp;                // in front of the branches
-  Norm norm_after_attention, norm_after_mlp;    // ModelConfig::branch_norms
-  Norm norm_query, norm_key;                    // ModelConfig::head_norms
-  std::vector<Linear> linears;                  // by LinearId
+  Norm norm_attention, norm_mlp;              // ModelConfig::pre_norms
+  Norm norm_after_attention, norm_after_mlp;  // ModelConfig::branch_norms
+  Norm norm_query, norm_key;                  // ModelConfig::head_norms
+  std::vector<Linear> linears;                // by LinearId
+  /// xIELU (Huang and Schlag, arXiv 2411.13010): its two parameters [1], before softplus, and what
+  /// files store of its constants [].
+  torch::Tensor xielu_positive, xielu_negative, xielu_beta, xielu_epsilon;
 };
 
 struct Weights {
@@ -74,7 +77,7 @@ struct Weights {
   /// Every stored tensor under the name it has in the model's own files; views of the fused ones. A
   /// tied head appears once.
   NamedTensors named() const;
-  /// The fused tensors, in a fixed order: what an optimizer steps.
+  /// The fused tensors without constants, in a fixed order: what an optimizer steps.
   std::vector<torch::Tensor> parameters() const;
   /// A copy with other storage. `requires_grad` marks the copies as leaves.
   Weights clone(torch::Dtype dtype, bool requires_grad = false) const;

@@ -25,7 +25,7 @@ ModelConfig read_qwen3(const ConfigReader& reader) {
   ModelConfig config = read_any_qwen(reader);
   if (!reader.has("head_dim")) config.head_size = config.rotary_size = 128;
   config.qkv_bias = config.output_bias = reader.flag("attention_bias", false);
-  config.head_norms = true;
+  config.head_norms = HeadNorms::shared;
   return config;
 }
 
