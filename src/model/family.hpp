@@ -30,6 +30,9 @@ struct CheckpointNames {
   /// Of Residual::parallel instead of norm_attention and norm_mlp, where the names differ.
   std::vector<std::string> parallel_norms = {};
   std::string xielu = {};  // the module of an activation with parameters
+  std::string router = "mlp.gate", experts = "mlp.experts.", shared = "mlp.shared_expert";
+  std::vector<std::string> expert_up = {"gate_proj", "up_proj"};
+  std::string expert_down = "down_proj";
   std::string norm = "norm";
   std::vector<std::string> heads = {"lm_head"};  // the first is ours to write, all are read
   bool transposed = false;                       // matrices of the layers stored [in, out]
@@ -69,9 +72,17 @@ struct LinearSpec {
   Init init;
 };
 
-using LayerPart = std::variant<NormSpec, LinearSpec, ScalarSpec>;
+/// A matrix of a layer that no hook is asked about.
+struct MatrixSpec {
+  torch::Tensor LayerWeights::*place;
+  std::int64_t inputs;
+  std::vector<LinearSpec::Module> modules;  // on top of each other
+  Init init;
+};
 
-/// dense.cpp
+using LayerPart = std::variant<NormSpec, LinearSpec, ScalarSpec, MatrixSpec>;
+
+/// Layers of one attention and one MLP, or experts in its place: dense.cpp.
 std::vector<LayerPart> dense_layer(const ModelConfig& config, const CheckpointNames& names,
                                    std::int64_t layer);
 
@@ -118,6 +129,11 @@ RopeConfig read_rope(const ConfigReader& reader, double default_theta, std::int6
 /// Sets rope and window_rope: rope_parameters of each layer type, or what came before.
 void read_rope_by_layer_type(const ConfigReader& reader, double theta, double window_theta,
                              ModelConfig& config);
+/// "num_experts" or "num_local_experts", two names of one key.
+std::int64_t read_expert_count(const ConfigReader& reader, std::int64_t fallback);
+/// Sets which layers have experts: neither those that "mlp_only_layers" names nor those that
+/// "decoder_sparse_step" passes over.
+void read_sparse_layers(const ConfigReader& reader, ModelConfig& config);
 /// The parameters of one object, for families with one per layer type.
 RopeConfig read_rope_object(const ConfigReader& object, double theta, std::int64_t positions);
 /// One size for all layers under "sliding_window"; null and absence: none. Refuses "layer_types".

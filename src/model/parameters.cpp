@@ -53,6 +53,8 @@ class Walk {
         norm_of(layer.*spec->place, prefix, *spec);
       } else if (const auto* number = std::get_if<ScalarSpec>(&part)) {
         scalar(layer.*number->place, prefix + number->name, *number);
+      } else if (const auto* matrix = std::get_if<MatrixSpec>(&part)) {
+        stacked(layer.*matrix->place, prefix, *matrix);
       } else {
         linear(layer.linears[next++], prefix, std::get<LinearSpec>(part));
       }
@@ -84,6 +86,16 @@ class Walk {
       whole(norm.gain, {spec.size}, init, name + ".weight");
     }
     if (spec.has_bias) whole(norm.bias, {spec.size}, Init::zero, name + ".bias");
+  }
+
+  void stacked(torch::Tensor& tensor, const std::string& prefix, const MatrixSpec& spec) {
+    std::vector<Piece> pieces;
+    std::int64_t outputs = 0;
+    for (const auto& [name, rows] : spec.modules) {
+      pieces.push_back({prefix + name + ".weight", outputs, rows, names_.transposed});
+      outputs += rows;
+    }
+    visit_({tensor, {outputs, spec.inputs}, spec.init, pieces});
   }
 
   void scalar(torch::Tensor& tensor, const std::string& name, const ScalarSpec& spec) {

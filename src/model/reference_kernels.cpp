@@ -190,6 +190,9 @@ Tensor Kernels::attend(AttentionInput& input, std::int64_t i, const LayerWeights
   std::vector<Tensor> parts = split_heads(c_, qkv);
   parts[0] = normalize_heads(layer.norm_query, parts[0]);
   parts[1] = normalize_heads(layer.norm_key, parts[1]);
+  if (c_.qkv_clip > 0 && c_.head_norms != HeadNorms::none) {
+    for (Tensor& part : parts) part = part.clamp(-c_.qkv_clip, c_.qkv_clip);
+  }
   if (const Rotation* turn = input.rotation_of(i)) {
     for (const int part : {0, 1}) parts[part] = rotate(parts[part], *turn, c_.rotary_interleaved);
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "experts.hpp"
 #include "factsweep/core/error.hpp"
 #include "factsweep/model/staging.hpp"
 #include "factsweep/model/torch.hpp"
@@ -98,7 +99,9 @@ class Pass {
   /// Queries, keys and values of layer `i`.
   Tensor projected(std::int64_t i, const Tensor& y) const {
     Tensor qkv = apply(i, dense::qkv, y);
-    if (c_.qkv_clip > 0) qkv = qkv.clamp(-c_.qkv_clip, c_.qkv_clip);
+    // where heads have norms, clipping comes after these: Kernels::attend()
+    if (c_.qkv_clip > 0 && c_.head_norms == HeadNorms::none)
+      qkv = qkv.clamp(-c_.qkv_clip, c_.qkv_clip);
     if (!query_scale_N1_.defined()) return qkv;
     const std::int64_t queries = c_.heads * c_.head_size;
     return torch::cat({qkv.narrow(1, 0, queries) * query_scale_N1_,
@@ -115,6 +118,15 @@ class Pass {
     const Tensor blocks =
         (tokens_.positions_N.to(torch::kFloat32) / c_.rope.original_positions).floor();
     return (1 + c_.query_growth * torch::log1p(blocks)).unsqueeze(1).to(w_.embedding.scalar_type());
+  }
+
+  Tensor mlp(std::int64_t i, const LayerWeights& layer, const Tensor& y) const {
+    const bool sparse = c_.has_experts(i);
+    const Tensor mixed = sparse ? mix_experts(c_, layer, *kernels_, y) : Tensor();
+    if (sparse && c_.shared_width == 0) return mixed;
+    const Tensor hidden = kernels_->activate(apply(i, dense::up, y), layer);
+    const Tensor own = apply(i, dense::down, hidden);
+    return sparse ? mixed + apply(i, dense::shared_gate, y).sigmoid() * own : own;
   }
 
   void layer(std::int64_t i) {
@@ -135,8 +147,7 @@ class Pass {
     } else if (c_.residual == Residual::parallel) {
       y = kernels_->normalize(layer.norm_mlp, x_);
     }
-    const Tensor hidden = kernels_->activate(apply(i, dense::up, y), layer);
-    pending_ = branch(apply(i, dense::down, hidden), layer.norm_after_mlp, 2 * i + 2);
+    pending_ = branch(mlp(i, layer, y), layer.norm_after_mlp, 2 * i + 2);
     if (c_.residual != Residual::sequential) pending_ = attended + pending_;
   }
 

@@ -124,6 +124,25 @@ FAMILIES = {
     "falcon-alibi": ("FalconForCausalLM", {**FALCON, "hidden_size": 48, "num_attention_heads": 6, "multi_query": False, "parallel_attn": False,
                                            "alibi": True, "bias": True}, {}),
     "falcon-alibi-multi-query": ("FalconForCausalLM", {**FALCON, "alibi": True, "tie_word_embeddings": False}, {}),
+    "mixtral": ("MixtralForCausalLM", {**SIZES, "num_local_experts": 5, "num_experts_per_tok": 3, "head_dim": 12, "sliding_window": 6},
+                {"full": {"sliding_window": None}}),
+    "mixtral-tied": ("MixtralForCausalLM", {**SIZES, "num_key_value_heads": 4, "head_dim": 10, "num_local_experts": 3, "num_experts_per_tok": 1,
+                                            "tie_word_embeddings": True, "hidden_act": "gelu", "rope_parameters": YARN}, {}),
+    "olmoe": ("OlmoeForCausalLM", {**SIZES, "num_experts": 5, "num_experts_per_tok": 3, "attention_bias": True, "clip_qkv": 0.9},
+              {"normalized": {"norm_topk_prob": True, "clip_qkv": None}}),
+    "olmoe-tied": ("OlmoeForCausalLM", {**SIZES, "num_key_value_heads": 4, "num_experts": 4, "num_experts_per_tok": 4,
+                                        "tie_word_embeddings": True, "hidden_act": "relu", "rope_parameters": LLAMA3}, {}),
+    "qwen2_moe": ("Qwen2MoeForCausalLM", {**SIZES, "num_hidden_layers": 4, "num_experts": 4, "num_experts_per_tok": 2,
+                                          "moe_intermediate_size": 12, "shared_expert_intermediate_size": 20, "mlp_only_layers": [1],
+                                          "use_sliding_window": True, "sliding_window": 6, "max_window_layers": 3}, {}),
+    "qwen2_moe-tied": ("Qwen2MoeForCausalLM", {**SIZES, "num_key_value_heads": 4, "num_experts": 3, "num_experts_per_tok": 2,
+                                               "moe_intermediate_size": 10, "shared_expert_intermediate_size": 8, "decoder_sparse_step": 2,
+                                               "norm_topk_prob": True, "qkv_bias": False, "tie_word_embeddings": True, "hidden_act": "gelu"}, {}),
+    "qwen3_moe": ("Qwen3MoeForCausalLM", {**SIZES, "head_dim": 12, "attention_bias": True, "num_experts": 4, "num_experts_per_tok": 2,
+                                          "moe_intermediate_size": 12, "use_sliding_window": True, "sliding_window": 6}, {}),
+    "qwen3_moe-tied": ("Qwen3MoeForCausalLM", {**SIZES, "num_hidden_layers": 3, "num_key_value_heads": 4, "head_dim": 10, "num_experts": 5,
+                                               "num_experts_per_tok": 3, "moe_intermediate_size": 10, "mlp_only_layers": [0],
+                                               "norm_topk_prob": True, "tie_word_embeddings": True, "rope_parameters": YARN}, {}),
     "mpt": ("MptForCausalLM", {**MPT, "tie_word_embeddings": False,
                                "attn_config": {"clip_qkv": 0.9, "softmax_scale": 0.4}}, {}),
     "mpt-6-heads": ("MptForCausalLM", {**MPT, "d_model": 24, "n_heads": 6, "layer_norm_epsilon": 0.03}, {}),
@@ -147,7 +166,28 @@ OLDER = {
     "glm4": ({"rope_parameters"}, {}),
     "cohere2": ({"layer_types"}, {"sliding_window_pattern": 2}),
     "apertus": ({"rope_parameters"}, {}),
+    "mpt": (set(), {"architectures": ["MPTForCausalLM"]}),
 }  # fmt: skip
+
+
+EXPERTS = {"Mixtral": ("block_sparse_moe", "w1", "w3", "w2")}  # what files call experts' matrices, where it is not as for the others
+
+
+def stored(name, parameter, tensor):
+    """(name in files, part of the tensor) of a parameter: transformers 5 stacks experts, and renames some modules."""
+    block, gate, up, down = EXPERTS.get(name.removesuffix("ForCausalLM"), ("mlp", "gate_proj", "up_proj", "down_proj"))
+    head, _, tail = parameter.partition(".mlp.experts.")
+    if tail == "gate_up_proj":
+        for expert, both in enumerate(tensor):
+            for part, matrix in zip((gate, up), both.chunk(2)):
+                yield f"{head}.{block}.experts.{expert}.{part}.weight", matrix
+    elif tail == "down_proj":
+        for expert, matrix in enumerate(tensor):
+            yield f"{head}.{block}.experts.{expert}.{down}.weight", matrix
+    elif name == "GPTNeoXForCausalLM" and parameter == "lm_head.weight":
+        yield "embed_out.weight", tensor
+    else:
+        yield parameter.replace(".mlp.gate.", f".{block}.gate."), tensor
 
 
 def class_of(name):
@@ -157,7 +197,8 @@ def class_of(name):
 
 def configure(name, keys):
     _, config_class = class_of(name)
-    return config_class(**copy.deepcopy({**IDS, **keys}), attn_implementation=attention_of(name), dtype="float32")
+    return config_class(**copy.deepcopy({**IDS, **keys}), attn_implementation=attention_of(name), experts_implementation="eager",
+                        dtype="float32")  # fmt: skip
 
 
 def attention_of(name):

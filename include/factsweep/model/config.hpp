@@ -71,6 +71,12 @@ struct ModelConfig {
   bool gated = true;  // activation(gate) * up, instead of activation(up)
   bool qkv_bias = false, output_bias = false, mlp_bias = false, head_bias = false;
 
+  /// Experts in place of an MLP (Shazeer et al., arXiv 1701.06538); 0: an MLP in every layer.
+  std::int64_t experts = 0, experts_per_token = 0, expert_width = 0;
+  std::int64_t shared_width = 0;    // of a gated MLP beside the experts that every token takes
+  bool normalized_routing = false;  // weights of a token's experts sum to 1
+  std::vector<char> sparse;         // [layers] 0: an MLP. Empty: experts in all
+
   PositionKind position = PositionKind::rotary;
   std::int64_t position_offset = 0;  // learned: rows of the table before position 0
   std::int64_t rotary_size = 0;      // leading elements of a head that turn
@@ -103,6 +109,12 @@ struct ModelConfig {
   bool grows_queries(std::int64_t end) const {
     return query_growth != 0 && static_cast<double>(end) > rope.original_positions;
   }
+  bool has_experts(std::int64_t layer) const {
+    return experts > 0 && (sparse.empty() || sparse[static_cast<std::size_t>(layer)] != 0);
+  }
+  /// Elements between the matrices of an MLP or of experts that a token takes, on average over the
+  /// layers.
+  double active_mlp_width() const;
   std::int64_t window(std::int64_t layer) const { return windows.empty() ? 0 : windows[layer]; }
 
   /// InputError: file missing or malformed, unsupported architecture (lists the supported ones), a

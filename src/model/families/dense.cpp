@@ -1,5 +1,5 @@
-// The layers of all families so far: four matrices, norms before or after each branch or both, and
-// perhaps on queries and keys.
+// The layers of all families so far: attention, an MLP or experts, norms before or after each
+// branch or both, and perhaps on queries and keys.
 #include <cmath>
 
 #include "../family.hpp"
@@ -33,10 +33,33 @@ NormSpec head_norm(const ModelConfig& c, const CheckpointNames& names, Norm Laye
   return {place, name, E, false, heads, names.norms_by_head};
 }
 
+/// Experts, and the MLP beside them.
+std::vector<LayerPart> experts(const ModelConfig& c, const CheckpointNames& names) {
+  Modules up, down;
+  for (std::int64_t e = 0; e < c.experts; ++e) {
+    const std::string prefix = names.experts + std::to_string(e) + ".";
+    for (const std::string& name : names.expert_up) up.push_back({prefix + name, c.expert_width});
+    down.push_back({prefix + names.expert_down, c.width});
+  }
+  std::vector<LayerPart> parts = {
+      MatrixSpec{&LayerWeights::router, c.width, {{names.router, c.experts}}, Init::normal},
+      MatrixSpec{&LayerWeights::experts_up, c.width, up, Init::normal},
+      MatrixSpec{&LayerWeights::experts_down, c.expert_width, down, Init::residual}};
+  if (c.shared_width == 0) return parts;
+  const std::int64_t F = c.shared_width;
+  const Modules both = {{names.shared + ".gate_proj", F}, {names.shared + ".up_proj", F}};
+  parts.emplace_back(LinearSpec{"up", c.width, both, false, Init::normal});
+  parts.emplace_back(
+      LinearSpec{"down", F, {{names.shared + ".down_proj", c.width}}, false, Init::residual});
+  parts.emplace_back(
+      LinearSpec{"shared_gate", c.width, {{names.shared + "_gate", 1}}, false, Init::normal});
+  return parts;
+}
+
 }  // namespace
 
 std::vector<LayerPart> dense_layer(const ModelConfig& c, const CheckpointNames& names,
-                                   std::int64_t) {
+                                   std::int64_t layer) {
   const std::int64_t q = c.heads * c.head_size, kv = c.kv_heads * c.head_size;
   const bool has_bias = c.norm == NormKind::layer && c.norm_bias;
   const bool renamed = c.residual == Residual::parallel && !names.parallel_norms.empty();
@@ -57,6 +80,10 @@ std::vector<LayerPart> dense_layer(const ModelConfig& c, const CheckpointNames& 
   if (c.branch_norms) norm(&LayerWeights::norm_after_attention, names.norm_after_attention);
   if (c.pre_norms && c.residual != Residual::parallel_shared)
     norm(&LayerWeights::norm_mlp, renamed ? names.parallel_norms[1] : names.norm_mlp);
+  if (c.has_experts(layer)) {
+    for (LayerPart& part : experts(c, names)) parts.push_back(std::move(part));
+    return parts;
+  }
   const std::vector<std::int64_t> up(c.gated ? 2 : 1, c.mlp_width);
   parts.emplace_back(LinearSpec{"up", c.width, divide(names.up, up), c.mlp_bias, Init::normal});
   if (c.activation == Activation::xielu) {

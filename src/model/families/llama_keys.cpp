@@ -176,6 +176,23 @@ void read_rope_by_layer_type(const ConfigReader& reader, double theta, double wi
   config.window_rope = read_rope_object(windowed, window_theta, config.positions);
 }
 
+std::int64_t read_expert_count(const ConfigReader& reader, std::int64_t fallback) {
+  const std::int64_t count =
+      reader.count("num_local_experts", reader.count("num_experts", fallback));
+  reader.only("num_experts", count);
+  return count;
+}
+
+void read_sparse_layers(const ConfigReader& reader, ModelConfig& config) {
+  const std::int64_t step = reader.size("decoder_sparse_step", 1);
+  std::vector<double> dense;
+  if (reader.has("mlp_only_layers")) dense = reader.numbers("mlp_only_layers");
+  for (std::int64_t i = 0; i < config.layers; ++i) {
+    const bool named = std::find(dense.begin(), dense.end(), static_cast<double>(i)) != dense.end();
+    config.sparse.push_back(!named && (i + 1) % step == 0 ? 1 : 0);
+  }
+}
+
 std::vector<std::int64_t> read_one_window(const ConfigReader& reader, std::int64_t layers) {
   reader.only("layer_types", nullptr);
   if (!reader.has("sliding_window")) return {};

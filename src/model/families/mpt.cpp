@@ -1,4 +1,5 @@
-// MPT: ALiBi, LayerNorm without bias, no biases, q, k, v fused and perhaps clipped.
+// MPT: ALiBi, LayerNorm without bias, no biases, q, k, v fused and perhaps clipped. Its publisher's
+// files write the architecture in capitals.
 #include "../family.hpp"
 
 namespace factsweep {
@@ -41,7 +42,7 @@ ModelConfig read_mpt(const ConfigReader& reader) {
 }  // namespace
 
 extern const Family kMpt;
-const Family kMpt = {{"MptForCausalLM"},
+const Family kMpt = {{"MptForCausalLM", "MPTForCausalLM"},
                      read_mpt,
                      {.root = "transformer.",
                       .embedding = "wte",

@@ -1,5 +1,6 @@
 // OLMo 1 (norms without parameters), OLMo 2 (norms after the branches alone, and over all queries
-// and all keys) and OLMo 3 (the same with windows on some layers, whose rotation is not scaled).
+// and all keys) and OLMo 3 (the same with windows on some layers, whose rotation is not scaled);
+// OLMoE, with experts.
 #include "../family.hpp"
 
 namespace factsweep {
@@ -43,14 +44,30 @@ ModelConfig read_olmo3(const ConfigReader& reader) {
   return config;
 }
 
+/// Norms before the branches, as OLMo 1, and over all queries and keys, as OLMo 2.
+ModelConfig read_olmoe(const ConfigReader& reader) {
+  ModelConfig config = read_llama_keys(reader, {.positions = 4096, .epsilon = 1e-5});
+  refuse_own_head_size(reader, config);
+  config.qkv_bias = config.output_bias = reader.flag("attention_bias", false);
+  config.head_norms = HeadNorms::whole;
+  config.qkv_clip = reader.cap("clip_qkv", 0);
+  config.experts = read_expert_count(reader, 64);
+  config.experts_per_token = reader.size("num_experts_per_tok", 8);
+  config.expert_width = config.mlp_width;
+  config.normalized_routing = reader.flag("norm_topk_prob", false);
+  reader.only("layer_types", nullptr);
+  return config;
+}
+
 const CheckpointNames kAfterBranches = {.norm_after_attention = "post_attention_layernorm",
                                         .norm_after_mlp = "post_feedforward_layernorm"};
 
 }  // namespace
 
-extern const Family kOlmo1, kOlmo2, kOlmo3;
+extern const Family kOlmo1, kOlmo2, kOlmo3, kOlmoE;
 const Family kOlmo1 = {{"OlmoForCausalLM"}, read_olmo1, {}};
 const Family kOlmo2 = {{"Olmo2ForCausalLM"}, read_olmo2, kAfterBranches};
 const Family kOlmo3 = {{"Olmo3ForCausalLM"}, read_olmo3, kAfterBranches};
+const Family kOlmoE = {{"OlmoeForCausalLM"}, read_olmoe, {}};
 
 }  // namespace factsweep

@@ -21,6 +21,7 @@ ModelConfig read_phi3(const ConfigReader& reader) {
   ModelConfig config = read_llama_keys(
       reader, {.positions = 4096, .epsilon = 1e-5, .rotary_part = 1, .own_rope = true});
   config.rope = read_phi3_rope(reader, config.positions);
+  for (const char* key : {"attention_bias", "mlp_bias", "lm_head_bias"}) reader.only(key, false);
   config.windows = read_one_window(reader, config.layers);
   return config;
 }

@@ -14,6 +14,8 @@ ModelConfig read_starcoder2(const ConfigReader& reader) {
   config.activation = reader.activation("hidden_act", "gelu_pytorch_tanh");
   config.gated = false;
   config.qkv_bias = config.output_bias = config.mlp_bias = reader.flag("use_bias", true);
+  reader.only("mlp_type", "default");
+  reader.only("norm_type", "layer_norm");
   config.windows = read_one_window(reader, config.layers);
   return config;
 }

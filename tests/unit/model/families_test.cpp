@@ -279,7 +279,9 @@ TEST_CASE("families: a hook is asked after every linear, and modules divide its 
     const PackedTokens packed = PackedTokens::pack(text, {&kStart, 1}, test_device());
     const Recorder recorder;
     const torch::Tensor hooked = hidden_states(weights, packed, {.hook = &recorder});
-    CHECK(recorder.seen.size() == static_cast<std::size_t>(4 * config.layers));
+    std::size_t linears = 0;
+    for (const LayerWeights& layer : weights.layers) linears += layer.linears.size();
+    CHECK(recorder.seen.size() == linears);
     CHECK(distance(hooked, all_hidden(weights, text)) > 1e-3);
     std::map<std::string, torch::Tensor> stored;
     for (const auto& [name, tensor] : weights.named()) stored[name] = tensor;
@@ -299,7 +301,8 @@ TEST_CASE("families: a hook is asked after every linear, and modules divide its 
             weights.layers[static_cast<std::size_t>(layer)].linears[module.linear].weight.narrow(
                 0, module.first, module.rows)));
       }
-      REQUIRE(rows.size() == 4);
+      const std::size_t experts = config.shared_width > 0 ? 5 : 2;
+      REQUIRE(rows.size() == (config.has_experts(layer) ? experts : 4));
       for (const auto& [linear, count] : rows)
         CHECK(count == recorder.seen.at({layer, linear}).second);
     }
