@@ -20,10 +20,12 @@ Matrices Matrices::of(std::span<const ModelConfig> models) {
   Matrices all;
   for (const ModelConfig& model : models) {
     all.layers = std::max(all.layers, static_cast<std::size_t>(model.layers));
-    for (const LinearModule& module : linear_modules(model, 0)) {
-      const std::string& name = module.in_layer;
-      if (std::find(all.modules.begin(), all.modules.end(), name) == all.modules.end())
-        all.modules.push_back(name);
+    for (std::int64_t layer = 0; layer < model.layers; ++layer) {
+      for (const LinearModule& module : linear_modules(model, layer)) {
+        const std::string& name = module.in_layer;
+        if (std::find(all.modules.begin(), all.modules.end(), name) == all.modules.end())
+          all.modules.push_back(name);
+      }
     }
   }
   return all;

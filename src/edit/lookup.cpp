@@ -140,7 +140,13 @@ Lookup look_up(const Weights& weights, std::span<const std::vector<TokenId>> tex
 }
 
 void check_layer(const ModelConfig& config, std::string_view editor, std::int64_t layer) {
-  if (layer >= 0 && layer < config.layers) return;
+  if (layer >= 0 && layer < config.layers) {
+    if (!config.has_experts(layer)) return;
+    throw InputError(
+        fmt::format("{} edits the last matrix of an MLP, and layer {} of a {} has experts instead. "
+                    "Choose another layer or model.",
+                    editor, layer, config.architecture));
+  }
   throw InputError(
       fmt::format("{} is to edit layer {}, but the model has layers 0 to {} only. Choose another "
                   "layer; presets are made for models of 28 or 32 layers.",

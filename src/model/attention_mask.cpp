@@ -74,7 +74,8 @@ Tensor AttentionMask::visible() const {
   std::vector<Tensor> parts;
   if (ragged_prefix) {
     const Tensor lengths_B = context_.prefix->lengths_S.index_select(0, prefix_of_B_);
-    const Tensor valid = torch::arange(P, lengths_B.options()).unsqueeze(0) < lengths_B.unsqueeze(1);
+    const Tensor valid =
+        torch::arange(P, lengths_B.options()).unsqueeze(0) < lengths_B.unsqueeze(1);
     parts.push_back(valid.view({B, 1, 1, P}).expand({B, 1, T, P}));
   } else if (P > 0) {
     parts.push_back(torch::ones({B, 1, T, P}, options));
@@ -113,6 +114,11 @@ Tensor AttentionMask::key_positions() const {
 Tensor AttentionMask::alibi() const {
   const Tensor slopes =
       staged(alibi_slopes(config_.heads), tokens_.ids_N.device()).view({1, -1, 1, 1});
+  if (config_.alibi_before_scale) {
+    // absolute, as its rounding depends on the position
+    const Tensor penalties = slopes.to(torch::kBFloat16) * key_positions().to(torch::kBFloat16);
+    return (penalties.to(torch::kFloat32) * config_.attention_scale).to(dtype_);
+  }
   return (slopes * (key_positions() - query_positions())).to(dtype_);
 }
 

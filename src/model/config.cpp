@@ -59,6 +59,20 @@ void check_sizes(const ModelConfig& c, const ConfigReader& reader) {
   }
   if (c.rope.scaling == "dynamic" && c.rotary_size == 2)
     reader.fail("dynamic rope scaling needs more than 2 rotary elements.");
+  if (c.experts > 0 && c.experts_per_token > c.experts) {
+    reader.fail(fmt::format("a token cannot have {} of {} experts (num_experts_per_tok).",
+                            c.experts_per_token, c.experts));
+  }
+  for (const RopeConfig* rope : {&c.rope, c.window_rope ? &*c.window_rope : nullptr}) {
+    if (rope == nullptr || rope->scaling != "longrope") continue;
+    const auto pairs = static_cast<std::size_t>(c.rotary_size / 2);
+    if (rope->short_factors.size() != pairs || rope->long_factors.size() != pairs) {
+      reader.fail(
+          fmt::format("'short_factor' has {} numbers and 'long_factor' {}; {} are needed, "
+                      "one for each pair of elements that turns.",
+                      rope->short_factors.size(), rope->long_factors.size(), pairs));
+    }
+  }
 }
 
 /// Files saved from the bare model lack the root, and some families' heads have an older name.
@@ -158,9 +172,17 @@ std::int64_t ModelConfig::parameters() const {
   return count;
 }
 
+double ModelConfig::active_mlp_width() const {
+  std::int64_t sum = 0;
+  for (std::int64_t i = 0; i < layers; ++i)
+    sum += has_experts(i) ? experts_per_token * expert_width + shared_width : mlp_width;
+  return static_cast<double>(sum) / static_cast<double>(layers);
+}
+
 double ModelConfig::flop_per_token() const {
   const std::int64_t attention = width * head_size * (2 * heads + 2 * kv_heads);
-  return 2.0 * static_cast<double>(layers * (attention + (gated ? 3 : 2) * width * mlp_width));
+  const double mlp = static_cast<double>((gated ? 3 : 2) * width) * active_mlp_width();
+  return 2.0 * static_cast<double>(layers) * (static_cast<double>(attention) + mlp);
 }
 
 }  // namespace factsweep

@@ -132,6 +132,17 @@ std::vector<std::string> ConfigReader::words(const char* key) const {
   return list;
 }
 
+std::vector<double> ConfigReader::numbers(const char* key) const {
+  const nlohmann::json& found = value(key);
+  std::vector<double> list;
+  for (const nlohmann::json& item : found) {
+    if (!found.is_array() || !item.is_number() || !std::isfinite(item.get<double>()))
+      fail(fmt::format("'{}' = {} is no list of numbers.", key, found.dump()));
+    list.push_back(item.get<double>());
+  }
+  return list;
+}
+
 Activation ConfigReader::activation(const char* key, const std::string& fallback) const {
   const auto found = kActivations.find(word(key, fallback));
   if (found != kActivations.end()) return found->second;

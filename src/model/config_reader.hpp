@@ -34,6 +34,8 @@ class ConfigReader {
   bool flag(const char* key, bool fallback) const;
   std::string word(const char* key, const std::string& fallback) const;
   std::vector<std::string> words(const char* key) const;
+  /// A list of finite numbers.
+  std::vector<double> numbers(const char* key) const;
   Activation activation(const char* key, const std::string& fallback) const;
   /// The object under `key`; an absent one reads as empty.
   ConfigReader section(const char* key) const;

@@ -320,8 +320,9 @@ class CpuInference : public Kernels {
     return add_rms_norm(x, branch, norm.gain, c_.norm_epsilon);
   }
 
-  Tensor activate(const Tensor& up) const override {
-    return c_.gated && c_.activation == Activation::silu ? silu_times(up) : Kernels::activate(up);
+  Tensor activate(const Tensor& up, const LayerWeights& layer) const override {
+    return c_.gated && c_.activation == Activation::silu ? silu_times(up)
+                                                         : Kernels::activate(up, layer);
   }
 
   Tensor attend(AttentionInput& input, std::int64_t i, const LayerWeights& layer,

@@ -191,9 +191,9 @@ class CpuTraining : public Kernels {
     return both[1];
   }
 
-  Tensor activate(const Tensor& up) const override {
+  Tensor activate(const Tensor& up, const LayerWeights& layer) const override {
     return c_.gated && c_.activation == Activation::silu ? SiluTimes::apply(up)
-                                                         : Kernels::activate(up);
+                                                         : Kernels::activate(up, layer);
   }
 
   Tensor attend(AttentionInput& input, std::int64_t i, const LayerWeights& layer,

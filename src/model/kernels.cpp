@@ -34,6 +34,8 @@ AttentionInput::AttentionInput(const Weights& weights, const PackedTokens& packe
 
 const Rotation* AttentionInput::rotation_of(std::int64_t layer) const {
   if (config.position != PositionKind::rotary) return nullptr;
+  if (!config.rotated.empty() && config.rotated[static_cast<std::size_t>(layer)] == 0)
+    return nullptr;
   return config.window_rope && config.window(layer) > 0 ? &window_turn : &turn;
 }
 
@@ -55,8 +57,8 @@ std::unique_ptr<const Kernels> choose_kernels(const Weights& weights) {
 
 bool attends_plainly(const AttentionInput& input, std::int64_t i) {
   const ModelConfig& c = input.config;
-  return input.mask.is_plain(i) && !c.qkv_per_head && !c.head_norms && !c.rotary_interleaved &&
-         !c.scale_by_layer && c.attention_softcap == 0 &&
+  return input.mask.is_plain(i) && !c.qkv_per_head && c.head_norms == HeadNorms::none &&
+         !c.rotary_interleaved && !c.scale_by_layer && c.attention_softcap == 0 &&
          c.attention_scale == 1 / std::sqrt(static_cast<double>(c.head_size));
 }
 

@@ -51,8 +51,9 @@ class Kernels {
   /// Adds `branch` to x, which may be overwritten, and gives the norm of the sum.
   virtual torch::Tensor add_norm(torch::Tensor& x, const torch::Tensor& branch,
                                  const Norm& norm) const;
-  /// What stands between the MLP's matrices: [N, 2F] of a gated MLP or [N, F] -> [N, F].
-  virtual torch::Tensor activate(const torch::Tensor& up) const;
+  /// What stands between the MLP's matrices: [N, 2F] of a gated MLP or [N, F] -> [N, F]. `layer`:
+  /// what an activation with parameters reads.
+  virtual torch::Tensor activate(const torch::Tensor& up, const LayerWeights& layer) const;
   /// Attention of layer `i` over packed rows qkv [N, (H + 2G) E], which may be overwritten:
   /// [N, H E].
   virtual torch::Tensor attend(AttentionInput& input, std::int64_t i, const LayerWeights& layer,
@@ -62,6 +63,9 @@ class Kernels {
                                       const torch::Tensor& targets_R) const;
 
  protected:
+  /// ModelConfig::head_norms of queries or keys [N, heads, E].
+  torch::Tensor normalize_heads(const Norm& norm, const torch::Tensor& x) const;
+
   const ModelConfig& c_;
 };
 

@@ -50,7 +50,11 @@ class Walk {
     LinearId next = 0;
     for (const LayerPart& part : parts) {
       if (const auto* spec = std::get_if<NormSpec>(&part)) {
-        norm(layer.*spec->place, prefix + spec->name, spec->size);
+        norm_of(layer.*spec->place, prefix, *spec);
+      } else if (const auto* number = std::get_if<ScalarSpec>(&part)) {
+        scalar(layer.*number->place, prefix + number->name, *number);
+      } else if (const auto* matrix = std::get_if<MatrixSpec>(&part)) {
+        stacked(layer.*matrix->place, prefix, *matrix);
       } else {
         linear(layer.linears[next++], prefix, std::get<LinearSpec>(part));
       }
@@ -62,10 +66,42 @@ class Walk {
     visit_({tensor, shape, init, {{name, 0, shape.front()}}});
   }
 
+  /// One that stands outside of the layers.
   void norm(Norm& norm, const std::string& name, std::int64_t size) {
-    whole(norm.gain, {size}, c_.norm == NormKind::rms_plus_one ? Init::zero : Init::one,
-          name + ".weight");
-    if (c_.norm == NormKind::layer) whole(norm.bias, {size}, Init::zero, name + ".bias");
+    if (!c_.norm_gain) return;
+    norm_of(norm, "", {nullptr, name, size, c_.norm == NormKind::layer && c_.norm_bias});
+  }
+
+  void norm_of(Norm& norm, const std::string& prefix, const NormSpec& spec) {
+    const std::string name = prefix + spec.name;
+    const Init init = c_.norm == NormKind::rms_plus_one ? Init::zero : Init::one;
+    if (spec.by_head) {
+      std::vector<Piece> pieces;
+      for (std::int64_t h = 0; h < spec.heads; ++h)
+        pieces.push_back({fmt::format("{}.{}.weight", name, h), h * spec.size, spec.size});
+      visit_({norm.gain, {spec.heads * spec.size}, init, pieces});
+    } else if (spec.heads > 0) {
+      whole(norm.gain, {spec.heads, spec.size}, init, name + ".weight");
+    } else {
+      whole(norm.gain, {spec.size}, init, name + ".weight");
+    }
+    if (spec.has_bias) whole(norm.bias, {spec.size}, Init::zero, name + ".bias");
+  }
+
+  void stacked(torch::Tensor& tensor, const std::string& prefix, const MatrixSpec& spec) {
+    std::vector<Piece> pieces;
+    std::int64_t outputs = 0;
+    for (const auto& [name, rows] : spec.modules) {
+      pieces.push_back({prefix + name + ".weight", outputs, rows, names_.transposed});
+      outputs += rows;
+    }
+    visit_({tensor, {outputs, spec.inputs}, spec.init, pieces});
+  }
+
+  void scalar(torch::Tensor& tensor, const std::string& name, const ScalarSpec& spec) {
+    std::vector<std::int64_t> shape;
+    if (!spec.is_constant) shape.push_back(1);
+    visit_({tensor, shape, Init::value, {{name, 0, 1}}, spec.initial, spec.is_constant});
   }
 
   void linear(Linear& linear, const std::string& prefix, const LinearSpec& spec) {
@@ -89,11 +125,13 @@ class Walk {
 }  // namespace
 
 torch::Tensor Piece::of(const torch::Tensor& fused) const {
+  if (fused.dim() == 0) return fused;
   const torch::Tensor part = fused.narrow(0, first, rows);
   return transposed ? part.t() : part;
 }
 
 std::vector<std::int64_t> Piece::shape(const std::vector<std::int64_t>& fused) const {
+  if (fused.empty()) return {};
   if (fused.size() == 1) return {rows};
   return transposed ? std::vector{fused[1], rows} : std::vector{rows, fused[1]};
 }

@@ -18,7 +18,7 @@ struct Piece {
   std::int64_t first = 0, rows = 0;
   bool transposed = false;
 
-  /// Its view of our tensor.
+  /// Its view of our tensor. One without dimensions is its own piece.
   torch::Tensor of(const torch::Tensor& fused) const;
   /// Its shape, given that of our tensor.
   std::vector<std::int64_t> shape(const std::vector<std::int64_t>& fused) const;
@@ -29,9 +29,11 @@ struct Parameter {
   std::vector<std::int64_t> shape;
   Init init;
   std::vector<Piece> pieces;  // from the first row on, without gaps
+  double value = 0;           // Init::value
+  bool is_constant = false;   // stored, but nothing trains it
 };
 
-/// Every parameter of weights.config, in a fixed order; a tied head is none of its own. Makes
+/// Every tensor of weights.config, in a fixed order; a tied head is none of its own. Makes
 /// weights.layers as long as the config says.
 void for_each_parameter(Weights& weights, const std::function<void(const Parameter&)>& visit);
 

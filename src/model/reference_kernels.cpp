@@ -50,8 +50,21 @@ Tensor activated(Activation activation, const Tensor& x) {
       return torch::gelu(x, "tanh");
     case Activation::relu:
       return torch::relu(x);
+    case Activation::xielu:
+      break;  // has parameters: xielu()
   }
   throw BugError("activated: no such activation");
+}
+
+/// xIELU (Huang and Schlag, arXiv 2411.13010), in the dtype of x throughout as transformers
+/// computes it.
+Tensor xielu(const Tensor& x, const LayerWeights& layer) {
+  const Tensor& beta = layer.xielu_beta;
+  const Tensor positive = torch::softplus(layer.xielu_positive),
+               negative = beta + torch::softplus(layer.xielu_negative);
+  return torch::where(
+      x > 0, positive * x * x + beta * x,
+      (torch::expm1(torch::minimum(x, layer.xielu_epsilon)) - x) * negative + beta * x);
 }
 
 /// [B, H, T, E] -> packed rows [N, H * E].
@@ -111,7 +124,12 @@ Tensor soft_cap(const Tensor& x, double cap) {
 
 std::vector<Tensor> split_heads(const ModelConfig& c, const Tensor& qkv) {
   const std::int64_t E = c.head_size;
-  if (c.qkv_per_head) return qkv.view({-1, c.heads, 3, E}).unbind(2);
+  if (c.qkv_per_head) {
+    const std::int64_t shared = c.heads / c.kv_heads;
+    const Tensor groups = qkv.view({-1, c.kv_heads, shared + 2, E});
+    return {groups.narrow(2, 0, shared).flatten(1, 2), groups.select(2, shared),
+            groups.select(2, shared + 1)};
+  }
   std::vector<Tensor> parts =
       qkv.split_with_sizes({c.heads * E, c.kv_heads * E, c.kv_heads * E}, 1);
   for (Tensor& part : parts) part = part.unflatten(1, {-1, E});
@@ -139,12 +157,29 @@ Tensor Kernels::normalize(const Norm& norm, const Tensor& x) const {
   throw BugError("normalize: no such norm");
 }
 
+Tensor Kernels::normalize_heads(const Norm& norm, const Tensor& x) const {
+  switch (c_.head_norms) {
+    case HeadNorms::none:
+      return x;
+    case HeadNorms::shared:
+      return normalize(norm, x);
+    case HeadNorms::whole:
+      return normalize(norm, x.flatten(1)).reshape(x.sizes());
+    case HeadNorms::each:
+      const Tensor plain =
+          at::layer_norm(x.to(torch::kFloat32), {x.size(-1)}, {}, {}, c_.norm_epsilon);
+      return (plain * norm.gain.view({x.size(1), x.size(2)})).to(x.scalar_type());
+  }
+  throw BugError("normalize_heads: no such norms");
+}
+
 Tensor Kernels::add_norm(Tensor& x, const Tensor& branch, const Norm& norm) const {
   x = x + branch;
   return normalize(norm, x);
 }
 
-Tensor Kernels::activate(const Tensor& up) const {
+Tensor Kernels::activate(const Tensor& up, const LayerWeights& layer) const {
+  if (c_.activation == Activation::xielu) return xielu(up, layer);
   if (!c_.gated) return activated(c_.activation, up);
   const std::vector<Tensor> parts = up.chunk(2, 1);
   return activated(c_.activation, parts[0]) * parts[1];
@@ -153,9 +188,10 @@ Tensor Kernels::activate(const Tensor& up) const {
 Tensor Kernels::attend(AttentionInput& input, std::int64_t i, const LayerWeights& layer,
                        Tensor qkv) const {
   std::vector<Tensor> parts = split_heads(c_, qkv);
-  if (c_.head_norms) {
-    parts[0] = normalize(layer.norm_query, parts[0]);
-    parts[1] = normalize(layer.norm_key, parts[1]);
+  parts[0] = normalize_heads(layer.norm_query, parts[0]);
+  parts[1] = normalize_heads(layer.norm_key, parts[1]);
+  if (c_.qkv_clip > 0 && c_.head_norms != HeadNorms::none) {
+    for (Tensor& part : parts) part = part.clamp(-c_.qkv_clip, c_.qkv_clip);
   }
   if (const Rotation* turn = input.rotation_of(i)) {
     for (const int part : {0, 1}) parts[part] = rotate(parts[part], *turn, c_.rotary_interleaved);

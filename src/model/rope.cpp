@@ -51,30 +51,42 @@ Tensor inverse_frequencies(const RopeConfig& rope, std::int64_t size) {
     if (rope.scaling == "yarn") {
       frequency = yarn_frequency(rope, frequency, pair, static_cast<double>(size));
     }
+    if (rope.scaling == "longrope") frequency /= rope.short_factors[static_cast<std::size_t>(pair)];
     frequencies.push_back(static_cast<float>(frequency));
   }
   return torch::tensor(frequencies);
 }
 
-/// Dynamic NTK: a text beyond the trained length widens the base, by its own length alone, so that
-/// neighbours in a batch do not matter. Undefined when no text is that long.
+/// Of a text of more tokens than `trained`. Dynamic NTK widens the base, longrope takes the factors
+/// of long texts.
+RopeConfig stretched(const RopeConfig& rope, double size, double length, double trained) {
+  RopeConfig own = rope;
+  if (rope.scaling == "longrope") {
+    own.short_factors = rope.long_factors;
+  } else {
+    own.theta *= std::pow(rope.factor * length / trained - (rope.factor - 1), size / (size - 2));
+  }
+  return own;
+}
+
+/// Where texts beyond the trained length turn otherwise: [N, R/2], each text by its own length
+/// alone, so that neighbours in a batch do not matter. Undefined when no text is that long.
 Tensor stretched_frequencies(const ModelConfig& config, const RopeConfig& rope,
                              const PackedTokens& tokens) {
   const auto size = static_cast<double>(config.rotary_size);
-  const auto trained = static_cast<double>(config.positions);
-  bool stretched = false;
+  const double trained =
+      rope.scaling == "longrope" ? rope.original_positions : static_cast<double>(config.positions);
+  bool any_is_long = false;
   std::vector<Tensor> rows;
   for (std::int64_t b = 0; b < tokens.sequences; ++b) {
-    RopeConfig own = rope;
     const auto length = static_cast<double>(tokens.end(b));
-    if (length > trained) {
-      stretched = true;
-      own.theta *= std::pow(rope.factor * length / trained - (rope.factor - 1), size / (size - 2));
-    }
-    rows.push_back(inverse_frequencies(own, config.rotary_size)
+    const bool is_long = length > trained;
+    any_is_long = any_is_long || is_long;
+    rows.push_back(inverse_frequencies(is_long ? stretched(rope, size, length, trained) : rope,
+                                       config.rotary_size)
                        .expand({tokens.starts[b + 1] - tokens.starts[b], -1}));
   }
-  return stretched ? torch::cat(rows) : Tensor();
+  return any_is_long ? torch::cat(rows) : Tensor();
 }
 
 }  // namespace
@@ -82,7 +94,8 @@ Tensor stretched_frequencies(const ModelConfig& config, const RopeConfig& rope,
 Rotation rotation(const ModelConfig& config, const RopeConfig& rope, const PackedTokens& tokens,
                   torch::Dtype dtype) {
   Tensor frequencies;  // [R/2], or [N, R/2]
-  if (rope.scaling == "dynamic") frequencies = stretched_frequencies(config, rope, tokens);
+  if (rope.scaling == "dynamic" || rope.scaling == "longrope")
+    frequencies = stretched_frequencies(config, rope, tokens);
   if (!frequencies.defined()) frequencies = inverse_frequencies(rope, config.rotary_size);
   const Tensor angles = tokens.positions_N.to(torch::kFloat32).unsqueeze(1) *
                         staged(frequencies, tokens.positions_N.device());

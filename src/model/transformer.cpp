@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "experts.hpp"
 #include "factsweep/core/error.hpp"
 #include "factsweep/model/staging.hpp"
 #include "factsweep/model/torch.hpp"
@@ -33,7 +34,8 @@ class Pass {
         tokens_(tokens),
         options_(options),
         kernels_(choose_kernels(weights)),
-        attention_(weights, tokens, options) {
+        attention_(weights, tokens, options),
+        query_scale_N1_(query_scale()) {
     require(family_of(c_).layer == dense_layer, "hidden_states: layers of another kind");
   }
 
@@ -44,7 +46,11 @@ class Pass {
     const std::int64_t end = to_the_end ? c_.layers : options_.end_layer;
     for (std::int64_t i = options_.first_layer; i < end; ++i) layer(i);
     attention_.finish();
-    if (to_the_end) return add_norm(w_.norm);
+    if (to_the_end) {
+      const Tensor last = add_norm(w_.norm);
+      // here instead of on logits: the head is linear and has no bias where this is not 1
+      return c_.logit_scale == 1 ? last : last * c_.logit_scale;
+    }
     return pending_.defined() ? x_ + pending_ : x_;
   }
 
@@ -81,10 +87,52 @@ class Pass {
     return added.defined() ? kernels_->add_norm(x_, added, norm) : kernels_->normalize(norm, x_);
   }
 
+  /// What a branch reads of the sum of x and what is pending.
+  Tensor entering(const Norm& norm) {
+    if (c_.pre_norms) return add_norm(norm);
+    const Tensor added = std::exchange(pending_, Tensor());
+    // x_ is what a branch reads, so nothing is added in place
+    if (added.defined()) x_ = x_ + added;
+    return x_;
+  }
+
+  /// Queries, keys and values of layer `i`.
+  Tensor projected(std::int64_t i, const Tensor& y) const {
+    Tensor qkv = apply(i, dense::qkv, y);
+    // where heads have norms, clipping comes after these: Kernels::attend()
+    if (c_.qkv_clip > 0 && c_.head_norms == HeadNorms::none)
+      qkv = qkv.clamp(-c_.qkv_clip, c_.qkv_clip);
+    if (!query_scale_N1_.defined()) return qkv;
+    const std::int64_t queries = c_.heads * c_.head_size;
+    return torch::cat({qkv.narrow(1, 0, queries) * query_scale_N1_,
+                       qkv.narrow(1, queries, qkv.size(1) - queries)},
+                      1);
+  }
+
+  /// Of ModelConfig::query_growth; undefined where all queries keep their size.
+  Tensor query_scale() const {
+    bool grows = false;
+    for (std::int64_t b = 0; b < tokens_.sequences; ++b)
+      grows = grows || c_.grows_queries(tokens_.end(b));
+    if (!grows) return {};
+    const Tensor blocks =
+        (tokens_.positions_N.to(torch::kFloat32) / c_.rope.original_positions).floor();
+    return (1 + c_.query_growth * torch::log1p(blocks)).unsqueeze(1).to(w_.embedding.scalar_type());
+  }
+
+  Tensor mlp(std::int64_t i, const LayerWeights& layer, const Tensor& y) const {
+    const bool sparse = c_.has_experts(i);
+    const Tensor mixed = sparse ? mix_experts(c_, layer, *kernels_, y) : Tensor();
+    if (sparse && c_.shared_width == 0) return mixed;
+    const Tensor hidden = kernels_->activate(apply(i, dense::up, y), layer);
+    const Tensor own = apply(i, dense::down, hidden);
+    return sparse ? mixed + apply(i, dense::shared_gate, y).sigmoid() * own : own;
+  }
+
   void layer(std::int64_t i) {
     const LayerWeights& layer = w_.layers[i];
-    Tensor y = add_norm(layer.norm_attention);
-    Tensor mixed = kernels_->attend(attention_, i, layer, apply(i, dense::qkv, y));
+    Tensor y = entering(layer.norm_attention);
+    Tensor mixed = kernels_->attend(attention_, i, layer, projected(i, y));
     // after the last attention only the wanted rows go on
     if (i + 1 == c_.layers && options_.rows_R.defined()) {
       mixed = mixed.index_select(0, options_.rows_R);
@@ -95,12 +143,11 @@ class Pass {
         branch(apply(i, dense::output, mixed), layer.norm_after_attention, 2 * i + 1);
     if (c_.residual == Residual::sequential) {
       pending_ = attended;
-      y = add_norm(layer.norm_mlp);
+      y = entering(layer.norm_mlp);
     } else if (c_.residual == Residual::parallel) {
       y = kernels_->normalize(layer.norm_mlp, x_);
     }
-    const Tensor hidden = kernels_->activate(apply(i, dense::up, y));
-    pending_ = branch(apply(i, dense::down, hidden), layer.norm_after_mlp, 2 * i + 2);
+    pending_ = branch(mlp(i, layer, y), layer.norm_after_mlp, 2 * i + 2);
     if (c_.residual != Residual::sequential) pending_ = attended + pending_;
   }
 
@@ -110,7 +157,9 @@ class Pass {
 
   /// What a residual branch adds.
   Tensor branch(const Tensor& y, const Norm& after, std::int64_t place) const {
-    return drop(c_.branch_norms ? kernels_->normalize(after, y) : y, place);
+    Tensor term = c_.branch_norms ? kernels_->normalize(after, y) : y;
+    if (c_.residual_scale != 1) term = term * c_.residual_scale;
+    return drop(term, place);
   }
 
   const Weights& w_;
@@ -119,6 +168,7 @@ class Pass {
   const ForwardOptions& options_;
   const std::unique_ptr<const Kernels> kernels_;
   AttentionInput attention_;
+  const Tensor query_scale_N1_;
   Tensor x_;        // [N, D]
   Tensor pending_;  // what the block before adds to x_, where that is still to be done
 };

@@ -85,7 +85,9 @@ Weights Weights::random(const ModelConfig& config, std::uint64_t seed) {
   auto generator = torch::make_generator<torch::CPUGeneratorImpl>(seed);
   const double residual = 0.02 / std::sqrt(2.0 * static_cast<double>(config.layers));
   for_each_parameter(w, [&](const Parameter& parameter) {
-    if (parameter.init == Init::zero || parameter.init == Init::one) {
+    if (parameter.init == Init::value) {
+      parameter.tensor.fill_(parameter.value);
+    } else if (parameter.init == Init::zero || parameter.init == Init::one) {
       parameter.tensor.fill_(parameter.init == Init::one ? 1 : 0);
     } else {
       parameter.tensor.normal_(0, parameter.init == Init::normal ? 0.02 : residual, generator);
@@ -107,7 +109,9 @@ NamedTensors Weights::named() const {
 std::vector<torch::Tensor> Weights::parameters() const {
   std::vector<torch::Tensor> list;
   Weights view = *this;
-  for_each_parameter(view, [&](const Parameter& parameter) { list.push_back(parameter.tensor); });
+  for_each_parameter(view, [&](const Parameter& parameter) {
+    if (!parameter.is_constant) list.push_back(parameter.tensor);
+  });
   return list;
 }
 
@@ -117,6 +121,11 @@ Weights Weights::clone(torch::Dtype dtype, bool requires_grad) const {
   copy.config = config;
   allocate(copy, embedding.options().dtype(dtype).requires_grad(false));
   copy.assign(parameters());
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    for (const auto constant : {&LayerWeights::xielu_beta, &LayerWeights::xielu_epsilon}) {
+      if ((layers[i].*constant).defined()) (copy.layers[i].*constant).copy_(layers[i].*constant);
+    }
+  }
   for (torch::Tensor& parameter : copy.parameters()) parameter.set_requires_grad(requires_grad);
   return copy;
 }

@@ -30,7 +30,7 @@ import shutil
 import tempfile
 
 import torch
-from families import FAMILIES, OLDER, build, class_of, configure
+from families import FAMILIES, OLDER, attention_of, build, class_of, configure, stored
 from safetensors.torch import save_file
 from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -167,8 +167,8 @@ def greedy(make, prompt):
     return out.sequences[0, len(ids) :]
 
 
-def family_references(make):
-    """`make` gives a fresh model: dynamic rope scaling leaves traces in one that has run."""
+def family_references(name, make):
+    """Of a model of class `name`. `make` gives a fresh model: dynamic rope scaling leaves traces in one that has run."""
     sequences, targets = batch()
     model = make()
     weights = dict(model.named_parameters())
@@ -180,8 +180,8 @@ def family_references(make):
         loss = torch.nn.functional.cross_entropy(logits[:-1], target[1:], reduction="sum") / (ANSWER * len(LENGTHS))
         loss.backward()
         total += loss.item()
-        for name, weight in one.named_parameters():
-            mine = weights[name]
+        for parameter, weight in one.named_parameters():
+            mine = weights[parameter]
             mine.grad = weight.grad.clone() if mine.grad is None else mine.grad + weight.grad
     return {
         "tokens": torch.cat(sequences),
@@ -190,15 +190,16 @@ def family_references(make):
         "logits": torch.cat(rows),
         "loss": torch.tensor([total]),
         "greedy": torch.stack([greedy(make, sequence[:8]) for sequence in sequences]),
-        **{f"grad.{name}": digest(weight.grad) for name, weight in weights.items()},
-    }
+        **{f"grad.{part}": digest(gradient) for parameter, weight in weights.items()
+           for part, gradient in stored(name, parameter, weight.grad)},
+    }  # fmt: skip
 
 
-def older(family, keys, stored, weights):
-    """stored as transformers 4 wrote it; the model must stay the same."""
+def older(family, keys, written, weights):
+    """written as transformers 4 wrote it; the model must stay the same."""
     name, (gone, added) = FAMILIES[family][0], OLDER[family]
-    old = {**{key: value for key, value in stored.items() if key not in gone}, **added}
-    config = class_of(name)[1].from_dict(dict(old), attn_implementation="eager")
+    old = {**{key: value for key, value in written.items() if key not in gone}, **added}
+    config = class_of(name)[1].from_dict(dict(old), attn_implementation=attention_of(name))
     probe = torch.arange(3, 60)[None]
     if not torch.equal(build(name, config, weights)(probe).logits, build(name, configure(name, keys), weights)(probe).logits):
         raise SystemExit(f"{family}: the old-style configuration describes another model")
@@ -214,16 +215,14 @@ def write_family(directory, family):
         ending = f"-{variant}" if variant else ""
         with tempfile.TemporaryDirectory() as scratch:
             build(name, config, weights).half().save_pretrained(scratch)
-            stored = json.loads(pathlib.Path(scratch, "config.json").read_text())
+            written = json.loads(pathlib.Path(scratch, "config.json").read_text())
             if not variant:
                 shutil.copyfile(f"{scratch}/model.safetensors", directory / "model.safetensors")
-        write_config(directory / f"config{ending}.json", stored)
-        found = family_references(lambda: build(name, config, weights))
-        if family == "gpt_neox":  # transformers 5 calls it lm_head, in files it is embed_out still
-            found["grad.embed_out.weight"] = found.pop("grad.lm_head.weight")
+        write_config(directory / f"config{ending}.json", written)
+        found = family_references(name, lambda: build(name, config, weights))
         save_file(found, directory / f"reference{ending}.safetensors")
         if not variant and family in OLDER:
-            write_config(directory / "config-older.json", older(family, keys, stored, weights))
+            write_config(directory / "config-older.json", older(family, keys, written, weights))
     for path in directory.iterdir():
         path.chmod(0o644)
     print(f"{directory}: {sum(path.stat().st_size for path in directory.iterdir())} bytes")
@@ -257,12 +256,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     root = pathlib.Path(__file__).resolve().parents[1]
     parser.add_argument("--output", type=pathlib.Path, default=root / "unit/model/data")
-    output = parser.parse_args().output
+    parser.add_argument("--family", help="those whose names begin so, instead of everything")
+    arguments = parser.parse_args()
+    output = arguments.output
     torch.set_num_threads(1)
-    for name, (tied, rope) in VARIANTS.items():
+    for name, (tied, rope) in VARIANTS.items() if arguments.family is None else ():
         (output / name).mkdir(parents=True, exist_ok=True)
         write(output / name, tied, rope)
     for family in FAMILIES:
+        if arguments.family is not None and not family.startswith(arguments.family):
+            continue
         write_family(output / "families" / family, family)
 
 

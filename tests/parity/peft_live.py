@@ -15,6 +15,7 @@ import tempfile
 import warnings
 
 import torch
+import transformers
 from families import FAMILIES, build, configure
 from make_peft_references import randomize
 from peft import LoraConfig, PeftModel, get_peft_model
@@ -30,8 +31,11 @@ KINDS = {
 
 def adapter_config(kind, model):
     keys = dict(KINDS[kind])
+    if any(name.endswith(".experts") for name, _ in model.named_modules()):  # which PEFT's all-linear adapts, too
+        keys["target_modules"] = ["q_proj", "k_proj", "v_proj", "o_proj"]
     if "target_modules" not in keys:  # the last parts of the names of the first block's linears, but for one
-        linear = [name for name, module in model.named_modules() if type(module).__name__ in ("Linear", "Conv1D") and ".0." in name]
+        kinds = (torch.nn.Linear, transformers.pytorch_utils.Conv1D)
+        linear = [name for name, module in model.named_modules() if isinstance(module, kinds) and ".0." in name]
         names = sorted({name.rsplit(".", 1)[1] for name in linear})
         keys["target_modules"] = names[1:]
         keys["rank_pattern"] = {names[-1]: 2}
@@ -79,7 +83,9 @@ def families(arguments):
                 # two at once, as PEFT adds them up
                 for label, kinds in [*((kind, [kind]) for kind in KINDS), ("two adapters", ["all-linear", "second"])]:
                     if "second" in kinds:
-                        peft = get_peft_model(fresh(), LoraConfig(task_type="CAUSAL_LM", r=5, lora_alpha=4, target_modules="all-linear")).eval()
+                        second = adapter_config("all-linear", fresh())
+                        second.r, second.lora_alpha = 5, 4
+                        peft = get_peft_model(fresh(), second).eval()
                         randomize(peft)
                         peft.save_pretrained(root / "second")
 

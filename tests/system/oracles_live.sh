@@ -8,7 +8,7 @@ export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} TRANSFORMERS_VERBOSITY=error HF_HUB
 live() { python3 "$here/../parity/$1_live.py" --factsweep "$FACTSWEEP" "${@:2}"; }
 
 echo "--- score and generate, by transformers"
-for family in llama gpt_neox gemma3; do live transformers --seeds 1 --first-seed 1 --slack 1.3 --family $family; done
+for family in llama gpt_neox gemma3 olmo2 phi3 cohere2 falcon-alibi qwen2_moe; do live transformers --seeds 1 --first-seed 1 --slack 1.3 --family $family; done
 
 echo "--- embed, by transformers"
 live encoder --seeds 1 --first-seed 1 --slack 1.3
@@ -20,4 +20,4 @@ live encoder --seeds 1 --first-seed 1 --slack 1.3
 
 echo "--- --adapter, by PEFT"
 python3 -c "import peft" 2>/dev/null || skip "models and encoders agree; needs a python3 with peft for adapters"
-for family in qwen2 gpt2; do live peft --seeds 1 --first-seed 1 --family $family; done
+for family in qwen2 gpt2 phi3-tied; do live peft --seeds 1 --first-seed 1 --family $family; done

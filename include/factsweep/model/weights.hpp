@@ -25,28 +25,36 @@ struct Linear {
 };
 
 struct Norm {
-  torch::Tensor gain, bias;  // [D], or [E] on heads
+  torch::Tensor gain, bias;  // [D]; on heads [E], [heads E] or [heads, E]
 };
 
 /// A matrix of a layer, by its place in the list that the model's family gives of that layer.
 /// Several Hugging Face modules may share one: see linear_modules().
 using LinearId = std::size_t;
 
-/// The list of a layer of four matrices. All families have it so far, and the forward pass computes
-/// it.
+/// The list of a layer of four matrices, which the forward pass computes. A layer with experts has
+/// the first two, and all five where it has an MLP beside them.
 namespace dense {
 inline constexpr LinearId qkv = 0;  // [Q + 2K, D]  q, k, v on top of each other: one product, not
                                     // three
-inline constexpr LinearId output = 1;  // [D, Q]
-inline constexpr LinearId up = 2;      // [2F, D]  gate on top of up; [F, D] without a gate
-inline constexpr LinearId down = 3;    // [D, F]
+inline constexpr LinearId output = 1;       // [D, Q]
+inline constexpr LinearId up = 2;           // [2F, D]  gate on top of up; [F, D] without a gate
+inline constexpr LinearId down = 3;         // [D, F]
+inline constexpr LinearId shared_gate = 4;  // [1, D]
 }  // namespace dense
 
 struct LayerWeights {
-  Norm norm_attention, norm_mlp;                // in front of the branches
-  Norm norm_after_attention, norm_after_mlp;    // ModelConfig::branch_norms
-  Norm norm_query, norm_key;                    // ModelConfig::head_norms
-  std::vector<Linear> linears;                  // by LinearId
+  Norm norm_attention, norm_mlp;              // ModelConfig::pre_norms
+  Norm norm_after_attention, norm_after_mlp;  // ModelConfig::branch_norms
+  Norm norm_query, norm_key;                  // ModelConfig::head_norms
+  std::vector<Linear> linears;                // by LinearId
+  /// ModelConfig::experts: X of them of width W, each gate on top of up, one after the other.
+  torch::Tensor router;        // [X, D]
+  torch::Tensor experts_up;    // [2 X W, D]
+  torch::Tensor experts_down;  // [X D, W]
+  /// xIELU (Huang and Schlag, arXiv 2411.13010): its two parameters [1], before softplus, and what
+  /// files store of its constants [].
+  torch::Tensor xielu_positive, xielu_negative, xielu_beta, xielu_epsilon;
 };
 
 struct Weights {
@@ -74,7 +82,7 @@ struct Weights {
   /// Every stored tensor under the name it has in the model's own files; views of the fused ones. A
   /// tied head appears once.
   NamedTensors named() const;
-  /// The fused tensors, in a fixed order: what an optimizer steps.
+  /// The fused tensors without constants, in a fixed order: what an optimizer steps.
   std::vector<torch::Tensor> parameters() const;
   /// A copy with other storage. `requires_grad` marks the copies as leaves.
   Weights clone(torch::Dtype dtype, bool requires_grad = false) const;

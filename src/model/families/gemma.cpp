@@ -43,7 +43,8 @@ ModelConfig read_gemma2(const ConfigReader& reader) {
 ModelConfig read_gemma3(const ConfigReader& reader) {
   ModelConfig config = read_any_gemma(reader);
   config.activation = reader.activation("hidden_activation", "gelu_pytorch_tanh");
-  config.branch_norms = config.head_norms = true;
+  config.branch_norms = true;
+  config.head_norms = HeadNorms::shared;
   config.attention_scale = 1 / std::sqrt(reader.positive("query_pre_attn_scalar", 256));
   config.logit_softcap = reader.cap("final_logit_softcapping", 0);
   reader.only("attn_logit_softcapping", nullptr);
@@ -55,17 +56,7 @@ ModelConfig read_gemma3(const ConfigReader& reader) {
       });
   // transformers 5: rope_parameters of each layer type; before: rope_local_base_freq beside the
   // rest
-  const ConfigReader both = reader.section("rope_parameters");
-  const ConfigReader whole = both.section("full_attention"),
-                     windowed = both.section("sliding_attention");
-  const double theta = whole.positive("rope_theta", reader.positive("rope_theta", 1e6));
-  const bool scaled = reader.has("rope_scaling");
-  if (scaled && whole.word("rope_type", "default") != "default")
-    reader.fail("'rope_scaling' and 'rope_parameters' both scale full_attention. Keep one.");
-  config.rope = read_rope_object(scaled ? reader.section("rope_scaling") : whole, theta,
-                                 config.positions);
-  config.window_rope =
-      read_rope_object(windowed, reader.positive("rope_local_base_freq", 10000), config.positions);
+  read_rope_by_layer_type(reader, 1e6, reader.positive("rope_local_base_freq", 10000), config);
   return config;
 }
 

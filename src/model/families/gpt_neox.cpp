@@ -26,14 +26,8 @@ ModelConfig read_gpt_neox(const ConfigReader& reader) {
       reader.flag("use_parallel_residual", true) ? Residual::parallel : Residual::sequential;
   const double theta = reader.positive("rotary_emb_base", 10000);
   config.rope = read_rope(reader, theta, config.positions);
-  const double part = rope_section(reader, reader.positive("rope_theta", theta))
-                          .positive("partial_rotary_factor", reader.positive("rotary_pct", 0.25));
-  if (reader.section("rope_parameters").positive("partial_rotary_factor", part) != part) {
-    reader.fail(
-        "of 'rope_scaling' and 'rope_parameters' transformers takes the first alone, and "
-        "'partial_rotary_factor' of the second is lost. Put all of it into one of them.");
-  }
-  if (part > 1) reader.fail("rotary_pct must be at most 1.");
+  const double part = read_rotary_part(reader, reader.positive("rope_theta", theta),
+                                       reader.positive("rotary_pct", 0.25));
   config.rotary_size = static_cast<std::int64_t>(static_cast<double>(config.head_size) * part);
   return config;
 }

@@ -8,12 +8,18 @@
 namespace factsweep {
 
 extern const Family kLlama, kMistral, kQwen2, kQwen3, kGpt2, kGptNeoX, kGptJ, kOpt, kBloom, kGemma1,
-    kGemma2, kGemma3;
+    kGemma2, kGemma3, kOlmo1, kOlmo2, kOlmo3, kSmolLm3, kPhi, kPhi3, kGranite, kStableLm, kGlm,
+    kGlm4, kCohere1, kCohere2, kStarCoder2, kMinistral3, kApertus, kFalcon, kMpt, kMixtral, kOlmoE,
+    kQwen2Moe, kQwen3Moe;
 
 namespace {
 
-constexpr std::array kFamilies = {&kLlama, &kMistral, &kQwen2, &kQwen3,  &kGpt2,   &kGptNeoX,
-                                  &kGptJ,  &kOpt,     &kBloom, &kGemma1, &kGemma2, &kGemma3};
+constexpr std::array kFamilies = {
+    &kLlama, &kMistral, &kQwen2,   &kQwen3,      &kGpt2,       &kGptNeoX,  &kGptJ,
+    &kOpt,   &kBloom,   &kGemma1,  &kGemma2,     &kGemma3,     &kOlmo1,    &kOlmo2,
+    &kOlmo3, &kSmolLm3, &kPhi,     &kPhi3,       &kGranite,    &kStableLm, &kGlm,
+    &kGlm4,  &kCohere1, &kCohere2, &kStarCoder2, &kMinistral3, &kApertus,  &kFalcon,
+    &kMpt,   &kMixtral, &kOlmoE,   &kQwen2Moe,   &kQwen3Moe};
 
 }  // namespace
 

@@ -146,7 +146,7 @@ double checkpoint_bytes(const Deck& deck, const ModelConfig& model,
 double activation_bytes(const Deck& deck, const ModelConfig& model, double tokens,
                         double answer_share) {
   const double b = weight_bytes(deck);
-  const auto D = static_cast<double>(model.width), F = static_cast<double>(model.mlp_width),
+  const auto D = static_cast<double>(model.width), F = model.active_mlp_width(),
              E = static_cast<double>(model.head_size), H = static_cast<double>(model.heads),
              G = static_cast<double>(model.kv_heads), V = static_cast<double>(model.vocabulary);
   // what the backward pass of a layer reads: of both norms the input and the output (RMSNorm's
@@ -161,7 +161,7 @@ double activation_bytes(const Deck& deck, const ModelConfig& model, double token
 
 double asking_bytes(const Deck& deck, const ModelConfig& model, double tokens) {
   const double b = weight_bytes(deck);
-  const auto D = static_cast<double>(model.width), F = static_cast<double>(model.mlp_width),
+  const auto D = static_cast<double>(model.width), F = model.active_mlp_width(),
              V = static_cast<double>(model.vocabulary);
   const double kept = 2 * static_cast<double>(model.kv_heads * model.head_size * model.layers) * b;
   const double candidates = std::min(static_cast<double>(kCandidateBytes), tokens * V * b);

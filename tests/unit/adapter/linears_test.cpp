@@ -1,9 +1,11 @@
 // Layers that are not four matrices: names, targets, adapters and hooks follow the family's list.
 #include <algorithm>
+#include <cmath>
 
 #include "catch.hpp"
 #include "factsweep/adapter/lora.hpp"
 #include "factsweep/adapter/peft_names.hpp"
+#include "factsweep/adapter/weight_changes.hpp"
 #include "made_up_family.hpp"
 #include "tiny_adapter.hpp"
 
@@ -127,4 +129,19 @@ TEST_CASE("PEFT's names are read as they are written") {
     CHECK_FALSE(LoraTensor::parse(name).has_value());
   CHECK(early_bias_tensor(bias_tensor("mlp.up", true)) == bias_tensor("mlp.up", false));
   CHECK_FALSE(early_bias_tensor(bias_tensor("mlp.up", false)).has_value());
+}
+
+TEST_CASE("a table of changes has a column for a matrix that later layers alone have") {
+  torch::NoGradGuard no_grad;
+  const Weights base = made_up_model();
+  const Matrices matrices = Matrices::of({&base.config, 1});
+  CHECK(matrices.modules.size() == 7);
+  CHECK(matrices.modules.back() == "mlp.router");
+  const WeightChange ones = [](const LinearModule& module) {
+    return torch::ones({module.rows, module.inputs});
+  };
+  const ChangeTable table = tabulate(base.config, matrices, ones);
+  REQUIRE(table.norm.size() == 14);
+  CHECK(std::isnan(table.norm[6]));
+  CHECK(table.norm[13] == Approx(std::sqrt(3.0 * 16)));
 }

@@ -41,6 +41,16 @@ TEST_CASE("second_moment: a layer that is not there, no text") {
              ContainsSubstring("no text"));
 }
 
+TEST_CASE("second_moment: a layer with experts is refused, one with an MLP beside it is not") {
+  const Weights weights =
+      Weights::load(model_data("families/qwen2_moe"), torch::kFloat32, test_device());
+  CHECK_THAT(input_error([&] { second_moments(weights, {{5}}, {0}, 1, no_step); }),
+             ContainsSubstring("experts") && ContainsSubstring("layer 0") &&
+                 ContainsSubstring("Qwen2MoeForCausalLM"));
+  const SecondMoments found = second_moments(weights, {{5, 6, 7}}, {1}, 64, no_step);
+  CHECK(found.by_layer.at(1).sizes() == torch::IntArrayRef({40, 40}));
+}
+
 TEST_CASE("contexts: the prompt alone, then texts of the model's own, the same for the same seed") {
   const EditCase c("llama");
   const std::vector<ContextLength> lengths = {{8, 7}, {12, 2}};
