@@ -29,6 +29,7 @@ Inputs read_inputs(PlanBuilder& builder, const Worker& worker) {
   std::vector<ModelConfig> models;
   for (const std::string& directory : model_directories(deck)) {
     models.push_back(ModelConfig::read(directory));
+    check_layers(deck, models.back(), directory);
     builder.model_bytes(static_cast<double>(models.back().parameters()) * weight_bytes(deck));
     for (const std::string& range : deck.text_list("grid.layers"))
       LayerRange::parse(range, models.back().layers, deck.where("grid.layers") + ": grid.layers");
@@ -58,7 +59,11 @@ void declare_columns(PlanBuilder& builder, const Inputs& inputs, std::size_t rec
   builder.fill(column<std::int64_t>("/norms/layer", {"layer"}, "1", "layer"), numbers(0, layers));
   builder.fill(column<std::string>("/norms/module", {"module"}, "", "matrix of a layer"),
                inputs.matrices.modules);
-  builder.declare(evaluation_columns(builder.deck(), inputs.worker.abilities));
+  const std::vector<EditCorpus>& corpora = inputs.worker.corpora;
+  const bool portability = std::any_of(corpora.begin(), corpora.end(), [](const EditCorpus& corpus) {
+    return corpus.has_portability();
+  });
+  builder.declare(evaluation_columns(builder.deck(), inputs.worker.abilities, portability));
   builder.declare(tuning_columns());
 }
 
@@ -101,8 +106,9 @@ std::vector<std::string> notes(const Deck& deck, const Worker& worker) {
     for (const EditCorpus& corpus : worker.corpora) {
       std::vector<AskedAnswer> asked;
       for (const EditRecord& record : corpus.records) {
-        asked.push_back({record.prompt, record.target_old});
-        asked.push_back({record.prompt, record.target_new});
+        if (!record.target_old.empty())
+          asked.push_back({record.prompt, record.target_old, record.old_aliases});
+        asked.push_back({record.prompt, record.target_new, record.new_aliases});
       }
       add(spelling_warnings(model, corpus.path.string(), asked));
     }

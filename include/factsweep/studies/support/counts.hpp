@@ -1,11 +1,16 @@
 // What a study says of records that it leaves out or uses in part.
 #pragma once
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <cstdint>
 #include <map>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "factsweep/data/record_counts.hpp"
 #include "factsweep/stage/table.hpp"
 
 namespace factsweep {
@@ -22,6 +27,22 @@ inline void fill_counts(PlanBuilder& builder, const std::string& path, const std
        Table<Count>{{column<std::string>(path + "_reason", {axis}, "", about), &Count::first},
                     {column<std::int64_t>(path, {axis}, "records", counted), &Count::second}},
        std::vector<Count>(counts.begin(), counts.end()));
+}
+
+/// The same with <path>_first beside it: file and line of the first of them.
+inline void fill_counts(PlanBuilder& builder, const std::string& path, const std::string& axis,
+                        const RecordCounts& counts, const std::string& about,
+                        const std::string& counted) {
+  std::map<std::string, std::int64_t> numbers;
+  std::vector<std::string> first;
+  for (const auto& [why, reason] : counts.reasons()) {
+    numbers[why] = reason.records;
+    first.push_back(fmt::format("{}", fmt::join(reason.first, "; ")));
+  }
+  fill_counts(builder, path, axis, numbers, about, counted);
+  if (first.empty()) return;
+  builder.fill(column<std::string>(path + "_first", {axis}, "", "where the first of them are"),
+               first);
 }
 
 }  // namespace factsweep
