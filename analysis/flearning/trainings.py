@@ -15,7 +15,7 @@ import pandas as pd
 from ..store import need
 from ..sweep import Sweep, in_order
 from ..table import NONE, Table, duration, number
-from .groups import Records, Search, Tuning
+from .groups import Records, Search, Sources, Tuning
 from .quantities import METHODS, told
 
 TRAININGS = ("original", "delta", "learn")  # kinds of stages
@@ -134,6 +134,15 @@ def left_out_table(sweep: Sweep) -> Table:
             ),
             ("not measured", _counted(records.not_measured, records.not_measured_reason)),
             ("not used", _counted(records.not_used, records.not_used_reason)),
+        )
+    tasks = sweep.group(Sources)
+    for k, name in enumerate(() if tasks.name is None else tasks.name):
+        told_first = _counted(*(column[k : k + 1] for column in (tasks.records, tasks.reason)))
+        table.row(
+            ("data set", str(name)),
+            ("used", NONE),
+            ("left out of the file", f"{told_first} ({tasks.first[k]})"),
+            *((head, NONE) for head in ("repeated", "not measured", "not used")),
         )
     need(table.rows, "the records need /records")
     return table

@@ -16,6 +16,7 @@
 #include "factsweep/stage/common_options.hpp"
 #include "factsweep/stage/executor.hpp"
 #include "factsweep/tasks/evaluation.hpp"
+#include "factsweep/studies/support/counts.hpp"
 #include "options.hpp"
 #include "stages/outcomes.hpp"
 #include "stages/stages.hpp"
@@ -81,11 +82,19 @@ Upstream add_stages(const Draft& draft) {
   throw BugError("a method of no kind");
 }
 
+std::vector<SourceCounts> ability_counts(const Worker& worker) {
+  std::vector<SourceCounts> all;
+  for (const TaskSet& task : worker.abilities)
+    all.push_back({"ability.tasks, " + task.name, "left out", task.bad});
+  return all;
+}
+
 Plan make_plan(const Deck& deck, const Worker& worker) {
   const std::vector<GridPoint> points = grid_points(deck, worker.corpora);
   PlanBuilder builder("flearning", deck);
   const Inputs inputs = read_inputs(builder, worker);
   for (const EditCorpus& corpus : worker.corpora) fill_records(builder, corpus);
+  fill_sources(builder, ability_counts(worker));
   add_points(builder, axes(worker.corpora), points);
   std::size_t records = 0;
   for (const GridPoint& at : points) records = std::max(records, at.records);
@@ -102,6 +111,7 @@ std::vector<std::string> notes(const Deck& deck, const Worker& worker) {
     all.insert(all.end(), some.begin(), some.end());
   };
   for (const EditCorpus& corpus : worker.corpora) add(corpus.notes());
+  add(notes_of(ability_counts(worker)));
   for (const std::string& model : model_directories(deck)) {
     for (const EditCorpus& corpus : worker.corpora) {
       std::vector<AskedAnswer> asked;

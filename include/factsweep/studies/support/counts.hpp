@@ -45,4 +45,48 @@ inline void fill_counts(PlanBuilder& builder, const std::string& path, const std
                first);
 }
 
+/// What is said of the records of a file, or of a part of it.
+struct SourceCounts {
+  std::string source, fate;  // "one.json", "left out"
+  RecordCounts counts;
+};
+
+/// /sources, a row a reason; none where there is nothing to say.
+inline void fill_sources(PlanBuilder& builder, const std::vector<SourceCounts>& sources) {
+  struct Row {
+    std::string source, fate, why;
+    RecordCounts::Reason reason;
+  };
+  std::vector<Row> rows;
+  for (const SourceCounts& source : sources) {
+    for (const auto& [why, reason] : source.counts.reasons())
+      rows.push_back({source.source, source.fate, why, reason});
+  }
+  if (rows.empty()) return;
+  builder.dimension("source", rows.size());
+  const auto text = [](const char* name, const char* long_name) {
+    return column<std::string>(std::string("/sources/") + name, {"source"}, "", long_name);
+  };
+  fill(builder,
+       Table<Row>{{text("name", "file, or what was read of it"), &Row::source},
+                  {text("fate", "what became of the records"), &Row::fate},
+                  {text("reason", "why"), &Row::why},
+                  {column<std::int64_t>("/sources/records", {"source"}, "records", "how many"),
+                   [](const Row& row) { return row.reason.records; }},
+                  {text("first", "where the first of them are"),
+                   [](const Row& row) { return fmt::format("{}", fmt::join(row.reason.first, "; ")); }}},
+       rows);
+}
+
+/// The same as lines of a plan.
+inline std::vector<std::string> notes_of(const std::vector<SourceCounts>& sources) {
+  std::vector<std::string> lines;
+  for (const SourceCounts& source : sources) {
+    for (const auto& [why, reason] : source.counts.reasons())
+      lines.push_back(fmt::format("{}: {} records are {}: {}", source.source, reason.records,
+                                  source.fate, told(why, reason)));
+  }
+  return lines;
+}
+
 }  // namespace factsweep

@@ -78,6 +78,7 @@ std::vector<TaskSet> read_abilities(const Deck& deck) {
     const std::string name = std::filesystem::path(file).filename().string();
     const std::size_t colon = std::min(name.rfind(':'), name.size());
     ReadTasksSettings settings;
+    settings.bad_records = deck.real("data.bad_records");
     if (colon < name.size()) settings.part = name.substr(colon + 1);
     const TaskSet whole =
         read_task_set(file.substr(0, file.size() - name.size() + colon), settings);
@@ -92,6 +93,7 @@ std::vector<TaskSet> read_abilities(const Deck& deck) {
     }
     tasks.push_back(draw(whole, deck.integer("ability.examples"),
                          static_cast<std::uint64_t>(deck.integer("data.seed"))));
+    tasks.back().bad = whole.bad;
   }
   return tasks;
 }

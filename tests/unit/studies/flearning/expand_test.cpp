@@ -384,3 +384,20 @@ TEST_CASE("keys do not change from one version to the next unseen", "[flearning]
                                                     {"second_moment", "ee1b3dc1c575a118"},
                                                     {"edit", "06fd149cd75fc8f2"}});
 }
+
+TEST_CASE("bad records of a task beside the edits are left out, counted and named", "[flearning]") {
+  const Decks decks;
+  const TemporaryFolder folder;
+  write_file(folder / "task.jsonl",
+             "{\"question\": \"Why?\", \"answer\": \"So\"}\n{\"question\": \"Who?\", \"answer\": \"\"}\n");
+  const Plan plan = decks.expand({"--ability.tasks=" + (folder / "task.jsonl").string()});
+  CHECK_THAT(plan.notes.at(1),
+             Catch::Matchers::ContainsSubstring(
+                 "ability.tasks, task: 1 records are left out: the record has an empty 'answer' (") &&
+                 Catch::Matchers::EndsWith("task.jsonl:2)"));
+  std::set<std::string> sources;
+  for (const DatasetSpec& spec : plan.datasets) {
+    if (spec.path.starts_with("/sources/")) sources.insert(spec.path);
+  }
+  CHECK(sources.size() == 5);
+}
