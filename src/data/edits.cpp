@@ -186,8 +186,10 @@ class Reader {
       std::set<std::string> answers;
       for (const std::size_t i : places) answers.insert(file_.records[i].target_new);
       for (std::size_t k = 0; k < places.size(); ++k) {
-        if (answers.size() > 1) why[places[k]] = "another new answer than a record with its prompt";
-        if (answers.size() == 1 && k > 0) why[places[k]] = "prompt and new answer of an earlier one";
+        if (answers.size() > 1)
+          why[places[k]] = "another record has their prompt and another new answer";
+        if (answers.size() == 1 && k > 0)
+          why[places[k]] = "an earlier record has their prompt and new answer";
       }
     }
     const bool drop = settings_.repeated == RepeatedEdits::drop;

@@ -191,8 +191,8 @@ std::vector<std::string> EditCorpus::notes() const {
     list.push_back(fmt::format("{}: {} records are left out: {}", path.string(), reason.records,
                                told(why, reason)));
   for (const auto& [why, reason] : repeated.reasons())
-    list.push_back(fmt::format("{}: {} records have the {}; they are used (data.repeated)",
-                               path.string(), reason.records, told(why, reason)));
+    list.push_back(fmt::format("{}: {} records are used though {} (data.repeated)", path.string(),
+                               reason.records, told(why, reason)));
   if (!has_old)
     list.push_back(fmt::format("{}: no record has an old answer: the original model is the model as "
                                "it is, and methods that forget are left out",

@@ -221,8 +221,8 @@ TEST_CASE("records with one prompt are counted, and dropped where the deck says 
                                   longer, easyedit("French", "Greek"), other});
   const EditFile kept = EditsFile(text).read();
   CHECK(kept.records.size() == 6);
-  CHECK(numbers(kept.repeated) == Counts{{"another new answer than a record with its prompt", 3},
-                                         {"prompt and new answer of an earlier one", 1}});
+  CHECK(numbers(kept.repeated) == Counts{{"another record has their prompt and another new answer", 3},
+                                         {"an earlier record has their prompt and new answer", 1}});
   const EditFile dropped = EditsFile(text).read({.repeated = RepeatedEdits::drop});
   REQUIRE(dropped.records.size() == 2);
   CHECK(dropped.records[0].prompt == "Bo speaks");
