@@ -100,6 +100,11 @@ Expansion expand(const Deck& deck) {
   Plan plan = make_plan(deck, worker, std::move(points));
   plan.notes = notes_of(worker.sets.said);
   for (const TaskEntry& task : worker.sets.tasks) {
+    if (goes_without_data(deck, task))
+      plan.notes.push_back(fmt::format(
+          "task '{}': no pool of open data, or no augment.encoder to select some: methods learn the "
+          "shots alone, as with grid.data_selection = none",
+          task.name));
     if (task.chosen)
       plan.notes.push_back(
           fmt::format("task '{}': its shots are the first K of those chosen, in one draw", task.name));

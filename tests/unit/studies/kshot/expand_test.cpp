@@ -344,3 +344,18 @@ TEST_CASE("kshot: a template needs a place for inputs where there are some") {
   CHECK_THAT(input_error([&] { decks.expand(bare); }),
              ContainsSubstring("kshot.template") && ContainsSubstring("record 3 has an input"));
 }
+
+TEST_CASE("kshot: a deck that does not ask for open data goes without where there are none") {
+  Decks decks;
+  decks.sets["tasks"][0].erase("pool");
+  const std::vector<std::string> silent = {"--grid.method=lora", "--grid.draw=1",
+                                           "--grid.budget=1000"};  // the default
+  const Plan plan = decks.expand(silent);
+  CHECK(ids(plan) == std::set<std::string>{"lora-one-k6-none-d1-s1",
+                                           "lora-two-k6-c1000-cosine-tau0.9-d1-s1"});
+  CHECK(std::count_if(plan.notes.begin(), plan.notes.end(), [](const std::string& note) {
+          return note.find("task 'one': no pool of open data") != std::string::npos;
+        }) == 1);
+  CHECK_THAT(input_error([&] { decks.expand({"--grid.method=lora", "--grid.draw=1"}); }),
+             ContainsSubstring("names no"));
+}
