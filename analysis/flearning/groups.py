@@ -11,9 +11,11 @@ class Outcomes(Group, path="outcomes"):
     reliability: Data
     generality: Data
     locality: Data
+    portability: Data  # absent where no record has such questions
     reliability_exact: Data
     generality_exact: Data
     locality_exact: Data
+    portability_exact: Data
     reliability_old: Data
     generality_old: Data
     reliability_old_exact: Data
@@ -37,6 +39,21 @@ class Search(Group, path="search"):
     tried_locality: Data
 
 
+class Tuning(Group, path="tuning"):
+    """Below the key of a stage."""
+
+    seconds: Data  # of a training
+
+
+class Sources(Group, path="sources"):
+    """One row a reason why records of ability.tasks were left out. May be absent."""
+
+    name: Data
+    reason: Data
+    records: Data
+    first: Data  # file and line
+
+
 class Records(Group, path="records"):
     """Below the name of a data set."""
 
@@ -45,6 +62,10 @@ class Records(Group, path="records"):
     target_new: Data
     left_out_reason: Data  # absent when no record was left out
     left_out: Data
+    left_out_first: Data  # file and line of the first three; older files have none
+    repeated_reason: Data  # of used records with another one's prompt; absent without such
+    repeated: Data
+    repeated_first: Data
     not_measured_reason: Data  # of used records; absent when every question is asked of all
     not_measured: Data
     not_used_reason: Data  # absent when used records have nothing more

@@ -25,7 +25,8 @@ LLAMA2 = "LLaMA2-7B"  # its model that has the most numbers
 paper = partial(paper_table, "flearning")  # a table of it, by its name in published.csv
 told = partial(ToldTable, "flearning")  # a table to be filled, by its name in words.md
 
-OUTCOMES = ("reliability", "generality", "locality")
+OUTCOMES = ("reliability", "generality", "locality")  # the paper's
+PORTABILITY = "portability"  # where records have such questions
 METHODS = {  # in the order of the paper's table 1
     "original": "Original model",
     "lora": "LoRA",
@@ -126,6 +127,12 @@ class EditPart(Part):
     def published(self, name: str) -> PaperTable:
         """The paper's table for this data set; empty where it has another one."""
         return paper(f"{name} {self.paper}")
+
+    @property
+    def outcomes_asked(self) -> tuple[str, ...]:
+        """The paper's, and portability where some record has a question of it."""
+        asked = PORTABILITY in self.points and self.points[PORTABILITY].notna().any()
+        return (*OUTCOMES, PORTABILITY) if asked else OUTCOMES
 
     @property
     def published_models(self) -> list[str]:

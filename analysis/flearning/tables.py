@@ -14,7 +14,6 @@ from .quantities import (
     FORGETS,
     LLAMA2,
     METHODS,
-    OUTCOMES,
     EditPart,
     Variant,
     across_counts,
@@ -29,7 +28,7 @@ CASE_STUDY_LAMBDA = 0.3  # of the paper's tables 4 and 5
 
 
 def outcome_table(part: EditPart) -> Table:
-    """Every method's reliability, generality and locality."""
+    """Every method's reliability, generality and locality, and portability where it is asked."""
     table = told("table1_outcomes", model=part.model, data_set=part.data_set)
     if part.paper:
         table.note("table1_outcomes.paper", data_set=part.paper)
@@ -58,7 +57,7 @@ def records_table(part: EditPart) -> Table | None:
     table = told("records")
     for alike in across_counts(part):
         row = [("method", alike[max(alike)].label)]
-        for outcome, count in product(OUTCOMES, counts):
+        for outcome, count in product(part.outcomes_asked, counts):
             found = alike.get(count)
             cell = percent(part.mean(found, outcome)) if found else NONE
             row.append((f"{outcome} {count}", cell))
@@ -83,7 +82,7 @@ def _head(variant: Variant, records: str = "records") -> Cells:
 def _outcomes(part: EditPart, variant: Variant, first: int | None = None) -> Cells:
     return [
         (head, percent(part.mean(variant, name, first)))
-        for outcome in OUTCOMES
+        for outcome in part.outcomes_asked
         for head, name in ((outcome, outcome), ("exact", f"{outcome}_exact"))
     ]
 

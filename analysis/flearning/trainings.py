@@ -15,7 +15,7 @@ import pandas as pd
 from ..store import need
 from ..sweep import Sweep, in_order
 from ..table import NONE, Table, duration, number
-from .groups import Records, Search
+from .groups import Records, Search, Sources, Tuning
 from .quantities import METHODS, told
 
 TRAININGS = ("original", "delta", "learn")  # kinds of stages
@@ -44,9 +44,15 @@ def savings(sweep: Sweep) -> list[Saving]:
 
 def _saving(label: str, points: pd.DataFrame, sweep: Sweep) -> Saving:
     alone: list[int] = []  # rows of /stages
+    # an original model that is the model as it is takes no training
+    as_it_is = {key for key, about in sweep.groups(Tuning).items() if about.seconds is None}
+    trains = [
+        kind in TRAININGS and not (kind == "original" and key in as_it_is)
+        for kind, key in zip(sweep.stages["kind"], sweep.stages["key"], strict=True)
+    ]
     for leaf in points["stage"]:
         needed = [*sweep.graph.all_needed(leaf), leaf]
-        alone += [row for row in needed if sweep.stages["kind"][row] in TRAININGS]
+        alone += [row for row in needed if trains[row]]
 
     def cost(rows: list[int]) -> tuple[int, float]:
         return len(rows), float(sum(sweep.stages["seconds"][rows]))
@@ -118,15 +124,35 @@ def left_out_table(sweep: Sweep) -> Table:
         table.row(
             ("data set", name),
             ("used", str(len(records.prompt))),
-            ("left out of the file", _counted(records.left_out, records.left_out_reason)),
+            (
+                "left out of the file",
+                _counted(records.left_out, records.left_out_reason, records.left_out_first),
+            ),
+            (
+                "repeated",
+                _counted(records.repeated, records.repeated_reason, records.repeated_first),
+            ),
             ("not measured", _counted(records.not_measured, records.not_measured_reason)),
             ("not used", _counted(records.not_used, records.not_used_reason)),
+        )
+    tasks = sweep.group(Sources)
+    for k, name in enumerate(() if tasks.name is None else tasks.name):
+        told_first = _counted(*(column[k : k + 1] for column in (tasks.records, tasks.reason)))
+        table.row(
+            ("data set", str(name)),
+            ("used", NONE),
+            ("left out of the file", f"{told_first} ({tasks.first[k]})"),
+            *((head, NONE) for head in ("repeated", "not measured", "not used")),
         )
     need(table.rows, "the records need /records")
     return table
 
 
-def _counted(counts: np.ndarray | None, reasons: np.ndarray | None) -> str:
+def _counted(
+    counts: np.ndarray | None, reasons: np.ndarray | None, first: np.ndarray | None = None
+) -> str:
     if counts is None or reasons is None:
         return "none"
-    return "; ".join(f"{count} {reason}" for count, reason in zip(counts, reasons, strict=True))
+    places = [""] * len(counts) if first is None else [f" ({where})" for where in first]
+    told = zip(counts, reasons, places, strict=True)
+    return "; ".join(f"{count} {reason}{where}" for count, reason, where in told)

@@ -52,5 +52,6 @@ def _not_used(part: ExpertPart, writer: Writer) -> Section:
     if lines:
         section.lines(lines)
         print("\n" + "\n".join(lines))
-    writer.tables(section, [left_out.example_table, left_out.stopped_table], part)
+    wanted = [left_out.source_table, left_out.example_table, left_out.stopped_table]
+    writer.tables(section, wanted, part)
     return section

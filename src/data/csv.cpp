@@ -10,6 +10,12 @@
 namespace factsweep {
 namespace {
 
+/// A row that cannot be read, though those after it can.
+struct BadRow {
+  std::int64_t line = 0;
+  const char* fault = "";
+};
+
 class CsvReader {
  public:
   CsvReader(std::string_view text, std::string_view name, char separator)
@@ -26,6 +32,10 @@ class CsvReader {
     }
     end_line();
     return fields;
+  }
+  void pass_over_line() {
+    at_ = std::min(text_.find_first_of("\r\n", at_), text_.size());
+    end_line();
   }
 
  private:
@@ -58,10 +68,10 @@ class CsvReader {
     const bool ends =
         at_end() || text_[at_] == separator_ || text_[at_] == '\n' || text_[at_] == '\r';
     if (!ends)
-      throw InputError(fmt::format(
-          "{}:{}: text follows the quotation mark that closes a field. Write marks inside of a "
-          "field twice.",
-          name_, line_));
+      throw BadRow{
+          line_,
+          "text follows the quotation mark that closes a field. Write marks inside of a field "
+          "twice"};
     return value;
   }
 
@@ -81,11 +91,20 @@ class CsvReader {
 
 void for_each_csv_row(
     std::string_view text, std::string_view name, char separator,
-    const std::function<void(const std::vector<std::string>& fields, std::int64_t line)>& visit) {
+    const std::function<void(const std::vector<std::string>& fields, std::int64_t line)>& visit,
+    const std::function<void(std::int64_t line, const std::string& fault)>& bad) {
   CsvReader reader(text, name, separator);
   while (!reader.at_end()) {
     const std::int64_t line = reader.line();
-    const std::vector<std::string> fields = reader.row();
+    std::vector<std::string> fields;
+    try {
+      fields = reader.row();
+    } catch (const BadRow& row) {
+      if (!bad) throw InputError(fmt::format("{}:{}: {}.", name, row.line, row.fault));
+      bad(row.line, row.fault);
+      reader.pass_over_line();
+      continue;
+    }
     if (fields.size() > 1 || !fields.front().empty()) visit(fields, line);
   }
 }

@@ -1,331 +1,258 @@
-// One table of keys says what the three forms call the same things. Rephrasings and unrelated
-// questions are sought under all of their names, whatever the form.
 #include "factsweep/data/edits.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <string_view>
+#include <set>
+#include <unordered_map>
+#include <utility>
 
-#include "factsweep/core/error.hpp"
+#include "edit_forms.hpp"
 #include "factsweep/core/file.hpp"
 #include "factsweep/core/utf8.hpp"
-#include "factsweep/data/trim.hpp"
+#include "factsweep/data/records.hpp"
 
 namespace factsweep {
 namespace {
 
 using nlohmann::json;
-using Keys = std::vector<std::string_view>;  // names of one thing, the usual one first
 
-struct Form {
-  std::string_view name;
-  Keys subject, prompt, target_old, target_new;
-};
+constexpr const char* kColumns[] = {"prompt",
+                                    "subject",
+                                    "target_new",
+                                    "target_old",
+                                    "rephrase",
+                                    "locality_prompt",
+                                    "locality_answer",
+                                    "portability_prompt",
+                                    "portability_answer"};
 
-const Form kCounterFact = {
-    "counterfact", {"subject"}, {"prompt"}, {"ground_truth"}, {"target_new"}};
-const Form kZsre = {"zsre", {"subject"}, {"src"}, {"pred"}, {"alt"}};
-const Form kKnowEdit = {"knowedit",
-                        {"subject", "concept"},
-                        {"prompt", "text"},
-                        {"ground_truth"},
-                        {"target_new", "labels"}};
-const Keys kRephrase = {"rephrase_prompt", "rephrase"};
-/// Names of an unrelated question, and of its answer beside it.
-const std::pair<Keys, Keys> kUnrelated[] = {{{"locality_prompt"}, {"locality_ground_truth"}},
-                                            {{"loc"}, {"loc_ans", "loc-ans"}}};
-/// The kinds of `locality` that come before others.
-constexpr std::string_view kLocalityKinds[] = {"Relation_Specificity", "Forgetfulness",
-                                               "neighborhood"};
-/// Questions that benchmarks have and nothing here asks.
-constexpr std::string_view kUnread[] = {"portability",       "portability_prompt",
-                                        "paraphrase_prompts", "neighborhood_prompts",
-                                        "attribute_prompts",  "generation_prompts"};
-
-const Form& form_of(const json& record, const std::string& where) {
-  if (record.contains("src")) return kZsre;
-  for (const char* key : {"locality", "portability", "concept", "labels"}) {
-    if (record.contains(key)) return kKnowEdit;
+const EditForm* form_of(const json& record) {
+  if (!record.is_object()) return nullptr;
+  for (const EditForm& form : all_edit_forms()) {
+    if (form.fits(record)) return &form;
   }
-  if (record.contains("prompt") && record.contains("target_new")) return kCounterFact;
-  throw InputError(fmt::format(
-      "{}: the record is none of the known forms. CounterFact (EasyEdit's) has 'prompt' and "
-      "'target_new', ZsRE (MEND's) 'src' and 'alt', KnowEdit 'prompt', 'target_new' and "
-      "'locality'.{}",
-      where,
-      record.contains("requested_rewrite")
-          ? " This is ROME's form of CounterFact; convert it to EasyEdit's."
-          : ""));
+  return nullptr;
 }
 
-/// Adds the texts of a value to `texts`, and those of lists in it: trimmed, the blank ones and
-/// repetitions left out.
-void add_texts(std::vector<std::string>& texts, const json& value, std::string_view key,
-               const std::string& where) {
-  if (value.is_array()) {
-    for (const json& part : value) add_texts(texts, part, key, where);
-  } else if (value.is_string()) {
-    const std::string text(trimmed(value.get_ref<const std::string&>()));
-    if (!text.empty() && std::find(texts.begin(), texts.end(), text) == texts.end())
-      texts.push_back(text);
-  } else if (!value.is_null()) {
-    throw InputError(
-        fmt::format("{}: '{}' = {} is not a text. Quote it.", where, key, excerpt(value.dump())));
+/// What is not measured of the records that are used, or used in part.
+void note_lacks(EditFile& file) {
+  constexpr const char* kSpellings = "further answers to an unrelated question";
+  file.not_measured.clear();
+  file.not_used.erase(kSpellings);
+  for (const EditRecord& edit : file.records) {
+    if (edit.rephrasings.empty()) ++file.not_measured["no rephrasing"];
+    if (edit.unrelated.empty()) ++file.not_measured["no locality prompt"];
+    const bool spelt = std::any_of(edit.unrelated.begin(), edit.unrelated.end(),
+                                   [](const EditQuestion& q) { return q.answers.size() > 1; });
+    if (spelt) ++file.not_used[kSpellings];
   }
 }
-
-/// All texts that a record has under these names.
-std::vector<std::string> texts_of(const json& record, const Keys& keys, const std::string& where) {
-  std::vector<std::string> texts;
-  for (const std::string_view key : keys) {
-    const auto value = record.find(key);
-    if (value != record.end()) add_texts(texts, *value, key, where);
-  }
-  return texts;
-}
-
-std::string first_of(const std::vector<std::string>& texts) {
-  return texts.empty() ? "" : texts.front();
-}
-
-/// Whether there is anything in a value but blanks and empty lists.
-bool says_something(const json& value) {
-  if (value.is_structured())
-    return std::any_of(value.begin(), value.end(), [](const json& v) { return says_something(v); });
-  return value.is_string() ? !trimmed(value.get_ref<const std::string&>()).empty()
-                           : !value.is_null();
-}
-
-/// `text` with the subject in place of {}.
-std::string with_subject(std::string text, const std::string& subject) {
-  for (std::size_t at = text.find("{}"); at != std::string::npos;
-       at = text.find("{}", at + subject.size()))
-    text.replace(at, 2, subject);
-  return text;
-}
-
-/// Unrelated questions of a record, in the order in which they would be taken.
-struct Unrelated {
-  std::string prompt;
-  std::vector<std::string> answers;
-};
-
-class UnrelatedReader {
- public:
-  UnrelatedReader(const json& record, const std::string& where) : record_(record), where_(where) {}
-
-  /// `nested_first`: those of `locality` before those beside the prompt.
-  std::vector<Unrelated> read(bool nested_first) {
-    if (nested_first) add_nested();
-    for (const auto& [prompts, answers] : kUnrelated) {
-      const auto names_one = [&](std::string_view key) { return record_.contains(key); };
-      if (std::any_of(prompts.begin(), prompts.end(), names_one))
-        add_pairs(record_, prompts, answers, where_);
-    }
-    if (!nested_first) add_nested();
-    return std::move(found_);
-  }
-
- private:
-  void add_nested() {
-    const auto locality = record_.find("locality");
-    if (locality == record_.end() || !says_something(*locality)) return;
-    if (!locality->is_object())
-      throw InputError(fmt::format(
-          "{}: 'locality' is no object that has lists of questions by their kinds.", where_));
-    for (const std::string_view kind : kLocalityKinds) {
-      const auto entries = locality->find(kind);
-      if (entries != locality->end()) add_kind(kind, *entries);
-    }
-    for (const auto& [kind, entries] : locality->items()) {
-      if (std::find(std::begin(kLocalityKinds), std::end(kLocalityKinds), kind) ==
-          std::end(kLocalityKinds))
-        add_kind(kind, entries);
-    }
-  }
-
-  void add_kind(std::string_view kind, const json& entries) {
-    if (entries.is_object()) {
-      add_entry(entries, fmt::format("{}, locality.{}", where_, kind));
-      return;
-    }
-    if (!says_something(entries)) return;
-    for (std::size_t i = 0; i < (entries.is_array() ? entries.size() : 1); ++i)
-      add_entry(entries.is_array() ? entries[i] : entries,
-                fmt::format("{}, locality.{}[{}]", where_, kind, i));
-  }
-
-  void add_entry(const json& entry, const std::string& at) {
-    if (!entry.is_object())
-      throw InputError(fmt::format("{} is no object with 'prompt' and 'ground_truth'.", at));
-    add_pairs(entry, {"prompt"}, {"ground_truth"}, at);
-  }
-
-  /// A question with the spellings of its answer, or a list of questions with one of answers.
-  void add_pairs(const json& holder, const Keys& prompt_keys, const Keys& answer_keys,
-                 const std::string& at) {
-    const auto value_of = [&](const Keys& keys) {
-      for (const std::string_view key : keys) {
-        if (holder.contains(key)) return holder.at(key);
-      }
-      return json();
-    };
-    const json prompts = value_of(prompt_keys), answers = value_of(answer_keys);
-    if (!prompts.is_array() || prompts.size() < 2) {
-      add(texts_of(holder, prompt_keys, at), texts_of(holder, answer_keys, at), at);
-      return;
-    }
-    if (!answers.is_array() || answers.size() != prompts.size())
-      throw InputError(fmt::format("{}: '{}' has {} questions, so '{}' needs as many answers.", at,
-                                   prompt_keys.front(), prompts.size(), answer_keys.front()));
-    for (std::size_t i = 0; i < prompts.size(); ++i) {
-      std::vector<std::string> prompt, spellings;
-      add_texts(prompt, prompts[i], prompt_keys.front(), at);
-      add_texts(spellings, answers[i], answer_keys.front(), at);
-      add(prompt, std::move(spellings), at);
-    }
-  }
-
-  void add(const std::vector<std::string>& prompt, std::vector<std::string> answers,
-           const std::string& at) {
-    if (prompt.empty() || answers.empty()) return;
-    if (prompt.front().find("{}") != std::string::npos)
-      throw InputError(fmt::format(
-          "{}: the unrelated question '{}' has {{}}, but it is not about the record's subject. "
-          "Write whom or what it is about.",
-          at, prompt.front()));
-    found_.push_back({prompt.front(), std::move(answers)});
-  }
-
-  const json& record_;
-  const std::string& where_;
-  std::vector<Unrelated> found_;
-};
 
 class Reader {
  public:
-  explicit Reader(const std::filesystem::path& path) : path_(path) {}
+  Reader(const std::filesystem::path& path, const EditSettings& settings)
+      : path_(path), settings_(settings), is_table_(names_table(path)) {
+    for (const EditForm& form : all_edit_forms()) {
+      if (settings.form == form.name) form_ = &form;
+    }
+    if (form_ == nullptr && settings.form != "auto")
+      throw InputError(fmt::format("'{}' is no form of edits. There are: auto, {}.", settings.form,
+                                   fmt::join(edit_forms(), ", ")));
+  }
 
   EditFile read() {
-    const std::string content = read_file(path_), found = find_file(path_).string();
-    const std::string_view text = without_byte_order_mark(content);
-    if (trimmed(text).starts_with('[')) {
-      for (const json& record : read_json(path_))
-        add(record, fmt::format("{}: record {}", found, row_ + 1));
-    } else {
-      for_each_json_line(text, found, [&](const json& record, std::int64_t line) {
-        add(record, fmt::format("{}:{}: record {}", found, line, row_ + 1));
-      });
-    }
+    const auto is_record = [&](const json& value) {
+      json copy = value;
+      prepare(copy);
+      return form_of(copy) != nullptr;
+    };
+    for_each_data_record(path_, is_record, [&](DataRecord record) {
+      prepare(record.value);
+      if (form_ != nullptr) return add(record);
+      first_.push_back(std::move(record));
+      if (first_.size() == kFirst) choose();
+    });
+    if (form_ == nullptr && !first_.empty()) choose();
+    const std::string found = find_file(path_).string();
     if (file_.records.empty()) throw InputError(nothing_left(found));
+    check_bad_records(file_.bad, found, file_.read, settings_.bad_records);
+    for (const auto& [name, column] : settings_.columns) {
+      if (named_.count(name) == 0)
+        throw InputError(fmt::format("{}: no record has '{}', which data.{} names.", found, column,
+                                     name));
+    }
+    note_repeated();
+    note_lacks(file_);
     return std::move(file_);
   }
 
  private:
-  void add(const json& record, const std::string& where) {
-    if (!record.is_object())
-      throw InputError(fmt::format("{} is no JSON object but {}.", where, excerpt(record.dump())));
-    if (form_ == nullptr) {
-      form_ = &form_of(record, where);
-      file_.form = form_->name;
+  static constexpr std::size_t kFirst = 100;  // records that tell the form
+
+  void prepare(json& record) {
+    compose(record);
+    if (!record.is_object()) return;
+    for (const auto& [name, column] : settings_.columns) {
+      const auto found = record.find(column);
+      if (found != record.end()) named_.insert(name);
+      if (found == record.end() || name == column) continue;
+      json value = std::move(*found);
+      record.erase(column);
+      record[name] = std::move(value);
     }
-    EditRecord edit;
-    edit.row = row_++;
-    edit.subject = filled(record, form_->subject, where);
-    edit.prompt = with_subject(filled(record, form_->prompt, where), edit.subject);
-    // KnowEdit's new facts (WikiData_recent, WikiBio) replace none
-    const std::vector<std::string> old_answers =
-        form_ == &kKnowEdit ? texts_of(record, form_->target_old, where)
-                            : needed(record, form_->target_old, where);
-    const std::vector<std::string> new_answers = needed(record, form_->target_new, where),
-                                   rephrasings = texts_of(record, kRephrase, where);
-    const std::vector<Unrelated> unrelated =
-        UnrelatedReader(record, where).read(form_ == &kKnowEdit);
-    edit.target_old = first_of(old_answers);
-    edit.target_new = first_of(new_answers);
-    if (!is_edit(edit)) return;
-    edit.rephrase = with_subject(first_of(rephrasings), edit.subject);
-    if (rephrasings.empty()) ++file_.not_measured["no rephrasing"];
-    if (unrelated.empty()) {
-      ++file_.not_measured["no locality prompt"];
-    } else {
-      edit.locality_prompt = unrelated.front().prompt;
-      edit.locality_answer = unrelated.front().answers.front();
-      count_unused("further answers to the unrelated question", unrelated.front().answers.size());
+    if (is_table_) unpack_cells(record, settings_.separator);
+  }
+
+  /// The form of most; where they are equally many, the one tried first.
+  void choose() {
+    std::map<const EditForm*, std::size_t> votes;
+    for (const DataRecord& record : first_) {
+      const EditForm* form = form_of(record.value);
+      if (form != nullptr) ++votes[form];
     }
-    count_unused("further old answers", old_answers.size());
-    count_unused("further new answers", new_answers.size());
-    count_unused("further rephrasings", rephrasings.size());
-    count_unused("further unrelated questions", unrelated.size());
-    for (const std::string_view key : kUnread) {
-      const auto value = record.find(key);
-      if (value != record.end() && says_something(*value))
-        ++file_.not_used[fmt::format("'{}'", key)];
+    std::size_t most = 0;
+    for (const EditForm& form : all_edit_forms()) {
+      if (votes[&form] <= most) continue;
+      most = votes[&form];
+      form_ = &form;
     }
+    if (form_ == nullptr) refuse();
+    for (const DataRecord& record : std::exchange(first_, {})) add(record);
+  }
+
+  [[noreturn]] void refuse() const {
+    const DataRecord& first = first_.front();
+    if (!first.fault.empty()) throw RecordError(first.where, first.fault);
+    if (!first.value.is_object())
+      throw RecordError(first.where, fmt::format("the record is no object but {}",
+                                                 excerpt(first.value.dump())));
+    std::vector<std::string> keys;
+    for (const auto& item : first.value.items()) keys.push_back(excerpt(item.key()));
+    std::string known;
+    for (const EditForm& form : all_edit_forms())
+      known += fmt::format("\n  {}: {}", form.name, form.keys);
+    throw InputError(fmt::format(
+        "{}: the record has the keys of no known form of edits: {}. Say which is what "
+        "(data.prompt, data.target_new and so on), or rename them. The forms are:{}",
+        first.where, fmt::join(keys, ", "), known));
+  }
+
+  void add(const DataRecord& record) {
+    const std::int64_t row = file_.read++;
+    file_.form = form_->name;
+    try {
+      if (!record.fault.empty()) throw RecordError(record.where, record.fault);
+      if (!record.value.is_object())
+        throw RecordError(record.where, fmt::format("the record is no object: {}",
+                                                    excerpt(record.value.dump())));
+      const bool nested = record.value.contains("requested_rewrite");
+      if (!form_->fits(record.value) && (nested || needs_rewrite()))
+        throw RecordError(record.where,
+                          fmt::format("the record is not of the form '{}' ({}), which most are",
+                                      form_->name, form_->keys));
+      std::vector<EditRecord> edits;
+      form_->read({record.value, record.where, file_.not_used}, edits);
+      for (EditRecord& edit : edits) {
+        edit.row = row;
+        edit.where = record.where;
+        keep(std::move(edit));
+      }
+    } catch (const RecordError& error) {
+      file_.bad.add(error.why, error.where);
+    }
+  }
+
+  bool needs_rewrite() const {
+    return form_->name == std::string_view("mquake") ||
+           form_->name == std::string_view("counterfact");
+  }
+
+  void keep(EditRecord edit) {
+    const char* why = edit.target_new.empty()             ? "no new answer"
+                      : edit.target_old == edit.target_new ? "the new answer equals the old one"
+                                                          : nullptr;
+    if (why != nullptr) return file_.left_out.add(why, edit.where);
     file_.records.push_back(std::move(edit));
   }
 
-  /// Else it is counted.
-  bool is_edit(const EditRecord& edit) {
-    const char* why = edit.target_new.empty()             ? "no new answer"
-                      : edit.target_old.empty()           ? "no old answer"
-                      : edit.target_old == edit.target_new ? "the new answer equals the old one"
-                                                          : nullptr;
-    if (why != nullptr) ++file_.left_out[why];
-    return why == nullptr;
-  }
-
-  void count_unused(const std::string& what, std::size_t texts) {
-    if (texts > 1) ++file_.not_used[what];
-  }
-
-  std::vector<std::string> needed(const json& record, const Keys& keys,
-                                  const std::string& where) const {
-    const bool there = std::any_of(keys.begin(), keys.end(),
-                                   [&](std::string_view key) { return record.contains(key); });
-    if (there) return texts_of(record, keys, where);
-    throw InputError(fmt::format(
-        "{} has no '{}', which every record of the form '{}' has. The first record told the form.",
-        where, fmt::join(keys, "' or '"), form_->name));
-  }
-
-  /// The one text under the first of the names that has any.
-  std::string filled(const json& record, const Keys& keys, const std::string& where) const {
-    needed(record, keys, where);
-    for (const std::string_view key : keys) {
-      const std::vector<std::string> texts = texts_of(record, {key}, where);
-      if (texts.size() > 1)
-        throw InputError(fmt::format(
-            "{}: '{}' has {} different texts, but a record is one edit. Give each its own record.",
-            where, key, texts.size()));
-      if (!texts.empty()) return texts.front();
+  void note_repeated() {
+    std::unordered_map<std::string, std::vector<std::size_t>> alike;
+    for (std::size_t i = 0; i < file_.records.size(); ++i)
+      alike[file_.records[i].prompt].push_back(i);
+    std::vector<const char*> why(file_.records.size(), nullptr);
+    for (const auto& [prompt, places] : alike) {
+      std::set<std::string> answers;
+      for (const std::size_t i : places) answers.insert(file_.records[i].target_new);
+      for (std::size_t k = 0; k < places.size(); ++k) {
+        if (answers.size() > 1)
+          why[places[k]] = "another record has their prompt and another new answer";
+        if (answers.size() == 1 && k > 0)
+          why[places[k]] = "an earlier record has their prompt and new answer";
+      }
     }
-    throw InputError(fmt::format("{}: '{}' is empty. Fill it, or remove the record.", where,
-                                 fmt::join(keys, "' or '")));
+    const bool drop = settings_.repeated == RepeatedEdits::drop;
+    std::vector<EditRecord> kept;
+    for (std::size_t i = 0; i < why.size(); ++i) {
+      if (why[i] != nullptr)
+        (drop ? file_.left_out : file_.repeated).add(why[i], file_.records[i].where);
+      if (why[i] == nullptr || !drop) kept.push_back(std::move(file_.records[i]));
+    }
+    file_.records = std::move(kept);
+    if (file_.records.empty()) throw InputError(nothing_left(find_file(path_).string()));
   }
 
   std::string nothing_left(const std::string& found) const {
-    std::string why;
-    for (const auto& [reason, count] : file_.left_out)
-      why += fmt::format("{}{} with {}", why.empty() ? ": " : ", ", count, reason);
+    const std::string bad = file_.bad.told(), left_out = file_.left_out.told();
+    const std::string why = bad + (bad.empty() || left_out.empty() ? "" : ", ") + left_out;
     return fmt::format(
-        "{}: none of its {} records can be used{}. An edit needs an old and a new "
-        "answer that differ.",
-        found, row_, why);
+        "{}: none of its {} records can be used{}{}. An edit needs a prompt and a new answer that "
+        "is not the old one.",
+        found, file_.read, why.empty() ? "" : ": ", why);
   }
 
-  const std::filesystem::path& path_;
-  const Form* form_ = nullptr;
-  std::int64_t row_ = 0;
+  const std::filesystem::path path_;
+  const EditSettings& settings_;
+  const bool is_table_;
+  const EditForm* form_ = nullptr;
+  std::vector<DataRecord> first_;
+  std::set<std::string> named_;  // columns that were found
   EditFile file_;
 };
 
 }  // namespace
 
-EditFile read_edits(const std::filesystem::path& path) {
-  return Reader(path).read();
+std::vector<std::string> accepted(const std::string& first,
+                                  const std::vector<std::string>& others) {
+  std::vector<std::string> all;
+  if (!first.empty()) all.push_back(first);
+  all.insert(all.end(), others.begin(), others.end());
+  return all;
+}
+
+std::vector<std::string> edit_forms() {
+  std::vector<std::string> names;
+  for (const EditForm& form : all_edit_forms()) names.emplace_back(form.name);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+std::vector<std::string> edit_columns() {
+  return {std::begin(kColumns), std::end(kColumns)};
+}
+
+EditFile read_edits(const std::filesystem::path& path, const EditSettings& settings) {
+  return Reader(path, settings).read();
+}
+
+void leave_out(EditFile& file, const std::function<std::string(const EditRecord&)>& reason) {
+  std::erase_if(file.records, [&](const EditRecord& record) {
+    const std::string why = reason(record);
+    if (!why.empty()) file.left_out.add(why, record.where);
+    return !why.empty();
+  });
+  note_lacks(file);
 }
 
 }  // namespace factsweep

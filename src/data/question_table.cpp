@@ -13,10 +13,8 @@
 #include <utility>
 
 #include "factsweep/core/error.hpp"
-#include "factsweep/core/file.hpp"
 #include "factsweep/core/random.hpp"
-#include "factsweep/core/utf8.hpp"
-#include "factsweep/data/csv.hpp"
+#include "factsweep/data/records.hpp"
 #include "factsweep/data/trim.hpp"
 #include "select_questions.hpp"
 #include "subject.hpp"
@@ -34,66 +32,11 @@ std::string without_gz(const fs::path& path) {
   return name;
 }
 
-void check_utf8(std::string_view text, const std::string& file) {
-  std::size_t line = 1;
-  for (std::size_t i = 0; i < text.size();) {
-    const std::size_t length = utf8_length(text[i]);
-    const std::string_view rest = text.substr(i + 1, length == 0 ? 0 : length - 1);
-    const bool whole = length > 0 && rest.size() + 1 == length &&
-                       std::all_of(rest.begin(), rest.end(), [](char c) {
-                         return (static_cast<unsigned char>(c) & 0xc0) == 0x80;
-                       });
-    if (!whole) {
-      throw InputError(fmt::format(
-          "{}:{}: is not UTF-8 here. Convert the file, with `iconv -f CP1252 -t UTF-8`, say.", file,
-          line));
-    }
-    if (text[i] == '\n') ++line;
-    i += length;
-  }
-}
-
-void read_csv(std::string_view text, const std::string& file, char separator,
-              const VisitRow& visit) {
-  std::vector<std::string> names;
-  for_each_csv_row(
-      text, file, separator, [&](const std::vector<std::string>& row, std::int64_t line) {
-        const std::string where = fmt::format("{}:{}", file, line);
-        if (names.empty()) {
-          std::set<std::string> seen;
-          for (const std::string& name : row) {
-            names.emplace_back(trimmed(name));
-            if (!seen.insert(names.back()).second)
-              throw InputError(
-                  fmt::format("{}: the column '{}' is there twice.", where, names.back()));
-          }
-          return;
-        }
-        if (row.size() != names.size())
-          throw InputError(fmt::format("{}: has {} fields, and there are {} columns.", where,
-                                       row.size(), names.size()));
-        nlohmann::json object;
-        for (std::size_t i = 0; i < row.size(); ++i) object[names[i]] = row[i];
-        visit(object, where);
-      });
-}
-
-void read_rows(const fs::path& path, const VisitRow& visit) {
-  const std::string file = find_file(path).string();
-  const std::string whole = read_file(file);
-  const std::string_view text = without_byte_order_mark(whole);
-  check_utf8(text, file);
-  const std::string name = without_gz(path);
-  if (name.ends_with(".csv")) return read_csv(text, file, ',', visit);
-  if (name.ends_with(".tsv")) return read_csv(text, file, '\t', visit);
-  if (trimmed(text).starts_with('[')) {
-    const nlohmann::json list = read_json(file);
-    for (std::size_t i = 0; i < list.size(); ++i)
-      visit(list[i], fmt::format("{}: record {}", file, i + 1));
-    return;
-  }
-  for_each_json_line(text, file, [&](const nlohmann::json& object, std::int64_t line) {
-    visit(object, fmt::format("{}:{}", file, line));
+void read_rows(const fs::path& path, const std::string& question, const VisitRow& visit) {
+  const auto is_row = [&](const nlohmann::json& value) { return value.contains(question); };
+  for_each_data_record(path, is_row, [&](const DataRecord& row) {
+    if (!row.fault.empty()) throw InputError(fmt::format("{}: {}.", row.where, row.fault));
+    visit(row.value, row.where);
   });
 }
 
@@ -246,14 +189,13 @@ bool QuestionTable::is_table(const fs::path& path) {
   std::error_code ignored;
   if (fs::is_directory(path, ignored)) return false;
   const std::string name = without_gz(path);
-  return name.ends_with(".csv") || name.ends_with(".tsv") || name.ends_with(".json") ||
-         name.ends_with(".jsonl");
+  return names_table(path) || name.ends_with(".json") || name.ends_with(".jsonl");
 }
 
 QuestionTable::QuestionTable(const fs::path& path, const TableForm& form) : path_(path.string()) {
   std::map<std::string, std::vector<Row>> relations;
   Columns columns(form);
-  read_rows(path, [&](const nlohmann::json& object, const std::string& where) {
+  read_rows(path, form.question, [&](const nlohmann::json& object, const std::string& where) {
     Row row = columns.row(object, where);
     relations[row.relation].push_back(std::move(row));
   });

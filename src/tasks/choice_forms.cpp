@@ -5,6 +5,7 @@
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/file.hpp"
+#include "factsweep/core/utf8.hpp"
 #include "forms.hpp"
 
 namespace factsweep::tasks {
@@ -36,7 +37,7 @@ void check_options(const Record& record, const std::vector<std::string>& options
     record.fail(fmt::format("has {} options; {} is the most", options.size(), kLetters));
   for (std::size_t i = 0; i < options.size(); ++i) {
     if (options[i].empty())
-      record.fail(fmt::format("has an empty option, the {}. of {}", i + 1, options.size()));
+      record.fail(fmt::format("has an empty option: the {}. of {}", i + 1, options.size()));
   }
 }
 
@@ -90,7 +91,7 @@ void read_choice(const Record& record, const FormContext& context,
   const auto gold = std::find(choice.names.begin(), choice.names.end(), answer);
   if (gold == choice.names.end())
     record.fail(
-        fmt::format("has the 'answer' '{}', which its answer format does not list", answer));
+        fmt::format("has an 'answer' that its answer format does not list: '{}'", answer));
   if (context.settings.letters) {
     examples.push_back(lettered("Question: ", choice.question, choice.options,
                                 static_cast<std::size_t>(gold - choice.names.begin())));
@@ -133,7 +134,7 @@ void read_aqua(const Record& record, const FormContext&, std::vector<TaskExample
   const std::string answer = record.filled("lSolutions");
   if (answer.size() != 1 || answer[0] < 'A' ||
       static_cast<std::size_t>(answer[0] - 'A') >= options.size())
-    record.fail(fmt::format("has the solution '{}', which is no option", answer));
+    record.fail(fmt::format("has a solution that is no option: '{}'", answer));
   examples.push_back(lettered("Question: ", record.filled("sQuestion"), options,
                               static_cast<std::size_t>(answer[0] - 'A')));
   examples.back().rationale = strip(record.text_or_empty("rationale"));
@@ -174,7 +175,7 @@ void read_arc(const Record& record, const FormContext&, std::vector<TaskExample>
   const std::string answer = record.filled("answerKey");
   const auto gold = std::find(options.labels.begin(), options.labels.end(), answer);
   if (gold == options.labels.end())
-    record.fail(fmt::format("has the 'answerKey' '{}', which no option has", answer));
+    record.fail(fmt::format("has an 'answerKey' that no option has: '{}'", answer));
   const std::string question =
       nested ? record.inside("question").filled("stem") : record.filled("question");
   examples.push_back(lettered("Question: ", question, options.texts,
@@ -204,9 +205,8 @@ std::size_t chosen_option(const Record& record, std::size_t options) {
   if (answer.is_string() && record.filled("answer").size() == 1)
     index = record.filled("answer").front() - 'A';
   if (index < 0 || index >= static_cast<std::int64_t>(options))
-    record.fail(fmt::format("has the 'answer' {}, which is none of its {} options",
-                            answer.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),
-                            options));
+    record.fail(fmt::format("has an 'answer' that is none of its {} options: {}", options,
+                            excerpt(answer.dump())));
   return static_cast<std::size_t>(index);
 }
 

@@ -37,6 +37,13 @@ std::span<const Form> text_forms();
 TaskExample lettered(std::string_view lead, const std::string& question,
                      const std::vector<std::string>& options, std::size_t gold);
 
+/// Of free text: the answer is taken out of the output where the example has none.
+void add_text(TaskExample example, std::vector<TaskExample>& examples);
+
+// Conversations: an example a reply (chat_forms.cpp).
+void read_conversations(const Record&, const FormContext&, std::vector<TaskExample>&);
+void read_messages(const Record&, const FormContext&, std::vector<TaskExample>&);
+
 /// X-labels.lst beside X.jsonl[.gz]. InputError: missing, or a line that is not 0 or 1.
 std::vector<std::int64_t> piqa_labels(const std::filesystem::path& path);
 

@@ -34,7 +34,7 @@ void read_gsm8k(const Record& record, const FormContext&, std::vector<TaskExampl
   if (mark == std::string::npos) record.fail("has an 'answer' without '#### NUMBER'");
   const std::string answer = whole_number(output.substr(mark + kMark.size()));
   if (answer.empty())
-    record.fail(fmt::format("has an 'answer' whose '{}' is not one number", output.substr(mark)));
+    record.fail(fmt::format("has an 'answer' whose end is not one number: '{}'", output.substr(mark)));
   examples.push_back({.instruction = step_by_step(record.filled("question")),
                       .output = output,
                       .answer = answer,

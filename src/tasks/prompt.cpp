@@ -29,9 +29,11 @@ std::string prompt_template(std::string_view value, std::string_view where) {
     if (end < value.size()) text += '\n';
     value.remove_prefix(std::min(end + 2, value.size()));
   }
-  if (!holds_once(text, kInstruction) || !holds_once(text, kInput))
+  const bool has_input = text.find(kInput) != std::string::npos;
+  if (!holds_once(text, kInstruction) || (has_input && !holds_once(text, kInput)))
     throw InputError(fmt::format(
-        "{}: '{}' is neither 'plain' nor 'chat' nor a template that holds {} and {} once each.",
+        "{}: '{}' is neither 'plain' nor 'chat' nor a template that holds {} once, and {} once "
+        "where examples have an input.",
         where, text, kInstruction, kInput));
   return text;
 }

@@ -5,10 +5,11 @@
 
 #include <algorithm>
 #include <map>
-#include <optional>
 #include <set>
+#include <utility>
 
 #include "factsweep/core/error.hpp"
+#include "factsweep/core/utf8.hpp"
 #include "forms.hpp"
 
 namespace factsweep {
@@ -34,13 +35,15 @@ const Form& find_form(const std::string& name) {
                                fmt::join(task_forms(), ", ")));
 }
 
-const Form& recognise(const Record& record) {
-  std::string known;
+/// The first form that fits; nothing: none does.
+const Form* recognise(const Record& record) {
   for (const Form* form : all_forms()) {
-    if (form->fits(record)) return *form;
-    known += fmt::format("\n  {}: {}", form->name, form->keys);
+    try {
+      if (form->fits(record)) return form;
+    } catch (const RecordError&) {  // a key of it is no text
+    }
   }
-  record.fail("has the keys of no known form. They are:" + known);
+  return nullptr;
 }
 
 /// The file up to its first dot; "train.json", "valid.jsonl" like their folder.
@@ -62,33 +65,29 @@ class Reader {
     if (settings.form != "auto") form_ = &find_form(settings.form);
   }
 
-  void add(const Record& record) {
-    if (form_ == nullptr) form_ = &recognise(record);
-    if (!form_->fits(record))
-      record.fail(fmt::format("is not of the form '{}' ({})", form_->name, form_->keys));
-    if (context_.row == 0 && form_->name == std::string_view("piqa") && !record.has("label"))
-      context_.labels = tasks::piqa_labels(path_);
-    const std::string part = form_->part != nullptr ? form_->part(record) : std::string();
-    if (!part.empty()) parts_.insert(part);
-    const std::string& wanted = context_.settings.part;
-    if (wanted.empty() || part == wanted) {
-      TaskSet& set = find_set(form_->part_is_set && !part.empty() ? part : context_.set_name);
-      const std::size_t before = set.examples.size();
-      form_->read(record, context_, set.examples);
-      for (std::size_t i = before; i < set.examples.size(); ++i)
-        set.examples[i].where = record.where();
-      keep_wanted(set.examples, before);
-      set.left_out += set.examples.size() == before ? 1 : 0;
-    }
-    ++context_.row;
+  void add(const DataRecord& record) {
+    if (form_ != nullptr) return take(record);
+    first_.push_back(record);
+    if (first_.size() == kFirst) choose();
   }
 
   std::vector<TaskSet> finish() {
+    if (form_ == nullptr && !first_.empty()) choose();
     const std::string& wanted = context_.settings.part;
     if (context_.row == 0) throw InputError(fmt::format("{}: holds no record.", path_.string()));
     if (!context_.labels.empty() && context_.labels.size() != context_.row)
       throw InputError(fmt::format("{}: {} records, but {} labels.", path_.string(), context_.row,
                                    context_.labels.size()));
+    const auto records = static_cast<std::int64_t>(context_.row);
+    if (bad_.records() == records)
+      throw InputError(fmt::format("{}: none of its {} records can be used: {}.", path_.string(),
+                                   records, bad_.told()));
+    check_bad_records(bad_, path_.string(), records, context_.settings.bad_records);
+    for (const auto& [key, column] : context_.settings.columns) {
+      if (!named_.contains(key))
+        throw InputError(fmt::format("{}: no record has the column '{}', which is named as '{}'.",
+                                     path_.string(), column, key));
+    }
     if (sets_.empty() && parts_.empty())
       throw InputError(fmt::format("{}: files of the form '{}' have no parts; '{}' was asked for.",
                                    path_.string(), form_->name, wanted));
@@ -97,18 +96,89 @@ class Reader {
                                    fmt::join(parts_, ", ")));
     std::erase_if(sets_, [](const TaskSet& set) { return set.examples.empty(); });
     if (sets_.empty()) throw InputError(fmt::format("{}: {}.", path_.string(), why_empty()));
+    for (TaskSet& set : sets_) set.bad = bad_;
     return std::move(sets_);
   }
 
  private:
-  /// Keeps, from `first` on, the examples that have the number of options asked for.
-  void keep_wanted(std::vector<TaskExample>& examples, std::size_t first) const {
+  static constexpr std::size_t kFirst = 100;  // records that tell the form
+
+  /// The form of most; where they are equally many, the one tried first.
+  void choose() {
+    std::map<const Form*, std::size_t> votes;
+    for (const DataRecord& record : first_) {
+      if (record.fault.empty() && record.value.is_object())
+        ++votes[recognise(Record(record.value, record.where))];
+    }
+    std::size_t most = 0;
+    for (const Form* form : all_forms()) {
+      if (votes[form] <= most) continue;
+      most = votes[form];
+      form_ = form;
+    }
+    if (form_ == nullptr) refuse();
+    for (const DataRecord& record : std::exchange(first_, {})) take(record);
+  }
+
+  [[noreturn]] void refuse() const {
+    const DataRecord& first = first_.front();
+    if (!first.fault.empty()) throw RecordError(first.where, first.fault);
+    const Record record(first.value, first.where);
+    std::vector<std::string> keys;
+    for (const auto& item : first.value.items()) keys.push_back(excerpt(item.key()));
+    std::string known;
+    for (const Form* form : all_forms()) known += fmt::format("\n  {}: {}", form->name, form->keys);
+    throw InputError(
+        fmt::format("{}: the record has the keys of no known form: {}. Say with \"columns\" which "
+                    "is what, or rename them. The forms are:{}",
+                    first.where, fmt::join(keys, ", "), known));
+  }
+
+  void take(const DataRecord& data) {
+    std::vector<TaskExample> found;
+    std::string name;
+    try {
+      if (!data.fault.empty()) throw RecordError(data.where, data.fault);
+      const Record record(data.value, data.where);
+      for (const auto& [key, column] : context_.settings.columns) {
+        if (record.has(key.c_str())) named_.insert(key);
+      }
+      if (!form_->fits(record))
+        record.fail(fmt::format("is not of the form '{}' ({})", form_->name, form_->keys));
+      if (context_.labels.empty() && form_->name == std::string_view("piqa") &&
+          !record.has("label"))
+        context_.labels = tasks::piqa_labels(path_);
+      const std::string part = form_->part != nullptr ? form_->part(record) : std::string();
+      if (!part.empty()) parts_.insert(part);
+      const std::string& wanted = context_.settings.part;
+      if (!wanted.empty() && part != wanted) {
+        ++context_.row;
+        return;
+      }
+      name = form_->part_is_set && !part.empty() ? part : context_.set_name;
+      form_->read(record, context_, found);
+    } catch (const RecordError& error) {
+      bad_.add(error.why, error.where);
+      ++context_.row;
+      return;
+    }
+    keep_wanted(found);
+    TaskSet& set = find_set(name);
+    set.left_out += found.empty() ? 1 : 0;
+    for (TaskExample& example : found) {
+      example.where = data.where;
+      example.row = static_cast<std::int64_t>(set.examples.size()) + bad_.records();
+      set.examples.push_back(std::move(example));
+    }
+    ++context_.row;
+  }
+
+  /// Keeps the examples that have the number of options asked for.
+  void keep_wanted(std::vector<TaskExample>& examples) const {
     const auto options = static_cast<std::size_t>(context_.settings.options);
     if (options == 0) return;
-    const auto others = std::remove_if(
-        examples.begin() + static_cast<std::ptrdiff_t>(first), examples.end(),
-        [&](const TaskExample& example) { return example.options.size() != options; });
-    examples.erase(others, examples.end());
+    std::erase_if(examples,
+                  [&](const TaskExample& example) { return example.options.size() != options; });
   }
 
   std::string why_empty() const {
@@ -132,7 +202,9 @@ class Reader {
   const Form* form_ = nullptr;
   std::vector<TaskSet> sets_;
   std::map<std::string, std::size_t> index_;
-  std::set<std::string> parts_;
+  std::set<std::string> parts_, named_;
+  std::vector<DataRecord> first_;
+  RecordCounts bad_;
 };
 
 }  // namespace
@@ -145,7 +217,11 @@ std::vector<std::string> task_forms() {
 
 std::vector<TaskSet> read_task_sets(const fs::path& path, const ReadTasksSettings& settings) {
   Reader reader(path, settings);
-  tasks::for_each_record(path, [&](const Record& record) { reader.add(record); });
+  const tasks::RecordFile file{
+      .is_mmlu = settings.form == "mmlu",
+      .columns = settings.columns,
+      .is_record = [](const Record& record) { return recognise(record) != nullptr; }};
+  tasks::for_each_record(path, file, [&](const DataRecord& record) { reader.add(record); });
   return reader.finish();
 }
 
@@ -157,8 +233,6 @@ TaskSet read_task_set(const fs::path& path, const ReadTasksSettings& settings) {
     throw InputError(fmt::format("{}: holds {} data sets; name one of: {}.", path.string(),
                                  sets.size(), fmt::join(names, ", ")));
   }
-  std::int64_t row = 0;
-  for (TaskExample& example : sets.front().examples) example.row = row++;
   return std::move(sets.front());
 }
 

@@ -12,8 +12,8 @@
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/file.hpp"
-#include "factsweep/core/utf8.hpp"
 #include "factsweep/data/csv.hpp"
+#include "factsweep/data/record_counts.hpp"
 #include "factsweep/tasks/answer.hpp"
 
 namespace factsweep::tasks {
@@ -27,7 +27,7 @@ std::string_view strip(std::string_view text) {
 
 Record::Record(const nlohmann::json& value, std::string where)
     : value_(value), where_(std::move(where)) {
-  if (!value_.is_object()) fail("is no JSON object {\"key\": ...}");
+  if (!value_.is_object()) fail("is no JSON object {\"key\" ...}");
 }
 
 bool Record::has_all(std::initializer_list<const char*> keys) const {
@@ -40,6 +40,12 @@ const nlohmann::json& Record::at(const char* key) const {
   return *found;
 }
 
+const char* Record::first_of(std::initializer_list<const char*> keys) const {
+  const auto found =
+      std::find_if(keys.begin(), keys.end(), [this](const char* key) { return has(key); });
+  return found == keys.end() ? *keys.begin() : *found;
+}
+
 const std::string& Record::text(const char* key) const {
   const nlohmann::json& value = at(key);
   if (!value.is_string()) fail(fmt::format("has a '{}' that is not a text", key));
@@ -47,10 +53,12 @@ const std::string& Record::text(const char* key) const {
 }
 
 std::string Record::text_or_empty(const char* key) const {
-  return has(key) ? text(key) : std::string();
+  return has(key) && !at(key).is_null() ? text(key) : std::string();
 }
 
 std::string Record::filled(const char* key) const {
+  const nlohmann::json& value = at(key);
+  if (value.is_number_integer()) return value.dump();  // a year
   std::string stripped(strip(text(key)));
   if (stripped.empty()) fail(fmt::format("has an empty '{}'", key));
   return stripped;
@@ -122,7 +130,7 @@ Record Record::inside(const char* key) const {
 }
 
 void Record::fail(std::string_view what) const {
-  throw InputError(fmt::format("{}: the record {}.", where_, what));
+  throw RecordError(where_, fmt::format("the record {}", what));
 }
 
 namespace {
@@ -139,30 +147,73 @@ std::string subject_of(const std::string& file) {
   return name;
 }
 
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text;
+}
+
+bool is_letter(std::string_view field) {
+  return field.size() == 1 && std::isupper(static_cast<unsigned char>(field.front())) != 0;
+}
+
+constexpr std::size_t kMmluColumns = 6;
+
 /// MMLU's files have no line of headings; copies of them may.
+bool has_headings(const std::vector<std::string>& first) {
+  return lower(first.back()) == "answer";
+}
+
+/// Whether a table is MMLU's: six columns, of which the last is a letter.
+bool looks_like_mmlu(std::string_view text, const std::string& file) {
+  std::vector<std::vector<std::string>> rows;  // the first two
+  struct Enough {};
+  try {
+    for_each_csv_row(text, file, ',', [&](const std::vector<std::string>& row, std::int64_t) {
+      rows.push_back(row);
+      if (rows.size() == 2) throw Enough();
+    });
+  } catch (const Enough&) {
+  }
+  if (rows.empty() || rows.front().size() != kMmluColumns) return false;
+  if (!has_headings(rows.front())) return is_letter(rows.front().back());
+  return rows.size() == 2 && is_letter(rows.back().back());
+}
+
 void visit_mmlu_rows(std::string_view text, const std::string& file,
-                     const std::function<void(const Record&)>& visit) {
-  const auto is_heading = [](std::string last) {
-    std::transform(last.begin(), last.end(), last.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return last == "answer";
-  };
+                     const std::function<void(const DataRecord&)>& visit) {
   bool first = true;
-  for_each_csv_row(text, file, ',', [&](const std::vector<std::string>& row, std::int64_t line) {
-    constexpr std::size_t kColumns = 6;
-    if (row.size() != kColumns)
-      throw InputError(
-          fmt::format("{}:{}: has {} columns. A CSV file of a task is MMLU's: a question, four "
-                      "options and the right one's letter in each row.",
-                      file, line, row.size()));
-    if (std::exchange(first, false) && is_heading(row.back())) return;
-    const nlohmann::json value = {
-        {"question", row.front()},
-        {"choices", std::vector<std::string>(row.begin() + 1, row.end() - 1)},
-        {"answer", row.back()},
-        {"subject", subject_of(file)}};
-    visit(Record(value, fmt::format("{}:{}", file, line)));
-  });
+  const auto bad = [&](std::int64_t line, const std::string& fault) {
+    visit({nullptr, fmt::format("{}:{}", file, line), fault});
+  };
+  for_each_csv_row(
+      text, file, ',',
+      [&](const std::vector<std::string>& row, std::int64_t line) {
+        if (std::exchange(first, false) && has_headings(row)) return;
+        if (row.size() != kMmluColumns)
+          return bad(line, fmt::format("has {} columns. A CSV file of MMLU has a question, four "
+                                       "options and the right one's letter in each row",
+                                       row.size()));
+        const nlohmann::json value = {
+            {"question", row.front()},
+            {"choices", std::vector<std::string>(row.begin() + 1, row.end() - 1)},
+            {"answer", row.back()},
+            {"subject", subject_of(file)}};
+        visit({value, fmt::format("{}:{}", file, line), {}});
+      },
+      bad);
+}
+
+/// Keys whose values are lists: JSON in a cell of a table.
+constexpr const char* kLists[] = {"choices",   "options",       "instances",
+                                  "test_list", "conversations", "messages"};
+
+void unpack(nlohmann::json& record, const char* key) {
+  const auto cell = record.find(key);
+  if (cell == record.end() || !cell->is_string()) return;
+  nlohmann::json inside =
+      nlohmann::json::parse(cell->get_ref<const std::string&>(), nullptr, /*allow_exceptions=*/false);
+  if (inside.is_structured()) *cell = std::move(inside);
 }
 
 /// All files of objects below a folder.
@@ -185,33 +236,48 @@ std::vector<fs::path> json_files(const fs::path& folder) {
 
 }  // namespace
 
-void for_each_record(const std::filesystem::path& path,
-                     const std::function<void(const Record&)>& visit) {
+void for_each_record(const std::filesystem::path& path, const RecordFile& file,
+                     const std::function<void(const DataRecord&)>& visit) {
   const std::string found = find_file(path).string();
+  const auto prepare = [&](nlohmann::json& value) {
+    compose(value);
+    if (!value.is_object()) return;
+    for (const auto& [key, column] : file.columns) {
+      const auto there = value.find(column);
+      if (there == value.end() || key == column) continue;
+      nlohmann::json moved = std::move(*there);
+      value.erase(column);
+      value[key] = std::move(moved);
+    }
+    for (const char* key : kLists) unpack(value, key);
+  };
+  const auto take = [&](DataRecord record) {
+    prepare(record.value);
+    visit(record);
+  };
   if (fs::is_directory(found)) {
-    for (const fs::path& file : json_files(found)) visit(Record(read_json(file), file.string()));
+    for (const fs::path& one : json_files(found)) {
+      DataRecord record{nullptr, one.string(), {}};
+      try {
+        record.value = read_json(one);
+      } catch (const InputError&) {
+        record.fault = "is not valid JSON";
+      }
+      take(std::move(record));
+    }
     return;
   }
-  const std::string whole = read_file(found);
-  const std::string_view text = without_byte_order_mark(whole);
-  if (found.ends_with(".csv") || found.ends_with(".csv.gz")) {
-    visit_mmlu_rows(text, found, visit);
-    return;
+  if (names_table(path) && separator_of(path, read_data_text(found)) == ',' &&
+      file.columns.empty()) {
+    const std::string text = read_data_text(found);
+    if (file.is_mmlu || looks_like_mmlu(text, found)) return visit_mmlu_rows(text, found, take);
   }
-  if (strip(text).starts_with('[')) {
-    const nlohmann::json content = read_json(found);
-    for (std::size_t i = 0; i < content.size(); ++i)
-      visit(Record(content[i], fmt::format("{}: record {}", found, i + 1)));
-    return;
-  }
-  const nlohmann::json one = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (one.is_object()) {
-    visit(Record(one, fmt::format("{}:1", found)));
-    return;
-  }
-  for_each_json_line(text, found, [&](const nlohmann::json& value, std::int64_t line) {
-    visit(Record(value, fmt::format("{}:{}", found, line)));
-  });
+  const auto is_record = [&](const nlohmann::json& value) {
+    nlohmann::json copy = value;
+    prepare(copy);
+    return file.is_record(Record(copy, found));
+  };
+  for_each_data_record(path, is_record, take);
 }
 
 }  // namespace factsweep::tasks

@@ -3,10 +3,14 @@
 
 #include <filesystem>
 #include <functional>
+#include <initializer_list>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "factsweep/data/records.hpp"
 
 namespace factsweep::tasks {
 
@@ -20,7 +24,8 @@ class Record {
   const std::string& text(const char* key) const;
   /// text(), or nothing where the key is missing.
   std::string text_or_empty(const char* key) const;
-  /// text() without white space at its ends. InputError where nothing is left.
+  /// text() without white space at its ends; a number without a fraction as its digits. InputError
+  /// where nothing is left.
   std::string filled(const char* key) const;
   /// A number, a string that is one (whole_number()), or a list of one of these, or of several that
   /// are the same. InputError.
@@ -36,9 +41,11 @@ class Record {
   Record inside(const char* key) const;
   /// InputError where the key is missing.
   const nlohmann::json& at(const char* key) const;
+  /// The first of the keys that the record has; the first of all where it has none.
+  const char* first_of(std::initializer_list<const char*> keys) const;
 
   const std::string& where() const { return where_; }
-  /// Throws InputError: where, then `what`.
+  /// Throws RecordError: where, then `what`, of which this record's own part follows ": ".
   [[noreturn]] void fail(std::string_view what) const;
 
  private:
@@ -47,12 +54,19 @@ class Record {
   const std::string where_;
 };
 
-/// Visits every record of a JSON array, of JSON lines, or of one JSON object; of a CSV file in
-/// MMLU's form (question, choices, answer, and the file's name without its split as subject); of a
-/// folder with a JSON object a file, in the files' order (MATH's "2.json" before "10.json"). `.gz`
-/// is read transparently. InputError: none of these, or damaged.
-void for_each_record(const std::filesystem::path& path,
-                     const std::function<void(const Record&)>& visit);
+/// What a file of tasks is read as, beyond data/records.hpp.
+struct RecordFile {
+  bool is_mmlu = false;                        // a table without a row of names, if it is one
+  std::map<std::string, std::string> columns;  // by key: what the file calls it
+  std::function<bool(const Record&)> is_record;
+};
+
+/// Visits every record of a file of records; of a CSV file in MMLU's form (question, choices,
+/// answer, and the file's name without its split as subject); of a folder with a JSON object a
+/// file, in the files' order (MATH's "2.json" before "10.json"). `.gz` is read transparently. Texts
+/// are in NFC, and cells of lists are lists. InputError: none of these, or damaged.
+void for_each_record(const std::filesystem::path& path, const RecordFile& file,
+                     const std::function<void(const DataRecord&)>& visit);
 
 std::string_view strip(std::string_view text);
 

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <unordered_map>
+#include <utility>
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/random.hpp"
@@ -39,6 +41,33 @@ std::string_view name(TaskKind kind) {
 std::int64_t TaskExample::gold() const {
   const auto found = std::find(names.begin(), names.end(), answer);
   return found == names.end() ? -1 : found - names.begin();
+}
+
+std::string question_of(const TaskExample& example) {
+  return example.instruction + "\n" + example.input;
+}
+
+RecordCounts repeated_examples(TaskSet& set, bool drop) {
+  std::unordered_map<std::string, std::vector<std::size_t>> alike;
+  for (std::size_t i = 0; i < set.examples.size(); ++i)
+    alike[question_of(set.examples[i])].push_back(i);
+  std::vector<const char*> why(set.examples.size(), nullptr);
+  for (const auto& [question, places] : alike) {
+    const std::string& output = set.examples[places.front()].output;
+    const bool agree = std::all_of(places.begin(), places.end(), [&](std::size_t i) {
+      return set.examples[i].output == output;
+    });
+    for (std::size_t k = agree ? 1 : 0; k < places.size() && places.size() > 1; ++k)
+      why[places[k]] = agree ? "the same as an earlier example" : "asked again with another output";
+  }
+  RecordCounts counts;
+  std::vector<TaskExample> kept;
+  for (std::size_t i = 0; i < why.size(); ++i) {
+    if (why[i] != nullptr) counts.add(why[i], set.examples[i].where);
+    if (why[i] == nullptr || !drop) kept.push_back(std::move(set.examples[i]));
+  }
+  set.examples = std::move(kept);
+  return counts;
 }
 
 TaskSet pick(const TaskSet& set, std::span<const std::int64_t> rows) {

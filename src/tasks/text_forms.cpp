@@ -8,13 +8,14 @@
 #include "forms.hpp"
 
 namespace factsweep::tasks {
-namespace {
 
 void add_text(TaskExample example, std::vector<TaskExample>& examples) {
   if (example.answer.empty()) example.answer = example.output;
   example.answer = extract_answer(TaskKind::text, example, example.answer);
   examples.push_back(std::move(example));
 }
+
+namespace {
 
 void read_instruction(const Record& record, const FormContext&,
                       std::vector<TaskExample>& examples) {
@@ -39,8 +40,27 @@ void read_instances(const Record& record, const FormContext&, std::vector<TaskEx
 
 void read_prompt(const Record& record, const FormContext&, std::vector<TaskExample>& examples) {
   add_text({.instruction = record.filled("prompt"),
-            .output = record.filled(record.has("completion") ? "completion" : "answer")},
+            .output = record.filled(record.first_of({"completion", "answer", "response"}))},
            examples);
+}
+
+/// Dolly: what the instruction is about is its context.
+void read_dolly(const Record& record, const FormContext&, std::vector<TaskExample>& examples) {
+  add_text({.instruction = record.filled("instruction"),
+            .input = std::string(strip(record.text_or_empty("context"))),
+            .output = record.filled("response")},
+           examples);
+}
+
+void read_question(const Record& record, const FormContext&, std::vector<TaskExample>& examples) {
+  add_text({.instruction = record.filled("question"),
+            .input = std::string(strip(record.text_or_empty("context"))),
+            .output = record.filled("answer")},
+           examples);
+}
+
+void read_label(const Record& record, const FormContext&, std::vector<TaskExample>& examples) {
+  add_text({.instruction = record.filled("text"), .output = record.filled("label")}, examples);
 }
 
 /// Function vectors: the task has no words but its name ("country-capital").
@@ -175,14 +195,49 @@ constexpr Form kTextForms[] = {
            return record.has_all({"instruction", "output"});
          },
      .read = read_instruction},
-    {.name = "prompts",
-     .keys = "prompt, completion (or answer)",
+    {.name = "dolly",
+     .keys = "instruction, context, response",
      .kind = TaskKind::text,
      .fits =
          [](const Record& record) {
-           return record.has("prompt") && (record.has("completion") || record.has("answer"));
+           return record.has_all({"instruction", "response"});
+         },
+     .read = read_dolly},
+    {.name = "conversations",
+     .keys = "conversations (of from, value), system (may be missing)",
+     .kind = TaskKind::text,
+     .fits = [](const Record& record) { return record.has("conversations"); },
+     .read = read_conversations},
+    {.name = "messages",
+     .keys = "messages (of role, content)",
+     .kind = TaskKind::text,
+     .fits = [](const Record& record) { return record.has("messages"); },
+     .read = read_messages},
+    {.name = "prompts",
+     .keys = "prompt, completion (or answer, or response)",
+     .kind = TaskKind::text,
+     .fits =
+         [](const Record& record) {
+           return record.has("prompt") && (record.has("completion") || record.has("answer") ||
+                                           record.has("response"));
          },
      .read = read_prompt},
+    {.name = "questions",
+     .keys = "question, answer, context (may be missing)",
+     .kind = TaskKind::text,
+     .fits =
+         [](const Record& record) {
+           return record.has_all({"question", "answer"});
+         },
+     .read = read_question},
+    {.name = "labels",
+     .keys = "text, label",
+     .kind = TaskKind::text,
+     .fits =
+         [](const Record& record) {
+           return record.has_all({"text", "label"});
+         },
+     .read = read_label},
     {.name = "pairs",
      .keys = "input, output",
      .kind = TaskKind::text,

@@ -62,6 +62,7 @@ class World:
     edited: int = 30  # records of ROME and MEMIT
     search: bool = True
     abilities: bool = False
+    portability: bool = False  # every other record has such questions
     unfinished: int = 0  # points at the end that still wait
 
 
@@ -155,6 +156,8 @@ def _write_points(file: h5py.File, world: World, points: list[dict], done, gener
     difficulty = generator.normal(0, 0.15, most)  # of a record, whoever is asked
     names = ["reliability", "generality", "locality", *OLD]
     names += [f"{name}_exact" for name in names]
+    if world.portability:
+        names += ["portability", "portability_exact"]
     outcomes = {name: np.full((n, most), np.nan, np.float32) for name in names}
     edited = np.full(n, -1, np.int64)
     for k, point in enumerate(points):
@@ -173,6 +176,9 @@ def _write_points(file: h5py.File, world: World, points: list[dict], done, gener
                 values[:] = 1
             outcomes[name][k, :count] = values
             outcomes[f"{name}_exact"][k, :count] = values == 1
+        if world.portability:
+            for name in ("portability", "portability_exact"):
+                outcomes[name][k, :count:2] = 0.25
         outcomes["generality"][k, 3] = np.nan  # a record without a rephrased question
     ids = [f"{p['method']}-{p['lambda']}-{p['layers']}-{p['data_set']}" for p in points]
     writer = begin_points(file, ids, done)
@@ -249,6 +255,7 @@ def _write_records(file: h5py.File, world: World) -> None:
         writer.scale("reason", np.arange(1))
         writer.data("left_out_reason", ["no new answer"], "reason")
         writer.data("left_out", np.array([7]), "reason")
+        writer.data("left_out_first", ["a.json:3; a.json:9"], "reason")
         writer.scale("further", np.arange(2))
         writer.data("not_used_reason", ["'portability'", "further rephrasings"], "further")
         writer.data("not_used", np.array([4, 2]), "further")

@@ -144,6 +144,20 @@ def _of_setting(world: World, task: str, method: str, setting: dict) -> list[dic
     ]
 
 
+def _write_sources(file: h5py.File) -> None:
+    """What was bad, and what was asked again."""
+    sources = Writer(file.create_group("sources"))
+    sources.scale("source", np.arange(2))
+    for name, texts in {
+        "name": ["one.json", "task 'arc_c', training examples"],
+        "fate": ["left out", "used"],
+        "reason": ["the record has an empty 'output'", "the same as an earlier example"],
+        "first": ["one.json:3", "one.json:9; one.json:12"],
+    }.items():
+        sources.data(name, texts, "source")
+    sources.data("records", np.array([1, 2]), "source")
+
+
 def _write_sets(file: h5py.File, world: World) -> None:
     tasks, bank = (Writer(file.create_group(name)) for name in ("tasks", "bank"))
     tasks.scale("task", np.arange(len(world.tasks)))
@@ -158,6 +172,8 @@ def _write_sets(file: h5py.File, world: World) -> None:
     bank.data("task", [name if name in world.tasks else "" for name in BANK], "adapter")
     bank.data("examples", np.array([-1 if name == "far" else 100 for name in BANK]), "adapter")
     bank.data("usable", np.array([name != "broken" for name in BANK], np.uint8), "adapter")
+    if world.counts:
+        _write_sources(file)
     pools = Writer(file.create_group("pools"))
     pools.scale("pool", np.arange(1))
     pools.data("name", ["open"], "pool")

@@ -289,6 +289,29 @@ def test_a_file_without_outcomes_by_record_still_has_its_means(tmp_path):
 def test_records_left_out_are_told_from_those_not_used_wholly(part):
     table = trainings.left_out_table(part.sweep)
     row = dict(zip(table.columns, table.rows[0], strict=True))
-    assert row["left out of the file"] == "7 no new answer"
+    assert row["left out of the file"] == "7 no new answer (a.json:3; a.json:9)"
+    assert row["repeated"] == "none"
     assert row["not measured"] == "none"
     assert row["not used"] == "4 'portability'; 2 further rephrasings"
+
+
+def test_portability_is_a_metric_where_it_is_asked(part, tmp_path):
+    assert "portability" not in tables.outcome_table(part).columns
+    asked = part_of(tmp_path / "ported.h5", World(methods=("original", "ft"), portability=True))
+    table = tables.outcome_table(asked)
+    for row in table.rows:
+        at = table.columns.index("portability")
+        assert row[at].startswith("25.0")
+        assert row[at + 1].startswith("25.0")
+
+
+def test_an_original_model_as_it_is_takes_no_training(tmp_path):
+    path = synthetic_flearning.write(tmp_path / "as_it_is.h5", World(methods=("original", "ft")))
+    with h5py.File(path, "r+") as h5:
+        for key in list(h5["tuning"]):
+            del h5[f"tuning/{key}/seconds"]
+            h5[f"tuning/{key}/locality_predicted"] = np.zeros((1, 1), np.int32)
+    original, full, both = trainings.savings(read(path))
+    assert (original.alone, original.shared) == (0, 0)
+    assert (full.alone, full.shared) == (3, 3)
+    assert both.shared == 3

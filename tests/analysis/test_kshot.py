@@ -297,6 +297,16 @@ def test_unusable_adapters_are_named_with_the_reason(part, tmp_path):
     ]
 
 
+def test_bad_records_are_named_with_their_place(part, tmp_path):
+    first, second = left_out.source_table(part).rows
+    assert first == ["one.json", "1", "left out", "the record has an empty 'output'", "one.json:3"]
+    assert second[1:3] == ["2", "used"]
+    path = synthetic_kshot.write(tmp_path / "older.h5", World())
+    with h5py.File(path, "r+") as h5:
+        del h5["sources"]
+    assert left_out.source_table(part_of(read(path))) is None
+
+
 def test_examples_left_out_or_cut(part):
     found = rows_of(left_out.example_table(part))
     assert list(found) == ["adapter arc_c", "pool open"]  # what lost nothing is not shown

@@ -31,6 +31,7 @@ TABLES = {
     "figure8_correlations",
     "figure9_kept",
     "left_out",
+    "sources",
 }
 SHARED = {"points", "times"}
 
@@ -80,7 +81,9 @@ def test_report_of_a_sweep_that_has_begun(tmp_path, capsys):
     assert "ours against other methods needs a finished point of ours" in printed
     assert (
         stems(tmp_path / "base_report", "csv")
-        == TABLES & {"table1_methods", "table8_bank", "figure8_correlations", "left_out"} | SHARED
+        == TABLES
+        & {"table1_methods", "table8_bank", "figure8_correlations", "left_out", "sources"}
+        | SHARED
     )
 
 

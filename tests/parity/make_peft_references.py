@@ -18,7 +18,7 @@ import tempfile
 import warnings
 
 import torch
-from families import FAMILIES, class_of
+from families import FAMILIES, attention_of, class_of
 from peft import LoraConfig, PeftModel, get_peft_model
 from peft.utils import get_peft_model_state_dict
 from safetensors.torch import load_file, save_file
@@ -45,7 +45,7 @@ ADAPTERS = {
 def base_model(models, family):
     name = FAMILIES[family][0]
     stored = json.loads((models / family / "config.json").read_text())
-    config = class_of(name)[1].from_dict(stored, attn_implementation="eager", dtype="float32")
+    config = class_of(name)[1].from_dict(stored, attn_implementation=attention_of(name), dtype=torch.float32)
     model = class_of(name)[0](config).float().eval()
     weights = {key: value.float() for key, value in load_file(models / family / "model.safetensors").items()}
     head = {"embed_out.weight": "lm_head.weight"}  # transformers 5 renames GPT-NeoX's

@@ -13,9 +13,11 @@ namespace factsweep {
 /// begin with a quotation mark up to the closing one, with separators and line breaks inside and ""
 /// for a mark. Rows end with LF, CRLF or CR; empty lines are no rows. `line`: where the row begins,
 /// from
-/// 1. InputError with `name`:line: a mark that is never closed, or text behind a closed one.
+/// 1. InputError with `name`:line: a mark that is never closed, or text behind a closed one; of the
+/// latter `bad` is told instead, where there is one, and the rest of the line is passed over.
 void for_each_csv_row(
     std::string_view text, std::string_view name, char separator,
-    const std::function<void(const std::vector<std::string>& fields, std::int64_t line)>& visit);
+    const std::function<void(const std::vector<std::string>& fields, std::int64_t line)>& visit,
+    const std::function<void(std::int64_t line, const std::string& fault)>& bad = nullptr);
 
 }  // namespace factsweep

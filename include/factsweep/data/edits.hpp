@@ -1,53 +1,95 @@
-// Records of knowledge-editing benchmarks: a question, its old and its new answer, a rephrasing,
-// and an unrelated prompt whose answer must not change.
+// Records of knowledge-editing benchmarks and of one's own: a question, its old and its new answer,
+// rephrasings, questions whose answers follow from the new one, and unrelated ones whose answers
+// must not change.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
 
+#include "factsweep/data/record_counts.hpp"
+
 namespace factsweep {
 
-/// Texts without white space at their ends (trim.hpp). The four of the first line are not empty,
+/// A question about an edited model.
+struct EditQuestion {
+  std::string prompt;
+  std::vector<std::string> answers;  // each is right; at least one
+};
+
+/// Texts in NFC, without white space at their ends (trim.hpp). Prompt and new answer are not empty,
 /// and the answers differ.
 struct EditRecord {
   std::int64_t row = 0;  // of the file, from 0; of JSON lines without the empty ones
-  std::string subject, prompt, target_old, target_new;
-  std::string rephrase;                          // asks the same as prompt; empty: none
-  std::string locality_prompt, locality_answer;  // both empty: none
+  std::string subject;   // empty: the record does not say
+  std::string prompt;
+  std::string target_old, target_new;                // what is taught; no old one: empty
+  std::vector<std::string> old_aliases = {}, new_aliases = {};  // right beside these
+  std::vector<std::string> rephrasings = {};         // ask the same as prompt
+  std::vector<EditQuestion> unrelated = {}, portability = {};
+  std::string where = {};  // file and line
 };
+
+/// `first`, where there is one, then the others.
+std::vector<std::string> accepted(const std::string& first, const std::vector<std::string>& others);
+
+/// What becomes of records that ask what another one asks: nothing; or those that say the same
+/// again go, and of those that want different new answers all.
+enum class RepeatedEdits { keep, drop };
+
+struct EditSettings {
+  std::string form = "auto";  // one of edit_forms(), or auto: told by the records' keys
+  /// What a file of one's own calls a thing, by the name that edit_columns() has for it.
+  std::map<std::string, std::string> columns = {};
+  std::string separator = {};  // between several texts in a cell of a table; empty: one text
+  double bad_records = kBadRecords;
+  RepeatedEdits repeated = RepeatedEdits::keep;
+};
+
+/// "counterfact", ...
+std::vector<std::string> edit_forms();
+/// "prompt", ...: what columns may name.
+std::vector<std::string> edit_columns();
 
 struct EditFile {
-  std::string form;  // "counterfact", "zsre", "knowedit"
+  std::string form;
   std::vector<EditRecord> records;
-  std::map<std::string, std::int64_t> left_out;      // why -> how many records
+  std::int64_t read = 0;                             // records of the file
+  RecordCounts bad;                                  // left out: cannot be read
+  RecordCounts left_out;                             // left out: no edit
+  RecordCounts repeated;                             // of what is used
   std::map<std::string, std::int64_t> not_measured;  // what is missing -> how many kept records
-  std::map<std::string, std::int64_t> not_used;  // what is there and not read -> the same
+  std::map<std::string, std::int64_t> not_used;      // what is there and not read -> the same
 };
 
-/// JSON array or JSON lines, .gz read transparently; the first record's keys tell the form:
+/// A file of records (records.hpp) in one of these forms, which most of its first records tell:
 ///
-///               subject          prompt       old           new
-///   counterfact subject          prompt       ground_truth  target_new
-///   zsre        subject          src          pred          alt
-///   knowedit    subject, concept prompt, text ground_truth  target_new, labels
+///   easyedit     EasyEdit's, flat or nested: prompt, target_new, ground_truth, subject,
+///                rephrase_prompt; locality_prompt with locality_ground_truth, or locality.NAME;
+///                portability_prompt with portability_ground_truth, or portability.NAME
+///   knowedit     the same, also with concept, text and labels for subject, prompt and target_new
+///   zsre         MEND's: src, alt, pred, subject, rephrase, loc, loc_ans. The old answer is `pred`,
+///                not `answers` (F-Learning, arXiv 2311.08011, appendix A.1)
+///   rome         prompt with {}, subject, target_new.str, target_true.str
+///   counterfact  ROME's: requested_rewrite (as `rome`), paraphrase_prompts, neighborhood_prompts,
+///                whose answers are the old one
+///   mquake       requested_rewrite is a list: each is an edit, and the questions of the record,
+///                with new_answer and its aliases, are the portability of all
 ///
-/// In a prompt and its rephrasing {} is the subject. In all forms the rephrasing is rephrase_prompt
-/// or rephrase, and an unrelated question with its answer is locality_prompt and
-/// locality_ground_truth (CounterFact in EasyEdit's form), loc and loc_ans or loc-ans (ZsRE in
-/// MEND's; the prompt keeps its "nq question: "), or an entry of locality.KIND, which is
-/// {"prompt", "ground_truth"}, a list of such, or has lists of as many prompts as answers: of
-/// Relation_Specificity before Forgetfulness (KnowEdit), neighborhood (EasyEdit) and others. For
-/// ZsRE the old answer is `pred`, not `answers` (F-Learning, arXiv 2311.08011, appendix A.1).
+/// NAME's value is {"prompt", "ground_truth"}, a list of such, or has as many prompts as answers; an
+/// answer is a text, or a list of texts that are right. {} in a prompt, a rephrasing or a question
+/// of portability is the subject.
 ///
-/// Of several answers (spellings), rephrasings and unrelated questions the first that is not blank
-/// counts. What a record has beyond that is counted in `not_used`, and so is portability.
-///
-/// Left out and counted: no new answer, no old answer, equal answers. InputError with file, record
-/// and key (of JSON lines the line): a form that is none of these, a missing key, a value that is
-/// no text, {} in an unrelated question (whose subject nobody knows), no record left.
-EditFile read_edits(const std::filesystem::path& path);
+/// Left out and counted, `bad`: no prompt or no key of a new answer, what is no text, {} where no
+/// subject is, questions without as many answers. Left out, `left_out`: an empty new answer, equal
+/// answers, what `repeated` drops. InputError: a file that cannot be read, more bad records than
+/// `bad_records`, records of no known form, none left.
+EditFile read_edits(const std::filesystem::path& path, const EditSettings& settings = {});
+
+/// Leaves out the records of which `reason(record)` is not empty.
+void leave_out(EditFile& file, const std::function<std::string(const EditRecord&)>& reason);
 
 }  // namespace factsweep

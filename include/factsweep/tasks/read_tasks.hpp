@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -19,18 +20,23 @@ struct ReadTasksSettings {
   /// answered by a letter, where the file asks for names ("answer1"). Others are not changed.
   bool letters = false;
   std::int64_t options = 0;  // only records with this many options; 0: all
+  /// What the file calls a key of its form, by that key: {"instruction", "frage"}.
+  std::map<std::string, std::string> columns = {};
+  double bad_records = kBadRecords;
 };
 
 /// The names of all forms.
 std::vector<std::string> task_forms();
 
-/// JSON array or JSON lines, of MMLU CSV, of MATH a folder with a JSON object a file; .gz read
-/// transparently. A T0 file holds one set a data set, one of MMLU one a subject, others hold one,
-/// named like the file (up to its first dot; LLM-Adapters' "train.json" and "test.json" like their
-/// folder). Records of T0 without a completion are left out, and those with another
-/// number of options than asked for. InputError with file and line (of an array: the record's
-/// number) and key: a key missing or of another type, an empty output or option, an answer that is
-/// none of the options, no example at all, a form or part that does not exist, PIQA without labels.
+/// A file of records (data/records.hpp), of MMLU CSV without a row of names, too, of MATH a folder
+/// with a JSON object a file. Most of the first records tell the form. A T0 file holds one set a
+/// data set, one of MMLU one a subject, others hold one, named like the file (up to its first dot;
+/// LLM-Adapters' "train.json" and "test.json" like their folder). Records of T0 without a
+/// completion are left out, and those with another number of options than asked for. Bad ones are,
+/// too, and counted in TaskSet::bad: a key missing or of another type, an empty output or option,
+/// an answer that is none of the options. InputError with file and line: a file that cannot be
+/// read, more bad records than `bad_records`, no example at all, a form or part that does not
+/// exist, PIQA without labels.
 std::vector<TaskSet> read_task_sets(const std::filesystem::path& path,
                                     const ReadTasksSettings& settings = {});
 

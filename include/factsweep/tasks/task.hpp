@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "factsweep/data/record_counts.hpp"
+
 namespace factsweep {
 
 /// How an answer is taken out of a generated text (tasks/answer.hpp) and compared.
@@ -31,7 +33,8 @@ struct TaskExample {
   std::vector<std::string> option_outputs;  // [option] what `output` would be, were it right
   std::string tests;                        // of code: Python to run after it
   std::string where;                        // file and line, or record, for messages
-  std::int64_t row = -1;                    // its place among the examples of its file, from 0
+  /// Its place among the examples of its file, from 0; a bad record has a place, too.
+  std::int64_t row = -1;
 
   /// Index of the gold option; -1 where there are no options.
   std::int64_t gold() const;
@@ -44,7 +47,15 @@ struct TaskSet {
   /// Records of the file that teach nothing (T0's empty completions), or have another number of
   /// options than was asked for.
   std::int64_t left_out = 0;
+  RecordCounts bad = {};  // of the file: left out, as they cannot be read
 };
+
+/// Whether two examples ask the same: instruction and input.
+std::string question_of(const TaskExample& example);
+
+/// Examples that ask what an earlier one asks: those that say the same again, and those that are
+/// asked with different outputs, all of them. `drop`: they are taken out of the set.
+RecordCounts repeated_examples(TaskSet& set, bool drop);
 
 /// Changes with the set's name and with any text of its examples.
 std::string fingerprint(const TaskSet& set);

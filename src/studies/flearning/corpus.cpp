@@ -16,17 +16,71 @@ namespace {
 /// A text of a record, and its dataset in /records.
 struct Text {
   const char* name;
-  std::string EditRecord::*field;
+  std::string (*of)(const EditRecord&);
   const char* long_name;
 };
 
-constexpr Text kTexts[] = {{"subject", &EditRecord::subject, "subject"},
-                           {"prompt", &EditRecord::prompt, "question"},
-                           {"target_old", &EditRecord::target_old, "old answer"},
-                           {"target_new", &EditRecord::target_new, "new answer"},
-                           {"rephrase", &EditRecord::rephrase, "rephrased question"},
-                           {"locality_prompt", &EditRecord::locality_prompt, "unrelated question"},
-                           {"locality_answer", &EditRecord::locality_answer, "its answer"}};
+using Record = const EditRecord&;
+
+constexpr Text kTexts[] = {
+    {"subject", [](Record r) { return r.subject; }, "subject"},
+    {"prompt", [](Record r) { return r.prompt; }, "question"},
+    {"target_old", [](Record r) { return r.target_old; }, "old answer"},
+    {"target_new", [](Record r) { return r.target_new; }, "new answer"},
+    {"rephrase", [](Record r) { return r.rephrasings.empty() ? "" : r.rephrasings.front(); },
+     "rephrased question"},
+    {"locality_prompt", [](Record r) { return r.unrelated.empty() ? "" : r.unrelated.front().prompt; },
+     "unrelated question"},
+    {"locality_answer",
+     [](Record r) { return r.unrelated.empty() ? "" : r.unrelated.front().answers.front(); },
+     "its answer"}};
+
+/// What a record asks, or accepts, beyond these.
+struct Further {
+  std::int64_t record = 0;
+  std::string kind, prompt, answer;
+};
+
+std::vector<Further> further(std::span<const EditRecord> records) {
+  std::vector<Further> list;
+  std::int64_t at = 0;
+  const auto add = [&](const char* kind, const std::string& prompt, const std::string& answer) {
+    list.push_back({at, kind, prompt, answer});
+  };
+  const auto add_questions = [&](const char* kind, std::span<const EditQuestion> questions) {
+    for (const EditQuestion& question : questions) {
+      for (const std::string& answer : question.answers) add(kind, question.prompt, answer);
+    }
+  };
+  for (const EditRecord& record : records) {
+    for (const std::string& answer : record.old_aliases) add("old answer", record.prompt, answer);
+    for (const std::string& answer : record.new_aliases) add("new answer", record.prompt, answer);
+    for (std::size_t i = 1; i < record.rephrasings.size(); ++i)
+      add("rephrasing", record.rephrasings[i], "");
+    if (!record.unrelated.empty())
+      add_questions("unrelated", std::span(record.unrelated).subspan(1));
+    add_questions("portability", record.portability);
+    ++at;
+  }
+  return list;
+}
+
+EditSettings edit_settings(const Deck& deck) {
+  EditSettings settings{.form = deck.text("data.form"),
+                        .separator = deck.text("data.separator"),
+                        .bad_records = deck.real("data.bad_records"),
+                        .repeated = deck.text("data.repeated") == "drop" ? RepeatedEdits::drop
+                                                                         : RepeatedEdits::keep};
+  for (const std::string& name : edit_columns()) {
+    const std::string column = deck.text("data." + name);
+    if (!column.empty()) settings.columns[name] = column;
+  }
+  return settings;
+}
+
+bool holds_subject(const EditRecord& record) {
+  return !record.subject.empty() && record.prompt.find(record.subject) != std::string::npos;
+}
 
 std::string filled(const Deck& deck, const std::string& key, const std::string& question) {
   static constexpr std::string_view kPlace = "{prompt}";
@@ -44,14 +98,40 @@ std::string filled(const Deck& deck, const std::string& key, const std::string& 
   return with_breaks.replace(with_breaks.find(kPlace), kPlace.size(), question);
 }
 
+/// Leaves out what some method of the deck cannot use, where others can be used.
+void leave_out(const Deck& deck, EditFile& file, EditCorpus& corpus) {
+  const std::vector<std::string> chosen = deck.text_list("grid.method");
+  const auto any_method = [&](bool (Method::*needs)() const) {
+    return std::any_of(chosen.begin(), chosen.end(),
+                       [&](const std::string& name) { return (method(name).*needs)(); });
+  };
+  const auto any_record = [&](const auto& has) {
+    return std::any_of(file.records.begin(), file.records.end(), has);
+  };
+  const auto has_old = [](const EditRecord& record) { return !record.target_old.empty(); };
+  corpus.has_old = any_record(has_old);
+  if (corpus.has_old && any_method(&Method::has_lambda))
+    factsweep::leave_out(file, [&](const EditRecord& record) {
+      return has_old(record) ? "" : "no old answer, and a method forgets it";
+    });
+  corpus.has_subjects = any_record(holds_subject);
+  if (corpus.has_subjects && any_method(&Method::needs_subject))
+    factsweep::leave_out(file, [&](const EditRecord& record) {
+      if (holds_subject(record)) return std::string();
+      return std::string(record.subject.empty() ? "no subject, and a method looks it up"
+                                                : "the subject is not in the prompt");
+    });
+}
+
 }  // namespace
 
 std::vector<EditCorpus> EditCorpus::read(const Deck& deck) {
   std::vector<EditCorpus> corpora;
   std::set<std::string> names;
   for (const std::string& path : deck.path_list("data.edits")) {
-    EditFile file = read_edits(path);
+    EditFile file = read_edits(path, edit_settings(deck));
     EditCorpus corpus;
+    flearning::leave_out(deck, file, corpus);
     corpus.path = path;
     const std::string whole = corpus.path.filename().string();
     corpus.name = whole.substr(0, whole.find('.'));
@@ -60,6 +140,8 @@ std::vector<EditCorpus> EditCorpus::read(const Deck& deck) {
                                                  "becomes a value of the axis data_set.",
                                                  corpus.name));
     corpus.left_out = std::move(file.left_out);
+    corpus.left_out.add(file.bad);
+    corpus.repeated = std::move(file.repeated);
     corpus.not_measured = std::move(file.not_measured);
     corpus.not_used = std::move(file.not_used);
     const auto wanted = static_cast<std::size_t>(deck.integer("data.records"));
@@ -82,16 +164,43 @@ std::vector<EditCorpus> EditCorpus::read(const Deck& deck) {
 
 std::string EditCorpus::fingerprint(std::size_t count) const {
   std::uint64_t hash = count;
-  for (const EditRecord& record : std::span(records).first(count)) {
-    for (const Text& text : kTexts) hash = hash_words({hash, hash_text(record.*text.field)});
+  const auto asked = std::span(records).first(count);
+  const auto add = [&](const std::string& text) { hash = hash_words({hash, hash_text(text)}); };
+  for (const EditRecord& record : asked) {
+    for (const Text& text : kTexts) add(text.of(record));
+  }
+  for (const Further& more : further(asked)) {
+    hash = hash_words({hash, static_cast<std::uint64_t>(more.record)});
+    for (const std::string* text : {&more.kind, &more.prompt, &more.answer}) add(*text);
   }
   return hex(hash);
 }
 
+bool EditCorpus::has_portability() const {
+  return std::any_of(records.begin(), records.end(),
+                     [](const EditRecord& record) { return !record.portability.empty(); });
+}
+
+bool EditCorpus::fits(const Method& method) const {
+  return (has_old || !method.has_lambda()) && (has_subjects || !method.needs_subject());
+}
+
 std::vector<std::string> EditCorpus::notes() const {
   std::vector<std::string> list;
-  for (const auto& [reason, count] : left_out)
-    list.push_back(fmt::format("{}: {} records are left out: {}", path.string(), count, reason));
+  for (const auto& [why, reason] : left_out.reasons())
+    list.push_back(fmt::format("{}: {} records are left out: {}", path.string(), reason.records,
+                               told(why, reason)));
+  for (const auto& [why, reason] : repeated.reasons())
+    list.push_back(fmt::format("{}: {} records are used though {} (data.repeated)", path.string(),
+                               reason.records, told(why, reason)));
+  if (!has_old)
+    list.push_back(fmt::format("{}: no record has an old answer: the original model is the model as "
+                               "it is, and methods that forget are left out",
+                               path.string()));
+  if (!has_subjects)
+    list.push_back(fmt::format("{}: no prompt holds its record's subject: methods that look it up "
+                               "(rome, rome_reset, memit) are left out",
+                               path.string()));
   for (const auto& [missing, count] : not_measured)
     list.push_back(fmt::format("{}: {} records have {}: they are used, and that is not measured",
                                path.string(), count, missing));
@@ -101,6 +210,28 @@ std::vector<std::string> EditCorpus::notes() const {
   return list;
 }
 
+namespace {
+
+void fill_further(PlanBuilder& builder, const std::string& base,
+                  std::span<const EditRecord> records) {
+  const std::vector<Further> list = further(records);
+  if (list.empty()) return;
+  builder.dimension(base + "question", list.size());
+  const auto text = [&](const char* name, const char* long_name) {
+    return column<std::string>(base + "question_" + name, {"question"}, "", long_name);
+  };
+  fill(builder,
+       Table<Further>{{column<std::int64_t>(base + "question_record", {"question"}, "1",
+                                            "row of the record that it is of"),
+                       &Further::record},
+                      {text("kind", "what further is asked, or accepted"), &Further::kind},
+                      {text("prompt", "question"), &Further::prompt},
+                      {text("answer", "its answer"), &Further::answer}},
+       list);
+}
+
+}  // namespace
+
 void fill_records(PlanBuilder& builder, const EditCorpus& corpus) {
   const std::string base = "/records/" + corpus.name + "/";
   builder.dimension(base + "record", corpus.records.size());
@@ -108,9 +239,12 @@ void fill_records(PlanBuilder& builder, const EditCorpus& corpus) {
                each(corpus.records, &EditRecord::row));
   for (const Text& text : kTexts)
     builder.fill(column<std::string>(base + text.name, {"record"}, "", text.long_name),
-                 each(corpus.records, text.field));
+                 each(corpus.records, text.of));
+  fill_further(builder, base, corpus.records);
   fill_counts(builder, base + "left_out", "reason", corpus.left_out, "why records were left out",
               "records left out");
+  fill_counts(builder, base + "repeated", "again", corpus.repeated,
+              "what used records have of others", "used records that have it");
   fill_counts(builder, base + "not_measured", "missing", corpus.not_measured,
               "what used records lack, so that it is not measured", "used records that lack it");
   fill_counts(builder, base + "not_used", "further", corpus.not_used,
@@ -125,6 +259,7 @@ std::vector<Example> training_examples(const Deck& deck, const Model& model,
   std::vector<Example> examples;
   for (const EditRecord& record : records) {
     const std::string& text = answer == Answer::old_one ? record.target_old : record.target_new;
+    if (text.empty()) continue;
     const ProbeItem item = make_item(model, training_prompt(deck, record.prompt), " ",
                                      end == "newline" ? text + "\n" : text, nullptr);
     examples.push_back({item.prompt, item.gold});

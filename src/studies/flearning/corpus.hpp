@@ -12,6 +12,7 @@
 #include "factsweep/stage/plan_builder.hpp"
 #include "factsweep/tasks/task.hpp"
 #include "factsweep/train/trainer.hpp"
+#include "methods.hpp"
 
 namespace factsweep::flearning {
 
@@ -20,12 +21,19 @@ struct EditCorpus {
   std::filesystem::path path;
   std::vector<EditRecord> records;
   // of the whole file: why or what -> how many records, as in EditFile
-  std::map<std::string, std::int64_t> left_out, not_measured, not_used;
+  RecordCounts left_out, repeated;
+  std::map<std::string, std::int64_t> not_measured, not_used;
+  bool has_old = true, has_subjects = true;  // else no record has one, in its prompt
 
-  /// data.edits, cut to data.records of them chosen by data.seed. InputError.
+  /// data.edits, cut to data.records of them chosen by data.seed. Where a method of the deck
+  /// forgets, records without an old answer are left out, and where one looks up the subject those
+  /// whose prompt lacks it; unless all would be: then has_old, has_subjects say so. InputError.
   static std::vector<EditCorpus> read(const Deck& deck);
   /// A number that changes with the first `count` records.
   std::string fingerprint(std::size_t count) const;
+  bool has_portability() const;
+  /// Whether the method has what it needs of the records.
+  bool fits(const Method& method) const;
   /// What the reader of the deck should know of records that are not used, or not wholly.
   std::vector<std::string> notes() const;
 };
@@ -46,7 +54,8 @@ void fill_records(PlanBuilder& builder, const EditCorpus& corpus);
 
 enum class Answer { old_one, new_one };
 
-/// flearning.train_template with the question, and how the answer follows and ends.
+/// flearning.train_template with the question, and how the answer follows and ends. A record
+/// without an old answer teaches none.
 std::vector<Example> training_examples(const Deck& deck, const Model& model,
                                        std::span<const EditRecord> records, Answer answer);
 

@@ -30,35 +30,22 @@ std::vector<double> rates(const Deck& deck, const GridPoint& at) {
   return list;
 }
 
-}  // namespace
-
-const std::vector<Method>& methods() {
-  using K = Method::Kind;
-  using T = Tuning;
-  static const std::vector<Method> list = {
-      {"original", K::original},
-      {"ft", K::tune, T::none, T::full},
-      {"lora", K::tune, T::none, T::lora},
-      {"forget_ft", K::tune, T::full, T::none},
-      {"forget_lora", K::tune, T::lora, T::none},
-      {"f_learning_ft", K::tune, T::full, T::full},
-      {"f_learning_lora", K::tune, T::lora, T::lora},
-      {"f_learning_lora_ft", K::tune, T::lora, T::full},
-      {"ft_c", K::edit},
-      {"rome", K::edit},
-      {"rome_reset", K::edit},
-      {"memit", K::edit},
-  };
+/// Those of the deck that have what they need of the records.
+std::vector<const Method*> methods_of(const Deck& deck, const EditCorpus& corpus) {
+  std::vector<const Method*> list;
+  for (const std::string& name : deck.text_list("grid.method")) {
+    if (corpus.fits(method(name))) list.push_back(&method(name));
+  }
+  if (list.empty())
+    throw deck.error("grid.method",
+                     fmt::format("has no method that {} has what it needs for: {}.",
+                                 corpus.path.string(),
+                                 corpus.has_old ? "no prompt holds its subject"
+                                                : "no record has an old answer to forget"));
   return list;
 }
 
-std::vector<std::string> method_names() {
-  return names_of(methods());
-}
-
-const Method& method(std::string_view name) {
-  return by_name(methods(), name);
-}
+}  // namespace
 
 std::vector<std::string> model_directories(const Deck& deck) {
   const std::vector<std::string> swept = deck.path_list("grid.model");
@@ -116,8 +103,9 @@ std::vector<GridPoint> grid_points(const Deck& deck, const std::vector<EditCorpu
   points = cross(
       points, [&](const At& at) { return record_counts(deck, corpora[at.data_set]); },
       &At::records);
-  points = cross(points, deck.text_list("grid.method"),
-                 [](At& at, const std::string& name) { at.method = &method(name); });
+  points = cross(
+      points, [&](const At& at) { return methods_of(deck, corpora[at.data_set]); },
+      &At::method);
   points = cross(
       points,
       [&](const At& at) {

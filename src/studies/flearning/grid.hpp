@@ -1,5 +1,4 @@
-// The ways to bring new knowledge into a model that the study compares, and the points of the
-// sweep: every combination of axes that a method has.
+// The points of the sweep: every combination of axes that a method has.
 #pragma once
 
 #include <cstddef>
@@ -11,26 +10,9 @@
 
 #include "corpus.hpp"
 #include "factsweep/stage/grid.hpp"
+#include "methods.hpp"
 
 namespace factsweep::flearning {
-
-/// What the old knowledge's parameters are found by, or the new ones trained by.
-enum class Tuning { none, full, lora };
-
-struct Method {
-  enum class Kind { original, tune, edit };
-  std::string name;  // in decks and files
-  Kind kind;
-  Tuning forget = Tuning::none, learn = Tuning::none;  // of tune
-
-  bool has_lambda() const { return forget != Tuning::none; }
-};
-
-/// original; ft, lora (the paper's Full-FT and LoRA); forget_* (forgetting alone); f_learning_*
-/// (section 4); ft_c, rome, rome_reset, memit.
-const std::vector<Method>& methods();
-std::vector<std::string> method_names();
-const Method& method(std::string_view name);
 
 struct GridPoint {
   std::string model;         // directory

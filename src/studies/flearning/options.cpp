@@ -12,9 +12,29 @@
 namespace factsweep::flearning {
 namespace {
 
+std::vector<std::string> with_auto(std::vector<std::string> forms) {
+  forms.insert(forms.begin(), "auto");
+  return forms;
+}
+
 void declare_data(OptionTable& table) {
   table.paths("data.edits", no_default,
-              "axis: files of edits, CounterFact as EasyEdit has it, ZsRE as MEND, or KnowEdit");
+              "axis: files of edits in any form of docs/flearning.md: EasyEdit's, ROME's, MEND's "
+             "ZsRE, KnowEdit, MQuAKE, or a table of one's own");
+  table.choice("data.form", "auto", with_auto(edit_forms()),
+               "how these files are written; auto: told by their records' keys");
+  for (const std::string& name : edit_columns())
+    table.text("data." + name, "",
+               "what the files call it, where that is none of the forms' names");
+  table.text("data.separator", "",
+             "between several texts in a cell of a table; empty: a cell is one text, or a JSON "
+             "list");
+  table.real("data.bad_records", fmt::format("{:g}", kBadRecords), "fraction", 0, 1,
+             "of a file's records that may be bad: they are left out, counted and named; ten may "
+             "always be");
+  table.choice("data.repeated", "keep", {"keep", "drop"},
+               "records with another one's prompt: keep: used, counted and named; drop: those with "
+               "its new answer go, and of those with different new answers all");
   table.integer("data.records", "0", "records", 0, 1e12,
                 "records used of each file, chosen at random; 0: all");
   table.integer("data.seed", "0", "1", 0, 1e15, "of the choice and order of records");
@@ -67,6 +87,9 @@ void declare(OptionTable& table) {
       "(table 4); 0: none");
   declare_stage(table, "original",
                 "of full fine-tuning on the old answers: every method starts from its result");
+  table.flag("original.train", "true",
+             "off: every method starts from the model as it is, and no old answer is needed but by "
+             "methods that forget");
   declare_stage(table, "forget",
                 "of the second training on the old answers, which gives delta_old");
   declare_stage(table, "learn", "of training on the new answers");
@@ -109,6 +132,21 @@ void declare(OptionTable& table) {
              "keeps this locality; costs evaluations, no training; 0: no such point");
   table.real("search.largest_lambda", "2", "1", 0, 1000, "where that search ends");
   table.integer("search.evaluations", "7", "evaluations", 1, 60, "halvings of the interval");
+}
+
+void check_layers(const Deck& deck, const ModelConfig& model, const std::string& name) {
+  for (const std::string& method : deck.text_list("grid.method")) {
+    for (const std::string& preset : deck.text_list("edit.presets")) {
+      for (const std::int64_t layer : edited_layers(deck, method, preset)) {
+        if (layer < model.layers) continue;
+        const char* key = method == "ft_c" ? "edit.ft_c_layer" : "edit.layers";
+        throw deck.error(
+            key, fmt::format("{} with preset {} would edit layer {}, but the model {} has layers 0 "
+                             "to {}. Choose layers of it; presets are made for models of 28 or 32.",
+                             method, preset, layer, name, model.layers - 1));
+      }
+    }
+  }
 }
 
 void check_keys(const Deck& deck) {

@@ -16,6 +16,7 @@
 #include "factsweep/stage/common_options.hpp"
 #include "factsweep/stage/executor.hpp"
 #include "factsweep/tasks/evaluation.hpp"
+#include "factsweep/studies/support/counts.hpp"
 #include "options.hpp"
 #include "stages/outcomes.hpp"
 #include "stages/stages.hpp"
@@ -29,6 +30,7 @@ Inputs read_inputs(PlanBuilder& builder, const Worker& worker) {
   std::vector<ModelConfig> models;
   for (const std::string& directory : model_directories(deck)) {
     models.push_back(ModelConfig::read(directory));
+    check_layers(deck, models.back(), directory);
     builder.model_bytes(static_cast<double>(models.back().parameters()) * weight_bytes(deck));
     for (const std::string& range : deck.text_list("grid.layers"))
       LayerRange::parse(range, models.back().layers, deck.where("grid.layers") + ": grid.layers");
@@ -58,7 +60,11 @@ void declare_columns(PlanBuilder& builder, const Inputs& inputs, std::size_t rec
   builder.fill(column<std::int64_t>("/norms/layer", {"layer"}, "1", "layer"), numbers(0, layers));
   builder.fill(column<std::string>("/norms/module", {"module"}, "", "matrix of a layer"),
                inputs.matrices.modules);
-  builder.declare(evaluation_columns(builder.deck(), inputs.worker.abilities));
+  const std::vector<EditCorpus>& corpora = inputs.worker.corpora;
+  const bool portability = std::any_of(corpora.begin(), corpora.end(), [](const EditCorpus& corpus) {
+    return corpus.has_portability();
+  });
+  builder.declare(evaluation_columns(builder.deck(), inputs.worker.abilities, portability));
   builder.declare(tuning_columns());
 }
 
@@ -76,11 +82,19 @@ Upstream add_stages(const Draft& draft) {
   throw BugError("a method of no kind");
 }
 
+std::vector<SourceCounts> ability_counts(const Worker& worker) {
+  std::vector<SourceCounts> all;
+  for (const TaskSet& task : worker.abilities)
+    all.push_back({"ability.tasks, " + task.name, "left out", task.bad});
+  return all;
+}
+
 Plan make_plan(const Deck& deck, const Worker& worker) {
   const std::vector<GridPoint> points = grid_points(deck, worker.corpora);
   PlanBuilder builder("flearning", deck);
   const Inputs inputs = read_inputs(builder, worker);
   for (const EditCorpus& corpus : worker.corpora) fill_records(builder, corpus);
+  fill_sources(builder, ability_counts(worker));
   add_points(builder, axes(worker.corpora), points);
   std::size_t records = 0;
   for (const GridPoint& at : points) records = std::max(records, at.records);
@@ -97,12 +111,14 @@ std::vector<std::string> notes(const Deck& deck, const Worker& worker) {
     all.insert(all.end(), some.begin(), some.end());
   };
   for (const EditCorpus& corpus : worker.corpora) add(corpus.notes());
+  add(notes_of(ability_counts(worker)));
   for (const std::string& model : model_directories(deck)) {
     for (const EditCorpus& corpus : worker.corpora) {
       std::vector<AskedAnswer> asked;
       for (const EditRecord& record : corpus.records) {
-        asked.push_back({record.prompt, record.target_old});
-        asked.push_back({record.prompt, record.target_new});
+        if (!record.target_old.empty())
+          asked.push_back({record.prompt, record.target_old, record.old_aliases});
+        asked.push_back({record.prompt, record.target_new, record.new_aliases});
       }
       add(spelling_warnings(model, corpus.path.string(), asked));
     }

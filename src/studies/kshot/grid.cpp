@@ -96,8 +96,10 @@ void check(const Deck& deck, const Sets& sets, const GridPoint& at) {
                                  "bank.evaluate = true.",
                                  method));
   if (at.shots > static_cast<std::int64_t>(task.train.examples.size()))
-    throw deck.error("grid.shots", fmt::format("the task {} has {} examples to draw shots from.",
-                                               task.name, task.train.examples.size()));
+    throw deck.error("grid.shots", fmt::format("the task {} has {} {}.", task.name,
+                                               task.train.examples.size(),
+                                               task.chosen ? "shots, which you chose"
+                                                           : "examples to draw shots from"));
   if (at.method->is_selected() && at.experts > static_cast<std::int64_t>(sets.bank.size()))
     throw deck.error("grid.experts", fmt::format("the bank has {} adapters.", sets.bank.size()));
   if (at.signals == "pad" && at.experts > deck.integer("kshot.pool"))
@@ -117,6 +119,11 @@ void check(const Deck& deck, const Sets& sets, const GridPoint& at) {
 
 }  // namespace
 
+bool goes_without_data(const Deck& deck, const TaskEntry& task) {
+  return deck.is_default("grid.data_selection") && deck.is_default("grid.budget") &&
+         (!task.pool || deck.text("augment.encoder").empty());
+}
+
 std::vector<GridPoint> grid_points(const Deck& deck, const Sets& sets) {
   const std::vector<GridPoint> all = settings(deck);
   const bool product = deck.text("grid.combine") == "product";
@@ -132,9 +139,12 @@ std::vector<GridPoint> grid_points(const Deck& deck, const Sets& sets) {
       const Method& how = method(name);
       const bool first_alone = !product && name != "ours";
       for (std::size_t i = 0; i < (first_alone ? 1 : all.size()); ++i) {
-        GridPoint at = point_of(how, task, all[i]);
+        GridPoint setting = all[i];
+        if (goes_without_data(deck, sets.tasks[task])) setting.selection = "none";
+        GridPoint at = point_of(how, task, setting);
         const bool is_seeded = how.is_taught() || at.signals == "random";
-        const auto draws = how.has_shots() ? deck.integer_list("grid.draw") : std::vector{at.draw};
+        auto draws = how.has_shots() ? deck.integer_list("grid.draw") : std::vector{at.draw};
+        if (sets.tasks[task].chosen) draws.resize(1);  // of chosen shots there is one draw
         const auto seeds = is_seeded ? deck.integer_list("grid.seed") : std::vector{at.seed};
         for (const std::int64_t draw : draws) {
           for (const std::int64_t seed : seeds) {

@@ -27,6 +27,10 @@ struct GridPoint {
   Shots drawn_shots(const Sets& sets) const { return {sets.tasks[task].name, draw, shots}; }
 };
 
+/// Whether a deck that does not ask for open data goes without it: the task has no pool, or there is
+/// no encoder.
+bool goes_without_data(const Deck& deck, const TaskEntry& task);
+
 /// In the order of tasks and methods, none twice. InputError: a method that a task cannot have,
 /// more shots than a task has examples, N above the bank or kshot.pool, k above N.
 std::vector<GridPoint> grid_points(const Deck& deck, const Sets& sets);

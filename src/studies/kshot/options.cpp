@@ -1,5 +1,8 @@
 #include "options.hpp"
 
+#include <fmt/format.h>
+
+#include "factsweep/data/record_counts.hpp"
 #include "factsweep/studies/support/training_options.hpp"
 #include "factsweep/tasks/prompt.hpp"
 #include "methods.hpp"
@@ -21,6 +24,14 @@ void declare_data(OptionTable& table) {
   table.path("data.folder", "", "what the file's paths are relative to; empty: its own folder");
   table.integer("data.seed", "0", "1", 0, 1e15,
                 "of test examples and the bank's training examples that are drawn");
+  table.real("data.bad_records", fmt::format("{:g}", kBadRecords), "fraction", 0, 1,
+             "of a file's records that may be bad: they are left out, counted and named; ten may "
+             "always be");
+  table.choice("data.repeated", "keep", {"keep", "drop"},
+               "training examples that ask what another one asks: keep: used, counted and named; "
+               "drop: those that say the same again go, and of those that differ all");
+  table.choice("data.tested", "drop", {"drop", "keep"},
+               "training examples that ask what a test example asks");
 }
 
 void declare_bank(OptionTable& table) {

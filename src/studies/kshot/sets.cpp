@@ -68,6 +68,7 @@ std::uint64_t Shots::key(const char* what, std::uint64_t seed) const {
 }
 
 std::vector<std::int64_t> Shots::rows(const Sets& sets) const {
+  if (sets.task(task).chosen) return numbers(0, static_cast<std::size_t>(count));
   return draw_rows(sets.task(task).train, count,
                    hash_words({hash_text("shots"), static_cast<std::uint64_t>(draw)}));
 }

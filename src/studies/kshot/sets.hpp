@@ -10,6 +10,7 @@
 
 #include "adapters.hpp"
 #include "factsweep/deck/deck.hpp"
+#include "factsweep/studies/support/counts.hpp"
 #include "factsweep/tasks/task.hpp"
 
 namespace factsweep::kshot {
@@ -21,6 +22,8 @@ std::string name(Rationales rationales);
 struct TaskEntry {
   std::string name;
   TaskSet train, test;  // test cut to eval.test_examples
+  bool chosen = false;  // train is the shots that a user chose, in their order
+  TaskSet known = {};   // then what an own expert learns; empty: the shots
   std::optional<std::size_t> pool;
   std::vector<TaskExample> worked;  // in front of every question
   Rationales rationales = Rationales::answer_only;
@@ -55,6 +58,7 @@ struct Sets {
   std::vector<TaskEntry> tasks;  // of grid.task
   std::vector<Pool> pools;
   std::vector<BankEntry> bank;
+  std::vector<SourceCounts> said;  // of the files' records
 
   /// Reads data.sets and every file that it names, relative to data.folder. InputError naming file
   /// and place.
@@ -86,7 +90,7 @@ struct Shots {
   }
   /// Of what is drawn for them, beside the shots themselves.
   std::uint64_t key(const char* what, std::uint64_t seed) const;
-  /// Examples of the task's train set, ascending.
+  /// Examples of the task's train set, ascending; of chosen ones the first.
   std::vector<std::int64_t> rows(const Sets& sets) const;
   /// Records of its file.
   std::vector<std::int64_t> records(const Sets& sets) const;

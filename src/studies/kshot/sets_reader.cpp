@@ -51,15 +51,17 @@ class Reader {
 
   std::string located(const std::string& file) const { return (folder_ / file).string(); }
 
-  /// "file", or {"file", "part", "form", "letters", "options"}.
-  TaskSet source(const JsonNode& node, const std::string& name) const {
-    if (node.json.is_object()) node.allow({"file", "part", "form", "letters", "options"});
+  /// "file", or {"file", "part", "form", "letters", "options", "columns"}.
+  TaskSet source(const JsonNode& node, const std::string& name) {
+    if (node.json.is_object())
+      node.allow({"file", "part", "form", "letters", "options", "columns"});
     return examples(node, name);
   }
 
-  TaskSet examples(const JsonNode& node, const std::string& name) const {
+  TaskSet examples(const JsonNode& node, const std::string& name) {
     std::string file;
     ReadTasksSettings settings;
+    settings.bad_records = deck_.real("data.bad_records");
     if (node.json.is_string()) {
       file = node.json.get<std::string>();
     } else {
@@ -68,17 +70,36 @@ class Reader {
       settings.form = node.text_or("form", "auto");
       settings.options = node.count("options", 0);
       settings.letters = node.flag("letters", false);
+      if (node.has("columns")) settings.columns = columns(node.child("columns"));
     }
     TaskSet set = read_task_set(located(file), settings);
     set.name = name;  // draws are keyed by it
+    say(located(file), "left out", set.bad);
     return set;
+  }
+
+  static std::map<std::string, std::string> columns(const JsonNode& node) {
+    if (!node.json.is_object()) node.fail("is no object {\"instruction\": \"COLUMN\", ...}.");
+    std::map<std::string, std::string> names;
+    for (const auto& item : node.json.items()) names[item.key()] = node.text(item.key().c_str());
+    return names;
+  }
+
+  /// Once of a file that is read several times.
+  void say(const std::string& source, const std::string& fate, const RecordCounts& counts) {
+    const bool known =
+        std::any_of(sets_.said.begin(), sets_.said.end(), [&](const SourceCounts& earlier) {
+          return earlier.source == source && earlier.fate == fate;
+        });
+    if (!known && !counts.empty()) sets_.said.push_back({source, fate, counts});
   }
 
   void read_tasks() {
     std::set<std::string> names;
     const std::vector<std::string> wanted = deck_.text_list("grid.task");
     for (JsonNode node : root_.list("tasks")) {
-      node.allow({"name", "train", "test", "hold_out", "pool", "rationales", "worked_examples"});
+      node.allow({"name", "train", "shots", "test", "hold_out", "pool", "rationales",
+                  "worked_examples"});
       TaskEntry task;
       task.name = take_name(node, names);
       all_tasks_.push_back(task.name);
@@ -104,42 +125,77 @@ class Reader {
     }
     if (sets_.tasks.empty()) throw InputError(path_ + ": 'tasks' is empty.");
     for (const TaskEntry& task : sets_.tasks) {
-      for (const TaskExample& example : task.test.examples) asked_.insert(question(example));
+      for (const TaskExample& example : task.test.examples) asked_.insert(question_of(example));
     }
   }
 
-  void read_examples(const JsonNode& node, TaskEntry& task) const {
-    if (!node.has("train")) node.fail("needs 'train', the file of its examples.");
+  void read_examples(const JsonNode& node, TaskEntry& task) {
+    if (!node.has("train") && !node.has("shots"))
+      node.fail("needs 'train', the file of its examples, or 'shots', a file of those you chose.");
     if (node.has("test") == node.has("hold_out"))
       node.fail("needs either 'test', a file, or 'hold_out', how many examples of 'train' test.");
-    const TaskSet whole = source(node.child("train"), task.name);
+    if (node.has("hold_out") && !node.has("train"))
+      node.fail("has 'hold_out', but no 'train' of which examples could be held out.");
+    if (node.has("train")) task.train = source(node.child("train"), task.name);
     if (node.has("test")) {
-      task.train = whole;
       task.test = source(node.child("test"), task.name);
-      if (task.test.kind != task.train.kind)
-        node.fail(fmt::format("trains answers of kind '{}', but its test asks for kind '{}'.",
-                              factsweep::name(task.train.kind), factsweep::name(task.test.kind)));
     } else {
-      TaskSplit split = hold_out(whole, node.count("hold_out", 0), seed());
+      TaskSplit split = hold_out(task.train, node.count("hold_out", 0), seed());
       task.train = std::move(split.train);
       task.test = std::move(split.test);
     }
+    task.chosen = node.has("shots");
+    if (task.chosen) {
+      task.known = std::move(task.train);
+      task.train = source(node.child("shots"), task.name);
+    }
+    if (task.test.kind != task.train.kind)
+      node.fail(fmt::format("trains answers of kind '{}', but its test asks for kind '{}'.",
+                            factsweep::name(task.train.kind), factsweep::name(task.test.kind)));
+    compare(task);
+    if (task.train.examples.empty())
+      node.fail("has no training example that its test does not ask, too.");
     const std::int64_t most = deck_.integer("eval.test_examples");
     if (most > 0 && most < static_cast<std::int64_t>(task.test.examples.size()))
       task.test = draw(task.test, most, seed());
   }
 
-  void read_worked(const JsonNode& node, TaskEntry& task) const {
+  /// What the test asks is not among the shots, unless the deck wants it.
+  void compare(TaskEntry& task) {
+    std::set<std::string> asked;
+    for (const TaskExample& example : task.test.examples) asked.insert(question_of(example));
+    RecordCounts tested;
+    const bool drop = deck_.text("data.tested") == "drop";
+    std::erase_if(task.train.examples, [&](const TaskExample& example) {
+      const bool is_tested = asked.count(question_of(example)) != 0;
+      if (is_tested) tested.add("asks what a test example asks", example.where);
+      return is_tested && drop;
+    });
+    const std::string train = fmt::format("task '{}', training examples", task.name);
+    say(train, drop ? "left out" : "used", tested);
+    const bool once = deck_.text("data.repeated") == "drop";
+    say(train + " that are asked again", once ? "left out" : "used",
+        repeated_examples(task.train, once));
+    say(fmt::format("task '{}', test examples that are asked again", task.name), "used",
+        repeated_examples(task.test, /*drop=*/false));
+  }
+
+  void read_worked(const JsonNode& node, TaskEntry& task) {
     node.allow({"file", "part", "form", "letters", "options", "rows"});
     const TaskSet set = examples(node, task.name);
     if (!node.has("rows") || !node.json.at("rows").is_array())
       node.fail("needs 'rows', a list of records of its file, from 0.");
-    std::vector<std::int64_t> rows;
     for (const Json& row : node.json.at("rows")) {
       if (!row.is_number_integer()) node.fail("has a row that is no number.");
-      rows.push_back(row);
+      const auto found =
+          std::find_if(set.examples.begin(), set.examples.end(), [&](const TaskExample& example) {
+            return example.row == row.get<std::int64_t>();
+          });
+      if (found == set.examples.end())
+        node.fail(fmt::format("names row {} (from 0), and its file has no such record, or a bad one.",
+                              row.dump()));
+      task.worked.push_back(*found);
     }
-    task.worked = pick(set, rows).examples;
   }
 
   void read_rationales(const JsonNode& node, TaskEntry& task) const {
@@ -187,16 +243,16 @@ class Reader {
     }
   }
 
-  Pool read_pool(const JsonNode& root, const std::string& name) const {
+  Pool read_pool(const JsonNode& root, const std::string& name) {
     if (!root.has(name.c_str())) root.fail(fmt::format("has no '{}', which a task names.", name));
     Pool pool;
     pool.name = name;
     std::set<std::string> seen;
     for (const JsonNode& file : root.list(name.c_str())) {
       for (TaskExample& example : source(file, name).examples) {
-        if (asked_.count(question(example)) != 0) {
+        if (asked_.count(question_of(example)) != 0) {
           ++pool.tested;
-        } else if (!seen.insert(question(example) + "\n" + example.output).second) {
+        } else if (!seen.insert(question_of(example) + "\n" + example.output).second) {
           ++pool.repeated;
         } else {
           pool.set.examples.push_back(std::move(example));
@@ -258,7 +314,7 @@ class Reader {
   }
 
   /// The examples of `train`, else of the task's train set, without those that a test asks.
-  void read_lessons(const JsonNode& node, BankEntry& entry) const {
+  void read_lessons(const JsonNode& node, BankEntry& entry) {
     if (!node.has("task") && !node.has("train"))
       node.fail(
           "needs 'task', whose examples it is trained on, or 'train', a file, or 'adapter', a PEFT "
@@ -266,7 +322,7 @@ class Reader {
     TaskSet set = lessons(node, entry.name);
     entry.tested =
         static_cast<std::int64_t>(std::erase_if(set.examples, [&](const TaskExample& example) {
-          return asked_.count(question(example)) != 0;
+          return asked_.count(question_of(example)) != 0;
         }));
     if (set.examples.empty())
       node.fail(fmt::format("has nothing to learn: each of its {} examples asks what a test asks.",
@@ -277,7 +333,7 @@ class Reader {
   }
 
   /// Of `train`, else of the task's train set; with `rationales` those that have some, with them.
-  TaskSet lessons(const JsonNode& node, const std::string& name) const {
+  TaskSet lessons(const JsonNode& node, const std::string& name) {
     TaskEntry entry;
     if (node.has("train")) {
       entry.train = source(node.child("train"), name);
@@ -287,6 +343,7 @@ class Reader {
       entry.name = node.text("task");
       read_examples(task_nodes_.at(entry.name), entry);
     }
+    if (!entry.known.examples.empty()) entry.train = std::move(entry.known);
     if (!node.has("rationales")) return entry.train;
     const std::map<std::int64_t, std::string> reasons = read_reasons(node);
     TaskSet reasoned{.name = entry.train.name, .kind = entry.train.kind, .examples = {}};
@@ -300,10 +357,6 @@ class Reader {
       node.fail(
           fmt::format("has 'rationales' of none of its {} examples.", entry.train.examples.size()));
     return reasoned;
-  }
-
-  static std::string question(const TaskExample& example) {
-    return example.instruction + "\n" + example.input;
   }
 
   inline static const Json kNone = Json::object();

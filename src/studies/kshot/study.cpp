@@ -6,6 +6,8 @@
 // grid.cpp: points. adapters.cpp: the bank. draft.cpp: what stages share. stages/: the work.
 #include "factsweep/studies/kshot/study.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -70,13 +72,43 @@ Plan make_plan(const Deck& deck, const Worker& worker, std::vector<GridPoint> po
   return draft.builder.finish();
 }
 
+/// InputError: an example has an input for which the template has no place.
+void check_inputs(const Deck& deck, const Sets& sets) {
+  if (prompts(deck).find("{input}") != std::string::npos) return;
+  const auto check = [&](const TaskSet& set) {
+    for (const TaskExample& example : set.examples) {
+      if (!example.input.empty())
+        throw deck.error("kshot.template",
+                         fmt::format("has no {{input}}, and {} has an input.", example.where));
+    }
+  };
+  for (const TaskEntry& task : sets.tasks) {
+    check(task.train);
+    check(task.test);
+  }
+  for (const Pool& pool : sets.pools) check(pool.set);
+  for (const BankEntry& entry : sets.bank) check(entry.set);
+}
+
 Expansion expand(const Deck& deck) {
   Worker worker{Sets::read(deck)};
   std::vector<GridPoint> points = grid_points(deck, worker.sets);
   if (deck.text("lora.bias") != "none")
     throw deck.error("lora.bias", "is not supported here: experts are matrices alone. Use none.");
   worker.sets.read_forms(deck, ModelConfig::read(deck.text("model.path")));
+  check_inputs(deck, worker.sets);
   Plan plan = make_plan(deck, worker, std::move(points));
+  plan.notes = notes_of(worker.sets.said);
+  for (const TaskEntry& task : worker.sets.tasks) {
+    if (goes_without_data(deck, task))
+      plan.notes.push_back(fmt::format(
+          "task '{}': no pool of open data, or no augment.encoder to select some: methods learn the "
+          "shots alone, as with grid.data_selection = none",
+          task.name));
+    if (task.chosen)
+      plan.notes.push_back(
+          fmt::format("task '{}': its shots are the first K of those chosen, in one draw", task.name));
+  }
   for (const TaskEntry& task : worker.sets.tasks) {
     for (const TaskSet* set : {&task.train, &task.test}) {
       for (std::string& note : spelling_warnings(deck.text("model.path"), *set))

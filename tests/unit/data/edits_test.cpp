@@ -1,135 +1,97 @@
-// Editing benchmarks: the three forms, what is left out and counted, messages for files that are
+// Edits: what is read of a record, what is left out and counted, what is said of files that are
 // wrong, and the counts of the real files.
 #include "factsweep/data/edits.hpp"
-
-#include <unistd.h>
 
 #include <algorithm>
 
 #include "catch.hpp"
-#include "factsweep/core/error.hpp"
-#include "factsweep/core/file.hpp"
+#include "edit_files.hpp"
 #include "factsweep/data/trim.hpp"
 #include "real_data.hpp"
 
 using namespace factsweep;
-namespace fs = std::filesystem;
+using namespace factsweep::test;
 using Counts = std::map<std::string, std::int64_t>;
-using nlohmann::json;
 
-namespace {
-
-/// A file of one's own, gone at the end of the test.
-class Fixture {
- public:
-  explicit Fixture(const std::string& content)
-      : path_(fs::temp_directory_path() / ("factsweep_edits_" + std::to_string(::getpid()))) {
-    write_file(path_, content);
-  }
-  ~Fixture() { fs::remove(path_); }
-  EditFile read() const { return read_edits(path_); }
-  std::string message() const {
-    try {
-      read();
-    } catch (const InputError& error) {
-      const std::string text = error.what();
-      REQUIRE(text.starts_with(path_.string()));
-      return text.substr(path_.string().size());
-    }
-    return "no error";
-  }
-
- private:
-  fs::path path_;
-};
-
-json counterfact(const std::string& old_answer, const std::string& new_answer) {
-  return {{"case_id", 7},
-          {"subject", "Ann"},
-          {"prompt", "Ann speaks"},
-          {"ground_truth", old_answer},
-          {"target_new", new_answer},
-          {"rephrase_prompt", "The tongue of Ann is"},
-          {"locality_prompt", "Bob speaks"},
-          {"locality_ground_truth", "Dutch"}};
-}
-
-json zsre(const std::string& alt) {
-  return {{"subject", "Ann"},
-          {"src", "Where is Ann from?"},
-          {"pred", "Rome"},
-          {"rephrase", "Ann's town?"},
-          {"alt", alt},
-          {"answers", {"Oslo"}},
-          {"loc", "nq question: who wrote it"},
-          {"loc_ans", "Ida"},
-          {"cond", "Oslo >> Bonn"}};
-}
-
-std::string lines(const std::vector<json>& records) {
-  std::string text;
-  for (const json& record : records) text += record.dump() + "\n";
-  return text;
-}
-
-}  // namespace
-
-TEST_CASE("CounterFact's keys", "[data]") {
-  const EditFile file = Fixture(json::array({counterfact("French", " English ")}).dump(1)).read();
-  CHECK(file.form == "counterfact");
+TEST_CASE("EasyEdit's flat keys", "[data]") {
+  const EditFile file = EditsFile(json::array({easyedit("French", " English ")}).dump(1)).read();
+  CHECK(file.form == "easyedit");
   REQUIRE(file.records.size() == 1);
   const EditRecord& edit = file.records[0];
   CHECK(edit.subject == "Ann");
   CHECK(edit.prompt == "Ann speaks");
   CHECK(edit.target_old == "French");
   CHECK(edit.target_new == "English");  // a blank would be a token of the answer
-  CHECK(edit.rephrase == "The tongue of Ann is");
-  CHECK(edit.locality_prompt == "Bob speaks");
-  CHECK(edit.locality_answer == "Dutch");
+  CHECK(edit.rephrasings == std::vector<std::string>{"The tongue of Ann is"});
+  REQUIRE(edit.unrelated.size() == 1);
+  CHECK(edit.unrelated[0].prompt == "Bob speaks");
+  CHECK(edit.unrelated[0].answers == std::vector<std::string>{"Dutch"});
+  CHECK(edit.portability.empty());
   CHECK(file.left_out.empty());
+  CHECK(file.bad.empty());
   CHECK(file.not_measured.empty());
   CHECK(file.not_used.empty());
 }
 
 TEST_CASE("Unicode's white space at the ends of a text is no part of it", "[data]") {
-  json record = counterfact(" Osaka\u00a0", "\u3000Kyoto \t");
+  json record = easyedit(" Osaka\u00a0", "\u3000Kyoto \t");
   for (const char* key :
        {"subject", "prompt", "rephrase_prompt", "locality_prompt", "locality_ground_truth"})
     record[key] = "\u2003 " + record[key].get<std::string>() + "\n";
-  const EditFile file = Fixture(json::array({record}).dump()).read();
+  const EditFile file = EditsFile(json::array({record}).dump()).read();
   REQUIRE(file.records.size() == 1);
   const EditRecord& edit = file.records[0];
   CHECK(edit.target_old == "Osaka");
   CHECK(edit.target_new == "Kyoto");
   CHECK(edit.subject == "Ann");
   CHECK(edit.prompt == "Ann speaks");
-  CHECK(edit.rephrase == "The tongue of Ann is");
-  CHECK(edit.locality_prompt == "Bob speaks");
-  CHECK(edit.locality_answer == "Dutch");
+  CHECK(edit.rephrasings.at(0) == "The tongue of Ann is");
+  CHECK(edit.unrelated.at(0).prompt == "Bob speaks");
+  CHECK(edit.unrelated.at(0).answers.at(0) == "Dutch");
   // answers that differ in blanks alone do not differ
-  CHECK_THAT(Fixture(json::array({counterfact("Rome\u00a0", "Rome")}).dump()).message(),
-             Catch::Matchers::ContainsSubstring("1 with the new answer equals the old one"));
+  CHECK_THAT(
+      EditsFile(json::array({easyedit("Rome\u00a0", "Rome")}).dump()).message(),
+      Catch::Matchers::ContainsSubstring("1 of them: the new answer equals the old one"));
   CHECK(trimmed("") == "");
   CHECK(trimmed("\u00a0\u3000 ") == "");
   CHECK(trimmed("\xff a \xe3\x80") == "\xff a \xe3\x80");  // bytes that are no text stay
 }
 
-TEST_CASE("{} in a prompt is the subject", "[data]") {
-  json record = counterfact("French", "English");
-  record["prompt"] = "The mother tongue of {} is";
-  record["rephrase_prompt"] = "{}: what does {} speak?";
-  const EditFile file = Fixture(json::array({record}).dump()).read();
-  CHECK(file.records.at(0).prompt == "The mother tongue of Ann is");
-  CHECK(file.records.at(0).rephrase == "Ann: what does Ann speak?");
-  record["subject"] = "{}";  // is put in once
-  CHECK(Fixture(json::array({record}).dump()).read().records.at(0).prompt ==
-        "The mother tongue of {} is");
-  record["locality_prompt"] = "{} lives in";
-  CHECK_THAT(Fixture(json::array({record}).dump()).message(),
-             Catch::Matchers::ContainsSubstring("record 1: the unrelated question '{} lives in'"));
+TEST_CASE("a letter and its mark are one character, however they are written", "[data]") {
+  CHECK(nfc("Zu\u0308rich A\u030a \u1e9b\u0323") == "Z\u00fcrich \u00c5 \u1e9b\u0323");
+  CHECK(nfc("Zürich") == "Zürich");
+  CHECK(nfc("\u212b") == "\u00c5");
+  CHECK(nfc("a\xff u\u0308") == "a\xff u\u0308");
+  json record = easyedit("French", "English");
+  record["subject"] = "Zoe\u0308";
+  record["prompt"] = "Zo\u00eb speaks";
+  const EditFile file = EditsFile(json::array({record}).dump()).read();
+  CHECK(file.records.at(0).prompt.find(file.records.at(0).subject) == 0);
 }
 
-TEST_CASE("EasyEdit's neighborhood is an unrelated question", "[data]") {
+TEST_CASE("{} in a prompt is the subject", "[data]") {
+  json record = easyedit("French", "English");
+  record["prompt"] = "The mother tongue of {} is";
+  record["rephrase_prompt"] = "{}: what does {} speak?";
+  record["portability_prompt"] = "{}'s country speaks";
+  record["portability_answer"] = "Basque";
+  const EditFile file = EditsFile(json::array({record}).dump()).read();
+  CHECK(file.records.at(0).prompt == "The mother tongue of Ann is");
+  CHECK(file.records.at(0).rephrasings.at(0) == "Ann: what does Ann speak?");
+  CHECK(file.records.at(0).portability.at(0).prompt == "Ann's country speaks");
+  record["subject"] = "{}";  // is put in once
+  CHECK(EditsFile(json::array({record}).dump()).read().records.at(0).prompt ==
+        "The mother tongue of {} is");
+  record["subject"] = "";
+  CHECK_THAT(EditsFile(json::array({record}).dump()).message(),
+             Catch::Matchers::ContainsSubstring("{} stands for a subject, and there is none"));
+  record["subject"] = "Ann";
+  record["locality_prompt"] = "{} lives in";
+  CHECK_THAT(EditsFile(json::array({record}).dump()).message(),
+             Catch::Matchers::ContainsSubstring("an unrelated question has {}"));
+}
+
+TEST_CASE("questions by name: each a prompt and answers, one or many", "[data]") {
   json record = {{"subject", "Ann"},
                  {"prompt", "Ann speaks"},
                  {"ground_truth", "French"},
@@ -139,218 +101,162 @@ TEST_CASE("EasyEdit's neighborhood is an unrelated question", "[data]") {
     changed["locality"] = {{"neighborhood", neighborhood}};
     return changed;
   };
-  const json spelled = {{"prompt", "Bob speaks"}, {"ground_truth", {"Dutch", "Flemish", "Vlaams"}}},
+  const json spelled = {{"prompt", "Bob speaks"}, {"ground_truth", {"Dutch", "Flemish"}}},
              other = {{"prompt", "Cy speaks"}, {"ground_truth", "Greek"}};
   const EditFile file =
-      Fixture(json::array({with({{"prompt", "Bob speaks"}, {"ground_truth", "Dutch"}}),
-                           with({{"prompt", {"Bob speaks", "Cy speaks"}},
-                                 {"ground_truth", {"Dutch", json::array({"Greek", "Hellenic"})}}}),
-                           with(json::array({spelled, other}))})
-                  .dump())
+      EditsFile(json::array({with({{"prompt", "Bob speaks"}, {"ground_truth", "Dutch"}}),
+                             with({{"prompt", {"Bob speaks", "Cy speaks"}},
+                                   {"ground_truth", {"Dutch", json::array({"Greek", "Koine"})}}}),
+                             with(json::array({spelled, other})),
+                             with({{"prompt", {"Bob speaks", "Cy speaks"}},
+                                   {"ground_truth", "Dutch"}})})
+                    .dump())
           .read();
-  REQUIRE(file.records.size() == 3);
+  REQUIRE(file.records.size() == 4);
   for (const EditRecord& edit : file.records) {
-    CHECK(edit.locality_prompt == "Bob speaks");
-    CHECK(edit.locality_answer == "Dutch");
+    CHECK(edit.unrelated.at(0).prompt == "Bob speaks");
+    CHECK(edit.unrelated.at(0).answers.at(0) == "Dutch");
   }
-  CHECK(file.not_measured == Counts{{"no rephrasing", 3}});
-  CHECK(file.not_used == Counts{{"further unrelated questions", 2},
-                                {"further answers to the unrelated question", 1}});
-  const json uneven = with({{"prompt", {"a", "b"}}, {"ground_truth", "c"}});
-  CHECK_THAT(
-      Fixture(json::array({uneven}).dump()).message(),
-      Catch::Matchers::ContainsSubstring(
-          "record 1, locality.neighborhood: 'prompt' has 2 questions, so 'ground_truth'"));
+  CHECK(file.records[1].unrelated.at(1).answers == std::vector<std::string>{"Greek", "Koine"});
+  CHECK(file.records[2].unrelated.at(1).answers == std::vector<std::string>{"Greek"});
+  CHECK(file.records[3].unrelated.at(1).answers == std::vector<std::string>{"Dutch"});
+  CHECK(file.not_measured == Counts{{"no rephrasing", 4}});
+  CHECK(file.not_used == Counts{{"further answers to an unrelated question", 2}});
+  const json uneven = with({{"prompt", {"a", "b"}}, {"ground_truth", json::array({"c"})}});
+  CHECK_THAT(EditsFile(json::array({uneven}).dump()).message(),
+             Catch::Matchers::ContainsSubstring("'prompt' has several questions, so 'ground_truth'"));
   record["locality"] = "Bob speaks Dutch";
-  CHECK_THAT(Fixture(json::array({record}).dump()).message(),
-             Catch::Matchers::ContainsSubstring("'locality' is no object"));
+  CHECK_THAT(EditsFile(json::array({record}).dump()).message(),
+             Catch::Matchers::ContainsSubstring("'locality' has what is no object"));
+  // EasyEdit's file of portability
+  json ported = easyedit("French", "English");
+  ported["portability"] = {{"Recalled Relation", "(Ann, tongue, English)"},
+                           {"New Question", "Ann's tongue comes from"},
+                           {"New Answer", "England"}};
+  const EditFile moved = EditsFile(json::array({ported}).dump()).read();
+  CHECK(moved.records.at(0).portability.at(0).prompt == "Ann's tongue comes from");
+  CHECK(moved.records.at(0).portability.at(0).answers == std::vector<std::string>{"England"});
 }
 
-TEST_CASE("what a record has beyond what is read is counted, not passed over", "[data]") {
-  json rich = counterfact("French", "English");
+TEST_CASE("all answers and rephrasings of a record are read", "[data]") {
+  json rich = easyedit("French", "English");
   rich["rephrase_prompt"] = {"The tongue of Ann is", "Ann talks in", " "};
   rich["rephrase"] = "Ann's language:";
   rich["target_new"] = {"English", "British English"};
   rich["ground_truth"] = {"French", "French "};  // the same
   rich["loc"] = "Cy speaks";
   rich["loc_ans"] = "Greek";
-  rich["paraphrase_prompts"] = {"x", "y"};
-  json moved = counterfact("French", "English");
-  moved["portability"] = {{"Reasoning", {{{"prompt", "?"}, {"ground_truth", "!"}}}}};
-  json empty = counterfact("French", "English");
-  empty["portability"] = {{"Reasoning", json::array()}};
-  const EditFile file = Fixture(json::array({rich, moved, empty}).dump()).read();
-  REQUIRE(file.records.size() == 3);
-  CHECK(file.records[0].rephrase == "The tongue of Ann is");
-  CHECK(file.records[0].target_new == "English");
-  CHECK(file.not_used == Counts{{"further rephrasings", 1},
-                                {"further new answers", 1},
-                                {"further unrelated questions", 1},
-                                {"'paraphrase_prompts'", 1},
-                                {"'portability'", 1}});
-  CHECK(file.not_measured.empty());
-  json two = counterfact("French", "English");
+  rich["generation_prompts"] = {"x", "y"};
+  rich["portability"] = {{"Reasoning", json::array()}};
+  rich["year"] = 3.5;
+  const EditFile file = EditsFile(json::array({rich}).dump()).read();
+  const EditRecord& edit = file.records.at(0);
+  CHECK(edit.rephrasings == std::vector<std::string>{"The tongue of Ann is", "Ann talks in",
+                                                     "Ann's language:"});
+  CHECK(edit.target_new == "English");
+  CHECK(edit.new_aliases == std::vector<std::string>{"British English"});
+  CHECK(edit.old_aliases.empty());
+  CHECK(edit.unrelated.size() == 2);
+  CHECK(edit.portability.empty());
+  CHECK(file.not_used == Counts{{"'generation_prompts'", 1}});
+  json two = easyedit("French", "English");
   two["prompt"] = {"Ann speaks", "Ann likes"};
-  CHECK_THAT(Fixture(json::array({two}).dump()).message(),
-             Catch::Matchers::ContainsSubstring("record 1: 'prompt' has 2 different texts"));
-}
-
-TEST_CASE("a byte-order mark is no part of a file, in every form", "[data]") {
-  const std::string mark = "\xef\xbb\xbf";
-  const json records = json::array({counterfact("French", "Dutch"), counterfact("Basque", "Irish")});
-  CHECK(Fixture(mark + records.dump(1)).read().records.size() == 2);
-  CHECK(Fixture(mark + records.dump()).read().records.size() == 2);
-  CHECK(Fixture(mark + lines({records[0], records[1]})).read().records.size() == 2);
-}
-
-TEST_CASE("what is no record is quoted in part", "[data]") {
-  const std::string message =
-      Fixture(json::array({json(std::string(9000, 'x'))}).dump()).message();
-  CHECK(message.find("is no JSON object but \"xxx") != std::string::npos);
-  CHECK(message.size() < 400);
+  CHECK_THAT(EditsFile(json::array({two}).dump()).message(),
+             Catch::Matchers::ContainsSubstring("'prompt' has several texts"));
+  json year = easyedit("1888", "");
+  year["target_new"] = 1889;
+  CHECK(EditsFile(json::array({year}).dump()).read().records.at(0).target_new == "1889");
 }
 
 TEST_CASE("ZsRE's old answer is pred, also in JSON lines and with loc-ans", "[data]") {
   json dashed = zsre("Bonn");
   dashed["loc-ans"] = dashed["loc_ans"];
   dashed.erase("loc_ans");
-  const EditFile file = Fixture("\n" + lines({zsre("Bonn"), dashed})).read();
+  const EditFile file = EditsFile("\n" + lines({zsre("Bonn"), dashed})).read();
   CHECK(file.form == "zsre");
   REQUIRE(file.records.size() == 2);
   for (const EditRecord& edit : file.records) {
     CHECK(edit.prompt == "Where is Ann from?");
     CHECK(edit.target_old == "Rome");
     CHECK(edit.target_new == "Bonn");
-    CHECK(edit.rephrase == "Ann's town?");
-    CHECK(edit.locality_prompt == "nq question: who wrote it");
-    CHECK(edit.locality_answer == "Ida");
+    CHECK(edit.rephrasings.at(0) == "Ann's town?");
+    CHECK(edit.unrelated.at(0).prompt == "nq question: who wrote it");
+    CHECK(edit.unrelated.at(0).answers.at(0) == "Ida");
   }
   CHECK(file.records[1].row == 1);
 }
 
-TEST_CASE("KnowEdit: lists of spellings, nested locality, other names", "[data]") {
-  const json wiki = {
-      {"subject", "Leo"},
-      {"prompt", "Leo died in"},
-      {"target_new", "Berlin"},
-      {"ground_truth", json::array({"Rome", "Roma"})},
-      {"rephrase", "Leo's place of death is"},
-      {"portability", json::object()},
-      {"locality",
-       {{"Relation_Specificity",
-         {{{"prompt", "Leo's father is"}, {"ground_truth", json::array({{"Al", "Albert", "A."}})}},
-          {{"prompt", "Leo's field is"}, {"ground_truth", {{"physics"}}}}}}}}};
-  json forgetful = wiki;
-  forgetful["locality"] = {
-      {"Relation_Specificity", json::array()},
-      {"Forgetfulness", {{{"prompt", "Not Berlin but"}, {"ground_truth", "Rome"}}}}};
-  forgetful.erase("rephrase");
-  json alone = wiki;
-  alone["locality"] = json::object();
-  alone["rephrase_prompt"] = "Where?";
-  json bio = {{"concept", "Leo"},
-              {"text", "About Leo."},
-              {"labels", "He died."},
-              {"locality", json::object()}};
-  const EditFile file = Fixture(json::array({wiki, forgetful, alone, bio}).dump()).read();
-  CHECK(file.form == "knowedit");
-  REQUIRE(file.records.size() == 3);
-  CHECK(file.records[0].target_old == "Rome");
-  CHECK(file.records[0].rephrase == "Leo's place of death is");
-  CHECK(file.records[0].locality_prompt == "Leo's father is");
-  CHECK(file.records[0].locality_answer == "Al");
-  CHECK(file.records[1].locality_prompt == "Not Berlin but");
-  CHECK(file.records[1].locality_answer == "Rome");
-  CHECK(file.records[2].rephrase == "Where?");
-  CHECK(file.records[2].locality_prompt.empty());
-  CHECK(file.left_out ==
-        Counts{{"no old answer", 1}});  // bio: its labels were read, nothing to forget
-  CHECK(file.not_measured == Counts{{"no locality prompt", 1}, {"no rephrasing", 1}});
-  CHECK(file.not_used == Counts{{"further answers to the unrelated question", 1},
-                                {"further old answers", 3},
-                                {"further rephrasings", 1},
-                                {"further unrelated questions", 1}});
-}
-
-TEST_CASE("what cannot be an edit is left out and counted, what cannot be measured kept",
-          "[data]") {
-  json quiet = counterfact("French", "Dutch");
+TEST_CASE("what is no edit is left out and counted, what is not measured kept", "[data]") {
+  json quiet = easyedit("French", "Dutch");
   quiet["locality_prompt"] = " ";
   quiet["rephrase_prompt"] = nullptr;
-  json unanswered = counterfact("French", "Dutch");
+  json unanswered = easyedit("French", "Dutch");
   unanswered.erase("locality_ground_truth");
-  const EditFile file = Fixture(json::array({counterfact("French", ""),
-                                             counterfact("French", " \n"), counterfact("", "Dutch"),
-                                             counterfact("French", " French"), quiet, unanswered})
-                                    .dump())
-                            .read();
-  CHECK(file.left_out == Counts{{"no new answer", 2},
-                                {"no old answer", 1},
-                                {"the new answer equals the old one", 1}});
+  json unknown = easyedit("", "Dutch");
+  const EditFile file =
+      EditsFile(json::array({easyedit("French", ""), easyedit("French", " \n"), unknown,
+                             easyedit("French", " French"), quiet, unanswered})
+                    .dump(1))
+          .read();
+  CHECK(numbers(file.left_out) ==
+        Counts{{"no new answer", 2}, {"the new answer equals the old one", 1}});
   CHECK(file.not_measured == Counts{{"no locality prompt", 2}, {"no rephrasing", 1}});
-  REQUIRE(file.records.size() == 2);
-  CHECK(file.records[0].row == 4);
-  for (const EditRecord& edit : file.records) {
-    CHECK(edit.locality_prompt.empty());
-    CHECK(edit.locality_answer.empty());
-  }
+  REQUIRE(file.records.size() == 3);
+  CHECK(file.records[0].target_old.empty());  // methods that forget nothing need none
+  CHECK(file.records[1].row == 4);
+  for (const EditRecord& edit : std::span(file.records).last(2)) CHECK(edit.unrelated.empty());
+  EditFile kept = file;
+  leave_out(kept, [](const EditRecord& edit) { return edit.target_old.empty() ? "none" : ""; });
+  CHECK(kept.records.size() == 2);
+  CHECK(numbers(kept.left_out).at("none") == 1);
+  CHECK_THAT(kept.left_out.reasons().at("none").first.at(0),
+             Catch::Matchers::EndsWith(":22: record 3"));
 }
 
-TEST_CASE("messages name file, record, line and key", "[data]") {
-  json keyless = counterfact("French", "Dutch"), number = keyless, blank = keyless;
-  keyless.erase("ground_truth");
-  number["target_new"] = 1889;
-  blank["prompt"] = "";
-  const json good = counterfact("French", "Dutch");
-  CHECK(Fixture(json::array({good, keyless}).dump()).message() ==
-        ": record 2 has no 'ground_truth', which every record of the form 'counterfact' has. The "
-        "first record told the form.");
-  CHECK(Fixture(lines({good}) + "\n" + lines({number})).message() ==
-        ":3: record 2: 'target_new' = 1889 is not a text. Quote it.");
-  CHECK(Fixture(json::array({blank}).dump()).message() ==
-        ": record 1: 'prompt' is empty. Fill it, or remove the record.");
-  CHECK(Fixture(json::array({good, zsre("Bonn")}).dump())
-            .message()
-            .starts_with(": record 2 has no 'prompt'"));
-  CHECK(Fixture("[3]").message() == ": record 1 is no JSON object but 3.");
-  CHECK_THAT(
-      Fixture(lines({{{"question", "?"}}})).message(),
-      Catch::Matchers::ContainsSubstring(":1: record 1: the record is none of the known forms."));
-  CHECK_THAT(Fixture(lines({{{"requested_rewrite", json::object()}}})).message(),
-             Catch::Matchers::ContainsSubstring("ROME's form"));
-  CHECK(Fixture(json::array({counterfact("a", "a"), counterfact("a", "")}).dump()).message() ==
-        ": none of its 2 records can be used: 1 with no new answer, 1 with the new answer equals "
-        "the old one. An edit needs an old and a new answer that differ.");
-  CHECK_THAT(Fixture("").message(), Catch::Matchers::ContainsSubstring("none of its 0 records"));
-  json flat = {{"subject", "a"}, {"prompt", "b"}, {"target_new", "c"}, {"ground_truth", "d"}};
-  flat["locality"] = {{"Relation_Specificity", {"e"}}};
-  CHECK_THAT(Fixture(json::array({flat}).dump()).message(),
-             Catch::Matchers::ContainsSubstring(
-                 "record 1, locality.Relation_Specificity[0] is no object"));
+TEST_CASE("records with one prompt are counted, and dropped where the deck says so", "[data]") {
+  json other = easyedit("Basque", "Irish"), longer = other;
+  other["prompt"] = "Bo speaks";
+  longer["prompt"] = "Cy speaks";
+  const std::string text = lines({easyedit("French", "Dutch"), other, easyedit("French", "Dutch"),
+                                  longer, easyedit("French", "Greek"), other});
+  const EditFile kept = EditsFile(text).read();
+  CHECK(kept.records.size() == 6);
+  CHECK(numbers(kept.repeated) == Counts{{"another record has their prompt and another new answer", 3},
+                                         {"an earlier record has their prompt and new answer", 1}});
+  const EditFile dropped = EditsFile(text).read({.repeated = RepeatedEdits::drop});
+  REQUIRE(dropped.records.size() == 2);
+  CHECK(dropped.records[0].prompt == "Bo speaks");
+  CHECK(dropped.records[1].prompt == "Cy speaks");
+  CHECK(dropped.repeated.empty());
+  CHECK(dropped.left_out.records() == 4);
 }
 
 TEST_CASE("CounterFact's real files, as counted by Python's json", "[real]") {
   for (const char* name :
        {"counterfact/counterfact-edit.json", "counterfact/counterfact-train.json"}) {
-    const fs::path path = test::real_data(name);
-    if (!test::is_here(path.string() + ".gz")) return;
+    const std::filesystem::path path = real_data(name);
+    if (!is_here(path.string() + ".gz")) return;
     const EditFile file = read_edits(path);
-    CHECK(file.form == "counterfact");
+    CHECK(file.form == "easyedit");
     CHECK(file.records.size() == 10000);
     CHECK(file.left_out.empty());
+    CHECK(file.bad.empty());
     CHECK(file.not_measured.empty());
+    CHECK(std::all_of(file.records.begin(), file.records.end(), [](const EditRecord& edit) {
+      return edit.rephrasings.size() == 1 && edit.unrelated.size() == 1;
+    }));
   }
 }
 
 TEST_CASE("ZsRE's real file, as counted by Python's json", "[real]") {
-  const fs::path path = test::real_data("zsre/zsre_mend_train-1k.json");
-  if (!test::is_here(path.string() + ".gz")) return;
+  const std::filesystem::path path = real_data("zsre/zsre_mend_train-1k.json");
+  if (!is_here(path.string() + ".gz")) return;
   const EditFile file = read_edits(path);
   CHECK(file.form == "zsre");
   CHECK(file.records.size() == 998);
-  CHECK(file.left_out == Counts{{"no new answer", 2}});
+  CHECK(numbers(file.left_out) == Counts{{"no new answer", 2}});
   CHECK(std::all_of(file.records.begin(), file.records.end(), [](const EditRecord& edit) {
-    return edit.locality_prompt.starts_with("nq question: ") &&
+    return edit.unrelated.at(0).prompt.starts_with("nq question: ") &&
            edit.prompt.find(edit.subject) != std::string::npos;
   }));
 }

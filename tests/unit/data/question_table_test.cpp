@@ -199,7 +199,7 @@ TEST_CASE("what is wrong with a table is said with file and line", "[data]") {
         "a.csv:2: has an empty 'relation'.");
   CHECK(files.message("a.csv", "question,answer\n") == "a.csv: has no question.");
   CHECK(files.message("a.json", R"([{"question": "Who?", "answer": "Ann"}, {"question": "Who?"}])")
-            .starts_with("a.json: record 2: there is no 'answer'"));
+            .starts_with("a.json:1: record 2: there is no 'answer'"));
   CHECK(files.message("a.jsonl", "{\"question\": \"Who?\", \"answer\": [\"Ann\", 3]}\n")
             .starts_with("a.jsonl:1: 'answer' is no JSON list of texts"));
   CHECK(files.message("a.jsonl", "{\"question\": \"Who?\", \"answer\": null}\n") ==

@@ -196,7 +196,7 @@ TEST_CASE("a text beyond the model's positions is named by its record") {
   good.target_old = good.target_new = "a";
   long_one = good;
   long_one.row = 5;
-  long_one.rephrase = "zz b the cab zz b the cab";
+  long_one.rephrasings = {"zz b the cab zz b the cab"};
   const PieceTokenizer tokenizer(64);
   const std::vector<EditRecord> records = {good, long_one};
   const auto plain = [](const std::string& question) { return question; };
@@ -206,4 +206,71 @@ TEST_CASE("a text beyond the model's positions is named by its record") {
       input_error([&] { EditEvaluation(tokenizer, records, plain, 100, most); });
   CHECK_THAT(message, Catch::Matchers::StartsWith("record 6: 'zz b the cab") &&
                           Catch::Matchers::ContainsSubstring(" positions"));
+}
+
+TEST_CASE("a record's value is the mean over its questions of their best answers") {
+  const Model model = tiny_model();
+  const auto plain = [](const std::string& question) { return question; };
+  EditRecord record;
+  record.prompt = "the cab";
+  record.target_old = "ab b";
+  record.old_aliases = {"k"};
+  record.target_new = "ab";
+  record.new_aliases = {"bab ab", "a k"};
+  record.rephrasings = {"Q: k\nA:", "zz b the cab"};
+  record.unrelated = {{"JOP k", {"ba", "not compared"}}, {"F", {"b ab"}}};
+  record.portability = {{"the", {"a", "ab k"}}, {"Qa", {"the ab"}}, {"kk", {"b"}}};
+  const std::vector<EditRecord> records = {{.prompt = "F", .target_old = {}, .target_new = "b"},
+                                           record};
+  const auto ask = [&](const std::vector<EditRecord>& asked) {
+    const EditEvaluation evaluation(*model.tokenizer, asked, plain, 100);
+    return evaluation.ask(model, evaluation.predict_locality(model, kNoStep), kNoStep);
+  };
+  /// Of a record that asks this alone.
+  const auto alone = [&](const std::string& prompt, const std::string& answer) {
+    return ask({{.prompt = prompt, .target_old = {}, .target_new = answer}});
+  };
+  const auto expected = [&](const std::vector<EditQuestion>& questions, const std::string& suffix) {
+    double sum = 0;
+    for (const EditQuestion& question : questions) {
+      double best = 0;
+      for (const std::string& answer : question.answers)
+        best = std::max(best, alone(question.prompt, answer).at("reliability" + suffix).at(0));
+      sum += best;
+    }
+    return sum / static_cast<double>(questions.size());
+  };
+  const std::vector<std::string> olds = accepted(record.target_old, record.old_aliases),
+                                 news = accepted(record.target_new, record.new_aliases);
+  CHECK(news.size() == 3);
+  const auto found = ask(records);
+  for (const std::string suffix : {"", "_exact"}) {
+    INFO(suffix);
+    const auto value = [&](const std::string& name) { return found.at(name + suffix).at(1); };
+    CHECK(value("reliability") == Approx(expected({{"the cab", news}}, suffix)));
+    CHECK(found.at("reliability_old" + suffix).at(1) ==
+          Approx(expected({{"the cab", olds}}, suffix)));
+    CHECK(value("generality") == Approx(expected({{record.rephrasings[0], news},
+                                                  {record.rephrasings[1], news}},
+                                                 suffix)));
+    CHECK(value("portability") == Approx(expected(record.portability, suffix)));
+    CHECK(value("locality") == 1);  // it is compared with itself
+    CHECK(std::isnan(found.at("portability" + suffix).at(0)));
+    CHECK(std::isnan(found.at("reliability_old" + suffix).at(0)));
+  }
+  // rows of what was predicted before: one of the record without questions, two of the other
+  const EditEvaluation evaluation(*model.tokenizer, records, plain, 100);
+  const ForcedPredictions before = evaluation.predict_locality(model, kNoStep);
+  CHECK(EditEvaluation::locality_rows(records) == 3);
+  const std::vector<std::int32_t> tokens = EditEvaluation::padded(before, 8);
+  CHECK(tokens.size() == 3 * 8);
+  CHECK(tokens[0] == -1);
+  CHECK(evaluation.unpadded(tokens, 8).predicted == before.predicted);
+  CHECK(evaluation.answers(model, 2, kNoStep).size() == 2);
+  // half of the unrelated questions changed
+  ForcedPredictions other = before;
+  for (std::int64_t i = before.starts[2]; i < before.starts[3]; ++i)
+    other.predicted[static_cast<std::size_t>(i)] = -2;
+  CHECK(evaluation.ask(model, other, kNoStep).at("locality").at(1) == 0.5);
+  CHECK(evaluation.locality(model, other, kNoStep) == 0.5);
 }

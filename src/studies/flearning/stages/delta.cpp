@@ -26,7 +26,7 @@ struct Delta : Ground {
   void run(Worker& worker, StageRun& run) const {
     const Deck& deck = run.deck();
     Model start = read_base(worker, deck);
-    const std::vector<WeightTerm> terms = start_terms(run, *original, start.weights);
+    const std::vector<WeightTerm> terms = start_terms(run, *this, start.weights);
     start.weights = sum_of(std::move(start.weights), terms, lesson().start_dtype(deck));
     const Taught taught = teach(run, lesson(), seed, std::move(start), records(worker));
     emit_record(run, taught.record);

@@ -142,15 +142,15 @@ struct EditsApart {
 
 /// Each record of `batch` is asked of its own edit alone. `first`: the stage's record that the
 /// batch begins with.
-EditsApart ask_apart(const Edit& stage, StageRun& run, const Model& start, std::size_t first,
-                     std::span<const EditRecord> batch, const std::vector<RomeEdit>& edits,
-                     const StepCallback& step) {
+EditsApart ask_apart(const Edit& stage, const Worker& worker, StageRun& run, const Model& start,
+                     std::size_t first, std::span<const EditRecord> batch,
+                     const std::vector<RomeEdit>& edits, const StepCallback& step) {
   EditsApart answers;
   for (std::size_t i = 0; i < edits.size(); ++i) {
     const WeightDelta delta = edits[i].delta();
     const Model model = start.with(edited(start.weights, {&delta, 1}));
     const EditEvaluation one = evaluation_of(batch.subspan(i, 1), start, run.deck());
-    const ForcedPredictions before = original_locality(run, stage, one, first + i);
+    const ForcedPredictions before = original_locality(run, worker, stage, one, first + i);
     const std::vector<float> norms =
         tabulate(start.weights.config, stage.matrices, change_between(start.weights, model.weights))
             .norm;
@@ -164,8 +164,8 @@ EditsApart ask_apart(const Edit& stage, StageRun& run, const Model& start, std::
 
 /// As many edits at a time as are searched together, then what their models answer. The clock of
 /// `checkpoint` runs while they are made.
-EditsApart edit_apart(const Edit& stage, StageRun& run, EditCheckpoint& checkpoint,
-                      const Rome& rome, const RomeSettings& settings, const Model& start,
+EditsApart edit_apart(const Edit& stage, const Worker& worker, StageRun& run,
+                      EditCheckpoint& checkpoint, const Rome& rome, const RomeSettings& settings, const Model& start,
                       const std::vector<EditRecord>& asked) {
   const EditKeeper keeper = checkpoint.keeper();
   const StepCallback step = checkpoint.steps();
@@ -185,7 +185,7 @@ EditsApart edit_apart(const Edit& stage, StageRun& run, EditCheckpoint& checkpoi
         start, {batch.begin(), batch.end()},
         [&](double part, std::int64_t tokens) { step(share(before + part * count), tokens); });
     checkpoint.clock().hold();
-    all.add(ask_apart(stage, run, start, done, batch, edits,
+    all.add(ask_apart(stage, worker, run, start, done, batch, edits,
                       [&](double, std::int64_t tokens) { step(share(before + count), tokens); }));
     checkpoint.clock().go_on();
     done += batch.size();
@@ -195,8 +195,8 @@ EditsApart edit_apart(const Edit& stage, StageRun& run, EditCheckpoint& checkpoi
 }
 
 /// The mean over the edits of how far they moved each matrix.
-void emit_apart(StageRun& run, const EditsApart& edits) {
-  emit_outcomes(run, edits.outcomes);
+void emit_apart(StageRun& run, const EditsApart& edits, bool portability) {
+  emit_outcomes(run, edits.outcomes, portability);
   emit_cases(run, edits.cases);
   std::vector<float> norms;
   for (const double sum : edits.norms)
@@ -211,7 +211,7 @@ void Edit::run(Worker& worker, StageRun& run) const {
   const bool stored = makes_one_model() && stores_weights(deck);
   Weights base;
   if (stored) base = start.weights.clone(start.weights.embedding.scalar_type());
-  add_terms(start.weights, start_terms(run, *original, start.weights));
+  add_terms(start.weights, start_terms(run, *this, start.weights));
   std::span<const EditRecord> first = records(worker);
   if (method != "ft_c") {
     const auto wanted = static_cast<std::size_t>(deck.integer("edit.records"));
@@ -243,7 +243,8 @@ void Edit::run(Worker& worker, StageRun& run) const {
     if (makes_one_model())
       after = rome.edit_in_sequence(start, asked, step, checkpoint.keeper());
     else
-      emit_apart(run, edit_apart(*this, run, checkpoint, rome, settings, start, asked));
+      emit_apart(run, edit_apart(*this, worker, run, checkpoint, rome, settings, start, asked),
+                 has_portability(worker));
   }
   run.emit(kEditSeconds, checkpoint.clock().seconds());
   if (makes_one_model()) {
@@ -258,6 +259,14 @@ void Edit::run(Worker& worker, StageRun& run) const {
 }  // namespace
 
 const KindOf<Worker> kEdit = kind<Worker, Edit>();
+
+std::vector<std::int64_t> edited_layers(const Deck& deck, const std::string& method,
+                                        const std::string& preset) {
+  if (method == "ft_c") return ft_c_settings(deck, preset).layers;
+  if (method == "memit") return memit_settings(deck, preset).layers;
+  if (method != "rome" && method != "rome_reset") return {};
+  return {rome_settings(deck, preset).layer};
+}
 
 std::vector<std::int64_t> second_moment_layers(const Deck& deck, const std::string& method,
                                                const std::string& preset) {
@@ -278,9 +287,7 @@ Upstream add_edit(const Draft& draft, Upstream original) {
       draft.builder.add(edit, draft.point_title("edit"),
                         {.flop = editing_flop(draft) + draft.evaluation_flop(),
                          .bytes = stored ? draft.model_bytes() : 0});
-  std::vector<TaskSet> abilities;
-  if (edit.makes_one_model()) abilities = draft.inputs.worker.abilities;
-  std::vector<AnyColumn> columns = evaluation_columns(deck, abilities);
+  std::vector<AnyColumn> columns = draft.columns(/*abilities=*/edit.makes_one_model());
   columns.emplace_back(kLearnNorm);
   draft.place_row(stage, columns);
   if (is_new && stored) draft.place_changes(stage);

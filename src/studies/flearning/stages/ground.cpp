@@ -2,10 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "factsweep/model/tensors.hpp"
 #include "factsweep/model/torch.hpp"
 #include "factsweep/stage/common_options.hpp"
 #include "factsweep/studies/support/training_options.hpp"
+#include "outcomes.hpp"
 #include "stages.hpp"
 
 namespace factsweep::flearning {
@@ -36,6 +39,10 @@ std::span<const EditRecord> Ground::records(const Worker& worker) const {
   return std::span(worker.corpora.at(data_set).records).first(count);
 }
 
+bool Ground::has_portability(const Worker& worker) const {
+  return worker.corpora.at(data_set).has_portability();
+}
+
 std::vector<std::string> Forgetting::deck_keys() const {
   return lora ? std::vector<std::string>{"lora."} : std::vector<std::string>();
 }
@@ -44,9 +51,10 @@ double Forgetting::rate(StageRun& run) const {
   return search ? run.input(*search, kLambda).at(0) : lambda;
 }
 
-std::vector<WeightTerm> start_terms(StageRun& run, Upstream original, const Weights& base,
+std::vector<WeightTerm> start_terms(StageRun& run, const Ground& ground, const Weights& base,
                                     const Forgetting& forgetting, double rate) {
-  std::vector<WeightTerm> list = {{.delta = stored_delta(run, original)}};
+  std::vector<WeightTerm> list;
+  if (!ground.untrained) list.push_back({.delta = stored_delta(run, *ground.original)});
   if (!forgetting.delta) return list;
   WeightTerm forgotten{
       .factor = -rate,
@@ -61,18 +69,26 @@ std::vector<WeightTerm> start_terms(StageRun& run, Upstream original, const Weig
 
 Ground Draft::ground(std::optional<Upstream> original) const {
   return {.fingerprint = inputs.fingerprints.at(at.model),
-          .edits = inputs.worker.corpora[at.data_set].fingerprint(at.records),
+          .edits = corpus().fingerprint(at.records),
           .abilities = inputs.abilities,
           .seed = static_cast<std::uint64_t>(at.seed),
           .original = original,
           .directory = at.model,
           .data_set = at.data_set,
-          .count = at.records};
+          .count = at.records,
+          .untrained = !trains_original()};
+}
+
+bool Draft::trains_original() const {
+  const auto asked = std::span(corpus().records).first(at.records);
+  return deck().flag("original.train") &&
+         std::any_of(asked.begin(), asked.end(),
+                     [](const EditRecord& record) { return !record.target_old.empty(); });
 }
 
 std::string Draft::title(const std::string& what) const {
   return fmt::format("{} {} {} n{} s{}", what, at.model_name,
-                     inputs.worker.corpora[at.data_set].name, at.records, at.seed);
+                     corpus().name, at.records, at.seed);
 }
 
 std::string Draft::point_title(const std::string& kind) const {
@@ -89,8 +105,20 @@ double Draft::forward_flop() const {
 }
 
 double Draft::evaluation_flop() const {
-  constexpr double kAskedTexts = 5;  // of a record
-  return kAskedTexts * forward_flop();
+  std::size_t texts = 0;
+  for (const EditRecord& record : std::span(corpus().records).first(at.records)) {
+    const std::size_t answers = accepted(record.target_old, record.old_aliases).size() + 1 +
+                                record.new_aliases.size();
+    texts += answers * (1 + record.rephrasings.size()) + record.unrelated.size();
+    for (const EditQuestion& question : record.portability) texts += question.answers.size();
+  }
+  return static_cast<double>(texts) / static_cast<double>(at.records) * forward_flop();
+}
+
+std::vector<AnyColumn> Draft::columns(bool abilities) const {
+  const std::vector<TaskSet> none;
+  return evaluation_columns(deck(), abilities ? inputs.worker.abilities : none,
+                            corpus().has_portability());
 }
 
 void Draft::place_row(Upstream stage, const std::vector<AnyColumn>& columns) const {

@@ -27,6 +27,7 @@ struct Ground {
   // where this sweep has the model and the records: the first `count` of a corpus
   std::string directory;
   std::size_t data_set = 0, count = 0;
+  bool untrained = false;  // the original model is the base model
 
   static void fields(auto& self, auto&& field) {
     field("model", self.fingerprint);
@@ -37,11 +38,14 @@ struct Ground {
     field.local("directory", self.directory);
     field.local("data_set", self.data_set);
     field.local("count", self.count);
+    field.local("untrained", self.untrained);
   }
 
   /// Reads the base model's files, in model.dtype.
   Model read_base(const Worker& worker, const Deck& deck) const;
   std::span<const EditRecord> records(const Worker& worker) const;
+  /// Of the whole data set.
+  bool has_portability(const Worker& worker) const;
 };
 
 /// A part of the old knowledge's parameters, to be subtracted.
@@ -67,7 +71,7 @@ struct Forgetting {
 
 /// What turns the base model into the original one, and then forgets at this rate. `base`: the
 /// model in model.dtype, which is rounded to that before any term, whatever a sum is kept in.
-std::vector<WeightTerm> start_terms(StageRun& run, Upstream original, const Weights& base,
+std::vector<WeightTerm> start_terms(StageRun& run, const Ground& ground, const Weights& base,
                                     const Forgetting& forgetting = {}, double rate = 0);
 
 /// What a plan knows of the input files.
@@ -90,6 +94,9 @@ struct Draft {
   const Deck& deck() const { return builder.deck(); }
   const ModelConfig& model() const { return inputs.models.at(at.model); }
   Ground ground(std::optional<Upstream> original) const;
+  const EditCorpus& corpus() const { return inputs.worker.corpora[at.data_set]; }
+  /// Whether the original model is trained: original.train, and old answers to train it on.
+  bool trains_original() const;
   /// "delta full llama zsre n10 s1"
   std::string title(const std::string& what) const;
   /// "learn f_learning_ft-0.3-llama-zsre-n10-s1", of a stage that is this point's alone.
@@ -101,6 +108,8 @@ struct Draft {
   /// What evaluate() asks.
   double evaluation_flop() const;
 
+  /// What the point's row has of its model's answers. `abilities`: those of the tasks, too.
+  std::vector<AnyColumn> columns(bool abilities = true) const;
   /// The stage fills the point's row of these columns.
   void place_row(Upstream stage, const std::vector<AnyColumn>& columns) const;
   /// Outputs "final/<tensor>" for what a stage changes: of the model, or of an adapter.

@@ -17,6 +17,7 @@ struct Original : Ground {
   static constexpr const char* kind = "original";
 
   std::vector<std::string> deck_keys() const {
+    if (untrained) return joined({evaluation_keys(), {kCasesKey, "model.dtype", "original.train"}});
     return joined({kLesson.deck_keys(), evaluation_keys(), {kCasesKey, "store.delta_dtype"}});
   }
 
@@ -25,21 +26,26 @@ struct Original : Ground {
     Model base = read_base(worker, deck);
     // before the training: a text that is too long is an error
     const EditEvaluation evaluation = evaluation_of(records(worker), base, deck);
-    base.weights = sum_of(std::move(base.weights), {}, kLesson.start_dtype(deck));
-    const Taught taught = teach(run, kLesson, seed, std::move(base), records(worker));
-    // read again: the training needs the room
-    for_each_difference(taught.weights.named(), read_base(worker, deck).weights.named(),
-                        weight_outputs(run, "final"));
-    emit_record(run, taught.record);
-    const ForcedPredictions predicted = evaluation.predict_locality(taught.model, run.steps());
+    const Model model = untrained ? std::move(base) : train(worker, run, std::move(base));
+    const ForcedPredictions predicted = evaluation.predict_locality(model, run.steps());
     run.emit(kLocality, EditEvaluation::padded(predicted, run.width(kLocality)));
     if (run.is_wanted(kEditSeconds)) {
-      emit_outcomes(run, evaluation.ask(taught.model, predicted, run.steps()));
-      emit_cases(run, evaluation.answers(taught.model, case_count(deck), run.steps()));
-      emit_abilities(run, worker.abilities, taught.model);
+      emit_outcomes(run, evaluation.ask(model, predicted, run.steps()), has_portability(worker));
+      emit_cases(run, evaluation.answers(model, case_count(deck), run.steps()));
+      emit_abilities(run, worker.abilities, model);
       run.emit(kEditSeconds, 0.0);
     }
     remove_checkpoint(checkpoint_of(run.bench()));
+  }
+
+  Model train(Worker& worker, StageRun& run, Model base) const {
+    base.weights = sum_of(std::move(base.weights), {}, kLesson.start_dtype(run.deck()));
+    Taught taught = teach(run, kLesson, seed, std::move(base), records(worker));
+    // read again: the training needs the room
+    for_each_difference(taught.weights.named(), read_base(worker, run.deck()).weights.named(),
+                        weight_outputs(run, "final"));
+    emit_record(run, taught.record);
+    return std::move(taught.model);
   }
 };
 
@@ -50,19 +56,23 @@ const KindOf<Worker> kOriginal = kind<Worker, Original>();
 Upstream add_original(const Draft& draft) {
   PlanBuilder& builder = draft.builder;
   const Original original{draft.ground(std::nullopt)};
-  Cost cost = kLesson.cost(draft);
+  Cost cost = original.untrained ? Cost{.bytes = draft.model_bytes()} : kLesson.cost(draft);
   cost.flop += draft.evaluation_flop();
   const auto [stage, is_new] = builder.add(original, draft.title("original"), cost);
-  const std::vector<AnyColumn> columns =
-      evaluation_columns(draft.deck(), draft.inputs.worker.abilities);
+  const std::vector<AnyColumn> columns = draft.columns();
   if (is_new) {
-    draft.place_changes(stage);
-    place_record(builder, stage, kLesson);
+    if (!original.untrained) {
+      draft.place_changes(stage);
+      place_record(builder, stage, kLesson);
+    }
+    const std::span<const EditRecord> records = original.records(draft.inputs.worker);
     std::size_t longest = 0;
-    for (const EditRecord& record : original.records(draft.inputs.worker))
-      longest = std::max(longest, record.locality_answer.size());
+    for (const EditRecord& record : records) {
+      for (const EditQuestion& question : record.unrelated)
+        longest = std::max(longest, question.answers.front().size());
+    }
     const std::string folder = "/tuning/" + builder.stage(stage).key + "/";
-    builder.dimension(folder + "record", original.count);
+    builder.dimension(folder + "record", EditEvaluation::locality_rows(records));
     // a token spells at least one byte, but for a marker of the text's begin
     builder.dimension(folder + "token", longest + 2);
     builder.place(stage, kLocality);

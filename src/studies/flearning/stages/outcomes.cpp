@@ -14,12 +14,15 @@
 namespace factsweep::flearning {
 namespace {
 
+constexpr const char* kPortability = "portability";
+
 std::string long_name(const std::string& outcome) {
   const bool old = outcome.find("_old") != std::string::npos, exact = outcome.ends_with("_exact");
   std::string about = old ? "old answer" : "new answer";
   if (outcome.starts_with("reliability")) about += " to the question";
   if (outcome.starts_with("generality")) about += " to the rephrased question";
   if (outcome.starts_with("locality")) about = "unchanged answer to the unrelated question";
+  if (outcome.starts_with("portability")) about = "answer that follows from the new one";
   if (!exact) return about + ", share of answer tokens";
   return about + (outcome.starts_with("locality") ? ", every token" : ", whole and ended");
 }
@@ -37,7 +40,7 @@ const std::vector<OutcomeColumns>& outcome_columns() {
     for (const char* outcome :
          {"reliability", "generality", "locality", "reliability_exact", "generality_exact",
           "locality_exact", "reliability_old", "generality_old", "reliability_old_exact",
-          "generality_old_exact"}) {
+          "generality_old_exact", kPortability, "portability_exact"}) {
       const std::string name = outcome;
       columns.push_back(
           {name, column<double>("/points/" + name, {"point"}, "fraction", long_name(name)),
@@ -75,6 +78,7 @@ std::vector<TaskSet> read_abilities(const Deck& deck) {
     const std::string name = std::filesystem::path(file).filename().string();
     const std::size_t colon = std::min(name.rfind(':'), name.size());
     ReadTasksSettings settings;
+    settings.bad_records = deck.real("data.bad_records");
     if (colon < name.size()) settings.part = name.substr(colon + 1);
     const TaskSet whole =
         read_task_set(file.substr(0, file.size() - name.size() + colon), settings);
@@ -89,6 +93,7 @@ std::vector<TaskSet> read_abilities(const Deck& deck) {
     }
     tasks.push_back(draw(whole, deck.integer("ability.examples"),
                          static_cast<std::uint64_t>(deck.integer("data.seed"))));
+    tasks.back().bad = whole.bad;
   }
   return tasks;
 }
@@ -108,11 +113,14 @@ std::size_t case_count(const Deck& deck) {
   return static_cast<std::size_t>(deck.integer(kCasesKey));
 }
 
-std::vector<AnyColumn> evaluation_columns(const Deck& deck, const std::vector<TaskSet>& abilities) {
+std::vector<AnyColumn> evaluation_columns(const Deck& deck, const std::vector<TaskSet>& abilities,
+                                          bool portability) {
   std::vector<AnyColumn> all = {kRecords, kEditSeconds};
   if (case_count(deck) > 0) all.emplace_back(kCases);
-  for (const OutcomeColumns& outcome : outcome_columns())
-    all.insert(all.end(), {outcome.mean, outcome.by_record});
+  for (const OutcomeColumns& outcome : outcome_columns()) {
+    if (portability || !outcome.name.starts_with(kPortability))
+      all.insert(all.end(), {outcome.mean, outcome.by_record});
+  }
   for (const TaskSet& task : abilities) {
     all.emplace_back(column_of(task));
     if (has_options(task)) all.emplace_back(column_of(task, kLikelihood));
@@ -134,15 +142,19 @@ EditEvaluation evaluation_of(std::span<const EditRecord> records, const Model& m
           config.position == PositionKind::learned ? config.positions : 0};
 }
 
-ForcedPredictions original_locality(StageRun& run, const Ground& ground,
+ForcedPredictions original_locality(StageRun& run, const Worker& worker, const Ground& ground,
                                     const EditEvaluation& asked, std::size_t first) {
   const std::vector<std::int32_t> tokens = run.input(*ground.original, kLocality);
-  const std::size_t width = tokens.size() / ground.count;
-  return asked.unpadded(std::span(tokens).subspan(first * width), width);
+  const std::span<const EditRecord> records = ground.records(worker);
+  const std::size_t width = tokens.size() / EditEvaluation::locality_rows(records),
+                    before = EditEvaluation::locality_rows(records.first(first));
+  return asked.unpadded(std::span(tokens).subspan(before * width), width);
 }
 
-void emit_outcomes(StageRun& run, const std::map<std::string, std::vector<double>>& outcomes) {
+void emit_outcomes(StageRun& run, const std::map<std::string, std::vector<double>>& outcomes,
+                   bool portability) {
   for (const OutcomeColumns& outcome : outcome_columns()) {
+    if (!portability && outcome.name.starts_with(kPortability)) continue;
     const std::vector<double>& values = outcomes.at(outcome.name);
     run.emit(outcome.mean, mean(values));
     run.emit_padded(outcome.by_record, std::vector<float>(values.begin(), values.end()));
@@ -171,7 +183,9 @@ void evaluate(StageRun& run, const Worker& worker, const Ground& ground,
               std::span<const EditRecord> asked, const Model& model) {
   const EditEvaluation evaluation = evaluation_of(asked, model, run.deck());
   emit_outcomes(run,
-                evaluation.ask(model, original_locality(run, ground, evaluation), run.steps()));
+                evaluation.ask(model, original_locality(run, worker, ground, evaluation),
+                               run.steps()),
+                ground.has_portability(worker));
   emit_cases(run, evaluation.answers(model, case_count(run.deck()), run.steps()));
   emit_abilities(run, worker.abilities, model);
 }

@@ -29,19 +29,22 @@ inline const auto kEditSeconds = timed(column<double>(
 std::size_t case_count(const Deck& deck);
 
 /// What every point has a row of. Of a task of multiple choice two columns: what is generated, and
-/// which option is the most likely.
-std::vector<AnyColumn> evaluation_columns(const Deck& deck, const std::vector<TaskSet>& abilities);
+/// which option is the most likely. `portability`: where some record of its data set has any.
+std::vector<AnyColumn> evaluation_columns(const Deck& deck, const std::vector<TaskSet>& abilities,
+                                          bool portability);
 /// What evaluations read of the deck, and what a point's row needs beside that.
 std::vector<std::string> evaluation_keys();
 inline constexpr const char* kCasesKey = "flearning.cases";
 
 EditEvaluation evaluation_of(std::span<const EditRecord> records, const Model& model,
                              const Deck& deck);
-/// What the original model predicts of those records of the stage from `first` on that are asked.
-ForcedPredictions original_locality(StageRun& run, const Ground& ground,
+/// What the original model predicts of those records of the stage that are asked, of which the
+/// first is `first`.
+ForcedPredictions original_locality(StageRun& run, const Worker& worker, const Ground& ground,
                                     const EditEvaluation& asked, std::size_t first = 0);
-/// By names, as EditEvaluation::ask() gives them.
-void emit_outcomes(StageRun& run, const std::map<std::string, std::vector<double>>& outcomes);
+/// By names, as EditEvaluation::ask() gives them. `portability`: as of evaluation_columns().
+void emit_outcomes(StageRun& run, const std::map<std::string, std::vector<double>>& outcomes,
+                   bool portability);
 /// The answers to the first records, as EditEvaluation::answers() gives them.
 void emit_cases(StageRun& run, std::vector<std::string> answers);
 void emit_abilities(StageRun& run, const std::vector<TaskSet>& tasks, const Model& model);

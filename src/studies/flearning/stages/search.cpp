@@ -30,9 +30,9 @@ struct Search : Ground {
     double low = 0, high = deck.real("search.largest_lambda");
     const Model base = read_base(worker, deck);
     const torch::Dtype dtype = base.weights.embedding.scalar_type();
-    std::vector<WeightTerm> terms = start_terms(run, *original, base.weights, forgetting);
+    std::vector<WeightTerm> terms = start_terms(run, *this, base.weights, forgetting);
     const EditEvaluation evaluation = evaluation_of(records(worker), base, deck);
-    const ForcedPredictions before = original_locality(run, *this, evaluation);
+    const ForcedPredictions before = original_locality(run, worker, *this, evaluation);
     std::vector<double> lambdas, localities;
     for (std::int64_t i = 0; i < deck.integer("search.evaluations"); ++i) {
       const double rate = i == 0 ? high : 0.5 * (low + high);

@@ -39,6 +39,9 @@ Upstream add_second_moment(const Draft& draft, Upstream original,
 Upstream add_tune(const Draft& draft, Upstream original);
 Upstream add_edit(const Draft& draft, Upstream original);
 
+/// Layers that `method` edits, where it edits some.
+std::vector<std::int64_t> edited_layers(const Deck& deck, const std::string& method,
+                                        const std::string& preset);
 /// Layers whose keys' second moment `method` reads, ascending; empty: none.
 std::vector<std::int64_t> second_moment_layers(const Deck& deck, const std::string& method,
                                                const std::string& preset);

@@ -55,7 +55,7 @@ struct Tune : Ground {
     Model start = read_base(worker, deck);
     const ModelConfig config = start.weights.config;
     const std::vector<WeightTerm> terms =
-        start_terms(run, *original, start.weights, forgetting, rate);
+        start_terms(run, *this, start.weights, forgetting, rate);
     const torch::Dtype dtype =
         lora ? lesson().start_dtype(deck) : start.weights.embedding.scalar_type();
     start.weights = sum_of(std::move(start.weights), terms, dtype);
@@ -127,7 +127,7 @@ std::vector<AnyColumn> tuning_columns() {
 Upstream add_tune(const Draft& draft, Upstream original) {
   Tune tune{draft.ground(original), add_forgetting(draft, original), std::nullopt,
             draft.inputs.matrices};
-  std::vector<AnyColumn> columns = evaluation_columns(draft.deck(), draft.inputs.worker.abilities);
+  std::vector<AnyColumn> columns = draft.columns();
   Cost cost;
   if (draft.at.method->learn != Tuning::none) {
     tune.lora = draft.at.method->learn == Tuning::lora;

@@ -1,5 +1,6 @@
 // F-Learning's plan: what is trained once, and what decides which stages are new.
 
+#include <functional>
 #include <map>
 #include <set>
 
@@ -18,8 +19,8 @@ namespace {
 
 class Decks {
  public:
-  /// uneven: a record has no rephrasing, another one questions that nobody asks.
-  explicit Decks(bool uneven = false) {
+  using Change = std::function<void(nlohmann::json& records)>;
+  explicit Decks(const Change& change = nullptr) {
     nlohmann::json records = nlohmann::json::array();
     for (int i = 0; i < 6; ++i) {
       const std::string number = std::to_string(i);
@@ -32,10 +33,7 @@ class Decks {
                          {"locality_prompt", "The sea is"},
                          {"locality_ground_truth", "blue"}});
     }
-    if (uneven) {
-      records[2]["portability"] = {{"prompt", "The mayor of person2's town is"}};
-      records[3].erase("rephrase_prompt");
-    }
+    if (change) change(records);
     write_file(folder_.path() / "edits.json", records.dump());
     write_file(folder_.path() / "text.txt", "a text\n");
   }
@@ -44,7 +42,7 @@ class Decks {
     const std::string text =
         "[run]\nstudy = flearning\n[model]\npath = " + model_data("llama-tied").string() +
         "\n[data]\nedits = " + (folder_.path() / "edits.json").string() +
-        "\n[edit]\nlayers = 0, 1\ntext = " + (folder_.path() / "text.txt").string() + "\n";
+        "\n[edit]\nlayers = 0, 1\nft_c_layer = 1\ntext = " + (folder_.path() / "text.txt").string() + "\n";
     return expand_deck(flearning::make_study(), text, overrides).plan;
   }
 
@@ -123,13 +121,19 @@ TEST_CASE("records that teach nothing are left out, and what cannot be is an err
 
 TEST_CASE("what is not used or not measured of records is said, and is not called left out",
           "[flearning]") {
-  const Plan plan = Decks(/*uneven=*/true).expand({});
+  const Plan plan = Decks([](nlohmann::json& records) {
+                      records[2]["generation_prompts"] = {"person2's town has"};
+                      records[3].erase("rephrase_prompt");
+                    }).expand({});
   CHECK(std::get<std::int64_t>(plan.points.front().values[6]) == 5);
   REQUIRE(plan.notes.size() == 3);
-  CHECK(plan.notes[0].ends_with("1 records are left out: the new answer equals the old one"));
+  CHECK_THAT(plan.notes[0],
+             Catch::Matchers::ContainsSubstring(
+                 "1 records are left out: the new answer equals the old one (") &&
+                 Catch::Matchers::EndsWith("edits.json:1: record 6)"));
   CHECK(plan.notes[1].ends_with(
       "1 records have no rephrasing: they are used, and that is not measured"));
-  CHECK(plan.notes[2].ends_with("1 records have 'portability', which are not used"));
+  CHECK(plan.notes[2].ends_with("1 records have 'generation_prompts', which are not used"));
   std::map<std::string, std::int64_t> counts;
   for (const DatasetSpec& spec : plan.datasets) {
     for (const char* name : {"left_out", "not_measured", "not_used"}) {
@@ -139,6 +143,114 @@ TEST_CASE("what is not used or not measured of records is said, and is not calle
   }
   CHECK(counts ==
         std::map<std::string, std::int64_t>{{"left_out", 1}, {"not_measured", 1}, {"not_used", 1}});
+}
+
+TEST_CASE("a method is given the records that it can use", "[flearning]") {
+  using Counts = std::map<std::string, std::string>;
+  const auto left_out = [](const Plan& plan) {
+    std::map<std::string, std::vector<std::string>> texts;
+    for (const DatasetSpec& spec : plan.datasets) {
+      if (spec.path.starts_with("/records/edits/left_out_"))
+        texts[spec.path] = spec.content.as_text();
+    }
+    Counts found;
+    const auto& why = texts["/records/edits/left_out_reason"];
+    for (std::size_t i = 0; i < why.size(); ++i) {
+      const std::string& first = texts["/records/edits/left_out_first"].at(i);
+      found[why[i]] = first.substr(first.rfind("record"));
+    }
+    return found;
+  };
+  const std::string equal = "the new answer equals the old one";
+  const Decks some([](nlohmann::json& records) {
+    records[0].erase("ground_truth");
+    records[1]["subject"] = "nobody";
+    records[2].erase("subject");
+  });
+  CHECK(left_out(some.expand({"--grid.method=original, ft, ft_c"})) == Counts{{equal, "record 6"}});
+  CHECK(left_out(some.expand({"--grid.method=ft, forget_ft"})) ==
+        Counts{{equal, "record 6"}, {"no old answer, and a method forgets it", "record 1"}});
+  CHECK(left_out(some.expand({"--grid.method=rome"})) ==
+        Counts{{equal, "record 6"},
+               {"the subject is not in the prompt", "record 2"},
+               {"no subject, and a method looks it up", "record 3"}});
+  // what no record has costs the methods that need it
+  const Decks none([](nlohmann::json& records) {
+    for (nlohmann::json& record : records) {
+      record.erase("ground_truth");
+      record.erase("subject");
+    }
+  });
+  const Plan plan = none.expand({"--grid.method=ft, f_learning_ft, memit"});
+  CHECK(kinds(plan) == std::map<std::string, int>{{"original", 1}, {"learn", 1}});
+  CHECK(plan.points.size() == 1);
+  CHECK_THAT(plan.notes.at(0), Catch::Matchers::ContainsSubstring("methods that forget are left"));
+  CHECK_THAT(plan.notes.at(1), Catch::Matchers::ContainsSubstring("(rome, rome_reset, memit)"));
+  CHECK_THAT(message(none, {"--grid.method=memit"}),
+             Catch::Matchers::ContainsSubstring("no record has an old answer") ||
+                 Catch::Matchers::ContainsSubstring("has no method"));
+}
+
+TEST_CASE("an editor's layers are the model's", "[flearning]") {
+  const Decks decks;
+  CHECK_THAT(message(decks, {"--grid.method=memit", "--edit.layers=1, 2"}),
+             Catch::Matchers::ContainsSubstring("edit.layers") &&
+                 Catch::Matchers::ContainsSubstring("memit with preset paper would edit layer 2") &&
+                 Catch::Matchers::ContainsSubstring("layers 0 to 1"));
+  CHECK_THAT(message(decks, {"--grid.method=ft_c", "--edit.ft_c_layer=-1"}),
+             Catch::Matchers::ContainsSubstring("edit.ft_c_layer"));
+  CHECK(message(decks, {"--grid.method=ft", "--edit.layers=1, 2"}) == "no error");
+}
+
+TEST_CASE("the original model may be the model as it is", "[flearning]") {
+  const Decks decks;
+  const std::string methods = "--grid.method=original, ft, f_learning_lora, memit";
+  const Plan trained = decks.expand({methods}), as_is = decks.expand({methods, "--original.train=off"});
+  for (const char* kind : {"original", "delta", "learn", "edit"}) {
+    for (const std::string& key : keys(as_is, kind)) CHECK(keys(trained, kind).count(key) == 0);
+  }
+  const auto outputs = [](const Plan& plan) {
+    std::set<std::string> names;
+    for (const Stage& stage : plan.stages) {
+      if (stage.kind != "original") continue;
+      for (const Output& output : stage.outputs) names.insert(output.name);
+    }
+    return names;
+  };
+  CHECK(outputs(trained).count("final/model.norm.weight") == 1);
+  CHECK(outputs(as_is).count("final/model.norm.weight") == 0);
+  CHECK(outputs(as_is).count("/tuning/{key}/loss") == 0);
+  // then its training's settings are of no interest
+  CHECK(keys(decks.expand({methods, "--original.train=off", "--original.epochs=9"}), "original") ==
+        keys(as_is, "original"));
+}
+
+TEST_CASE("questions beyond the first of a kind are in the file and in the keys", "[flearning]") {
+  const Decks decks, ported([](nlohmann::json& records) {
+    records[1]["portability_prompt"] = "The river of {}'s town is";
+    records[1]["portability_answer"] = {"Po", "the Po"};
+    records[1]["target_new"] = {"new1", "New 1"};
+  });
+  const auto datasets = [](const Plan& plan) {
+    std::map<std::string, std::vector<std::string>> texts;
+    for (const DatasetSpec& spec : plan.datasets) {
+      const bool further = spec.path.find("/records/edits/question_") == 0;
+      if (further || spec.path.find("portability") != spec.path.npos)
+        texts[spec.path] = spec.dtype == DType::text ? spec.content.as_text() : std::vector<std::string>{};
+    }
+    return texts;
+  };
+  CHECK(datasets(decks.expand({})).empty());
+  const auto found = datasets(ported.expand({}));
+  const std::vector<std::string> kinds = {"new answer", "portability", "portability"},
+                                 answers = {"New 1", "Po", "the Po"};
+  CHECK(found.at("/records/edits/question_kind") == kinds);
+  CHECK(found.at("/records/edits/question_answer") == answers);
+  CHECK(found.at("/records/edits/question_prompt").at(1) == "The river of person1's town is");
+  for (const char* path : {"/points/portability", "/points/portability_exact",
+                           "/outcomes/portability", "/records/edits/question_record"})
+    CHECK(found.count(path) == 1);
+  CHECK(keys(decks.expand({}), "learn") != keys(ported.expand({}), "learn"));
 }
 
 TEST_CASE("models whose folders share a name are told apart", "[flearning]") {
@@ -271,4 +383,21 @@ TEST_CASE("keys do not change from one version to the next unseen", "[flearning]
                                                     {"learn", "7012f48a84a18adc"},
                                                     {"second_moment", "ee1b3dc1c575a118"},
                                                     {"edit", "06fd149cd75fc8f2"}});
+}
+
+TEST_CASE("bad records of a task beside the edits are left out, counted and named", "[flearning]") {
+  const Decks decks;
+  const TemporaryFolder folder;
+  write_file(folder / "task.jsonl",
+             "{\"question\": \"Why?\", \"answer\": \"So\"}\n{\"question\": \"Who?\", \"answer\": \"\"}\n");
+  const Plan plan = decks.expand({"--ability.tasks=" + (folder / "task.jsonl").string()});
+  CHECK_THAT(plan.notes.at(1),
+             Catch::Matchers::ContainsSubstring(
+                 "ability.tasks, task: 1 records are left out: the record has an empty 'answer' (") &&
+                 Catch::Matchers::EndsWith("task.jsonl:2)"));
+  std::set<std::string> sources;
+  for (const DatasetSpec& spec : plan.datasets) {
+    if (spec.path.starts_with("/sources/")) sources.insert(spec.path);
+  }
+  CHECK(sources.size() == 5);
 }

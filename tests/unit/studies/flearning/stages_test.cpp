@@ -1,4 +1,5 @@
 // F-Learning's kinds of stage in memory, on a tiny model: what has to hold whatever it learns.
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <set>
@@ -126,6 +127,53 @@ TEST_CASE("every kind of stage fills what it is planned to fill", "[flearning]")
     CHECK(moment[i * side + i] >= 0);
     CHECK(moment[i * side] == Approx(moment[i]).margin(1e-6));
   }
+}
+
+TEST_CASE("many questions a record, and an original model that is the model as it is",
+          "[flearning]") {
+  const auto write = [](const TemporaryFolder& folder) {
+    const std::string deck = write_inputs(folder);
+    nlohmann::json records = read_json(folder / "edits.json");
+    records[0]["rephrase_prompt"] = {"person0 lives in", "person0's town:"};
+    records[0]["target_new"] = {"new0", "the new0"};
+    records[1]["portability_prompt"] = {"person1's mayor is", "person1's river is"};
+    records[1]["portability_answer"] = {"old2", "blue"};
+    records[2]["locality_prompt"] = {"The sea is", "The sky is", "person3 lives in"};
+    records[2]["locality_ground_truth"] = {"blue", "blue and blue", "old3"};
+    records[3].erase("locality_prompt");
+    write_file(folder / "edits.json", records.dump());
+    return deck;
+  };
+  const std::vector<std::string> overrides = {
+      "--grid.method=original, ft, forget_lora, f_learning_ft, ft_c, rome, rome_reset, memit",
+      "--grid.lambda=0.1", "--original.train=off", "--flearning.cases=4"};
+  const StudySweep sweep(flearning::make_study(), write, overrides);
+  const MemoryWorkbench bench = sweep.run();
+  CHECK(bench.missing() == "");
+  const auto values = [&](const std::string& method, const std::string& name) {
+    return bench.output(sweep.leaf(method), "/outcomes/" + name).as<float>();
+  };
+  std::vector<std::int64_t> rows;  // of the file
+  for (const DatasetSpec& spec : sweep.plan.datasets) {
+    if (spec.path != "/records/edits/row") continue;
+    const auto found = spec.content.as<std::int64_t>();
+    rows.assign(found.begin(), found.end());
+  }
+  REQUIRE(rows.size() == 4);
+  for (const char* method : {"original", "ft", "forget_lora", "ft_c", "rome", "rome_reset", "memit"}) {
+    INFO(method);
+    const auto portability = values(method, "portability"), locality = values(method, "locality");
+    REQUIRE(portability.size() == 4);
+    for (std::size_t i = 0; i < 4; ++i) {
+      CHECK(std::isnan(portability[i]) == (rows[i] != 1));
+      CHECK(std::isnan(locality[i]) == (rows[i] == 3));
+    }
+    CHECK(bench.output(sweep.leaf(method), "/cases/answer").as_text().size() == 4);
+  }
+  for (const float share : values("original", "locality")) CHECK((std::isnan(share) || share == 1));
+  CHECK(value(bench, sweep.leaf("original"), "/points/portability") ==
+        static_cast<double>(values("original", "portability")[static_cast<std::size_t>(
+            std::find(rows.begin(), rows.end(), 1) - rows.begin())]));
 }
 
 TEST_CASE("forgetting at the rate 0 changes nothing", "[flearning]") {

@@ -258,3 +258,104 @@ TEST_CASE("kshot: keys do not change from one version to the next unseen") {
       {"tune", "c4c55189aa242dec"}};
   CHECK(first == known);
 }
+
+TEST_CASE("kshot: shots that are asked in the test, or twice, are taken out or told of") {
+  Decks decks;
+  nlohmann::json one = task_records("one", 20);
+  one[3] = task_records("test", 1)[0];
+  one[5]["output"] = "";
+  one.push_back(one[7]);
+  one.push_back({{"instruction", "one 8"}, {"input", ""}, {"output", "another"}});
+  decks.write("one.json", one.dump(1));
+  const auto shots = [](const Plan& plan) {
+    std::set<std::int64_t> rows;
+    for (const std::int64_t row : dataset(plan, "/selection/shot_row").content.as<std::int64_t>())
+      rows.insert(row);
+    rows.erase(-1);
+    return rows;
+  };
+  const auto expand = [&](int count, const std::string& change = "--run.output=out.h5") {
+    return decks.expand({"--grid.method=lora", "--grid.task=one", "--grid.draw=1",
+                         "--grid.shots=" + std::to_string(count), change});
+  };
+  const Plan plan = expand(20);
+  std::set<std::int64_t> expected;
+  for (std::int64_t row = 0; row < 22; ++row) expected.insert(row);
+  expected.erase(3);  // asked by the test
+  expected.erase(5);  // bad
+  CHECK(shots(plan) == expected);
+  std::map<std::string, std::string> said;
+  const auto reasons = dataset(plan, "/sources/reason").content.as_text(),
+             fates = dataset(plan, "/sources/fate").content.as_text(),
+             first = dataset(plan, "/sources/first").content.as_text();
+  const auto records = dataset(plan, "/sources/records").content.as<std::int64_t>();
+  for (std::size_t i = 0; i < reasons.size(); ++i)
+    said[reasons[i]] = fates[i] + " " + std::to_string(records[i]) + first[i].substr(first[i].rfind(": "));
+  CHECK(said == std::map<std::string, std::string>{
+                    {"the record has an empty 'output'", "left out 1: record 6"},
+                    {"asks what a test example asks", "left out 1: record 4"},
+                    {"the same as an earlier example", "used 1: record 21"},
+                    {"asked again with another output", "used 2: record 22"}});
+  CHECK(plan.notes.size() >= 4);
+  CHECK_THAT(plan.notes.front(), ContainsSubstring("one.json: 1 records are left out: the record "
+                                                   "has an empty 'output' ("));
+  CHECK_THAT(input_error([&] { expand(21); }), ContainsSubstring("has 20 examples"));
+  CHECK_THAT(input_error([&] { expand(20, "--data.repeated=drop"); }),
+             ContainsSubstring("has 17 examples"));
+  CHECK(shots(expand(21, "--data.tested=keep")).count(3) == 1);
+}
+
+TEST_CASE("kshot: shots that a user chose, in a table of other names") {
+  Decks decks;
+  decks.write("mine.csv", "frage,antwort\n\"mine, 0\",a0\nmine 1,a1\nmine 2,a2\n");
+  decks.sets["tasks"][0]["shots"] = {
+      {"file", "mine.csv"}, {"columns", {{"instruction", "frage"}, {"output", "antwort"}}}};
+  const std::vector<std::string> overrides = {"--grid.method=lora", "--grid.task=one"};
+  const auto with = [&](const std::string& change) {
+    std::vector<std::string> all = overrides;
+    all.push_back(change);
+    return decks.expand(all);
+  };
+  const Plan plan = with("--grid.shots=2");
+  // one draw, whatever grid.draw says, and the first two
+  REQUIRE(plan.points.size() == 1);
+  const auto rows = dataset(plan, "/selection/shot_row").content.as<std::int64_t>();
+  CHECK(std::vector(rows.begin(), rows.end()) == std::vector<std::int64_t>{0, 1});
+  CHECK(std::any_of(plan.notes.begin(), plan.notes.end(), [](const std::string& note) {
+    return note.find("the first K of those chosen") != std::string::npos;
+  }));
+  // the bank's own expert still learns the train file
+  CHECK(dataset(plan, "/bank/examples").content.as<std::int64_t>()[0] == 20);
+  CHECK_THAT(input_error([&] { with("--grid.shots=4"); }),
+             ContainsSubstring("has 3 shots, which you chose"));
+  decks.sets["tasks"][0].erase("train");
+  CHECK(dataset(with("--grid.shots=2"), "/bank/examples").content.as<std::int64_t>()[0] == 3);
+  decks.sets["tasks"][0].erase("shots");
+  CHECK_THAT(input_error([&] { decks.expand({}); }), ContainsSubstring("needs 'train'"));
+}
+
+TEST_CASE("kshot: a template needs a place for inputs where there are some") {
+  Decks decks;
+  const std::vector<std::string> bare = {"--grid.method=base", "--kshot.template=Q: {instruction}"};
+  CHECK(decks.expand(bare).points.size() == 2);
+  nlohmann::json records = task_records("test", 5);
+  records[2]["input"] = "an input";
+  decks.write("one_test.json", records.dump());
+  CHECK_THAT(input_error([&] { decks.expand(bare); }),
+             ContainsSubstring("kshot.template") && ContainsSubstring("record 3 has an input"));
+}
+
+TEST_CASE("kshot: a deck that does not ask for open data goes without where there are none") {
+  Decks decks;
+  decks.sets["tasks"][0].erase("pool");
+  const std::vector<std::string> silent = {"--grid.method=lora", "--grid.draw=1",
+                                           "--grid.budget=1000"};  // the default
+  const Plan plan = decks.expand(silent);
+  CHECK(ids(plan) == std::set<std::string>{"lora-one-k6-none-d1-s1",
+                                           "lora-two-k6-c1000-cosine-tau0.9-d1-s1"});
+  CHECK(std::count_if(plan.notes.begin(), plan.notes.end(), [](const std::string& note) {
+          return note.find("task 'one': no pool of open data") != std::string::npos;
+        }) == 1);
+  CHECK_THAT(input_error([&] { decks.expand({"--grid.method=lora", "--grid.draw=1"}); }),
+             ContainsSubstring("names no"));
+}

@@ -1,0 +1,66 @@
+#include "factsweep/data/record_counts.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <utility>
+
+namespace factsweep {
+
+RecordError::RecordError(std::string place, std::string rule)
+    : InputError(fmt::format("{}: {}.", place, rule)),
+      where(std::move(place)),
+      why(std::move(rule)) {}
+
+void RecordCounts::add(std::string_view why, const std::string& where) {
+  constexpr std::size_t kPlaces = 3;
+  const std::size_t colon = why.find(": ");
+  Reason& reason = reasons_[std::string(why.substr(0, colon))];
+  ++reason.records;
+  if (reason.first.size() == kPlaces) return;
+  reason.first.push_back(colon == why.npos ? where
+                                           : fmt::format("{}: {}", where, why.substr(colon + 2)));
+}
+
+void RecordCounts::add(const RecordCounts& more) {
+  for (const auto& [why, theirs] : more.reasons_) {
+    Reason& reason = reasons_[why];
+    reason.records += theirs.records;
+    for (const std::string& where : theirs.first) {
+      if (reason.first.size() < 3) reason.first.push_back(where);
+    }
+  }
+}
+
+std::int64_t RecordCounts::records() const {
+  std::int64_t count = 0;
+  for (const auto& [why, reason] : reasons_) count += reason.records;
+  return count;
+}
+
+std::string RecordCounts::told() const {
+  std::string text;
+  for (const auto& [why, reason] : reasons_)
+    text += fmt::format("{}{} of them: {}", text.empty() ? "" : "; ", reason.records,
+                        factsweep::told(why, reason));
+  return text;
+}
+
+std::string told(const std::string& why, const RecordCounts::Reason& reason) {
+  const bool more = reason.records > static_cast<std::int64_t>(reason.first.size());
+  return fmt::format("{} ({}{})", why, fmt::join(reason.first, ", "), more ? ", ..." : "");
+}
+
+void check_bad_records(const RecordCounts& bad, const std::string& file, std::int64_t records,
+                       double share) {
+  constexpr std::int64_t kAlways = 10;
+  const std::int64_t count = bad.records();
+  if (count <= kAlways || static_cast<double>(count) <= share * static_cast<double>(records))
+    return;
+  throw InputError(
+      fmt::format("{}: {} of its {} records are bad, more than data.bad_records = {:g} allows: {}. "
+                  "Correct them, or raise data.bad_records.",
+                  file, count, records, share, bad.told()));
+}
+
+}  // namespace factsweep

@@ -1,0 +1,30 @@
+// The ways to bring new knowledge into a model that the study compares.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace factsweep::flearning {
+
+/// What the old knowledge's parameters are found by, or the new ones trained by.
+enum class Tuning { none, full, lora };
+
+struct Method {
+  enum class Kind { original, tune, edit };
+  std::string name;  // in decks and files
+  Kind kind;
+  Tuning forget = Tuning::none, learn = Tuning::none;  // of tune
+
+  bool has_lambda() const { return forget != Tuning::none; }
+  /// Whether it edits what the model looks up at the subject's last token.
+  bool needs_subject() const;
+};
+
+/// original; ft, lora (the paper's Full-FT and LoRA); forget_* (forgetting alone); f_learning_*
+/// (section 4); ft_c, rome, rome_reset, memit.
+const std::vector<Method>& methods();
+std::vector<std::string> method_names();
+const Method& method(std::string_view name);
+
+}  // namespace factsweep::flearning
