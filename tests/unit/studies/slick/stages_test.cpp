@@ -86,6 +86,20 @@ TEST_CASE("label: counts, probabilities and categories belong together", "[slick
       (other.output(stage, "/labels/base/p").bytes == bench.output(stage, "/labels/base/p").bytes));
 }
 
+TEST_CASE("train: what ends an answer is what comes after it in an exemplar", "[slick]") {
+  const auto loss = [](const std::vector<std::string>& overrides) {
+    const Sweep sweep(overrides);
+    MemoryWorkbench bench(sweep.plan);
+    sweep.plant_labels(bench);
+    bench.run(*sweep.executor, sweep.first("train"));
+    return values<double>(bench, sweep.first("train"), "/curves/loss")[1];
+  };
+  const std::string shot = "--prompt.shot=\"Q: {question}\\nA: {answer}</s>\\n\"";
+  CHECK(loss({shot}) == loss({"--slick.answer_end=eos"}));
+  CHECK(loss({shot}) != loss({}));
+  CHECK(loss({shot, "--slick.answer_end=newline"}) == loss({}));
+}
+
 TEST_CASE("what models said is kept, unless a deck says no", "[slick]") {
   const auto said_of = [](const Model& model, const std::string& prompt) {
     const auto answer = decode(model, {{model.tokenizer->encode(prompt, true), true, 0, 0}},
