@@ -37,7 +37,10 @@ class Section:
             )
             return f"<tr>{''.join(marked)}</tr>"
 
-        body = "".join(row(cells, "td") for cells in table.rows)
+        body = "".join(row(cells, "td") for cells in table.rows[: table.most])
+        if table.most is not None and len(table.rows) > table.most:
+            more = len(table.rows) - table.most
+            body += f"<tr><td>{more} more rows in {escape(table.name)}.csv</td></tr>"
         notes = "".join(f'<p class="small">{escape(note)}</p>' for note in table.notes)
         title = escape(table.title)
         shown = (

@@ -24,6 +24,7 @@ int main(int argc, char** argv) {
     if (command == "score") return cli::score(words);
     if (command == "embed") return cli::embed(words);
     if (command == "export") return cli::export_point(words);
+    if (command == "questions") return cli::questions(words);
     return cli::usage(command);
   });
 }

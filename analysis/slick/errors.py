@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 
 from ..statistics import crossed_mean
 from ..store import UNSET, need
 from ..table import Table, number, percent
-from .groups import KINDS, Errors, Labels
-from .quantities import ENDS, LabelledPart, answers, data_sets, paper, told, verdicts
+from .groups import CATEGORIES, KINDS, Errors, Labels
+from .quantities import ENDS, LONG, LabelledPart, answers, data_sets, paper, told, verdicts
 
 
 def f1_table(part: LabelledPart) -> Table:
@@ -45,6 +47,38 @@ def kind_table(part: LabelledPart) -> Table:
                 *((n, percent(crossed_mean(s))) for n, s in zip(KINDS[1:], shares, strict=True)),
             )
     return table
+
+
+def forgotten_table(part: LabelledPart) -> Table | None:
+    """Test questions that the base model answered right and fine-tuned ones wrong, and how; None
+    where answers are not kept.
+    """
+    labels, predictions = part.labels, part.predictions
+    if predictions.answer_final is None or labels.greedy_answer is None or labels.greedy is None:
+        return None
+    rows = predictions.row
+    before = labels.labelled[rows] & (labels.greedy[rows, 0] == 1)
+    found = []
+    for label, points in data_sets(part):
+        chosen = points.index.to_numpy()
+        wrong = (predictions.correct_final[chosen] == 0) & before
+        for k in np.flatnonzero(wrong.any(axis=0)):
+            said = Counter(map(str, predictions.answer_final[chosen][wrong[:, k], k]))
+            found.append((int(wrong[:, k].sum()), len(chosen), label, rows[k], said))
+    table = told("forgotten", count=len(found))
+    table.folded = True
+    table.most = 200
+    for count, seeds, label, row, said in sorted(found, key=lambda one: (-one[0] / one[1], one[3])):
+        table.row(
+            ("D", label),
+            ("question", str(labels.question[row])),
+            ("gold answer", str(labels.answer[row])),
+            ("label", LONG[CATEGORIES[labels.category[row]]]),
+            ("before", str(labels.greedy_answer[row])),
+            ("after", "; ".join(answer for answer, _ in said.most_common())),
+            ("wrong in", f"{count} of {seeds}"),
+        )
+    return table if found else None
 
 
 def base_table(errors: Errors) -> Table:

@@ -37,6 +37,7 @@ class Labels(Group, path="labels/base"):
     drawn: Data  # int32 [question, set]
     p_true: Data
     exposures: Data
+    greedy_answer: Data  # after exemplar set 0, with store.answers
     ambiguous: Data  # uint8, 1: other records give the question another answer; in newer files
 
     @property
@@ -57,6 +58,9 @@ class DataRead(Group, path="labels"):
 
     left_out_reason: Data  # [reason]; absent when no record was left out
     left_out: Data
+    not_used_reason: Data  # [choice]; absent when the deck asks all that can be asked
+    not_used: Data
+    note: Data  # [note_index]: what a table of questions lacks, which answers cannot be given
     dev_questions: Data  # [one]: those that decide EARLY_STOP
 
 
@@ -70,6 +74,8 @@ class Predictions(Group, path="predictions"):
     kind_final: Data
     f1_early_stop: Data  # NaN: answered "I don't know"
     f1_final: Data
+    answer_early_stop: Data  # text, with store.answers
+    answer_final: Data
 
 
 class Errors(Group, path="errors"):

@@ -30,6 +30,7 @@ FIGURES = {
 
 # Each with what the terminal shows of it.
 TABLES = (
+    (tables.rose_table, Table.text),
     (tables.results_table, Table.text),
     (tables.table1, Table.text),
     (partial(tables.table2, when="early_stop"), None),
@@ -38,6 +39,7 @@ TABLES = (
     (tables.table3, Table.text),
     (errors.f1_table, None),
     (errors.kind_table, None),
+    (errors.forgotten_table, None),
     (tables.order_table, lambda table: table.title),
 )
 
@@ -54,7 +56,8 @@ def _labels(sweep: Sweep, labels: Labels, writer: Writer) -> Section:
     else:
         for split, role in (("train", "id"), ("test", "id"), ("test", "ood")):
             writer.table(section, tables.label_table, labels, split, role, show=None)
-    writer.table(section, tables.left_out_table, sweep.group(DataRead))
+    data = sweep.group(DataRead)
+    writer.tables(section, (tables.left_out_table, tables.not_used_table, tables.note_table), data)
     wrong = sweep.group(Errors)
     writer.table(section, errors.base_table, wrong, show=None)
     writer.table(section, errors.base_answers, wrong, labels, show=None)

@@ -22,6 +22,8 @@ constexpr const char* kUsage =
   factsweep tokenize | generate | score --model DIR [--help] one model at a desk, JSON lines in and out
   factsweep embed --model DIR [--help]                       sentence embeddings by an encoder, JSON lines in, JSON lines or .npy out
   factsweep export FILE --point ID --model DIR --output DIR  a fine-tuned model as a Hugging Face directory
+  factsweep questions FILE [--point ID] [--output CSV]       what was asked, what is right, what models said: one table
+  factsweep questions FILE --row N --prompt[=label|train|p_true]   a prompt exactly as it was asked
 
 Exit codes: 0 done, 1 bug, 2 bad deck or flag, 3 environment, 4 some points failed, 5 stopped with work left.
 )";
@@ -47,7 +49,7 @@ ExitCode usage(const std::string& command) {
   if (command != "--help" && command != "-h" && command != "help") {
     throw InputError(
         fmt::format("'{}' is no command of factsweep. Known: run, plan, status, world, tokenize, "
-                    "generate, score, embed, export, --help.",
+                    "generate, score, embed, export, questions, --help.",
                     command));
   }
   std::fputs(kUsage, stdout);

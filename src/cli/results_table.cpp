@@ -1,9 +1,11 @@
 #include "results_table.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 
 #include "factsweep/core/console.hpp"
 
@@ -24,6 +26,16 @@ std::string cell(const Store& store, const std::string& column, std::uint64_t po
 
 }  // namespace
 
+std::string words_of_worse(const std::vector<std::string>& points) {
+  constexpr std::size_t kShown = 10;
+  return fmt::format(
+      "warning: the training loss of {} of the finished points ended above where it began, or "
+      "above "
+      "that of guessing: a smaller train.learning_rate may do. {}{}",
+      points.size(), fmt::join(std::span(points).first(std::min(points.size(), kShown)), ", "),
+      points.size() > kShown ? ", ..." : "");
+}
+
 void print_results(const Plan& plan, const Store& store, const std::vector<std::string>& columns) {
   if (plan.points.empty()) return;
   std::size_t width = 5;
@@ -40,6 +52,15 @@ void print_results(const Plan& plan, const Store& store, const std::vector<std::
   }
   if (plan.points.size() > kMostRows)
     console::info("... and {} more", plan.points.size() - kMostRows);
+  const bool is_told =
+      std::any_of(plan.datasets.begin(), plan.datasets.end(),
+                  [](const DatasetSpec& one) { return one.path == "/points/loss_rose"; });
+  std::vector<std::string> worse;
+  for (std::size_t p = 0; is_told && p < plan.points.size(); ++p) {
+    const Array rose = store.read({File::results, "/points/loss_rose", {p}, {1}});
+    if (rose.as<std::uint8_t>().front() == 1) worse.push_back(plan.points[p].id);
+  }
+  if (!worse.empty()) console::info("{}", words_of_worse(worse));
 }
 
 }  // namespace factsweep::cli

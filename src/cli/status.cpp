@@ -9,6 +9,7 @@
 #include "factsweep/cli/commands.hpp"
 #include "factsweep/core/console.hpp"
 #include "factsweep/store/store.hpp"
+#include "results_table.hpp"
 
 namespace factsweep::cli {
 namespace {
@@ -52,6 +53,7 @@ void print(const SweepStatus& s, const std::optional<JobSign>& job) {
   else if (!is_over(s))
     fmt::print("no job is running\n");
   for (const std::string& failure : s.failures) fmt::print("failed: {}\n", failure);
+  if (!s.worse.empty()) fmt::print("{}\n", words_of_worse(s.worse));
   std::fflush(stdout);
 }
 

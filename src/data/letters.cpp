@@ -3,11 +3,14 @@
 #include <fmt/format.h>
 #include <unicode/uchar.h>
 #include <unicode/unorm2.h>
+#include <unicode/uscript.h>
+#include <unicode/ustring.h>
 #include <unicode/utf16.h>
 #include <unicode/utf8.h>
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "factsweep/core/error.hpp"
 
@@ -55,23 +58,67 @@ int combining_class(char32_t c) {
   return c < kFirstDecomposed ? 0 : u_getCombiningClass(static_cast<UChar32>(c));
 }
 
-}  // namespace
+/// Each character by itself; a capital I with a dot in two characters is one in Turkish.
+std::u32string case_folded(std::u32string_view letters, bool turkish) {
+  constexpr char32_t kDot = 0x307;
+  std::u32string folded;
+  for (std::size_t i = 0; i < letters.size(); ++i) {
+    const bool is_dotted =
+        turkish && letters[i] == U'I' && i + 1 < letters.size() && letters[i + 1] == kDot;
+    if (is_dotted) {
+      folded += U'i';
+      ++i;
+      continue;
+    }
+    const std::u16string one = utf16(letters.substr(i, 1));
+    std::array<char16_t, 8> mapped;
+    UErrorCode status = U_ZERO_ERROR;
+    const int32_t size =
+        u_strFoldCase(mapped.data(), static_cast<int32_t>(mapped.size()), one.data(),
+                      static_cast<int32_t>(one.size()),
+                      turkish ? U_FOLD_CASE_EXCLUDE_SPECIAL_I : U_FOLD_CASE_DEFAULT, &status);
+    if (U_FAILURE(status))
+      throw EnvironmentError(fmt::format("ICU cannot fold a text: {}", u_errorName(status)));
+    folded += utf32(std::u16string_view(mapped.data(), static_cast<std::size_t>(size)));
+  }
+  return folded;
+}
 
-std::u32string decomposed(std::string_view text) {
-  std::u32string letters = decode(text);
+std::u32string decomposed(std::u32string letters, bool compatible) {
   const auto composed = [](char32_t c) { return c >= kFirstDecomposed; };
   if (std::none_of(letters.begin(), letters.end(), composed)) return letters;
-  constexpr std::size_t kLongest = 4;  // units that one of UTF-16 becomes at most
+  // units that one of UTF-16 becomes at most
+  const std::size_t longest = compatible ? 18 : 4;
   const std::u16string before = utf16(letters);
-  std::u16string after(kLongest * before.size(), u'\0');
+  std::u16string after(longest * before.size(), u'\0');
   UErrorCode status = U_ZERO_ERROR;
-  const UNormalizer2* nfd = unorm2_getNFDInstance(&status);
+  const UNormalizer2* nfd =
+      compatible ? unorm2_getNFKDInstance(&status) : unorm2_getNFDInstance(&status);
   const int32_t size =
       unorm2_normalize(nfd, before.data(), static_cast<int32_t>(before.size()), after.data(),
                        static_cast<int32_t>(after.size()), &status);
   if (U_FAILURE(status))
     throw EnvironmentError(fmt::format("ICU cannot decompose a text: {}", u_errorName(status)));
   return utf32(std::u16string_view(after).substr(0, static_cast<std::size_t>(size)));
+}
+
+}  // namespace
+
+std::u32string decomposed(std::string_view text, bool compatible) {
+  return decomposed(decode(text), compatible);
+}
+
+std::u32string letters_of(std::string_view text, const LetterRules& rules) {
+  std::u32string letters = decode(text);
+  if (rules.folded) letters = case_folded(letters, rules.turkish);
+  letters = decomposed(std::move(letters), rules.compatible);
+  // what was one character with another's case in it is two now
+  if (rules.folded && rules.compatible) letters = case_folded(letters, rules.turkish);
+  // below are nukta, kana's voicing and virama, without which a letter is another one
+  constexpr int kFirstAccent = 10;
+  if (!rules.accents)
+    std::erase_if(letters, [](char32_t c) { return combining_class(c) >= kFirstAccent; });
+  return letters;
 }
 
 std::u32string lower_case(std::u32string letters) {
@@ -113,6 +160,26 @@ bool is_space(char32_t c) {
 bool is_ascii_punctuation(char32_t c) {
   return (c >= '!' && c <= '/') || (c >= ':' && c <= '@') || (c >= '[' && c <= '`') ||
          (c >= '{' && c <= '~');
+}
+
+bool is_punctuation(char32_t c) {
+  return is_ascii_punctuation(c) || u_ispunct(static_cast<UChar32>(c)) != 0;
+}
+
+bool is_unspaced(char32_t c) {
+  UErrorCode status = U_ZERO_ERROR;
+  switch (uscript_getScript(static_cast<UChar32>(c), &status)) {
+    case USCRIPT_HAN:
+    case USCRIPT_HIRAGANA:
+    case USCRIPT_KATAKANA:
+    case USCRIPT_THAI:
+    case USCRIPT_LAO:
+    case USCRIPT_KHMER:
+    case USCRIPT_MYANMAR:
+      return true;
+    default:
+      return false;
+  }
 }
 
 bool joins_before(char32_t c) {

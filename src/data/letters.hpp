@@ -9,8 +9,17 @@
 
 namespace factsweep {
 
-/// The characters of UTF-8 text in NFD; malformed bytes become U+FFFD.
-std::u32string decomposed(std::string_view text);
+/// The characters of UTF-8 text in NFD, `compatible` in NFKD; malformed bytes become U+FFFD.
+std::u32string decomposed(std::string_view text, bool compatible = false);
+
+/// What of a text counts.
+struct LetterRules {
+  bool compatible = false;  // NFKD
+  bool folded = false;      // full case folding
+  bool accents = true;   // false: marks on letters are dropped (not vowel signs, nor dots of kana)
+  bool turkish = false;  // I is the capital of dotless i, where case is folded
+};
+std::u32string letters_of(std::string_view text, const LetterRules& rules);
 
 /// Each character is mapped by itself, so the result for a text begins with the result for its
 /// prefix; hence both forms of the Greek small sigma become one.
@@ -22,6 +31,8 @@ bool may_grow_into(std::u32string_view begun, std::u32string_view whole);
 bool is_word(char32_t c);               // letters and numbers, and the marks on them
 bool is_space(char32_t c);              // Unicode white space
 bool is_ascii_punctuation(char32_t c);  // string.punctuation
+bool is_punctuation(char32_t c);        // that, and Unicode's
+bool is_unspaced(char32_t c);           // of a script that has no spaces between words
 bool joins_before(char32_t c);          // NFC may make one character of it and the one before
 
 /// Without white space at both ends.

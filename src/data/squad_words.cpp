@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "letters.hpp"
 #include "squad_matcher.hpp"
 
 namespace factsweep {
@@ -12,7 +13,16 @@ SquadWords squad_words(std::string_view answer) {
   SquadWords words;
   for (std::size_t begin = 0; begin < text.size();) {
     const std::size_t end = std::min(text.find(U' ', begin), text.size());
-    if (end > begin) words.push_back(text.substr(begin, end - begin));
+    for (std::size_t i = begin; i < end;) {
+      std::size_t next = i + 1;  // a character of a script without spaces is a word, with its marks
+      if (is_unspaced(text[i])) {
+        while (next < end && joins_before(text[next])) ++next;
+      } else {
+        while (next < end && !is_unspaced(text[next])) ++next;
+      }
+      words.push_back(text.substr(i, next - i));
+      i = next;
+    }
     begin = end + 1;
   }
   return words;

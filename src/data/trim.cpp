@@ -63,4 +63,18 @@ std::string nfc(std::string_view text) {
   return result;
 }
 
+std::string readable_answer(std::string_view text) {
+  const std::string_view line = trimmed(text.substr(0, text.find('\n')));
+  std::string readable;
+  const auto size = static_cast<int32_t>(line.size());
+  for (int32_t begin = 0, next = 0; begin < size; begin = next) {
+    UChar32 c = 0;
+    U8_NEXT(line.data(), next, size, c);
+    readable += c < 0 ? std::string_view("\uFFFD")
+                      : line.substr(static_cast<std::size_t>(begin),
+                                    static_cast<std::size_t>(next - begin));
+  }
+  return readable;
+}
+
 }  // namespace factsweep

@@ -14,7 +14,8 @@ namespace {
 InputError broken_rule(std::string_view where, std::string_view key, std::string_view raw,
                        std::string_view rule) {
   const bool stop = rule.ends_with('.') || rule.ends_with('?');
-  const std::string what = raw.empty() ? std::string(key) : fmt::format("{} = {}", key, raw);
+  const std::string what =
+      raw.empty() ? std::string(key) : fmt::format("{} = {}", key, value::on_one_line(raw));
   return InputError(fmt::format("{}: {} {}{}", where, what, rule, stop ? "" : "."));
 }
 
@@ -51,8 +52,9 @@ Deck Deck::of(const OptionTable& table, std::string_view name,
   deck.table_ = std::make_shared<const OptionTable>(table);
   for (Assignment& assignment : assignments) {
     const Option& option = *table.find(assignment.key);
-    if (option.kind == Kind::text) assignment.raw = value::unquoted(assignment.raw);
     try {
+      if (option.kind == Kind::text || option.kind == Kind::path)
+        assignment.raw = value::plain(assignment.raw);
       value::check(option, assignment.raw);
     } catch (const value::Broken& broken) {
       throw broken_rule(assignment.where, assignment.key, assignment.raw, broken.rule);

@@ -28,6 +28,10 @@ std::string comment(const std::string& text) {
   return line == "#" ? lines : lines + line + "\n";
 }
 
+std::string as_written(const Option& option, const std::string& raw) {
+  return option.kind == Kind::text || option.kind == Kind::path ? value::quoted(raw) : raw;
+}
+
 /// "unit: epochs; range: >= 1; one of: a, b; default: 50", without what says nothing.
 std::string facts(const Option& option) {
   std::vector<std::string> parts;
@@ -39,7 +43,7 @@ std::string facts(const Option& option) {
   if (option.required) {
     parts.push_back("required");
   } else {
-    parts.push_back("default: " + (option.fallback.empty() ? "empty" : option.fallback));
+    parts.push_back("default: " + (option.fallback.empty() ? "empty" : as_written(option, option.fallback)));
   }
   return fmt::format("{}", fmt::join(parts, "; "));
 }
@@ -56,8 +60,7 @@ std::string Deck::effective() const {
     if (!body.contains(section)) sections.push_back(section);
     const Value& found = values_.find(option.key)->second;
     const std::string assignment =
-        fmt::format("{} = {}", option.key.substr(dot + 1),
-                    option.kind == Kind::text ? value::quoted(found.raw) : found.raw);
+        fmt::format("{} = {}", option.key.substr(dot + 1), as_written(option, found.raw));
     body[section] += "\n" + comment(option.help) + comment(facts(option)) +
                      std::string(value::trim(assignment)) + "\n";
   }

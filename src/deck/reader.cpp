@@ -32,56 +32,53 @@ po::options_description descriptions(const OptionTable& table) {
   return all;
 }
 
-std::string at_line(std::string_view name, std::size_t line) {
-  return fmt::format("{}:{}", name, line);
-}
-
-/// The line number of each assignment, in order: Boost's parser does not tell. Mirrors its rules:
-/// '#' ends a line,
-/// "[section]" prefixes what follows, the first '=' ends the key.
-std::vector<std::size_t> assignment_lines(std::string_view text, std::string_view name) {
-  std::vector<std::size_t> lines;
+/// "[section]" prefixes what follows, the first '=' ends the key, '#' outside of quotation marks the
+/// line.
+std::vector<Assignment> assignments_of(std::string_view text, std::string_view name) {
+  std::vector<Assignment> found;
+  std::string section;
   std::istringstream stream{std::string(text)};
   std::string whole;
   for (std::size_t number = 1; std::getline(stream, whole); ++number) {
-    const std::string_view line = value::trim(std::string_view(whole).substr(0, whole.find('#')));
-    if (line.empty()) continue;
-    const bool section = line.starts_with('[') && line.ends_with(']') && line.size() > 2;
-    if (!section && line.find('=') == line.npos) {
+    const std::string_view line = value::trim(whole);
+    const std::string_view plain = value::trim(line.substr(0, line.find('#')));
+    if (plain.empty()) continue;
+    const std::string where = fmt::format("{}:{}", name, number);
+    if (plain.starts_with('[') && plain.ends_with(']') && plain.size() > 2) {
+      section = fmt::format("{}.", value::trim(plain.substr(1, plain.size() - 2)));
+      continue;
+    }
+    const std::size_t equals = plain.find('=');
+    if (equals == plain.npos) {
       throw InputError(fmt::format(
           "{}: cannot read '{}': a line is '[section]', 'key = value' or a comment after '#'.",
-          at_line(name, number), line));
+          where, plain));
     }
-    if (!section) lines.push_back(number);
+    found.push_back({fmt::format("{}{}", section, value::trim(plain.substr(0, equals))),
+                     std::string(value::trim(value::without_comment(line.substr(equals + 1)))),
+                     where});
   }
-  return lines;
+  return found;
 }
 
 }  // namespace
 
 std::vector<Assignment> read_deck_text(const OptionTable& table, std::string_view text,
                                        std::string_view name, Others others) {
-  text = without_byte_order_mark(text);
-  const std::vector<std::size_t> lines = assignment_lines(text, name);
-  std::istringstream stream{std::string(text)};
-  const auto parsed =
-      po::parse_config_file(stream, descriptions(table), /*allow_unregistered=*/true);
-  require(parsed.options.size() == lines.size(),
-          "read_deck_text: Boost saw other assignments than the line scan");
-
   std::vector<Assignment> assignments;
-  std::map<std::string, std::size_t> line_of;
-  for (std::size_t i = 0; i < lines.size(); ++i) {
-    const po::option& option = parsed.options[i];
-    const std::string where = at_line(name, lines[i]);
-    if (option.unregistered && others == Others::skipped) continue;
-    if (option.unregistered) throw unknown_key(table, where, option.string_key);
-    const auto [first, fresh] = line_of.try_emplace(option.string_key, lines[i]);
-    if (!fresh) {
-      throw InputError(fmt::format("{}: '{}' is already set on line {}. Keep one of the two.",
-                                   where, option.string_key, first->second));
+  std::map<std::string, std::string> place_of;
+  for (Assignment& read : assignments_of(without_byte_order_mark(text), name)) {
+    if (table.find(read.key) == nullptr) {
+      if (others == Others::skipped) continue;
+      throw unknown_key(table, read.where, read.key);
     }
-    assignments.push_back({option.string_key, std::string(value::trim(option.value.at(0))), where});
+    const auto [first, fresh] = place_of.try_emplace(read.key, read.where);
+    if (!fresh) {
+      const std::string line = first->second.substr(first->second.rfind(':') + 1);
+      throw InputError(fmt::format("{}: '{}' is already set on line {}. Keep one of the two.",
+                                   read.where, read.key, line));
+    }
+    assignments.push_back(std::move(read));
   }
   return assignments;
 }

@@ -1,5 +1,5 @@
 // From deck text and command line to assignments: key, value as written, and where it is.
-// Boost.Program_options parses both; what it cannot say (lines, duplicates, the nearest key) is
+// Boost.Program_options parses the command line; what it cannot say (duplicates, the nearest key) is
 // added here. Private to the deck module.
 #pragma once
 

@@ -70,24 +70,33 @@ void check_texts(const Option& option, const std::vector<std::string>& values) {
   check_repeated(values, [](const std::string& item) { return item; });
 }
 
-/// Traps of the INI syntax: what looks like a comment is none, and only a whole text is quoted.
-void check_syntax(std::string_view text) {
-  if (text.find('#') != text.npos) throw Broken{"contains '#', which starts a comment in a deck"};
-  if (text.find_first_of("\r\n") != text.npos) throw Broken{"contains a line break"};
+/// What takes no quotation marks.
+void check_unquoted(std::string_view text) {
   if (text.starts_with('"')) throw Broken{"is quoted: write the value without quotes"};
-  if (text.find(" ;") != text.npos || text.starts_with(';')) {
-    throw Broken{"contains ';': comments start with '#', the items of a list are separated by ','"};
-  }
+  plain(text);
+}
+
+bool is_text(Kind kind) {
+  return kind == Kind::text || kind == Kind::path || kind == Kind::text_list ||
+         kind == Kind::path_list;
 }
 
 std::string joined(const auto& values) {
   return fmt::format("{}", fmt::join(values, ", "));
 }
 
+std::string joined_texts(std::vector<std::string> texts) {
+  for (std::string& text : texts) {
+    const std::string alone = quoted(text);
+    text = text_list(alone) == std::vector{text} ? alone : marked(text);
+  }
+  return joined(texts);
+}
+
 }  // namespace
 
 void check(const Option& option, std::string_view text) {
-  check_syntax(text);
+  if (!is_text(option.kind)) check_unquoted(text);
   const bool may_be_empty = option.fallback.empty() && !option.required;
   if (text.empty() && !may_be_empty) throw Broken{"is empty" + hint(option)};
   switch (option.kind) {
@@ -127,7 +136,7 @@ std::string normal(const Option& option, std::string_view text) {
       return number(duration(text));
     case Kind::text_list:
     case Kind::path_list:
-      return joined(text_list(text));
+      return joined_texts(text_list(text));
     case Kind::integer_list:
       return joined(integer_list(text));
     case Kind::real_list:
@@ -137,7 +146,7 @@ std::string normal(const Option& option, std::string_view text) {
     case Kind::choice:
       break;
   }
-  return std::string(text);
+  return on_one_line(text);
 }
 
 std::string range(const Option& option) {

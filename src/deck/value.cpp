@@ -12,6 +12,7 @@ namespace factsweep::value {
 namespace {
 
 constexpr std::string_view kSpace = " \t\r\n\v\f";
+constexpr std::string_view kWritten = "ntr\"\\", kMeant = "\n\t\r\"\\";  // after a backslash
 constexpr std::int64_t kMaxItems = 1'000'000;  // of a list; more is a typing error
 
 template <typename T>
@@ -27,21 +28,58 @@ std::optional<double> finite(std::string_view text) {
   return number && std::isfinite(*number) ? number : std::nullopt;
 }
 
-/// The items between the commas outside parentheses.
+/// The quotation mark that ends what the one at `open` begins: nothing but a comma or a comment may
+/// come after it. npos: none.
+std::size_t closing_mark(std::string_view text, std::size_t open) {
+  for (std::size_t i = open + 1; i < text.size(); ++i) {
+    if (text[i] == '\\') {
+      ++i;
+    } else if (text[i] == '"') {
+      const std::string_view rest = trim(text.substr(i + 1));
+      if (rest.empty() || rest.front() == '#' || rest.front() == ',') return i;
+    }
+  }
+  return text.npos;
+}
+
+/// The items between the commas outside of parentheses and quotation marks.
 std::vector<std::string_view> items(std::string_view text) {
   std::vector<std::string_view> found;
   if (trim(text).empty()) return found;
   int depth = 0;
   std::size_t begin = 0;
+  bool fresh = true;  // nothing of the item so far
   for (std::size_t i = 0; i <= text.size(); ++i) {
+    if (fresh && i < text.size() && text[i] == '"') {
+      i = std::min(closing_mark(text, i), text.size() - 1) + 1;
+      fresh = false;
+    }
     if (i < text.size() && text[i] == '(') ++depth;
     if (i < text.size() && text[i] == ')') --depth;
-    if (i < text.size() && (text[i] != ',' || depth > 0)) continue;
+    if (i < text.size() && (text[i] != ',' || depth > 0)) {
+      fresh = fresh && kSpace.find(text[i]) != kSpace.npos;
+      continue;
+    }
     found.push_back(trim(text.substr(begin, i - begin)));
     if (found.back().empty()) throw Broken{"has an empty item (a comma too many?)"};
     begin = i + 1;
+    fresh = true;
   }
   return found;
+}
+
+/// Traps of the INI syntax in what has no quotation marks around it.
+void check_syntax(std::string_view text) {
+  if (text.find('#') != text.npos)
+    throw Broken{
+        "contains '#', which starts a comment in a deck: put it between quotation marks, \"...\""};
+  if (text.find_first_of("\r\n") != text.npos)
+    throw Broken{"contains a line break: write \\n, between quotation marks, \"...\""};
+  if (text.find(" ;") != text.npos || text.starts_with(';')) {
+    throw Broken{
+        "contains ';': comments start with '#', the items of a list are separated by ',', and a "
+        "text that holds it stands between quotation marks, \"...\""};
+  }
 }
 
 /// The decimal of 12 digits when it lies within a few rounding errors of `exact`.
@@ -94,13 +132,82 @@ std::string_view trim(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(kSpace) + 1 - begin);
 }
 
-std::string unquoted(std::string_view text) {
-  const bool marks = text.size() >= 2 && text.starts_with('"') && text.ends_with('"');
-  return std::string(marks ? text.substr(1, text.size() - 2) : text);
+std::string_view without_comment(std::string_view text) {
+  bool fresh = true;  // nothing of the item so far
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (fresh && text[i] == '"') {
+      const std::size_t end = closing_mark(text, i);
+      if (end != text.npos) i = end;
+      fresh = false;
+    } else if (text[i] == '#') {
+      return text.substr(0, i);
+    } else if (kSpace.find(text[i]) == kSpace.npos) {
+      fresh = text[i] == ',';
+    }
+  }
+  return text;
+}
+
+std::string plain(std::string_view text) {
+  if (!text.starts_with('"')) {
+    check_syntax(text);
+    return std::string(text);
+  }
+  std::string result;
+  std::size_t i = 1;
+  for (; i + 1 < text.size(); ++i) {
+    if (text[i] != '\\') {
+      result += text[i];
+      continue;
+    }
+    const std::size_t which = kWritten.find(text[++i]);
+    if (which == kWritten.npos)
+      throw Broken{fmt::format(
+          "has \\{} between its quotation marks: write \\n, \\t, \\r, \\\" or \\\\", text[i])};
+    result += kMeant[which];
+  }
+  if (i + 1 != text.size() || text[i] != '"')
+    throw Broken{
+        "begins with a quotation mark, but does not end with one: write \"...\", and \\\" for a "
+        "quotation mark of the text"};
+  return result;
 }
 
 std::string quoted(const std::string& text) {
-  return trim(text) == text && unquoted(text) == text ? text : '"' + text + '"';
+  try {
+    if (trim(text) == text && !text.starts_with('"') && plain(text) == text &&
+        text.find('\t') == text.npos)
+      return text;
+  } catch (const Broken&) {
+    // it stands between quotation marks, then
+  }
+  return marked(text);
+}
+
+std::string marked(std::string_view text) {
+  std::string result = "\"";
+  for (const char c : text) {
+    const std::size_t which = kMeant.find(c);
+    if (which == kMeant.npos) {
+      result += c;
+    } else {
+      result += '\\';
+      result += kWritten[which];
+    }
+  }
+  return result + '"';
+}
+
+std::string on_one_line(std::string_view text) {
+  std::string line;
+  for (const char c : text) {
+    if (c == '\n') {
+      line += "\\n";
+    } else {
+      line += c;
+    }
+  }
+  return line;
 }
 
 std::int64_t integer(std::string_view text) {
@@ -152,8 +259,9 @@ double duration(std::string_view text) {
 }
 
 std::vector<std::string> text_list(std::string_view text) {
-  const auto found = items(text);
-  return {found.begin(), found.end()};
+  std::vector<std::string> list;
+  for (const std::string_view item : items(text)) list.push_back(plain(item));
+  return list;
 }
 
 std::vector<std::int64_t> integer_list(std::string_view text) {

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numeric>
 #include <set>
+#include <span>
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/random.hpp"
@@ -36,6 +37,7 @@ void label_exactly(const Model& model, const std::vector<Question>& questions,
     labels[i].drawn[set] = CounterRandom(draw_key("binomial", settings, questions[i], set))
                                .binomial(static_cast<int>(settings.samples), results[j].p);
     labels[i].near_ties += results[j].near_tie ? 1 : 0;
+    if (set == 0) labels[i].said = results[j].said;
   }
 }
 
@@ -61,6 +63,8 @@ void label_set_by_sampling(const Model& model, const std::vector<Question>& ques
   const auto answers = decode(model, requests, how, alive, step);
   for (std::size_t i = 0; i < items.size(); ++i) {
     labels[i].greedy[set] = items[i].matcher->matches(answers[i].front().text) ? 1 : 0;
+    if (set == 0 && (settings.keep_text || labels[i].greedy[set] == 1))
+      labels[i].said = answers[i].front().text;
     for (std::size_t s = 1; s < answers[i].size(); ++s)
       labels[i].drawn[set] += items[i].matcher->matches(answers[i][s].text) ? 1 : 0;
     labels[i].p[set] =
@@ -68,6 +72,27 @@ void label_set_by_sampling(const Model& model, const std::vector<Question>& ques
     if (!settings.keep_text) continue;
     for (const Decoded& answer : answers[i]) labels[i].text.push_back(answer.text);
   }
+}
+
+/// Decodes the greedy answers of the first set that are not known yet.
+void tell_answers(const Model& model, std::span<const ProbeItem> items,
+                  const LabelSettings& settings,
+                  const std::function<void(double, std::int64_t)>& step,
+                  std::vector<Label>& labels) {
+  std::vector<std::size_t> open;
+  std::vector<DecodeRequest> requests;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (!labels[i].said.empty()) continue;
+    open.push_back(i);
+    requests.push_back({.prompt = items[i].prompt, .greedy = true});
+  }
+  const auto is_short = [&](std::size_t, std::string_view text) {
+    return static_cast<std::int64_t>(text.size()) < settings.answer_bytes;
+  };
+  const auto tell = [&](std::int64_t tokens) { step(1, tokens); };
+  const auto answers =
+      decode(model, requests, {.max_new_tokens = settings.probe.max_new_tokens}, is_short, tell);
+  for (std::size_t k = 0; k < open.size(); ++k) labels[open[k]].said = answers[k].front().text;
 }
 
 }  // namespace
@@ -104,13 +129,6 @@ ExemplarSets draw_exemplars(const std::string& relation, const std::vector<Quest
     sets.push_back(std::move(shots));
   }
   return sets;
-}
-
-std::string few_shot_prompt(const std::vector<Question>& shots, const std::string& question) {
-  std::string prompt;
-  for (const Question& shot : shots)
-    prompt += fmt::format("Q: {}\nA: {}\n", shot.question, shot.answer);
-  return prompt + fmt::format("Q: {}\nA:", question);
 }
 
 double Label::p_greedy() const {
@@ -171,8 +189,9 @@ std::vector<Label> label_questions(const Model& model, const std::vector<Questio
   const auto items_of = [&](std::size_t set) {
     std::vector<ProbeItem> items;
     for (std::size_t i = 0; i < questions.size(); ++i) {
-      items.push_back(make_item(model, few_shot_prompt(sets[set], questions[i].question), " ",
-                                golds[i], matchers[i]));
+      const std::string prompt = settings.prompts.asked(sets[set], questions[i]);
+      items.push_back(make_item(model, prompt, std::string(blank_before_answer(prompt)), golds[i],
+                                matchers[i]));
       items.back().set = static_cast<std::int32_t>(set);
     }
     return items;
@@ -190,6 +209,10 @@ std::vector<Label> label_questions(const Model& model, const std::vector<Questio
     label_set_by_sampling(model, questions, items_of(set), set, settings, tell, labels);
   }
   if (settings.exact) label_exactly(model, questions, all, settings, step, labels);
+  if (settings.answer_bytes > 0 && !sets.empty()) {
+    if (!settings.exact) all = items_of(0);
+    tell_answers(model, std::span(all).first(questions.size()), settings, step, labels);
+  }
   return labels;
 }
 

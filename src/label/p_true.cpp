@@ -1,7 +1,5 @@
 // P(True): does the model itself believe the gold answer? (Kadavath et al., arXiv 2207.05221;
 // SliCK, appendix J)
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 
@@ -11,9 +9,6 @@
 namespace factsweep {
 namespace {
 
-constexpr const char* kPrompt =
-    "Question: {}\nProposed Answer: {}\nIs the proposed answer:\n\n(A) True\n(B) False\nThe "
-    "proposed answer is:";
 constexpr std::size_t kBatch = 64;  // proposed answers a forward pass
 
 /// Sum of log-probabilities of `completion` after each prompt; one pass over prompts + completion.
@@ -44,11 +39,14 @@ std::vector<double> score_completion(const Model& model,
 }  // namespace
 
 std::vector<float> p_true(const Model& model, const std::vector<Question>& questions,
-                          bool renormalised,
+                          const Prompts& asked, bool renormalised,
                           const std::function<void(double, std::int64_t)>& step) {
   torch::NoGradGuard no_grad;
-  const std::vector<TokenId> yes = model.tokenizer->encode(" (A)"),
-                             no = model.tokenizer->encode(" (B)");
+  if (questions.empty()) return {};
+  const std::string blank(
+      blank_before_answer(asked.p_true.filled(questions.front(), questions.front().answer)));
+  const std::vector<TokenId> yes = model.tokenizer->encode(blank + asked.yes),
+                             no = model.tokenizer->encode(blank + asked.no);
   struct Proposal {
     std::size_t question;
     std::string answer;
@@ -66,7 +64,7 @@ std::vector<float> p_true(const Model& model, const std::vector<Question>& quest
     for (std::size_t i = begin; i < end; ++i) {
       const Proposal& proposal = proposals[i];
       prompts.push_back(model.tokenizer->encode(
-          fmt::format(kPrompt, questions[proposal.question].question, proposal.answer), true));
+          asked.p_true.filled(questions[proposal.question], proposal.answer), true));
       tokens += 2 * static_cast<std::int64_t>(prompts.back().size());
     }
     const std::vector<double> log_yes = score_completion(model, prompts, yes),

@@ -194,7 +194,10 @@ class Prober {
     if (ended) {
       if (!matcher.matches(text)) return;
       results_[path.item].p += p;
-      if (greedy) results_[path.item].greedy = true;
+      if (greedy) {
+        results_[path.item].greedy = true;
+        results_[path.item].said = text;
+      }
       return;
     }
     const Verdict verdict = matcher.judge(text);
@@ -259,7 +262,10 @@ class Prober {
     const auto decoded =
         decode(model_, requests, {.max_new_tokens = settings_.max_new_tokens}, alive, tell);
     for (std::size_t j = 0; j < doubtful.size(); ++j) {
-      results_[doubtful[j]].greedy = items_[doubtful[j]].matcher->matches(decoded[j].front().text);
+      const std::string& text = decoded[j].front().text;
+      const bool matches = items_[doubtful[j]].matcher->matches(text);
+      results_[doubtful[j]].greedy = matches;
+      results_[doubtful[j]].said = matches ? text : "";
     }
   }
 

@@ -58,6 +58,18 @@ void count_stages(const h5::File& file, const std::string& name, SweepStatus& re
   }
 }
 
+/// /points/loss_rose, where the study has it.
+std::vector<std::string> points_that_rose(const h5::File& file, const std::string& name) {
+  if (H5Lexists(file.id(), "/points/loss_rose", H5P_DEFAULT) <= 0) return {};
+  const Array rose = h5::read_all(file, {name, "/points/loss_rose"}, DType::uint8);
+  const auto flags = rose.as<std::uint8_t>();
+  std::vector<std::string> ids;
+  for (std::size_t i = 0; i < flags.size(); ++i) {
+    if (flags[i] == 1) ids.push_back(text_row(file, {name, "/points/id"}, i));
+  }
+  return ids;
+}
+
 }  // namespace
 
 SweepStatus read_status(const std::filesystem::path& path) {
@@ -85,6 +97,7 @@ SweepStatus read_status(const std::filesystem::path& path) {
   result.points_done = count(points, Status::done);
   result.points_failed = count(points, Status::failed) + count(points, Status::blocked);
   count_stages(file, name, result);
+  result.worse = points_that_rose(file, name);
   return result;
 }
 

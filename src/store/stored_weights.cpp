@@ -160,4 +160,24 @@ std::optional<Array> find_dataset(const std::filesystem::path& results, const st
   return h5::read_all(file, {results.string(), path}, dtype);
 }
 
+std::optional<Array> find_row(const std::filesystem::path& results, const std::string& path,
+                              DType dtype, std::uint64_t row) {
+  const std::lock_guard guard(h5::mutex());
+  h5::prepare();
+  const h5::File file = h5::open_serial(results, H5F_ACC_RDONLY);
+  if (!exists(file, path)) return std::nullopt;
+  const std::string name = results.string();
+  const Where where{name, path};
+  const h5::Dataset dataset(
+      check(H5Dopen2(file.id(), path.c_str(), H5P_DEFAULT), where, "open the dataset"));
+  const h5::Type stored(check(H5Dget_type(dataset.id()), where, "ask for the type"));
+  std::vector<std::uint64_t> count = h5::shape_of(dataset.id(), where);
+  if (count.empty() || row >= count.front())
+    throw InputError(fmt::format("{}: {} has no row {}.", name, path, row));
+  std::vector<std::uint64_t> offset(count.size(), 0);
+  offset.front() = row;
+  count.front() = 1;
+  return h5::read_part(dataset.id(), where, dtype, H5Tget_size(stored.id()), offset, count);
+}
+
 }  // namespace factsweep

@@ -123,6 +123,7 @@ def _labels(file: h5py.File, world: World, generator: np.random.Generator) -> di
     for name, values in (("relation", relation), ("split", split), ("role", role)):
         labels.data(name, values, "question")
     labels.data("answer", [f"answer {k}\u00e9" for k in range(n)], "question")
+    labels.data("greedy_answer", [f"said {k}" for k in range(n)], "question")
     labels.data("category", category, "question")
     labels.data("category_probability", probability, "question", "category_name")
     labels.data("greedy", greedy, "question", "set")
@@ -135,6 +136,11 @@ def _labels(file: h5py.File, world: World, generator: np.random.Generator) -> di
     data.scale("reason", np.arange(1))
     data.data("left_out_reason", ["several answers"], "reason")
     data.data("left_out", np.array([31]), "reason")
+    data.scale("choice", np.arange(1))
+    data.data("not_used_reason", ["train questions of data.ood_relations"], "choice")
+    data.data("not_used", np.array([44]), "choice")
+    data.scale("note_index", np.arange(1))
+    data.data("note", ["facts.csv: no column 'subject'"], "note_index")
     data.data("dev_questions", np.array([120]))
     labels.data("exposures", exposures if world.exposures else np.full(n, -1, np.int32), "question")
     return {"category": category, "role": role, "test": np.flatnonzero(split == "test")}
@@ -209,6 +215,7 @@ def _runs(file: h5py.File, world: World, points: list[dict], labels: dict, gener
                 curves[f"fitted_{name}"][k] = fitted[c]
         if count[:3].sum():
             curves["fitted_known"][k] = known * size / count[:3].sum()
+        put("loss_rose", k, 0, 255)
         stop = int(np.argmax(curves["accuracy_dev"][k]))
         put("epoch_early_stop", k, stop, -1)
         idk = point["variant"] == "idk"
@@ -259,6 +266,8 @@ def _write_predictions(file: h5py.File, test: np.ndarray, correct: dict, generat
         f1 = np.select([values == 1, values == 0], [1.0, 0.5 * near], np.nan)
         writer.data(f"kind_{when}", kinds.astype(np.uint8), "point", "question")
         writer.data(f"f1_{when}", f1.astype(np.float32), "point", "question")
+        said = np.array([[f"told {row}" for row in test]] * n, dtype=object)
+        writer.data(f"answer_{when}", said, "point", "question")
 
 
 def _errors(file: h5py.File, labels: dict, generator) -> None:
@@ -300,7 +309,8 @@ def _write_points(
     writer.data("rank", np.where(done, generator.integers(0, 4, n), -1).astype(np.int32), "point")
     for name, values in columns.items():
         whole = name.startswith(("n_train", "epoch"))
-        writer.data(name, values.astype(np.int64) if whole else values, "point")
+        kind = np.uint8 if name == "loss_rose" else np.int64 if whole else values.dtype
+        writer.data(name, values.astype(kind), "point")
     fractions(writer.group, [n for n in columns if n.startswith(("accuracy_", "answered_"))])
     set_roles(writer.group, ("variant", "unknown_ratio", "seed", "learning_rate"))
 

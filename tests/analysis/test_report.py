@@ -34,6 +34,9 @@ def test_report_of_a_whole_file(tmp_path, capsys):
         "Table 7",
         "Learning order",
         "Labels of the train",
+        "From right to wrong",
+        "What the data have and the deck does not ask",
+        "facts.csv: no column",
     ):
         assert table in page
     assert "It is the epoch with the most dev questions right, of all of them" in page

@@ -234,3 +234,40 @@ def test_a_foreign_file_is_refused(file, tmp_path, attribute, value, message):
         h5.attrs[attribute] = value
     with pytest.raises(StoreError, match=message):
         read(path)
+
+
+def test_points_whose_loss_rose_are_listed(file, tmp_path):
+    (part,) = parts_of(file)
+    assert tables.rose_table(part) is None
+    path = synthetic_slick.write(tmp_path / "rose.h5", World(seeds=(1,), epochs=4))
+    with h5py.File(path, "r+") as h5:
+        h5["points/loss_rose"][2] = 1
+        h5["curves/loss"][2, 1:] = [5, 800, 700, 640]
+        name = h5["points/id"][2].decode()
+    (part,) = parts_of(path)
+    table = tables.rose_table(part)
+    assert table.rows == [[name, "5.000", "640.000"]]
+    assert "1 of" in table.title
+
+
+def test_what_went_from_right_to_wrong_and_to_what(tmp_path):
+    path = synthetic_slick.write(tmp_path / "forgot.h5", World(seeds=(1, 2), epochs=4, questions=6))
+    with h5py.File(path, "r+") as h5:
+        rows = h5["predictions/row"][:]
+        variant = h5["points/variant"].asstr()[:]
+        h5["labels/base/greedy"][:, 0] = 0
+        h5["labels/base/greedy"][rows[3], 0] = 1
+        h5["labels/base/greedy"][rows[4], 0] = 1
+        h5["predictions/correct_final"][:] = 1
+        natural = np.flatnonzero(variant == "natural")
+        h5["predictions/correct_final"][natural[0], 3] = 0
+        h5["predictions/correct_final"][natural[1], 5] = 0  # wrong before, too
+        h5["predictions/answer_final"][natural[0], 3] = "a lie"
+    (part,) = parts_of(path)
+    (row,) = errors.forgotten_table(part).rows
+    assert row[0] == "D_Natural" and row[2] == f"answer {rows[3]}\u00e9"
+    assert row[4:] == [f"said {rows[3]}", "a lie", "1 of 2"]
+    with h5py.File(path, "r+") as h5:
+        del h5["predictions/answer_final"]
+    (part,) = parts_of(path)
+    assert errors.forgotten_table(part) is None

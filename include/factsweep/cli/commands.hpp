@@ -20,5 +20,6 @@ ExitCode generate(const Words& words);
 ExitCode score(const Words& words);
 ExitCode embed(const Words& words);
 ExitCode export_point(const Words& words);
+ExitCode questions(const Words& words);
 
 }  // namespace factsweep::cli

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace factsweep {
 
@@ -17,6 +18,18 @@ enum class Verdict : std::uint8_t {
   matched,   // would match if it ended here; a continuation may match too
 };
 
+/// How answers are compared.
+struct MatchRules {
+  std::string rule = "strict";  // strict, squad, contains: see AnswerMatcher::make()
+  bool compatible = false;      // in NFKC in place of NFC: full-width letters, ligatures
+  bool folded = false;          // full Unicode case folding, of all rules (ss is a capital sharp s)
+  bool accents = true;          // false: accents and vowel points count for nothing
+  std::string language = "en";  // squad's articles, and its punctuation, and the Turkish i
+};
+
+/// Languages whose articles squad drops, and "none".
+std::vector<std::string> match_languages();
+
 class AnswerMatcher {
  public:
   /// All rules compare in NFC. `rule`: "strict": equal but for white space (Unicode's) at the ends.
@@ -25,6 +38,12 @@ class AnswerMatcher {
   /// compared strictly. "contains": the gold answer, stripped, occurs in the text, both
   /// lower-cased. InputError: unknown rule, or a gold answer of white space only.
   static std::unique_ptr<AnswerMatcher> make(std::string_view rule, std::string_view gold);
+  /// The same with what else counts. "squad" of another language than English drops that language's
+  /// articles and Unicode's punctuation; between characters of scripts without word boundaries
+  /// (Chinese, Japanese, Thai, Lao, Khmer, Burmese) blanks count for nothing in any language.
+  static std::unique_ptr<AnswerMatcher> make(const MatchRules& rules, std::string_view gold);
+  static std::unique_ptr<AnswerMatcher> make(const MatchRules& rules,
+                                             std::span<const std::string> golds);
   /// Any of several gold answers is right. They may begin each other, or be alike under the rule:
   /// a text is matched or not, and nothing is counted twice.
   static std::unique_ptr<AnswerMatcher> make(std::string_view rule,

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "factsweep/data/prompts.hpp"
 #include "factsweep/data/question.hpp"
 #include "factsweep/label/probe.hpp"
 #include "factsweep/model/model.hpp"
@@ -24,11 +25,13 @@ struct LabelSettings {
   std::int64_t sets = 10;        // N_ex exemplar sets a relation
   std::int64_t shots = 4;        // k exemplars a set
   std::int64_t samples = 16;     // N_sample sampled answers a set
-  std::string match = "strict";  // AnswerMatcher rule
+  MatchRules match;
   bool exact = true;             // probabilities computed; false: answers really sampled
   bool keep_text = false;        // with exact = false: every answer runs to its end
+  std::int64_t answer_bytes = 0;  // greedy answers are told, up to so many bytes
   std::uint64_t seed = 0;
   ProbeSettings probe;
+  Prompts prompts;
 };
 
 /// [set][shot]: drawn from the dev split of one relation, the same for all its questions.
@@ -38,9 +41,6 @@ using ExemplarSets = std::vector<std::vector<Question>>;
 ExemplarSets draw_exemplars(const std::string& relation, const std::vector<Question>& dev,
                             const LabelSettings& settings);
 
-/// "Q: ...\nA: ...\n" for each shot, then "Q: <question>\nA:" (appendix C).
-std::string few_shot_prompt(const std::vector<Question>& shots, const std::string& question);
-
 struct Label {
   std::vector<std::uint8_t> greedy;  // [set] the greedy answer is right
   std::vector<float> p;  // [set] probability of a right sample (sampled: share of right samples)
@@ -48,6 +48,7 @@ struct Label {
   std::vector<std::int32_t> drawn;  // [set] right answers among `samples`
   std::int32_t near_ties = 0;       // sets whose greedy verdict needed real decoding
   std::vector<std::string> text;    // [set * (1 + samples)] with keep_text
+  std::string said;                 // the greedy answer of set 0, with answer_bytes
 
   double p_greedy() const;                      // P_Correct(T=0)
   double p_sample(std::int64_t samples) const;  // P_Correct(T>0) of the drawn samples
@@ -68,6 +69,7 @@ std::vector<Label> label_questions(const Model& model, const std::vector<Questio
 /// `renormalised`. Of several accepted answers the largest: a threshold takes the question for
 /// known when it takes any of them for true.
 std::vector<float> p_true(const Model& model, const std::vector<Question>& questions,
-                          bool renormalised, const std::function<void(double, std::int64_t)>& step);
+                          const Prompts& prompts, bool renormalised,
+                          const std::function<void(double, std::int64_t)>& step);
 
 }  // namespace factsweep

@@ -44,6 +44,7 @@ struct ProbeResult {
   double pruned = 0;      // probability of the branches below branch_floor: bounds the error of p
   bool greedy = false;    // the greedy answer matches
   bool near_tie = false;  // the greedy verdict came from real decoding
+  std::string said;       // the greedy answer, where it matches and was followed to its end
 };
 
 /// `step(fraction, tokens)` is called after each pass: the share of items asked so far.

@@ -94,6 +94,7 @@ struct SweepStatus {
   double cost_done = 0, cost_total = 0;  // FLOP, estimated
   double seconds_done = 0;               // summed over finished stages
   std::vector<std::string> failures;     // "stage title: reason", the first thousand
+  std::vector<std::string> worse;  // ids of points whose training loss ended above where it began
   int ranks = 1;                         // of the job that made the file
 };
 SweepStatus read_status(const std::filesystem::path& path);

@@ -37,4 +37,8 @@ StoredWeights read_weights_group(const std::filesystem::path& results, const std
 std::optional<Array> find_dataset(const std::filesystem::path& results, const std::string& path,
                                   DType dtype);
 
+/// A row of one: its first index is `row`. InputError: it has no such row.
+std::optional<Array> find_row(const std::filesystem::path& results, const std::string& path,
+                              DType dtype, std::uint64_t row);
+
 }  // namespace factsweep

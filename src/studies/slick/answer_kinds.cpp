@@ -5,8 +5,6 @@
 
 #include <algorithm>
 
-#include "evaluation.hpp"
-
 namespace factsweep::slick {
 namespace {
 
@@ -30,13 +28,13 @@ bool GoldAnswers::has(const std::string& relation, const SquadWords& answer) con
 
 JudgedAnswer judge_error(std::string_view answer, std::span<const std::string> golds,
                          const std::string& relation, const GoldAnswers& shown,
-                         const GoldAnswers& all) {
-  static const SquadWords idk = squad_words(kIdontKnow);
+                         const GoldAnswers& all, std::string_view idk) {
+  const SquadWords silence = squad_words(idk);
   const SquadWords words = squad_words(answer);
   const auto judge = [&](const SquadWords& wanted) {
     const double f1 = word_f1(words, wanted);
     const auto kind = [&] {
-      if (words == idk) return AnswerKind::idk;
+      if (words == silence) return AnswerKind::idk;
       if (words.empty()) return AnswerKind::empty;
       if (words == wanted) return AnswerKind::same_words;
       if (!wanted.empty() && contains(words, wanted)) return AnswerKind::longer;

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "factsweep/data/prompts.hpp"
 #include "factsweep/data/question.hpp"
 #include "factsweep/data/squad_words.hpp"
 
@@ -68,9 +69,9 @@ struct JudgedAnswer {
 };
 
 /// A wrong answer to a question of `relation`, beside whichever of the right answers it comes
-/// nearest to. `shown`: what the model was shown, `all`: what the data have.
+/// nearest to. `shown`: what the model was shown, `all`: what the data have, `idk`: prompt.idk.
 JudgedAnswer judge_error(std::string_view answer, std::span<const std::string> golds,
                          const std::string& relation, const GoldAnswers& shown,
-                         const GoldAnswers& all);
+                         const GoldAnswers& all, std::string_view idk);
 
 }  // namespace factsweep::slick

@@ -66,7 +66,7 @@ Corpus Corpus::read(const Deck& deck) {
   std::optional<QuestionTable> table;
   if (QuestionTable::is_table(directory)) {
     table.emplace(directory, table_form(deck));
-    corpus.made_up = table->notes();
+    corpus.remarks = table->notes();
   } else {
     check_no_table_keys(deck);
   }
@@ -101,8 +101,13 @@ Corpus Corpus::read(const Deck& deck) {
 
   const auto seed = static_cast<std::uint64_t>(deck.integer("label.seed"));
   const std::int64_t chunk_size = deck.integer("label.chunk");
+  const auto count_others = [&](const std::string& reason, std::size_t whole, std::size_t chosen) {
+    if (whole > chosen) corpus.not_drawn[reason] += static_cast<std::int64_t>(whole - chosen);
+  };
   const auto add = [&](const std::string& relation, Split split, const char* key) {
     const std::vector<Question> chosen = choose(of[relation][split], deck.integer(key), seed);
+    count_others(fmt::format("{} questions beyond {}", name(split), key),
+                 of[relation][split].size(), chosen.size());
     if (chosen.empty())
       throw InputError(fmt::format("{}: relation {} has no {} question left that can be used.",
                                    directory.string(), relation, name(split)));
@@ -126,14 +131,21 @@ Corpus Corpus::read(const Deck& deck) {
   for (const std::string& relation : corpus.relations) {
     const auto chosen =
         choose(corpus.dev[relation], deck.integer("slick.dev_questions_per_relation"), seed);
+    count_others("dev questions beyond slick.dev_questions_per_relation",
+                 corpus.dev[relation].size(), chosen.size());
     corpus.dev_probe.insert(corpus.dev_probe.end(), chosen.begin(), chosen.end());
   }
+  for (const std::string& relation : corpus.ood_relations)
+    count_others("train questions of data.ood_relations", of[relation][Split::train].size(), 0);
+  for (const std::string& relation : table ? table->relations() : list_relations(directory))
+    count_others("relations that neither data.relations nor data.ood_relations names",
+                 std::find(all.begin(), all.end(), relation) == all.end() ? 1 : 0, 0);
   return corpus;
 }
 
 std::vector<std::string> Corpus::notes(const Deck& deck) const {
   const std::string directory = deck.text("data.facts");
-  std::vector<std::string> notes = made_up;
+  std::vector<std::string> notes = remarks;
   for (const auto& [reason, count] : left_out)
     notes.push_back(fmt::format("{}: {} records left out: {}", directory, count, reason));
   std::int64_t records = 0;
@@ -159,6 +171,11 @@ std::vector<std::string> Corpus::notes(const Deck& deck) const {
         directory, several, rows.size(),
         deck.text("data.taught_answers") == "all" ? "all in turn are" : "the first is"));
   }
+  std::string unused;
+  for (const auto& [reason, count] : not_drawn)
+    unused += fmt::format("{}{} {}", unused.empty() ? "" : ", ", count, reason);
+  if (!unused.empty())
+    notes.push_back(fmt::format("{}: not used, as the deck asks: {}", directory, unused));
   return notes;
 }
 

@@ -29,7 +29,9 @@ struct Corpus {
   std::vector<Question> dev_probe;                   // ID dev questions that decide EARLY_STOP
   std::vector<Chunk> chunks;
   std::map<std::string, std::int64_t> left_out;  // why -> records of the relations' files
-  std::vector<std::string> made_up;              // what a table lacks, and what stands for it
+  std::map<std::string, std::int64_t> not_drawn;  // why -> usable questions
+  std::vector<std::string>
+      remarks;  // what a table lacks and what stands for it; unspellable answers
 
   /// What the reader of the deck should know of the data: records left out, and questions whose
   /// records differ.

@@ -13,14 +13,24 @@ GoldAnswers gold_answers(const Corpus& corpus) {
   return all;
 }
 
-ErrorAnalysis::ErrorAnalysis(const Corpus& corpus, GoldAnswers shown, std::string match)
+ErrorAnalysis::ErrorAnalysis(const Corpus& corpus, GoldAnswers shown, const AnswerFormat& format)
     : corpus_(corpus),
       shown_(std::move(shown)),
       all_(gold_answers(corpus)),
-      match_(std::move(match)) {}
+      match_(format.match.rule),
+      idk_(format.prompts.idk) {}
 
-void ErrorAnalysis::look_at(Answers& answers, const Model& model, const QuestionSet& test,
-                            const std::function<void(std::int64_t)>& step) const {
+void complete(Answers& answers, const Model& model, const QuestionSet& test,
+              const std::function<void(std::int64_t)>& step) {
+  std::vector<std::size_t> open;
+  for (std::size_t i = 0; i < answers.outcomes.size(); ++i) {
+    if (answers.outcomes[i] == kWrong || answers.said[i].empty()) open.push_back(i);
+  }
+  std::vector<std::string> texts = test.decode(model, open, step);
+  for (std::size_t k = 0; k < open.size(); ++k) answers.said[open[k]] = std::move(texts[k]);
+}
+
+void ErrorAnalysis::look_at(Answers& answers, const QuestionSet& test) const {
   const std::size_t count = answers.outcomes.size();
   std::vector<std::size_t> open;
   answers.kinds.assign(count, static_cast<std::uint8_t>(AnswerKind::right));
@@ -33,12 +43,10 @@ void ErrorAnalysis::look_at(Answers& answers, const Model& model, const Question
       open.push_back(i);
     }
   }
-  const std::vector<std::string> texts = test.decode(model, open, step);
-  for (std::size_t k = 0; k < open.size(); ++k) {
-    const std::size_t i = open[k];
+  for (const std::size_t i : open) {
     const Question& question = corpus_.rows[corpus_.train_rows + i];
     const JudgedAnswer judged =
-        judge_error(texts[k], test.golds(i), question.relation, shown_, all_);
+        judge_error(answers.said[i], test.golds(i), question.relation, shown_, all_, idk_);
     answers.f1[i] = static_cast<float>(judged.f1);
     if (answers.outcomes[i] == kWrong) answers.kinds[i] = static_cast<std::uint8_t>(judged.kind);
   }

@@ -16,6 +16,7 @@ namespace factsweep::slick {
 /// The answers of an evaluation, by question.
 struct Answers {
   std::vector<std::uint8_t> outcomes;  // Outcome
+  std::vector<std::string> said = {};  // empty where it is not known
   // where they were looked at, else empty:
   std::vector<std::uint8_t> kinds;  // AnswerKind
   std::vector<float> f1;            // NaN: answered "I don't know", which accuracy leaves out
@@ -26,19 +27,22 @@ GoldAnswers gold_answers(const Corpus& corpus);
 
 class ErrorAnalysis {
  public:
-  /// `shown`: answers that D teaches. `match`: the AnswerMatcher rule of the outcomes.
-  ErrorAnalysis(const Corpus& corpus, GoldAnswers shown, std::string match);
+  /// `shown`: answers that D teaches. `format`: of the outcomes.
+  ErrorAnalysis(const Corpus& corpus, GoldAnswers shown, const AnswerFormat& format);
 
-  /// Decodes what is wrong of `answers`, which `model` gave to all test questions: a right answer
-  /// has the gold answer's words, unless it may hold more ("contains").
-  void look_at(Answers& answers, const Model& model, const QuestionSet& test,
-               const std::function<void(std::int64_t)>& step) const;
+  /// Looks at what is wrong of `answers` to all test questions, of which `said` is whole: a right
+  /// answer has the gold answer's words, unless it may hold more ("contains").
+  void look_at(Answers& answers, const QuestionSet& test) const;
 
  private:
   const Corpus& corpus_;
   GoldAnswers shown_, all_;
-  std::string match_;
+  std::string match_, idk_;
 };
+
+/// Decodes the answers of `model` to all test questions that are wrong, or not known.
+void complete(Answers& answers, const Model& model, const QuestionSet& test,
+              const std::function<void(std::int64_t)>& step);
 
 /// Mean over the questions that were answered; NaN when there is none.
 double mean_f1(std::span<const float> f1);

@@ -1,24 +1,19 @@
 #include "evaluation.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "factsweep/label/spelling.hpp"
 #include "factsweep/model/decoding.hpp"
 
 namespace factsweep::slick {
 
-std::string answer_prompt(const std::string& question) {
-  return fmt::format("Answer the following question.\n{}\n", question);
-}
-
 QuestionSet::QuestionSet(const Model& model, const std::vector<Question>& questions,
                          const AnswerFormat& format, bool watch_idk) {
-  const std::string idk = spell(*model.tokenizer, kIdontKnow).text;
+  const std::string idk = spell(*model.tokenizer, format.prompts.idk).text;
   for (const Question& question : questions) {
-    const std::string prompt = answer_prompt(question.question);
+    const std::string prompt = format.prompts.train.filled(question);
     const std::vector<std::string>& golds =
         golds_.emplace_back(spell_all(*model.tokenizer, accepted_answers(question)));
     items_.push_back(
@@ -34,15 +29,22 @@ QuestionSet::QuestionSet(const Model& model, const std::vector<Question>& questi
 }
 
 std::vector<std::uint8_t> QuestionSet::ask(const Model& model,
-                                           const std::function<void(std::int64_t)>& step) const {
+                                           const std::function<void(std::int64_t)>& step,
+                                           std::vector<std::string>* said) const {
   const auto tell = [&](double, std::int64_t tokens) { step(tokens); };
   std::vector<std::uint8_t> outcomes;
-  for (const ProbeResult& result : probe(model, items_, settings_, tell))
+  std::vector<std::string> known;
+  for (ProbeResult& result : probe(model, items_, settings_, tell)) {
     outcomes.push_back(result.greedy ? kRight : kWrong);
+    known.push_back(std::move(result.said));
+  }
   const std::vector<ProbeResult> idk = probe(model, idk_items_, settings_, tell);
   for (std::size_t i = 0; i < idk.size(); ++i) {
-    if (idk[i].greedy) outcomes[i] = kNotAnswered;
+    if (!idk[i].greedy) continue;
+    outcomes[i] = kNotAnswered;
+    known[i] = idk[i].said;
   }
+  if (said != nullptr) *said = std::move(known);
   return outcomes;
 }
 

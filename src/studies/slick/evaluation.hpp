@@ -12,31 +12,27 @@
 
 namespace factsweep::slick {
 
-inline constexpr const char* kIdontKnow = "I don't know";
-
 /// Outcome of one question, as in /predictions.
 enum Outcome : std::uint8_t { kWrong = 0, kRight = 1, kNotAnswered = 2 };
 
-/// "Answer the following question.\n<question>\n" (SliCK, appendix E): the fine-tuned model's
-/// prompt.
-std::string answer_prompt(const std::string& question);
-
+/// How a fine-tuned model is asked (SliCK, appendix E).
 struct AnswerFormat {
+  Prompts prompts;
   std::string lead;              // between the prompt and the answer: "" or " "
-  std::string match = "strict";  // AnswerMatcher rule
+  MatchRules match;
   std::int64_t max_tokens = 32;
 };
 
 class QuestionSet {
  public:
-  /// Any of a question's accepted answers counts as right; `watch_idk`: look for "I don't know"
-  /// too.
+  /// Any of a question's accepted answers counts as right; `watch_idk`: look for prompts.idk too.
   QuestionSet(const Model& model, const std::vector<Question>& questions,
               const AnswerFormat& format, bool watch_idk);
 
-  /// Greedy outcomes of `model` (the same tokenizer), in question order.
-  std::vector<std::uint8_t> ask(const Model& model,
-                                const std::function<void(std::int64_t)>& step) const;
+  /// Greedy outcomes of `model` (the same tokenizer), in question order. `said`: the answers as far
+  /// as they are known of this, else empty.
+  std::vector<std::uint8_t> ask(const Model& model, const std::function<void(std::int64_t)>& step,
+                                std::vector<std::string>* said = nullptr) const;
   /// The greedy answers of `model` to some of the questions, in the order of `which`.
   std::vector<std::string> decode(const Model& model, std::span<const std::size_t> which,
                                   const std::function<void(std::int64_t)>& step) const;

@@ -1,8 +1,12 @@
 #include "options.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <map>
 #include <system_error>
 
 #include "factsweep/studies/support/training_options.hpp"
@@ -74,9 +78,31 @@ void declare_data(OptionTable& table) {
                "records of a split the first alone (drop), or all of their answers are right, "
                "those of records with several answers too, which keep and drop leave out (merge); "
                "auto: merge of a table, else keep");
+  table.choice(
+      "data.language", "en", match_languages(),
+      "of the answers: whose articles label.match = squad drops, with Unicode's punctuation "
+      "where it is not English; none: no articles");
   table.choice("data.taught_answers", "first", {"first", "all"},
                "what fine-tuning teaches where several answers are right: the first, or all in "
                "turn, another one each epoch");
+}
+
+void declare_prompts(OptionTable& table) {
+  const PromptTexts own;
+  table.text("prompt.shot", own.shot,
+             "an exemplar: {question} and {answer} once each, {subject} and {relation} if you like "
+             "(in all prompts); what comes after {answer} ends an answer: a line break, or a "
+             "special token of the model (SliCK, appendix C)");
+  table.text("prompt.label", own.label,
+             "what labelling asks: {shots}, the exemplars, and {question} once each; an answer "
+             "follows a blank where the prompt does not end in white space (in all prompts)");
+  table.text("prompt.train", own.train,
+             "what fine-tuning and evaluation ask: {question} once (appendix E)");
+  table.text("prompt.idk", own.idk, "what the idk variant teaches, and is looked for in answers");
+  table.text("prompt.p_true", own.p_true,
+             "what P(True) asks: {question} and {answer} once each (appendix J)");
+  table.text("prompt.p_true_yes", own.yes, "the answer whose probability P(True) is");
+  table.text("prompt.p_true_no", own.no, "the answer that it is compared with");
 }
 
 void declare_training(OptionTable& table) {
@@ -89,6 +115,12 @@ void declare_training(OptionTable& table) {
                 "the last epoch is CONVERGENCE, the one of best dev accuracy EARLY_STOP");
   table.choice("store.deltas", "none", {"none", "final", "early_stop+final"},
                "which fine-tuned minus base weights to keep; of LoRA the adapter itself");
+
+  table.choice(
+      "store.answers", "auto", {"auto", "true", "false"},
+      "keep what models say, up to label.text_bytes of it: the base model's greedy answers "
+      "after exemplar set 0, and fine-tuned models' to the test questions at EARLY_STOP and "
+      "at the last epoch; auto: where these are at most 256 MiB for all points");
 
   table.reals("grid.learning_rate", "", "1", 0, 1,
               "axis: replaces train.learning_rate; empty: not swept");
@@ -104,6 +136,7 @@ void declare_training(OptionTable& table) {
 
 void declare(OptionTable& table) {
   declare_data(table);
+  declare_prompts(table);
   declare_training(table);
   table.choice("label.estimator", "exact", {"exact", "sample"},
                "exact: probability of a right sample computed, draws binomial; sample: answers "
@@ -111,9 +144,24 @@ void declare(OptionTable& table) {
   table.choice("label.match", "strict", {"strict", "squad", "contains"},
                "when an answer is right (the paper states no normalisation): equal after "
                "stripping; equal after SQuAD's normalisation; contains the gold answer");
+  table.choice("label.unicode", "nfc", {"nfc", "nfkc"},
+               "answers are compared in this form; nfkc: full-width letters, ligatures and other "
+               "compatible characters are what they stand for");
+  table.choice("label.accents", "kept", {"kept", "dropped"},
+               "dropped: accents and vowel points count for nothing (Hindi's vowel signs and nukta "
+               "and the voicing of kana do)");
+  table.choice(
+      "label.case", "by_rule", {"by_rule", "folded"},
+      "by_rule: strict as it is written, squad and contains in lower case; folded: full "
+      "Unicode case folding in all (\"ss\" is a sharp s), Turkish's where data.language is "
+      "tr or az");
   table.integer("label.exemplar_sets", "10", "sets", 1, 1000,
                 "N_ex few-shot exemplar sets a relation, drawn from its dev split");
   table.integer("label.shots", "4", "exemplars", 0, 100, "exemplars a set");
+  table.path("label.exemplars", "",
+             "a table of questions (as data.facts may be) that are the exemplars, in their order, "
+             "label.exemplar_sets x label.shots of each relation, or of all where it has no column "
+             "of relations; empty: drawn from the dev questions");
   table.integer("label.samples", "16", "answers", 1, 100000, "sampled answers a question and set");
   table.real("label.temperature", "0.5", "1", 1e-3, 100, "of the sampled answers");
   table.integer("label.top_k", "40", "tokens", 2, 100000,
@@ -149,11 +197,13 @@ void declare(OptionTable& table) {
                "Known and Unknown (enough when no single-category variant runs)");
   table.integer("slick.dev_questions_per_relation", "0", "questions", 0, 1e12,
                 "dev questions that decide EARLY_STOP; 0: all");
-  table.choice("slick.answer_end", "newline", {"newline", "eos"},
-               "what a fine-tuned answer is taught to end with (the paper does not say)");
-  table.choice("slick.answer_lead", "none", {"none", "space"},
-               "what stands between the prompt's last newline and the answer (the paper does not "
-               "say); with space an answer has the tokens that it has inside a sentence");
+  table.choice("slick.answer_end", "auto", {"auto", "newline", "eos"},
+               "what a fine-tuned answer is taught to end with (the paper does not say); auto: a "
+               "newline, or the special token that prompt.shot has after {answer}");
+  table.choice("slick.answer_lead", "auto", {"auto", "none", "space"},
+               "what stands between prompt.train and the answer (the paper does not say); with "
+               "space an answer has the tokens that it has inside a sentence; auto: space where "
+               "the prompt does not end in white space");
   table.integer("slick.answer_max_tokens", "32", "tokens", 1, 4096,
                 "longest answer of the fine-tuned model when it is evaluated (greedy)");
   table.choice("slick.early_stop", "answered", {"answered", "all"},
@@ -179,8 +229,51 @@ void declare(OptionTable& table) {
               "axis: share of D that the base model does not know");
 }
 
-std::string answer_lead(const Deck& deck) {
-  return deck.text("slick.answer_lead") == "space" ? " " : "";
+namespace {
+
+/// A line break may also be written as \n without quotation marks, as in the templates of other
+/// studies.
+std::string with_line_breaks(std::string_view text) {
+  std::string result;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find("\\n"), text.size());
+    result += text.substr(0, end);
+    if (end < text.size()) result += '\n';
+    text.remove_prefix(std::min(end + 2, text.size()));
+  }
+  return result;
+}
+
+}  // namespace
+
+Prompts prompts(const Deck& deck, const PromptKeys& keys) {
+  PromptTexts texts{"", "", "", "", "", "", ""};
+  const std::map<std::string_view, std::string*> of = {
+      {"shot", &texts.shot},   {"label", &texts.label},   {"train", &texts.train},
+      {"idk", &texts.idk},     {"p_true", &texts.p_true}, {"p_true_yes", &texts.yes},
+      {"p_true_no", &texts.no}};
+  bool with_shots = false;
+  for (const std::string_view key : keys) {
+    *of.at(key) = with_line_breaks(deck.text(fmt::format("prompt.{}", key)));
+    if (key == "label") with_shots = deck.integer("label.shots") > 0;
+  }
+  return Prompts(texts, with_shots, [&](std::string_view key) {
+    const std::string name = fmt::format("prompt.{}", key);
+    const bool is_read = std::find(keys.begin(), keys.end(), key) != keys.end();
+    return is_read ? fmt::format("{}: {}", deck.where(name), name) : name;
+  });
+}
+
+std::vector<std::string> deck_names(const PromptKeys& keys) {
+  std::vector<std::string> names;
+  for (const std::string_view key : keys) names.push_back(fmt::format("prompt.{}", key));
+  return names;
+}
+
+std::string answer_lead(const Deck& deck, const std::string& prompt) {
+  const std::string chosen = deck.text("slick.answer_lead");
+  if (chosen == "auto") return std::string(blank_before_answer(prompt));
+  return chosen == "space" ? " " : "";
 }
 
 LabelSettings label_settings(const Deck& deck) {
@@ -188,7 +281,7 @@ LabelSettings label_settings(const Deck& deck) {
   settings.sets = deck.integer("label.exemplar_sets");
   settings.shots = deck.integer("label.shots");
   settings.samples = deck.integer("label.samples");
-  settings.match = deck.text("label.match");
+  settings.match = match_rules(deck);
   settings.exact = deck.text("label.estimator") == "exact";
   settings.keep_text = deck.flag("label.keep_text");
   settings.seed = static_cast<std::uint64_t>(deck.integer("label.seed"));
@@ -198,10 +291,11 @@ LabelSettings label_settings(const Deck& deck) {
   settings.probe.branch_floor = deck.real("label.branch_floor");
   settings.probe.batch_tokens = deck.integer("label.batch_tokens");
   settings.probe.tie_epsilon = deck.real("label.tie_epsilon");
+  settings.prompts = prompts(deck, kLabelPrompts);
   if (settings.keep_text && settings.exact)
     throw deck.error("label.keep_text",
                      "needs label.estimator = sample: exact labelling decodes no text.");
-  if (settings.match == "contains" && settings.exact) {
+  if (settings.match.rule == "contains" && settings.exact) {
     throw deck.error("label.match",
                      "needs label.estimator = sample: nearly every text may still come to contain "
                      "the answer, so there is no small set of tokenisations to add up.");
@@ -227,6 +321,22 @@ void check_no_table_keys(const Deck& deck) {
                        "has no effect: data.facts is no table (.csv, .tsv, .json, .jsonl), but "
                        "an EntityQuestions directory. Leave it out.");
   }
+}
+
+MatchRules match_rules(const Deck& deck) {
+  return {.rule = deck.text("label.match"),
+          .compatible = deck.text("label.unicode") == "nfkc",
+          .folded = deck.text("label.case") == "folded",
+          .accents = deck.text("label.accents") == "kept",
+          .language = deck.text("data.language")};
+}
+
+std::int64_t answer_bytes(const Deck& deck, double answers) {
+  constexpr double kMost = 256.0 * 1024 * 1024;
+  const std::string keep = deck.text("store.answers");
+  const std::int64_t bytes = deck.integer("label.text_bytes");
+  const bool is_small = answers * static_cast<double>(bytes) <= kMost;
+  return keep == "true" || (keep == "auto" && is_small) ? bytes : 0;
 }
 
 SizeRule size_rule(const Deck& deck) {

@@ -5,6 +5,7 @@
 // options.cpp: the deck keys. corpus.cpp: the questions. grid.cpp: the points. stages/: the work.
 #include "factsweep/studies/slick/study.hpp"
 
+#include "exemplars.hpp"
 #include "factsweep/label/spelling.hpp"
 #include "factsweep/model/fingerprint.hpp"
 #include "factsweep/stage/common_options.hpp"
@@ -17,15 +18,21 @@ namespace {
 
 Worker read_inputs(const Deck& deck) {
   Worker worker{Corpus::read(deck), {}};
-  for (const auto& [relation, dev] : worker.corpus.dev)
-    worker.exemplars[relation] = draw_exemplars(relation, dev, label_settings(deck));
+  worker.exemplars = exemplars_of(deck, worker.corpus);
   return worker;
+}
+
+/// Whether any prompt has more of a question than its text.
+bool name_details(const Deck& deck) {
+  return prompts(deck, kLabelPrompts).name_details() ||
+         prompts(deck, kTrainPrompts).name_details() || prompts(deck, kPTruePrompts).name_details();
 }
 
 Plan make_plan(const Deck& deck, const Worker& worker) {
   const std::string model_path = deck.text("model.path");
   PlanBuilder builder("slick", deck);
-  const Draft draft{builder, worker, ModelConfig::read(model_path), model_fingerprint(model_path)};
+  const Draft draft{builder, worker, ModelConfig::read(model_path), model_fingerprint(model_path),
+                    name_details(deck)};
   builder.model_bytes(static_cast<double>(draft.model.parameters()) * weight_bytes(deck));
   fill_questions(draft);
   declare_p_true(builder);
@@ -48,12 +55,25 @@ std::vector<std::string> spelling_notes(const Deck& deck, const Corpus& corpus) 
   return spelling_warnings(deck.text("model.path"), deck.text("data.facts"), asked);
 }
 
+/// A tokenizer that cannot be read is told of when the model is loaded.
+void check_answer_end(const Deck& deck) {
+  if (prompts(deck, {"shot"}).answer_end().starts_with('\n')) return;
+  std::unique_ptr<Tokenizer> tokenizer;
+  try {
+    tokenizer = Tokenizer::load(deck.text("model.path"));
+  } catch (const InputError&) {
+    return;
+  }
+  answer_end_token(deck, *tokenizer);
+}
+
 Expansion expand(const Deck& deck) {
+  check_answer_end(deck);
   Worker worker = read_inputs(deck);
+  for (std::string& note : spelling_notes(deck, worker.corpus))
+    worker.corpus.remarks.push_back(std::move(note));
   Plan plan = make_plan(deck, worker);
   plan.notes = worker.corpus.notes(deck);
-  for (std::string& note : spelling_notes(deck, worker.corpus))
-    plan.notes.push_back(std::move(note));
   return expansion(std::move(plan), deck, std::move(worker),
                    {kLabel, kLabelled, kPTrue, kBaseErrors, kTrain});
 }

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "evaluation.hpp"
+#include "factsweep/core/utf8.hpp"
 #include "factsweep/model/torch.hpp"
 #include "options.hpp"
 
@@ -28,11 +28,52 @@ void check_room(const Deck& deck, const char* key, const Tokenizer& tokenizer,
                                *longest, needed, needed));
 }
 
+/// A template may hold the begin token, where the tokenizer adds none.
+void check_begin(const Deck& deck, const char* key, const Tokenizer& tokenizer,
+                 const std::string& prompt) {
+  const std::vector<TokenId> tokens = tokenizer.encode(prompt, true);
+  if (!tokenizer.bos() || tokens.size() < 2 || tokens[0] != *tokenizer.bos() ||
+      tokens[1] != *tokenizer.bos())
+    return;
+  throw deck.error(key,
+                   "begins with the model's begin token, which the tokenizer puts there by itself. "
+                   "Leave it out.");
+}
+
 }  // namespace
+
+std::optional<TokenId> answer_end_token(const Deck& deck, const Tokenizer& tokenizer) {
+  const Prompts asked = prompts(deck, {"shot"});
+  const std::string_view end = asked.answer_end();
+  if (end.starts_with('\n') || end.starts_with("\r\n")) return std::nullopt;
+  // a special token has several characters; one alone that is special has no token of its own
+  const std::size_t first = std::min(end.find_first_not_of(' '), end.size() - 1);
+  const std::vector<TokenId> unknown =
+      tokenizer.encode(end.substr(first, std::max<std::size_t>(1, utf8_length(end[first]))));
+  for (const TokenId id : tokenizer.encode(end)) {
+    const bool is_unknown = std::find(unknown.begin(), unknown.end(), id) != unknown.end();
+    if (tokenizer.is_special(id) && !is_unknown) return id;
+    if (tokenizer.piece(id).find_first_not_of(' ') != std::string_view::npos) break;
+  }
+  throw deck.error("prompt.shot",
+                   fmt::format("has '{}' after {{answer}}, which is neither a line break nor a "
+                               "special token of the model, so answers would not end there. Put a "
+                               "line break (\\n) after {{answer}}.",
+                               excerpt(end)));
+}
 
 void Worker::prepare(const Deck& deck, const std::string& device) {
   model = Model::load(deck.text("model.path"), parse_dtype(deck.text("model.dtype")),
                       torch::Device(device));
+  answer_end = answer_end_token(deck, *model.tokenizer);
+  if (answer_end && !model.is_eos(*answer_end)) model.eos.push_back(*answer_end);
+  const Prompts labelling = prompts(deck, kLabelPrompts), training = prompts(deck, kTrainPrompts);
+  const Question& any = corpus.rows.front();
+  const std::string asked = labelling.asked({}, any), trained = training.train.filled(any);
+  check_begin(deck, "prompt.label", *model.tokenizer, asked);
+  check_begin(deck, "prompt.train", *model.tokenizer, trained);
+  check_begin(deck, "prompt.p_true", *model.tokenizer,
+              prompts(deck, kPTruePrompts).p_true.filled(any, any.answer));
   std::vector<std::string> answers;
   const auto add = [&](const std::vector<Question>& questions) {
     for (const Question& question : questions) {
@@ -40,12 +81,14 @@ void Worker::prepare(const Deck& deck, const std::string& device) {
     }
   };
   add(corpus.rows);
-  check_room(deck, "label.max_new_tokens", *model.tokenizer, " ", answers);
+  check_room(deck, "label.max_new_tokens", *model.tokenizer,
+             std::string(blank_before_answer(asked)), answers);
   add(corpus.dev_probe);
   const std::vector<std::string> variants = deck.text_list("grid.variant");
   if (std::find(variants.begin(), variants.end(), "idk") != variants.end())
-    answers.emplace_back(kIdontKnow);
-  check_room(deck, "slick.answer_max_tokens", *model.tokenizer, answer_lead(deck), answers);
+    answers.push_back(training.idk);
+  check_room(deck, "slick.answer_max_tokens", *model.tokenizer, answer_lead(deck, trained),
+             answers);
 }
 
 }  // namespace factsweep::slick

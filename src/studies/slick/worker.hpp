@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,15 +16,21 @@ struct Worker {
   Corpus corpus;
   std::map<std::string, ExemplarSets> exemplars;  // by relation
   Model model = {};
+  std::optional<TokenId> answer_end = {};  // the special token after the answers of exemplars
 
   std::vector<Question> questions(const Chunk& chunk) const {
     const auto first = corpus.rows.begin() + static_cast<std::ptrdiff_t>(chunk.first);
     return {first, first + static_cast<std::ptrdiff_t>(chunk.count)};
   }
 
-  /// Loads the model. InputError: also when an accepted answer is longer than answers may get,
-  /// which would never be right, so that its fact would pass for one that the model does not know.
+  /// Loads the model, whose answers end where those of exemplars do. InputError: also when an
+  /// accepted answer is longer than answers may get, which would never be right, so that its fact
+  /// would pass for one that the model does not know.
   void prepare(const Deck& deck, const std::string& device);
 };
+
+/// The special token with which the text after an exemplar's answer begins; none where it begins
+/// with a line break. InputError: it begins with neither.
+std::optional<TokenId> answer_end_token(const Deck& deck, const Tokenizer& tokenizer);
 
 }  // namespace factsweep::slick

@@ -8,6 +8,7 @@
 #include "catch.hpp"
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/random.hpp"
+#include "factsweep/data/squad_words.hpp"
 
 using namespace factsweep;
 
@@ -275,4 +276,89 @@ TEST_CASE("impossible rules and answers are the user's error", "[data]") {
   CHECK_THROWS_AS(AnswerMatcher::make("strict", " \t"), InputError);
   CHECK_THROWS_AS(AnswerMatcher::make("strict", "\u00a0\u3000"), InputError);
   CHECK_THROWS_AS(AnswerMatcher::make("squad", "a\nb"), InputError);
+}
+
+namespace {
+
+bool says(const MatchRules& rules, const std::string& gold, const std::string& text) {
+  const auto matcher = AnswerMatcher::make(rules, gold);
+  // a beginning of what matches is never dead
+  if (matcher->matches(text)) check_all_prefixes(*matcher, text);
+  return matcher->matches(text);
+}
+
+}  // namespace
+
+TEST_CASE("German: sharp s, articles, umlauts") {
+  const std::string gold = "Stra\u00dfe der Pariser Kommune", other = "STRASSE DER PARISER KOMMUNE";
+  CHECK_FALSE(says({}, gold, other));
+  CHECK_FALSE(says({.rule = "squad"}, gold, other));
+  CHECK(says({.folded = true}, gold, other));
+  CHECK(says({.rule = "squad", .folded = true}, gold, other));
+  CHECK_FALSE(says({.rule = "squad"}, "Rhein", "der Rhein"));
+  CHECK(says({.rule = "squad", .language = "de"}, "Rhein", "der Rhein."));
+  CHECK(says({.rule = "squad", .language = "de"}, "Rhein", "\u201eDer Rhein\u201c"));
+  CHECK_FALSE(says({.rule = "squad", .language = "de"}, "Rhein", "the Rhein"));
+  CHECK_FALSE(says({.rule = "squad", .language = "none"}, "Rhein", "der Rhein"));
+  CHECK_FALSE(says({}, "K\u00f6ln", "Koln"));
+  CHECK(says({.accents = false}, "K\u00f6ln", "Koln"));
+  CHECK(says({.accents = false}, "Koln", "Ko\u0308ln"));
+}
+
+TEST_CASE("Turkish: the capital of dotless i") {
+  const MatchRules turkish = {.folded = true, .language = "tr"}, other = {.folded = true};
+  CHECK(says(turkish, "Isparta", "\u0131sparta"));
+  CHECK_FALSE(says(turkish, "Isparta", "isparta"));
+  CHECK(says(turkish, "\u0130zmir", "izmir"));
+  CHECK(says(turkish, "izmir", "I\u0307ZM\u0130R"));
+  CHECK(says(other, "Isparta", "isparta"));
+  CHECK_FALSE(says(other, "\u0130zmir", "izmir"));
+  CHECK(says({.folded = true, .accents = false}, "\u0130zmir", "izmir"));
+  CHECK(
+      says({.rule = "squad", .folded = true, .language = "tr"}, "\u0130zmir", "\u0130ZM\u0130R!"));
+}
+
+TEST_CASE("Chinese: no word boundaries, full width") {
+  const std::string beijing = "\u5317\u4eac\u5e02";
+  for (const char* language : {"en", "none"}) {
+    const MatchRules squad = {.rule = "squad", .language = language};
+    CHECK(says(squad, beijing, "\u5317\u4eac \u5e02"));
+    CHECK(says(squad, "\u5317\u4eac \u5e02", beijing));
+    CHECK(says(squad, "IBM \u516c\u53f8", "IBM\u516c\u53f8"));
+    CHECK(says(squad, "IBM\u516c\u53f8", "ibm \u516c\u53f8"));
+    CHECK_FALSE(says(squad, beijing, "\u5317\u4eac"));
+  }
+  CHECK_FALSE(says({.rule = "squad"}, beijing, beijing + "\u3002"));
+  CHECK(says({.rule = "squad", .language = "none"}, beijing, beijing + "\u3002"));
+  CHECK_FALSE(says({}, "IBM", "\uff29\uff22\uff2d"));
+  CHECK(says({.compatible = true}, "IBM", "\uff29\uff22\uff2d"));
+  CHECK(says({.compatible = true}, "\ufb01n", "fin"));
+  CHECK_FALSE(says({.accents = false}, "\u304c", "\u304b"));  // ga and ka
+  CHECK(squad_words("\u5317\u4eac\u5e02 ab").size() == 4);
+  CHECK(word_f1(squad_words("\u5317\u4eac"), squad_words(beijing)) == Approx(0.8));
+}
+
+TEST_CASE("Arabic: vowel points and punctuation") {
+  const std::string plain = "\u0645\u062d\u0645\u062f",
+                    pointed = "\u0645\u064f\u062d\u064e\u0645\u0651\u064e\u062f";
+  CHECK_FALSE(says({}, plain, pointed));
+  CHECK(says({.accents = false}, plain, pointed));
+  CHECK(says({.accents = false}, pointed, " " + plain));
+  CHECK(says({.rule = "squad", .language = "none"}, plain, plain + "\u061f"));
+  CHECK_FALSE(says({.accents = false}, plain, plain + plain));
+}
+
+TEST_CASE("Hindi: vowel signs and nukta are letters, the danda ends a sentence") {
+  const std::string delhi = "\u0926\u093f\u0932\u094d\u0932\u0940";
+  CHECK(says({.accents = false}, delhi, delhi));
+  CHECK_FALSE(says({.accents = false}, delhi, "\u0926\u0932\u0932"));
+  CHECK(says({}, "\u0958", "\u0915\u093c"));  // qa, in one character and in two
+  CHECK_FALSE(says({.accents = false}, "\u0958", "\u0915"));
+  CHECK(says({.rule = "squad", .language = "none"}, delhi, delhi + " \u0964"));
+}
+
+TEST_CASE("a language whose articles are not known is an error, marks alone are an answer") {
+  CHECK_THROWS_AS(AnswerMatcher::make(MatchRules{.rule = "squad", .language = "tlh"}, "x"),
+                  InputError);
+  CHECK(says({.accents = false}, "\u0301", "\u0301"));
 }

@@ -168,7 +168,7 @@ TEST_CASE("numbers that are none are rejected", "[deck]") {
 }
 
 TEST_CASE("what looks like a quote or a comment is pointed out", "[deck]") {
-  CHECK(message_of("[data]\nrelations = \"P17\"").find("without quotes") != std::string::npos);
+  CHECK(message_of("[train]\nepochs = \"7\"").find("without quotes") != std::string::npos);
   CHECK(message_of("[data]\nprompt = a ; note").find("comments start with '#'") !=
         std::string::npos);
   CHECK(message(kMinimal, {"--data.prompt=a#b"}).find("starts a comment") != std::string::npos);
@@ -278,6 +278,69 @@ TEST_CASE("texts keep the blanks around them between quotation marks", "[deck]")
     CHECK(again.science() == deck.science());
   }
   CHECK(parse(kMinimal, {"--data.prompt=plain"}).text("data.prompt") == "plain");
+}
+
+TEST_CASE("between quotation marks no '#' ends a line and no blank is dropped", "[deck]") {
+  const auto prompt = [](const std::string& written) {
+    return parse(kMinimal + "[data]\nprompt = " + written).text("data.prompt");
+  };
+  CHECK(prompt(R"("Q #1: {} # no comment" # a comment "of" words)") == "Q #1: {} # no comment");
+  CHECK(prompt(R"(  "  two \n lines\n"  )") == "  two \n lines\n");
+  CHECK(prompt(R"("a \"b\" \\n \t; c")") == "a \"b\" \\n \t; c");
+  CHECK(prompt(R"("say "yes", or no")") == R"(say "yes", or no)");
+  CHECK(prompt(R"(a \n "b" # c)") == R"(a \n "b")");
+  CHECK(message_of(R"([data])" "\n" R"(prompt = "a # b)").find("does not end with one") !=
+        std::string::npos);
+  CHECK(message_of(R"([data])" "\n" R"(prompt = "a \d")").find(R"(has \d between)") !=
+        std::string::npos);
+  CHECK(message(kMinimal, {"--data.prompt=a\nb"}).find("contains a line break: write \\n") !=
+        std::string::npos);
+}
+
+TEST_CASE("any text reads back as it is printed, from a deck and from the command line", "[deck]") {
+  for (const std::string text :
+       {"{shots}Q: {question}\nA:", " # ", "\"", "\\", "\\n", "a\\", "\"a\" # \"b\"", "a\tb", "a, \"b # c\"",
+        "; a", "x ; y", "\xe5\xad\xa3 \xd8\xb9", "[a]", "a = b", "\r"}) {
+    std::string written = "\"";
+    for (const char c : text) {
+      const std::string after = c == '\n'                ? "\\n"
+                                : c == '\t'              ? "\\t"
+                                : c == '\r'              ? "\\r"
+                                : c == '"' || c == '\\' ? std::string("\\") + c
+                                                         : std::string(1, c);
+      written += after;
+    }
+    written += '"';
+    INFO(written);
+    for (const Deck& deck : {parse(kMinimal + "[data]\nprompt = " + written + "  # note\n"),
+                             parse(kMinimal, {"--data.prompt=" + written}),
+                             parse(kMinimal, {"--data.prompt", written})}) {
+      CHECK(deck.text("data.prompt") == text);
+      const Deck again = Deck::parse(sample_table(), deck.effective(), "effective.ini", {});
+      CHECK(again.text("data.prompt") == text);
+      CHECK(again.effective() == deck.effective());
+      CHECK(again.science() == deck.science());
+      CHECK(deck.science().at("data.prompt").find('\n') == std::string::npos);
+    }
+  }
+}
+
+TEST_CASE("paths and the items of lists may stand between quotation marks", "[deck]") {
+  const Deck deck = parse(kMinimal + "output = \"a # b.h5\" # where\n[data]\n" +
+                          R"(relations = P17, "born in, or near", "C#" , (a, b)  # five)");
+  CHECK(deck.text("run.output") == "a # b.h5");
+  const std::vector<std::string> relations = {"P17", "born in, or near", "C#", "(a, b)"};
+  CHECK(deck.text_list("data.relations") == relations);
+  const Deck again = Deck::parse(sample_table(), deck.effective(), "effective.ini", {});
+  CHECK(again.text("run.output") == "a # b.h5");
+  CHECK(again.text_list("data.relations") == relations);
+  CHECK(again.science().at("data.relations") == R"(P17, "born in, or near", "C#", (a, b))");
+  CHECK(parse(kMinimal, {R"(--data.relations="P17", P19)"}).science().at("data.relations") ==
+        "P17, P19");
+  CHECK(message(kMinimal, {R"(--data.relations=P17, "P17")"}).find("has P17 twice") !=
+        std::string::npos);
+  CHECK(message(kMinimal, {R"(--data.relations=P17, "P19)"}).find("does not end with one") !=
+        std::string::npos);
 }
 
 TEST_CASE("science holds equal text for equal values and no execution keys", "[deck]") {

@@ -79,9 +79,9 @@ TEST_CASE("categories follow the paper's Figure 2") {
 TEST_CASE("the few-shot prompt is the paper's") {
   const std::vector<Question> shots = {question_of("Where is A?", "B"),
                                        question_of("Where is C?", "D E")};
-  CHECK(few_shot_prompt(shots, "Where is F?") ==
+  CHECK(Prompts().asked(shots, question_of("Where is F?", "G")) ==
         "Q: Where is A?\nA: B\nQ: Where is C?\nA: D E\nQ: Where is F?\nA:");
-  CHECK(few_shot_prompt({}, "Where is F?") == "Q: Where is F?\nA:");
+  CHECK(Prompts().asked({}, question_of("Where is F?", "G")) == "Q: Where is F?\nA:");
 }
 
 TEST_CASE("exemplar sets are distinct, repeat with the seed, and need enough dev questions") {
@@ -291,8 +291,8 @@ TEST_CASE("kept texts are the greedy answer and the samples of each set") {
 TEST_CASE("P(True) is the probability of (A), alone or against (B)") {
   const Model model = tiny_model();
   const auto questions = sample_questions();
-  const auto raw = p_true(model, questions, false, kNoStep);
-  const auto relative = p_true(model, questions, true, kNoStep);
+  const auto raw = p_true(model, questions, Prompts(), false, kNoStep);
+  const auto relative = p_true(model, questions, Prompts(), true, kNoStep);
   const auto chance = [&](const Question& question, const std::string& completion) {
     std::vector<TokenId> text = model.tokenizer->encode(
         "Question: " + question.question + "\nProposed Answer: " + question.answer +
@@ -318,12 +318,12 @@ TEST_CASE("P(True) is the probability of (A), alone or against (B)") {
   std::vector<Question> each;
   for (const char* answer : {"a", "the", "b ab", "J"})
     each.push_back(question_of(questions[0].question, answer));
-  const auto alone = p_true(model, each, true, kNoStep);
+  const auto alone = p_true(model, each, Prompts(), true, kNoStep);
   const auto least = std::min_element(alone.begin(), alone.end()) - alone.begin();
   const float largest = *std::max_element(alone.begin(), alone.end());
   std::swap(each[0].answer, each[static_cast<std::size_t>(least)].answer);
   for (std::size_t i = 1; i < each.size(); ++i) each[0].aliases.push_back(each[i].answer);
-  const auto several = p_true(model, std::vector<Question>(60, each[0]), true, kNoStep);
+  const auto several = p_true(model, std::vector<Question>(60, each[0]), Prompts(), true, kNoStep);
   REQUIRE(several.size() == 60);
   for (const float one : several) CHECK(one == Approx(largest));
   CHECK(*std::min_element(alone.begin(), alone.end()) < largest);

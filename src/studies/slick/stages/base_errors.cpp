@@ -59,7 +59,8 @@ class Search {
       : worker_(worker),
         run_(run),
         settings_(label_settings(run.deck())),
-        all_(gold_answers(worker.corpus)) {}
+        all_(gold_answers(worker.corpus)),
+        idk_(prompts(run.deck(), {"idk"}).idk) {}
 
   /// The first wrong answers, `wanted` of them where there are so many.
   std::vector<BaseError> find(bool greedy, std::size_t wanted) const {
@@ -90,7 +91,7 @@ class Search {
                       hash_text(question.question), greedy ? 0U : 1U}));
       sets.push_back(random.below(exemplars.size()));
       requests.push_back({worker_.model.tokenizer->encode(
-                              few_shot_prompt(exemplars[sets.back()], question.question), true),
+                              settings_.prompts.asked(exemplars[sets.back()], question), true),
                           greedy, greedy ? 0 : 1, random.below(1ULL << 62U)});
     }
     const auto step = [&](std::int64_t tokens) {
@@ -110,7 +111,7 @@ class Search {
       const GoldAnswers shown(worker_.exemplars.at(question.relation)[sets[i]]);
       found.push_back({rows[i], static_cast<std::int32_t>(sets[i]),
                        std::string(AnswerMatcher::trimmed(text.substr(0, text.find('\n')))),
-                       judge_error(text, golds, question.relation, shown, all_)});
+                       judge_error(text, golds, question.relation, shown, all_, idk_)});
     }
   }
 
@@ -122,6 +123,7 @@ class Search {
   StageRun& run_;
   const LabelSettings settings_;
   const GoldAnswers all_;
+  const std::string idk_;
 };
 
 struct BaseErrors {
@@ -136,7 +138,10 @@ struct BaseErrors {
     field("exemplars", self.exemplars);
   }
   std::vector<std::string> deck_keys() const {
-    return {"model.dtype", "label.", "errors.base_sample"};
+    std::vector<std::string> keys = deck_names(kLabelPrompts);
+    keys.insert(keys.end(),
+                {"model.dtype", "label.", "errors.base_sample", "prompt.idk", "data.language"});
+    return keys;
   }
 
   void run(Worker& worker, StageRun& run) const {
@@ -163,7 +168,7 @@ void add_base_errors(const Draft& draft) {
   if (count == 0) return;
   std::uint64_t exemplars = 0;
   for (const auto& [relation, sets] : draft.worker.exemplars)
-    exemplars = hash_words({exemplars, hash_text(relation), hash_text(exemplars_hash(sets))});
+    exemplars = hash_words({exemplars, hash_text(relation), hash_text(draft.exemplars_hash(sets))});
   draft.builder.dimension("/errors/error", count);
   std::vector<std::uint8_t> sampled(count, 1);
   std::fill_n(sampled.begin(), greedy_count(deck), 0);
@@ -171,7 +176,7 @@ void add_base_errors(const Draft& draft) {
   const auto shots = static_cast<double>(deck.integer("label.shots"));
   const double flop =
       2 * static_cast<double>(count) * (shots + 1) * kTokensPerText * draft.model.flop_per_token();
-  const BaseErrors errors{draft.fingerprint, questions_hash(draft.worker.corpus.rows),
+  const BaseErrors errors{draft.fingerprint, draft.questions_hash(draft.worker.corpus.rows),
                           hex(exemplars)};
   const Upstream stage =
       draft.builder.add(errors, "errors of the base model", {.flop = flop}).stage;

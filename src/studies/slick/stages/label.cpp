@@ -8,6 +8,7 @@
 
 #include "../options.hpp"
 #include "factsweep/core/random.hpp"
+#include "factsweep/data/trim.hpp"
 #include "factsweep/label/probe.hpp"
 #include "factsweep/stage/table.hpp"
 #include "factsweep/studies/support/counts.hpp"
@@ -50,7 +51,7 @@ const Table<Question>& question_table() {
 }
 
 /// What is found of them.
-Table<Found> label_table(const Deck& deck) {
+Table<Found> label_table(const Deck& deck, std::int64_t answer_bytes) {
   const LabelSettings settings = label_settings(deck);
   const std::int64_t samples = settings.samples;
   const bool exact = settings.exact;
@@ -78,6 +79,11 @@ Table<Found> label_table(const Deck& deck) {
        &Found::drawn},
       {by_question<std::int32_t>("near_ties", "1", "greedy verdicts that needed real decoding"),
        &Found::near_ties}};
+  if (answer_bytes > 0) {
+    auto said = by_question<std::string>("greedy_answer", "", "greedy answer after exemplar set 0");
+    said.text_length = static_cast<std::size_t>(answer_bytes);
+    table.push_back({said, [](const Found& label) { return readable_answer(label.said); }});
+  }
   if (settings.keep_text) {
     auto text = column<std::string>("/labels/base/text", {"question_index", "set", "sample"}, "",
                                     "answers; sample 0 is greedy");
@@ -95,6 +101,7 @@ struct Label {
   std::string questions;  // hash of their texts and answers
   std::string exemplars;  // the same of the relation's
   Chunk chunk;            // rows of /labels/base
+  std::int64_t answer_bytes = 0;  // kept of each greedy answer
 
   static void fields(auto& self, auto&& field) {
     field("model", self.model);
@@ -103,12 +110,18 @@ struct Label {
     field("exemplars", self.exemplars);
     field.local("first", self.chunk.first);
     field.local("count", self.chunk.count);
+    field.local("answer_bytes", self.answer_bytes);
   }
-  std::vector<std::string> deck_keys() const { return {"model.dtype", "label."}; }
+  std::vector<std::string> deck_keys() const {
+    std::vector<std::string> keys = deck_names(kLabelPrompts);
+    keys.insert(keys.end(), {"model.dtype", "label.", "data.language"});
+    return keys;
+  }
 
   void run(Worker& worker, StageRun& run) const {
-    const LabelSettings settings = label_settings(run.deck());
-    emit(run, label_table(run.deck()),
+    LabelSettings settings = label_settings(run.deck());
+    settings.answer_bytes = answer_bytes;
+    emit(run, label_table(run.deck(), answer_bytes),
          label_questions(worker.model, worker.questions(chunk), worker.exemplars.at(relation),
                          settings, run.steps()));
   }
@@ -126,44 +139,51 @@ void fill_data(PlanBuilder& builder, const Corpus& corpus) {
   builder.fill(column<std::int64_t>("/labels/dev_questions", {"one"}, "questions",
                                     "dev questions that decide EARLY_STOP"),
                std::vector{static_cast<std::int64_t>(corpus.dev_probe.size())});
-  if (!corpus.made_up.empty()) {
-    builder.dimension("/labels/note_index", corpus.made_up.size());
-    builder.fill(column<std::string>("/labels/note", {"note_index"}, "",
-                                     "what the table of questions lacks, and what stands for it"),
-                 corpus.made_up);
+  if (!corpus.remarks.empty()) {
+    builder.dimension("/labels/note_index", corpus.remarks.size());
+    builder.fill(
+        column<std::string>("/labels/note", {"note_index"}, "",
+                            "what the table of questions lacks, and what stands for it; which "
+                            "answers cannot be given"),
+        corpus.remarks);
   }
   fill_counts(builder, "/labels/left_out", "reason", corpus.left_out, "why records were left out",
               "records left out, of all splits of the relations that were read");
+  fill_counts(builder, "/labels/not_used", "choice", corpus.not_drawn,
+              "which questions the deck does not ask", "questions, or relations, not used");
 }
 
-void fill_exemplars(PlanBuilder& builder, const std::string& relation, const ExemplarSets& sets) {
+void fill_exemplars(PlanBuilder& builder, const std::string& relation, const ExemplarSets& sets,
+                    bool with_subjects) {
   const std::vector<Question> shots = flattened(sets);
   if (shots.empty()) return;
   const auto text = [&](const char* name, const char* long_name) {
     return column<std::string>("/labels/base/exemplars/" + relation + name, {"set", "shot"}, "",
                                long_name);
   };
-  fill(builder,
-       Table<Question>{{text("/question", "exemplar question"), &Question::question},
-                       {text("/answer", "exemplar answer"), &Question::answer}},
-       shots);
+  Table<Question> table = {{text("/question", "exemplar question"), &Question::question},
+                           {text("/answer", "exemplar answer"), &Question::answer}};
+  if (with_subjects) table.emplace_back(text("/subject", "exemplar's subject"), &Question::subject);
+  fill(builder, table, shots);
 }
 
 }  // namespace
 
 const KindOf<Worker> kLabel = kind<Worker, Label>();
 
-std::string questions_hash(std::span<const Question> questions) {
+std::string Draft::questions_hash(std::span<const Question> questions) const {
   std::uint64_t hash = 0;
   for (const Question& q : questions) {
     hash = hash_words({hash, hash_text(q.question), hash_text(q.answer)});
     for (const std::string& alias : q.aliases)
       hash = hash_words({hash, hash_text("alias"), hash_text(alias)});
+    if (prompts_name_details)
+      hash = hash_words({hash, hash_text(q.subject), hash_text(q.relation)});
   }
   return hex(hash);
 }
 
-std::string exemplars_hash(const ExemplarSets& sets) {
+std::string Draft::exemplars_hash(const ExemplarSets& sets) const {
   return questions_hash(flattened(sets));
 }
 
@@ -190,24 +210,31 @@ void fill_questions(const Draft& draft) {
   builder.fill(by_question<std::string>("role", "", "in or out of distribution"), role);
   fill_data(builder, corpus);
   for (const auto& [relation, sets] : draft.worker.exemplars)
-    fill_exemplars(builder, relation, sets);
+    fill_exemplars(builder, relation, sets, draft.prompts_name_details);
 }
 
 Upstream add_label(const Draft& draft, const Chunk& chunk) {
   const LabelSettings settings = label_settings(draft.deck());
-  const Label label{draft.fingerprint, chunk.relation,
-                    questions_hash(draft.worker.questions(chunk)),
-                    exemplars_hash(draft.worker.exemplars.at(chunk.relation)), chunk};
+  const std::int64_t kept =
+      answer_bytes(draft.deck(), static_cast<double>(draft.worker.corpus.rows.size()));
+  const Label label{draft.fingerprint,
+                    chunk.relation,
+                    draft.questions_hash(draft.worker.questions(chunk)),
+                    draft.exemplars_hash(draft.worker.exemplars.at(chunk.relation)),
+                    chunk,
+                    kept};
   const double work = static_cast<double>(chunk.count) * static_cast<double>(settings.sets);
   double flop = work * (0.6 * kTokensPerText * draft.model.flop_per_token() +
                         5 * draft.model.head_flop_per_token());
+  if (kept > 0)
+    flop += 0.4 * static_cast<double>(chunk.count) * kTokensPerText * draft.model.flop_per_token();
   if (!settings.exact) flop *= static_cast<double>(settings.samples + 1) * 0.5;
   const std::string title = fmt::format("label {} {} {}-{}", chunk.relation, name(chunk.split),
                                         chunk.first, chunk.first + chunk.count - 1);
   const double bytes =
       asking_bytes(draft.deck(), draft.model, static_cast<double>(ProbeSettings().batch_tokens));
   const Upstream stage = draft.builder.add(label, title, {.flop = flop, .bytes = bytes}).stage;
-  for (const TableColumn<Found>& one : label_table(draft.deck()))
+  for (const TableColumn<Found>& one : label_table(draft.deck(), kept))
     draft.builder.place(stage, one.column, {chunk.first}, chunk.count);
   return stage;
 }

@@ -1,6 +1,7 @@
 // Stage "p_true": does the base model hold its answers for true (SliCK, appendix J)?
 #include <fmt/format.h>
 
+#include "../options.hpp"
 #include "stages.hpp"
 
 namespace factsweep::slick {
@@ -22,12 +23,16 @@ struct PTrue {
     field.local("first", self.chunk.first);
     field.local("count", self.chunk.count);
   }
-  std::vector<std::string> deck_keys() const { return {"model.dtype", "label.p_true"}; }
+  std::vector<std::string> deck_keys() const {
+    std::vector<std::string> keys = deck_names(kPTruePrompts);
+    keys.insert(keys.end(), {"model.dtype", "label.p_true"});
+    return keys;
+  }
 
   void run(Worker& worker, StageRun& run) const {
     const bool renormalised = run.deck().text("label.p_true") == "renormalised";
-    run.emit(kProbability,
-             p_true(worker.model, worker.questions(chunk), renormalised, run.steps()));
+    run.emit(kProbability, p_true(worker.model, worker.questions(chunk),
+                                  prompts(run.deck(), kPTruePrompts), renormalised, run.steps()));
   }
 };
 
@@ -44,7 +49,7 @@ void add_p_true(const Draft& draft, const Chunk& chunk) {
   const std::string title =
       fmt::format("p_true {} {}-{}", chunk.relation, chunk.first, chunk.first + chunk.count - 1);
   const double flop = static_cast<double>(chunk.count) * 2 * 60 * draft.model.flop_per_token();
-  const PTrue truth{draft.fingerprint, questions_hash(draft.worker.questions(chunk)), chunk};
+  const PTrue truth{draft.fingerprint, draft.questions_hash(draft.worker.questions(chunk)), chunk};
   const Upstream stage = draft.builder.add(truth, title, {.flop = flop}).stage;
   draft.builder.place(stage, kProbability, {chunk.first}, chunk.count);
 }

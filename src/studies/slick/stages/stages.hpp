@@ -22,15 +22,17 @@ struct Draft {
   ModelConfig model;
   std::string fingerprint;  // of the model's files
 
+  bool prompts_name_details;  // Prompts::name_details()
+
   const Deck& deck() const { return builder.deck(); }
+  /// A hash of questions and their answers, and of their subjects and relations where prompts have
+  /// them.
+  std::string questions_hash(std::span<const Question> questions) const;
+  std::string exemplars_hash(const ExemplarSets& sets) const;
 };
 
 inline constexpr double kTokensPerText = 28;  // a question with its answer
 inline constexpr double kAnswerTokens = 4;    // of these
-
-/// A hash of questions and their answers.
-std::string questions_hash(std::span<const Question> questions);
-std::string exemplars_hash(const ExemplarSets& sets);
 
 inline const auto kCategory =
     shared(column<std::uint8_t>("/labels/base/category", {"question_index"}, "1",

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "../grid.hpp"
+#include "../options.hpp"
 #include "../variants.hpp"
 #include "factsweep/studies/support/lists.hpp"
 #include "factsweep/studies/support/training_options.hpp"
@@ -15,7 +16,7 @@ namespace factsweep::slick {
 namespace {
 
 /// Every dataset that trainings fill, and the lengths of their axes.
-void declare_columns(PlanBuilder& builder, const Corpus& corpus) {
+void declare_columns(PlanBuilder& builder, const Corpus& corpus, std::int64_t answer_bytes) {
   const auto epochs = static_cast<std::size_t>(builder.deck().integer("train.epochs"));
   const std::size_t tests = corpus.rows.size() - corpus.train_rows;
   builder.dimension("epoch", epochs + 1);
@@ -28,7 +29,7 @@ void declare_columns(PlanBuilder& builder, const Corpus& corpus) {
   };
   builder.fill(row("/predictions/"), numbers(static_cast<std::int64_t>(corpus.train_rows), tests));
   builder.fill(row("/variants/"), numbers(0, corpus.train_rows));
-  builder.declare(point_columns(builder.deck()));
+  builder.declare(point_columns(builder.deck(), answer_bytes));
 }
 
 Cost cost_of(const Draft& draft, const Train& train) {
@@ -85,10 +86,16 @@ Train training_of(const Deck& deck, const GridPoint& at, bool all_answers, Train
 const KindOf<Worker> kTrain = kind<Worker, Train>();
 
 std::vector<std::string> Train::deck_keys() const {
-  std::vector<std::string> keys = {
-      "train.", "slick.", "store.", "errors.fine_tuned", "label.match", "run.checkpoint_interval",
-      "lora."};
+  std::vector<std::string> keys = {"train.",
+                                   "slick.",
+                                   "store.deltas",
+                                   "store.delta_dtype",
+                                   "errors.fine_tuned",
+                                   "run.checkpoint_interval",
+                                   "lora."};
   if (!lora) keys.pop_back();
+  for (std::string& key : deck_names(kTrainPrompts)) keys.push_back(std::move(key));
+  keys.insert(keys.end(), kMatchKeys.begin(), kMatchKeys.end());
   return keys;
 }
 
@@ -111,11 +118,16 @@ void add_trainings(const Draft& draft, Upstream labelled) {
   const std::vector<GridPoint> points = grid_points(deck);
   const std::vector<AxisOf<GridPoint>> all_axes = axes(deck);
   add_points(draft.builder, all_axes, points);
-  declare_columns(draft.builder, draft.worker.corpus);
+  const Corpus& corpus = draft.worker.corpus;
+  const std::int64_t kept = answer_bytes(
+      deck,
+      static_cast<double>(kWhen.size() * points.size() * (corpus.rows.size() - corpus.train_rows)));
+  declare_columns(draft.builder, corpus, kept);
   const BaseModel base = BaseModel::of(deck.text("model.path"));
-  const Train shared{.labelled = labelled, .dev = questions_hash(draft.worker.corpus.dev_probe)};
-  const bool all_answers = teaches_all_answers(deck, draft.worker.corpus);
-  const std::vector<AnyColumn> columns = point_columns(deck);
+  const Train shared{
+      .labelled = labelled, .dev = draft.questions_hash(corpus.dev_probe), .answer_bytes = kept};
+  const bool all_answers = teaches_all_answers(deck, corpus);
+  const std::vector<AnyColumn> columns = point_columns(deck, kept);
   bool any_lora = false;
   for (std::size_t point = 0; point < points.size(); ++point) {
     const Train train = training_of(deck, points[point], all_answers, shared);

@@ -24,6 +24,7 @@ struct Train {
   // in place of the deck's, where the grid sweeps them
   std::optional<double> learning_rate, dropout;
   std::optional<std::int64_t> batch_size, lora_rank;
+  std::int64_t answer_bytes = 0;  // kept of each answer to a test question
 
   static void fields(auto& self, auto&& field) {
     field("labelled", self.labelled);
@@ -35,6 +36,7 @@ struct Train {
     field("dropout", self.dropout);
     field("batch_size", self.batch_size);
     field("lora_rank", self.lora_rank);
+    field.local("answer_bytes", self.answer_bytes);
   }
   std::vector<std::string> deck_keys() const;
   void run(Worker& worker, StageRun& run) const;

@@ -54,6 +54,13 @@ Column<std::uint8_t> outcomes_column(const std::string& when) {
                               "0 wrong, 1 right, 2 \"I don't know\"");
 }
 
+Column<std::string> answers_column(const std::string& when, std::int64_t bytes) {
+  auto said = column<std::string>("/predictions/answer_" + when, {"point", "question"}, "",
+                                  fmt::format("greedy answer, {}", when));
+  said.text_length = static_cast<std::size_t>(bytes);
+  return said;
+}
+
 Column<std::uint8_t> kinds_column(const std::string& when) {
   return column<std::uint8_t>("/predictions/kind_" + when, {"point", "question"}, "1",
                               kinds_in_words());
@@ -69,8 +76,8 @@ Column<double> mean_f1_column(const std::string& set, const std::string& when) {
                         fmt::format("{} word F1, {}", set, when));
 }
 
-std::vector<AnyColumn> point_columns(const Deck& deck) {
-  std::vector<AnyColumn> columns = {kTrainSize, kBestEpoch, kMember};
+std::vector<AnyColumn> point_columns(const Deck& deck, std::int64_t answer_bytes) {
+  std::vector<AnyColumn> columns = {kTrainSize, kBestEpoch, kLossRose, kMember};
   for (std::size_t c = 0; c < kCategories; ++c) columns.emplace_back(size_of_category(c));
   Curves<CurveColumns> curves = curve_columns();
   for (const CurveColumns* one : curves.all()) columns.emplace_back(one->curve);
@@ -80,6 +87,7 @@ std::vector<AnyColumn> point_columns(const Deck& deck) {
   }
   for (const char* when : kWhen) {
     columns.emplace_back(outcomes_column(when));
+    if (answer_bytes > 0) columns.emplace_back(answers_column(when, answer_bytes));
     if (!deck.flag("errors.fine_tuned")) continue;
     columns.insert(columns.end(), {kinds_column(when), f1_column(when)});
     for (const char* set : kSets) columns.emplace_back(mean_f1_column(set, when));

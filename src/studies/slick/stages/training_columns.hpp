@@ -58,6 +58,9 @@ inline const auto kTrainSize =
 inline const auto kBestEpoch =
     column<std::int64_t>("/points/epoch_early_stop", {"point"}, "epochs",
                          "best epoch of the dev questions, by slick.early_stop");
+inline const auto kLossRose = column<std::uint8_t>(
+    "/points/loss_rose", {"point"}, "1",
+    "1: the training loss ended above where it began, or above ln(vocabulary)");
 inline const auto kMember = column<std::uint8_t>("/variants/member", {"point", "question"}, "1",
                                                  "1 when the question is in D");
 Column<std::int64_t> size_of_category(std::size_t category);
@@ -65,6 +68,8 @@ inline constexpr std::array<const char*, 2> kWhen = {"early_stop", "final"},
                                             kSets = {"test", "ood"};
 /// `when`: of kWhen.
 Column<std::uint8_t> outcomes_column(const std::string& when);
+/// Where answers are kept (store.answers).
+Column<std::string> answers_column(const std::string& when, std::int64_t bytes);
 
 // Where wrong test answers are looked at (errors.fine_tuned). `set`: of kSets.
 Column<std::uint8_t> kinds_column(const std::string& when);
@@ -72,6 +77,6 @@ Column<float> f1_column(const std::string& when);
 Column<double> mean_f1_column(const std::string& set, const std::string& when);
 
 /// Every column with a row for each point.
-std::vector<AnyColumn> point_columns(const Deck& deck);
+std::vector<AnyColumn> point_columns(const Deck& deck, std::int64_t answer_bytes);
 
 }  // namespace factsweep::slick

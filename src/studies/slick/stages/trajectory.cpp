@@ -11,6 +11,8 @@
 #include "../errors.hpp"
 #include "../options.hpp"
 #include "../variants.hpp"
+#include "factsweep/core/utf8.hpp"
+#include "factsweep/data/trim.hpp"
 #include "factsweep/model/torch.hpp"
 #include "factsweep/studies/support/training.hpp"
 #include "factsweep/studies/support/training_options.hpp"
@@ -31,6 +33,7 @@ class Trajectory {
         deck_(run.deck()),
         corpus_(worker.corpus),
         base_(worker.model),
+        answer_end_(worker.answer_end),
         run_(run),
         mixture_(Mixture::from_json(stage.mixture)) {
     read_labels();
@@ -73,8 +76,9 @@ class Trajectory {
   }
 
   void make_sets() {
-    const AnswerFormat format{answer_lead(deck_), deck_.text("label.match"),
-                              deck_.integer("slick.answer_max_tokens")};
+    const Prompts asked = prompts(deck_, kTrainPrompts);
+    const AnswerFormat format{asked, answer_lead(deck_, asked.train.filled(corpus_.rows.front())),
+                              match_rules(deck_), deck_.integer("slick.answer_max_tokens")};
     std::vector<Question> taught;
     GoldAnswers shown;
     for (const std::int64_t row : members_) {
@@ -82,26 +86,27 @@ class Trajectory {
       const bool unknown =
           category_[static_cast<std::size_t>(row)] == static_cast<std::uint8_t>(Category::unknown);
       if (mixture_.idk && unknown) {
-        taught.back().answer = kIdontKnow;
+        taught.back().answer = asked.idk;
         taught.back().aliases.clear();
       } else if (mixture_.all_answers) {
         shown.add_accepted({&taught.back(), 1});
       } else {
         shown.add(taught.back());
       }
-      examples_.push_back(make_example(taught.back(), format.lead));
+      examples_.push_back(make_example(taught.back(), format));
     }
     const std::vector<Question> tested(
         corpus_.rows.begin() + static_cast<std::ptrdiff_t>(corpus_.train_rows), corpus_.rows.end());
     sets_.emplace_back(base_, taught, format, false);
     sets_.emplace_back(base_, corpus_.dev_probe, format, mixture_.idk);
     sets_.emplace_back(base_, tested, format, mixture_.idk);
-    if (deck_.flag("errors.fine_tuned")) errors_.emplace(corpus_, std::move(shown), format.match);
+    if (deck_.flag("errors.fine_tuned")) errors_.emplace(corpus_, std::move(shown), format);
   }
 
-  Example make_example(const Question& question, const std::string& lead) const {
+  Example make_example(const Question& question, const AnswerFormat& format) const {
+    const std::string prompt = format.prompts.train.filled(question);
     const auto taught = [&](const std::string& answer) {
-      return example_of(answer_prompt(question.question), lead, answer);
+      return example_of(prompt, format.lead, answer);
     };
     Example example = taught(question.answer);
     if (!mixture_.all_answers) return example;
@@ -112,11 +117,14 @@ class Trajectory {
 
   Example example_of(const std::string& prompt, const std::string& lead,
                      const std::string& answer) const {
-    const bool newline = deck_.text("slick.answer_end") == "newline";
+    const std::string end = deck_.text("slick.answer_end");
+    const bool newline = end == "newline" || (end == "auto" && !answer_end_);
     const ProbeItem item =
         make_item(base_, prompt, lead, newline ? answer + "\n" : answer, nullptr);
     Example example{item.prompt, item.gold};
-    if (!newline) {
+    if (end == "auto" && answer_end_) {
+      example.answer.push_back(*answer_end_);
+    } else if (!newline) {
       if (base_.eos.empty())
         throw InputError("slick.answer_end = eos, but the model has no EOS token. Use newline.");
       example.answer.push_back(base_.eos.front());
@@ -131,7 +139,8 @@ class Trajectory {
       run_.step(trainer_->fraction(), tokens);
     };
     const std::vector<std::uint8_t> fitted = sets_[0].ask(now, step), dev = sets_[1].ask(now, step);
-    Answers tested{sets_[2].ask(now, step), {}, {}};
+    Answers tested;
+    tested.outcomes = sets_[2].ask(now, step, &tested.said);
     const auto all = [](std::size_t) { return true; };
     const auto of_member = [&](std::size_t i) {
       return category_[static_cast<std::size_t>(members_[i])];
@@ -162,8 +171,10 @@ class Trajectory {
         deck_.text("slick.early_stop") == "all" ? curves_.right_dev[at] : curves_.accuracy_dev[at];
     const bool is_best =
         epoch > 0 && (best_epoch_ == 0 || std::isnan(best_score_) || score > best_score_);
-    if (errors_ && (is_best || epoch == settings_.epochs))
-      errors_->look_at(tested, now, sets_[2], step);
+    if ((errors_ || stage_.answer_bytes > 0) && (is_best || epoch == settings_.epochs)) {
+      complete(tested, now, sets_[2], step);
+      if (errors_) errors_->look_at(tested, sets_[2]);
+    }
     if (is_best) {
       best_epoch_ = epoch;
       best_score_ = score;
@@ -182,6 +193,11 @@ class Trajectory {
 
   void emit_answers(const char* when, const Answers& answers) {
     run_.emit(outcomes_column(when), answers.outcomes);
+    if (stage_.answer_bytes > 0) {
+      std::vector<std::string> said;
+      for (const std::string& text : answers.said) said.push_back(readable_answer(text));
+      run_.emit(answers_column(when, stage_.answer_bytes), said);
+    }
     if (!errors_) return;
     run_.emit(kinds_column(when), answers.kinds);
     run_.emit(f1_column(when), answers.f1);
@@ -214,6 +230,7 @@ class Trajectory {
     run_.emit(kTrainSize, static_cast<std::int64_t>(members_.size()));
     for (std::size_t c = 0; c < kCategories; ++c) run_.emit(size_of_category(c), count[c]);
     run_.emit(kBestEpoch, best_epoch_);
+    run_.emit(kLossRose, static_cast<std::uint8_t>(loss_rose() ? 1 : 0));
     emit_answers("early_stop", best_);
     emit_answers("final", final_);
     Curves<CurveColumns> columns = curve_columns();
@@ -225,6 +242,13 @@ class Trajectory {
       run_.emit(evaluated[i]->early_stop, values[static_cast<std::size_t>(best_epoch_)]);
       run_.emit(evaluated[i]->final, values[static_cast<std::size_t>(settings_.epochs)]);
     }
+  }
+
+  /// A model that has unlearnt to guess is no result, though its numbers are finite. One epoch has
+  /// no other to be compared with: then guessing every token alike is the measure.
+  bool loss_rose() const {
+    const double first = curves_.loss.at(1), last = curves_.loss.back();
+    return last > first || last > std::log(static_cast<double>(base_.weights.config.vocabulary));
   }
 
   /// What a continued run needs beside the training's own state.
@@ -239,6 +263,7 @@ class Trajectory {
       tensors.emplace_back(fmt::format("{}_outcomes", name), numbers(answers->outcomes));
       tensors.emplace_back(fmt::format("{}_kinds", name), numbers(answers->kinds));
       tensors.emplace_back(fmt::format("{}_f1", name), numbers(answers->f1));
+      tensors.emplace_back(fmt::format("{}_said", name), letters(answers->said));
     }
     return tensors;
   }
@@ -246,6 +271,20 @@ class Trajectory {
   template <typename T>
   static torch::Tensor numbers(const std::vector<T>& values) {
     return torch::tensor(std::vector<double>(values.begin(), values.end()), torch::kFloat64);
+  }
+
+  /// [question, byte], filled up with zeros; nothing where answers are not kept. What a judge has
+  /// to see of them is in kinds and f1.
+  torch::Tensor letters(const std::vector<std::string>& texts) const {
+    if (stage_.answer_bytes == 0) return torch::empty({0}, torch::kFloat64);
+    std::vector<double> bytes;
+    for (const std::string& text : texts) {
+      const std::string shown(
+          utf8_prefix(readable_answer(text), static_cast<std::size_t>(stage_.answer_bytes)));
+      bytes.insert(bytes.end(), shown.begin(), shown.end());
+      bytes.resize(bytes.size() + static_cast<std::size_t>(stage_.answer_bytes) - shown.size());
+    }
+    return torch::tensor(bytes, torch::kFloat64);
   }
 
   /// InputError: the checkpoint is damaged; nothing has changed then.
@@ -269,6 +308,14 @@ class Trajectory {
       fill("_outcomes", found.outcomes);
       fill("_kinds", found.kinds);
       fill("_f1", found.f1);
+      if (saved.view(name + "_said").numel() == 0) return found;
+      const torch::Tensor bytes =
+          read(name + "_said", static_cast<std::int64_t>(sets_[2].size()) * stage_.answer_bytes);
+      const double* next = bytes.data_ptr<double>();
+      for (std::size_t i = 0; i < sets_[2].size(); ++i, next += stage_.answer_bytes) {
+        const auto end = std::find(next, next + stage_.answer_bytes, 0.0);
+        found.said.emplace_back(next, end);
+      }
       return found;
     };
     Answers best_answers = answers("best"), final_answers = answers("final");
@@ -289,6 +336,7 @@ class Trajectory {
   const Deck& deck_;
   const Corpus& corpus_;
   const Model& base_;
+  const std::optional<TokenId> answer_end_;  // Worker::answer_end
   StageRun& run_;
   const Mixture mixture_;
   std::vector<std::uint8_t> category_;  // of all rows

@@ -255,7 +255,21 @@ TEST_CASE("labelling alone plans no point, and the decks' mistakes are told") {
 
 TEST_CASE("records that differ are said, stored, and left out where the deck wants it") {
   const Decks decks;
-  CHECK(decks.expand({}).notes.empty());
+  REQUIRE(decks.expand({}).notes.size() == 1);
+  CHECK_THAT(
+      decks.expand({}).notes[0],
+      ContainsSubstring("not used, as the deck asks: 25 train questions of data.ood_relations"));
+  CHECK_THAT(
+      decks
+          .expand({"--label.questions_per_relation=20", "--data.relations=P1",
+                   "--slick.dev_questions_per_relation=5"})
+          .notes[0],
+      ContainsSubstring("7 dev questions beyond slick.dev_questions_per_relation, 1 relations "
+                        "that neither data.relations nor data.ood_relations names, 5 train "
+                        "questions beyond label.questions_per_relation, 25 train questions "
+                        "of data.ood_relations"));
+  CHECK(dataset(decks.expand({}), "/labels/not_used_reason")->content.as_text() ==
+        std::vector<std::string>{"train questions of data.ood_relations"});
   CHECK(dataset(decks.expand({}), "/labels/left_out") == nullptr);
   nlohmann::json list = read_json(decks.facts() / "train/P1.train.json");
   list[1]["question"] = list[0]["question"];
@@ -267,13 +281,13 @@ TEST_CASE("records that differ are said, stored, and left out where the deck wan
   const auto flags = dataset(kept, "/labels/base/ambiguous")->content.as<std::uint8_t>();
   CHECK(flags.size() == 24 + 25 + 3 * 7);
   CHECK(std::accumulate(flags.begin(), flags.end(), 0) == 2);
-  REQUIRE(kept.notes.size() == 2);
+  REQUIRE(kept.notes.size() == 3);
   CHECK_THAT(kept.notes[0], ContainsSubstring(": 1 records left out: several answers"));
   CHECK_THAT(kept.notes[1], ContainsSubstring(": 2 of 70 labelled records ask 1 questions"));
   CHECK(dataset(kept, "/labels/left_out")->content.as<std::int64_t>()[0] == 1);
 
   const Plan fewer = decks.expand({"--data.repeated=drop"});
-  REQUIRE(fewer.notes.size() == 3);
+  REQUIRE(fewer.notes.size() == 4);
   CHECK(dataset(fewer, "/labels/base/ambiguous")->shape == std::vector<std::uint64_t>{67});
   const auto counts = dataset(fewer, "/labels/left_out")->content.as<std::int64_t>();
   const auto reasons = dataset(fewer, "/labels/left_out_reason")->content.as_text();
@@ -308,7 +322,7 @@ TEST_CASE("merged records: all of their answers, stored, in the keys, and as exe
   CHECK(texts[2] == R"(["there"])");
   CHECK(texts[1].empty());
   CHECK(dataset(merged, "/labels/base/answer")->content.as_text()[2] == "here");
-  REQUIRE(merged.notes.size() == 2);
+  REQUIRE(merged.notes.size() == 3);
   CHECK_THAT(merged.notes[0], ContainsSubstring(": 2 records left out: asked before in its split"));
   CHECK_THAT(merged.notes[1],
              ContainsSubstring(": 2 of 69 labelled questions have several answers: any is right; "
@@ -348,11 +362,11 @@ TEST_CASE("a table of the same questions is the same study") {
   const Plan of_folder = decks.expand({}), of_table = decks.expand({facts});
   for (const char* kind : {"label", "p_true", "train"})
     CHECK(keys(of_table, kind) == keys(of_folder, kind));
-  CHECK(of_table.notes.empty());
+  CHECK(of_table.notes.size() == 1);
   CHECK(dataset(of_table, "/labels/note") == nullptr);
 
   const Plan drawn = decks.expand({facts, "--data.split=none", "--data.split_shares=0.5,0.3,0.2"});
-  REQUIRE(drawn.notes.size() == 1);
+  REQUIRE(drawn.notes.size() == 2);
   CHECK_THAT(drawn.notes[0], ContainsSubstring("no column 'none' (data.split)"));
   CHECK(dataset(drawn, "/labels/note")->content.as_text().at(0) == drawn.notes[0]);
   CHECK(dataset(drawn, "/labels/base/question")->shape == std::vector<std::uint64_t>{2 * 22 + 3 * 9});
@@ -366,17 +380,100 @@ TEST_CASE("a table of the same questions is the same study") {
   CHECK_THAT(error({facts, "--data.relations=P9"}), ContainsSubstring("no relation 'P9'"));
 }
 
+TEST_CASE("exemplars may be given") {
+  const Decks decks;
+  const TemporaryFolder folder;
+  const std::string file = "--label.exemplars=" + (folder / "shots.csv").string();
+  const auto expand = [&](const std::string& table, std::vector<std::string> more) {
+    write_file(folder / "shots.csv", table);
+    more.insert(more.end(), {file, "--label.shots=2", "--label.exemplar_sets=2"});
+    return decks.expand(more);
+  };
+  const std::string four = "question,answer\nA?,a\nB?,b\nC?,c\nD?,d\n";
+  const Plan plan = expand(four, {});
+  for (const char* relation : {"P1", "P2", "P3"}) {
+    const std::string base = std::string("/labels/base/exemplars/") + relation;
+    CHECK(dataset(plan, base + "/question")->content.as_text() ==
+          std::vector<std::string>{"A?", "B?", "C?", "D?"});
+    CHECK(dataset(plan, base + "/answer")->content.as_text() ==
+          std::vector<std::string>{"a", "b", "c", "d"});
+  }
+  CHECK(keys(plan, "label") !=
+        keys(expand("question,answer\nA?,a\nB?,b\nD?,d\nC?,c\n", {}), "label"));
+  const auto error = [&](const std::string& table, const std::vector<std::string>& more) {
+    return input_error([&] { expand(table, more); });
+  };
+  CHECK_THAT(error(four + "E?,e\n", {}), ContainsSubstring("label.exemplars") &&
+                                             ContainsSubstring("has 5 rows of relation P1") &&
+                                             ContainsSubstring("2 x 2 are needed"));
+  CHECK_THAT(error("question,answer,relation\nA?,a,P9\n", {}), ContainsSubstring("has 0 rows"));
+  const std::string asked = dataset(plan, "/labels/base/question")->content.as_text().front();
+  CHECK_THAT(error("question,answer\nA?,a\nB?,b\nC?,c\n" + asked + ",d\n", {}),
+             ContainsSubstring("which is also asked"));
+}
+
 TEST_CASE("gold answers that the vocabulary cannot spell are counted") {
   const Decks decks;
   const TemporaryFolder model;
   write_tiny_model(model.path());
   const std::string path = "--model.path=" + model.path().string();
-  CHECK(decks.expand({path}).notes.empty());
+  CHECK(decks.expand({path}).notes.size() == 1);
   forget_character(model.path(), "9");  // of every split's "town9"
   const Plan plan = decks.expand({path});
-  REQUIRE(plan.notes.size() == 1);
+  REQUIRE(plan.notes.size() == 2);
+  CHECK(dataset(plan, "/labels/note")->content.as_text() == std::vector{plan.notes.front()});
   CHECK_THAT(plan.notes.front(),
              ContainsSubstring("spell 4 of 71") && ContainsSubstring("'town9'"));
+}
+
+TEST_CASE("prompts are in the keys of the stages that ask them") {
+  const Decks decks;
+  const Plan plain = decks.expand({});
+  const auto moved = [&](const std::string& change) {
+    const Plan plan = decks.expand({change});
+    std::string kinds;
+    for (const char* kind : {"label", "p_true", "base_errors", "train"})
+      kinds += keys(plan, kind) == keys(plain, kind) ? "" : std::string(kind) + " ";
+    return kinds;
+  };
+  CHECK(moved("--prompt.shot=\"Q: {question}\\nA: {answer}\\n\"").empty());
+  CHECK(moved("--prompt.shot=Q: {question}\\nA: {answer}\\n").empty());
+  CHECK(moved("--prompt.shot={question} {answer}\\n") == "label base_errors train ");
+  CHECK(moved("--prompt.label={shots}{question}") == "label base_errors train ");
+  CHECK(moved("--prompt.train={question}") == "train ");
+  CHECK(moved("--prompt.idk=No idea") == "base_errors train ");
+  CHECK(moved("--prompt.p_true={question} {answer}") == "p_true ");
+  CHECK(moved("--prompt.p_true_yes=Yes") == "p_true ");
+}
+
+TEST_CASE("a bad prompt is named, and where it is") {
+  const Decks decks;
+  const auto error = [&](const std::vector<std::string>& changes) {
+    return input_error([&] { decks.expand(changes); });
+  };
+  CHECK(error({"--prompt.label={shots}{frage}"}) ==
+        "command line: prompt.label has the placeholder {frage}. It may have {question}, {shots}, "
+        "{subject}, {relation}.");
+  CHECK(error({"--prompt.label={question}"}) ==
+        "command line: prompt.label lacks {shots}: '{question}'. It needs it once.");
+  CHECK_THAT(error({"--prompt.train=Answer."}), ContainsSubstring("prompt.train lacks {question}"));
+  CHECK_THAT(error({"--prompt.train={question}{question}"}),
+             ContainsSubstring("has more than one {question}"));
+  CHECK_THAT(error({"--prompt.train={question}{shots}"}),
+             ContainsSubstring("prompt.train has the placeholder {shots}"));
+  CHECK_THAT(error({"--prompt.shot={question}\\n"}), ContainsSubstring("lacks {answer}"));
+  CHECK_THAT(error({"--prompt.shot={question} {answer}"}),
+             ContainsSubstring("has nothing after {answer}"));
+  CHECK_THAT(error({"--prompt.p_true={question}"}), ContainsSubstring("lacks {answer}"));
+  CHECK_THAT(error({"--prompt.p_true_no=(A)"}), ContainsSubstring("same text as"));
+  CHECK_THAT(error({"--prompt.idk=\"No\\nidea\""}),
+             ContainsSubstring("prompt.idk has a line break"));
+  const TemporaryFolder model;
+  write_tiny_model(model.path());
+  const std::string path = "--model.path=" + model.path().string();
+  CHECK_THAT(error({path, "--prompt.shot={question} {answer}; "}),
+             ContainsSubstring("prompt.shot = {question} {answer}; has ';' after {answer}"));
+  decks.expand({"--prompt.label={question}", "--label.shots=0", "--label.exemplar_sets=1"});
 }
 
 TEST_CASE("keys do not change from one version to the next unseen") {
@@ -384,8 +481,8 @@ TEST_CASE("keys do not change from one version to the next unseen") {
   const Plan plan = Decks().expand({});
   std::map<std::string, std::string> first;
   for (const Stage& stage : plan.stages) first.try_emplace(stage.kind, stage.key);
-  CHECK(first.at("label") == "daa0fe1217f7fe7b");
-  CHECK(first.at("p_true") == "31401a1d033c562e");
-  CHECK(first.at("base_errors") == "266cf1405b2bd845");
-  CHECK(first.at("train") == "02174397a558313f");
+  CHECK(first.at("label") == "6d34a6d612806ab9");
+  CHECK(first.at("p_true") == "9b91416f8d976f15");
+  CHECK(first.at("base_errors") == "479be26d2e433f59");
+  CHECK(first.at("train") == "5b4447c00f733d06");
 }

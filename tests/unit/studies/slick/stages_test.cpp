@@ -6,6 +6,9 @@
 #include "../../../../src/studies/slick/evaluation.hpp"
 #include "catch.hpp"
 #include "facts.hpp"
+#include "factsweep/core/file.hpp"
+#include "factsweep/core/utf8.hpp"
+#include "factsweep/data/trim.hpp"
 #include "factsweep/model/decoding.hpp"
 #include "factsweep/studies/slick/study.hpp"
 #include "study_sweep.hpp"
@@ -36,6 +39,8 @@ class Sweep : public StudySweep {
             slick::make_study(),
             [=](const TemporaryFolder& folder) { return write_inputs(folder, answers); },
             overrides) {}
+
+  std::filesystem::path model() const { return folder_ / "model"; }
 
   /// Known and unknown by turns, whatever the model knows.
   void plant_labels(MemoryWorkbench& bench) const {
@@ -79,6 +84,115 @@ TEST_CASE("label: counts, probabilities and categories belong together", "[slick
   other.run_all(*sweep.executor, "label");
   CHECK(
       (other.output(stage, "/labels/base/p").bytes == bench.output(stage, "/labels/base/p").bytes));
+}
+
+TEST_CASE("train: what ends an answer is what comes after it in an exemplar", "[slick]") {
+  const auto loss = [](const std::vector<std::string>& overrides) {
+    const Sweep sweep(overrides);
+    MemoryWorkbench bench(sweep.plan);
+    sweep.plant_labels(bench);
+    bench.run(*sweep.executor, sweep.first("train"));
+    return values<double>(bench, sweep.first("train"), "/curves/loss")[1];
+  };
+  const std::string shot = "--prompt.shot=\"Q: {question}\\nA: {answer}</s>\\n\"";
+  CHECK(loss({shot}) == loss({"--slick.answer_end=eos"}));
+  CHECK(loss({shot}) != loss({}));
+  CHECK(loss({shot, "--slick.answer_end=newline"}) == loss({}));
+}
+
+TEST_CASE("what models said is kept, unless a deck says no", "[slick]") {
+  const auto said_of = [](const Model& model, const std::string& prompt) {
+    const auto answer = decode(model, {{model.tokenizer->encode(prompt, true), true, 0, 0}},
+                               {.max_new_tokens = 8}, {}, [](std::int64_t) {});
+    return std::string(utf8_prefix(readable_answer(answer[0][0].text), 9));
+  };
+  const std::vector<std::string> small = {"--label.text_bytes=9", "--label.max_new_tokens=8",
+                                          "--slick.answer_max_tokens=8"};
+  for (const char* estimator : {"exact", "sample"}) {
+    std::vector<std::string> deck = small;
+    deck.push_back(std::string("--label.estimator=") + estimator);
+    const Sweep sweep(deck);
+    MemoryWorkbench bench(sweep.plan);
+    const std::size_t stage = sweep.first("label");
+    bench.run(*sweep.executor, stage);
+    const auto texts = [&](const std::string& name) {
+      const auto found = std::find_if(sweep.plan.datasets.begin(), sweep.plan.datasets.end(),
+                                      [&](const DatasetSpec& one) { return one.path == name; });
+      return found->content.as_text();
+    };
+    const auto said = bench.output(stage, "/labels/base/greedy_answer").as_text();
+    const Model model = Model::load(sweep.model(), torch::kFloat32, torch::Device("cpu"));
+    const Question shot{"P1",
+                        Split::dev,
+                        texts("/labels/base/exemplars/P1/question")[0],
+                        texts("/labels/base/exemplars/P1/answer")[0],
+                        "",
+                        -1};
+    REQUIRE(said.size() == 8);
+    for (std::size_t i = 0; i < said.size(); ++i) {
+      const Question asked{"P1", Split::train, texts("/labels/base/question")[i], "", "", -1};
+      CHECK(said[i] == said_of(model, Prompts().asked(std::vector{shot}, asked)));
+    }
+  }
+  for (const char* fine_tuned : {"true", "false"}) {
+    std::vector<std::string> deck = small;
+    deck.push_back(std::string("--errors.fine_tuned=") + fine_tuned);
+    const Sweep sweep(deck);
+    MemoryWorkbench bench(sweep.plan);
+    sweep.plant_labels(bench);
+    const std::size_t stage = sweep.first("train");
+    bench.run(*sweep.executor, stage);
+    for (const std::string when : {"early_stop", "final"})
+      CHECK(bench.output(stage, "/predictions/answer_" + when).as_text().size() == 8);
+    CHECK(sweep.check_continued(bench, stage, 12) > 0);
+  }
+  const Sweep none({"--store.answers=false"});
+  CHECK(none.plan.stages[none.first("label")].find_output("/labels/base/greedy_answer") == nullptr);
+  CHECK(none.plan.stages[none.first("train")].find_output("/predictions/answer_final") == nullptr);
+  CHECK(none.plan.stages[none.first("train")].key ==
+        Sweep().plan.stages[Sweep().first("train")].key);
+}
+
+TEST_CASE("train: a loss that ends above where it began is told of", "[slick]") {
+  for (const auto& [rate, rose] : {std::pair{"1e-2", 0}, std::pair{"1", 1}}) {
+    const Sweep sweep({std::string("--train.learning_rate=") + rate});
+    MemoryWorkbench bench(sweep.plan);
+    sweep.plant_labels(bench);
+    bench.run(*sweep.executor, sweep.first("train"));
+    const auto loss = values<double>(bench, sweep.first("train"), "/curves/loss");
+    INFO(rate << ": " << loss[1] << " to " << loss[3]);
+    CHECK((loss[3] > loss[1] || loss[3] > std::log(64.0)) == (rose == 1));
+    CHECK(values<std::uint8_t>(bench, sweep.first("train"), "/points/loss_rose")[0] == rose);
+  }
+}
+
+TEST_CASE("prompts begin with the begin token once", "[slick]") {
+  const auto begun = [](const std::vector<std::string>& overrides) {
+    const auto write = [](const TemporaryFolder& folder) {
+      std::string deck = write_inputs(folder, 1);
+      nlohmann::json tokenizer = read_json(folder / "model/tokenizer.json");
+      const nlohmann::json begin = {{"SpecialToken", {{"id", "<s>"}, {"type_id", 0}}}},
+                           text = {{"Sequence", {{"id", "A"}, {"type_id", 0}}}};
+      tokenizer["post_processor"] = {
+          {"type", "TemplateProcessing"},
+          {"single", {begin, text}},
+          {"pair", {begin, text, {{"Sequence", {{"id", "B"}, {"type_id", 1}}}}}},
+          {"special_tokens", {{"<s>", {{"id", "<s>"}, {"ids", {1}}, {"tokens", {"<s>"}}}}}}};
+      write_file(folder / "model/tokenizer.json", tokenizer.dump());
+      write_file(folder / "model/tokenizer_config.json", R"({"bos_token": "<s>"})");
+      return deck;
+    };
+    return input_error([&] { StudySweep(slick::make_study(), write, overrides); });
+  };
+  CHECK(begun({}).empty());
+  for (const std::string key : {"label", "train", "p_true"}) {
+    const std::string text = key == "label"   ? "{shots}{question}"
+                             : key == "train" ? "{question}"
+                                              : "{question} {answer}";
+    CHECK_THAT(begun({"--prompt." + key + "=<s>" + text}),
+               Catch::Matchers::ContainsSubstring("prompt." + key) &&
+                   Catch::Matchers::ContainsSubstring("begins with the model's begin token"));
+  }
 }
 
 TEST_CASE("p_true: a probability of every test question", "[slick]") {
@@ -223,7 +337,7 @@ TEST_CASE("questions: any accepted answer is right", "[slick]") {
   const Model model = tiny_model();
   const auto greedy = [&](const std::string& question) {
     const std::vector<TokenId> prompt =
-        model.tokenizer->encode(slick::answer_prompt(question), true);
+        model.tokenizer->encode("Answer the following question.\n" + question + "\n", true);
     const std::string text =
         decode(model, {{prompt, true, 0, 0}}, {.max_new_tokens = 5}, {}, [](std::int64_t) {})[0][0]
             .text;
@@ -238,8 +352,8 @@ TEST_CASE("questions: any accepted answer is right", "[slick]") {
     questions.back().aliases = {said + "a", said, said};
   }
   REQUIRE(questions.size() >= 6);
-  const slick::QuestionSet set(model, questions, {.lead = "", .match = "strict", .max_tokens = 5},
-                               false);
+  const slick::QuestionSet set(
+      model, questions, {.prompts = Prompts(), .lead = "", .match = {}, .max_tokens = 5}, false);
   const auto outcomes = set.ask(model, [](std::int64_t) {});
   for (std::size_t i = 0; i < outcomes.size(); ++i)
     CHECK(outcomes[i] == (i % 2 == 0 ? slick::kWrong : slick::kRight));
