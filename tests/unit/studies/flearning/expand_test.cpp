@@ -1,5 +1,4 @@
 // F-Learning's plan: what is trained once, and what decides which stages are new.
-
 #include <functional>
 #include <map>
 #include <set>
@@ -161,7 +160,7 @@ TEST_CASE("a method is given the records that it can use", "[flearning]") {
     }
     return found;
   };
-  const std::string equal = "the new answer equals the old one";
+  const char* equal = "the new answer equals the old one";
   const Decks some([](nlohmann::json& records) {
     records[0].erase("ground_truth");
     records[1]["subject"] = "nobody";
@@ -174,7 +173,6 @@ TEST_CASE("a method is given the records that it can use", "[flearning]") {
         Counts{{equal, "record 6"},
                {"the subject is not in the prompt", "record 2"},
                {"no subject, and a method looks it up", "record 3"}});
-  // what no record has costs the methods that need it
   const Decks none([](nlohmann::json& records) {
     for (nlohmann::json& record : records) {
       record.erase("ground_truth");
@@ -187,8 +185,7 @@ TEST_CASE("a method is given the records that it can use", "[flearning]") {
   CHECK_THAT(plan.notes.at(0), Catch::Matchers::ContainsSubstring("methods that forget are left"));
   CHECK_THAT(plan.notes.at(1), Catch::Matchers::ContainsSubstring("(rome, rome_reset, memit)"));
   CHECK_THAT(message(none, {"--grid.method=memit"}),
-             Catch::Matchers::ContainsSubstring("no record has an old answer") ||
-                 Catch::Matchers::ContainsSubstring("has no method"));
+             Catch::Matchers::ContainsSubstring("has no method"));
 }
 
 TEST_CASE("an editor's layers are the model's", "[flearning]") {
@@ -220,7 +217,6 @@ TEST_CASE("the original model may be the model as it is", "[flearning]") {
   CHECK(outputs(trained).count("final/model.norm.weight") == 1);
   CHECK(outputs(as_is).count("final/model.norm.weight") == 0);
   CHECK(outputs(as_is).count("/tuning/{key}/loss") == 0);
-  // then its training's settings are of no interest
   CHECK(keys(decks.expand({methods, "--original.train=off", "--original.epochs=9"}), "original") ==
         keys(as_is, "original"));
 }
