@@ -48,6 +48,10 @@ void measure(const Model& model, const std::vector<Continuation>& continuations,
   }
 }
 
+Continuation first_of(const std::vector<std::string>& prompts, const std::string& target) {
+  return prompts.empty() ? Continuation{} : Continuation{prompts.front(), target};
+}
+
 int run(const std::string& directory, const std::string& file, std::size_t count,
         torch::Dtype dtype) {
   const Model model = Model::load(directory, dtype, torch::kCPU);
@@ -57,8 +61,10 @@ int run(const std::string& directory, const std::string& file, std::size_t count
   std::vector<nlohmann::json> lines;
   for (const EditRecord& edit : edits.records) {
     reliability.push_back({edit.prompt, edit.target_new});
-    generality.push_back({edit.rephrase, edit.target_new});
-    locality.push_back({edit.locality_prompt, edit.locality_answer});
+    generality.push_back(first_of(edit.rephrasings, edit.target_new));
+    locality.push_back(edit.unrelated.empty() ? Continuation{}
+                                              : Continuation{edit.unrelated.front().prompt,
+                                                             edit.unrelated.front().answers.front()});
     lines.push_back({{"row", edit.row}});
   }
   Seconds seconds;
