@@ -37,8 +37,9 @@ fi
 # Most tests that start ranks start two.
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$(threads_per_rank 2)}
 
-# Most tests are commands of one thread: as many run at a time as there are cores, four at most.
-lanes=$(nproc)
+# Most tests are commands of one thread: as many run at a time as there are cores, four at most. nproc counts no more than
+# OMP_NUM_THREADS where it is set.
+lanes=$(env -u OMP_NUM_THREADS nproc)
 [ "$lanes" -le 4 ] || lanes=4
 
 ctest --test-dir "$build" --parallel "$lanes" --output-on-failure --output-junit "$factsweep_root/$results/ctest.xml"
