@@ -150,7 +150,10 @@ void Heartbeat::run() {
       const bool was_ending = ending_;
       changed_.wait_for(lock, std::chrono::duration<double>(pause),
                         [&] { return ending_ != was_ending || abandoned_ || is_renewed_; });
-      is_renewed_ = false;
+      if (std::exchange(is_renewed_, false)) {
+        now_ = limits_;
+        has_spoken_ = false;  // the others go by a rank's own limit, and hear of it at once
+      }
       if (abandoned_) return;
       leaving = ending_;
     }
