@@ -56,9 +56,11 @@ void print_results(const Plan& plan, const Store& store, const std::vector<std::
       std::any_of(plan.datasets.begin(), plan.datasets.end(),
                   [](const DatasetSpec& one) { return one.path == "/points/loss_rose"; });
   std::vector<std::string> worse;
-  for (std::size_t p = 0; is_told && p < plan.points.size(); ++p) {
-    const Array rose = store.read({File::results, "/points/loss_rose", {p}, {1}});
-    if (rose.as<std::uint8_t>().front() == 1) worse.push_back(plan.points[p].id);
+  if (is_told && !plan.points.empty()) {
+    const Array read = store.read({File::results, "/points/loss_rose", {0}, {plan.points.size()}});
+    const auto rose = read.as<std::uint8_t>();
+    for (std::size_t p = 0; p < rose.size(); ++p)
+      if (rose[p] == 1) worse.push_back(plan.points[p].id);
   }
   if (!worse.empty()) console::info("{}", words_of_worse(worse));
 }

@@ -1,6 +1,7 @@
 #include "factsweep/data/records.hpp"
 
 #include <fmt/format.h>
+#include <unicode/utf8.h>
 
 #include <algorithm>
 #include <optional>
@@ -32,17 +33,11 @@ std::string name_of(const fs::path& path) {
 }
 
 bool is_utf8(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const std::size_t length = utf8_length(text[i]);
-    const std::string_view rest = text.substr(i + 1, length == 0 ? 0 : length - 1);
-    const bool whole = length > 0 && rest.size() + 1 == length &&
-                       std::all_of(rest.begin(), rest.end(), [](char c) {
-                         return (static_cast<unsigned char>(c) & 0xc0) == 0x80;
-                       });
-    if (!whole) return false;
-    i += length;
-  }
-  return true;
+  const auto size = static_cast<int32_t>(text.size());
+  UChar32 character = 0;
+  for (int32_t next = 0; next < size && character >= 0;)
+    U8_NEXT(text.data(), next, size, character);
+  return character >= 0;
 }
 
 DataRecord parsed(std::string_view text, std::string where) {

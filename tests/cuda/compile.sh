@@ -4,7 +4,7 @@
 #
 #   tests/cuda/compile.sh [CACHE]      CACHE: the wheel and objects, about 2 GB (default: .cache/cuda)
 #
-# FACTSWEEP_CUDA_TARGETS: other targets than factsweep, those of tests, too.
+# FACTSWEEP_CUDA_TARGETS: targets instead of factsweep, those of tests, too.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../../jobs/bootstrap.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../../jobs/bootstrap.sh"
@@ -29,7 +29,7 @@ PYTHON
 fi
 
 # A link here leaves the CUDA libraries that torch's need unresolved, but not one symbol of our own objects.
-cmake -S "$factsweep_root" -B "$cache/build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=ON \
+cmake -S "$factsweep_root" -B "$cache/build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING="${FACTSWEEP_CUDA_TARGETS:+ON}" \
   -DTorch_DIR="$wheels/torch/share/cmake/Torch" >"$cache/configure.log" || { cat "$cache/configure.log"; exit 1; }
 # shellcheck disable=SC2086
 cmake --build "$cache/build" --target ${FACTSWEEP_CUDA_TARGETS:-factsweep}

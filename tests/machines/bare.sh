@@ -57,7 +57,9 @@ mount --rbind /dev "$machine/dev"
 mount -t sysfs sys "$machine/sys"
 mount -t tmpfs -o mode=1777 tmpfs "$machine/dev/shm"   # Open MPI's shared memory
 
-environment=(HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8)
+home=/root
+clone=$home/factsweep   # in the machine
+environment=(HOME=$home PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8)
 for name in PIP_INDEX_URL http_proxy https_proxy; do
   [ -z "${!name:-}" ] || environment+=("$name=${!name}")
 done
@@ -73,7 +75,7 @@ bind() { # FROM TO
 if [ -n "${FACTSWEEP_BIND_CCACHE:-}" ]; then
   bind "$FACTSWEEP_BIND_CCACHE" /ccache
   # Without sloppiness ccache stores nothing that uses a precompiled header.
-  environment+=(CCACHE_DIR=/ccache CCACHE_BASEDIR=/root/factsweep
+  environment+=(CCACHE_DIR=/ccache CCACHE_BASEDIR="$clone"
     CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime)
 fi
 if [ -n "${FACTSWEEP_BIND_TORCH:-}" ]; then
@@ -87,10 +89,10 @@ fi
 inside() { chroot "$machine" env -i "${environment[@]}" bash -euo pipefail -c "$1"; }
 
 revision=$(git -C "$repository" rev-parse HEAD)
-[ -e "$machine/root/factsweep/.git" ] || git clone --quiet --no-hardlinks "$repository" "$machine/root/factsweep"
-git -C "$machine/root/factsweep" fetch --quiet "$repository" HEAD
-git -C "$machine/root/factsweep" checkout --quiet --detach "$revision"
-chown -R root:root "$machine/root/factsweep"
+[ -e "$machine$clone/.git" ] || git clone --quiet --no-hardlinks "$repository" "$machine$clone"
+git -C "$machine$clone" fetch --quiet "$repository" HEAD
+git -C "$machine$clone" checkout --quiet --detach "$revision"
+chown -R root:root "$machine$clone"
 
 if [ "$short" = --short ]; then
   commands=("source jobs/bootstrap.sh && bootstrap && cmake --preset release && cmake --build --preset release &&
@@ -101,7 +103,7 @@ fi
 rc=0
 for command in "${commands[@]}"; do
   started=$SECONDS
-  inside "cd /root/factsweep && $command" </dev/null || rc=$?
+  inside "cd $clone && $command" </dev/null || rc=$?
   echo "$suite: '$command' ended with exit code $rc after $((SECONDS - started)) s"
   [ "$rc" = 0 ] || break
 done
@@ -116,7 +118,7 @@ inside '
   version mpirun --version
   for name in libhdf5-openmpi-dev libfmt-dev catch2 libicu-dev libsentencepiece-dev; do version package "$name"; done
   version python3 --version
-  config=${Torch_DIR:-$(cd /root/factsweep && find .venv/lib/python3*/site-packages/torch/share/cmake/Torch -maxdepth 0)}
+  config=${Torch_DIR:-$(cd ~/factsweep && find .venv/lib/python3*/site-packages/torch/share/cmake/Torch -maxdepth 0)}
   version grep PACKAGE_VERSION "$config/TorchConfigVersion.cmake"
   echo "compiler, CMake, MPI, HDF5, fmt, Catch2, ICU, SentencePiece, Python, libtorch:"
   echo "$row"' || true

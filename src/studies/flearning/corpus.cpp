@@ -7,6 +7,7 @@
 
 #include "factsweep/core/random.hpp"
 #include "factsweep/label/probe.hpp"
+#include "factsweep/stage/table.hpp"
 #include "factsweep/studies/support/counts.hpp"
 #include "factsweep/studies/support/lists.hpp"
 
