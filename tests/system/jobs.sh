@@ -96,8 +96,10 @@ echo "--- Ctrl-C"
 # SIGNALS...: what the program got, and the exit code
 interrupt() {
   rm -f words.log
-  # a background job of a script ignores SIGINT, as this one's child must not
-  setsid python3 -c 'import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execvp(sys.argv[1], sys.argv[1:])' \
+  # a background job of a script ignores SIGINT, one under nohup SIGHUP, as this one's child must not
+  setsid python3 -c 'import os, sys; from signal import *
+for ignored in SIGINT, SIGHUP: signal(ignored, SIG_DFL)
+os.execvp(sys.argv[1], sys.argv[1:])' \
     "$FACTSWEEP_SOURCE/jobs/interruptible.sh" "$PWD/bin/mpirun" -n 2 bin/program run deck.ini >job.log 2>&1 &
   local pid=$! rc=0
   for _ in $(seq 100); do [ ! -e words.log ] || break; sleep 0.1; done
