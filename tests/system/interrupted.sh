@@ -14,15 +14,17 @@ interrupt() {
   setsid python3 -c 'import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execvp(sys.argv[1], sys.argv[1:])' "$@" >"$file.log" 2>&1 &
   job=$!
   until "$FACTSWEEP" status "$file" 2>/dev/null | grep -qE '1[3-9] of [0-9]+ stages done, 2 running'; do
-    kill -0 $job 2>/dev/null && [ $SECONDS -lt $deadline ] || { cat "$file.log"; fail "no training under way"; }
+    kill -0 $job 2>/dev/null && [ $SECONDS -lt $deadline ] || { cat "$file.log" said.log; fail "no training under way"; }
     sleep 0.1
   done
   sleep 1
   kill "-$signal" -- -$job
   rc=0
   wait $job || rc=$?
+  mv said.log "$file.log"
 }
-run=(mpirun --oversubscribe --bind-to none -n 2 "$FACTSWEEP" run deck.ini --run.checkpoint_interval=600)
+# what a rank says goes to its own log: an mpirun that is being ended may not pass it on
+run=(mpirun --oversubscribe --bind-to none -n 2 bash -c 'exec "$0" "$@" 2>>said.log' "$FACTSWEEP" run deck.ini --run.checkpoint_interval=600)
 
 for signal in INT TERM; do
   file=gentle-$signal.h5
