@@ -6,37 +6,11 @@
 #include <set>
 
 #include "factsweep/core/error.hpp"
-#include "factsweep/core/file.hpp"
+#include "factsweep/data/records.hpp"
 
 namespace factsweep {
 namespace fs = std::filesystem;
 namespace {
-
-/// The line where record `index` of a top-level array begins. The parser keeps no positions, so the
-/// text is walked again: brackets outside of strings tell the depth. Only called for a message, on
-/// JSON that parsed.
-std::size_t line_of_record(std::string_view text, std::size_t index) {
-  std::size_t line = 1;
-  std::size_t commas = 0;
-  int depth = 0;
-  bool in_string = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (c == '\n') ++line;
-    if (in_string) {
-      if (c == '\\') ++i;
-      if (c == '"') in_string = false;
-      continue;
-    }
-    const bool space = c == ' ' || c == '\t' || c == '\r' || c == '\n';
-    if (depth == 1 && commas == index && !space && c != ',') break;
-    if (c == '"') in_string = true;
-    if (c == '[' || c == '{') ++depth;
-    if (c == ']' || c == '}') --depth;
-    if (c == ',' && depth == 1) ++commas;
-  }
-  return line;
-}
 
 bool is_filled_text(const nlohmann::json& value) {
   return value.is_string() &&
@@ -91,19 +65,13 @@ fs::path question_path(const fs::path& directory, Split split, std::string_view 
 }
 
 std::vector<QuestionRecord> read_question_file(const fs::path& path) {
-  const nlohmann::json content = read_json(path);
-  const std::string found = find_file(path).string();
-  if (!content.is_array()) throw InputError(fmt::format("{}: is not a list of questions.", found));
   std::vector<QuestionRecord> records;
-  records.reserve(content.size());
-  for (std::size_t i = 0; i < content.size(); ++i) {
-    const std::string what = fault(content[i]);
-    if (!what.empty()) {
-      throw InputError(fmt::format("{}:{}: record {} {}.", found,
-                                   line_of_record(read_file(path), i), i + 1, what));
-    }
-    records.push_back({content[i]["question"], distinct(content[i]["answers"])});
-  }
+  const auto is_record = [](const nlohmann::json& value) { return value.contains("question"); };
+  for_each_data_record(path, is_record, [&](const DataRecord& record) {
+    const std::string what = record.fault.empty() ? fault(record.value) : record.fault;
+    if (!what.empty()) throw InputError(fmt::format("{} {}.", record.where, what));
+    records.push_back({record.value["question"], distinct(record.value["answers"])});
+  });
   return records;
 }
 

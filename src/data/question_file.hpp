@@ -1,4 +1,5 @@
-// One file of an EntityQuestions directory: an array of {"question": ..., "answers": [...]}.
+// One file of an EntityQuestions directory: records {"question": ..., "answers": [...]}, as records.hpp
+// reads them.
 // Private to the data module.
 #pragma once
 

@@ -73,7 +73,7 @@ bad 2 'nowhere' deck.ini --data.facts=nowhere
 bad 2 "no relation 'W9'. It has: W1" deck.ini '--data.relations=W1, W9'
 bad 2 "data.ood_relations.*W1 is also in data.relations" deck.ini '--data.ood_relations=W1'
 facts_copy malformed; sed -i '7s/.*/ oops,/' malformed/train/W2.train.json
-bad 2 'malformed/train/W2.train.json:7:[0-9]+: not valid JSON' deck.ini --data.facts=malformed
+bad 2 'malformed/train/W2.train.json:7: record [0-9]+ is not valid JSON' deck.ini --data.facts=malformed
 facts_copy record; python3 - <<'PYTHON'
 import json
 

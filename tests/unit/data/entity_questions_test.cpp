@@ -258,7 +258,8 @@ TEST_CASE("a wrong file is named with line and record", "[data]") {
     files.write("train/P19.train.json", content);
     return files.message({"P19"});
   };
-  CHECK(with_train("[\n{\"question\": \"a\",\n \"answers\" [\"b\"]}]").starts_with(train + ":3:"));
+  CHECK(with_train("[\n{\"question\": \"a\",\n \"answers\" [\"b\"]}]")
+            .starts_with(train + ":2: record 1 is not valid JSON: "));
   CHECK(with_train("[\n {\"question\": \"a, [b\",\n  \"answers\": [\"b\", \"c\"]},\n\n "
                    "{\"answers\": [\"b\"]}\n]") == train + ":5: record 2 has no 'question'.");
   CHECK(with_train("[{\"question\": \"a\"}]") == train + ":1: record 1 has no 'answers'.");
@@ -271,7 +272,7 @@ TEST_CASE("a wrong file is named with line and record", "[data]") {
   CHECK(with_train("[{\"question\": \"a\", \"answers\": [\"b\\nc\"]}]") ==
         train + ":1: record 1 has an answer with a line break, where decoded answers end.");
   CHECK(with_train("[1]").starts_with(train + ":1: record 1 is not an object"));
-  CHECK(with_train("{}") == train + ": is not a list of questions.");
+  CHECK(with_train("{}") == train + ":1 has no 'question'.");
 }
 
 TEST_CASE("what is not there is named with what is", "[data]") {
