@@ -1,6 +1,7 @@
 #include "factsweep/plan/plan.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "factsweep/core/random.hpp"
 
@@ -27,12 +28,15 @@ const Output* Stage::find_output(std::string_view wanted) const {
 }
 
 std::size_t Plan::add_stage(Stage stage) {
+  const bool reads_deck = !stage.science.is_null();
+  if (reads_deck) stage.configuration["deck"] = std::exchange(stage.science, nullptr);
   std::uint64_t key = hash_words({hash_text(stage.kind), hash_text(stage.configuration.dump())});
   for (const std::size_t index : stage.upstream) {
     require(index < stages.size(), "Plan::add_stage: a stage may only depend on earlier ones");
     key = hash_words({key, hash_text(stages[index].key)});
   }
   stage.key = hex(key);
+  if (reads_deck) stage.configuration.erase("deck");
   const auto [found, fresh] = stage_of_key_.try_emplace(stage.key, stages.size());
   if (fresh) stages.push_back(std::move(stage));
   return found->second;

@@ -103,7 +103,7 @@ void PlanBuilder::place(Upstream index, const AnyColumn& column, std::vector<std
   Slab slab{File::results, resolved.about.path, std::vector<std::uint64_t>(),
             std::vector<std::uint64_t>()};
   require(at.size() <= column.about.dimensions.size(),
-          "PlanBuilder: more indices than axes: " + slab.path);
+          "PlanBuilder: more indices than axes: " + slab.path.text());
   for (std::size_t axis = 0; axis < column.about.dimensions.size(); ++axis) {
     const bool is_given = axis < at.size();
     slab.offset.push_back(is_given ? at[axis] : 0);
@@ -116,6 +116,8 @@ void PlanBuilder::place(Upstream index, const AnyColumn& column, std::vector<std
 
 void PlanBuilder::place(Upstream stage, const std::vector<AnyColumn>& columns,
                         const std::vector<std::uint64_t>& at) {
+  std::vector<Output>& outputs = plan_.stages.at(stage.stage).outputs;
+  outputs.reserve(outputs.size() + columns.size());
   for (const AnyColumn& column : columns) place(stage, column, at);
 }
 

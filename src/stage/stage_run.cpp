@@ -43,8 +43,8 @@ StepCallback StageRun::steps() {
 void StageRun::finish() const {
   for (const Output& planned : stage_.outputs) {
     const bool of_results = !planned.places.empty() && planned.places.front().file == File::results;
-    require(!of_results || emitted_.count(planned.name) > 0,
-            fmt::format("{} never emits '{}'", stage_.kind, planned.name));
+    require(!of_results || emitted_.count(planned.name.text()) > 0,
+            fmt::format("{} never emits '{}'", stage_.kind, planned.name.text()));
   }
 }
 

@@ -90,10 +90,10 @@ struct OpenFile {
 
 void check_slab(const KnownDataset& known, const Slab& slab) {
   require(slab.offset.size() == known.shape.size() && slab.count.size() == known.shape.size(),
-          "slab and dataset differ in rank: " + slab.path);
+          "slab and dataset differ in rank: " + slab.path.text());
   for (std::size_t axis = 0; axis < known.shape.size(); ++axis) {
     require(slab.offset[axis] + slab.count[axis] <= known.shape[axis],
-            "slab outside of " + slab.path);
+            "slab outside of " + slab.path.text());
   }
 }
 
@@ -257,11 +257,11 @@ void Store::write(const Slab& slab, const Array& array) {
   const KnownDataset& known = target.find(slab.path);
   check_slab(known, slab);
   require(array.dtype == known.dtype,
-          "the array's element type differs from the dataset's: " + slab.path);
+          "the array's element type differs from the dataset's: " + slab.path.text());
   require(array.dtype != DType::text || array.text_length > 0,
-          "a text array needs a length: " + slab.path);
+          "a text array needs a length: " + slab.path.text());
   require(array.size() == volume_of(slab.count),
-          "the array differs in size from its slab of " + slab.path);
+          "the array differs in size from its slab of " + slab.path.text());
   const std::lock_guard guard(h5::mutex());
   const h5::Type type = h5::type_of(array.dtype, array.text_length);
   h5::write(target.dataset(slab.path), {target.name, slab.path}, type.id(), slab.offset, slab.count,

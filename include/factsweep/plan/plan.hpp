@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "factsweep/core/array.hpp"
+#include "factsweep/core/shared_text.hpp"
 
 namespace factsweep {
 
@@ -52,7 +53,7 @@ DatasetSpec weights_text(std::string path, const std::string& text, std::string 
 /// A hyper-rectangle of one dataset.
 struct Slab {
   File file = File::results;
-  std::string path;
+  SharedText path;
   std::vector<std::uint64_t> offset, count;
 };
 
@@ -63,7 +64,7 @@ Slab whole(const DatasetSpec& spec);
 /// share the stage). Stages downstream may read it: from its first place, or, when `shared`, by
 /// message, which every rank that fetches one of the stage's keeps (small arrays only).
 struct Output {
-  std::string name;
+  SharedText name;
   std::vector<Slab> places;
   bool shared = false;
 };
@@ -73,6 +74,7 @@ struct Stage {
   std::string kind;                                         // "label", "train", ...
   std::string title;                                        // for people: "label P17 test 0-255"
   nlohmann::json configuration = nlohmann::json::object();  // hashed into the key
+  nlohmann::json science;  // what it reads of the deck: hashed into the key, and not kept by a plan
   nlohmann::json local = nlohmann::json::object();  // where this sweep has what the stage is about
   std::vector<std::size_t> upstream;  // indices into Plan::stages, all smaller than this stage's
   double cost_flop = 0;               // estimate

@@ -151,7 +151,7 @@ Stage stage_of(const K& fields, const Deck& deck) {
   FieldWriter writer(stage);
   K::fields(fields, writer);
   require(!stage.configuration.contains("deck"), "'deck' is the name of a stage's slice");
-  stage.configuration["deck"] = slice_of(fields, deck).science();
+  stage.science = slice_of(fields, deck).science();
   return stage;
 }
 
