@@ -56,13 +56,14 @@ def parquet_source(path: str) -> Source:
     import pyarrow.parquet
 
     try:
-        file = pyarrow.parquet.ParquetFile(path)
+        # as pages come: a file may be one row group, which it would hold whole
+        file = pyarrow.parquet.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20)
     except (pyarrow.ArrowException, OSError) as error:
         raise BadInput(f"{path}: cannot be read as Parquet: {first_line(error)}. Fetch it again.") from None
 
     def rows(columns: list[str]) -> Iterator[Row | None]:
         try:
-            for batch in file.iter_batches(batch_size=1024, columns=columns):
+            for batch in file.iter_batches(batch_size=1024, columns=columns, use_threads=False):
                 try:
                     yield from batch.to_pylist()
                 except UnicodeDecodeError:
