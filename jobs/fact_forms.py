@@ -166,7 +166,7 @@ def answers_in(value: Any) -> Iterator[str]:
         if text is not None:
             yield text
         elif not isinstance(value, (str, bytes, float, Decimal)):
-            raise LeftOut("with an answer that is neither a text nor a number", str(value)[:40])
+            raise LeftOut("with an answer that is neither a text nor a number", repr(value)[:40])
 
 
 def answers_of(value: Any) -> list[str]:
@@ -175,7 +175,7 @@ def answers_of(value: Any) -> list[str]:
     if text[:1] + text[-1:] in ("[]", "{}"):
         value = parsed(text)
         if not isinstance(value, (list, dict)):
-            raise LeftOut("with answers in brackets that are neither JSON nor Python", text[:40])
+            raise LeftOut("with answers in brackets that are neither JSON nor Python", repr(text[:40]))
     return list(answers_in(value))
 
 
@@ -207,7 +207,7 @@ def record_of(row: Row | None, form: Form, split: str | None, drop: Callable[[Le
     if not lines:
         raise LeftOut("with a line break in every answer" if answers else f"without an answer in '{form.answers[-1]}'")
     for _ in range(len(answers) - len(lines)):
-        drop(LeftOut("answers with a line break, where decoded answers end (others of their rows are used)"))
+        drop(LeftOut("answers with a line break, of rows with others"))
     record: Record = {"question": question, "answer": lines}
     for key, name in (("subject", form.subject), ("relation", form.relation)):
         if name:

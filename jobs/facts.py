@@ -26,9 +26,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TextIO
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from data_files import BadInput, open_source  # noqa: E402
-from fact_forms import FORMS, MKQA_LANGUAGES, LeftOut, Record, column_of, form_of, record_of  # noqa: E402
+from data_files import BadInput, open_source
+from fact_forms import FORMS, MKQA_LANGUAGES, LeftOut, Record, column_of, form_of, record_of
 
 DECK_LANGUAGES = ("en", "de", "nl", "fr", "es", "it", "pt", "tr")  # that data.language knows by name
 
@@ -87,18 +86,17 @@ class Table:
     """Writes records as they come, and counts them."""
 
     def __init__(self, stream: TextIO, as_csv: bool):
-        self.stream, self.as_csv = stream, as_csv
-        self.rows = 0
+        self.stream, self.rows = stream, 0
+        self.csv = csv.writer(stream, quoting=csv.QUOTE_ALL, lineterminator="\n") if as_csv else None
         self.of: dict[str, Counter[str]] = {"relation": Counter(), "split": Counter()}
 
     def add(self, record: Record) -> None:
-        if self.as_csv:
-            writer = csv.writer(self.stream, quoting=csv.QUOTE_ALL, lineterminator="\n")
-            if self.rows == 0:
-                writer.writerow(record)
-            writer.writerow({**record, "answer": json.dumps(record["answer"], ensure_ascii=False)}.values())
-        else:
+        if self.csv is None:
             self.stream.write(json.dumps(record, ensure_ascii=False) + "\n")
+        else:
+            if self.rows == 0:
+                self.csv.writerow(record)
+            self.csv.writerow({**record, "answer": json.dumps(record["answer"], ensure_ascii=False)}.values())
         self.rows += 1
         for key, count in self.of.items():
             if key in record:
@@ -123,8 +121,8 @@ def table_at(path: str | None) -> Iterator[Table]:
         raise
 
 
-def give_columns(first: list[str], columns: list[str], path: str, first_path: str) -> None:
-    """BadInput: the files make no one table. Which columns there are, the reader takes from the first row."""
+def check_columns_agree(first: list[str], columns: list[str], path: str, first_path: str) -> None:
+    """BadInput: they do not. Which columns there are, the reader of the table takes from its first row."""
     if columns != first:
         said = [", ".join(one) or "questions and answers alone" for one in (columns, first)]
         raise BadInput(f"{path}: gives {said[0]}, and {first_path} gives {said[1]}. Convert them one by one.")
@@ -141,7 +139,7 @@ def convert(flags: argparse.Namespace, inputs: list[tuple[str, str | None]], tab
             form = replace(form, split=None)
         columns = [key for key in ("subject", "relation", "split") if getattr(form, key)] + ["split"] * bool(split)
         first = columns if first is None else first
-        give_columns(first, columns, path, inputs[0][0])
+        check_columns_agree(first, columns, path, inputs[0][0])
         if flags.dev_share and "split" not in columns:
             raise BadInput(f"{path}: --dev-share takes of train questions, and there is no split: name it --train.")
         for number, row in enumerate(source.rows(sorted({column_of(name, source.columns) for name in form.names()})), 1):
@@ -178,7 +176,7 @@ def share(text: str) -> float:
     return value
 
 
-def count(text: str) -> int:
+def positive(text: str) -> int:
     value = int(text)
     if value < 1:
         raise ValueError
@@ -190,12 +188,12 @@ def flags_of(arguments: list[str]) -> tuple[argparse.Namespace, list[tuple[str, 
     parser.add_argument("files", nargs="*", metavar="FILE")
     for name in ("train", "dev", "test"):
         parser.add_argument(f"--{name}", nargs="+", action="extend", default=[], metavar="FILE", help=f"of the {name} split")
-    parser.add_argument("--form", choices=FORMS, help="where the columns tell another one")
+    parser.add_argument("--form", choices=FORMS, help="where the columns would tell another one")
     for name in ("question", "answers", "subject", "relation", "split"):
         parser.add_argument(f"--{name}", metavar="COLUMN")
     parser.add_argument("--language", choices=MKQA_LANGUAGES, help="of MKQA's questions and answers; en")
     parser.add_argument("--dev-share", type=share, default=0, help="of the train questions go to dev")
-    parser.add_argument("--limit", type=count, metavar="N", help="a random sample of N questions, each with all of its rows")
+    parser.add_argument("--limit", type=positive, metavar="N", help="a random sample of N questions, each with all of its rows")
     parser.add_argument("--seed", type=int, default=1, help="of the sample and of --dev-share; 1")
     parser.add_argument("--output", metavar="FILE", help=".jsonl or .csv")
     flags = parser.parse_args(arguments)

@@ -11,6 +11,7 @@ import sys
 import pytest
 
 SCRIPT = pathlib.Path(__file__).parents[2] / "jobs" / "facts.py"
+sys.path.insert(0, str(SCRIPT.parent))  # as Python does for a script
 spec = importlib.util.spec_from_file_location("facts", SCRIPT)
 facts = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(facts)
