@@ -54,13 +54,17 @@ POPQA_TABLE = [
 ]
 
 
-def parquet(path, rows, schema=None):
+def pyarrow_or_skip():
     reason = "pyarrow is not installed, which reads Parquet: pip install -r tests/requirements.txt"
-    pyarrow = pytest.importorskip("pyarrow", reason=reason)
+    pytest.importorskip("pyarrow", reason=reason)
     import pyarrow.parquet
 
-    table = pyarrow.Table.from_pylist(rows, schema=schema)
-    pyarrow.parquet.write_table(table, path)
+    return pyarrow
+
+
+def parquet(path, rows):
+    pyarrow = pyarrow_or_skip()
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), path)
     return path
 
 
@@ -225,10 +229,13 @@ def test_mkqa(tmp_path, capsys):
 
 def test_squad(tmp_path, capsys):
     rows = [
-        {"id": "1", "title": "A", "context": "c" * 200_000, "question": "Who?", "answers": {"text": ["Ann", "Ann", "Bo"], "answer_start": [1, 1, 2]}},
-        {"id": "2", "title": "A", "context": "c", "question": "Why?", "answers": {"text": [], "answer_start": []}},
+        {"title": "A", "context": "c" * 200_000, "question": "Who?", "answers": {"text": ["Ann", "Ann", "Bo"], "answer_start": [1, 1, 2]}},
+        {"title": "A", "context": "c", "question": "Why?", "answers": {"text": [], "answer_start": []}},
     ]
-    for path in (parquet(tmp_path / "a.parquet", rows), listed(tmp_path / "a.json", rows), listed(tmp_path / "b.json", {"version": "2", "data": rows})):
+    in_object = {"version": "2", "data": rows}
+    one_line = tmp_path / "c.json"
+    one_line.write_text(json.dumps(in_object))
+    for path in (listed(tmp_path / "a.json", rows), listed(tmp_path / "b.json", in_object), one_line, parquet(tmp_path / "a.parquet", rows)):
         code, out, err = run(capsys, path, "--subject", "title")
         assert (code, rows_of(out)) == (0, [{"question": "Who?", "answer": ["Ann", "Bo"], "subject": "A"}])
         assert err == f"left out: 1 without an answer in 'answers' (first: {path}, row 2)\n"
@@ -354,7 +361,7 @@ def test_text_that_is_not_utf8(tmp_path, capsys):
     code, out, err = run(capsys, path)
     assert [row["answer"] for row in rows_of(out)] == [["Ann"], ["Oslo"]]
     assert err == f"left out: 1 with text that is not UTF-8 (first: {path}, row 2)\n"
-    pyarrow = pytest.importorskip("pyarrow")
+    pyarrow = pyarrow_or_skip()
     texts = pyarrow.array([b"Ann", b"Bj\xf8rn", b"Oslo"]).view(pyarrow.string())
     for answers in (texts, texts.view(pyarrow.binary())):
         columns = pyarrow.table({"question": ["a", "b", "c"], "answer": answers})
@@ -425,8 +432,7 @@ def test_parquet_is_read_in_batches(tmp_path):
     letters = random.Random(1)
     rows = [{"question": f"Who is {n}?", "answer": letters.randbytes(2500).hex(), "context": "c"} for n in range(8000)]
     path = parquet(tmp_path / "a.parquet", rows)  # one row group
-    import pyarrow
-
+    pyarrow = pyarrow_or_skip()
     before, most = pyarrow.total_allocated_bytes(), 0
     for count, row in enumerate(facts.open_source(str(path)).rows(["answer", "question"]), 1):
         most = max(most, pyarrow.total_allocated_bytes() - before) if count % 100 == 0 else most
