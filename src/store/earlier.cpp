@@ -91,9 +91,10 @@ struct EarlierSweep::Files {
                       "take that file out of run.reuse.",
                       name, path.string()));
     const std::lock_guard guard(h5::mutex());
-    const h5::Where where{name, transfer.source->path};
+    const std::string& dataset_path = transfer.source->path;
+    const h5::Where where{name, dataset_path};
     const h5::Dataset dataset(h5::check(
-        H5Dopen2((of_weights ? weights : results).id(), transfer.source->path.c_str(), H5P_DEFAULT),
+        H5Dopen2((of_weights ? weights : results).id(), dataset_path.c_str(), H5P_DEFAULT),
         where, "open the dataset"));
     return h5::read_part(dataset.id(), where, transfer.from->dtype, transfer.from->text_length,
                          transfer.source->offset, transfer.source->count);

@@ -264,7 +264,7 @@ void Store::write(const Slab& slab, const Array& array) {
           "the array differs in size from its slab of " + slab.path.text());
   const std::lock_guard guard(h5::mutex());
   const h5::Type type = h5::type_of(array.dtype, array.text_length);
-  h5::write(target.dataset(slab.path), {target.name, slab.path}, type.id(), slab.offset, slab.count,
+  h5::write(target.dataset(slab.path), {target.name, slab.path.text()}, type.id(), slab.offset, slab.count,
             array.bytes.data());
 }
 
@@ -274,7 +274,7 @@ Array Store::read(const Slab& slab) const {
   const KnownDataset& known = source.find(slab.path);
   check_slab(known, slab);
   const std::lock_guard guard(h5::mutex());
-  return h5::read_part(source.dataset(slab.path), {source.name, slab.path}, known.dtype,
+  return h5::read_part(source.dataset(slab.path), {source.name, slab.path.text()}, known.dtype,
                        known.text_length, slab.offset, slab.count);
 }
 

@@ -41,7 +41,7 @@ class MemoryWorkbench : public Workbench {
     for (std::size_t i = 0; i < plan_.stages.size(); ++i) {
       for (const Output& output : plan_.stages[i].outputs) {
         if (!output.places.empty() && !has(i, output.name))
-          return plan_.stages[i].title + ": " + output.name;
+          return plan_.stages[i].title + ": " + output.name.text();
       }
     }
     return "";

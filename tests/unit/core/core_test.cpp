@@ -11,6 +11,7 @@
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/file.hpp"
 #include "factsweep/core/random.hpp"
+#include "factsweep/core/shared_text.hpp"
 #include "factsweep/core/utf8.hpp"
 
 using namespace factsweep;
@@ -118,4 +119,14 @@ TEST_CASE("a file that cannot be written is told with what to do about it", "[co
   CHECK_THROWS_WITH(write_file("no/such/folder/x", "text"),
                     "no/such/folder/x: cannot create the file: No such file or directory. Make the "
                     "folder first, or name another.");
+}
+
+TEST_CASE("a shared text is the text it was made of", "[core]") {
+  const SharedText a = "/points/accuracy", b = std::string("/points/accuracy"), c = "/points/loss";
+  CHECK(a == b);
+  CHECK(&a.text() == &b.text());
+  CHECK_FALSE(a == c);
+  CHECK(c == "/points/loss");
+  CHECK(c.text() == "/points/loss");
+  CHECK(SharedText().text().empty());
 }

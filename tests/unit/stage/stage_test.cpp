@@ -194,6 +194,7 @@ TEST_CASE("a plan has datasets, shared stages and places", "[stage]") {
   CHECK(plan.stages[1].find_output(kValue.path)->places.empty());
   const Output& own = *plan.stages[1].find_output(kOwn.path);
   CHECK(own.places[0].path == "/parts/" + plan.stages[1].key + "/own");
+  CHECK(plan.stages[1].configuration.size() == 1);  // the slice of the deck is in the key alone
 }
 
 TEST_CASE("stages that leave equal weights share datasets", "[stage]") {
