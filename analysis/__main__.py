@@ -42,7 +42,12 @@ def parser() -> argparse.ArgumentParser:
     compare = commands.add_parser("compare", help="differences of two files of one study")
     compare.add_argument("a", type=Path, metavar="A")
     compare.add_argument("b", type=Path, metavar="B")
-    compare.add_argument("--figure", type=Path, metavar="PNG", help="default: A_vs_B.png beside A")
+    compare.add_argument(
+        "--metric", metavar="NAME", help="shown by method and axis; default: the first that differs"
+    )
+    compare.add_argument(
+        "--figure", type=Path, metavar="PNG", help="tables go beside it; default: A_vs_B.png at A"
+    )
     compare.add_argument("--no-figure", action="store_true", help="print only")
     compare.set_defaults(run=_compare)
     return top
@@ -70,7 +75,7 @@ def _compare(options: argparse.Namespace) -> int:
 
     default = options.a.with_name(f"{options.a.stem}_vs_{options.b.stem}.png")
     figure = None if options.no_figure else options.figure or default
-    return 0 if compare(options.a, options.b, figure) else 1
+    return 0 if compare(options.a, options.b, figure, options.metric) else 1
 
 
 def main(arguments: list[str] | None = None) -> int:
