@@ -1,4 +1,4 @@
-"""The commands of factsweep-report (or python -m analysis): report, points, compare.
+"""The commands of factsweep-report (or python -m analysis): report, points, deltas, compare.
 
 Exit codes: 0 done (compare: identical), 1 different, 2 bad input.
 """
@@ -39,6 +39,26 @@ def parser() -> argparse.ArgumentParser:
     )
     points.set_defaults(run=_points)
 
+    deltas = commands.add_parser(
+        "deltas", help="norms, cosines and effective ranks of what FILE's trainings changed"
+    )
+    deltas.add_argument(
+        "file", type=Path, metavar="FILE", help="NAME.h5, NAME.weights.h5 beside it"
+    )
+    deltas.add_argument(
+        "--output", type=Path, metavar="DIR", help="default: FILE without suffix + _deltas"
+    )
+    deltas.add_argument(
+        "--pairs",
+        choices=("all", "one_axis", "none"),
+        default="all",
+        help="cosines between all points, or those that differ on one axis alone",
+    )
+    deltas.add_argument(
+        "--no-rank", action="store_true", help="no effective ranks, which take longest"
+    )
+    deltas.set_defaults(run=_deltas)
+
     compare = commands.add_parser("compare", help="differences of two files of one study")
     compare.add_argument("a", type=Path, metavar="A")
     compare.add_argument("b", type=Path, metavar="B")
@@ -67,6 +87,13 @@ def _points(options: argparse.Namespace) -> int:
     from .points import write_points
 
     write_points(options.files, options.output)
+    return 0
+
+
+def _deltas(options: argparse.Namespace) -> int:
+    from .deltas import deltas
+
+    deltas(options.file, options.output, options.pairs, not options.no_rank)
     return 0
 
 

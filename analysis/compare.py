@@ -172,13 +172,13 @@ def _differences(a: Sweep, b: Sweep, figure: Path | None, metric: str | None) ->
 
 
 def _shown_metric(a: Sweep, b: Sweep, points: pd.DataFrame, metric: str | None) -> str | None:
-    """What is asked for, or the first metric that differs, shares before others; None: none does."""
+    """What is asked for, or the first metric that differs, shares first; None: none does."""
     metrics = numeric_metrics(a, b)
     if metric is not None:
         if metric not in metrics:
             raise StoreError(
-                f"--metric = '{metric}': no number of that name is among the metrics of both files. "
-                f"These are: {', '.join(metrics)}."
+                f"--metric = '{metric}': no number of that name is among the metrics of both "
+                f"files. These are: {', '.join(metrics)}."
             )
         return metric
     shares = _fractions(a, b)

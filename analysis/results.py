@@ -18,7 +18,7 @@ import xarray as xr
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
-from .points import Points, points_of
+from .points import points_of
 from .store import DONE, RESULTS, STATUS, StoreError, open_file, text
 from .sweep import attributes_of
 

@@ -1,4 +1,4 @@
-"""What `pip install ./analysis` installs: the package factsweep and its command, and nothing else."""
+"""What `pip install ./analysis` installs: the package factsweep, whole, and its command."""
 
 import os
 import shutil

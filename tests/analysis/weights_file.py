@@ -39,7 +39,7 @@ def write_group(
     for name, texts in about.items():
         width = max(map(len, texts))
         dtype = h5py.string_dtype("utf-8", width)
-        folder.create_dataset(f"about/{name}", data=np.array(texts, f"S{width}"), dtype=dtype)
+        folder[f"about/{name}"] = np.array(texts, f"S{width}").astype(dtype)
 
 
 def lora_config(**keys) -> str:
