@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import torch
+
+    from .mixture import Mixture
     from .results import Results
 
-__all__ = ["open"]
+__all__ = ["load_mixture", "open"]
 
 
 def open(files: str | PathLike | Sequence[str | PathLike]) -> Results:
@@ -25,3 +28,14 @@ def open(files: str | PathLike | Sequence[str | PathLike]) -> Results:
 
     paths = [files] if isinstance(files, (str, PathLike)) else files
     return Results([Path(path) for path in paths])
+
+
+def load_mixture(directory: str | PathLike, model: torch.nn.Module) -> Mixture:
+    """Puts a mixture of experts that `factsweep export` wrote into a transformers model, in place.
+
+    The model then computes what factsweep does, in every pass, so that generate() works, too. Give
+    it the dtype that it is to have before: its experts take it, their routers stay in float32.
+    """
+    from .mixture import load_mixture as load
+
+    return load(Path(directory), model)

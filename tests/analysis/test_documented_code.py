@@ -45,6 +45,17 @@ def make(path):
         weights_file.write_group(file, "full", [1, 2], tensors)
 
 
+def make_mixture(folder):
+    """MODEL, and a mixture for it in MIXTURE."""
+    for package in ("torch", "transformers", "safetensors"):
+        pytest.importorskip(package, reason="mixtures need it")
+    from mixture_files import tiny_llama, write_mixture
+
+    model = tiny_llama()
+    model.save_pretrained(folder / "MODEL")
+    write_mixture(folder / "MIXTURE", model)
+
+
 @pytest.mark.parametrize("place, code", list(blocks()))
 def test_it_runs(place, code, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -52,6 +63,8 @@ def test_it_runs(place, code, tmp_path, monkeypatch):
     for name in sorted(set(re.findall(r"[\"']([\w./-]+\.h5)[\"']", code))):
         if not name.endswith(".weights.h5"):
             make(tmp_path / name)
+    if "load_mixture" in code:
+        make_mixture(tmp_path)
     exec(compile(code, place, "exec"), {"__name__": "documented"})
 
 
