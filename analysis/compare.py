@@ -135,7 +135,9 @@ def metric_table(a: Sweep, b: Sweep, points: pd.DataFrame) -> Table:
         first = a.curves[name][points["row_a"], :width]
         second = b.curves[name][points["row_b"], :width]
         where = [f"{p} epoch {e}" for p in points["id_a"] for e in a.epochs[:width]]
-        table.rows.append(_row(f"curve {name}", first.ravel(), second.ravel(), pd.Series(where)))
+        table.rows.append(
+            _row(f"curve {name}", first.ravel(), second.ravel(), pd.Series(where, dtype=object))
+        )
     return table
 
 

@@ -34,11 +34,23 @@ def run(*command, folder, installed):
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    """A folder with what setuptools puts into a wheel."""
+    """A folder with what setuptools puts into a wheel.
+
+    -I: isolated, as the source's html.py and statistics.py are no modules of Python's own.
+    """
     pytest.importorskip("setuptools", reason="the package is not built")
     folder = tmp_path_factory.mktemp("built")
     build = "import setuptools; setuptools.setup()"
-    command = (sys.executable, "-c", build, "--quiet", "build_py", "--build-lib", folder / "there")
+    command = (
+        sys.executable,
+        "-I",
+        "-c",
+        build,
+        "--quiet",
+        "build_py",
+        "--build-lib",
+        folder / "there",
+    )
     run(*command, folder=copy_of_source(folder), installed="")
     return folder / "there"
 
