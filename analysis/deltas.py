@@ -13,6 +13,7 @@ from .points import points_of
 from .store import DONE, RESULTS, WEIGHTS, StoreError, open_file, text, values
 from .weights import Matrix, matrices
 
+MOST_STAGES = 20_000  # whose cosines are computed: 3.2 GB
 _DELTAS, _COSINES = "deltas.csv", "cosines.csv"
 
 
@@ -34,6 +35,12 @@ def deltas(results: Path, folder: Path | None, pairs: str = "all", ranks: bool =
         found = matrices(file, (stages["status"] == DONE).to_numpy())
         if not found:
             raise StoreError(f"{path}: holds no deltas of a stage that is done.")
+        most = max(len(matrix.stages) for matrix in found)
+        if pairs != "none" and most > MOST_STAGES:
+            raise StoreError(
+                f"{path}: a matrix has the deltas of {most} stages, and cosines are computed of "
+                f"{MOST_STAGES} at most. Give --pairs none."
+            )
         folder.mkdir(parents=True, exist_ok=True)
         means = _write_tables(found, stages, folder, pairs, ranks)
     print(f"{len(found)} matrices: {folder / _DELTAS}")

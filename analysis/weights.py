@@ -38,7 +38,7 @@ class Which:
     base: str  # fingerprint of the base model
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Dense:
     """A row of a dataset of whole deltas."""
 
@@ -46,7 +46,7 @@ class Dense:
     row: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LowRank:
     """A row of the datasets of both factors."""
 

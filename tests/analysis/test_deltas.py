@@ -11,6 +11,7 @@ import weights_file
 from results_file import DONE
 from test_any_study import write_toy
 
+from analysis import deltas as analysis_deltas
 from analysis import weights
 from analysis.__main__ import main
 
@@ -216,6 +217,15 @@ def test_deltas_of_other_base_models_are_not_compared(results):
             weights_file.write_group(file, group, [stage], tensors, base_fingerprint=[base])
     rows, pairs = deltas(results)
     assert len(rows) == 2 and pairs.empty
+
+
+def test_more_stages_than_pairs_fit_into_memory(results, monkeypatch, capsys):
+    write_square(results, STAGES)
+    monkeypatch.setattr(analysis_deltas, "MOST_STAGES", 2)
+    assert main(["deltas", str(results)]) == 2
+    assert "deltas of 3 stages, and cosines are computed of 2 at most" in capsys.readouterr().err
+    rows, pairs = deltas(results, "--pairs", "none")
+    assert len(rows) == 3 and pairs is None
 
 
 def test_files_that_do_not_fit_are_refused(results, capsys):
