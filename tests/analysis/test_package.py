@@ -59,9 +59,8 @@ def test_the_package_is_called_factsweep_and_is_whole(built):
     packages = {path.parent.relative_to(built) for path in built.rglob("__init__.py")}
     sources = {path.parent.relative_to(SOURCE) for path in SOURCE.glob("*/__init__.py")}
     assert packages == {Path("factsweep"), *(Path("factsweep") / name for name in sources)}
-    data = {".csv", ".md", ".css", ".mplstyle"}
-    kept = {path.relative_to(SOURCE) for path in SOURCE.rglob("*") if path.suffix in data}
-    kept -= {Path("README.md")}
+    data = ("published.csv", "words.md", "page.css", "page.js", "*.mplstyle")
+    kept = {path.relative_to(SOURCE) for name in data for path in SOURCE.rglob(name)}
     assert kept and all((built / "factsweep" / path).is_file() for path in kept)
 
 
