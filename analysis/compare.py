@@ -1,7 +1,7 @@
 """`compare A B`: are all results bit-identical, and by how much does every metric differ?
 
-Points are joined by the values of their axes. Left out of the verdict: what depends on the run and
-not on the deck (times, ranks, and the root attributes).
+Points are paired by the values of their axes (paired.py). Left out of the verdict: what depends on
+the run and not on the deck (times, ranks, and the root attributes).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 import pandas as pd
 
+from .paired import COPIED, axis_table, by_axis, joined, numeric_metrics, write_by_axis, write_pairs
 from .store import RESULTS, WEIGHTS, StoreError, open_file, text
 from .sweep import TIME, Sweep, read
 from .table import NONE, Table
@@ -21,8 +22,12 @@ NOT_RESULTS = {"seconds", "rank"}  # datasets, whatever their group
 _SLICE_BYTES = 1 << 26
 
 
-def compare(a: Path, b: Path, figure: Path | None) -> bool:
-    """Prints the comparison, draws it when the files differ; True when they are identical."""
+def compare(a: Path, b: Path, figure: Path | None, metric: str | None = None) -> bool:
+    """Prints the comparison; True when the files are identical.
+
+    Where they differ, it is drawn as `figure`, and tables are written beside it; None: neither.
+    `metric`: what the table by method and axis shows; None: the first that differs.
+    """
     with open_file(a, (RESULTS, WEIGHTS)) as first, open_file(b, (RESULTS, WEIGHTS)) as second:
         kinds = [text(f.attrs["filetype"]) for f in (first, second)]
         if kinds[0] != kinds[1]:
@@ -42,7 +47,7 @@ def compare(a: Path, b: Path, figure: Path | None) -> bool:
         return True
     print(f"different: {len(differing)} datasets, the first {differing[0]}")
     if kinds[0] == RESULTS:
-        _differences(read(a), read(b), figure)
+        _differences(read(a), read(b), figure, metric)
     return False
 
 
@@ -114,37 +119,25 @@ def _difference(a: h5py.Dataset, b: h5py.Dataset) -> str:
 # --- Differences of the metrics ----------------------------------------------------------------
 
 
-def joined(a: Sweep, b: Sweep) -> pd.DataFrame:
-    """Points finished in both files, joined by their axes; columns `NAME_a`, `NAME_b`."""
-    axes = [axis for axis in a.axes if axis in b.axes]
-    sides = []
-    for sweep in (a, b):
-        done = sweep.done.assign(row=sweep.done.index)
-        # NaN does not equal itself; as text the axes join, and -0.0 does not come from a deck.
-        done["key"] = [repr(tuple(values)) for values in done[axes].astype(object).to_numpy()]
-        if done["key"].duplicated().any():
-            raise StoreError(f"{sweep.path}: two points have equal values on {', '.join(axes)}.")
-        sides.append(done)
-    return sides[0].merge(sides[1], on="key", suffixes=("_a", "_b"))
-
-
 def metric_table(a: Sweep, b: Sweep, points: pd.DataFrame) -> Table:
     """Difference B - A of every metric over the joined points."""
     title = f"{len(points)} points finished in both (A: {len(a.done)}, B: {len(b.done)})"
+    if copied := int(points[COPIED].sum()):
+        title += f", {copied} of them copied, which are left out"
+        points = points[~points[COPIED]]
     table = Table("compare", title)
     table.columns = ["metric", "values", "mean A", "mean B", "mean B - A", "largest |B - A|", "at"]
-    for name in [m for m in a.metrics if m in b.metrics]:
-        first, second = (points[f"{name}_{s}"] for s in "ab")
-        if not all(pd.api.types.is_numeric_dtype(v) for v in (first, second)):
-            continue
-        row = _row(name, first.to_numpy(float), second.to_numpy(float), points["id_a"])
-        table.rows.append(row)
+    for name in numeric_metrics(a, b):
+        first, second = (points[f"{name}_{side}"].to_numpy(float) for side in "ab")
+        table.rows.append(_row(name, first, second, points["id_a"]))
     for name in sorted(a.curves.keys() & b.curves.keys()):
         width = min(a.curves[name].shape[1], b.curves[name].shape[1])
         first = a.curves[name][points["row_a"], :width]
         second = b.curves[name][points["row_b"], :width]
         where = [f"{p} epoch {e}" for p in points["id_a"] for e in a.epochs[:width]]
-        table.rows.append(_row(f"curve {name}", first.ravel(), second.ravel(), pd.Series(where)))
+        table.rows.append(
+            _row(f"curve {name}", first.ravel(), second.ravel(), pd.Series(where, dtype=object))
+        )
     return table
 
 
@@ -159,24 +152,53 @@ def _row(name: str, a: np.ndarray, b: np.ndarray, where: pd.Series) -> list[str]
     return [name, str(int(both.sum())), *(f"{value:.6g}" for value in values), place]
 
 
-def _differences(a: Sweep, b: Sweep, figure: Path | None) -> None:
+def _differences(a: Sweep, b: Sweep, figure: Path | None, metric: str | None) -> None:
     points = joined(a, b)
     if points.empty:
         print("no point is finished in both files with equal values on its axes")
         return
+    own = points[~points[COPIED]]
     print(metric_table(a, b, points).text())
-    if figure is not None:
-        print(f"figure: {_draw(a, b, points, figure)}" if _fractions(a, b) else "no share to draw")
+    if shown := _shown_metric(a, b, own, metric):
+        print("\n" + axis_table(by_axis(a, b, points, shown), shown).text())
+    if figure is None:
+        return
+    pairs, axes = figure.with_name(f"{figure.stem}_points.csv"), figure.with_suffix(".csv")
+    write_pairs(a, b, points, pairs)
+    write_by_axis(a, b, points, axes)
+    print(f"\npaired points: {pairs}\nby method and axis: {axes}")
+    if _fractions(a, b) and not own.empty:
+        print(f"figure: {_draw(a, b, own, figure)}")
+    else:
+        print("no share to draw")
+
+
+def _shown_metric(a: Sweep, b: Sweep, points: pd.DataFrame, metric: str | None) -> str | None:
+    """What is asked for, or the first metric that differs, shares first; None: none does."""
+    metrics = numeric_metrics(a, b)
+    if metric is not None:
+        if metric not in metrics:
+            raise StoreError(
+                f"--metric = '{metric}': no number of that name is among the metrics of both "
+                f"files. These are: {', '.join(metrics)}."
+            )
+        return metric
+    shares = _fractions(a, b)
+    order = [*shares, *(name for name in metrics if name not in shares)]
+    for name in order:
+        one, other = (points[f"{name}_{side}"].to_numpy(float) for side in "ab")
+        if not np.array_equal(one, other, equal_nan=True):
+            return name
+    return None
 
 
 def _fractions(a: Sweep, b: Sweep) -> list[str]:
     """Metrics that are shares of questions, for the figure; the others have no common scale."""
-    return [m for m in a.metrics if m in b.metrics and a.units.get(m) == "fraction"]
+    return [name for name in numeric_metrics(a, b) if a.units.get(name) == "fraction"]
 
 
 def _draw(a: Sweep, b: Sweep, points: pd.DataFrame, path: Path) -> Path:
     from . import style  # matplotlib is imported only where figures are drawn
-    from .statistics import mean
 
     names = _fractions(a, b)
     values = {n: 100 * points[[f"{n}_a", f"{n}_b"]].to_numpy(float) for n in names}
@@ -189,15 +211,15 @@ def _draw(a: Sweep, b: Sweep, points: pd.DataFrame, path: Path) -> Path:
     left.plot(x, y, "o", color=style.BLUE, markersize=3, alpha=0.6, linewidth=0)
     left.set_xlabel(f"A: {a.path.name} (%)")
     left.set_ylabel(f"B: {b.path.name} (%)")
-    style.panel_title(left, "a", f"every share of {len(points)} joined points")
-    for y, v in enumerate(values.values()):
-        m = mean(v[:, 1] - v[:, 0], -100, 100)
-        right.plot([m.low, m.high], [y, y], color=style.BLUE, linewidth=0.8)
-        right.plot(m.value, y, "o", color=style.BLUE, markersize=3)
+    style.panel_title(left, "a", f"every share of {len(points)} paired points")
+    for y, name in enumerate(values):
+        row = by_axis(a, b, points, name).iloc[0]
+        right.plot([100 * row["low"], 100 * row["high"]], [y, y], color=style.BLUE, linewidth=0.8)
+        right.plot(100 * row["difference"], y, "o", color=style.BLUE, markersize=3)
     right.axvline(0, color=style.GREY, linewidth=0.8)
     right.set_yticks(range(len(values)), list(values), fontsize=6.5)
     right.invert_yaxis()
     right.set_xlabel("B minus A (percent points)")
-    style.panel_title(right, "b", "mean, 95 % interval over points")
+    style.panel_title(right, "b", "mean, 95 % interval over runs")
     figure.savefig(path)
     return path

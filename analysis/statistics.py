@@ -52,6 +52,28 @@ def mean(
     return Interval(value, max(value - half, low), min(value + half, high))
 
 
+def mean_of_clusters(
+    values: np.ndarray, cluster: np.ndarray, low: float = -math.inf, high: float = math.inf
+) -> Interval:
+    """Mean of all values with Student's limits over the clusters that they come in.
+
+    The ratio estimator of cluster sampling (Cochran 1977, section 9A): clusters may differ in size;
+    where they do not, these are the limits of mean() over the clusters' means.
+    """
+    values = np.asarray(values, dtype=float)
+    known = np.isfinite(values)
+    values, names = values[known], np.unique(np.asarray(cluster)[known], return_inverse=True)[1]
+    if len(values) == 0:
+        return Interval(math.nan, math.nan, math.nan)
+    value, runs = float(values.mean()), int(names.max()) + 1
+    if runs < 2:
+        return Interval(value, math.nan, math.nan)
+    residuals = np.bincount(names, values - value)
+    error = math.sqrt(runs / (runs - 1) * float(residuals @ residuals)) / len(values)
+    half = student_quantile(runs - 1) * error
+    return Interval(value, max(value - half, low), min(value + half, high))
+
+
 def mean_known(values: np.ndarray) -> np.ndarray:
     """Mean along the last axis of what is known (finite); NaN where nothing is."""
     known = np.isfinite(values)

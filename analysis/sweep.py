@@ -19,7 +19,7 @@ from .store import DONE, FAILED, RESULTS, G, Group, Missing, StoreError, columns
 
 AXIS, METRIC, TIME = "axis", "metric", "time"  # roles of columns of points; others are text
 Column = pd.Series | np.ndarray
-_BOOKKEEPING = {"point", "id", "stage", "status", "reason", "seconds", "rank"}
+BOOKKEEPING = {"point", "id", "stage", "status", "reason", "seconds", "rank"}
 
 
 class Graph(Group, path="stages"):
@@ -85,7 +85,7 @@ class Sweep:
         return self._columns(METRIC)
 
     def _columns(self, role: str) -> list[str]:
-        return [c for c in self.points if c not in _BOOKKEEPING and self.roles.get(c) == role]
+        return [c for c in self.points if c not in BOOKKEEPING and self.roles.get(c) == role]
 
     def group(self, kind: type[G]) -> G:
         """The datasets of the group of which `kind` is a record; it may be empty."""
@@ -102,13 +102,8 @@ class Sweep:
 def read(path: Path) -> Sweep:
     """What all studies have; a study's own groups are read when they are asked for. StoreError."""
     with open_file(path, (RESULTS,)) as file:
-        for name in ("points/status", "stages/status", "stages/upstream_begin"):
-            if name not in file:
-                raise StoreError(f"{path}: no /{name}; the file was not laid out whole.")
-        attributes = {name: _attribute(value) for name, value in file.attrs.items()}
-        points, stages = (_table(file[name]) for name in ("points", "stages"))
-        roles = _of_columns(file["points"], "role")
-        points = told_apart(points, [name for name in points if roles.get(name) == AXIS])
+        check_whole(file, path)
+        points, roles = read_points(file)
         curves = {
             name: data[()].astype(float)
             for name, data in file.get("curves", {}).items()
@@ -117,15 +112,38 @@ def read(path: Path) -> Sweep:
         width = next((curve.shape[1] for curve in curves.values()), 0)
         return Sweep(
             path=path,
-            attributes=attributes,
+            attributes=attributes_of(file),
             points=points,
             roles=roles,
             units=_of_columns(file["points"], "units"),
             curves=curves,
             epochs=file["curves/epoch"][()] if "curves/epoch" in file else np.arange(width),
-            stages=stages.drop(columns=["upstream", "upstream_begin"], errors="ignore"),
+            stages=read_stages(file),
             graph=Graph(file["stages"]),
         )
+
+
+def check_whole(file: h5py.File, path: Path) -> None:
+    """StoreError unless the file has what all studies have."""
+    for name in ("points/status", "stages/status", "stages/upstream_begin"):
+        if name not in file:
+            raise StoreError(f"{path}: no /{name}; the file was not laid out whole.")
+
+
+def attributes_of(file: h5py.File) -> dict[str, Any]:
+    return {name: _attribute(value) for name, value in file.attrs.items()}
+
+
+def read_points(file: h5py.File) -> tuple[pd.DataFrame, dict[str, str]]:
+    """/points as a table, models of one name told apart, and the roles of its columns."""
+    points, roles = _table(file["points"]), _of_columns(file["points"], "role")
+    return told_apart(points, [name for name in points if roles.get(name) == AXIS]), roles
+
+
+def read_stages(file: h5py.File) -> pd.DataFrame:
+    """The journal, without the graph."""
+    stages = _table(file["stages"])
+    return stages.drop(columns=["upstream", "upstream_begin"], errors="ignore")
 
 
 def told_apart(points: pd.DataFrame, axes: Sequence[str]) -> pd.DataFrame:

@@ -86,7 +86,8 @@ def write_stages(file: h5py.File, stages: list[Stage]) -> None:
     status = [DONE if stage.done else WAITING for stage in stages]
     writer.data("status", np.array(status, np.uint8), "stage")
     writer.data("seconds", [s.seconds if s.done else np.nan for s in stages], "stage")
-    writer.data("rank", np.array([k % 4 if s.done else -1 for k, s in enumerate(stages)], np.int32))
+    rank = [k % 4 if s.done else -1 for k, s in enumerate(stages)]
+    writer.data("rank", np.array(rank, np.int32), "stage")
     writer.data("reason", [""] * count, "stage")
     begin = np.cumsum([0, *(len(stage.upstream) for stage in stages)])
     writer.data("upstream", np.array([row for s in stages for row in s.upstream], np.int64))

@@ -205,7 +205,8 @@ def _write_tests(file: h5py.File, world: World, generator) -> None:
     tests = Writer(file.create_group("tests"))
     tests.scale("task", np.arange(tasks))
     tests.scale("model", np.arange(models))
-    tests.data("right", right)
+    tests.scale("example", np.arange(world.examples))
+    tests.data("right", right, "task", "model", "example")
     asked = (right != 255).any(axis=2)
     tests.data("accuracy", np.where(asked, (right == 1).mean(axis=2), np.nan), "task", "model")
     if "code" in world.kinds and world.counts:
@@ -217,8 +218,13 @@ def _write_tests(file: h5py.File, world: World, generator) -> None:
     plain = generator.uniform(2, 3, shape)
     reasons[:, :, -1] = plain[:, :, -1] = np.nan
     signals = Writer(file.create_group("signals"))
-    signals.data("perplexity", plain.astype(np.float32))
-    signals.data("reasoning_perplexity", reasons.astype(np.float32))
+    signals.scale("draw", np.array(world.draws))
+    dimensions = ("task", "draw", "adapter", "shot")
+    for name, length in zip(dimensions, shape, strict=True):
+        if name != "draw":
+            signals.scale(name, np.arange(length))
+    signals.data("perplexity", plain.astype(np.float32), *dimensions)
+    signals.data("reasoning_perplexity", reasons.astype(np.float32), *dimensions)
 
 
 def _write_points(file: h5py.File, world: World, points: list[dict], done, generator) -> None:
@@ -253,13 +259,27 @@ def _write_points(file: h5py.File, world: World, points: list[dict], done, gener
         _write_point_counts(group, world, points, done)
     selected = (row >= 0).sum(axis=1)
     group.data("selected_data", np.where(selected > 0, selected, -1), "point")
-    Writer(file.create_group("outcomes")).data("right", right)
-    selection = Writer(file.create_group("selection"))
-    selection.data("adapter", adapter)
-    selection.data("row", row)
-    moe = Writer(file.create_group("moe"))
-    moe.data("share", share)
-    moe.data("layer", np.repeat(np.arange(LAYERS), 2))
+    outcomes, selection, moe = (_of_points(file, g, n) for g in ("outcomes", "selection", "moe"))
+    _matrix(outcomes, "right", right, "example")
+    _matrix(selection, "adapter", adapter, "expert")
+    _matrix(selection, "row", row, "sample")
+    moe.scale("module", np.arange(2 * LAYERS))
+    _matrix(moe, "share", share, "module", "expert")
+    moe.data("layer", np.repeat(np.arange(LAYERS), 2), "module")
+
+
+def _of_points(file: h5py.File, group: str, points: int) -> Writer:
+    writer = Writer(file.create_group(group))
+    writer.scale("point", np.arange(points))
+    return writer
+
+
+def _matrix(writer: Writer, name: str, values: np.ndarray, *dimensions: str) -> None:
+    """[point, ...], with the scales that are not there yet."""
+    for dimension, length in zip(dimensions, values.shape[1:], strict=True):
+        if dimension not in writer.group:
+            writer.scale(dimension, np.arange(length))
+    writer.data(name, values, "point", *dimensions)
 
 
 def _write_stages(file: h5py.File, points: list[dict], done) -> None:
@@ -303,11 +323,9 @@ def _write_shots(file: h5py.File, world: World, points: list[dict]) -> None:
     for k, point in enumerate(points):
         if point["shots"] > 0:
             mine[k, : point["shots"]] = records(point["task"], point["draw"], point["shots"])
-    file["selection/shot_row"] = mine
-    file["signals/draw"] = np.array(world.draws)
-    file["signals/row"] = np.array(
-        [[records(task, draw, SHOTS) for draw in world.draws] for task in world.tasks]
-    )
+    _matrix(Writer(file["selection"]), "shot_row", mine, "shot")
+    rows = [[records(task, draw, SHOTS) for draw in world.draws] for task in world.tasks]
+    Writer(file["signals"]).data("row", np.array(rows), "task", "draw", "shot")
 
 
 def _write_weights(path: Path, world: World, generator) -> None:

@@ -117,21 +117,25 @@ def _labels(file: h5py.File, world: World, generator: np.random.Generator) -> di
     p_true = 1 / (1 + np.exp(-(0.5 * strength + generator.normal(0, 1.5, n))))
 
     labels = Writer(file.create_group("labels/base"))
-    labels.scale("question", [f"What is fact {k} of {r}?" for k, r in enumerate(relation)])
+    labels.scale("question_index", np.arange(n))
     labels.scale("set", np.arange(sets))
-    labels.scale("category_name", list(CATEGORIES))
+    labels.scale("category_index", np.arange(len(CATEGORIES)))
+    asked = [f"What is fact {k} of {r}?" for k, r in enumerate(relation)]
+    labels.data("question", asked, "question_index")
     for name, values in (("relation", relation), ("split", split), ("role", role)):
-        labels.data(name, values, "question")
-    labels.data("answer", [f"answer {k}\u00e9" for k in range(n)], "question")
-    labels.data("greedy_answer", [f"said {k}" for k in range(n)], "question")
-    labels.data("category", category, "question")
-    labels.data("category_probability", probability, "question", "category_name")
-    labels.data("greedy", greedy, "question", "set")
-    labels.data("p", p.astype(np.float32), "question", "set")
-    labels.data("drawn", drawn, "question", "set")
-    labels.data("p_true", np.where(split == "test", p_true, np.nan).astype(np.float32), "question")
+        labels.data(name, values, "question_index")
+    labels.data("answer", [f"answer {k}\u00e9" for k in range(n)], "question_index")
+    labels.data("greedy_answer", [f"said {k}" for k in range(n)], "question_index")
+    labels.data("category", category, "question_index")
+    labels.data("category_probability", probability, "question_index", "category_index")
+    labels.data("greedy", greedy, "question_index", "set")
+    labels.data("p", p.astype(np.float32), "question_index", "set")
+    labels.data("drawn", drawn, "question_index", "set")
+    labels.data(
+        "p_true", np.where(split == "test", p_true, np.nan).astype(np.float32), "question_index"
+    )
     ambiguous = (np.arange(n) % 50 == 7).astype(np.uint8)
-    labels.data("ambiguous", ambiguous, "question")
+    labels.data("ambiguous", ambiguous, "question_index")
     data = Writer(file["labels"])
     data.scale("reason", np.arange(1))
     data.data("left_out_reason", ["several answers"], "reason")
@@ -142,7 +146,9 @@ def _labels(file: h5py.File, world: World, generator: np.random.Generator) -> di
     data.scale("note_index", np.arange(1))
     data.data("note", ["facts.csv: no column 'subject'"], "note_index")
     data.data("dev_questions", np.array([120]))
-    labels.data("exposures", exposures if world.exposures else np.full(n, -1, np.int32), "question")
+    labels.data(
+        "exposures", exposures if world.exposures else np.full(n, -1, np.int32), "question_index"
+    )
     return {"category": category, "role": role, "test": np.flatnonzero(split == "test")}
 
 

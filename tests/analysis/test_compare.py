@@ -8,7 +8,7 @@ from reports import compare
 from results_file import write_root
 from synthetic_slick import World
 
-from analysis.compare import joined
+from analysis.paired import joined
 from analysis.sweep import read
 
 WORLD = World(seeds=(1, 2), epochs=8, questions=30, variants=("unknown_ratio", "natural"))
