@@ -3,7 +3,8 @@
     python tests/parity/peft_live.py --factsweep build/factsweep [--seeds 2] [--first-seed N] [--family llama]
     python tests/parity/peft_live.py --factsweep build/factsweep --model BASE --adapter DIR [--texts FILE]
 
-The second form compares one adapter, as `factsweep export` wrote it, on one model: on the lines of FILE, or on words of the
+The second form compares one adapter or mixture of experts, as `factsweep export` wrote it, on one model (a mixture by
+load_mixture of the package in analysis, on transformers): on the lines of FILE, or on words of the
 model's own vocabulary. float32: log-probabilities within 1e-4 of the logits' scale, greedy answers equal (but for ties).
 """
 
@@ -11,6 +12,7 @@ import argparse
 import json
 import pathlib
 import random
+import sys
 import tempfile
 import warnings
 
@@ -21,6 +23,9 @@ from make_peft_references import randomize
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers_live import LARGEST, NEW_TOKENS, compare_greedy, factsweep, log_probabilities, texts, write_tokenizer
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
+from analysis import load_mixture  # noqa: E402
 
 KINDS = {
     "all-linear": {"r": 4, "lora_alpha": 8, "target_modules": "all-linear"},
@@ -105,6 +110,10 @@ def families(arguments):
 
 
 def exported(arguments):
+    mixture = pathlib.Path(arguments.adapter, "moe.json").exists()
+    if not mixture:
+        config = json.loads(pathlib.Path(arguments.adapter, "adapter_config.json").read_text())
+        print(f"{arguments.adapter}: r {config['r']}, {', '.join(config['target_modules'])}, for {config['base_model_name_or_path']}")
     tokenizer = AutoTokenizer.from_pretrained(arguments.model)
     generator = random.Random(1)
     if arguments.texts:
@@ -121,10 +130,11 @@ def exported(arguments):
 
     def make():
         base = AutoModelForCausalLM.from_pretrained(arguments.model, dtype=torch.float32)
+        if mixture:
+            load_mixture(arguments.adapter, base)
+            return base.eval()
         return PeftModel.from_pretrained(base, arguments.adapter).eval()
 
-    config = json.loads(pathlib.Path(arguments.adapter, "adapter_config.json").read_text())
-    print(f"{arguments.adapter}: r {config['r']}, {', '.join(config['target_modules'])}, for {config['base_model_name_or_path']}")
     good = check(arguments, str(arguments.adapter), arguments.model, [arguments.adapter], make, encoded.get, prompts, completions)
     return [] if good else [arguments.adapter]
 

@@ -73,6 +73,13 @@ with h5py.File("kept.h5") as file:
     assert (right == 1).sum() > 5, "no method answers anything"
 assert os.path.exists("ours/moe.json") and os.path.exists("lora/adapter_config.json")
 PYTHON
+if python3 -c "import peft, torch, transformers" 2>/dev/null; then
+  for method in ours arrow phatgoose mixlora lora; do
+    python3 "$here/../parity/peft_live.py" --factsweep "$FACTSWEEP" --model "$world/model" --adapter $method || fail "$method in transformers"
+  done
+else
+  echo "exports not compared with transformers: needs a python3 with peft, torch and transformers"
+fi
 expect 2 "mixture of experts, which no hf" "$FACTSWEEP" export kept.h5 --point "$(grep '^ours ' points.txt | cut -d' ' -f2)" --format hf --output no
 # shellcheck disable=SC2086
 run --grid.task=w1 --grid.method=smear $one --store.deltas=final --run.reuse=whole.h5 --run.output=smear.h5
