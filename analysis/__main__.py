@@ -27,6 +27,8 @@ def parser() -> argparse.ArgumentParser:
     report.add_argument(
         "--output", type=Path, metavar="DIR", help="default: FILE without suffix + _report"
     )
+    help_ = "papers' numbers beside ours, also where data or metric are not the paper's"
+    report.add_argument("--published", action="store_true", help=help_)
     compare = commands.add_parser("compare", help="differences of two files of one study")
     compare.add_argument("a", type=Path, metavar="A")
     compare.add_argument("b", type=Path, metavar="B")
@@ -41,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.command == "report":
             from .report import report  # matplotlib is imported only where figures are drawn
 
-            report(options.file, options.output)
+            report(options.file, options.output, options.published)
             return 0
         from .compare import compare
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
 from importlib import resources
 from pathlib import Path
 
+from .drawn import Series
 from .table import PAPER, Table
 
 
@@ -19,7 +21,7 @@ class Section:
     where: str = ""  # the part of the sweep that it shows; "" when the sweep has one only
     parts: list[str] = field(default_factory=list)
 
-    def figure(self, png: Path, caption: str) -> None:
+    def figure(self, png: Path, caption: str, shown: Sequence[Series]) -> None:
         data = base64.b64encode(png.read_bytes()).decode("ascii")
         self.parts.append(
             f'<figure><img alt="{escape(caption)}" src="data:image/png;base64,{data}">'

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -17,7 +18,7 @@ import pandas as pd
 from . import html
 from .store import DONE, STATUS
 from .sweep import Sweep, read
-from .table import Table, duration
+from .table import PAPER, Table, duration
 from .words import words
 from .writer import Writer
 
@@ -26,9 +27,9 @@ STUDIES = ("flearning", "kshot", "slick")
 MOST_ROWS = 200  # of the points on the page and on the terminal; the CSV has them all
 
 
-def report(path: Path, folder: Path | None) -> None:
+def report(path: Path, folder: Path | None, published: bool = False) -> None:
     """Writes the report of `path` into `folder` (default: beside the file), prints the summary."""
-    sweep = read(path)
+    sweep = replace(read(path), published=published)
     study = study_of(sweep)
     writer = Writer(folder or path.with_name(path.stem + "_report"), sweep.study)
     overview = html.Section("Sweep")
@@ -48,7 +49,7 @@ def report(path: Path, folder: Path | None) -> None:
         print("\nleft out:\n" + "\n".join(f"  {line}" for line in writer.left_out))
     page = writer.folder / "index.html"
     title = study.TITLE if study else sweep.study
-    html.write_page(page, f"{title}: {path.name}", [overview, *sections, _methods(sweep, study)])
+    html.write_page(page, f"{title}: {path.name}", [overview, *sections, _methods(sweep, study, writer)])
     print(f"\nfigures and tables: {writer.folder}\npage: {page}")
 
 
@@ -130,10 +131,11 @@ def _plain(value: object) -> str:
     return str(value)
 
 
-def _methods(sweep: Sweep, study: ModuleType | None) -> html.Section:
+def _methods(sweep: Sweep, study: ModuleType | None, writer: Writer) -> html.Section:
     section = html.Section("Methods")
     if study:
-        section.lines(words(sweep.study, "methods"))
+        told = words(sweep.study, "methods")
+        section.lines([w for w in told if writer.published or not w.startswith(f"{PAPER}:")])
     for attribute in ("deck", "science", "library_versions"):
         if attribute in sweep.attributes:
             section.details(attribute, _pretty(str(sweep.attributes[attribute])))

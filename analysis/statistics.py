@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
@@ -21,13 +21,20 @@ class Interval:
     value: float
     low: float
     high: float
+    runs: int = field(default=0, compare=False)  # seeds or draws that it is over; 0: not told
+    examples: int = field(default=0, compare=False)  # that each was asked; 0: none, or not told
+
+    @property
+    def direction(self) -> str:
+        """Which side of 0 the limits leave no doubt of: up, down, or undecided."""
+        if self.low > 0:
+            return "up"
+        return "down" if self.high < 0 else "undecided"
 
     @property
     def verdict(self) -> str:
         """Whether the claim holds that the value is positive."""
-        if self.low > 0:
-            return "holds"
-        return "does not hold" if self.high < 0 else "undecided"
+        return {"up": "holds", "down": "does not hold"}.get(self.direction, self.direction)
 
 
 # --- Means over seeds --------------------------------------------------------------------------
@@ -49,7 +56,7 @@ def mean(
     value, half = float(finite.mean()) if n else math.nan, math.nan
     if n > 1:
         half = student_quantile(n - 1) * float(np.std(finite, ddof=1)) / math.sqrt(n)
-    return Interval(value, max(value - half, low), min(value + half, high))
+    return Interval(value, max(value - half, low), min(value + half, high), runs=n)
 
 
 def mean_known(values: np.ndarray) -> np.ndarray:
@@ -127,6 +134,7 @@ class CrossedMean:
     runs: Chance
     examples: Chance
     asked: float  # examples; of weighted ones as many of equal weight as tell as much
+    count: int  # of runs; of several means together the fewest that one has
 
     def half(self, confidence: float = CONFIDENCE) -> float:
         """The squares of the two half widths add; from a single run the examples' alone."""
@@ -137,8 +145,12 @@ class CrossedMean:
 
     @property
     def interval(self) -> Interval:
-        """Of a difference: as far on both sides."""
-        return Interval(self.value, self.value - self.half(), self.value + self.half())
+        """Of a difference of percentages: as far on both sides, within -100 and 100."""
+        low, high = self.value - self.half(), self.value + self.half()
+        return self._told(max(low, -100.0), min(high, 100.0))
+
+    def _told(self, low: float, high: float) -> Interval:
+        return Interval(self.value, low, high, self.count, round(self.asked))
 
     @property
     def share(self) -> Interval:
@@ -149,10 +161,10 @@ class CrossedMean:
         tell that others might not be. Distances by the runs are added in squares on each side.
         """
         if not math.isfinite(self.value):
-            return Interval(self.value, math.nan, math.nan)
+            return self._told(math.nan, math.nan)
         sides = [self.value - self._wilson(-1), self._wilson(1) - self.value]
         low, high = (math.hypot(side, self._runs()) for side in sides)
-        return Interval(self.value, max(0.0, self.value - low), min(100.0, self.value + high))
+        return self._told(max(0.0, self.value - low), min(100.0, self.value + high))
 
     def _wilson(self, side: int) -> float:
         """Lower (-1) or upper (1) limit by the examples; the value where they are too few."""
@@ -195,7 +207,7 @@ def crossed_mean(values: np.ndarray, weights: np.ndarray | None = None) -> Cross
     runs = len(values)
     if runs == 0:
         unknown = Chance(math.nan, 0)
-        return CrossedMean(math.nan, unknown, unknown, 0)
+        return CrossedMean(math.nan, unknown, unknown, 0, 0)
     total = weight.sum(axis=1)
     means = (np.where(asked, values, 0.0) * weight).sum(axis=1) / total
     by_run = float(means.var(ddof=1)) / runs if runs > 1 else math.nan
@@ -209,6 +221,7 @@ def crossed_mean(values: np.ndarray, weights: np.ndarray | None = None) -> Cross
         Chance(by_run, runs - 1),
         Chance(by_example, count - 1),
         float(whole.sum() ** 2 / (whole @ whole)),
+        runs,
     )
 
 
@@ -225,7 +238,7 @@ def crossed_percent(percent: Sequence[float] | np.ndarray, asked: float) -> Cros
     by_run = float(known.var(ddof=1)) / runs if runs > 1 else math.nan
     by_question = value * (100 - value) / asked if asked > 1 else math.nan
     degrees = asked - 1 if asked > 1 else 0
-    return CrossedMean(value, Chance(by_run, runs - 1), Chance(by_question, degrees), asked)
+    return CrossedMean(value, Chance(by_run, runs - 1), Chance(by_question, degrees), asked, runs)
 
 
 def mean_of_independent(parts: Sequence[CrossedMean]) -> CrossedMean:
@@ -235,6 +248,7 @@ def mean_of_independent(parts: Sequence[CrossedMean]) -> CrossedMean:
         _of_mean([part.runs for part in parts]),
         _of_mean([part.examples for part in parts]),
         sum(part.asked for part in parts),
+        min(part.count for part in parts),
     )
 
 

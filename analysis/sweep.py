@@ -56,6 +56,7 @@ class Sweep:
     epochs: np.ndarray
     stages: pd.DataFrame  # the journal
     graph: Graph  # of the stages
+    published: bool = False  # papers' numbers are shown beside whatever data it has
 
     @property
     def study(self) -> str:

@@ -6,11 +6,12 @@ from collections import Counter
 
 import numpy as np
 
+from ..published import PaperTable
 from ..statistics import crossed_mean
 from ..store import UNSET, need
 from ..table import Table, number, percent
 from .groups import CATEGORIES, KINDS, Errors, Labels
-from .quantities import ENDS, LONG, LabelledPart, answers, data_sets, paper, told, verdicts
+from .quantities import ENDS, LONG, LabelledPart, answers, data_sets, told, verdicts
 
 
 def f1_table(part: LabelledPart) -> Table:
@@ -81,17 +82,19 @@ def forgotten_table(part: LabelledPart) -> Table | None:
     return table if found else None
 
 
-def base_table(errors: Errors) -> Table:
+def base_table(errors: Errors, printed: PaperTable) -> Table:
     """Wrong few-shot answers of the base model, by kind."""
     kind = UNSET if errors.kind is None else errors.kind
     found = np.atleast_1d(kind != UNSET)
     need(found.any(), "table 7 needs wrong answers of the base model (errors.base_sample)")
-    printed = [f"{name} {row['values'][0]:g} %" for name, row in paper("errors").items()]
-    table = told("table7_base_errors", printed=", ".join(printed))
+    table = told("table7_base_errors")
+    if printed:
+        shares = [f"{name} {row['values'][0]:g} %" for name, row in printed.items()]
+        table.note("table7_base_errors.paper", printed=", ".join(shares))
     for k, name in enumerate(KINDS[1:], start=1):
         greedy, sampled = (int((kind[errors.sampled == how] == k).sum()) for how in (0, 1))
         share = number(100 * (greedy + sampled) / found.sum())
-        counts = ("greedy", str(greedy)), ("sampled", str(sampled))
+        counts = ("greedy", number(greedy, 0)), ("sampled", number(sampled, 0))
         table.row(("kind", name), *counts, ("of all (%)", share))
     return table
 

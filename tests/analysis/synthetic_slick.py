@@ -37,6 +37,7 @@ class World:
     noise: float = 0.4  # percent points
     unfinished: int = 0  # points at the end that still wait
     exposures: bool = True
+    facts: str = "data/entityquestions"  # the paper's data: published numbers stand beside ours
 
 
 def write(path: Path, world: World = World(), random_seed: int = 0) -> Path:
@@ -51,7 +52,13 @@ def write(path: Path, world: World = World(), random_seed: int = 0) -> Path:
             study="slick",
             deck=f"[run]\nstudy = slick\n\n[grid]\n{grid}",
             code_version="0.0-synthetic",
-            science=json.dumps({"train.epochs": str(world.epochs), "slick.early_stop": "all"}),
+            science=json.dumps(
+                {
+                    "train.epochs": str(world.epochs),
+                    "slick.early_stop": "all",
+                    "data.facts": world.facts,
+                }
+            ),
             start_time="2024-01-01T00:00:00Z",
             ranks=4,
         )
