@@ -85,6 +85,11 @@ class Sweep:
         """Columns that were found, besides times."""
         return self._columns(METRIC)
 
+    @property
+    def times(self) -> list[str]:
+        """Columns of how long something took."""
+        return ["seconds"] * ("seconds" in self.points) + self._columns(TIME)
+
     def _columns(self, role: str) -> list[str]:
         return [c for c in self.points if c not in _BOOKKEEPING and self.roles.get(c) == role]
 

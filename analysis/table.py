@@ -45,7 +45,6 @@ class Table:
         self.columns: list[str] = []
         self.rows: list[list[str]] = []
         self.folded = False  # on the page, until it is clicked
-        self.most: int | None = None  # rows on the page; the CSV has all of them
 
     def row(self, *cells: tuple[str, str]) -> None:
         """Adds a row whose cells name their columns, which are the same in each."""

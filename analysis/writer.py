@@ -26,6 +26,7 @@ class Writer:
         self.folder = folder
         self.study = study
         self.left_out: list[str] = []
+        self.data: list[str] = []  # of the page's script
         self.published = False  # something of a paper stands in the report
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -62,8 +63,9 @@ class Writer:
             return
         table.without_unpublished()
         self.published |= any(head.startswith(PAPER) for head in table.columns)
-        table.write_csv(self.folder / f"{table.name}{_suffix(section.where)}.csv")
-        section.table(table)
+        file = table.name + _suffix(section.where)
+        table.write_csv(self.folder / f"{file}.csv")
+        section.table(table, file)
         if show is not None:
             print("\n" + show(table))
 

@@ -8,10 +8,14 @@ import numpy as np
 
 from ..published import PaperTable
 from ..statistics import crossed_mean
-from ..store import UNSET, need
+from ..store import UNSET, need, text
 from ..table import Table, number, percent
 from .groups import CATEGORIES, KINDS, Errors, Labels
 from .quantities import ENDS, LONG, LabelledPart, answers, data_sets, told, verdicts
+from .questions import said
+
+
+MOST_ANSWERS = 20  # of the different ones to a question
 
 
 def f1_table(part: LabelledPart) -> Table:
@@ -55,7 +59,7 @@ def forgotten_table(part: LabelledPart) -> Table | None:
     where answers are not kept.
     """
     labels, predictions = part.labels, part.predictions
-    if predictions.answer_final is None or labels.greedy_answer is None or labels.greedy is None:
+    if labels.greedy_answer is None or labels.greedy is None:
         return None
     rows = predictions.row
     before = labels.labelled[rows] & (labels.greedy[rows, 0] == 1)
@@ -63,20 +67,22 @@ def forgotten_table(part: LabelledPart) -> Table | None:
     for label, points in data_sets(part):
         chosen = points.index.to_numpy()
         wrong = (predictions.correct_final[chosen] == 0) & before
+        if (answers := said(part.sweep, "final", chosen)) is None:
+            return None
         for k in np.flatnonzero(wrong.any(axis=0)):
-            said = Counter(map(str, predictions.answer_final[chosen][wrong[:, k], k]))
-            found.append((int(wrong[:, k].sum()), len(chosen), label, rows[k], said))
+            told_so = Counter(map(text, answers[wrong[:, k], k]))
+            found.append((int(wrong[:, k].sum()), len(chosen), label, rows[k], told_so))
     table = told("forgotten", count=len(found))
     table.folded = True
-    table.most = 200
-    for count, seeds, label, row, said in sorted(found, key=lambda one: (-one[0] / one[1], one[3])):
+    found = sorted(found, key=lambda one: (-one[0] / one[1], one[3]))
+    for count, seeds, label, row, told_so in found:
         table.row(
             ("D", label),
             ("question", str(labels.question[row])),
             ("gold answer", str(labels.answer[row])),
             ("label", LONG[CATEGORIES[labels.category[row]]]),
             ("before", str(labels.greedy_answer[row])),
-            ("after", "; ".join(answer for answer, _ in said.most_common())),
+            ("after", "; ".join(answer for answer, _ in told_so.most_common(MOST_ANSWERS))),
             ("wrong in", f"{count} of {seeds}"),
         )
     return table if found else None

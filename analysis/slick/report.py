@@ -11,6 +11,7 @@ from ..writer import Writer
 from . import errors, figures, ratios, tables
 from .groups import CATEGORIES, DataRead, Errors, Labels
 from .quantities import LabelledPart, beside, parts
+from .questions import packed_questions
 from .results import RESULTS
 
 TITLE = "SliCK"
@@ -47,6 +48,8 @@ TABLES = (
 
 def sections(sweep: Sweep, writer: Writer) -> list[Section]:
     labels = sweep.group(Labels)
+    if questions := packed_questions(sweep, labels):
+        writer.data.append(questions)
     return [_labels(sweep, labels, writer), *(_part(p, writer) for p in parts(sweep, labels))]
 
 
