@@ -28,6 +28,9 @@ def parser() -> argparse.ArgumentParser:
         "--output", type=Path, metavar="DIR", help="default: FILE without suffix + _report"
     )
     help_ = "papers' numbers beside ours, also where data or metric are not the paper's"
+    report.add_argument(
+        "--parts", type=_count, default=12, metavar="N", help="of the sweep to show (default: 12)"
+    )
     report.add_argument("--published", action="store_true", help=help_)
     compare = commands.add_parser("compare", help="differences of two files of one study")
     compare.add_argument("a", type=Path, metavar="A")
@@ -37,13 +40,19 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def _count(word: str) -> int:
+    if not word.isdigit() or int(word) == 0:
+        raise argparse.ArgumentTypeError(f"'{word}' is no whole number from 1 on")
+    return int(word)
+
+
 def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         if options.command == "report":
             from .report import report  # matplotlib is imported only where figures are drawn
 
-            report(options.file, options.output, options.published)
+            report(options.file, options.output, options.published, options.parts)
             return 0
         from .compare import compare
 

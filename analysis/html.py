@@ -65,7 +65,8 @@ class Section:
         if len(table.rows) > MOST_ROWS:
             data += f' data-rest="{SWEEP if points else escape(file) + ".rest"}"'
         if len(table.rows) > MOST_ROWS and not points:
-            rest = packed(f"{file}.rest", [[_plain(c) for c in row] for row in table.rows[MOST_ROWS:]])
+            others = [[_plain(cell) for cell in row] for row in table.rows[MOST_ROWS:]]
+            rest = packed(f"{file}.rest", others)
         search = ""
         if len(table.rows) > 8:
             shown = f"{len(table.rows)} rows"

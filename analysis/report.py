@@ -28,11 +28,11 @@ STUDIES = ("flearning", "kshot", "slick")
 MOST_ROWS = 200  # of the points on the terminal; the page and the CSV have them all
 
 
-def report(path: Path, folder: Path | None, published: bool = False) -> None:
+def report(path: Path, folder: Path | None, published: bool, parts: int) -> None:
     """Writes the report of `path` into `folder` (default: beside the file), prints the summary."""
     sweep = replace(read(path), published=published)
     study = study_of(sweep)
-    writer = Writer(folder or path.with_name(path.stem + "_report"), sweep.study)
+    writer = Writer(folder or path.with_name(path.stem + "_report"), sweep.study, parts)
     overview = html.Section("Sweep")
     overview.lines(_state(sweep))
     print("\n".join(_state(sweep)))

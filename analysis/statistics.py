@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ import numpy as np
 from scipy import special, stats
 
 CONFIDENCE = 0.95
+RESAMPLED = 100  # resamples at once
 
 
 @dataclass(frozen=True)
@@ -94,19 +94,41 @@ def cluster_bootstrap(
     """Least squares with 95 % percentile limits from resampling whole clusters with replacement.
 
     The epochs of one training run are no independent observations, so the run is the cluster.
-    Resamples whose regressors are not independent are left out.
+    Resamples whose regressors are not independent are left out. The first column is of ones.
     """
     found = least_squares(design, y)
-    rows = [np.flatnonzero(cluster == name) for name in np.unique(cluster)]
+    order = np.argsort(cluster, kind="stable")
+    names, begin = np.unique(cluster[order], return_index=True)
+    centre = y.mean()  # the sums of squares of what is near 0 lose no digits
+    rows = np.column_stack([design, y - centre])[order]
+    # X'X, X'y and y'y of each cluster, of which a resample is the sum
+    products = np.add.reduceat(rows[:, :, None] * rows[:, None, :], begin, axis=0)
     generator, fits = np.random.default_rng(seed), []
-    for _ in range(resamples if len(rows) > 1 else 0):
-        drawn = np.concatenate([rows[k] for k in generator.integers(len(rows), size=len(rows))])
-        with contextlib.suppress(ValueError):
-            fits.append(least_squares(design[drawn], y[drawn]))
+    for _ in range(resamples // RESAMPLED if len(names) > 1 else 0):
+        chances = np.full(len(names), 1 / len(names))
+        drawn = generator.multinomial(len(names), chances, size=RESAMPLED)
+        fits.append(_fits(np.tensordot(drawn, products, axes=1)))
     low, high = np.full((2, len(found)), math.nan)
-    if len(fits) >= resamples // 2:
-        low, high = np.percentile(fits, [50 * (1 - CONFIDENCE), 50 * (1 + CONFIDENCE)], axis=0)
-    return Fit([*map(Interval, found, low, high)], len(y), len(rows))
+    known = np.concatenate(fits) if fits else np.empty((0, len(found)))
+    if len(known) and len(known) >= resamples // 2:
+        known[:, 0] += centre
+        low, high = np.percentile(known, [50 * (1 - CONFIDENCE), 50 * (1 + CONFIDENCE)], axis=0)
+    return Fit([*map(Interval, found, low, high)], len(y), len(names))
+
+
+def _fits(products: np.ndarray) -> np.ndarray:
+    """Coefficients and R^2 of every matrix of [X y]'[X y], the first column of X being ones, whose
+    regressors are independent.
+    """
+    gram = products[:, :-1, :-1]
+    spread = np.linalg.eigvalsh(gram)
+    products = products[spread[:, 0] > 1e-12 * spread[:, -1]]
+    gram, right, square = products[:, :-1, :-1], products[:, :-1, -1], products[:, -1, -1]
+    coefficients = np.linalg.solve(gram, right[:, :, None])[:, :, 0]
+    residual = square - (coefficients * right).sum(axis=1)
+    total = square - right[:, 0] ** 2 / gram[:, 0, 0]
+    r2 = np.divide(total - residual, total, out=np.full(len(total), math.nan), where=total > 0)
+    return np.column_stack([coefficients, r2])
 
 
 # --- Means over runs and examples --------------------------------------------------------------

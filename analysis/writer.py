@@ -22,9 +22,10 @@ T = TypeVar("T")
 
 
 class Writer:
-    def __init__(self, folder: Path, study: str) -> None:
+    def __init__(self, folder: Path, study: str, most_parts: int) -> None:
         self.folder = folder
         self.study = study
+        self.most_parts = most_parts
         self.left_out: list[str] = []
         self.data: list[str] = []  # of the page's script
         self.published = False  # something of a paper stands in the report
@@ -35,6 +36,13 @@ class Writer:
         line = f"{where}: {reason}" if where else reason
         if line not in self.left_out:
             self.left_out.append(line)
+
+    def some(self, parts: Sequence[T]) -> Sequence[T]:
+        """As many parts as are wanted; of the others it is said that they are left out."""
+        if (more := len(parts) - self.most_parts) > 0:
+            told = f"{more} of {len(parts)} parts of the sweep (--parts {len(parts)} shows all)"
+            self.leave_out(f"figures and tables of {told}; their points are among Points")
+        return parts[: self.most_parts]
 
     def section(self, name: str) -> Section:
         """The section of a part of the sweep, announced where there are several."""

@@ -35,7 +35,8 @@ FIGURES = {
 
 
 def sections(sweep: Sweep, writer: Writer) -> list[Section]:
-    return [*(_part(part, writer) for part in parts(sweep)), _whole(sweep, writer)]
+    shown = writer.some(parts(sweep))
+    return [*(_part(part, writer) for part in shown), _whole(sweep, writer)]
 
 
 def _part(part: EditPart, writer: Writer) -> Section:

@@ -48,9 +48,10 @@ TABLES = (
 
 def sections(sweep: Sweep, writer: Writer) -> list[Section]:
     labels = sweep.group(Labels)
+    shown = writer.some(parts(sweep, labels))
     if questions := packed_questions(sweep, labels):
         writer.data.append(questions)
-    return [_labels(sweep, labels, writer), *(_part(p, writer) for p in parts(sweep, labels))]
+    return [_labels(sweep, labels, writer), *(_part(p, writer) for p in shown)]
 
 
 def _labels(sweep: Sweep, labels: Labels, writer: Writer) -> Section:

@@ -70,7 +70,8 @@ def of_unknown(part: LabelledPart, role: str) -> Result:
         answers(part, points[points["unknown_ratio"] == most], "final", role, what)
         for points in (whole, removed)
     )
-    return Result("of_unknown", crossed_mean(minus(first, second)).interval, {"percent": 100 * most})
+    found = crossed_mean(minus(first, second)).interval
+    return Result("of_unknown", found, {"percent": 100 * most})
 
 
 def of_idk(part: LabelledPart) -> Result:

@@ -42,7 +42,8 @@ from .quantities import (
 
 def results_table(part: LabelledPart) -> Table:
     """The ends of figure 3a."""
-    table, published, what = told("results"), part.published("unknown_ratio"), "the table of results"
+    table, what = told("results"), "the table of results"
+    published = part.published("unknown_ratio")
     roles = [role for role in ("id", "ood") if part.labels.rows("test", role).any()]
     for ratio, points in part.ratios().groupby("unknown_ratio"):
         found = {

@@ -127,7 +127,7 @@ def test_published_numbers_stand_beside_the_papers_data_alone(tmp_path):
 
 
 def test_a_figure_without_a_known_value_is_left_out_and_said_so(tmp_path):
-    writer, section = Writer(tmp_path, "slick"), Section("Results")
+    writer, section = Writer(tmp_path, "slick", 1), Section("Results")
 
     def draw(known):
         figure, panels = style.panels(2)
