@@ -124,7 +124,8 @@ def _image(axes: Axes, image: AxesImage) -> Series:
     values = np.ma.filled(image.get_array(), np.nan)
     y, x = (place.ravel() for place in np.indices(values.shape))
     columns = [label.get_text() for label in axes.get_xticklabels()]
-    names = [f"{axes.get_ylabel() or 'row'} {row}, {columns[column]}" for row, column in zip(y, x)]
+    rows = axes.get_ylabel() or "row"
+    names = [f"{rows} {row}, {columns[column]}" for row, column in zip(y, x, strict=True)]
     told = Told(names=names)
     return _series(axes, image, told, list(x), [*map(alone, values.ravel())], (x, y))
 

@@ -57,7 +57,8 @@ class Section:
     def table(self, table: Table, file: str, points: bool = False) -> None:
         """`file`: its CSV; `points`: it is that of points, whose rows the script has anyway."""
         paper = [' class="paper"' if c.startswith(PAPER) else "" for c in table.columns]
-        head = "".join(f"<th{p}>{escape(c)}</th>" for c, p in zip(table.columns, paper))
+        heads = zip(table.columns, paper, strict=True)
+        head = "".join(f"<th{p}>{escape(column)}</th>" for column, p in heads)
         body = "".join(
             f"<tr>{''.join(map(_cell, row, paper))}</tr>" for row in table.rows[:MOST_ROWS]
         )
@@ -72,7 +73,8 @@ class Section:
             shown = f"{len(table.rows)} rows"
             shown += f", the first {MOST_ROWS} shown" if len(table.rows) > MOST_ROWS else ""
             hint = "filter: words, or column=1, column&lt;2, column&gt;3"
-            search = f'<input type="search" placeholder="{hint}"><span class="count">{shown}</span>'
+            search = f'<input type="search" placeholder="{hint}" title="{hint}; _ for a blank">'
+            search += f'<span class="count">{shown}</span>'
         notes = "".join(f'<p class="small">{escape(note)}</p>' for note in table.notes)
         link = f' <a class="small" href="{escape(file)}.csv">CSV</a>'
         shown = (

@@ -178,13 +178,16 @@ async function openPoint(row) {
   const sweep = await unpack("sweep");
   const point = sweep.points[row];
   const told = sweep.columns.map((name, k) => [name, point[k]]).filter(([, value]) => value !== "");
-  const deck = element("a", { href: "#deck", textContent: "the deck of the sweep" });
-  deck.addEventListener("click", () => {
-    dialog.close();
-    document.getElementById("deck").open = true;
-  });
-  const content = [element("h3", { textContent: point[0] }), plain(["of the point", ""], told),
-    element("p", {}, "Its axes, and for all else ", deck, ".")];
+  const content = [element("h3", { textContent: point[0] }), plain(["of the point", ""], told)];
+  const deck = document.getElementById("deck");
+  if (deck) {
+    const link = element("a", { href: "#deck", textContent: "the deck of the sweep" });
+    link.addEventListener("click", () => {
+      dialog.close();
+      deck.open = true;
+    });
+    content.push(element("p", {}, "What all points have in common is in ", link, "."));
+  }
   const stages = needed(sweep.upstream, sweep.stage_of[row]).map((k) => sweep.stages[k]);
   if (stages.length)
     content.push(element("h3", { textContent: "Stages, in the order they need each other" }),

@@ -113,7 +113,8 @@ def test_published_averages_are_those_the_paper_prints():
     }
     for method, value in printed.items():
         assert means[method] == pytest.approx(value, abs=0.011)
-    assert table1["ours"] == paper_table("kshot", "signals")["pad"] == paper_table("kshot", "shots")["50"]
+    signals, shots = (paper_table("kshot", name) for name in ("signals", "shots"))
+    assert table1["ours"] == signals["pad"] == shots["50"]
     assert [task_of(n) for n in ("ARC-c", "arc-easy", "w1")] == ["arc_c", "arc_e", None]
 
 

@@ -27,7 +27,8 @@ const nav = document.querySelector("nav").getBoundingClientRect();
 const main = document.querySelector("main").getBoundingClientRect();
 if (nav.right > main.left + 1 && nav.bottom > main.top + 1) cut.push("contents over the page");
 const images = [...document.images].filter((one) => !one.complete || !one.naturalWidth).length;
-return { cut, images, wide: document.documentElement.scrollWidth - document.documentElement.clientWidth };
+const { scrollWidth, clientWidth } = document.documentElement;
+return { cut, images, wide: scrollWidth - clientWidth };
 """
 
 
@@ -68,9 +69,11 @@ def test_links_of_figures_and_tables_lead_to_files(pages, study):
 
 def test_a_table_sorts_by_its_numbers_and_back(pages):
     script = """
-    const table = document.getElementById("results.table").nextElementSibling.querySelector("table");
+    const box = document.getElementById("results.table").nextElementSibling;
+    const table = box.querySelector("table");
     const head = [...table.tHead.rows[0].cells].find((th) => th.textContent === "CONV test");
-    const column = () => [...table.tBodies[0].rows].map((r) => parseFloat(r.cells[head.cellIndex].textContent));
+    const cells = () => [...table.tBodies[0].rows].map((row) => row.cells[head.cellIndex]);
+    const column = () => cells().map((cell) => parseFloat(cell.textContent));
     const before = column();
     head.click(); await until(() => column()[0] === Math.min(...before));
     const up = column();
@@ -106,7 +109,8 @@ def test_points_are_filtered_by_words_and_by_columns(pages):
 
 def test_a_large_table_is_searched_whole_and_shown_in_part(tmp_path):
     page = report(write_toy(tmp_path / "large.h5", counts=(60, 4))) / "index.html"
-    script = f"""{FILTERED} const few = document.querySelectorAll("table[data-points] tbody tr").length;
+    script = f"""{FILTERED}
+    const few = document.querySelectorAll("table[data-points] tbody tr").length;
     return [few, await shown("depth=60"), await shown("height>0")];"""
     few, last, many = in_browser(page, script)
     assert few == 200 and last == ["4 of 240 rows", 4]
@@ -141,17 +145,19 @@ def test_a_slick_point_shows_its_questions_before_and_after(pages, tmp_path):
         asked = file["predictions/row"][0]
         right = file["predictions/correct_final"][row, 0]
     script = f"""{POINT} const text = await open('natural-nan-s2-None');
-    const rows = [...dialog.querySelectorAll(".table tbody tr")].map((r) => [...r.cells].map((c) => c.textContent));
-    const heads = [...dialog.querySelectorAll(".table th")].map((c) => c.textContent);
+    const texts = (of) => [...of].map((one) => one.textContent);
+    const first = texts(dialog.querySelector(".table tbody tr").cells);
+    const heads = texts(dialog.querySelectorAll(".table th"));
     const input = dialog.querySelector("input");
     input.value = "right_CONVERGENCE=right label=Unknown"; input.dispatchEvent(new Event("input"));
     const count = dialog.querySelector(".count"), before = count.textContent;
     await until(() => count.textContent !== before);
-    return {{ heads, first: rows[0], before, after: count.textContent }};"""
+    return {{ heads, first, before, after: count.textContent }};"""
     found = in_browser(pages["slick"], script)
     first = dict(zip(found["heads"], found["first"], strict=True))
     assert first["question"] == f"What is fact {asked} of P17?"
-    assert first["answer before"] == f"said {asked}" and first["answer CONVERGENCE"] == f"told {asked}"
+    assert first["answer before"] == f"said {asked}"
+    assert first["answer CONVERGENCE"] == f"told {asked}"
     assert first["right CONVERGENCE"] == ("right" if right == 1 else "wrong")
     assert first["label"] in ("HighlyKnown", "MaybeKnown", "WeaklyKnown", "Unknown")
     assert found["before"] == "180 of 180 rows"

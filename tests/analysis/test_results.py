@@ -11,10 +11,15 @@ import synthetic_slick
 from matplotlib import pyplot as plt
 from reports import csv_rows, report
 
-from analysis import drawn, style, words
+import analysis.flearning.report
+import analysis.kshot.report
+import analysis.slick.report
+from analysis import drawn, flearning, kshot, slick, style, words
 from analysis.html import Section
 from analysis.report import STUDIES
+from analysis.slick.groups import Labels
 from analysis.statistics import Interval, crossed_mean
+from analysis.sweep import read
 from analysis.writer import Writer
 
 DIRECTIONS = ("up", "down", "undecided")
@@ -44,11 +49,6 @@ def test_limits_decide_what_is_stated():
     assert "undecided" in alone and "+5.0, from a single value, which has no limits" in alone
 
 
-def captions(path, *options):
-    page = (report(path, *options) / "index.html").read_text(encoding="utf-8")
-    return {text.split(".")[0]: text for text in re.findall(r"<figcaption>(.*?)</figcap", page)}
-
-
 def flip(right, sign):
     """[run, example] of a model, and of one that has a quarter more right, fewer, or as many."""
     base, other = np.zeros_like(right), np.zeros_like(right)
@@ -73,11 +73,12 @@ def test_slick(tmp_path, direction):
         if direction == "down":  # Unknown examples are fitted first
             known, unknown = (file[f"curves/fitted_{name}"] for name in ("known", "unknown"))
             known[...], unknown[...] = unknown[...], known[...]
-    caption = captions(path)["Figure 1"]
+    part = slick_part(path)
+    first, after = (words.stated("slick", find(part)) for find in slick.results.RESULTS["figure1_fit"])
     words_of = {"up": "accuracy rises", "down": "accuracy falls", "undecided": "is undecided"}
-    assert words_of[direction] in caption
-    first = "Unknown examples are fitted before Known" if direction == "down" else "Known examples"
-    assert f"With 50 % Unknown, {first}" in caption
+    assert words_of[direction] in after
+    which = "Unknown examples are fitted before Known" if direction == "down" else "Known examples"
+    assert first.startswith(f"With 50 % Unknown, {which}")
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
@@ -92,7 +93,10 @@ def test_flearning(tmp_path, direction):
         old[method == "forget_ft"] = np.tile(other, (2, 1))
         file["outcomes/reliability_old"][...] = old
     words_of = {"up": "more of the tokens", "down": "fewer of the tokens", "undecided": "whether"}
-    assert f"against the original model: {words_of[direction]}" in captions(path)["Figure 6"]
+    (part,) = flearning.quantities.parts(read(path))
+    (find,) = flearning.results.RESULTS["figure6_forgetting_full"]
+    sentence = words.stated("flearning", find(part))
+    assert f"against the original model: {words_of[direction]}" in sentence
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
@@ -107,7 +111,9 @@ def test_kshot(tmp_path, direction):
         right[method == "source_best"] = base[: (method == "source_best").sum()]
         file["outcomes/right"][...] = right
     words_of = {"up": "adapter better:", "down": "adapter worse:", "undecided": "is undecided:"}
-    assert words_of[direction] in captions(path)["Figure 2"]
+    (find,) = kshot.results.RESULTS["figure2_tuning"]
+    part = kshot.quantities.part_of(read(path))
+    assert words_of[direction] in words.stated("kshot", find(part))
 
 
 def test_limits_of_a_difference_are_possible():
@@ -116,7 +122,8 @@ def test_limits_of_a_difference_are_possible():
 
 
 def test_published_numbers_stand_beside_the_papers_data_alone(tmp_path):
-    world = synthetic_slick.World(seeds=(1,), epochs=4, questions=12, facts="data/mine.csv")
+    few = {"epochs": 4, "questions": 12, "variants": ("unknown_ratio",)}
+    world = synthetic_slick.World(seeds=(1,), facts="data/mine.csv", **few)
     path = synthetic_slick.write(tmp_path / "mine.h5", world)
     for options, shown in (((), False), (("--published",), True)):
         folder = report(path, *options)
@@ -124,6 +131,7 @@ def test_published_numbers_stand_beside_the_papers_data_alone(tmp_path):
         assert ('class="paper"' in page) == ("Gekhman" in page) == ("paper:" in page) == shown
         series = {row[1] for row in csv_rows(folder, "figure3a_unknown_ratio")}
         assert any("published" in name for name in series) == shown
+        assert "Figure 3a. Test accuracy" in page and "With 100 % Unknown accuracy at" in page
 
 
 def test_a_figure_without_a_known_value_is_left_out_and_said_so(tmp_path):
@@ -165,19 +173,33 @@ def test_table_1_needs_no_out_of_distribution_questions(tmp_path, capsys):
     assert "Table 1 (ood) needs /curves/accuracy_ood." in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("made_up", [synthetic_slick, synthetic_flearning, synthetic_kshot])
-def test_legends_lie_beside_the_data_and_name_what_is_drawn(tmp_path, monkeypatch, made_up):
-    path, figures = made_up.write(tmp_path / "f.h5"), {}
+def slick_part(path):
+    sweep = read(path)
+    return slick.quantities.parts(sweep, sweep.group(Labels))[0]
 
-    def keep(figure, folder, name, save=style.save):
-        figures[name] = figure
-        return save(figure, folder, name)
 
-    monkeypatch.setattr(style, "save", keep)
-    monkeypatch.setattr(plt, "close", lambda figure: None)
-    report(path)
-    assert figures
-    for name, figure in figures.items():
+WHOLE = {
+    "slick": (synthetic_slick, slick_part, slick.report.FIGURES),
+    "flearning": (
+        synthetic_flearning,
+        lambda path: flearning.quantities.parts(read(path))[0],
+        flearning.report.FIGURES,
+    ),
+    "kshot": (
+        synthetic_kshot,
+        lambda path: kshot.quantities.part_of(read(path)),
+        kshot.report.FIGURES,
+    ),
+}
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_legends_lie_beside_the_data_and_name_what_is_drawn(tmp_path, study):
+    made_up, part_of, figures = WHOLE[study]
+    part = part_of(made_up.write(tmp_path / "f.h5"))
+    for name, draw in figures.items():
+        figure = draw(part)
+        figure.draw_without_rendering()
         legends = [axes.get_legend() for axes in figure.axes] + figure.legends
         boxes = [legend.get_window_extent() for legend in legends if legend is not None]
         size = figure.bbox.size
@@ -186,9 +208,8 @@ def test_legends_lie_beside_the_data_and_name_what_is_drawn(tmp_path, monkeypatc
             for box in boxes:
                 inside = (at > box.min) & (at < box.max)
                 assert not inside.all(axis=1).any(), (name, one.panel, one.label)
-    if made_up is synthetic_kshot:
-        for name in ("figure2_tuning", "figure8_perplexity"):
-            (legend,) = figures[name].legends
+        if name in ("figure2_tuning", "figure8_perplexity"):
+            (legend,) = figure.legends
             named = {text.get_text() for text in legend.get_texts()}
             assert named == set(synthetic_kshot.BANK) - {"broken"}
-    plt.close("all")
+        plt.close(figure)
