@@ -79,13 +79,14 @@ def known_by_panel(figure: Figure) -> dict[str, bool]:
 
 def of_paper(figure: Figure) -> bool:
     """Whether anything in it is the paper's."""
-    return any(
-        OF_PAPER in str(artist.get_label()) for axes in panels(figure) for artist in _drawn(axes)
-    ) or any(OF_PAPER in _title(axes) for axes in panels(figure))
+    return any(OF_PAPER in label for axes in panels(figure) for label in _labels(axes))
 
 
-def _drawn(axes: Axes) -> list:
-    return [*axes.lines, *axes.containers]
+def _labels(axes: Axes) -> Iterator[str]:
+    yield _title(axes)
+    for artist in (*axes.lines, *axes.containers):
+        yield str(artist.get_label())
+        yield getattr(artist, "told", Told()).label
 
 
 def _of_panel(axes: Axes) -> Iterator[Series]:
@@ -108,8 +109,8 @@ def _line(axes: Axes, line: Line2D) -> Series:
 
 
 def _bars(axes: Axes, bars: BarContainer) -> Series:
-    across = bars.orientation == "horizontal"
-    boxes = np.array([patch.get_bbox().bounds for patch in bars])  # left, bottom, width, height
+    across = bars.orientation == "horizontal"  # left, bottom, width and height of each
+    boxes = np.array([patch.get_bbox().bounds for patch in bars]).reshape(-1, 4)
     middle = boxes[:, :2] + boxes[:, 2:] / 2
     at, length = (middle[:, 1], boxes[:, 2]) if across else (middle[:, 0], boxes[:, 3])
     told = getattr(bars, "told", Told())

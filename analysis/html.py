@@ -1,7 +1,9 @@
 """The report as one HTML page that needs no other file and no network.
 
 Figures are embedded as PNG, with the values that the script (page.js) tells at the pointer; their
-files, and the CSV of each table, are linked. Large data stand in the page compressed.
+files, and the CSV of each table, are linked. So a figure is drawn once, for papers and for the page
+(a plotting library for browsers would draw each again, and weigh more than the page). Large data
+stand in the page compressed.
 """
 
 from __future__ import annotations

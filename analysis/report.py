@@ -72,7 +72,10 @@ def _state(sweep: Sweep) -> list[str]:
         lines.append("Unfinished points are left out of every figure and table.")
     seeds = len({s for s in sweep.done.get("seed", ()) if s >= 0})  # -1: nothing is drawn
     if seeds == 1:
-        lines.append("One seed only: limits tell of the test examples, not of the seeds.")
+        lines.append(
+            "One seed only: limits tell of the test examples, not of the seeds, and curves that "
+            "have limits by seeds alone have none."
+        )
     elif seeds > 1:
         lines.append(f"{seeds} seeds.")
     if "reason" in sweep.points:

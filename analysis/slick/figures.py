@@ -78,7 +78,7 @@ def _dev_line(
     """The means of [seed, epoch], a band of seeds alone, and in words what the questions add: all
     epochs and seeds are asked the same, so that limits by them are of the level, not of the shape.
     """
-    label, asked = "dev (band: seeds)", part.data.dev_questions
+    label, asked = "dev (band: seeds)" if len(dev) > 1 else "dev", part.data.dev_questions
     centre = np.nanmean(dev, axis=0)
     if asked is not None and np.isfinite(centre).any():
         best = crossed_percent(dev[:, int(np.nanargmax(centre))], int(asked[0])).share
