@@ -110,11 +110,10 @@ def panel_title(axes: Axes, letter: str, words: str) -> None:
     axes.set_title(f"$\\bf{{{letter}}}$  {words}", loc="left")
 
 
-def legend(axes: Axes, **keywords) -> None:
-    """A legend in drawing order, but the published references last."""
-    handles, labels = axes.get_legend_handles_labels()
-    order = sorted(range(len(labels)), key=lambda k: OF_PAPER in labels[k])
-    axes.legend([handles[k] for k in order], [labels[k] for k in order], **keywords)
+def in_order(axes: Axes) -> list:
+    """What a legend has, in drawing order, but the published references last."""
+    handles, _ = axes.get_legend_handles_labels()
+    return sorted(handles, key=lambda handle: OF_PAPER in str(handle.get_label()))
 
 
 def legend_right(axes: Axes, **keywords) -> None:
@@ -123,7 +122,8 @@ def legend_right(axes: Axes, **keywords) -> None:
 
 def legend_under(axes: Axes) -> None:
     """The panel's own legend, where no bar can reach."""
-    legend(axes, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2, columnspacing=1.2)
+    place = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.2)}
+    axes.legend(handles=in_order(axes), ncols=2, columnspacing=1.2, **place)
 
 
 def legend_below(figure: Figure, axes: Axes, columns: int = 0) -> None:

@@ -90,8 +90,8 @@ def forgetting(part: EditPart, how: str) -> Figure:
         axes.set_title(f"{METHODS[method]}, layers: {layers}", loc="left")
     panels[0][0].set_ylabel("Percent")
     whole = ranges.index("all") if "all" in ranges else 0  # its panel has the published curves
-    beside = {"bbox_to_anchor": (1.0, 0.5), "bbox_transform": panels[0][-1].transAxes}
-    style.legend(panels[0][whole], loc="center left", **beside)
+    handles = style.in_order(panels[0][whole])
+    style.legend_right(panels[0][-1], handles=handles)
     return figure
 
 

@@ -159,7 +159,7 @@ def fitted_at_early_stop(part: LabelledPart) -> Figure:
     run = np.arange(len(points))
     ratios, published = np.unique(points["unknown_ratio"]), part.published("fitted")
 
-    figure, axes = style.panels(width=5.2, height=0.42 * len(ratios) + 1.1)
+    figure, axes = style.panels(width=5.2, height=max(0.42 * len(ratios) + 1.1, 2.3))
     for y, ratio in enumerate(ratios):
         chosen = (points["unknown_ratio"] == ratio).to_numpy()
         known, unknown = (100 * share[n][run, at][chosen].mean() for n in ("known", "unknown"))
