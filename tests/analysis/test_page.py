@@ -168,7 +168,7 @@ def test_values_are_told_at_the_pointer_and_a_click_leads_to_the_points(pages):
     script = """
     const plot = document.querySelector("#figure3a_unknown_ratio .plot");
     const spots = JSON.parse(plot.querySelector("script").textContent);
-    const one = spots.find((s) => s.label === "CONVERGENCE (50)" && s.rows);
+    const one = spots.find((s) => s.label === "CONVERGENCE (6)" && s.rows);
     plot.scrollIntoView();
     const box = plot.getBoundingClientRect();
     const at = { clientX: box.left + one.at[0] / 1e4 * box.width,
@@ -184,7 +184,7 @@ def test_values_are_told_at_the_pointer_and_a_click_leads_to_the_points(pages):
     found = in_browser(pages["slick"], script)
     assert not found["hidden"]
     lines = found["text"].split("\n")
-    assert lines[0] == "a training duration, CONVERGENCE (50)"
+    assert lines[0] == "a training duration, CONVERGENCE (6)"
     assert lines[1] == "Unknown examples in D (%): 0" and lines[2].startswith("Test accuracy (%): ")
     assert lines[3] == "3 points: click"
     assert found["points"] == [f"unknown_ratio-0-s{seed}-None" for seed in (1, 2, 3)]
