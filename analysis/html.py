@@ -146,7 +146,7 @@ def _digits(value: float) -> int:
 def packed(name: str, data: object) -> str:
     """Data that the script unpacks when they are asked for."""
     text = json.dumps(data, separators=(",", ":"), ensure_ascii=False).encode()
-    content = base64.b64encode(gzip.compress(text, mtime=0)).decode("ascii")
+    content = base64.b64encode(gzip.compress(text, compresslevel=5, mtime=0)).decode("ascii")
     return f'<script type="application/gzip" id="{escape(name)}">{content}</script>'
 
 

@@ -40,7 +40,8 @@ def packed_questions(sweep: Sweep, labels: Labels) -> str | None:
         if right is None:
             continue
         for k, row in enumerate(done[:most]):
-            of_end = {"name": name, "right": right[row].tolist()}
+            digits = np.minimum(right[row], 9) + ord("0")  # places in VERDICTS; 9: not asked
+            of_end = {"name": name, "right": digits.astype(np.uint8).tobytes().decode()}
             if answers is not None:
                 of_end["said"] = [heard.setdefault(a, len(heard)) for a in answers[k].tolist()]
             points[row] = (points[row] or []) + [of_end]
