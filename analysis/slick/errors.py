@@ -42,13 +42,13 @@ def kind_table(part: LabelledPart) -> Table:
     table = told("error_kinds")
     for label, points in data_sets(part):
         for short, when in ENDS.items():
-            kinds = verdicts(part, points, "kind", when, "id", "the table of errors")
-            wrong = kinds.where(kinds > 0)
-            shares = [100.0 * (wrong == k).where(wrong.notna()) for k in range(1, len(KINDS))]
+            kinds = verdicts(part, points, "kind", when, "id", "the table of errors").to_numpy()
+            wrong = kinds > 0
+            shares = (np.where(wrong, 100.0 * (kinds == k), np.nan) for k in range(1, len(KINDS)))
             table.row(
                 ("D", label),
                 ("at", short),
-                ("wrong", percent(crossed_mean(100.0 * wrong.notna()))),
+                ("wrong", percent(crossed_mean(100.0 * wrong))),
                 *((n, percent(crossed_mean(s))) for n, s in zip(KINDS[1:], shares, strict=True)),
             )
     return table
