@@ -29,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
     )
     help_ = "papers' numbers beside ours, also where data or metric are not the paper's"
     report.add_argument(
-        "--parts", type=_count, default=12, metavar="N", help="of the sweep to show (default: 12)"
+        "--parts", type=_count, default=6, metavar="N", help="of the sweep to show (default: 6)"
     )
     report.add_argument("--published", action="store_true", help=help_)
     compare = commands.add_parser("compare", help="differences of two files of one study")
