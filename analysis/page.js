@@ -221,6 +221,8 @@ async function questionsOf(row, id) {
 
 document.body.append(tip, dialog);
 tip.hidden = true;
+// beside the page the contents are open, above it they would push it down
+document.querySelector("nav details").open = matchMedia("(min-width: 1360px)").matches;
 document.querySelectorAll(".table table").forEach(enliven);
 document.querySelectorAll(".plot").forEach(watch);
 document.querySelector("table[data-points]")?.addEventListener("click", async (event) => {
