@@ -28,6 +28,11 @@ def parser() -> argparse.ArgumentParser:
     report.add_argument(
         "--output", type=Path, metavar="DIR", help="default: FILE without suffix + _report"
     )
+    help_ = "papers' numbers beside ours, also where data or metric are not the paper's"
+    report.add_argument(
+        "--parts", type=_count, default=6, metavar="N", help="of the sweep to show (default: 6)"
+    )
+    report.add_argument("--published", action="store_true", help=help_)
     report.set_defaults(run=_report)
 
     points = commands.add_parser(
@@ -73,13 +78,19 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def _count(word: str) -> int:
+    if not word.isdigit() or int(word) == 0:
+        raise argparse.ArgumentTypeError(f"'{word}' is no whole number from 1 on")
+    return int(word)
+
+
 # What a command needs is imported when it runs: matplotlib only where figures are drawn.
 
 
 def _report(options: argparse.Namespace) -> int:
     from .report import report
 
-    report(options.file, options.output)
+    report(options.file, options.output, options.published, options.parts)
     return 0
 
 

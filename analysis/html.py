@@ -1,14 +1,33 @@
-"""The report as one HTML page that needs no other file: figures are embedded, PDFs are linked."""
+"""The report as one HTML page that needs no other file and no network.
+
+Figures are embedded as PNG, with the values that the script (page.js) tells at the pointer; their
+files, and the CSV of each table, are linked. So a figure is drawn once, for papers and for the page
+(a plotting library for browsers would draw each again, and weigh more than the page). Large data
+stand in the page compressed.
+"""
 
 from __future__ import annotations
 
 import base64
+import gzip
+import json
+import math
+import re
+import struct
+import textwrap
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from importlib import resources
 from pathlib import Path
 
-from .table import PAPER, Table
+from .drawn import Series
+from .table import PAPER, Cell, Table, between
+
+MOST_ROWS = 200  # of a table in the page itself; the script has the others, the CSV all of them
+MOST_SPOTS = 1000  # values of one curve that are told at the pointer
+SWEEP = "sweep"  # name of the packed data of points and stages
+PIXELS = 115  # of the page to an inch of a figure
 
 
 @dataclass
@@ -18,39 +37,58 @@ class Section:
     title: str
     where: str = ""  # the part of the sweep that it shows; "" when the sweep has one only
     parts: list[str] = field(default_factory=list)
+    contents: list[tuple[str, str]] = field(default_factory=list)  # anchor and title
 
-    def figure(self, png: Path, caption: str) -> None:
-        data = base64.b64encode(png.read_bytes()).decode("ascii")
+    def figure(self, png: Path, caption: str, shown: Sequence[Series]) -> None:
+        content = png.read_bytes()
+        width = struct.unpack(">I", content[16:20])[0] * PIXELS / 200  # of a PNG; figures.mplstyle
+        files = "".join(
+            f' <a class="small" href="{escape(png.stem)}.{kind}">{kind.upper()}</a>'
+            for kind in ("csv", "pdf", "png")
+        )
+        spots = json.dumps([_spots(one) for one in shown], separators=(",", ":"))
+        image = base64.b64encode(content).decode("ascii")
+        self.contents.append((png.stem, _short(caption)))
         self.parts.append(
-            f'<figure><img alt="{escape(caption)}" src="data:image/png;base64,{data}">'
-            f'<figcaption>{escape(caption)} <a class="small" href="{escape(png.stem)}.pdf">PDF</a>'
-            "</figcaption></figure>"
+            f'<figure id="{escape(png.stem)}"><div class="plot" style="width:{width:.0f}px">'
+            f'<img alt="{escape(caption)}" src="data:image/png;base64,{image}">'
+            f'<script type="application/json">{_in_script(spots)}</script></div>'
+            f"<figcaption>{escape(caption)}{files}</figcaption></figure>"
         )
 
-    def table(self, table: Table) -> None:
-        published = [column.startswith(PAPER) for column in table.columns]
-
-        def row(cells: list[str], tag: str) -> str:
-            marked = (
-                f'<{tag} class="paper">{escape(c)}</{tag}>' if p else f"<{tag}>{escape(c)}</{tag}>"
-                for c, p in zip(cells, published, strict=True)
-            )
-            return f"<tr>{''.join(marked)}</tr>"
-
-        body = "".join(row(cells, "td") for cells in table.rows[: table.most])
-        if table.most is not None and len(table.rows) > table.most:
-            more = len(table.rows) - table.most
-            body += f"<tr><td>{more} more rows in {escape(table.name)}.csv</td></tr>"
+    def table(self, table: Table, file: str, points: bool = False) -> None:
+        """`file`: its CSV; `points`: it is that of points, whose rows the script has anyway."""
+        paper = [' class="paper"' if c.startswith(PAPER) else "" for c in table.columns]
+        heads = zip(table.columns, paper, strict=True)
+        head = "".join(f"<th{p}>{escape(column)}</th>" for column, p in heads)
+        body = "".join(
+            f"<tr>{''.join(map(_cell, row, paper))}</tr>" for row in table.rows[:MOST_ROWS]
+        )
+        data, rest = ' data-points=""' if points else "", ""
+        if len(table.rows) > MOST_ROWS:
+            data += f' data-rest="{SWEEP if points else escape(file) + ".rest"}"'
+        if len(table.rows) > MOST_ROWS and not points:
+            others = [[_plain(cell) for cell in row] for row in table.rows[MOST_ROWS:]]
+            rest = packed(f"{file}.rest", others)
+        search = ""
+        if len(table.rows) > 8:
+            shown = f"{len(table.rows)} rows"
+            shown += f", the first {MOST_ROWS} shown" if len(table.rows) > MOST_ROWS else ""
+            hint = "filter: words, or column=1, column&lt;2, column&gt;3"
+            search = f'<input type="search" placeholder="{hint}" title="{hint}; _ for a blank">'
+            search += f'<span class="count">{shown}</span>'
         notes = "".join(f'<p class="small">{escape(note)}</p>' for note in table.notes)
-        title = escape(table.title)
+        link = f' <a class="small" href="{escape(file)}.csv">CSV</a>'
         shown = (
-            f'<div class="scroll"><table><thead>{row(table.columns, "th")}</thead>'
-            f"<tbody>{body}</tbody></table></div>{notes}"
+            f'<div class="table">{search}<div class="scroll"><table{data}><thead><tr>{head}</tr>'
+            f"</thead><tbody>{body}</tbody></table></div></div>{rest}{notes}"
         )
+        title = escape(table.title)
+        self.contents.append((f"{file}.table", _short(table.title)))
         self.parts.append(
-            f"<details><summary>{title}</summary>{shown}</details>"
+            f'<details id="{escape(file)}.table"><summary>{title}</summary>{link}{shown}</details>'
             if table.folded
-            else f"<h3>{title}</h3>{shown}"
+            else f'<h3 id="{escape(file)}.table">{title}{link}</h3>{shown}'
         )
 
     def lines(self, lines: list[str]) -> None:
@@ -58,15 +96,90 @@ class Section:
 
     def details(self, title: str, content: str) -> None:
         self.parts.append(
-            f"<details><summary>{escape(title)}</summary><pre>{escape(content)}</pre></details>"
+            f'<details id="{escape(title)}"><summary>{escape(title)}</summary>'
+            f"<pre>{escape(content)}</pre></details>"
         )
 
 
-def write_page(path: Path, title: str, sections: list[Section]) -> None:
-    css = (resources.files(__package__) / "page.css").read_text(encoding="utf-8")
-    body = "".join(f"<h2>{escape(s.title)}</h2>{''.join(s.parts)}" for s in sections if s.parts)
+def _cell(cell: str, attributes: str) -> str:
+    key = _key(cell)
+    return f"<td{attributes}{'' if key is None else f' data-v={key:.10g}'}>{escape(cell)}</td>"
+
+
+def _key(cell: str) -> float | None:
+    """What it sorts by."""
+    known = isinstance(cell, Cell) and cell.found and math.isfinite(cell.found[0].value)
+    return cell.found[0].value if known else None
+
+
+def _plain(cell: str) -> str | list:
+    return cell if (key := _key(cell)) is None else [cell, key]
+
+
+def _spots(one: Series) -> dict:
+    """The values of a curve and where they are, in ten thousandths of the figure's sides."""
+    places = one.places
+    known = [k for k in range(len(one.found)) if math.isfinite(places[k].sum())][:MOST_SPOTS]
+    spots = {
+        "panel": one.panel,
+        "label": one.label,
+        "axes": one.axes,
+        "x": [one.x[k] if isinstance(one.x[k], str) else f"{one.x[k]:.4g}" for k in known],
+        "v": [between(one.found[k], _digits(one.found[k].value)) for k in known],
+        "at": [round(1e4 * share) for k in known for share in places[k]],
+    }
+    if one.names:
+        spots["names"] = [one.names[k] for k in known]
+    if one.rows and all(rows == one.rows[0] for rows in one.rows):
+        spots["all"] = one.rows[0]  # points that every value is of
+    elif one.rows:
+        spots["rows"] = [one.rows[k] for k in known]
+    return spots
+
+
+def _digits(value: float) -> int:
+    """Decimal places that show about four digits."""
+    size = 0 if value == 0 or not math.isfinite(value) else math.floor(math.log10(abs(value)))
+    return min(max(2 - size, 1), 6)
+
+
+def packed(name: str, data: object) -> str:
+    """Data that the script unpacks when they are asked for."""
+    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False).encode()
+    content = base64.b64encode(gzip.compress(text, compresslevel=5, mtime=0)).decode("ascii")
+    return f'<script type="application/gzip" id="{escape(name)}">{content}</script>'
+
+
+def _in_script(text: str) -> str:
+    return text.replace("</", "<\\/")
+
+
+def _short(title: str) -> str:
+    """The first sentence, or so much of it as stands well in the contents."""
+    number, rest = re.match(r"(Figure \w+(?: \(.*?\))?\. )?(.*)", title, re.DOTALL).groups()
+    first = rest.split(". ")[0].removesuffix(".")
+    return (number or "") + textwrap.shorten(first, 64, placeholder=" ...")
+
+
+def write_page(path: Path, title: str, sections: list[Section], data: Iterable[str]) -> None:
+    """`data`: what the script reads, each made by `packed`."""
+    folder = resources.files(__package__)
+    css, script = ((folder / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
+    shown = [section for section in sections if section.parts]
+    contents, body = "", ""
+    for k, section in enumerate(shown):
+        links = "".join(
+            f'<li><a href="#{escape(anchor)}">{escape(name)}</a></li>'
+            for anchor, name in section.contents
+        )
+        heading = escape(section.title)
+        contents += f'<li><a href="#part{k}">{heading}</a><ul>{links}</ul></li>'
+        body += f'<section><h2 id="part{k}">{heading}</h2>{"".join(section.parts)}</section>'
     path.write_text(
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        f"<style>{css}</style></head><body><h1>{escape(title)}</h1>{body}</body></html>\n",
+        '<meta name="viewport" content="width=device-width">'
+        f"<style>{css}</style></head><body><nav><details open><summary>Contents</summary>"
+        f"<ul>{contents}</ul></details></nav><main><h1>{escape(title)}</h1>{body}</main>"
+        f"{''.join(data)}<script>{_in_script(script)}</script></body></html>\n",
         encoding="utf-8",
     )

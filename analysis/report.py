@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import importlib
 import json
+import math
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -17,20 +19,20 @@ import pandas as pd
 from . import html
 from .store import DONE, STATUS
 from .sweep import Sweep, read
-from .table import Table, duration
+from .table import NONE, PAPER, Table, duration
 from .words import words
 from .writer import Writer
 
 # The studies that have a folder here, with words.md, and report.py with TITLE and sections().
 STUDIES = ("flearning", "kshot", "slick")
-MOST_ROWS = 200  # of the points on the page and on the terminal; the CSV has them all
+MOST_ROWS = 200  # of the points on the terminal; the page and the CSV have them all
 
 
-def report(path: Path, folder: Path | None) -> None:
+def report(path: Path, folder: Path | None, published: bool, parts: int) -> None:
     """Writes the report of `path` into `folder` (default: beside the file), prints the summary."""
-    sweep = read(path)
+    sweep = replace(read(path), published=published)
     study = study_of(sweep)
-    writer = Writer(folder or path.with_name(path.stem + "_report"), sweep.study)
+    writer = Writer(folder or path.with_name(path.stem + "_report"), sweep.study, parts)
     overview = html.Section("Sweep")
     overview.lines(_state(sweep))
     print("\n".join(_state(sweep)))
@@ -48,7 +50,8 @@ def report(path: Path, folder: Path | None) -> None:
         print("\nleft out:\n" + "\n".join(f"  {line}" for line in writer.left_out))
     page = writer.folder / "index.html"
     title = study.TITLE if study else sweep.study
-    html.write_page(page, f"{title}: {path.name}", [overview, *sections, _methods(sweep, study)])
+    sections = [overview, *sections, _methods(sweep, study, writer)]
+    html.write_page(page, f"{title}: {path.name}", sections, writer.data)
     print(f"\nfigures and tables: {writer.folder}\npage: {page}")
 
 
@@ -69,7 +72,10 @@ def _state(sweep: Sweep) -> list[str]:
         lines.append("Unfinished points are left out of every figure and table.")
     seeds = len({s for s in sweep.done.get("seed", ()) if s >= 0})  # -1: nothing is drawn
     if seeds == 1:
-        lines.append("One seed only: limits tell of the test examples, not of the seeds.")
+        lines.append(
+            "One seed only: limits tell of the test examples, not of the seeds, and curves that "
+            "have limits by seeds alone have none."
+        )
     elif seeds > 1:
         lines.append(f"{seeds} seeds.")
     if "reason" in sweep.points:
@@ -102,38 +108,66 @@ def _points(sweep: Sweep, writer: Writer, folded: bool) -> html.Section:
     section = html.Section("Points")
     table = points_table(sweep)
     table.folded = folded
-    table.write_csv(writer.folder / f"{table.name}.csv")
-    if len(table.rows) > MOST_ROWS:
-        table.notes = [f"The first {MOST_ROWS}; {table.name}.csv has all {len(table.rows)}."]
-        table.rows = table.rows[:MOST_ROWS]
-    section.table(table)
+    shown = sweep.points[table.columns].assign(status=_status(sweep.points))
+    shown.to_csv(writer.folder / f"{table.name}.csv", index=False)
+    table.notes = ["A click on an id shows the stages of the point: where they ran, how long."]
+    section.table(table, table.name, points=True)
+    writer.data.append(html.packed(html.SWEEP, _graph(sweep) | _whole(table)))
     if not folded:
+        if len(table.rows) > MOST_ROWS:
+            table.notes = [f"The first {MOST_ROWS}; {table.name}.csv has all {len(table.rows)}."]
+            table.rows = table.rows[:MOST_ROWS]
         print("\n" + table.text())
     return section
 
 
+def _whole(table: Table) -> dict:
+    return {"columns": table.columns, "points": table.rows}
+
+
 def points_table(sweep: Sweep) -> Table:
-    """Every point: its axes, how far it is, and what was found."""
+    """Every point: its axes, how far it is, what was found, and how it ran."""
     points = sweep.points
-    status = points["status"].map(STATUS).fillna("-")
-    names = [n for n in ("id", *sweep.axes, "status", *sweep.metrics) if n in points]
-    columns = [status if name == "status" else points[name] for name in names]
+    wanted = ["id", *sweep.axes, "status", *sweep.metrics, *sweep.times, "rank", "reason"]
     table = Table("points", "Points")
-    table.columns = names
-    table.rows = [[_plain(value) for value in row] for row in zip(*columns, strict=True)]
+    table.columns = [name for name in dict.fromkeys(wanted) if name in points]
+    columns = [_texts(points[name]) for name in table.columns]
+    columns[table.columns.index("status")] = list(_status(points))
+    table.rows = [list(row) for row in zip(*columns, strict=True)]
     return table
 
 
-def _plain(value: object) -> str:
-    if isinstance(value, float):
-        return "-" if pd.isna(value) else f"{value:.6g}"
-    return str(value)
+def _status(points: pd.DataFrame) -> pd.Series:
+    return points["status"].map(STATUS).fillna(NONE)
 
 
-def _methods(sweep: Sweep, study: ModuleType | None) -> html.Section:
+def _texts(column: pd.Series) -> list[str]:
+    if column.dtype.kind == "f":
+        return [NONE if math.isnan(value) else f"{value:.6g}" for value in column.tolist()]
+    return [*map(str, column.tolist())]
+
+
+STAGE = ("kind", "title", "status", "seconds", "rank", "reason")  # of a stage, on the page
+
+
+def _graph(sweep: Sweep) -> dict:
+    """What the page tells of a point's stages."""
+    stages = sweep.stages
+    shown = [name for name in STAGE if name in stages]
+    columns = [list(_status(stages)) if n == "status" else _texts(stages[n]) for n in shown]
+    return {
+        "stage_of": sweep.points["stage"].tolist() if "stage" in sweep.points else [],
+        "stage_columns": shown,
+        "stages": [*zip(*columns, strict=True)],
+        "upstream": [sweep.graph.needs(k) for k in range(len(stages))],
+    }
+
+
+def _methods(sweep: Sweep, study: ModuleType | None, writer: Writer) -> html.Section:
     section = html.Section("Methods")
     if study:
-        section.lines(words(sweep.study, "methods"))
+        told = words(sweep.study, "methods")
+        section.lines([w for w in told if writer.published or not w.startswith(f"{PAPER}:")])
     for attribute in ("deck", "science", "library_versions"):
         if attribute in sweep.attributes:
             section.details(attribute, _pretty(str(sweep.attributes[attribute])))

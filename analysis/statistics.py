@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
 from scipy import special, stats
 
 CONFIDENCE = 0.95
+RESAMPLED = 100  # resamples at once
 
 
 @dataclass(frozen=True)
@@ -21,13 +21,20 @@ class Interval:
     value: float
     low: float
     high: float
+    runs: int = field(default=0, compare=False)  # seeds or draws that it is over; 0: not told
+    examples: int = field(default=0, compare=False)  # that each was asked; 0: none, or not told
+
+    @property
+    def direction(self) -> str:
+        """Which side of 0 the limits leave no doubt of: up, down, or undecided."""
+        if self.low > 0:
+            return "up"
+        return "down" if self.high < 0 else "undecided"
 
     @property
     def verdict(self) -> str:
         """Whether the claim holds that the value is positive."""
-        if self.low > 0:
-            return "holds"
-        return "does not hold" if self.high < 0 else "undecided"
+        return {"up": "holds", "down": "does not hold"}.get(self.direction, self.direction)
 
 
 # --- Means over seeds --------------------------------------------------------------------------
@@ -49,7 +56,7 @@ def mean(
     value, half = float(finite.mean()) if n else math.nan, math.nan
     if n > 1:
         half = student_quantile(n - 1) * float(np.std(finite, ddof=1)) / math.sqrt(n)
-    return Interval(value, max(value - half, low), min(value + half, high))
+    return Interval(value, max(value - half, low), min(value + half, high), runs=n)
 
 
 def mean_of_clusters(
@@ -109,19 +116,41 @@ def cluster_bootstrap(
     """Least squares with 95 % percentile limits from resampling whole clusters with replacement.
 
     The epochs of one training run are no independent observations, so the run is the cluster.
-    Resamples whose regressors are not independent are left out.
+    Resamples whose regressors are not independent are left out. The first column is of ones.
     """
     found = least_squares(design, y)
-    rows = [np.flatnonzero(cluster == name) for name in np.unique(cluster)]
+    order = np.argsort(cluster, kind="stable")
+    names, begin = np.unique(cluster[order], return_index=True)
+    centre = y.mean()  # the sums of squares of what is near 0 lose no digits
+    rows = np.column_stack([design, y - centre])[order]
+    # X'X, X'y and y'y of each cluster, of which a resample is the sum
+    products = np.add.reduceat(rows[:, :, None] * rows[:, None, :], begin, axis=0)
     generator, fits = np.random.default_rng(seed), []
-    for _ in range(resamples if len(rows) > 1 else 0):
-        drawn = np.concatenate([rows[k] for k in generator.integers(len(rows), size=len(rows))])
-        with contextlib.suppress(ValueError):
-            fits.append(least_squares(design[drawn], y[drawn]))
+    for _ in range(resamples // RESAMPLED if len(names) > 1 else 0):
+        chances = np.full(len(names), 1 / len(names))
+        drawn = generator.multinomial(len(names), chances, size=RESAMPLED)
+        fits.append(_fits(np.tensordot(drawn, products, axes=1)))
     low, high = np.full((2, len(found)), math.nan)
-    if len(fits) >= resamples // 2:
-        low, high = np.percentile(fits, [50 * (1 - CONFIDENCE), 50 * (1 + CONFIDENCE)], axis=0)
-    return Fit([*map(Interval, found, low, high)], len(y), len(rows))
+    known = np.concatenate(fits) if fits else np.empty((0, len(found)))
+    if len(known) and len(known) >= resamples // 2:
+        known[:, 0] += centre
+        low, high = np.percentile(known, [50 * (1 - CONFIDENCE), 50 * (1 + CONFIDENCE)], axis=0)
+    return Fit([*map(Interval, found, low, high)], len(y), len(names))
+
+
+def _fits(products: np.ndarray) -> np.ndarray:
+    """Coefficients and R^2 of every matrix of [X y]'[X y], the first column of X being ones, whose
+    regressors are independent.
+    """
+    gram = products[:, :-1, :-1]
+    spread = np.linalg.eigvalsh(gram)
+    products = products[spread[:, 0] > 1e-12 * spread[:, -1]]
+    gram, right, square = products[:, :-1, :-1], products[:, :-1, -1], products[:, -1, -1]
+    coefficients = np.linalg.solve(gram, right[:, :, None])[:, :, 0]
+    residual = square - (coefficients * right).sum(axis=1)
+    total = square - right[:, 0] ** 2 / gram[:, 0, 0]
+    r2 = np.divide(total - residual, total, out=np.full(len(total), math.nan), where=total > 0)
+    return np.column_stack([coefficients, r2])
 
 
 # --- Means over runs and examples --------------------------------------------------------------
@@ -149,6 +178,7 @@ class CrossedMean:
     runs: Chance
     examples: Chance
     asked: float  # examples; of weighted ones as many of equal weight as tell as much
+    count: int  # of runs; of several means together the fewest that one has
 
     def half(self, confidence: float = CONFIDENCE) -> float:
         """The squares of the two half widths add; from a single run the examples' alone."""
@@ -159,8 +189,12 @@ class CrossedMean:
 
     @property
     def interval(self) -> Interval:
-        """Of a difference: as far on both sides."""
-        return Interval(self.value, self.value - self.half(), self.value + self.half())
+        """Of a difference of percentages: as far on both sides, within -100 and 100."""
+        low, high = self.value - self.half(), self.value + self.half()
+        return self._told(max(low, -100.0), min(high, 100.0))
+
+    def _told(self, low: float, high: float) -> Interval:
+        return Interval(self.value, low, high, self.count, round(self.asked))
 
     @property
     def share(self) -> Interval:
@@ -171,10 +205,10 @@ class CrossedMean:
         tell that others might not be. Distances by the runs are added in squares on each side.
         """
         if not math.isfinite(self.value):
-            return Interval(self.value, math.nan, math.nan)
+            return self._told(math.nan, math.nan)
         sides = [self.value - self._wilson(-1), self._wilson(1) - self.value]
         low, high = (math.hypot(side, self._runs()) for side in sides)
-        return Interval(self.value, max(0.0, self.value - low), min(100.0, self.value + high))
+        return self._told(max(0.0, self.value - low), min(100.0, self.value + high))
 
     def _wilson(self, side: int) -> float:
         """Lower (-1) or upper (1) limit by the examples; the value where they are too few."""
@@ -217,7 +251,7 @@ def crossed_mean(values: np.ndarray, weights: np.ndarray | None = None) -> Cross
     runs = len(values)
     if runs == 0:
         unknown = Chance(math.nan, 0)
-        return CrossedMean(math.nan, unknown, unknown, 0)
+        return CrossedMean(math.nan, unknown, unknown, 0, 0)
     total = weight.sum(axis=1)
     means = (np.where(asked, values, 0.0) * weight).sum(axis=1) / total
     by_run = float(means.var(ddof=1)) / runs if runs > 1 else math.nan
@@ -231,6 +265,7 @@ def crossed_mean(values: np.ndarray, weights: np.ndarray | None = None) -> Cross
         Chance(by_run, runs - 1),
         Chance(by_example, count - 1),
         float(whole.sum() ** 2 / (whole @ whole)),
+        runs,
     )
 
 
@@ -247,7 +282,7 @@ def crossed_percent(percent: Sequence[float] | np.ndarray, asked: float) -> Cros
     by_run = float(known.var(ddof=1)) / runs if runs > 1 else math.nan
     by_question = value * (100 - value) / asked if asked > 1 else math.nan
     degrees = asked - 1 if asked > 1 else 0
-    return CrossedMean(value, Chance(by_run, runs - 1), Chance(by_question, degrees), asked)
+    return CrossedMean(value, Chance(by_run, runs - 1), Chance(by_question, degrees), asked, runs)
 
 
 def mean_of_independent(parts: Sequence[CrossedMean]) -> CrossedMean:
@@ -257,6 +292,7 @@ def mean_of_independent(parts: Sequence[CrossedMean]) -> CrossedMean:
         _of_mean([part.runs for part in parts]),
         _of_mean([part.examples for part in parts]),
         sum(part.asked for part in parts),
+        min(part.count for part in parts),
     )
 
 

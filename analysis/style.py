@@ -18,6 +18,7 @@ from matplotlib import colormaps  # noqa: E402
 from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 
+from .drawn import OF_PAPER, Rows, plain, tell  # noqa: E402
 from .statistics import Interval, mean  # noqa: E402
 
 BLUE, SKY, GREEN, VERMILLION = "#0072B2", "#56B4E9", "#009E73", "#D55E00"
@@ -57,24 +58,37 @@ def last_of_first_row(panels: Sequence[Axes]) -> Axes:
     return [axes for axes in panels if axes.get_subplotspec().is_first_row()][-1]
 
 
-def interval_bars(axes: Axes, x: Sequence[float], found: Sequence[Interval], **keywords) -> None:
-    """A curve with markers, and bars to the limits where they are known."""
+def interval_bars(
+    axes: Axes,
+    x: Sequence[float],
+    found: Sequence[Interval],
+    rows: Rows = (),
+    name: str = "",
+    **keywords,
+) -> None:
+    """A curve with markers, and bars to the limits where they are known; `rows`, `name`: told of
+    it, the name where it has no label.
+    """
     value, low, high = (np.array([getattr(f, n) for f in found]) for n in ("value", "low", "high"))
     known = np.isfinite(low)
     if known.any():
         keywords["yerr"] = np.where(known, [value - low, high - value], 0)
-    axes.errorbar(x, value, capsize=2, elinewidth=0.8, **keywords)
+    bars = axes.errorbar(x, value, capsize=2, elinewidth=0.8, **keywords)
+    label = name or plain(str(keywords.get("label", "")))
+    tell(bars.lines[0], label=label, found=found, rows=rows)
 
 
 def mean_line(axes: Axes, x: np.ndarray, values: np.ndarray, colour: str, **keywords) -> np.ndarray:
     """The means of [seed, x] as a line, their intervals as a band; returns the means.
 
-    `bounds`: what the values can't leave, if anything.
+    `bounds`: what the values can't leave, if anything; `points`: rows of /points, a seed each.
     """
     bounds = keywords.pop("bounds", (-np.inf, np.inf))
+    rows = [keywords.pop("points", [])] * len(x)
     means = [mean(column, *bounds) for column in np.transpose(values)]
     centre, low, high = np.array([(m.value, m.low, m.high) for m in means]).T
-    axes.plot(x, centre, color=colour, **keywords)
+    (line,) = axes.plot(x, centre, color=colour, **keywords)
+    tell(line, found=means, rows=rows)
     if np.isfinite(low).any():  # else there is one seed
         axes.fill_between(x, low, high, color=colour, alpha=0.16, linewidth=0)
     return centre
@@ -96,11 +110,10 @@ def panel_title(axes: Axes, letter: str, words: str) -> None:
     axes.set_title(f"$\\bf{{{letter}}}$  {words}", loc="left")
 
 
-def legend(axes: Axes, **keywords) -> None:
-    """A legend in drawing order, but the published references last."""
-    handles, labels = axes.get_legend_handles_labels()
-    order = sorted(range(len(labels)), key=lambda k: "published" in labels[k])
-    axes.legend([handles[k] for k in order], [labels[k] for k in order], **keywords)
+def in_order(axes: Axes) -> list:
+    """What a legend has, in drawing order, but the published references last."""
+    handles, _ = axes.get_legend_handles_labels()
+    return sorted(handles, key=lambda handle: OF_PAPER in str(handle.get_label()))
 
 
 def legend_right(axes: Axes, **keywords) -> None:
@@ -109,7 +122,8 @@ def legend_right(axes: Axes, **keywords) -> None:
 
 def legend_under(axes: Axes) -> None:
     """The panel's own legend, where no bar can reach."""
-    legend(axes, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2, columnspacing=1.2)
+    place = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.2)}
+    axes.legend(handles=in_order(axes), ncols=2, columnspacing=1.2, **place)
 
 
 def legend_below(figure: Figure, axes: Axes, columns: int = 0) -> None:
@@ -125,10 +139,9 @@ def layer_axis(axes: Axes) -> None:
 
 
 def save(figure: Figure, folder: Path, name: str) -> Path:
-    """Writes NAME.png and NAME.pdf; returns the PNG."""
+    """Writes NAME.png and NAME.pdf; returns the PNG. The figure is laid out from then on."""
     png = folder / f"{name}.png"
     figure.savefig(png)
     # No date in the PDF: equal results give equal files.
     figure.savefig(png.with_suffix(".pdf"), metadata={"CreationDate": None})
-    plt.close(figure)
     return png

@@ -56,6 +56,7 @@ class Sweep:
     epochs: np.ndarray
     stages: pd.DataFrame  # the journal
     graph: Graph  # of the stages
+    published: bool = False  # papers' numbers are shown beside whatever data it has
 
     @property
     def study(self) -> str:
@@ -83,6 +84,11 @@ class Sweep:
     def metrics(self) -> list[str]:
         """Columns that were found, besides times."""
         return self._columns(METRIC)
+
+    @property
+    def times(self) -> list[str]:
+        """Columns of how long something took."""
+        return ["seconds"] * ("seconds" in self.points) + self._columns(TIME)
 
     def _columns(self, role: str) -> list[str]:
         return [c for c in self.points if c not in BOOKKEEPING and self.roles.get(c) == role]

@@ -2,16 +2,22 @@
 
 A section is about the figure or table of its name, or about a further note of it (NAME.NOTE). The
 first paragraph is the caption or title, the others are notes; {values} are filled in by the code,
-and a paragraph `= NAME` is that section. `methods` has the notes at the end of the page.
+and a paragraph `= NAME` is that section. `methods` has the notes at the end of the page. A section
+that states a result has three paragraphs, of which `stated` takes the one that the data bear out. A
+paragraph that begins with `paper:` is shown beside published numbers alone.
 """
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 
-from .table import Table
+from .statistics import Interval
+from .table import Table, with_limits
 
 
 def words(study: str, name: str, **values: object) -> list[str]:
@@ -21,6 +27,28 @@ def words(study: str, name: str, **values: object) -> list[str]:
         other = paragraph.removeprefix("= ")
         found += words(study, other) if other != paragraph else [paragraph.format(**values)]
     return found
+
+
+@dataclass(frozen=True)
+class Result:
+    """A result that a caption states: what its section of words.md says of these limits."""
+
+    section: str
+    found: Interval  # in percent points, or as the section says
+    values: Mapping[str, object] = field(default_factory=dict)  # that its words need besides
+    digits: int = 1
+
+
+def stated(study: str, result: Result) -> str:
+    """The sentence of the section that begins with `up:`, `down:` or `undecided:`, whichever the
+    limits tell, with the numbers as {found}. Nothing is stated that the limits leave in doubt.
+    """
+    begin = f"{result.found.direction}: "
+    found = with_limits(result.found, result.digits)
+    if not math.isfinite(result.found.low):
+        found = f"{found}, from a single value, which has no limits"
+    (sentence,) = [p for p in _sections(study)[result.section] if p.startswith(begin)]
+    return sentence.removeprefix(begin).format(found=found, **result.values)
 
 
 class ToldTable(Table):

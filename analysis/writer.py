@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
+from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from . import style
+from . import drawn, style
 from .html import Section
 from .store import Missing
-from .table import Table
-from .words import words
+from .table import PAPER, Table
+from .words import Result, stated, words
 
 T = TypeVar("T")
 
 
 class Writer:
-    def __init__(self, folder: Path, study: str) -> None:
+    def __init__(self, folder: Path, study: str, most_parts: int) -> None:
         self.folder = folder
         self.study = study
+        self.most_parts = most_parts
         self.left_out: list[str] = []
+        self.data: list[str] = []  # of the page's script
+        self.published = False  # something of a paper stands in the report
         folder.mkdir(parents=True, exist_ok=True)
 
     def leave_out(self, reason: str, where: str = "") -> None:
@@ -30,6 +36,13 @@ class Writer:
         line = f"{where}: {reason}" if where else reason
         if line not in self.left_out:
             self.left_out.append(line)
+
+    def some(self, parts: Sequence[T]) -> Sequence[T]:
+        """As many parts as are wanted; of the others it is said that they are left out."""
+        if (more := len(parts) - self.most_parts) > 0:
+            told = f"{more} of {len(parts)} parts of the sweep (--parts {len(parts)} shows all)"
+            self.leave_out(f"figures and tables of {told}; their points are among Points")
+        return parts[: self.most_parts]
 
     def section(self, name: str) -> Section:
         """The section of a part of the sweep, announced where there are several."""
@@ -56,21 +69,52 @@ class Writer:
         """
         if (table := self._made(section, make, *given)) is None:
             return
-        table.write_csv(self.folder / f"{table.name}{_suffix(section.where)}.csv")
-        section.table(table)
+        table.without_unpublished()
+        self.published |= any(head.startswith(PAPER) for head in table.columns)
+        file = table.name + _suffix(section.where)
+        table.write_csv(self.folder / f"{file}.csv")
+        section.table(table, file)
         if show is not None:
             print("\n" + show(table))
 
     def figures(
-        self, section: Section, drawings: Mapping[str, Callable[..., Figure]], *given
+        self,
+        section: Section,
+        drawings: Mapping[str, Callable[..., Figure]],
+        *given,
+        results: Mapping[str, Sequence[Callable[..., Result]]] = MappingProxyType({}),
     ) -> None:
-        """The figures that `draw(*given)` gives by the stems of their files: PNG, PDF, the page."""
+        """The figures that `draw(*given)` gives by the stems of their files: PNG, PDF, CSV, the
+        page. `results`: what captions state, of a figure each that `find(*given)` gives.
+        """
         for name, draw in drawings.items():
             if (figure := self._made(section, draw, *given)) is None:
                 continue
-            caption = str(figure.get_label()) or " ".join(words(self.study, name))
-            png = style.save(figure, self.folder, name + _suffix(section.where))
-            section.figure(png, caption)
+            caption = [str(figure.get_label())] if figure.get_label() else words(self.study, name)
+            if not drawn.of_paper(figure):
+                caption = [told for told in caption if not told.startswith(f"{PAPER}:")]
+            caption += self._stated(results.get(name, ()), *given)
+            self._figure(section, name + _suffix(section.where), figure, " ".join(caption))
+            plt.close(figure)
+
+    def _stated(self, finders: Sequence[Callable[..., Result]], *given) -> Iterator[str]:
+        """What the file has not enough for is not stated."""
+        for find in finders:
+            with contextlib.suppress(Missing):
+                yield stated(self.study, find(*given))
+
+    def _figure(self, section: Section, name: str, figure: Figure, caption: str) -> None:
+        known = drawn.known_by_panel(figure)
+        if not any(known.values()):
+            self.leave_out(f"{name}: none of its values is known", section.where)
+            return
+        empty = [panel for panel, has in known.items() if not has]
+        caption += "".join(f" Panel {panel}: none of its values is known." for panel in empty)
+        png = style.save(figure, self.folder, name)
+        shown = drawn.series(figure)
+        self.published |= drawn.of_paper(figure)
+        drawn.write_csv(png.with_suffix(".csv"), shown)
+        section.figure(png, caption, shown)
 
     def _made(self, section: Section, make: Callable[..., T | None], *given) -> T | None:
         """What `make(*given)` gives; None where that is Missing, which is left out."""

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .. import style
+from ..drawn import tell
 from ..store import need
 from ..sweep import Sweep
 from .quantities import (
@@ -44,25 +45,26 @@ WORDS = {"full": "full fine-tuning", "lora": "LoRA"}
 
 def norms(part: EditPart, how: str) -> Figure:
     """Figures 4 and 5."""
-    ours = forget_norms(part, how)
+    ours, theirs = forget_norms(part, how), part.published_of_zsre(f"norms {how}")
     colours = style.colours(list(ours), MATRIX_COLOUR)
-    figure, (left, right) = style.panels(2, width=3.6, height=2.8)
+    figure, panels = style.panels(1 + bool(theirs), width=3.6, height=2.8, squeeze=False)
+    left, right = panels[0][0], panels[0][-1]
     for name, values in ours.items():
         layers = np.arange(values.shape[1])
         look = {"marker": ".", "label": name, "bounds": (0, np.inf)}
         style.mean_line(left, layers, values, colours[name], **look)
-    theirs = paper(f"norms {how}")
-    layers = theirs.pop("layer")[LLAMA2]
-    for name, row in theirs.items():
-        look = {"marker": "o", "markersize": 3, "color": MATRIX_COLOUR[name], "label": name}
-        right.plot(layers, row[LLAMA2], **look)
-    for axes in (left, right):
+    if theirs:
+        layers = theirs.pop("layer")[LLAMA2]
+        for name, row in theirs.items():
+            look = {"marker": "o", "markersize": 3, "color": MATRIX_COLOUR[name], "label": name}
+            right.plot(layers, row[LLAMA2], **look)
+        right.set_xlim(0, 31)
+        style.panel_title(right, "b", f"published, {LLAMA2}")
+    for axes in panels[0]:
         style.layer_axis(axes)
         axes.set_ylim(0, None)
-    right.set_xlim(0, 31)
     left.set_ylabel("$\\|\\theta' - \\theta\\|_2\\,/\\,\\lambda$")
     style.panel_title(left, "a", f"{part.model}, {WORDS[how]}")
-    style.panel_title(right, "b", f"published, {LLAMA2}")
     style.legend_right(right, handles=left.get_legend_handles_labels()[0])
     return figure
 
@@ -73,7 +75,7 @@ def forgetting(part: EditPart, how: str) -> Figure:
     variants = part.variants(method)
     need(variants, f"{what} needs a finished point of {method}")
     ranges = list(dict.fromkeys(v.layers for v in variants))
-    theirs = paper(f"forgetting {how}")
+    theirs = part.published_of_zsre(f"forgetting {how}")
     figure, panels = style.panels(len(ranges), width=5.4, height=2.8, sharey=True, squeeze=False)
     for axes, layers in zip(panels[0], ranges, strict=True):
         chosen = [v for v in variants if v.layers == layers]
@@ -81,15 +83,15 @@ def forgetting(part: EditPart, how: str) -> Figure:
             colour = OUTCOME_COLOUR[outcome.removesuffix("_old")]
             label = outcome.replace("_old", " (old)")
             _curve(axes, part, chosen, outcome, "original", label)
-            if layers == "all":
+            if theirs and layers == "all":
                 look = {"color": colour, "label": f"{label}, published", **style.PUBLISHED}
                 axes.plot(theirs["lambda"][LLAMA2], 100 * np.array(theirs[outcome][LLAMA2]), **look)
         axes.set_xlabel("$\\lambda$")
         axes.set_title(f"{METHODS[method]}, layers: {layers}", loc="left")
     panels[0][0].set_ylabel("Percent")
     whole = ranges.index("all") if "all" in ranges else 0  # its panel has the published curves
-    beside = {"bbox_to_anchor": (1.0, 0.5), "bbox_transform": panels[0][-1].transAxes}
-    style.legend(panels[0][whole], loc="center left", **beside)
+    handles = style.in_order(panels[0][whole])
+    style.legend_right(panels[0][-1], handles=handles)
     return figure
 
 
@@ -101,11 +103,22 @@ def _curve(
     curve = by_lambda(part, variants, outcome, at_zero)
     if curve:
         look = {"color": colour, "marker": "o", "markersize": 3, "label": label}
-        style.interval_bars(axes, list(curve), [mean.share for mean in curve.values()], **look)
+        rows = [_rows(part, variants, lambda_, at_zero) for lambda_ in curve]
+        found = [mean.share for mean in curve.values()]
+        style.interval_bars(axes, list(curve), found, rows, **look)
     for variant in variants:
         if variant.searched:
-            value = part.mean(variant, outcome).value
-            axes.plot(variant.lambda_used, value, "*", color=colour, markersize=8)
+            found = part.mean(variant, outcome).share
+            look = {"color": colour, "markersize": 8}
+            (star,) = axes.plot(variant.lambda_used, found.value, "*", **look)
+            label = f"{label}, \u03bb of the search"
+            tell(star, label=label, found=[found], rows=[variant.points.index])
+
+
+def _rows(part: EditPart, variants: list[Variant], lambda_: float, at_zero: str) -> list[int]:
+    """Points whose mean by_lambda shows at this lambda."""
+    of = [v for v in variants if v.lambda_ == lambda_ and not v.searched]
+    return [row for v in of or part.variants(at_zero) for row in v.points.index]
 
 
 def learning(part: EditPart) -> Figure:
@@ -125,13 +138,26 @@ def learning(part: EditPart) -> Figure:
                 level = part.mean(plain, outcome).value
                 axes.axhline(level, color=colour, linestyle=":", linewidth=0.9)
         for value in sorted(set(part.published("lambda").get(method, {}).values())):
-            axes.axvline(value[0], color=style.GREY, linewidth=0.7, alpha=0.6)
+            look = {"color": style.GREY, "linewidth": 0.7, "alpha": 0.6}
+            axes.axvline(value[0], label="_published", **look)
         axes.set_xlabel("$\\lambda$")
         where = "" if layers == "all" else f", layers {layers}"
         axes.set_title(f"{METHODS[method]}{where}", loc="left")
     style.row_labels(panels, "Percent")
     style.legend_right(style.last_of_first_row(panels))
     return figure
+
+
+def _swept(part: EditPart, method: str) -> list[Variant]:
+    """Those that forget everywhere, at a lambda that the deck has; else all."""
+    variants = part.variants(method)
+    return [v for v in variants if v.everywhere and not v.searched] or variants
+
+
+def shown_cosine(part: EditPart, method: str) -> Variant:
+    """The one whose matrices are shown: at the lambda nearest to the paper's."""
+    (lambda_,) = paper(f"lambda {part.paper or 'zsre'}")[method][LLAMA2]
+    return nearest(_swept(part, method), lambda_)
 
 
 def cosine(part: EditPart) -> Figure:
@@ -141,16 +167,15 @@ def cosine(part: EditPart) -> Figure:
         2, len(methods), width=3.6, height=2.5, squeeze=False, sharey="row"
     )
     for (left, right), method in zip(panels, methods, strict=True):
-        variants = [v for v in part.variants(method) if v.everywhere and not v.searched]
-        variants = variants or part.variants(method)
-        (lambda_,) = paper(f"lambda {part.paper or 'zsre'}")[method][LLAMA2]
-        shown = nearest(variants, lambda_)
+        variants = _swept(part, method)
+        shown = shown_cosine(part, method)
         by_module = cosines(part, shown)
         colours = style.colours(list(by_module), MATRIX_COLOUR)
         for name, values in by_module.items():
             layers = np.arange(values.shape[1])
             look = {"marker": ".", "markersize": 4, "bounds": (-1, 1)}
-            style.mean_line(left, layers, values, colours[name], label=name, **look)
+            rows = shown.points.index
+            style.mean_line(left, layers, values, colours[name], label=name, points=rows, **look)
         shades = colormaps["cividis"](np.linspace(0.9, 0.1, len(variants)))
         for variant, shade in zip(variants, shades, strict=True):
             if every := cosines(part, variant):

@@ -106,8 +106,10 @@ def by_claim(found: list[Test]) -> dict[tuple[str, str], list[Test]]:
     return claims
 
 
-def published_differences(found: Test) -> list[float]:
-    """In every data set and model of tables 1 and 2 that has both."""
+def published_differences(part: EditPart, found: Test) -> list[float]:
+    """In every data set and model of tables 1 and 2 that has both; none beside other data."""
+    if not part.published("outcomes"):
+        return []
     rome = found.better.method.startswith("rome")
     differences = []
     for rows in (paper(f"outcomes {name}") for name in DATA_SETS):
@@ -138,13 +140,13 @@ def verdict_table(part: EditPart) -> Table:
     shown = [v for v in VERDICTS if v != TOO_FEW or any(at[v] for at in settings.values())]
     table = told("verdicts", data_set=part.data_set, fewest=FEWEST)
     for (claim, outcome), members in claims.items():
-        printed = published_differences(members[0])
+        printed = published_differences(part, members[0])
         above = sum(difference > 0 for difference in printed)
         table.row(
             ("claim", claim),
             ("outcome", outcome),
             *((name, "; ".join(settings[claim, outcome][name]) or NONE) for name in shown),
-            (f"{PAPER}: holds in", f"{above} of {len(printed)}"),
+            (f"{PAPER}: holds in", f"{above} of {len(printed)}" if printed else NONE),
         )
     return table
 

@@ -125,8 +125,17 @@ class EditPart(Part):
         return data_set_of(self.data_set)
 
     def published(self, name: str) -> PaperTable:
-        """The paper's table for this data set; empty where it has another one."""
-        return paper(f"{name} {self.paper}")
+        """The paper's table for this data set; where it has another one, none unless asked for."""
+        return paper(f"{name} {self.paper or (DATA_SETS[0] if self.sweep.published else '')}")
+
+    def published_of_zsre(self, name: str) -> PaperTable:
+        """A table that the paper has of ZsRE alone; none beside other data unless asked for."""
+        return paper(name) if self.paper == "zsre" or self.sweep.published else {}
+
+    @property
+    def published_abilities(self) -> PaperTable:
+        """By task, whatever data set of the paper was edited: it does not say after which."""
+        return paper("abilities") if self.paper or self.sweep.published else {}
 
     @property
     def outcomes_asked(self) -> tuple[str, ...]:

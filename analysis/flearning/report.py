@@ -9,6 +9,7 @@ from ..sweep import Sweep
 from ..writer import Writer
 from . import figures, orderings, tables, trainings
 from .quantities import EditPart, parts
+from .results import RESULTS
 
 TITLE = "F-Learning"
 
@@ -34,13 +35,14 @@ FIGURES = {
 
 
 def sections(sweep: Sweep, writer: Writer) -> list[Section]:
-    return [*(_part(part, writer) for part in parts(sweep)), _whole(sweep, writer)]
+    shown = writer.some(parts(sweep))
+    return [*(_part(part, writer) for part in shown), _whole(sweep, writer)]
 
 
 def _part(part: EditPart, writer: Writer) -> Section:
     section = writer.section(part.name)
     writer.tables(section, TABLES, part)
-    writer.figures(section, FIGURES, part)
+    writer.figures(section, FIGURES, part, results=RESULTS)
     return section
 
 

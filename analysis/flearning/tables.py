@@ -9,16 +9,16 @@ from itertools import product
 
 from ..published import PaperTable
 from ..store import need
-from ..table import NONE, PAPER, Cells, Table, number, numbers, percent, span
+from ..table import NONE, PAPER, Cell, Cells, Table, alone, number, numbers, percent, span
 from .quantities import (
     FORGETS,
     LLAMA2,
     METHODS,
+    OUTCOMES,
     EditPart,
     Variant,
     across_counts,
     nearest,
-    paper,
     told,
 )
 
@@ -68,7 +68,10 @@ def records_table(part: EditPart) -> Table | None:
 def _paper(part: EditPart, variant: Variant) -> Cells:
     rows = part.published("outcomes") if variant.preset in ("", "paper") else {}
     found = rows.get(variant.method, {})
-    return [(f"{PAPER} {model}", numbers(found.get(model))) for model in part.published_models]
+    return [
+        (f"{PAPER} {model}", numbers(found.get(model), names=OUTCOMES))
+        for model in part.published_models
+    ]
 
 
 def _head(variant: Variant, records: str = "records") -> Cells:
@@ -95,19 +98,20 @@ def old_table(part: EditPart) -> Table:
         for outcome in OLD:
             row.append((outcome.removesuffix("_old"), percent(part.mean(variant, outcome))))
             row.append(("exact", percent(part.mean(variant, f"{outcome}_exact"))))
-        table.row(*row, (PAPER, _published_old(variant)))
+        table.row(*row, (PAPER, _published_old(part, variant)))
     return table
 
 
-def _published_old(variant: Variant) -> str:
-    if variant.method not in ("original", "forget_ft", "forget_lora"):
+def _published_old(part: EditPart, variant: Variant) -> str:
+    rows = part.published_of_zsre(f"forgetting {FORGETS.get(variant.method, 'full')}")
+    if not rows or variant.method not in ("original", "forget_ft", "forget_lora"):
         return NONE
     forgets = variant.method != "original"
-    rows = paper(f"forgetting {FORGETS.get(variant.method, 'full')}")
     lambdas, lambda_ = rows["lambda"][LLAMA2], variant.lambda_ if forgets else 0.0
     if lambda_ not in lambdas or (forgets and not variant.everywhere):
         return NONE
-    return numbers([100 * rows[name][LLAMA2][lambdas.index(lambda_)] for name in OLD])
+    found = [100 * rows[name][LLAMA2][lambdas.index(lambda_)] for name in OLD]
+    return numbers(found, names=OLD)
 
 
 def time_table(part: EditPart) -> Table:
@@ -139,9 +143,9 @@ def _times(part: EditPart, variant: Variant | None, count: int) -> Cells:
     whole = part.variants("ft", records=count)
     ratio = _per_edit(variant) / _per_edit(whole[0]) if whole else math.nan
     edited = int(variant.points["n_records"].max())
-    seconds = f"{variant.points['edit_seconds'].mean():.4g}"
-    shown = seconds + (f" for {edited}" if edited != count else "")
-    cells = (shown, f"{_per_edit(variant):.3g}", number(ratio, 2))
+    seconds, each = float(variant.points["edit_seconds"].mean()), _per_edit(variant)
+    shown = f"{seconds:.4g}" + (f" for {edited}" if edited != count else "")
+    cells = Cell(shown, alone(seconds)), Cell(f"{each:.3g}", alone(each)), number(ratio, 2)
     return list(zip(heads, cells, strict=True))
 
 
@@ -153,7 +157,8 @@ def _published_time(published: PaperTable, method: str, at: int) -> str:
     if method not in published:
         return NONE
     seconds, whole = (published[m][LLAMA2][TIMED.index(at)] for m in (method, "ft"))
-    return f"{seconds:g} ({seconds / whole:.2f})"
+    both = seconds, seconds / whole
+    return Cell(f"{seconds:g} ({both[1]:.2f})", *map(alone, both), names=("s", "ratio"))
 
 
 def case_table(part: EditPart) -> Table:
@@ -193,12 +198,12 @@ def ability_table(part: EditPart) -> Table:
         for variant, column in chosen:
             row.append((variant.label, percent(part.mean(variant, task))))
             if column is not None:
-                row.append((PAPER, _published_ability(name, column)))
+                row.append((PAPER, _published_ability(part, name, column)))
         table.row(*row)
     return table
 
 
-def _published_ability(task: str, column: int) -> str:
-    plain, known = re.sub(r"[^a-z0-9]+", "_", task.lower()), paper("abilities")
+def _published_ability(part: EditPart, task: str, column: int) -> str:
+    plain, known = re.sub(r"[^a-z0-9]+", "_", task.lower()), part.published_abilities
     fitting = [name for name in known if plain.endswith(name)]
     return number(known[max(fitting, key=len)][LLAMA2][column]) if fitting else NONE

@@ -14,7 +14,7 @@ import pandas as pd
 
 from ..store import need
 from ..sweep import Sweep, in_order
-from ..table import NONE, Table, duration, number
+from ..table import NONE, Cell, Table, alone, duration, number
 from .groups import Records, Search, Sources, Tuning
 from .quantities import METHODS, told
 
@@ -91,9 +91,9 @@ def training_table(sweep: Sweep) -> Table:
     for saving in found:
         table.row(
             ("method", saving.label),
-            ("points", str(saving.points)),
-            ("alone", str(saving.alone)),
-            ("shared", str(saving.shared)),
+            ("points", number(saving.points, 0)),
+            ("alone", number(saving.alone, 0)),
+            ("shared", number(saving.shared, 0)),
             ("time alone", duration(saving.alone_seconds)),
             ("time shared", duration(saving.shared_seconds)),
         )
@@ -102,15 +102,15 @@ def training_table(sweep: Sweep) -> Table:
 
 def search_table(sweep: Sweep) -> Table:
     """What the searches for lambda tried and found."""
-    table = told("searches", "lambda_search")
+    table = told("searches")
     for title, tried, locality, found in searches(sweep):
         kept = locality[np.isclose(tried, found)] if found != 0 else [1.0]  # nothing forgotten
         pairs = zip(tried, locality, strict=True)
         table.row(
             ("search", title),
-            ("\u03bb", f"{found:.4g}"),
+            ("\u03bb", Cell(f"{found:.4g}", alone(found))),
             ("locality", number(100 * kept[0]) if len(kept) else NONE),
-            ("evaluations", str(len(tried))),
+            ("evaluations", number(len(tried), 0)),
             ("tried (\u03bb: locality)", ", ".join(f"{a:.3g}: {100 * b:.1f}" for a, b in pairs)),
         )
     need(table.rows, NO_SEARCH)

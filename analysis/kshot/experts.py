@@ -7,7 +7,7 @@ import numpy as np
 from ..statistics import mean
 from ..store import Missing, need
 from ..sweep import table_of_means
-from ..table import NONE, PAPER, Table, between, number, numbers, percent, with_limits
+from ..table import NONE, PAPER, Cell, Table, between, number, numbers, percent, with_limits
 from .quantities import (
     CASES,
     MODELS,
@@ -15,7 +15,6 @@ from .quantities import (
     ExpertPart,
     cases,
     over_draws,
-    paper,
     task_of,
     told,
     words,
@@ -29,7 +28,7 @@ MIXED = {  # column of table 5 -> its percentages by example
 }
 
 
-def _gain(c: Cases) -> np.ndarray:
+def gain(c: Cases) -> np.ndarray:
     """[example]: error of the best expert less that of the mixture."""
     return c.on_mixed((~c.best).astype(float) - ~c.mixture)
 
@@ -37,8 +36,7 @@ def _gain(c: Cases) -> np.ndarray:
 def mixed_table(part: ExpertPart) -> Table:
     """Table 5: errors of the experts and of their mixture where some expert is right, some not."""
     found, model = cases(part), MODELS[1]
-    count, errors, mixture = (row[model] for row in paper("mixed_cases").values())
-    printed = f"{number(*count, 0)} / {numbers([np.mean(errors), min(errors), *mixture])}"
+    printed = _published_cases(part, model)
     table = told("table5_mixed_cases")
     for task in part.tasks:
         if of_task := [c for c in found if c.task == task]:
@@ -46,10 +44,19 @@ def mixed_table(part: ExpertPart) -> Table:
                 ("task", task),
                 ("cases", number(float(np.mean([c.counts[1] for c in of_task])))),
                 *((h, percent(over_draws(of_task, v))) for h, v in MIXED.items()),
-                ("best - mixture", with_limits(over_draws(of_task, _gain).interval)),
+                ("best - mixture", with_limits(over_draws(of_task, gain).interval)),
                 (PAPER, printed if task_of(task) == "arc_c" else NONE),
             )
     return table
+
+
+def _published_cases(part: ExpertPart, model: str) -> str:
+    if not (rows := part.published("mixed_cases")):
+        return NONE
+    count, errors, mixture = (row[model] for row in rows.values())
+    names = ("cases", "experts", "best expert", "mixture")
+    shown = numbers([*count, np.mean(errors), min(errors), *mixture], names=names)
+    return Cell(shown.replace(".0 /", " /", 1), *shown.found, names=names)
 
 
 def expert_table(part: ExpertPart) -> Table:
@@ -60,7 +67,7 @@ def expert_table(part: ExpertPart) -> Table:
         table.row(
             ("point", f"{c.task}, draw {c.draw}, seed {c.seed}"),
             ("experts", ", ".join(f"{name} {number(error)}" for name, error in named)),
-            *zip(CASES, map(str, c.counts), strict=True),
+            *((case, number(count, 0)) for case, count in zip(CASES, c.counts, strict=True)),
             ("mixture's error", number(c.mixture_error)),
         )
     return table
@@ -111,7 +118,7 @@ def kept_table(part: ExpertPart) -> Table:
                 ("C at \u03c4", f"{budget} at {tau:g}"),
                 *((task, between(mean(kept[task], 0, budget))) for task in part.tasks),
                 ("kept (%)", between(mean(100 * kept.mean(axis=1) / budget, 0, 100))),
-                (PAPER, numbers(paper("kept").get(f"{tau:g}", {}).get(MODELS[0]), 0)),
+                (PAPER, numbers(part.published("kept").get(f"{tau:g}", {}).get(MODELS[0]), 0)),
             ]
     table = told("figure9_kept")
     for key in sorted(rows):

@@ -8,10 +8,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from .. import style
+from ..drawn import Rows
 from ..statistics import CrossedMean, mean
 from ..store import need
 from .quantities import CASES, ExpertPart, cases, over_draws
 
+LOOKS = tuple((colour, marker) for marker in "osD^vPX*" for colour in style.PALETTE)
 KINDS = {"perplexity": "Vanilla perplexity", "reasoning_perplexity": "Reasoning perplexity"}
 
 
@@ -46,7 +48,8 @@ def _by_layer(part: ExpertPart, row: int) -> np.ndarray:
 
 def perplexity(part: ExpertPart) -> Figure:
     tasks = part.measured_tasks("figure 8")
-    figure, panels = style.panels(2, len(tasks), width=3.1, height=2.3, squeeze=False, sharey="row")
+    size = {"width": 3.1, "height": 2.6, "squeeze": False, "sharey": "row"}
+    figure, panels = style.panels(2, len(tasks), **size)
     for task, row in zip(tasks, panels, strict=True):
         for axes, kind in zip(row, KINDS, strict=True):
             rho = mean(part.correlations(task, kind), -1, 1)
@@ -54,6 +57,7 @@ def perplexity(part: ExpertPart) -> Figure:
             limits = f" [{rho.low:.2f}, {rho.high:.2f}]" if np.isfinite(rho.low) else ""
             axes.set_title(f"{part.tasks[task]}, $\\rho$ = {rho.value:.2f}{limits}", loc="left")
         row[0].set_ylabel("Test accuracy (%)")
+    _name_adapters(figure, part)
     return figure
 
 
@@ -71,7 +75,20 @@ def tuned(part: ExpertPart) -> Figure:
         _arrow(axes, part, task, part.selection.experts(row)[0], ours[name].value)
         axes.set_title(name, loc="left")
     style.row_labels(panels, "Test accuracy (%)")
+    _name_adapters(figure, part)
     return figure
+
+
+def _name_adapters(figure: Figure, part: ExpertPart) -> None:
+    """Below the panels, those that some panel has; of larger banks the CSV and the page do it."""
+    handles = {
+        handle.get_label(): handle
+        for axes in figure.axes
+        for handle in axes.get_legend_handles_labels()[0]
+    }
+    named = [handles[name] for name in part.bank if name in handles]
+    if len(named) <= len(LOOKS):
+        figure.legend(handles=named, loc="outside lower center", ncols=min(len(named), 5))
 
 
 def _arrow(axes: Axes, part: ExpertPart, task: int, best: int, after: float) -> None:
@@ -81,7 +98,7 @@ def _arrow(axes: Axes, part: ExpertPart, task: int, best: int, after: float) -> 
     look = {"arrowstyle": "->", "color": style.GREEN}
     axes.annotate("", (at, after), (at, before), arrowprops=look)
     axes.plot(at, after, marker="*", color=style.GREEN, markersize=8)
-    words = f"{part.bank[best]} {after - before:+.1f}"
+    words = f"{part.bank[best]} {after - before:+.1f}"  # the caption has its limits
     low, high = axes.transData.transform([(end, after) for end in axes.get_xlim()])[:, 0]
     to_right = axes.transData.transform((at, after))[0] < (low + high) / 2
     offset, side = ((6, 3), "left") if to_right else ((-6, 3), "right")
@@ -94,7 +111,10 @@ def _scatter(axes: Axes, part: ExpertPart, task: int, kind: str) -> None:
     known = np.isfinite(drawn).any(axis=0) & np.isfinite(accuracy)
     at = np.full(len(accuracy), np.nan)
     at[known] = np.nanmean(drawn[:, known], axis=0)
-    axes.plot(at, accuracy, "o", color=style.BLUE, markersize=3.5, alpha=0.8)
+    for k in np.flatnonzero(known):
+        colour, marker = LOOKS[k % len(LOOKS)]
+        look = {"color": colour, "marker": marker, "markersize": 4, "linestyle": ""}
+        axes.plot(at[k], accuracy[k], label=part.bank[k], **look)
     if known.any() and np.nanmax(at) > 10 * np.nanmin(at):
         axes.set_xscale("log")
         axes.xaxis.set_minor_formatter(NullFormatter())
@@ -118,10 +138,12 @@ def open_data(part: ExpertPart) -> Figure:
         for task, colour in colours.items():
             there = [k for k, shares in enumerate(found) if task in shares]
             means = [found[k][task] for k in there]
-            _curve(axes, values[there], means, color=colour, label=task)
+            rows = [of_value[k].index[of_value[k]["task"] == task] for k in there]
+            _curve(axes, values[there], means, rows, color=colour, label=task)
         if len(part.tasks) > 1:
             means = [part.average(chosen) for chosen in of_value]
-            _curve(axes, values, means, color=style.BLACK, label="average", linewidth=2)
+            rows = [chosen.index for chosen in of_value]
+            _curve(axes, values, means, rows, color=style.BLACK, label="average", linewidth=2)
         axes.set_xlabel(symbols[axis])
         style.panel_title(axes, letter, f"by {symbols[axis]}")
     panels[0][0].set_ylabel("Accuracy (%)")
@@ -129,9 +151,9 @@ def open_data(part: ExpertPart) -> Figure:
     return figure
 
 
-def _curve(axes: Axes, x: np.ndarray, means: list[CrossedMean], **keywords) -> None:
+def _curve(axes: Axes, x: np.ndarray, means: list[CrossedMean], rows: Rows, **keywords) -> None:
     shares = [mean.share for mean in means]
-    style.interval_bars(axes, x, shares, marker="o", markersize=3, **keywords)
+    style.interval_bars(axes, x, shares, rows, marker="o", markersize=3, **keywords)
 
 
 def case_counts(part: ExpertPart) -> Figure:
@@ -146,7 +168,8 @@ def case_counts(part: ExpertPart) -> Figure:
         at = np.arange(len(CASES))
         axes.bar(at, right, color=style.GREEN, label="mixture right")
         axes.bar(at, wrong, bottom=right, color=style.VERMILLION, label="mixture wrong")
-        style.interval_bars(axes, at, shares, color=style.BLACK, linestyle="")
+        look = {"color": style.BLACK, "linestyle": ""}
+        style.interval_bars(axes, at, shares, name="all of them", **look)
         axes.set_xticks(at, [name.replace(" ", "\n") for name in CASES])
         axes.set_title(task, loc="left")
     style.row_labels(panels, "Test examples (%)")

@@ -15,7 +15,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from ..published import paper_table
+from ..published import PaperTable, paper_table
 from ..statistics import (
     CrossedMean,
     crossed_mean,
@@ -31,7 +31,6 @@ from .groups import Bank, Outcomes, Pools, Selection, Shares, Signals, Tasks, Te
 
 MODELS = ("LLaMA2-7B", "Mistral-7B")  # of the paper
 PAPER_TASKS = ("arc_c", "arc_e", "boolq", "piqa", "gsm8k", "mbpp")  # in the order of its tables
-paper = partial(paper_table, "kshot")  # a table of it, by its name in published.csv
 told = partial(ToldTable, "kshot")  # a table to be filled, by its name in words.md
 
 METHODS = {  # in the order of the paper's table 1; † as there: with the open data
@@ -80,6 +79,11 @@ class ExpertPart(Part):
     @property
     def bank(self) -> list[str]:
         return words(self.of_bank.name)
+
+    def published(self, name: str) -> PaperTable:
+        """The paper's table of this name; where no task is the paper's, none unless asked for."""
+        same = any(task_of(task) for task in self.tasks)
+        return paper_table("kshot", name) if same or self.sweep.published else {}
 
     def first(self, method: str, what: str) -> pd.DataFrame:
         """Finished points of a method's first setting, of every task, draw and seed.

@@ -15,6 +15,7 @@ from ..sweep import in_order
 from ..table import (
     NONE,
     PAPER,
+    Cell,
     Cells,
     Table,
     number,
@@ -29,7 +30,6 @@ from .quantities import (
     MODELS,
     PAPER_TASKS,
     ExpertPart,
-    paper,
     task_of,
     told,
     words,
@@ -74,7 +74,7 @@ class Row:
 
 def method_table(part: ExpertPart) -> Table:
     """Every method at its first setting."""
-    printed = paper("method")
+    printed = part.published("method")
     rows = [
         Row(label, part.first(method, "table 1"), printed.get(method, {}))
         for method, label, _ in in_order(part.points, "method", METHODS)
@@ -103,7 +103,7 @@ def axis_table(part: ExpertPart, axis: str, name: str) -> Table:
     """Tables 2, 3, 4, 6, 7: `ours` by one axis, everything else as in its first setting."""
     table = told(name)
     what = table.title.partition(":")[0].lower()
-    points, printed = part.along(axis, what), paper(axis)
+    points, printed = part.along(axis, what), part.published(axis)
     rows = [
         Row(value_label(axis, value), points[points[axis] == value], printed.get(str(value), {}))
         for value in _ordered(axis, points[axis].unique())
@@ -120,7 +120,7 @@ def _without_deduplication(part: ExpertPart) -> Row | None:
     points = points[(points["tau"] == 1) & (points["data_selection"] == "cosine")]
     if points.empty or part.first_value("tau") == 1:
         return None
-    printed = paper("data_selection")["no_deduplication"]
+    printed = part.published("data_selection").get("no_deduplication", {})
     return Row("cosine, no dedup (\u03c4 = 1)", points, printed)
 
 
@@ -174,9 +174,15 @@ def _shown(part: ExpertPart, values: Sequence[float]) -> str:
     """Tasks that are in this file, and their mean; else the mean of all alone."""
     common = _common(part)
     if len(values) == 1 or not common:
-        return f"({number(float(np.mean(values)))})"
+        mean = number(float(np.mean(values)))
+        return Cell(f"({mean})", *mean.found)
     chosen = [values[k] for k in common]
-    return numbers(chosen) + (f" ({number(float(np.mean(chosen)))})" if len(chosen) > 1 else "")
+    names = [PAPER_TASKS[k] for k in common]
+    if len(chosen) == 1:
+        return numbers(chosen)
+    both = numbers([*chosen, float(np.mean(chosen))], names=[*names, "mean"])
+    *each, mean = both.split(" / ")
+    return Cell(f"{' / '.join(each)} ({mean})", *both.found, names=both.names)
 
 
 def _note_tasks(table: ToldTable, part: ExpertPart) -> None:
@@ -207,7 +213,7 @@ def difference_table(part: ExpertPart) -> Table:
             *((t, with_limits(f.interval)) for t, f in zip(part.tasks, found, strict=True)),
             ("average", with_limits(whole)),
             ("ours is better", _verdict(whole)),
-            *_paper(part, _published_difference(method)),
+            *_paper(part, _published_difference(part, method)),
         )
     if fewest < 2:
         table.note("ours_against.one")
@@ -220,8 +226,8 @@ def _verdict(value: Interval) -> str:
     return value.verdict if math.isfinite(value.value) else NONE
 
 
-def _published_difference(method: str) -> Scores:
-    printed = paper("method")
+def _published_difference(part: ExpertPart, method: str) -> Scores:
+    printed = part.published("method")
     if method not in printed:
         return {}
     return {m: np.subtract(printed["ours"][m], printed[method][m]) for m in MODELS}

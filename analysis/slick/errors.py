@@ -6,11 +6,16 @@ from collections import Counter
 
 import numpy as np
 
+from ..published import PaperTable
 from ..statistics import crossed_mean
-from ..store import UNSET, need
+from ..store import UNSET, need, text
 from ..table import Table, number, percent
 from .groups import CATEGORIES, KINDS, Errors, Labels
-from .quantities import ENDS, LONG, LabelledPart, answers, data_sets, paper, told, verdicts
+from .quantities import ENDS, LONG, LabelledPart, answers, data_sets, told, verdicts
+from .questions import said
+
+
+MOST_ANSWERS = 20  # of the different ones to a question
 
 
 def f1_table(part: LabelledPart) -> Table:
@@ -37,13 +42,13 @@ def kind_table(part: LabelledPart) -> Table:
     table = told("error_kinds")
     for label, points in data_sets(part):
         for short, when in ENDS.items():
-            kinds = verdicts(part, points, "kind", when, "id", "the table of errors")
-            wrong = kinds.where(kinds > 0)
-            shares = [100.0 * (wrong == k).where(wrong.notna()) for k in range(1, len(KINDS))]
+            kinds = verdicts(part, points, "kind", when, "id", "the table of errors").to_numpy()
+            wrong = kinds > 0
+            shares = (np.where(wrong, 100.0 * (kinds == k), np.nan) for k in range(1, len(KINDS)))
             table.row(
                 ("D", label),
                 ("at", short),
-                ("wrong", percent(crossed_mean(100.0 * wrong.notna()))),
+                ("wrong", percent(crossed_mean(100.0 * wrong))),
                 *((n, percent(crossed_mean(s))) for n, s in zip(KINDS[1:], shares, strict=True)),
             )
     return table
@@ -54,7 +59,7 @@ def forgotten_table(part: LabelledPart) -> Table | None:
     where answers are not kept.
     """
     labels, predictions = part.labels, part.predictions
-    if predictions.answer_final is None or labels.greedy_answer is None or labels.greedy is None:
+    if labels.greedy_answer is None or labels.greedy is None:
         return None
     rows = predictions.row
     before = labels.labelled[rows] & (labels.greedy[rows, 0] == 1)
@@ -62,36 +67,40 @@ def forgotten_table(part: LabelledPart) -> Table | None:
     for label, points in data_sets(part):
         chosen = points.index.to_numpy()
         wrong = (predictions.correct_final[chosen] == 0) & before
+        if (answers := said(part.sweep, "final", chosen)) is None:
+            return None
         for k in np.flatnonzero(wrong.any(axis=0)):
-            said = Counter(map(str, predictions.answer_final[chosen][wrong[:, k], k]))
-            found.append((int(wrong[:, k].sum()), len(chosen), label, rows[k], said))
+            told_so = Counter(map(text, answers[wrong[:, k], k]))
+            found.append((int(wrong[:, k].sum()), len(chosen), label, rows[k], told_so))
     table = told("forgotten", count=len(found))
     table.folded = True
-    table.most = 200
-    for count, seeds, label, row, said in sorted(found, key=lambda one: (-one[0] / one[1], one[3])):
+    found = sorted(found, key=lambda one: (-one[0] / one[1], one[3]))
+    for count, seeds, label, row, told_so in found:
         table.row(
             ("D", label),
             ("question", str(labels.question[row])),
             ("gold answer", str(labels.answer[row])),
             ("label", LONG[CATEGORIES[labels.category[row]]]),
             ("before", str(labels.greedy_answer[row])),
-            ("after", "; ".join(answer for answer, _ in said.most_common())),
+            ("after", "; ".join(answer for answer, _ in told_so.most_common(MOST_ANSWERS))),
             ("wrong in", f"{count} of {seeds}"),
         )
     return table if found else None
 
 
-def base_table(errors: Errors) -> Table:
+def base_table(errors: Errors, printed: PaperTable) -> Table:
     """Wrong few-shot answers of the base model, by kind."""
     kind = UNSET if errors.kind is None else errors.kind
     found = np.atleast_1d(kind != UNSET)
     need(found.any(), "table 7 needs wrong answers of the base model (errors.base_sample)")
-    printed = [f"{name} {row['values'][0]:g} %" for name, row in paper("errors").items()]
-    table = told("table7_base_errors", printed=", ".join(printed))
+    table = told("table7_base_errors")
+    if printed:
+        shares = [f"{name} {row['values'][0]:g} %" for name, row in printed.items()]
+        table.note("table7_base_errors.paper", printed=", ".join(shares))
     for k, name in enumerate(KINDS[1:], start=1):
         greedy, sampled = (int((kind[errors.sampled == how] == k).sum()) for how in (0, 1))
         share = number(100 * (greedy + sampled) / found.sum())
-        counts = ("greedy", str(greedy)), ("sampled", str(sampled))
+        counts = ("greedy", number(greedy, 0)), ("sampled", number(sampled, 0))
         table.row(("kind", name), *counts, ("of all (%)", share))
     return table
 

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from .. import style
+from ..drawn import Rows, tell
 from ..statistics import crossed_mean, crossed_percent
 from ..store import need
 from ..words import words
@@ -24,7 +25,6 @@ from .quantities import (
     answers,
     beside_idk,
     fitted_share,
-    paper,
     set_knows,
     unknown_by_sets,
 )
@@ -47,15 +47,16 @@ def fitting(part: LabelledPart, names: Sequence[str], what: str, reference: bool
     ratio, points = part.half(what)
     dev = 100 * part.curve("accuracy_dev", points, what)
     stop = part.column("epoch_early_stop", points, what)
+    need(np.isfinite(dev).any(), f"{what} needs dev accuracies (/curves/accuracy_dev)")
     heights = [1.25, 1]
     figure, (top, bottom) = style.panels(1, 2, 5.6, 2.2, sharex=True, height_ratios=heights)
     for name in names:
         curve = 100 * part.curve(f"fitted_{name}", points, what)
         look = {"label": LONG[name], "bounds": (0, 100)}
-        style.mean_line(top, part.epochs, curve, COLOUR[name], **look)
-    mean = _dev_line(bottom, part, dev)
-    if reference:
-        _published(top, bottom, float(np.nanmax(mean)))
+        style.mean_line(top, part.epochs, curve, COLOUR[name], points=points.index, **look)
+    mean = _dev_line(bottom, part, points, dev)
+    if reference and part.published("fit"):
+        _published(part, top, bottom, float(np.nanmax(mean)))
     _zoom(bottom, part.epochs, mean)
     _early_stop((top, bottom), stop)
 
@@ -71,22 +72,25 @@ def fitting(part: LabelledPart, names: Sequence[str], what: str, reference: bool
     return figure
 
 
-def _dev_line(axes: Axes, part: LabelledPart, dev: np.ndarray) -> np.ndarray:
+def _dev_line(
+    axes: Axes, part: LabelledPart, points: pd.DataFrame, dev: np.ndarray
+) -> np.ndarray:
     """The means of [seed, epoch], a band of seeds alone, and in words what the questions add: all
     epochs and seeds are asked the same, so that limits by them are of the level, not of the shape.
     """
-    label, asked = "dev (band: seeds)", part.data.dev_questions
+    label, asked = "dev (band: seeds)" if len(dev) > 1 else "dev", part.data.dev_questions
     centre = np.nanmean(dev, axis=0)
     if asked is not None and np.isfinite(centre).any():
         best = crossed_percent(dev[:, int(np.nanargmax(centre))], int(asked[0])).share
         label += f";\nwith its {asked[0]} questions the best is"
         label += f"\n{best.value:.1f}, 95 % limits {best.low:.1f} and {best.high:.1f}"
-    return style.mean_line(axes, part.epochs, dev, style.BLACK, label=label, bounds=(0, 100))
+    look = {"label": label, "bounds": (0, 100), "points": points.index}
+    return style.mean_line(axes, part.epochs, dev, style.BLACK, **look)
 
 
-def _published(top: Axes, bottom: Axes, best: float) -> None:
+def _published(part: LabelledPart, top: Axes, bottom: Axes, best: float) -> None:
     """The paper's curves; its dev accuracy is shifted to our maximum, so that shapes compare."""
-    fit, dev = paper("fit"), paper("dev")
+    fit, dev = part.published("fit"), part.published("dev")
     epochs = fit.pop("epoch")["values"]
     for name, row in fit.items():
         label = f"{LONG[name]}, published"
@@ -135,7 +139,7 @@ def idk_curves(part: LabelledPart) -> Figure:
         for label, (curve, name, colour) in lines.items():
             if (curve, questions) != ("answered", "dev"):  # of which the file has no curve
                 values = 100 * part.curve(f"{curve}_{questions}", beside[name], what)
-                look = {"label": label, "bounds": (0, 100)}
+                look = {"label": label, "bounds": (0, 100), "points": beside[name].index}
                 style.mean_line(axes, part.epochs, values, colour, **look)
         axes.set_xlabel("Epoch")
         style.panel_title(axes, letter, f"{questions} questions, {100 * ratio:g} % Unknown")
@@ -153,16 +157,17 @@ def fitted_at_early_stop(part: LabelledPart) -> Figure:
     stop = part.column("epoch_early_stop", points, what).astype(int)
     at = np.clip(np.searchsorted(part.epochs, stop), 0, len(part.epochs) - 1)
     run = np.arange(len(points))
-    ratios, published = np.unique(points["unknown_ratio"]), paper("fitted")
+    ratios, published = np.unique(points["unknown_ratio"]), part.published("fitted")
 
-    figure, axes = style.panels(width=5.2, height=0.42 * len(ratios) + 1.1)
+    figure, axes = style.panels(width=5.2, height=max(0.42 * len(ratios) + 1.1, 2.3))
     for y, ratio in enumerate(ratios):
         chosen = (points["unknown_ratio"] == ratio).to_numpy()
         known, unknown = (100 * share[n][run, at][chosen].mean() for n in ("known", "unknown"))
         exact = (points["n_train_unknown"] / points["n_train"])[chosen].mean()  # X after rounding
-        _bar(axes, y - 0.1, 0.5, exact, known, unknown, alpha=1.0)
+        rows = [points.index[chosen]]
+        _bar(axes, y - 0.1, 0.5, exact, known, unknown, "", rows=rows, alpha=1.0)
         if printed := published.get(f"{ratio:g}"):
-            _bar(axes, y + 0.3, 0.18, ratio, *printed["early_stop"], alpha=0.45)
+            _bar(axes, y + 0.3, 0.18, ratio, *printed["early_stop"], ", published", alpha=0.45)
     axes.set_yticks(range(len(ratios)), [f"{100 * r:g}" for r in ratios])
     axes.set_ylim(len(ratios) - 0.5, -0.5)
     axes.set_ylabel("Unknown examples in $D$ (%)")
@@ -173,8 +178,9 @@ def fitted_at_early_stop(part: LabelledPart) -> Figure:
         Patch(facecolor=_tint(style.BLUE), label="Known, not fitted"),
         Patch(facecolor=style.VERMILLION, label="Unknown, fitted"),
         Patch(facecolor=_tint(style.VERMILLION), label="Unknown, not fitted"),
-        Patch(facecolor=style.GREY, alpha=0.45, label="thin bar: published"),
     ]
+    if published:
+        handles.append(Patch(facecolor=style.GREY, alpha=0.45, label="thin bar: published"))
     style.legend_right(axes, handles=handles)
     return figure
 
@@ -185,17 +191,26 @@ def _tint(colour: str) -> tuple[float, ...]:
 
 
 def _bar(
-    axes: Axes, y: float, height: float, ratio: float, known: float, unknown: float, alpha: float
+    axes: Axes,
+    y: float,
+    height: float,
+    ratio: float,
+    known: float,
+    unknown: float,
+    whose: str,
+    rows: Rows = (),
+    **look,
 ) -> None:
     """Known fitted, Known not fitted, Unknown fitted, Unknown not fitted, one after the other."""
     left = 0.0
-    for width, colour in (
-        (known, style.BLUE),
-        (100 * (1 - ratio) - known, _tint(style.BLUE)),
-        (unknown, style.VERMILLION),
-        (100 * ratio - unknown, _tint(style.VERMILLION)),
+    for part, width, colour in (
+        ("Known, fitted", known, style.BLUE),
+        ("Known, not fitted", 100 * (1 - ratio) - known, _tint(style.BLUE)),
+        ("Unknown, fitted", unknown, style.VERMILLION),
+        ("Unknown, not fitted", 100 * ratio - unknown, _tint(style.VERMILLION)),
     ):
-        axes.barh(y, width, height, left=left, color=colour, alpha=alpha, linewidth=0)
+        bar = axes.barh(y, width, height, left=left, color=colour, linewidth=0, **look)
+        tell(bar, label=part + whose, names=[f"{100 * ratio:.3g} % Unknown"], rows=rows)
         left += width
 
 
@@ -207,11 +222,11 @@ def unknown_classifiers(part: LabelledPart) -> Figure:
     figure, axes = style.panels(2, width=3.4, height=3.0, sharey=True)
     for panel, when, letter in zip(axes, WHEN, "ab", strict=True):
         right = answers(part, points, when, "id", what).fillna(0)  # "I don't know" is wrong here
-        _slick(panel, right, knows)
+        _slick(panel, right, knows, part.variant("natural", what).index)
         _p_true(panel, right, part.labels.p_true)
         look = {"color": style.GREY, "markerfacecolor": "none", "markersize": 7}
-        circle = paper("called_unknown")["natural"][when]
-        panel.plot(*circle, "o", label="SliCK, 10 sets, published", **look)
+        if printed := part.published("called_unknown"):
+            panel.plot(*printed["natural"][when], "o", label="SliCK, 10 sets, published", **look)
         panel.set_xlim(0, 100)
         panel.set_xlabel("Test questions called Unknown (%)")
         style.panel_title(panel, letter, WHEN[when])
@@ -221,14 +236,16 @@ def unknown_classifiers(part: LabelledPart) -> Figure:
     return figure
 
 
-def _slick(axes: Axes, right: pd.DataFrame, knows: np.ndarray) -> None:
+def _slick(axes: Axes, right: pd.DataFrame, knows: np.ndarray, points: pd.Index) -> None:
     """One point an N_ex, the mean over all choices of N_ex of the sets."""
     sets = knows.shape[1]
     weights = [unknown_by_sets(knows[right.columns.to_numpy()], n) for n in range(1, sets + 1)]
     share = 100 * np.array([weight.mean() for weight in weights])
     found = [crossed_mean(right.to_numpy(), weight).share for weight in weights]
     label = f"SliCK, 1 to {sets} exemplar sets"
-    axes.plot(share, [f.value for f in found], color=style.BLUE, marker=".", label=label)
+    (line,) = axes.plot(share, [f.value for f in found], color=style.BLUE, marker=".", label=label)
+    names = [f"{n} exemplar set{'s' * (n > 1)}" for n in range(1, sets + 1)]
+    tell(line, found=found, names=names, rows=[points] * sets)
     # the points between lie too close together for bars
     look = {"color": style.BLUE, "marker": "", "linestyle": ""}
     style.interval_bars(axes, share[[0, -1]], [found[0], found[-1]], **look)

@@ -31,6 +31,7 @@ class Labels(Group, path="labels/base"):
     split: Data
     role: Data
     answer: Data
+    aliases: Data  # a JSON list of other right answers, or empty; absent where no question has any
     category: Data  # uint8, the place in CATEGORIES; 255 where not labelled yet
     category_probability: Data  # [question, category]
     greedy: Data  # uint8 [question, set]
@@ -65,7 +66,9 @@ class DataRead(Group, path="labels"):
 
 
 class Predictions(Group, path="predictions"):
-    """[point, question] of the test questions; kinds and F1 only with errors.fine_tuned."""
+    """[point, question] of the test questions; kinds and F1 only with errors.fine_tuned. The
+    answers themselves are in questions.py, as they are many.
+    """
 
     row: Data  # [question]: row in /labels/base
     correct_early_stop: Data  # uint8: 0 wrong, 1 right, 2 answered "I don't know"
@@ -74,8 +77,6 @@ class Predictions(Group, path="predictions"):
     kind_final: Data
     f1_early_stop: Data  # NaN: answered "I don't know"
     f1_final: Data
-    answer_early_stop: Data  # text, with store.answers
-    answer_final: Data
 
 
 class Errors(Group, path="errors"):

@@ -7,21 +7,21 @@ rate, one batch size). Accuracies leave here in percent.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import pandas as pd
 
-from ..published import paper_table
+from ..published import PaperTable, paper_table
 from ..statistics import Fit, cluster_bootstrap
 from ..store import UNSET, Missing, need
 from ..sweep import Part, Sweep, split
 from ..words import ToldTable
 from .groups import CATEGORIES, DataRead, Labels, Predictions
 
-paper = partial(paper_table, "slick")  # a table of it, by its name in published.csv
 told = partial(ToldTable, "slick")  # a table to be filled, by its name in words.md
 
 SHORT = {"highly_known": "HK", "maybe_known": "MK", "weakly_known": "WK", "unknown": "Unk"}
@@ -44,6 +44,10 @@ class LabelledPart(Part):
     labels: Labels
     predictions: Predictions
     data: DataRead
+
+    def published(self, name: str, value: Callable[[str], object] | None = None) -> PaperTable:
+        """The paper's table of this name; empty where it is not to stand beside this sweep."""
+        return beside(self.sweep, name, value)
 
     @property
     def early_stop(self) -> str:
@@ -76,6 +80,16 @@ class LabelledPart(Part):
         need(len(mixed) > 0, f"{needed_by} needs an unknown ratio between 0 and 1")
         ratio = float(min(mixed, key=lambda value: abs(value - 0.5)))
         return ratio, points[points["unknown_ratio"] == ratio].sort_values("seed")
+
+
+def beside(
+    sweep: Sweep, name: str, value: Callable[[str], object] | None = None
+) -> PaperTable:
+    """A table of the paper; empty where data or metric are not the paper's, unless asked for."""
+    facts, match = (sweep.science.get(key, "") for key in ("data.facts", "label.match"))
+    plain = re.sub(r"[^a-z]", "", facts.lower())
+    same = "entityquestions" in plain and match in ("", "strict")
+    return paper_table("slick", name, value) if same or sweep.published else {}
 
 
 def parts(sweep: Sweep, labels: Labels) -> list[LabelledPart]:

@@ -10,11 +10,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from .. import style
+from ..drawn import tell
 from ..statistics import Interval, crossed_mean
 from ..store import need
 from ..sweep import table_of_means
 from .figures import COLOUR
-from .quantities import WHEN, LabelledPart, answers, minus, paper
+from .quantities import WHEN, LabelledPart, answers, minus
 
 MARKER = {"early_stop": "o", "final": "s"}
 ROLE = {"test": "id", "ood": "ood"}  # of the questions of a test
@@ -29,22 +30,28 @@ def by_duration(part: LabelledPart, test: str, what: str) -> Figure:
     curve = 100 * part.curve(f"accuracy_{test}", points, what)
     fixed = _fixed_epochs(part.epochs)
 
-    figure, (left, right) = style.panels(2, width=3.6, height=3.5)
-    _draw(left, _shares(series["early_stop"]), "early_stop", label="EARLY_STOP")
+    changes = all(0.0 in by_ratio and len(by_ratio) > 1 for by_ratio in series.values())
+    figure, panels = style.panels(1 + changes, width=3.6, height=3.5, squeeze=False)
+    left = panels[0][0]
+    _draw(left, _shares(series["early_stop"]), "early_stop", points, label="EARLY_STOP")
     colours = colormaps["cividis"](np.linspace(0.85, 0.25, len(fixed)))
     for epoch, colour in zip(fixed, colours, strict=True):
         values = table_of_means(points["seed"], ratio, curve[:, part.epochs == epoch][:, 0])
         look = {"marker": ".", "markersize": 4, "linewidth": 1, "label": f"{epoch} epochs"}
-        left.plot(_percent(values), values.mean(), color=colour, **look)
-    _draw(left, _shares(series["final"]), "final", label=f"CONVERGENCE ({part.epochs[-1]})")
+        (line,) = left.plot(_percent(values), values.mean(), color=colour, **look)
+        tell(line, rows=[points.index[ratio == x] for x in values.columns])
+    label = f"CONVERGENCE ({part.epochs[-1]})"
+    _draw(left, _shares(series["final"]), "final", points, label=label)
     left.set_ylabel(TEST_NAME[test])
     _ratio_axis(left, np.unique(ratio))
     style.panel_title(left, "a", "training duration")
     style.legend_under(left)
 
-    _change(right, series, test)
-    _ratio_axis(right, np.unique(ratio))
-    style.panel_title(right, "b", "change against 0 % Unknown")
+    if changes:
+        right = panels[0][1]
+        _change(part, right, series, points, test)
+        _ratio_axis(right, np.unique(ratio))
+        style.panel_title(right, "b", "change against 0 % Unknown")
     return figure
 
 
@@ -69,11 +76,14 @@ def _percent(values: pd.DataFrame) -> np.ndarray:
     return 100 * values.columns.to_numpy(dtype=float)
 
 
-def _draw(axes: Axes, found: dict[float, Interval], when: str, **keywords) -> None:
-    """Values and limits by unknown ratio."""
+def _draw(
+    axes: Axes, found: dict[float, Interval], when: str, points: pd.DataFrame, **keywords
+) -> None:
+    """Values and limits by unknown ratio, of these points."""
     look = {"color": COLOUR[when], "marker": MARKER[when], "markersize": 4}
     ratios = [100 * ratio for ratio in found]
-    style.interval_bars(axes, ratios, list(found.values()), **look, **keywords)
+    rows = [points.index[points["unknown_ratio"] == ratio] for ratio in found]
+    style.interval_bars(axes, ratios, list(found.values()), rows, **look, **keywords)
 
 
 def _shares(by_ratio: ByRatio) -> dict[float, Interval]:
@@ -86,12 +96,14 @@ def _differences(first: ByRatio, second: ByRatio) -> dict[float, Interval]:
     return {x: difference for x, difference in found.items() if np.isfinite(difference.value)}
 
 
-def _published(name: str, when: str) -> dict[float, float]:
-    """Unknown ratio -> accuracy, of a table of the paper."""
-    return {float(ratio): row[when][0] for ratio, row in paper(name).items()}
+def _published(part: LabelledPart, name: str, when: str) -> dict[float, float]:
+    """Unknown ratio -> accuracy, of a table of the paper; empty where it is not to be shown."""
+    return {float(ratio): row[when][0] for ratio, row in part.published(name).items()}
 
 
 def _draw_published(axes: Axes, curve: dict[float, float], when: str) -> None:
+    if not curve:
+        return
     look = {"color": COLOUR[when], "label": f"{WHEN[when]}, published", **style.PUBLISHED}
     axes.plot([100 * ratio for ratio in curve], list(curve.values()), **look)
 
@@ -104,22 +116,19 @@ def _ratio_axis(axes: Axes, ratios: np.ndarray) -> None:
     axes.set_xlabel("Unknown examples in $D$ (%)")
 
 
-def _change(axes: Axes, series: dict[str, ByRatio], test: str) -> None:
+def _change(
+    part: LabelledPart, axes: Axes, series: dict[str, ByRatio], points: pd.DataFrame, test: str
+) -> None:
     """Differences to X = 0 % of the same seed and question, beside the published ones."""
-    if not all(0.0 in by_ratio for by_ratio in series.values()):
-        axes.text(
-            0.5, 0.5, "needs the point\nwith 0 % Unknown", ha="center", transform=axes.transAxes
-        )
-        return
     for when, by_ratio in series.items():
         none = dict.fromkeys(by_ratio, by_ratio[0.0])
-        _draw(axes, _differences(by_ratio, none), when, label=WHEN[when])
+        _draw(axes, _differences(by_ratio, none), when, points, label=WHEN[when])
         if test == "test":
-            published = _published("unknown_ratio", when)
+            published = _published(part, "unknown_ratio", when)
             change = {ratio: y - published[0.0] for ratio, y in published.items()}
             _draw_published(axes, change, when)
-    if test == "ood":
-        (drop,) = paper("ood")["largest_drop"]["values"]
+    if test == "ood" and (printed := part.published("ood")):
+        (drop,) = printed["largest_drop"]["values"]
         label = "largest drop, published"
         axes.axhline(-drop, color=style.GREY, label=label, **style.PUBLISHED)
     axes.axhline(0, color=style.GREY, linewidth=0.6)
@@ -134,6 +143,7 @@ def known_only(part: LabelledPart, test: str, what: str) -> Figure:
     ratio = points["unknown_ratio"].to_numpy()
     removed = part.variant("known_only", what)
     removed_ratio = removed["unknown_ratio"].to_numpy()
+    both = pd.concat([points, removed])
 
     figure, (left, right) = style.panels(2, width=3.6, height=3.5)
     shared = False
@@ -143,25 +153,28 @@ def known_only(part: LabelledPart, test: str, what: str) -> Figure:
         if 0.0 in whole:
             known = {0.0: whole[0.0], **known}  # D_Known is D
         look = {"linestyle": ":", "markerfacecolor": "white"}
-        _draw(left, _shares(whole), when, label=f"$D$, {WHEN[when]}")
-        _draw(left, _shares(known), when, label=f"$D_\\mathrm{{Known}}$, {WHEN[when]}", **look)
+        _draw(left, _shares(whole), when, points, label=f"$D$, {WHEN[when]}")
+        label = f"$D_\\mathrm{{Known}}$, {WHEN[when]}"
+        _draw(left, _shares(known), when, removed, label=label, **look)
         mixed = {x: found for x, found in whole.items() if x != 0}
         effect = _differences(mixed, known)
         if not effect:
             continue
         shared = True
-        _draw(right, effect, when, label=WHEN[when])
+        _draw(right, effect, when, both, label=WHEN[when])
         if test == "test":
-            published, removing = (_published(n, when) for n in ("unknown_ratio", "known_only"))
+            published, removing = (
+                _published(part, name, when) for name in ("unknown_ratio", "known_only")
+            )
             _draw_published(right, {x: published[x] - y for x, y in removing.items()}, when)
     need(shared, f"{what} needs the same unknown ratios and seeds in D and D_Known")
     left.set_ylabel(TEST_NAME[test])
     style.legend_under(left)
     style.panel_title(left, "a", "with and without the Unknown examples")
     right.axhline(0, color=style.GREY, linewidth=0.6)
-    right.set_ylabel("$D$ minus $D_\\mathrm{Known}$ (points)")
+    right.set_ylabel("Difference in accuracy (points)")
     style.legend_under(right)
-    style.panel_title(right, "b", "effect of the Unknown examples")
+    style.panel_title(right, "b", "$D$ minus $D_\\mathrm{Known}$")
     for axes in (left, right):
         _ratio_axis(axes, np.unique(ratio))
     right.set_xlim(left.get_xlim())

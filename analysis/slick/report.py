@@ -10,7 +10,9 @@ from ..table import Table
 from ..writer import Writer
 from . import errors, figures, ratios, tables
 from .groups import CATEGORIES, DataRead, Errors, Labels
-from .quantities import LabelledPart, parts
+from .quantities import LabelledPart, beside, parts
+from .questions import packed_questions
+from .results import RESULTS
 
 TITLE = "SliCK"
 
@@ -46,7 +48,10 @@ TABLES = (
 
 def sections(sweep: Sweep, writer: Writer) -> list[Section]:
     labels = sweep.group(Labels)
-    return [_labels(sweep, labels, writer), *(_part(p, writer) for p in parts(sweep, labels))]
+    shown = writer.some(parts(sweep, labels))
+    if questions := packed_questions(sweep, labels):
+        writer.data.append(questions)
+    return [_labels(sweep, labels, writer), *(_part(p, writer) for p in shown)]
 
 
 def _labels(sweep: Sweep, labels: Labels, writer: Writer) -> Section:
@@ -55,11 +60,12 @@ def _labels(sweep: Sweep, labels: Labels, writer: Writer) -> Section:
         writer.leave_out("label summary needs /labels/base")
     else:
         for split, role in (("train", "id"), ("test", "id"), ("test", "ood")):
-            writer.table(section, tables.label_table, labels, split, role, show=None)
+            make = partial(tables.label_table, split=split, role=role)
+            writer.table(section, make, labels, beside(sweep, "categories"), show=None)
     data = sweep.group(DataRead)
     writer.tables(section, (tables.left_out_table, tables.not_used_table, tables.note_table), data)
     wrong = sweep.group(Errors)
-    writer.table(section, errors.base_table, wrong, show=None)
+    writer.table(section, errors.base_table, wrong, beside(sweep, "errors"), show=None)
     writer.table(section, errors.base_answers, wrong, labels, show=None)
     writer.figures(section, {"exposures": figures.categories_by_exposure}, labels)
     return section
@@ -74,5 +80,5 @@ def _part(part: LabelledPart, writer: Writer) -> Section:
     elif not part.points.empty:
         for make, show in TABLES:
             writer.table(section, make, part, show=show)
-        writer.figures(section, FIGURES, part)
+        writer.figures(section, FIGURES, part, results=RESULTS)
     return section

@@ -7,9 +7,21 @@ import math
 import numpy as np
 import pandas as pd
 
+from ..published import PaperTable
 from ..statistics import chunk_test, crossed_mean, stars
-from ..store import need
-from ..table import NONE, PAPER, Table, number, numbers, percent, with_limits
+from ..store import Missing, need
+from ..table import (
+    NONE,
+    PAPER,
+    Cell,
+    Table,
+    alone,
+    between,
+    number,
+    numbers,
+    percent,
+    with_limits,
+)
 from .groups import CATEGORIES, DataRead, Labels
 from .quantities import (
     ENDS,
@@ -24,14 +36,14 @@ from .quantities import (
     linear_model,
     minus,
     of_category,
-    paper,
     told,
 )
 
 
 def results_table(part: LabelledPart) -> Table:
     """The ends of figure 3a."""
-    table, published, what = told("results"), paper("unknown_ratio"), "the table of results"
+    table, what = told("results"), "the table of results"
+    published = part.published("unknown_ratio")
     roles = [role for role in ("id", "ood") if part.labels.rows("test", role).any()]
     for ratio, points in part.ratios().groupby("unknown_ratio"):
         found = {
@@ -57,20 +69,26 @@ def results_table(part: LabelledPart) -> Table:
 
 def table1(part: LabelledPart) -> Table:
     """The linear model of Eq. 1, in distribution and out of it."""
-    table = told("table1_linear_model")
+    table, published, missing = told("table1_linear_model"), part.published("linear_model"), []
     for test, label in (("test", "ID"), ("ood", "OOD")):
-        fit = linear_model(part, test)
-        printed = paper("linear_model")[test]["values"]
+        try:
+            fit = linear_model(part, test)
+        except Missing as reason:
+            missing.append(str(reason))
+            continue
         names = ("b0", "b_kn", "b_unk", "R2")
+        printed = published[test]["values"] if published else [None] * len(names)
         for name, ours, theirs in zip(names, fit.intervals, printed, strict=True):
             digits = 2 if name == "R2" else 1
             table.row(
                 ("coefficient", f"{label} {name}"),
-                ("ours", number(ours.value, digits)),
-                ("95 % interval", f"[{number(ours.low, digits)}, {number(ours.high, digits)}]"),
+                ("ours", between(ours, digits)),
                 (PAPER, number(theirs, digits)),
             )
-    table.note("table1_linear_model.fit", observations=fit.observations, clusters=fit.clusters)
+        about = {"label": label, "observations": fit.observations, "clusters": fit.clusters}
+        table.note("table1_linear_model.fit", **about)
+    need(table.rows, "; ".join(missing))
+    table.notes += [f"{reason[0].upper()}{reason[1:]}." for reason in missing]
     return table
 
 
@@ -113,22 +131,31 @@ def _marks(
 def table2(part: LabelledPart, when: str) -> Table:
     """Single-category variants against the categories of the test questions."""
     table = told("table2", f"table2_{when}", when=WHEN[when])
-    variants, published = _single_category(part, table), paper("single_category", str)
+    variants, published = _single_category(part, table), part.published("single_category", str)
     marks = _marks(part, variants, when)
     for name, points in variants.items():
         row = [("variant", f"D_{LONG[name]}"), ("seeds", str(points["seed"].nunique()))]
         found = answers(part, points, when, "id", "table 2")
-        for column, printed in zip((None, *CATEGORIES), published[name][when], strict=True):
+        theirs = published[name][when] if published else [NONE] * (1 + len(CATEGORIES))
+        for column, printed in zip((None, *CATEGORIES), theirs, strict=True):
             ours = percent(crossed_mean(of_category(part, found, column)))
             head = SHORT[column] if column else "Full"
-            row += [(head, ours + marks.get((name, column), "")), (PAPER, printed)]
+            ours = ours.marked(marks.get((name, column), ""))
+            row += [(head, ours), (PAPER, _as_printed(printed))]
         table.row(*row)
     return table
+
+
+def _as_printed(cell: str) -> Cell:
+    """With the paper's marks of significance."""
+    known = cell != NONE
+    return Cell(cell, *([alone(float(cell.rstrip("*")))] if known else []))
 
 
 def stop_table(part: LabelledPart) -> Table:
     """EARLY_STOP against CONVERGENCE of each variant of table 2, with its significance."""
     table = told("table2_stop_significance")
+    printed = part.published("single_category", str)
     for name, points in _single_category(part, table).items():
         what = f"early stop against convergence of {name}"
         first, last = (answers(part, points, when, "id", what) for when in WHEN)
@@ -137,9 +164,9 @@ def stop_table(part: LabelledPart) -> Table:
             ("variant", f"D_{LONG[name]}"),
             ("seeds", str(len(first))),
             ("ES - CONV (points)", with_limits(crossed_mean(minus(first, last)).interval)),
-            ("p", f"{p:.2g}"),
+            ("p", Cell(f"{p:.2g}", alone(p))),
             ("ours", stars(p) or "n.s."),
-            (PAPER, "n.s." if name == "maybe_known" else "**"),
+            (PAPER, ("n.s." if name == "maybe_known" else "**") if printed else NONE),
         )
     return table
 
@@ -148,12 +175,14 @@ def table3(part: LabelledPart) -> Table:
     """Answers of Unknown examples replaced by "I don't know" (D_IDK)."""
     ratio, beside = beside_idk(part, "table 3")
     table = told("table3_idk", percent=100 * ratio, early_stop=part.early_stop)
+    published = part.published("idk")
     for name, points in beside.items():
         row = [("data", "D_IDK" if name == "idk" else "D"), ("seeds", str(len(points)))]
         for short, when in ENDS.items():
             right = answers(part, points, when, "id", "table 3")
             ours = {"accuracy": right, "answered": 100.0 * right.notna()}
-            for (metric, found), theirs in zip(ours.items(), paper("idk")[name][when], strict=True):
+            printed = published[name][when] if published else [None] * len(ours)
+            for (metric, found), theirs in zip(ours.items(), printed, strict=True):
                 row.append((f"{short} {metric}", percent(crossed_mean(found))))
                 row.append((PAPER, number(theirs)))
             row.append((f"{short} right of all", percent(crossed_mean(right.fillna(0)))))
@@ -226,7 +255,7 @@ def rose_table(part: LabelledPart) -> Table | None:
     return table
 
 
-def label_table(labels: Labels, split: str, role: str) -> Table:
+def label_table(labels: Labels, published: PaperTable, split: str, role: str) -> Table:
     """Categories a relation: drawn counts, and those expected over the draws of the samples."""
     asked = labels.rows(split, role)
     chosen = asked & labels.labelled
@@ -239,23 +268,24 @@ def label_table(labels: Labels, split: str, role: str) -> Table:
     def add(name: str, mask: np.ndarray, smallest: int) -> None:
         row = [("relation", name)]
         for k, (category, count) in enumerate(zip(CATEGORIES, labels.counts(mask), strict=True)):
-            row.append((SHORT[category], str(count)))
+            row.append((SHORT[category], number(count, 0)))
             if expected:
                 p = labels.category_probability[mask, k].astype(float)
-                spread = math.sqrt(float((p * (1 - p)).sum()))
-                row.append(("expected", f"{p.sum():.1f} \u00b1 {spread:.1f}"))
-        row.append(("total", str(int(mask.sum()))))
-        table.row(*row, *([("min", str(smallest))] if train else []))
+                both = float(p.sum()), math.sqrt(float((p * (1 - p)).sum()))
+                shown = "{:.1f} \u00b1 {:.1f}".format(*both)
+                row.append(("expected", Cell(shown, *map(alone, both), names=("mean", "sd"))))
+        row.append(("total", number(mask.sum(), 0)))
+        table.row(*row, *([("min", number(smallest, 0))] if train else []))
 
     for name, least in smallest.items():
         add(name, masks[name], least)
     add("all", chosen, sum(smallest.values()))
-    printed = paper("categories")[f"{split} {role}"]["values"]
-    shares = ", ".join(
-        f"{SHORT[name]} {100 * count / chosen.sum():.1f} % (paper {theirs:g} %)"
-        for name, count, theirs in zip(CATEGORIES, labels.counts(chosen), printed, strict=True)
-    )
-    table.note("labels.shares", shares=shares)
+    of_all = zip(CATEGORIES, 100 * labels.counts(chosen) / chosen.sum(), strict=True)
+    table.note("labels.shares", shares=", ".join(f"{SHORT[c]} {x:.1f} %" for c, x in of_all))
+    if published:
+        printed = zip(CATEGORIES, published[f"{split} {role}"]["values"], strict=True)
+        shares = ", ".join(f"{SHORT[category]} {share:g} %" for category, share in printed)
+        table.note("labels.paper", shares=shares)
     if train:
         table.note("labels.smallest")
     if expected:

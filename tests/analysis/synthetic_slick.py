@@ -37,6 +37,8 @@ class World:
     noise: float = 0.4  # percent points
     unfinished: int = 0  # points at the end that still wait
     exposures: bool = True
+    answers: bool = True  # of fine-tuned models are kept
+    facts: str = "data/entityquestions"  # the paper's data: published numbers stand beside ours
 
 
 def write(path: Path, world: World = World(), random_seed: int = 0) -> Path:
@@ -51,7 +53,13 @@ def write(path: Path, world: World = World(), random_seed: int = 0) -> Path:
             study="slick",
             deck=f"[run]\nstudy = slick\n\n[grid]\n{grid}",
             code_version="0.0-synthetic",
-            science=json.dumps({"train.epochs": str(world.epochs), "slick.early_stop": "all"}),
+            science=json.dumps(
+                {
+                    "train.epochs": str(world.epochs),
+                    "slick.early_stop": "all",
+                    "data.facts": world.facts,
+                }
+            ),
             start_time="2024-01-01T00:00:00Z",
             ranks=4,
         )
@@ -254,10 +262,12 @@ def _runs(file: h5py.File, world: World, points: list[dict], labels: dict, gener
     writer.scale("epoch", epochs)
     for name, values in curves.items():
         writer.data(name, values, "point", "epoch")
-    _write_predictions(file, test, correct, generator)
+    _write_predictions(file, test, correct, world.answers, generator)
 
 
-def _write_predictions(file: h5py.File, test: np.ndarray, correct: dict, generator) -> None:
+def _write_predictions(
+    file: h5py.File, test: np.ndarray, correct: dict, answers: bool, generator
+) -> None:
     """Wrong answers are of kinds 2 to 9; a fifth of them share half of their words."""
     n = len(next(iter(correct.values())))
     writer = Writer(file.create_group("predictions"))
@@ -272,8 +282,9 @@ def _write_predictions(file: h5py.File, test: np.ndarray, correct: dict, generat
         f1 = np.select([values == 1, values == 0], [1.0, 0.5 * near], np.nan)
         writer.data(f"kind_{when}", kinds.astype(np.uint8), "point", "question")
         writer.data(f"f1_{when}", f1.astype(np.float32), "point", "question")
-        said = np.array([[f"told {row}" for row in test]] * n, dtype=object)
-        writer.data(f"answer_{when}", said, "point", "question")
+        if answers:
+            said = np.array([[f"told {row}" for row in test]] * n)
+            writer.data(f"answer_{when}", said, "point", "question")
 
 
 def _errors(file: h5py.File, labels: dict, generator) -> None:

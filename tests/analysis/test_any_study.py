@@ -49,12 +49,16 @@ def test_report_shows_what_all_studies_have(tmp_path, capsys):
     assert "failed: depth-2-s3: ran out of ground" in printed and "3 seeds." in printed
     assert "2.5 min" in printed  # of the survey
     head, *rows = csv_rows(folder, "points")
-    assert head == ["id", "depth", "seed", "status", "height", "kept"]
-    assert rows[0] == ["depth-1-s1", "1", "1", "done", "0.25", "all"]
-    assert rows[-1] == ["depth-2-s3", "2", "3", "failed", "-", ""]
+    run = ["seconds", "digging", "rank", "reason"]
+    assert head == ["id", "depth", "seed", "status", "height", "kept", *run]
+    assert rows[0] == ["depth-1-s1", "1", "1", "done", "0.25", "all", "4.0", "3.0", "0", ""]
+    failed = ["depth-2-s3", "2", "3", "failed", "", "", "", "", "0", "ran out of ground"]
+    assert rows[-1] == failed
     assert csv_rows(folder, "times")[1:] == [
-        ["survey", "1", "1", "2.5 min", "2.5 min"],
-        ["dig", "6", "5", "20.0 s", "4.0 s"],
+        ["survey", "1", "1", "time (s)", "150", "", "", "", ""],
+        ["survey", "1", "1", "longest (s)", "150", "", "", "", ""],
+        ["dig", "6", "5", "time (s)", "20", "", "", "", ""],
+        ["dig", "6", "5", "longest (s)", "4", "", "", "", ""],
     ]
     page = (folder / "index.html").read_text(encoding="utf-8")
     assert "toy: toy.h5" in page and "ran out of ground" in page and "depth = 1, 2" in page

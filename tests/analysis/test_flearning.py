@@ -93,7 +93,7 @@ def test_rome_is_set_against_the_strongest_on_its_own_records(part):
     (rome,) = [t for t in orderings.tests(part) if t.better.method == "rome"]
     assert (rome.worse.method, rome.records, rome.seeds) == ("memit", 30, 3)
     assert orderings.verdict(rome) == "holds"
-    assert len(orderings.published_differences(rome)) == 4  # BLOOM has no ROME
+    assert len(orderings.published_differences(part, rome)) == 4  # BLOOM has no ROME
 
 
 def test_a_difference_is_that_of_the_same_record_and_seed(part):

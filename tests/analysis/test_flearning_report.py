@@ -24,7 +24,7 @@ TABLES = {
     "table3_seconds",
     "table4_cases",
     "trainings",
-    "lambda_search",
+    "searches",
     "edits",
     "points",
     "times",
@@ -35,7 +35,7 @@ def test_report_of_a_whole_file(tmp_path, capsys):
     path = synthetic_flearning.write(tmp_path / "whole.h5", World(abilities=True))
     folder = report(path)
     page = page_with(folder, FIGURES)
-    assert stems(folder, "csv") == TABLES | {"table5_abilities"}
+    assert stems(folder, "csv") == TABLES | {"table5_abilities"} | FIGURES
     assert 'class="paper">paper LLaMA2-7B' in page
     printed = capsys.readouterr().out
     assert "66.0 / 44.1 / 28.3" in printed  # Full-FT of LLaMA2-7B on CounterFact

@@ -9,7 +9,8 @@ import synthetic_kshot
 from synthetic_kshot import BANK, FAILURE, MEAN, OTHERS, World
 
 from analysis.kshot import experts, figures, left_out, projection, tables
-from analysis.kshot.quantities import CASES, METHODS, cases, paper, part_of, task_of
+from analysis.kshot.quantities import CASES, METHODS, cases, part_of, task_of
+from analysis.published import paper_table
 from analysis.statistics import spearman
 from analysis.sweep import read
 
@@ -95,7 +96,7 @@ def test_only_the_same_method_has_a_published_number(part):
 
 
 def test_published_averages_are_those_the_paper_prints():
-    table1 = paper("method")
+    table1 = paper_table("kshot", "method")
     means = {method: np.mean(row["LLaMA2-7B"]) for method, row in table1.items()}
     printed = {
         "base": 36.60,
@@ -112,7 +113,8 @@ def test_published_averages_are_those_the_paper_prints():
     }
     for method, value in printed.items():
         assert means[method] == pytest.approx(value, abs=0.011)
-    assert table1["ours"] == paper("signals")["pad"] == paper("shots")["50"]
+    signals, shots = (paper_table("kshot", name) for name in ("signals", "shots"))
+    assert table1["ours"] == signals["pad"] == shots["50"]
     assert [task_of(n) for n in ("ARC-c", "arc-easy", "w1")] == ["arc_c", "arc_e", None]
 
 

@@ -104,3 +104,17 @@ def test_report_refuses_a_file_that_is_not_hdf5(tmp_path, capsys):
     path.write_text("no HDF5")
     assert main(["report", str(path)]) == 2
     assert "not an HDF5 file" in capsys.readouterr().err
+
+
+def test_of_many_parts_the_first_are_shown_and_the_others_named(tmp_path, capsys):
+    few = {"seeds": (1,), "epochs": 4, "questions": 12, "variants": ("unknown_ratio",)}
+    world = World(learning_rates=(1e-5, 1e-4, 1e-3), **few)
+    path = synthetic_slick.write(tmp_path / "rates.h5", world)
+    folder = report(path, "--parts", "1")
+    printed = capsys.readouterr().out
+    assert "2 of 3 parts of the sweep (--parts 3 shows all)" in printed
+    assert stems(folder, "csv") >= {"results_learning_rate_1e-05", "points"}
+    assert not any("0.0001" in stem for stem in stems(folder, "csv"))
+    with pytest.raises(SystemExit) as refused:
+        main(["report", str(path), "--parts", "0"])
+    assert refused.value.code == 2 and "no whole number from 1 on" in capsys.readouterr().err

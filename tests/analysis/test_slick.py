@@ -175,7 +175,7 @@ def test_exact_match_and_f1_and_kinds_are_of_the_same_answers(part):
 def test_wrong_answers_of_the_base_model_are_counted_and_listed(file):
     sweep = read(file)
     found = sweep.group(Errors)
-    rows = {row[0]: row[1:] for row in errors.base_table(found).rows}
+    rows = {row[0]: row[1:] for row in errors.base_table(found, {}).rows}
     assert rows["same words"] == ["1", "1", "25.0"] and rows["other"] == ["0", "0", "0.0"]
     listed = errors.base_answers(found, sweep.group(Labels))
     assert len(listed.rows) == 8
@@ -197,7 +197,7 @@ def test_early_stop_of_idk_says_which_rule(part):
 
 def test_records_that_differ_and_records_left_out_are_told(part):
     labels = part.labels
-    table = tables.label_table(labels, "train", "id")
+    table = tables.label_table(labels, {}, "train", "id")
     count = int(labels.ambiguous[labels.rows("train", "id") & labels.labelled].sum())
     assert any(note.startswith(f"{count} of them ask") for note in table.notes)
     assert tables.left_out_table(part.data).rows == [["several answers", "31"]]
@@ -211,7 +211,7 @@ def test_table3_compares_with_the_ratio_of_idk(part):
 
 def test_label_table_counts_and_smallest_category(part):
     labels = part.labels
-    table = tables.label_table(labels, "train", "id")
+    table = tables.label_table(labels, {}, "train", "id")
     chosen = labels.rows("train", "id") & labels.labelled
     assert [int(table.rows[-1][k]) for k in (1, 3, 5, 7)] == np.bincount(
         labels.category[chosen]

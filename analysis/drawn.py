@@ -1,0 +1,199 @@
+"""What a figure shows, as numbers: for its CSV, and for the page, which tells them at the pointer.
+
+Everything in data coordinates counts: curves, bars and images. What is known beyond places (limits,
+names, the points of the sweep that a value is of) is told with `tell` where it is drawn.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.container import BarContainer
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from matplotlib.lines import Line2D
+
+from .statistics import Interval
+from .table import alone, plain_numbers
+
+OF_PAPER = "published"  # in the label of what is not of this sweep
+Rows = Sequence[Sequence[int]]  # of /points, for each value
+
+
+@dataclass(frozen=True)
+class Told:
+    label: str = ""  # where it is in no legend
+    found: Sequence[Interval] = ()  # the values with their limits
+    names: Sequence[str] = ()
+    rows: Rows = ()
+
+
+def tell(artist: object, **what) -> None:
+    """Of a line, of the container of bars, or of axes (their label)."""
+    artist.told = Told(**what)
+
+
+@dataclass
+class Series:
+    """What has one entry in the legend. Places are shares of the figure's width and height."""
+
+    panel: str
+    label: str
+    x: list[float | str]
+    found: list[Interval]
+    places: np.ndarray  # [value, 2], from the upper left corner; NaN outside of the panel
+    axes: tuple[str, str]  # labels
+    names: list[str] = field(default_factory=list)
+    rows: list[list[int]] = field(default_factory=list)
+
+    @property
+    def published(self) -> bool:
+        return OF_PAPER in self.label or OF_PAPER in self.panel
+
+
+def series(figure: Figure) -> list[Series]:
+    """In the order of drawing. The figure's layout must be done, which saving it does."""
+    return [one for axes in panels(figure) for one in _of_panel(axes)]
+
+
+def panels(figure: Figure) -> list[Axes]:
+    return [axes for axes in figure.axes if axes.get_visible() and axes.get_label() != "<colorbar>"]
+
+
+def known_by_panel(figure: Figure) -> dict[str, bool]:
+    """Whether a panel, by its title, has a finite value of this sweep; without the paper's own."""
+    known: dict[str, bool] = {}
+    for axes in panels(figure):
+        if OF_PAPER not in (title := _title(axes)):
+            values = [f.value for one in _of_panel(axes) if not one.published for f in one.found]
+            known[title] = known.get(title, False) or bool(np.isfinite(values).any())
+    return known
+
+
+def of_paper(figure: Figure) -> bool:
+    """Whether anything in it is the paper's."""
+    return any(OF_PAPER in label for axes in panels(figure) for label in _labels(axes))
+
+
+def _labels(axes: Axes) -> Iterator[str]:
+    yield _title(axes)
+    for artist in (*axes.lines, *axes.containers):
+        yield str(artist.get_label())
+        yield getattr(artist, "told", Told()).label
+
+
+def _of_panel(axes: Axes) -> Iterator[Series]:
+    for bars in axes.containers:
+        if isinstance(bars, BarContainer):
+            yield _bars(axes, bars)
+    for line in axes.lines:
+        # lines across the panel are at the same place whatever its limits
+        of_data = all(line.get_transform().contains_branch_seperately(axes.transData))
+        unseen = line.get_linestyle() == "None" and line.get_marker() in ("", "None", None)
+        if of_data and not (unseen and not getattr(line, "told", Told()).label):
+            yield _line(axes, line)
+    yield from (_image(axes, image) for image in axes.images)
+
+
+def _line(axes: Axes, line: Line2D) -> Series:
+    x, y = (np.asarray(data, dtype=float) for data in line.get_data())
+    told = getattr(line, "told", Told())
+    return _series(axes, line, told, list(x), list(told.found) or [*map(alone, y)], (x, y))
+
+
+def _bars(axes: Axes, bars: BarContainer) -> Series:
+    across = bars.orientation == "horizontal"  # left, bottom, width and height of each
+    boxes = np.array([patch.get_bbox().bounds for patch in bars]).reshape(-1, 4)
+    middle = boxes[:, :2] + boxes[:, 2:] / 2
+    at, length = (middle[:, 1], boxes[:, 2]) if across else (middle[:, 0], boxes[:, 3])
+    told = getattr(bars, "told", Told())
+    one = _series(axes, bars, told, list(at), [*map(alone, length)], tuple(middle.T))
+    if across:  # what is long is the value, and what it is of has a name
+        one.x, one.names, one.axes = one.names or one.x, [], one.axes[::-1]
+    return one
+
+
+def _image(axes: Axes, image: AxesImage) -> Series:
+    """Names are those of the columns."""
+    values = np.ma.filled(image.get_array(), np.nan)
+    y, x = (place.ravel() for place in np.indices(values.shape))
+    columns = [label.get_text() for label in axes.get_xticklabels()]
+    rows = axes.get_ylabel() or "row"
+    names = [f"{rows} {row}, {columns[column]}" for row, column in zip(y, x, strict=True)]
+    told = Told(names=names)
+    return _series(axes, image, told, list(x), [*map(alone, values.ravel())], (x, y))
+
+
+def _series(axes: Axes, artist, told: Told, x: list, found: list[Interval], at: tuple) -> Series:
+    label = plain(str(artist.get_label()))
+    return Series(
+        _title(axes),
+        told.label or ("" if label.startswith("_") else label),
+        _ticks(axes, x),
+        found,
+        _places(axes, np.column_stack(at).astype(float)),
+        (plain(axes.get_xlabel()), plain(axes.get_ylabel())),
+        list(told.names),
+        [list(map(int, rows)) for rows in told.rows],
+    )
+
+
+def _ticks(axes: Axes, x: list) -> list:
+    """The words on the axis, where it has words for these places."""
+    if not all(float(value).is_integer() for value in x if math.isfinite(value)):
+        return x
+    words = {
+        float(at): label.get_text()
+        for at, label in zip(axes.get_xticks(), axes.get_xticklabels(), strict=False)
+        if re.search(r"[^\W\d]", label.get_text())
+    }
+    return [" ".join(words[value].split()) if value in words else value for value in x]
+
+
+def _places(axes: Axes, at: np.ndarray) -> np.ndarray:
+    with np.errstate(invalid="ignore"):
+        pixels = axes.transData.transform(at)
+    box, width_height = axes.bbox, axes.figure.bbox.size
+    low, high = np.array(box.min) - 1, np.array(box.max) + 1
+    inside = ((pixels >= low) & (pixels <= high)).all(axis=1)
+    shares = pixels / width_height
+    shares[:, 1] = 1 - shares[:, 1]
+    return np.where(inside[:, None], shares, np.nan)
+
+
+def _title(axes: Axes) -> str:
+    told = getattr(axes, "told", Told())
+    return told.label or plain(axes.get_title("left") or axes.get_title())
+
+
+def plain(text: str) -> str:
+    """Words without the marks of formulas."""
+    text = re.sub(r"\\(?:mathrm|bf)\{(\w+)\}", r"\1", text)
+    text = re.sub(r"\\(lambda|tau|rho|theta|Delta)", lambda m: GREEK[m[1]], text)
+    return " ".join(re.sub(r"[${}]|\\,", "", text.replace(r"\|", "‖")).split())
+
+
+GREEK = {"lambda": "λ", "tau": "τ", "rho": "ρ", "theta": "θ", "Delta": "Δ"}
+
+
+def write_csv(path: Path, drawn: Sequence[Series]) -> None:
+    """A row a value. Values of this sweep say how many seeds or draws and examples they are of."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        out = csv.writer(file)
+        head = ["panel", "series", "x_label", "y_label", "name", "x", "y", "low", "high"]
+        out.writerow([*head, "n", "examples"])
+        for one in drawn:
+            for k, (x, found) in enumerate(zip(one.x, one.found, strict=True)):
+                if not math.isfinite(found.value):
+                    continue
+                shown = x if isinstance(x, str) else f"{x:.10g}"
+                name = one.names[k] if one.names else ""
+                begin = [one.panel, one.label, *one.axes, name, shown]
+                out.writerow([*begin, *plain_numbers(found)])

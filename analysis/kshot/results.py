@@ -1,0 +1,33 @@
+"""What the captions of the K-shot figures state, each a difference with its limits (words.md)."""
+
+from __future__ import annotations
+
+from ..statistics import mean_of_independent
+from ..store import need
+from ..words import Result
+from .experts import gain
+from .quantities import ExpertPart, cases, over_draws
+
+
+def tuned(part: ExpertPart) -> Result:
+    """Accuracy of the best adapter after training on D_K and D_A less that before, over tasks."""
+    what = "what tuning makes of the best adapter"
+    after, before = (part.first(method, what) for method in ("source_best_sft", "source_best"))
+    both = [task for task in part.tasks if {task} <= set(after["task"]) & set(before["task"])]
+    need(both, f"{what} needs a task of which both have finished")
+    found = [
+        part.difference(after[after["task"] == task], before[before["task"] == task])
+        for task in both
+    ]
+    return Result("figure2_tuning.change", mean_of_independent(found).interval)
+
+
+def mixture(part: ExpertPart) -> Result:
+    """Errors of the best expert less those of the mixture on the mixed cases, over tasks."""
+    found = cases(part)
+    tasks = dict.fromkeys(one.task for one in found)
+    gains = [over_draws([one for one in found if one.task == task], gain) for task in tasks]
+    return Result("figure11_cases.gain", mean_of_independent(gains).interval)
+
+
+RESULTS = {"figure2_tuning": (tuned,), "figure11_cases": (mixture,)}

@@ -1,0 +1,233 @@
+// What the page does by itself: tables that sort and filter, values at the pointer, and points with
+// their stages and questions. Data that are large stand in the page compressed, and are read when
+// they are asked for.
+"use strict";
+
+const MOST_ROWS = 200; // of a table at once
+
+const element = (name, properties = {}, ...children) => {
+  const made = Object.assign(document.createElement(name), properties);
+  made.append(...children);
+  return made;
+};
+
+const unpacked = new Map();
+function unpack(id) {
+  if (!unpacked.has(id)) unpacked.set(id, read(id));
+  return unpacked.get(id);
+}
+async function read(id) {
+  const stored = document.getElementById(id);
+  if (!stored) return null;
+  const bytes = Uint8Array.from(atob(stored.textContent), (c) => c.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return JSON.parse(await new Response(stream).text());
+}
+
+// --- Tables: a cell is its text, or its text and the number that it sorts by -------------------
+
+const textOf = (cell) => (Array.isArray(cell) ? cell[0] : cell);
+function keyOf(cell) {
+  if (Array.isArray(cell)) return cell[1];
+  return cell !== "" && isFinite(cell) ? Number(cell) : null;
+}
+
+function compared(a, b) {
+  const [x, y] = [keyOf(a), keyOf(b)];
+  if (x !== null && y !== null) return x - y;
+  if (x !== null || y !== null) return x !== null ? -1 : 1; // what has no number comes last
+  return textOf(a).localeCompare(textOf(b), undefined, { numeric: true });
+}
+
+function holds(cell, sign, value) {
+  if ((keyOf(cell) === null) !== (keyOf(value) === null)) return false;
+  const order = compared(cell, value);
+  return sign === "=" ? order === 0 : sign === "<" ? order < 0 : order > 0;
+}
+
+// Words that all have to be in the row, or COLUMN=VALUE, COLUMN<VALUE, COLUMN>VALUE.
+function matcher(query, heads) {
+  const tests = query.trim().split(/\s+/).filter(Boolean).map((word) => {
+    const [, head, sign, value] = /^(.+?)([=<>])(.+)$/.exec(word) ?? [];
+    const column = heads.findIndex((h) => h.replace(/\s+/g, "_") === head || h === head);
+    if (column >= 0) return (row) => holds(row[column], sign, value);
+    return (row) => row.some((cell) => textOf(cell).toLowerCase().includes(word.toLowerCase()));
+  });
+  return (row) => tests.every((test) => test(row));
+}
+
+function enliven(table) {
+  const heads = [...table.tHead.rows[0].cells];
+  const classes = heads.map((head) => head.className);
+  const body = table.tBodies[0];
+  const box = table.closest(".table");
+  const [search, count] = [box.querySelector("input"), box.querySelector(".count")];
+  let rows = null, column = -1, down = false;
+
+  async function all() {
+    if (rows) return rows;
+    const shown = [...body.rows].map((row) =>
+      [...row.cells].map((td) => (td.dataset.v ? [td.textContent, +td.dataset.v] : td.textContent)));
+    const rest = table.dataset.rest ? await unpack(table.dataset.rest) : [];
+    rows = shown.concat(rest.points ? rest.points.slice(shown.length) : rest);
+    return rows;
+  }
+  async function show() {
+    const every = await all();
+    const found = every.filter(matcher(search?.value ?? "", heads.map((h) => h.textContent)));
+    if (column >= 0) found.sort((a, b) => (down ? -1 : 1) * compared(a[column], b[column]));
+    const rendered = found.slice(0, MOST_ROWS).map((row) =>
+      element("tr", {}, ...row.map((cell, k) =>
+        element("td", { className: classes[k], textContent: textOf(cell) }))));
+    body.replaceChildren(...rendered);
+    const part = found.length > MOST_ROWS ? `, the first ${MOST_ROWS} shown` : "";
+    if (count) count.textContent = `${found.length} of ${every.length} rows${part}`;
+  }
+  heads.forEach((head, k) => head.addEventListener("click", () => {
+    down = column === k && !down;
+    column = k;
+    heads.forEach((h) => h.removeAttribute("aria-sort"));
+    head.setAttribute("aria-sort", down ? "descending" : "ascending");
+    show();
+  }));
+  search?.addEventListener("input", show);
+}
+
+// --- Values at the pointer ---------------------------------------------------------------------
+
+const tip = element("div", { id: "tip" });
+
+function spotsOf(plot) {
+  return JSON.parse(plot.querySelector("script").textContent).flatMap((series) =>
+    series.v.map((value, k) => ({
+      x: series.at[2 * k] / 1e4, y: series.at[2 * k + 1] / 1e4, rows: series.rows?.[k] ?? series.all,
+      lines: [
+        [series.panel, series.label, series.names?.[k]].filter(Boolean).join(", "),
+        `${series.axes[0] || "x"}: ${series.x[k]}`,
+        `${series.axes[1] || "value"}: ${value}`,
+      ],
+    })));
+}
+
+function watch(plot) {
+  let spots = null, nearest = null;
+  plot.addEventListener("pointermove", (event) => {
+    spots ??= spotsOf(plot);
+    const box = plot.getBoundingClientRect();
+    const [x, y] = [event.clientX - box.left, event.clientY - box.top];
+    let least = 18; // pixels
+    nearest = null;
+    for (const spot of spots) {
+      const away = Math.hypot(spot.x * box.width - x, spot.y * box.height - y);
+      if (away < least) [least, nearest] = [away, spot];
+    }
+    tip.hidden = !nearest;
+    plot.classList.toggle("leads", Boolean(nearest?.rows?.length));
+    if (!nearest) return;
+    const lines = [...nearest.lines];
+    if (nearest.rows?.length) lines.push(`${nearest.rows.length} points: click`);
+    tip.textContent = lines.join("\n");
+    const left = Math.min(event.clientX + 14, innerWidth - tip.offsetWidth - 4);
+    tip.style.translate = `${Math.max(left, 4)}px ${event.clientY + 16}px`;
+  });
+  plot.addEventListener("pointerleave", () => (tip.hidden = true));
+  plot.addEventListener("click", () => nearest?.rows?.length && openPoints(nearest.rows));
+}
+
+// --- Points ------------------------------------------------------------------------------------
+
+const dialog = element("dialog", { id: "point" });
+const plain = (heads, rows) => element("div", { className: "scroll" },
+  element("table", {},
+    element("thead", {}, element("tr", {}, ...heads.map((h) => element("th", { textContent: h })))),
+    element("tbody", {}, ...rows.map((row) =>
+      element("tr", {}, ...row.map((c) => element("td", { textContent: c ?? "" })))))));
+
+function filled(...content) {
+  const close = element("button", { textContent: "close", className: "close" });
+  close.addEventListener("click", () => dialog.close());
+  dialog.replaceChildren(close, ...content);
+  if (!dialog.open) dialog.showModal();
+  dialog.scrollTop = 0;
+  dialog.querySelectorAll(".table table").forEach(enliven);
+}
+
+async function openPoints(rows) {
+  if (rows.length === 1) return openPoint(rows[0]);
+  const sweep = await unpack("sweep");
+  const links = rows.map((row) => {
+    const link = element("button", { textContent: sweep.points[row][0], className: "link" });
+    link.addEventListener("click", () => openPoint(row));
+    return element("li", {}, link);
+  });
+  filled(element("h3", { textContent: `${rows.length} points` }), element("ul", {}, ...links));
+}
+
+// Rows of the stages without which one could not run, and its own, ascending.
+function needed(upstream, stage) {
+  const found = new Set(), waiting = stage >= 0 ? [stage] : [];
+  for (const k of waiting) {
+    if (found.has(k)) continue;
+    found.add(k);
+    waiting.push(...upstream[k]);
+  }
+  return [...found].sort((a, b) => a - b);
+}
+
+async function openPoint(row) {
+  const sweep = await unpack("sweep");
+  const point = sweep.points[row];
+  const told = sweep.columns.map((name, k) => [name, point[k]]).filter(([, value]) => value !== "");
+  const content = [element("h3", { textContent: point[0] }), plain(["of the point", ""], told)];
+  const deck = document.getElementById("deck");
+  if (deck) {
+    const link = element("a", { href: "#deck", textContent: "the deck of the sweep" });
+    link.addEventListener("click", () => {
+      dialog.close();
+      deck.open = true;
+    });
+    content.push(element("p", {}, "What all points have in common is in ", link, "."));
+  }
+  const stages = needed(sweep.upstream, sweep.stage_of[row]).map((k) => sweep.stages[k]);
+  if (stages.length)
+    content.push(element("h3", { textContent: "Stages, in the order they need each other" }),
+      plain(sweep.stage_columns, stages));
+  content.push(...(await questionsOf(row, point[0])));
+  filled(...content);
+}
+
+// SliCK's questions: labels and answers before, and of each point what was said after.
+async function questionsOf(row, id) {
+  const asked = await unpack("questions");
+  if (!asked) return [];
+  const title = element("h3", { textContent: "Test questions" });
+  const mine = asked.points[row];
+  if (!mine) return [title, element("p", { textContent: asked.otherwise.replace("{id}", id) })];
+  const verdicts = (digits, k) => asked.verdicts[digits[k]] ?? "";
+  const heads = [...asked.columns, ...mine.flatMap((when) => ["answer", "right"].map(
+    (what) => `${what} ${when.name}`))];
+  const rows = asked.rows.map((question, k) => [...question, ...mine.flatMap((when) =>
+    [when.said ? asked.said[when.said[k]] : "", verdicts(when.right, k)])]);
+  const name = `rest-of-${row}`;
+  unpacked.set(name, Promise.resolve(rows));
+  const table = plain(heads, []).querySelector("table");
+  table.dataset.rest = name;
+  const search = element("input", { type: "search", placeholder: "filter" });
+  const box = element("div", { className: "table" }, search,
+    element("span", { className: "count" }), element("div", { className: "scroll" }, table));
+  setTimeout(() => search.dispatchEvent(new Event("input")));
+  return [title, box];
+}
+
+document.body.append(tip, dialog);
+tip.hidden = true;
+// beside the page the contents are open, above it they would push it down
+document.querySelector("nav details").open = matchMedia("(min-width: 1360px)").matches;
+document.querySelectorAll(".table table").forEach(enliven);
+document.querySelectorAll(".plot").forEach(watch);
+document.querySelector("table[data-points]")?.addEventListener("click", async (event) => {
+  const cell = event.target.closest("td:first-child");
+  if (!cell) return;
+  const { points } = await unpack("sweep");
+  openPoint(points.findIndex((point) => point[0] === cell.textContent));
+});

@@ -1,0 +1,200 @@
+"""The page as a reader uses it, in a browser: no script fails, tables sort and filter, values are
+told at the pointer, a click leads to points, stages and questions, and nothing is cut off.
+"""
+
+import h5py
+import pytest
+import synthetic_flearning
+import synthetic_kshot
+import synthetic_slick
+from browser import in_browser
+from reports import report
+from synthetic_slick import World
+from test_any_study import write_toy
+
+STUDIES = {"slick": synthetic_slick, "flearning": synthetic_flearning, "kshot": synthetic_kshot}
+SMALL = World(epochs=6, questions=30)
+CUT_OFF = """
+const cut = [];
+document.querySelectorAll("details").forEach((one) => (one.open = true));
+for (const one of document.querySelectorAll("main *")) {
+  const box = one.getBoundingClientRect();
+  const scrolls = one.closest(".scroll, pre");
+  if (box.width && !scrolls && (box.right > innerWidth + 1 || box.left < -1))
+    cut.push(one.tagName + " " + one.textContent.slice(0, 60));
+}
+const nav = document.querySelector("nav").getBoundingClientRect();
+const main = document.querySelector("main").getBoundingClientRect();
+if (nav.right > main.left + 1 && nav.bottom > main.top + 1) cut.push("contents over the page");
+const images = [...document.images].filter((one) => !one.complete || !one.naturalWidth).length;
+const { scrollWidth, clientWidth } = document.documentElement;
+return { cut, images, wide: scrollWidth - clientWidth };
+"""
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pages")
+    found = {}
+    for study, made_up in STUDIES.items():
+        report(made_up.write(folder / f"{study}.h5", *([SMALL] if study == "slick" else [])))
+        found[study] = folder / f"{study}_report" / "index.html"
+    return found
+
+
+@pytest.mark.parametrize("study", STUDIES)
+@pytest.mark.parametrize("width", [1400, 800])
+def test_nothing_is_cut_off(pages, study, width):
+    assert in_browser(pages[study], CUT_OFF, width) == {"cut": [], "images": 0, "wide": 0}
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_the_contents_lead_to_everything(pages, study):
+    script = """
+    const links = [...document.querySelectorAll("nav a")].map((a) => a.hash.slice(1));
+    const figures = [...document.querySelectorAll("figure, .table table")].length;
+    return { lost: links.filter((id) => !document.getElementById(id)), links: links.length,
+             double: links.length - new Set(links).size, figures };
+    """
+    found = in_browser(pages[study], script)
+    assert found["lost"] == [] and found["double"] == 0 and found["links"] > found["figures"]
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_links_of_figures_and_tables_lead_to_files(pages, study):
+    script = "return [...document.querySelectorAll('main a')].map((a) => a.getAttribute('href'));"
+    linked = {link for link in in_browser(pages[study], script) if not link.startswith("#")}
+    assert linked and all((pages[study].parent / link).is_file() for link in linked)
+
+
+def test_a_table_sorts_by_its_numbers_and_back(pages):
+    script = """
+    const box = document.getElementById("results.table").nextElementSibling;
+    const table = box.querySelector("table");
+    const head = [...table.tHead.rows[0].cells].find((th) => th.textContent === "CONV test");
+    const cells = () => [...table.tBodies[0].rows].map((row) => row.cells[head.cellIndex]);
+    const column = () => cells().map((cell) => parseFloat(cell.textContent));
+    const before = column();
+    head.click(); await until(() => column()[0] === Math.min(...before));
+    const up = column();
+    head.click(); await until(() => column()[0] === Math.max(...before));
+    return { before, up, down: column(), sort: head.ariaSort };
+    """
+    found = in_browser(pages["slick"], script)
+    assert found["up"] == sorted(found["before"]) and found["sort"] == "descending"
+    assert found["down"] == sorted(found["before"], reverse=True) != found["up"]
+
+
+FILTERED = """
+const box = document.querySelector("table[data-points]").closest(".table");
+const input = box.querySelector("input");
+const count = box.querySelector(".count");
+const shown = async (query) => {
+  const before = count.textContent;
+  input.value = query;
+  input.dispatchEvent(new Event("input"));
+  await until(() => count.textContent !== before);
+  return [count.textContent, box.querySelectorAll("tbody tr").length];
+};
+"""
+
+
+def test_points_are_filtered_by_words_and_by_columns(pages):
+    queries = ["idk", "unknown_ratio=0.5 seed<3", "seed>2 natural", "no such point"]
+    calls = "".join(f"found.push(await shown({query!r}));" for query in queries)
+    found = in_browser(pages["slick"], f"{FILTERED} const found = []; {calls} return found;")
+    assert [count for count, _ in found] == [f"{n} of 54 rows" for n in (3, 6, 1, 0)]
+    assert [rows for _, rows in found] == [3, 6, 1, 0]
+
+
+def test_a_large_table_is_searched_whole_and_shown_in_part(tmp_path):
+    page = report(write_toy(tmp_path / "large.h5", counts=(60, 4))) / "index.html"
+    script = f"""{FILTERED}
+    const few = document.querySelectorAll("table[data-points] tbody tr").length;
+    return [few, await shown("depth=60"), await shown("height>0")];"""
+    few, last, many = in_browser(page, script)
+    assert few == 200 and last == ["4 of 240 rows", 4]
+    assert many == ["239 of 240 rows, the first 200 shown", 200]
+
+
+POINT = """
+const open = async (id) => {
+  const table = document.querySelector("table[data-points]");
+  [...table.tBodies[0].rows].find((row) => row.cells[0].textContent === id).cells[0].click();
+  await until(() => dialog.open && dialog.querySelector("h3").textContent === id);
+  await until(() => !dialog.querySelector("input") || dialog.querySelector(".count").textContent);
+  return dialog.innerText;
+};
+const dialog = document.getElementById("point");
+"""
+
+
+def test_a_failed_point_tells_why_and_its_stages(tmp_path):
+    page = report(write_toy(tmp_path / "toy.h5")) / "index.html"
+    failed, done = in_browser(
+        page, f"{POINT} return [await open('depth-2-s3'), await open('depth-1-s1')];"
+    )
+    assert "ran out of ground" in failed and "survey" in failed and "dig 5" in failed
+    assert "done" in done and "dig 0" in done and "dig 5" not in done and "digging\t3" in done
+
+
+def test_a_slick_point_shows_its_questions_before_and_after(pages, tmp_path):
+    path = pages["slick"].parent.parent / "slick.h5"
+    with h5py.File(path) as file:
+        row = int(file["points/id"].asstr()[()].tolist().index("natural-nan-s2-None"))
+        asked = file["predictions/row"][0]
+        right = file["predictions/correct_final"][row, 0]
+    script = f"""{POINT} const text = await open('natural-nan-s2-None');
+    const texts = (of) => [...of].map((one) => one.textContent);
+    const first = texts(dialog.querySelector(".table tbody tr").cells);
+    const heads = texts(dialog.querySelectorAll(".table th"));
+    const input = dialog.querySelector("input");
+    input.value = "right_CONVERGENCE=right label=Unknown"; input.dispatchEvent(new Event("input"));
+    const count = dialog.querySelector(".count"), before = count.textContent;
+    await until(() => count.textContent !== before);
+    return {{ heads, first, before, after: count.textContent }};"""
+    found = in_browser(pages["slick"], script)
+    first = dict(zip(found["heads"], found["first"], strict=True))
+    assert first["question"] == f"What is fact {asked} of P17?"
+    assert first["answer before"] == f"said {asked}"
+    assert first["answer CONVERGENCE"] == f"told {asked}"
+    assert first["right CONVERGENCE"] == ("right" if right == 1 else "wrong")
+    assert first["label"] in ("HighlyKnown", "MaybeKnown", "WeaklyKnown", "Unknown")
+    assert found["before"] == "180 of 180 rows"
+    assert 0 < int(found["after"].split()[0]) < 180
+
+
+def test_values_are_told_at_the_pointer_and_a_click_leads_to_the_points(pages):
+    script = """
+    const plot = document.querySelector("#figure3a_unknown_ratio .plot");
+    const spots = JSON.parse(plot.querySelector("script").textContent);
+    const one = spots.find((s) => s.label === "CONVERGENCE (6)" && s.rows);
+    plot.scrollIntoView();
+    const box = plot.getBoundingClientRect();
+    const at = { clientX: box.left + one.at[0] / 1e4 * box.width,
+                 clientY: box.top + one.at[1] / 1e4 * box.height, bubbles: true };
+    plot.dispatchEvent(new PointerEvent("pointermove", at));
+    const tip = document.getElementById("tip");
+    const text = tip.textContent, hidden = tip.hidden;
+    plot.dispatchEvent(new MouseEvent("click", at));
+    const dialog = document.getElementById("point");
+    await until(() => dialog.open);
+    return { text, hidden, points: [...dialog.querySelectorAll("li")].map((li) => li.textContent) };
+    """
+    found = in_browser(pages["slick"], script)
+    assert not found["hidden"]
+    lines = found["text"].split("\n")
+    assert lines[0] == "a training duration, CONVERGENCE (6)"
+    assert lines[1] == "Unknown examples in D (%): 0" and lines[2].startswith("Test accuracy (%): ")
+    assert lines[3] == "3 points: click"
+    assert found["points"] == [f"unknown_ratio-0-s{seed}-None" for seed in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_every_figure_tells_values_where_they_are(pages, study):
+    script = """return [...document.querySelectorAll(".plot")].map((plot) => {
+      const spots = spotsOf(plot);
+      return [plot.parentElement.id, spots.length,
+              spots.every((s) => s.x >= 0 && s.x <= 1 && s.y >= 0 && s.y <= 1)]; });"""
+    found = in_browser(pages[study], script)
+    assert found and all(count > 0 and inside for _, count, inside in found), found
