@@ -30,7 +30,7 @@ def words(study: str, name: str, **values: object) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Result:
+class Finding:
     """A result that a caption states: what its section of words.md says of these limits."""
 
     section: str
@@ -39,16 +39,16 @@ class Result:
     digits: int = 1
 
 
-def stated(study: str, result: Result) -> str:
+def stated(study: str, finding: Finding) -> str:
     """The sentence of the section that begins with `up:`, `down:` or `undecided:`, whichever the
     limits tell, with the numbers as {found}. Nothing is stated that the limits leave in doubt.
     """
-    begin = f"{result.found.direction}: "
-    found = with_limits(result.found, result.digits)
-    if not math.isfinite(result.found.low):
+    begin = f"{finding.found.direction}: "
+    found = with_limits(finding.found, finding.digits)
+    if not math.isfinite(finding.found.low):
         found = f"{found}, from a single value, which has no limits"
-    (sentence,) = [p for p in _sections(study)[result.section] if p.startswith(begin)]
-    return sentence.removeprefix(begin).format(found=found, **result.values)
+    (sentence,) = [p for p in _sections(study)[finding.section] if p.startswith(begin)]
+    return sentence.removeprefix(begin).format(found=found, **finding.values)
 
 
 class ToldTable(Table):

@@ -16,7 +16,7 @@ from . import drawn, style
 from .html import Section
 from .store import Missing
 from .table import PAPER, Table
-from .words import Result, stated, words
+from .words import Finding, stated, words
 
 T = TypeVar("T")
 
@@ -82,10 +82,10 @@ class Writer:
         section: Section,
         drawings: Mapping[str, Callable[..., Figure]],
         *given,
-        results: Mapping[str, Sequence[Callable[..., Result]]] = MappingProxyType({}),
+        findings: Mapping[str, Sequence[Callable[..., Finding]]] = MappingProxyType({}),
     ) -> None:
         """The figures that `draw(*given)` gives by the stems of their files: PNG, PDF, CSV, the
-        page. `results`: what captions state, of a figure each that `find(*given)` gives.
+        page. `findings`: what captions state, of a figure each that `find(*given)` gives.
         """
         for name, draw in drawings.items():
             if (figure := self._made(section, draw, *given)) is None:
@@ -93,11 +93,11 @@ class Writer:
             caption = [str(figure.get_label())] if figure.get_label() else words(self.study, name)
             if not drawn.of_paper(figure):
                 caption = [told for told in caption if not told.startswith(f"{PAPER}:")]
-            caption += self._stated(results.get(name, ()), *given)
+            caption += self._stated(findings.get(name, ()), *given)
             self._figure(section, name + _suffix(section.where), figure, " ".join(caption))
             plt.close(figure)
 
-    def _stated(self, finders: Sequence[Callable[..., Result]], *given) -> Iterator[str]:
+    def _stated(self, finders: Sequence[Callable[..., Finding]], *given) -> Iterator[str]:
         """What the file has not enough for is not stated."""
         for find in finders:
             with contextlib.suppress(Missing):

@@ -9,7 +9,7 @@ from ..sweep import Sweep
 from ..writer import Writer
 from . import figures, orderings, tables, trainings
 from .quantities import EditPart, parts
-from .results import RESULTS
+from .findings import FINDINGS
 
 TITLE = "F-Learning"
 
@@ -42,7 +42,7 @@ def sections(sweep: Sweep, writer: Writer) -> list[Section]:
 def _part(part: EditPart, writer: Writer) -> Section:
     section = writer.section(part.name)
     writer.tables(section, TABLES, part)
-    writer.figures(section, FIGURES, part, results=RESULTS)
+    writer.figures(section, FIGURES, part, findings=FINDINGS)
     return section
 
 

@@ -9,7 +9,7 @@ from ..sweep import Sweep
 from ..writer import Writer
 from . import experts, figures, left_out, projection, tables
 from .quantities import ExpertPart, part_of
-from .results import RESULTS
+from .findings import FINDINGS
 
 TITLE = "K-shot"
 
@@ -42,7 +42,7 @@ def sections(sweep: Sweep, writer: Writer) -> list[Section]:
     accuracy, selection, shown = map(Section, ("Accuracy", "What was selected", "Figures"))
     writer.tables(accuracy, ACCURACY, part)
     writer.tables(selection, SELECTION, part)
-    writer.figures(shown, FIGURES, part, results=RESULTS)
+    writer.figures(shown, FIGURES, part, findings=FINDINGS)
     return [accuracy, selection, _not_used(part, writer), shown]
 
 

@@ -12,7 +12,7 @@ from . import errors, figures, ratios, tables
 from .groups import CATEGORIES, DataRead, Errors, Labels
 from .quantities import LabelledPart, beside, parts
 from .questions import packed_questions
-from .results import RESULTS
+from .findings import FINDINGS
 
 TITLE = "SliCK"
 
@@ -80,5 +80,5 @@ def _part(part: LabelledPart, writer: Writer) -> Section:
     elif not part.points.empty:
         for make, show in TABLES:
             writer.table(section, make, part, show=show)
-        writer.figures(section, FIGURES, part, results=RESULTS)
+        writer.figures(section, FIGURES, part, findings=FINDINGS)
     return section

@@ -8,13 +8,13 @@ import numpy as np
 
 from ..statistics import mean
 from ..store import need
-from ..words import Result
+from ..words import Finding
 from .figures import shown_cosine
 from .orderings import test
 from .quantities import LEARNS, EditPart, cosines
 
 
-def old_answers(part: EditPart, method: str) -> Result:
+def old_answers(part: EditPart, method: str) -> Finding:
     """Old answers after forgetting at the largest lambda, less those of the original model."""
     what = f"old answers after {method}"
     swept = [v for v in part.variants(method) if v.everywhere and not v.searched]
@@ -22,10 +22,10 @@ def old_answers(part: EditPart, method: str) -> Result:
     most = max(swept, key=lambda v: v.lambda_)
     found = test(part, most, part.variants("original")[0], "reliability_old")
     need(found, f"{what} needs a seed that both have")
-    return Result("forgetting.old", found.difference, {"label": most.label})
+    return Finding("forgetting.old", found.difference, {"label": most.label})
 
 
-def cosine_sign(part: EditPart) -> Result:
+def cosine_sign(part: EditPart) -> Finding:
     """Mean cosine of the first method's panel, over layers and matrices of each seed."""
     methods = [method for method in LEARNS if part.variants(method)]
     need(methods, "the cosine needs a finished point of f_learning_*")
@@ -33,10 +33,10 @@ def cosine_sign(part: EditPart) -> Result:
     by_matrix = list(cosines(part, shown).values())
     need(by_matrix, "the cosine needs a matrix that moved")
     by_seed = np.nanmean(np.concatenate(by_matrix, axis=1), axis=1)
-    return Result("cosine.sign", mean(by_seed, -1, 1), {"label": shown.label}, digits=2)
+    return Finding("cosine.sign", mean(by_seed, -1, 1), {"label": shown.label}, digits=2)
 
 
-RESULTS = {
+FINDINGS = {
     "figure6_forgetting_full": (partial(old_answers, method="forget_ft"),),
     "figure7_forgetting_lora": (partial(old_answers, method="forget_lora"),),
     "cosine_by_layer": (cosine_sign,),

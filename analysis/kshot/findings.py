@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from ..statistics import mean_of_independent
 from ..store import need
-from ..words import Result
+from ..words import Finding
 from .experts import gain
 from .quantities import ExpertPart, cases, over_draws
 
 
-def tuned(part: ExpertPart) -> Result:
+def tuned(part: ExpertPart) -> Finding:
     """Accuracy of the best adapter after training on D_K and D_A less that before, over tasks."""
     what = "what tuning makes of the best adapter"
     after, before = (part.first(method, what) for method in ("source_best_sft", "source_best"))
@@ -19,15 +19,15 @@ def tuned(part: ExpertPart) -> Result:
         part.difference(after[after["task"] == task], before[before["task"] == task])
         for task in both
     ]
-    return Result("figure2_tuning.change", mean_of_independent(found).interval)
+    return Finding("figure2_tuning.change", mean_of_independent(found).interval)
 
 
-def mixture(part: ExpertPart) -> Result:
+def mixture(part: ExpertPart) -> Finding:
     """Errors of the best expert less those of the mixture on the mixed cases, over tasks."""
     found = cases(part)
     tasks = dict.fromkeys(one.task for one in found)
     gains = [over_draws([one for one in found if one.task == task], gain) for task in tasks]
-    return Result("figure11_cases.gain", mean_of_independent(gains).interval)
+    return Finding("figure11_cases.gain", mean_of_independent(gains).interval)
 
 
-RESULTS = {"figure2_tuning": (tuned,), "figure11_cases": (mixture,)}
+FINDINGS = {"figure2_tuning": (tuned,), "figure11_cases": (mixture,)}

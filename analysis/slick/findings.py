@@ -8,11 +8,11 @@ import numpy as np
 
 from ..statistics import crossed_mean, mean, mean_known
 from ..store import need
-from ..words import Result
+from ..words import Finding
 from .quantities import LabelledPart, answers, beside_idk, minus
 
 
-def fitted_first(part: LabelledPart) -> Result:
+def fitted_first(part: LabelledPart) -> Finding:
     """Fitted share of Known examples less that of Unknown ones, mean over the trained epochs."""
     ratio, points = part.half("which examples are fitted first")
     known, unknown = (
@@ -20,10 +20,10 @@ def fitted_first(part: LabelledPart) -> Result:
         for name in ("known", "unknown")
     )
     by_seed = mean_known((known - unknown)[:, part.epochs > 0])
-    return Result("fitted_first", mean(by_seed, -100, 100), {"percent": 100 * ratio})
+    return Finding("fitted_first", mean(by_seed, -100, 100), {"percent": 100 * ratio})
 
 
-def fitted_at_stop(part: LabelledPart) -> Result:
+def fitted_at_stop(part: LabelledPart) -> Finding:
     """The same at EARLY_STOP."""
     what = "what is fitted at early stop"
     ratio, points = part.half(what)
@@ -32,22 +32,22 @@ def fitted_at_stop(part: LabelledPart) -> Result:
         100 * part.curve(f"fitted_{name}", points, what)[np.arange(len(points)), at]
         for name in ("known", "unknown")
     )
-    return Result("fitted_at_stop", mean(known - unknown, -100, 100), {"percent": 100 * ratio})
+    return Finding("fitted_at_stop", mean(known - unknown, -100, 100), {"percent": 100 * ratio})
 
 
-def after_stop(part: LabelledPart) -> Result:
+def after_stop(part: LabelledPart) -> Finding:
     """Test accuracy at CONVERGENCE less that at EARLY_STOP, which the test did not choose."""
     ratio, points = part.half("accuracy after early stop")
     last, stop = (
         answers(part, points, when, "id", "accuracy after early stop")
         for when in ("final", "early_stop")
     )
-    return Result(
+    return Finding(
         "after_stop", crossed_mean(minus(last, stop)).interval, {"percent": 100 * ratio}
     )
 
 
-def by_unknown(part: LabelledPart, role: str) -> Result:
+def by_unknown(part: LabelledPart, role: str) -> Finding:
     """Accuracy at CONVERGENCE with the most Unknown examples less that with none."""
     points, what = part.ratios(), "accuracy by unknown ratio"
     most = points["unknown_ratio"].max()
@@ -56,10 +56,10 @@ def by_unknown(part: LabelledPart, role: str) -> Result:
         answers(part, points[points["unknown_ratio"] == x], "final", role, what) for x in (most, 0)
     )
     found = crossed_mean(minus(with_most, without)).interval
-    return Result("by_unknown", found, {"percent": 100 * most})
+    return Finding("by_unknown", found, {"percent": 100 * most})
 
 
-def of_unknown(part: LabelledPart, role: str) -> Result:
+def of_unknown(part: LabelledPart, role: str) -> Finding:
     """Accuracy at CONVERGENCE of D less that of D_Known, with the most Unknown examples."""
     what = "D against D_Known"
     whole, removed = part.ratios(), part.variant("known_only", what)
@@ -71,10 +71,10 @@ def of_unknown(part: LabelledPart, role: str) -> Result:
         for points in (whole, removed)
     )
     found = crossed_mean(minus(first, second)).interval
-    return Result("of_unknown", found, {"percent": 100 * most})
+    return Finding("of_unknown", found, {"percent": 100 * most})
 
 
-def of_idk(part: LabelledPart) -> Result:
+def of_idk(part: LabelledPart) -> Finding:
     """Questions that D_IDK answers right, of all of them, less those of D, at CONVERGENCE."""
     what = "D_IDK against D"
     _, beside = beside_idk(part, what)
@@ -82,10 +82,10 @@ def of_idk(part: LabelledPart) -> Result:
         answers(part, beside[name], "final", "id", what).fillna(0)
         for name in ("unknown_ratio", "idk")
     )
-    return Result("of_idk", crossed_mean(minus(idk, plain)).interval)
+    return Finding("of_idk", crossed_mean(minus(idk, plain)).interval)
 
 
-RESULTS = {
+FINDINGS = {
     "figure1_fit": (fitted_first, after_stop),
     "figure3a_unknown_ratio": (partial(by_unknown, role="id"),),
     "figure3b_known_only": (partial(of_unknown, role="id"),),

@@ -40,12 +40,12 @@ def test_only_sections_with_three_sentences_state_a_result(study):
 def test_limits_decide_what_is_stated():
     limits = {"up": (1, 3), "down": (-3, -1), "undecided": (-1, 3)}
     for direction, (low, high) in limits.items():
-        result = words.Result("of_idk", Interval((low + high) / 2, low, high))
+        result = words.Finding("of_idk", Interval((low + high) / 2, low, high))
         sentence = words.stated("slick", result)
         assert ("more of all" in sentence) == (direction == "up")
         assert ("is undecided" in sentence) == (direction == "undecided")
         assert f"[{low:+.1f}, {high:+.1f}]" in sentence
-    alone = words.stated("slick", words.Result("of_idk", Interval(5, np.nan, np.nan)))
+    alone = words.stated("slick", words.Finding("of_idk", Interval(5, np.nan, np.nan)))
     assert "undecided" in alone and "+5.0, from a single value, which has no limits" in alone
 
 
@@ -74,7 +74,7 @@ def test_slick(tmp_path, direction):
             known, unknown = (file[f"curves/fitted_{name}"] for name in ("known", "unknown"))
             known[...], unknown[...] = unknown[...], known[...]
     part = slick_part(path)
-    first, after = (words.stated("slick", find(part)) for find in slick.results.RESULTS["figure1_fit"])
+    first, after = (words.stated("slick", find(part)) for find in slick.findings.FINDINGS["figure1_fit"])
     words_of = {"up": "accuracy rises", "down": "accuracy falls", "undecided": "is undecided"}
     assert words_of[direction] in after
     which = "Unknown examples are fitted before Known" if direction == "down" else "Known examples"
@@ -94,7 +94,7 @@ def test_flearning(tmp_path, direction):
         file["outcomes/reliability_old"][...] = old
     words_of = {"up": "more of the tokens", "down": "fewer of the tokens", "undecided": "whether"}
     (part,) = flearning.quantities.parts(read(path))
-    (find,) = flearning.results.RESULTS["figure6_forgetting_full"]
+    (find,) = flearning.findings.FINDINGS["figure6_forgetting_full"]
     sentence = words.stated("flearning", find(part))
     assert f"against the original model: {words_of[direction]}" in sentence
 
@@ -111,7 +111,7 @@ def test_kshot(tmp_path, direction):
         right[method == "source_best"] = base[: (method == "source_best").sum()]
         file["outcomes/right"][...] = right
     words_of = {"up": "adapter better:", "down": "adapter worse:", "undecided": "is undecided:"}
-    (find,) = kshot.results.RESULTS["figure2_tuning"]
+    (find,) = kshot.findings.FINDINGS["figure2_tuning"]
     part = kshot.quantities.part_of(read(path))
     assert words_of[direction] in words.stated("kshot", find(part))
 
