@@ -42,5 +42,5 @@ def _figure(rows: pd.DataFrame) -> Figure:
         style.panel_title(
             axes, letter, "mean over pairs" if column == "cosine" else "mean over points"
         )
-    style.legend_below(figure, panels.flat[0], columns=4)
+    style.legend_below(figure, style.in_order(panels.flat[0]))
     return figure

@@ -15,6 +15,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402  (the backend comes first)
 import numpy as np  # noqa: E402
 from matplotlib import colormaps  # noqa: E402
+from matplotlib.artist import Artist  # noqa: E402
 from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 
@@ -126,11 +127,17 @@ def legend_under(axes: Axes) -> None:
     axes.legend(handles=in_order(axes), ncols=2, columnspacing=1.2, **place)
 
 
-def legend_below(figure: Figure, axes: Axes, columns: int = 0) -> None:
-    """One legend for all panels, from these axes; it takes no width from them."""
-    handles, labels = axes.get_legend_handles_labels()
-    ncols = columns or len(labels)
-    figure.legend(handles, labels, loc="outside lower center", ncols=ncols, columnspacing=1.2)
+def legend_below(figure: Figure, handles: Sequence[Artist], columns: int = 0) -> None:
+    """One legend for all panels; it takes no width from them, and as many columns as there is room
+    for (`columns` at most).
+    """
+    for ncols in range(columns or len(handles), 0, -1):
+        legend = figure.legend(
+            handles=handles, loc="outside lower center", ncols=ncols, columnspacing=1.2
+        )
+        if ncols == 1 or legend.get_window_extent().width <= figure.bbox.width:
+            return
+        legend.remove()
 
 
 def layer_axis(axes: Axes) -> None:

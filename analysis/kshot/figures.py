@@ -88,7 +88,7 @@ def _name_adapters(figure: Figure, part: ExpertPart) -> None:
     }
     named = [handles[name] for name in part.bank if name in handles]
     if len(named) <= len(LOOKS):
-        figure.legend(handles=named, loc="outside lower center", ncols=min(len(named), 5))
+        style.legend_below(figure, named)
 
 
 def _arrow(axes: Axes, part: ExpertPart, task: int, best: int, after: float) -> None:
@@ -174,7 +174,7 @@ def case_counts(part: ExpertPart) -> Figure:
         axes.set_title(task, loc="left")
     style.row_labels(panels, "Test examples (%)")
     panels[0].set_ylim(bottom=0)  # an interval may reach below
-    style.legend_below(figure, panels[0])
+    style.legend_below(figure, style.in_order(panels[0]))
     return figure
 
 

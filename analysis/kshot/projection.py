@@ -90,7 +90,7 @@ def projection(part: ExpertPart) -> Figure:
         axes = panels[cells[row]]
         _draw(axes, found[row])
         axes.set_title(f"{point['task']}, {SELECTIONS[point['data_selection']]}", loc="left")
-    style.legend_below(figure, axes)
+    style.legend_below(figure, style.in_order(axes))
     if _tsne() is None:
         figure.set_label(" ".join(words("kshot", "figure10_selection.plain")))
     return figure

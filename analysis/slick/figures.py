@@ -232,7 +232,7 @@ def unknown_classifiers(part: LabelledPart) -> Figure:
         style.panel_title(panel, letter, WHEN[when])
     axes[0].set_ylim(bottom=0)
     axes[0].set_ylabel("Accuracy on them after\nfine-tuning on $D_\\mathrm{Natural}$ (%)")
-    style.legend_below(figure, axes[0], columns=2)
+    style.legend_below(figure, style.in_order(axes[0]), columns=2)
     return figure
 
 

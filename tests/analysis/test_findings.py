@@ -213,3 +213,16 @@ def test_legends_lie_beside_the_data_and_name_what_is_drawn(tmp_path, study):
             named = {text.get_text() for text in legend.get_texts()}
             assert named == set(synthetic_kshot.BANK) - {"broken"}
         plt.close(figure)
+
+
+def test_a_legend_of_many_names_stays_within_the_figure():
+    figure, axes = style.panels(2)
+    for number in range(16):
+        axes[0].plot([0, 1], [0, number], label=f"a long name of an adapter, {number}")
+    style.legend_below(figure, style.in_order(axes[0]))
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    box = legend.get_window_extent()
+    assert box.x0 >= 0 and box.x1 <= figure.bbox.width
+    assert len(legend.get_texts()) == 16
+    plt.close(figure)
