@@ -33,6 +33,12 @@ LONG = {
     "known": "Known",
     "natural": "Natural",
 }
+WITH_RATIO = {
+    "unknown_ratio": "D",
+    "known_only": "D_Known",
+    "idk": "D_IDK",
+    "known_patch": "D_Patch",
+}
 SINGLE = (*CATEGORIES, "natural")  # variants of table 2
 WHEN = {"early_stop": "EARLY_STOP", "final": "CONVERGENCE"}
 ENDS = {"ES": "early_stop", "CONV": "final"}  # the same in short
@@ -92,7 +98,7 @@ def data_sets(part: LabelledPart) -> Iterator[tuple[str, pd.DataFrame]]:
     """Every D in words, and its finished points."""
     groups = part.points.groupby(["variant", "unknown_ratio"], dropna=False, sort=False)
     for (variant, ratio), points in groups:
-        name = {"unknown_ratio": "D", "known_only": "D_Known", "idk": "D_IDK"}.get(variant)
+        name = WITH_RATIO.get(variant)
         share = f", {100 * ratio:g} % Unknown" if name else ""
         yield (name or f"D_{LONG[variant]}") + share, points
 

@@ -82,6 +82,11 @@ std::string verdict(std::uint8_t outcome) {
   return outcome == kNever ? "" : outcome == 2 ? "I don't know" : outcome == 1 ? "1" : "0";
 }
 
+/// Of /variants/member: whether D has the question, or the patch beside D.
+std::string membership(std::uint8_t member) {
+  return member == 2 ? "patch" : verdict(member);
+}
+
 std::size_t point_of(const Results& results, const std::string& file, const std::string& id) {
   const std::vector<std::string> ids = results.texts("/points/id");
   const auto found = std::find(ids.begin(), ids.end(), id);
@@ -179,7 +184,7 @@ std::string table(const Results& results, const std::string& file, const std::st
         field(at(said, i, std::string())),
         is_labelled && sets > 0 ? verdict(greedy[i * sets]) : ""};
     if (after) {
-      fields.insert(fields.end(), {field(point), verdict(of(after->member, i, kNever)),
+      fields.insert(fields.end(), {field(point), membership(of(after->member, i, kNever)),
                                    field(of(after->early_stop, i, std::string())),
                                    verdict(of(after->right_early_stop, i, kNever)),
                                    field(of(after->final, i, std::string())),

@@ -10,6 +10,7 @@
 #include "factsweep/model/fingerprint.hpp"
 #include "factsweep/stage/common_options.hpp"
 #include "factsweep/stage/executor.hpp"
+#include "grid.hpp"
 #include "options.hpp"
 #include "stages/stages.hpp"
 
@@ -68,6 +69,7 @@ void check_answer_end(const Deck& deck) {
 }
 
 Expansion expand(const Deck& deck) {
+  check_patch_keys(deck);
   check_answer_end(deck);
   Worker worker = read_inputs(deck);
   for (std::string& note : spelling_notes(deck, worker.corpus))

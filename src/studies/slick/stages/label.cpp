@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "../options.hpp"
 #include "factsweep/core/random.hpp"
@@ -29,6 +30,17 @@ Column<T> by_question(const std::string& name, const std::string& units,
 template <typename T>
 Column<T> by_set(const std::string& name, const std::string& units, const std::string& long_name) {
   return column<T>("/labels/base/" + name, {"question_index", "set"}, units, long_name);
+}
+
+/// "id", "ood", or "other": of relations that patches alone have.
+std::vector<std::string> roles_of(const Corpus& corpus) {
+  const std::set<std::string> others(corpus.other_relations.begin(), corpus.other_relations.end());
+  std::vector<std::string> roles;
+  for (std::size_t row = 0; row < corpus.rows.size(); ++row)
+    roles.push_back(row >= corpus.id_rows                      ? "ood"
+                    : others.contains(corpus.rows[row].relation) ? "other"
+                                                                 : "id");
+  return roles;
 }
 
 /// What is known of questions before any work.
@@ -205,9 +217,7 @@ void fill_questions(const Draft& draft) {
           return question.aliases.empty() ? "" : nlohmann::json(question.aliases).dump();
         });
   fill(builder, table, corpus.rows);
-  std::vector<std::string> role(corpus.id_rows, "id");
-  role.resize(corpus.rows.size(), "ood");
-  builder.fill(by_question<std::string>("role", "", "in or out of distribution"), role);
+  builder.fill(by_question<std::string>("role", "", "in or out of distribution"), roles_of(corpus));
   fill_data(builder, corpus);
   for (const auto& [relation, sets] : draft.worker.exemplars)
     fill_exemplars(builder, relation, sets, draft.prompts_name_details);

@@ -32,13 +32,19 @@ void declare_columns(PlanBuilder& builder, const Corpus& corpus, std::int64_t an
   builder.declare(point_columns(builder.deck(), answer_bytes));
 }
 
+double patch_share(const Train& train) {
+  const Mixture mixture = Mixture::from_json(train.mixture);
+  return mixture.patch ? mixture.patch->share : 0;
+}
+
 Cost cost_of(const Draft& draft, const Train& train) {
   const Deck& deck = draft.deck();
   const Corpus& corpus = draft.worker.corpus;
   const ModelConfig& model = draft.model;
   const std::int64_t wanted = deck.integer("slick.train_size");
   const auto examples =
-      wanted > 0 ? static_cast<double>(wanted) : static_cast<double>(corpus.train_rows / 10);
+      (wanted > 0 ? static_cast<double>(wanted) : static_cast<double>(corpus.train_rows / 10)) *
+      (1 + patch_share(train));
   const double probed =
       static_cast<double>(corpus.rows.size() - corpus.train_rows + corpus.dev_probe.size()) +
       examples;
@@ -69,7 +75,7 @@ bool teaches_all_answers(const Deck& deck, const Corpus& corpus) {
 
 /// `train`: what all trainings share.
 Train training_of(const Deck& deck, const GridPoint& at, bool all_answers, Train train) {
-  Mixture mixture = Mixture::make(at.variant, at.unknown_ratio);
+  Mixture mixture = Mixture::make(at.variant, at.unknown_ratio, at.patch);
   mixture.all_answers = all_answers;
   train.mixture = mixture.to_json();
   train.seed = static_cast<std::uint64_t>(at.seed);
@@ -135,6 +141,7 @@ void add_trainings(const Draft& draft, Upstream labelled) {
     const auto [stage, is_new] =
         draft.builder.add(train, "train " + id_of(all_axes, points[point]), cost_of(draft, train));
     draft.builder.place(stage, columns, {point});
+    if (points[point].patch) draft.builder.place(stage, patch_columns(), {point});
     draft.builder.leaf(point, stage);
     if (!is_new) continue;
     std::optional<LoraConfig> lora = train.lora_config(deck);

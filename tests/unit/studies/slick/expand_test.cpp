@@ -1,5 +1,6 @@
 // SliCK expanded on a tiny facts folder: points, stages, and which decks share work.
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <numeric>
 #include <set>
@@ -231,6 +232,70 @@ TEST_CASE("LoRA points: axis, adapters instead of deltas, memory") {
   CHECK_THAT(error({"--train.method=lora", "--lora.targets=q_proj, quux"}),
              ContainsSubstring("command line: lora.targets") && ContainsSubstring("'quux'") &&
                  ContainsSubstring("model.layers.0.self_attn.q_proj"));
+}
+
+TEST_CASE("known patches: axes, ids, what they share, and the questions of other relations") {
+  const Decks decks;
+  const std::string variants = "--grid.variant=unknown_ratio, known_patch";
+  const std::vector<std::string> deck = {
+      variants, "--grid.patch_place=end, start, shuffled, none", "--grid.patch_share=0.1, 0.2",
+      "--grid.patch_relations=same, other", "--data.other_relations=P2"};
+  const Plan plan = decks.expand(deck);
+  // a ratio and seed: D alone; with a patch at 3 places, of 2 shares, of 2 kinds of relations; none
+  CHECK(plan.points.size() == 3 * 2 * (1 + 3 * 2 * 2 + 1));
+  CHECK(keys(plan, "train").size() == 3 * 2 * (1 + 3 * 2 * 2));
+  REQUIRE(plan.axes.size() == 6);
+  CHECK(plan.axes[2].name == "patch_place");
+  CHECK(plan.axes[3].name == "patch_relations");
+  CHECK(plan.axes[4].name == "patch_share");
+  std::map<std::string, const Point*> points;
+  for (const Point& point : plan.points) points[point.id] = &point;
+  CHECK(points.size() == plan.points.size());
+  const Point &alone = *points.at("unknown_ratio-0.5-s1"),
+              &none = *points.at("known_patch-0.5-none-s1"),
+              &patched = *points.at("known_patch-0.5-start-other-0.2-s1");
+  CHECK(none.leaf == alone.leaf);
+  CHECK(std::get<std::string>(alone.values[2]).empty());
+  CHECK(std::get<std::string>(none.values[2]) == "none");
+  CHECK(std::get<std::string>(patched.values[2]) == "start");
+  CHECK(std::get<std::string>(patched.values[3]) == "other");
+  CHECK(std::get<double>(patched.values[4]) == 0.2);
+  CHECK(std::isnan(std::get<double>(none.values[4])));
+  // what a patch fills, points without one do not, so that a larger sweep takes their stages over
+  CHECK(plan.stages[patched.leaf].find_output("/points/n_patch") != nullptr);
+  CHECK(plan.stages[patched.leaf].find_output("/curves/fitted_patch") != nullptr);
+  CHECK(plan.stages[alone.leaf].find_output("/points/n_patch") == nullptr);
+  CHECK(dataset(plan, "/points/n_patch_weakly_known") != nullptr);
+  CHECK(plan.stages[patched.leaf].cost_flop > plan.stages[alone.leaf].cost_flop);
+
+  // P1 train, P2 train, P1 test, P3 test
+  const auto roles = dataset(plan, "/labels/base/role")->content.as_text();
+  REQUIRE(roles.size() == 2 * kTrain + 2 * kTest);
+  CHECK(roles[kTrain - 1] == "id");
+  CHECK(roles[kTrain] == "other");
+  CHECK(roles[2 * kTrain] == "id");
+  CHECK(roles.back() == "ood");
+  CHECK(dataset(plan, "/variants/member")->shape ==
+        std::vector<std::uint64_t>{plan.points.size(), 2 * kTrain});
+  CHECK_THAT(plan.notes[0], ContainsSubstring("7 test questions of data.other_relations"));
+
+  // without patches of other relations the trainings of D are those of a deck without patches
+  const auto before = keys(decks.expand({}), "train"), after = keys(decks.expand({variants}), "train");
+  CHECK(std::includes(after.begin(), after.end(), before.begin(), before.end()));
+  CHECK(dataset(decks.expand({}), "/points/n_patch") == nullptr);
+
+  const auto error = [&](const std::vector<std::string>& changes) {
+    return input_error([&] { decks.expand(changes); });
+  };
+  CHECK_THAT(error({variants, "--grid.patch_relations=other"}),
+             ContainsSubstring("grid.patch_relations") &&
+                 ContainsSubstring("needs data.other_relations"));
+  CHECK_THAT(error({variants, "--data.other_relations=P2"}),
+             ContainsSubstring("grid.patch_relations lacks other"));
+  CHECK_THAT(error({"--grid.patch_share=0.3"}), ContainsSubstring("grid.patch_share") &&
+                                                    ContainsSubstring("lacks known_patch"));
+  CHECK_THAT(error({variants, "--grid.patch_relations=other", "--data.other_relations=P3"}),
+             ContainsSubstring("P3 is also in data.ood_relations"));
 }
 
 TEST_CASE("labelling alone plans no point, and the decks' mistakes are told") {

@@ -1,6 +1,7 @@
 // SliCK's kinds of stage, each alone in memory on a tiny model.
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 
 #include "../../../../src/studies/slick/evaluation.hpp"
@@ -235,6 +236,64 @@ TEST_CASE("train: what is learnt, and what of it is told", "[slick]") {
       any_final = any_final || output.name.starts_with("final/");
     CHECK(any_final);
   }
+}
+
+TEST_CASE("train: a patch of known examples beside D", "[slick]") {
+  const std::string variant = "--grid.variant=known_patch", share = "--grid.patch_share=0.5";
+  // 12 train questions of P1, six of them known, of which two are in D; and then those of P3
+  for (const char* relations : {"same", "other"}) {
+    const bool is_other = std::string(relations) == "other";
+    std::vector<std::string> deck = {variant, share,
+                                     std::string("--grid.patch_relations=") + relations};
+    if (is_other) deck.emplace_back("--data.other_relations=P3");
+    const Sweep sweep(deck);
+    const std::size_t stage = sweep.first("train");
+    MemoryWorkbench bench(sweep.plan);
+    sweep.plant_labels(bench);
+    bench.run(*sweep.executor, stage);
+    const auto member = values<std::uint8_t>(bench, stage, "/variants/member");
+    REQUIRE(member.size() == (is_other ? 24 : 12));
+    CHECK(std::count(member.begin(), member.begin() + 12, 1) == 4);
+    CHECK(std::count(member.begin(), member.end(), 1) == 4);
+    CHECK(std::count(member.begin(), member.end(), 2) == 2);
+    CHECK(std::count(member.begin(), member.begin() + 12, 2) == (is_other ? 0 : 2));
+    for (std::size_t row = 0; row < member.size(); ++row)
+      CHECK((member[row] != 2 || row % 2 == 0));  // known
+    const auto count = [&](const std::string& name) {
+      return values<std::int64_t>(bench, stage, "/points/" + name)[0];
+    };
+    CHECK(count("n_train") == 4);
+    CHECK(count("n_train_highly_known") == 2);
+    CHECK(count("n_patch") == 2);
+    CHECK(count("n_patch_highly_known") == 2);
+    CHECK(count("n_patch_maybe_known") == 0);
+    const auto fitted = values<double>(bench, stage, "/curves/fitted_patch");
+    REQUIRE(fitted.size() == 4);
+    for (const double one : fitted) CHECK((one == 0 || one == 0.5 || one == 1));
+    CHECK(sweep.check_continued(bench, stage, 12) > 0);
+  }
+}
+
+TEST_CASE("train: where a patch is trained decides what comes of it, none is D alone", "[slick]") {
+  std::map<std::string, std::vector<double>> loss;
+  for (const char* place : {"end", "start", "shuffled", "none"}) {
+    const Sweep sweep({"--grid.variant=known_patch", "--grid.patch_share=0.5", "--train.dropout=0",
+                       std::string("--grid.patch_place=") + place});
+    MemoryWorkbench bench(sweep.plan);
+    sweep.plant_labels(bench);
+    bench.run(*sweep.executor, sweep.first("train"));
+    loss[place] = values<double>(bench, sweep.first("train"), "/curves/loss");
+    const auto member = values<std::uint8_t>(bench, sweep.first("train"), "/variants/member");
+    CHECK(std::count(member.begin(), member.end(), 2) == (std::string(place) == "none" ? 0 : 2));
+  }
+  const Sweep alone({"--train.dropout=0"});
+  MemoryWorkbench bench(alone.plan);
+  alone.plant_labels(bench);
+  bench.run(*alone.executor, alone.first("train"));
+  CHECK(values<double>(bench, alone.first("train"), "/curves/loss")[3] == loss["none"][3]);
+  std::set<double> last;
+  for (const auto& [place, curve] : loss) last.insert(curve[3]);
+  CHECK(last.size() == 4);
 }
 
 TEST_CASE("train: early stop may count right answers of all questions", "[slick]") {
