@@ -10,13 +10,15 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from inspect import get_annotations
 
+import h5py
 import numpy as np
 import pandas as pd
 
 from ..published import paper_table
 from ..statistics import Fit, cluster_bootstrap
-from ..store import UNSET, Missing, need
+from ..store import RESULTS, UNSET, Missing, need, open_file
 from ..sweep import Part, Sweep, split
 from ..words import ToldTable
 from .groups import CATEGORIES, DataRead, Labels, Predictions
@@ -89,9 +91,23 @@ def parts(sweep: Sweep, labels: Labels) -> list[LabelledPart]:
     predictions, data = sweep.group(Predictions), sweep.group(DataRead)
     axes = [axis for axis in sweep.axes if axis not in ("variant", "unknown_ratio", "seed")]
     return [
-        LabelledPart(sweep, points, name, labels, predictions, data)
+        LabelledPart(sweep, points, name, labels_of(sweep, labels, points), predictions, data)
         for name, points in split(sweep, axes, "{} = {}".format)
     ]
+
+
+def labels_of(sweep: Sweep, labels: Labels, points: pd.DataFrame) -> Labels:
+    """Labels of the points' model: another than the first has a group for what it knew."""
+    models = points["model"].unique() if "model" in points else ()
+    if len(models) != 1:
+        return labels
+    with open_file(sweep.path, (RESULTS,)) as file:
+        group = file.get(f"labels/{models[0]}")
+        own = Labels(group) if isinstance(group, h5py.Group) else labels
+    for field in get_annotations(Labels):
+        if getattr(own, field) is None:  # questions, which all models share
+            setattr(own, field, getattr(labels, field))
+    return own
 
 
 def data_sets(part: LabelledPart) -> Iterator[tuple[str, pd.DataFrame]]:

@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "factsweep/studies/support/lists.hpp"
+#include "factsweep/studies/support/models.hpp"
+
 namespace factsweep::slick {
 namespace {
 
@@ -36,6 +39,25 @@ std::vector<std::optional<Patch>> patches(const Deck& deck, const GridPoint& at)
     }
   }
   return list;
+}
+
+bool sweeps(const Deck& deck, const char* key) {
+  return !deck.raw(key).empty();
+}
+
+std::vector<GridPoint> with_models(const std::vector<GridPoint>& points, const Deck& deck) {
+  if (!sweeps(deck, "grid.model")) return points;
+  const std::vector<std::string> names = model_names(deck);
+  return cross(points, numbers(0, names.size()), [&](GridPoint& at, std::int64_t model) {
+    at.model = static_cast<std::size_t>(model);
+    at.model_name = names[at.model];
+  });
+}
+
+AxisOf<GridPoint> model_axis(const Deck& deck) {
+  AxisOf<GridPoint> axis = {{"model", "", "model", ""}, &GridPoint::model_name};
+  if (model_names(deck).size() > 1) axis.id = piece("", &GridPoint::model_name);
+  return axis;
 }
 
 std::vector<AxisOf<GridPoint>> patch_axes() {
@@ -122,6 +144,7 @@ std::vector<GridPoint> grid_points(const Deck& deck) {
   });
   points = cross(
       points, [&](const GridPoint& at) { return patches(deck, at); }, &GridPoint::patch);
+  points = with_models(points, deck);
   points = swept(points, deck.real_list("grid.learning_rate"), &GridPoint::learning_rate);
   points = swept(points, deck.integer_list("grid.batch_size"), &GridPoint::batch_size);
   points = swept(points, deck.real_list("grid.dropout"), &GridPoint::dropout);
@@ -141,13 +164,13 @@ std::vector<AxisOf<GridPoint>> axes(const Deck& deck) {
   if (has_patches(deck)) {
     for (AxisOf<At>& axis : patch_axes()) list.push_back(std::move(axis));
   }
-  const auto sweeps = [&](const char* key) { return !deck.raw(key).empty(); };
-  if (sweeps("grid.learning_rate"))
+  if (sweeps(deck, "grid.model")) list.push_back(model_axis(deck));
+  if (sweeps(deck, "grid.learning_rate"))
     list.push_back(swept_axis("learning_rate", "1", &At::learning_rate));
-  if (sweeps("grid.batch_size"))
+  if (sweeps(deck, "grid.batch_size"))
     list.push_back(swept_axis("batch_size", "examples", &At::batch_size));
-  if (sweeps("grid.dropout")) list.push_back(swept_axis("dropout", "1", &At::dropout));
-  if (sweeps("grid.lora_rank")) list.push_back(swept_axis("lora_rank", "1", &At::lora_rank, "r"));
+  if (sweeps(deck, "grid.dropout")) list.push_back(swept_axis("dropout", "1", &At::dropout));
+  if (sweeps(deck, "grid.lora_rank")) list.push_back(swept_axis("lora_rank", "1", &At::lora_rank, "r"));
   list.push_back({{"seed", "1", "seed", ""}, &At::seed, piece("s", &At::seed)});
   return list;
 }

@@ -15,6 +15,8 @@ namespace factsweep::slick {
 struct GridPoint {
   std::string variant;
   double unknown_ratio = std::numeric_limits<double>::quiet_NaN();
+  std::size_t model = 0;         // of model_directories()
+  std::string model_name = {};   // its model_names(), where the deck sweeps models
   std::optional<Patch> patch = {};  // of known_patch, unless its place is "none"
   std::int64_t seed = 0;
   // nothing where the deck does not sweep it

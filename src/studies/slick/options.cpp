@@ -9,6 +9,7 @@
 #include <map>
 #include <system_error>
 
+#include "factsweep/studies/support/models.hpp"
 #include "factsweep/studies/support/training_options.hpp"
 
 namespace factsweep::slick {
@@ -245,6 +246,7 @@ void declare(OptionTable& table) {
   table.reals("grid.unknown_ratio", "0, 0.1, 0.25, 0.5, 0.75, 0.9, 1", "fraction", 0, 1,
               "axis: share of D that the base model does not know");
   declare_patches(table);
+  declare_model_axis(table);
 }
 
 namespace {

@@ -336,6 +336,7 @@ class Trajectory {
 }  // namespace
 
 void Train::run(Worker& worker, StageRun& run) const {
+  worker.use(directory);
   Trajectory(*this, worker, run).run();
 }
 

@@ -4,6 +4,7 @@
 #include <map>
 #include <numeric>
 #include <set>
+#include <tuple>
 
 #include "catch.hpp"
 #include "expand_deck.hpp"
@@ -296,6 +297,85 @@ TEST_CASE("known patches: axes, ids, what they share, and the questions of other
                                                     ContainsSubstring("lacks known_patch"));
   CHECK_THAT(error({variants, "--grid.patch_relations=other", "--data.other_relations=P3"}),
              ContainsSubstring("P3 is also in data.ood_relations"));
+}
+
+TEST_CASE("several models: each has its labels, and its stages are those of a sweep of its own") {
+  const Decks decks;
+  const std::string llama = model_data("llama-tied").string(),
+                    gpt2 = model_data("families/gpt2").string();
+  const auto of = [&](const std::string& models) {
+    return decks.expand({"--grid.model=" + models, "--store.deltas=final"});
+  };
+  const Plan both = of(llama + ", " + gpt2), turned = of(gpt2 + ", " + llama);
+  const Plan first = decks.expand({"--store.deltas=final"}),
+             second = decks.expand({"--store.deltas=final", "--model.path=" + gpt2});
+  for (const char* kind : {"label", "labelled", "p_true", "base_errors", "train"}) {
+    INFO(kind);
+    const auto a = keys(first, kind), b = keys(second, kind), all = keys(both, kind);
+    CHECK(all.size() == a.size() + b.size());
+    CHECK(std::includes(all.begin(), all.end(), a.begin(), a.end()));
+    CHECK(std::includes(all.begin(), all.end(), b.begin(), b.end()));
+    CHECK(keys(turned, kind) == all);
+  }
+  REQUIRE(both.axes.size() == 4);
+  CHECK(both.axes[2].name == "model");
+  CHECK(both.points.size() == 2 * first.points.size());
+  std::map<std::string, std::size_t> leaf;
+  for (const Point& point : both.points) leaf[point.id] = point.leaf;
+  const Stage &of_llama = both.stages.at(leaf.at("unknown_ratio-0.5-llama-tied-s1")),
+              &of_gpt2 = both.stages.at(leaf.at("unknown_ratio-0.5-gpt2-s1"));
+  CHECK(keys(first, "train").contains(of_llama.key));
+  CHECK(keys(second, "train").contains(of_gpt2.key));
+  CHECK(of_gpt2.title == "train unknown_ratio-0.5-gpt2-s1");
+  CHECK(of_gpt2.local.at("directory") == gpt2);
+  CHECK(both.stages.at(of_gpt2.upstream.at(0)).title == "labelled gpt2");
+  CHECK(of_llama.memory_bytes == first.stages.at(first.points.at(0).leaf).memory_bytes);
+  CHECK(of_gpt2.memory_bytes == second.stages.at(second.points.at(0).leaf).memory_bytes);
+  CHECK(both.model_bytes == std::max(first.model_bytes, second.model_bytes));
+
+  // outputs have the same names, and lie in the group of their model
+  for (const Plan* plan : {&both, &turned}) {
+    const std::string other = plan == &both ? "gpt2" : "llama-tied";
+    for (const Stage& stage : plan->stages) {
+      const bool is_other = stage.local.contains("directory") &&
+                            stage.local.at("directory") == (plan == &both ? gpt2 : llama);
+      for (const auto& [kind, name, group] :
+           {std::tuple{"label", "/labels/base/category", "/labels/"},
+            {"p_true", "/labels/base/p_true", "/labels/"},
+            {"base_errors", "/errors/row", "/errors/"}}) {
+        if (stage.kind != kind) continue;
+        const Output* output = stage.find_output(name);
+        REQUIRE(output != nullptr);
+        CHECK(output->places.at(0).path.starts_with(group + other + "/") == is_other);
+        if (!is_other) CHECK(output->places.at(0).path == name);
+      }
+    }
+    CHECK(dataset(*plan, "/labels/base/question") != nullptr);
+    CHECK(dataset(*plan, "/labels/" + other + "/question") == nullptr);
+    CHECK(dataset(*plan, "/labels/" + other + "/p_true") != nullptr);
+    CHECK(dataset(*plan, "/errors/" + other + "/sampled")->content.size() == 100);
+  }
+  CHECK(dataset(both, "/deltas/full_2/stage") != nullptr);
+
+  // the only one has its own axis, and nothing else
+  const Plan one = of(llama);
+  REQUIRE(one.axes.size() == 4);
+  CHECK(std::get<std::string>(one.points.at(0).values[2]) == "llama-tied");
+  CHECK(one.points.at(0).id == first.points.at(0).id);
+  CHECK(one.datasets.size() == first.datasets.size());
+  for (std::size_t i = 0; i < one.stages.size(); ++i) {
+    CHECK(one.stages[i].key == first.stages.at(i).key);
+    CHECK(one.stages[i].title == first.stages[i].title);
+  }
+  const TemporaryFolder folder;
+  const auto error = [&](const std::string& name) {
+    std::filesystem::copy(model_data("llama-tied"), folder / name);
+    return input_error([&] { of(gpt2 + ", " + (folder / name).string()); });
+  };
+  for (const char* name : {"base", "dev_questions", "kind", "error"})
+    CHECK_THAT(error(name), ContainsSubstring("grid.model") && ContainsSubstring(name) &&
+                                ContainsSubstring("rename its folder"));
+  CHECK_THAT(input_error([&] { of(gpt2 + ", " + gpt2 + "/."); }), ContainsSubstring("twice"));
 }
 
 TEST_CASE("labelling alone plans no point, and the decks' mistakes are told") {

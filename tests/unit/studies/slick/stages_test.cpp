@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <memory>
 #include <set>
 
 #include "../../../../src/studies/slick/evaluation.hpp"
@@ -434,6 +435,75 @@ TEST_CASE("train: several answers are taught by the first, or all in turn", "[sl
   CHECK(first[3] == plain[3]);
   CHECK(all[1] == plain[1]);  // the first epoch teaches the first answer
   CHECK(all[2] > first[2]);
+}
+
+TEST_CASE("of several models each stage asks its own", "[slick]") {
+  // of models in folders of these names; "other" turns positions faster
+  const auto sweep_of = [](const std::vector<std::string>& names) {
+    return std::make_unique<StudySweep>(
+        slick::make_study(),
+        [&](const TemporaryFolder& folder) {
+          const std::string deck = write_inputs(folder, 1);
+          write_tiny_model(folder / "other");
+          nlohmann::json config = read_json(folder / "other/config.json");
+          config["rope_theta"] = 10.0;
+          write_file(folder / "other/config.json", config.dump());
+          std::string models;
+          for (const std::string& name : names)
+            models += (models.empty() ? "" : ", ") + (folder / name).string();
+          return deck + "model = " + models + "\n";
+        },
+        std::vector<std::string>{"--label.p_true=raw", "--errors.base_sample=4"});
+  };
+  const auto both = sweep_of({"model", "other"});
+  // the models by turns: a rank holds one at a time
+  MemoryWorkbench bench(both->plan);
+  std::vector<std::size_t> order(both->plan.stages.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    const auto rank = [&](std::size_t i) {
+      const std::string& kind = both->plan.stages[i].kind;
+      return kind == "train" ? 2 : kind == "labelled" ? 1 : 0;
+    };
+    return rank(a) != rank(b) ? rank(a) < rank(b) : a % 3 < b % 3;
+  });
+  std::set<std::string> directories;
+  std::int64_t changes = -1;
+  std::string last;
+  for (const std::size_t stage : order) {
+    if (both->plan.stages[stage].kind == "train") continue;  // tiny models know nothing
+    bench.run(*both->executor, stage);
+    if (!both->plan.stages[stage].local.contains("directory")) continue;
+    const std::string directory = both->plan.stages[stage].local.at("directory");
+    changes += directory != last ? 1 : 0;
+    directories.insert(last = directory);
+  }
+  CHECK(directories.size() == 2);
+  CHECK(changes > 2);
+  std::vector<Array> p;
+  for (const char* name : {"model", "other"}) {
+    const auto alone = sweep_of({name});
+    MemoryWorkbench own(alone->plan);
+    for (const char* kind : {"label", "p_true", "base_errors"}) own.run_all(*alone->executor, kind);
+    std::size_t compared = 0;
+    for (std::size_t i = 0; i < alone->plan.stages.size(); ++i) {
+      const Stage& stage = alone->plan.stages[i];
+      if (stage.kind == "train" || stage.kind == "labelled") continue;
+      const auto same =
+          std::find_if(both->plan.stages.begin(), both->plan.stages.end(),
+                       [&](const Stage& one) { return one.key == stage.key; });
+      REQUIRE(same != both->plan.stages.end());
+      for (const Output& output : stage.outputs) {
+        INFO(stage.title << " " << output.name);
+        const auto at = static_cast<std::size_t>(same - both->plan.stages.begin());
+        CHECK((bench.output(at, output.name).bytes == own.output(i, output.name).bytes));
+        ++compared;
+      }
+    }
+    CHECK(compared > 30);
+    p.push_back(own.output(alone->first("label"), "/labels/base/p"));
+  }
+  CHECK((p[0].bytes != p[1].bytes));
 }
 
 TEST_CASE("train: stopped anywhere and continued is uninterrupted", "[slick]") {
