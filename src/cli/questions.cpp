@@ -238,7 +238,7 @@ ExitCode questions(const Words& words) {
   options.add_options()("file", po::value(&file)->required(),
                         "results file of a SliCK sweep; may stand without --file")(
       "point", po::value(&point), "id of a point, as in /points/id: what its model says, too")(
-      "model", po::value(&model), "name of one of several models: what it knew; default: the first")(
+      "model", po::value(&model), "one of several models: what it knew; default: the first")(
       "output", po::value(&output), "CSV file to write; else it is printed")(
       "row", po::value(&row), "row of /labels/base whose prompt is printed")(
       "prompt", po::value(&kind)->implicit_value("label"),
@@ -274,8 +274,9 @@ ExitCode questions(const Words& words) {
     const std::vector<std::string> models = results.texts("/points/model");
     if (!models.empty()) model = models[point_of(results, file, point)];
   }
-  const std::string csv = table(results, file, point,
-                                model.empty() ? "/labels/base" : slick::labels_group(deck(), model));
+  const std::string labels =
+      model.empty() ? "/labels/base" : slick::labels_group(deck(), model);
+  const std::string csv = table(results, file, point, labels);
   if (output.empty()) {
     fmt::print("{}", csv);
   } else {

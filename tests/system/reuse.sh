@@ -52,10 +52,10 @@ with open("second/model.safetensors", "r+b") as file:
     file.seek(8 + size + begin)
     file.write((norm * 0.5).tobytes())
 PYTHON
-few="--grid.seed=1 --grid.unknown_ratio=0.5 --store.deltas=none"
-launch 2 run deck.ini $few --grid.model="$world/model,second" --run.output=two.h5
-launch 1 run deck.ini $few --model.path=second --run.output=alone.h5
-expect 0 "([0-9]+) of \1 stages taken over from two.h5" launch 2 run deck.ini $few --grid.model="second,$world/model" --run.reuse=two.h5 --run.output=turned.h5
+few=(--grid.seed=1 --grid.unknown_ratio=0.5 --store.deltas=none)
+launch 2 run deck.ini "${few[@]}" --grid.model="$world/model,second" --run.output=two.h5
+launch 1 run deck.ini "${few[@]}" --model.path=second --run.output=alone.h5
+expect 0 "([0-9]+) of \1 stages taken over from two.h5" launch 2 run deck.ini "${few[@]}" --grid.model="second,$world/model" --run.reuse=two.h5 --run.output=turned.h5
 "$FACTSWEEP" questions two.h5 --model second >second.csv
 "$FACTSWEEP" questions two.h5 --point unknown_ratio-0.5-second-s1 --output point.csv
 "$FACTSWEEP" questions alone.h5 >alone.csv

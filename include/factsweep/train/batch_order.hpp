@@ -1,5 +1,5 @@
-// Which examples a step sees: a random order of all examples for each epoch, or of two parts of them
-// one after the other, cut into batches.
+// Which examples a step sees: a random order of all examples for each epoch, or of two parts of
+// them one after the other, cut into batches.
 #pragma once
 
 #include <cstdint>

@@ -170,7 +170,8 @@ std::vector<AxisOf<GridPoint>> axes(const Deck& deck) {
   if (sweeps(deck, "grid.batch_size"))
     list.push_back(swept_axis("batch_size", "examples", &At::batch_size));
   if (sweeps(deck, "grid.dropout")) list.push_back(swept_axis("dropout", "1", &At::dropout));
-  if (sweeps(deck, "grid.lora_rank")) list.push_back(swept_axis("lora_rank", "1", &At::lora_rank, "r"));
+  if (sweeps(deck, "grid.lora_rank"))
+    list.push_back(swept_axis("lora_rank", "1", &At::lora_rank, "r"));
   list.push_back({{"seed", "1", "seed", ""}, &At::seed, piece("s", &At::seed)});
   return list;
 }

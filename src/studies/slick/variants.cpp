@@ -57,8 +57,8 @@ std::vector<std::int64_t> apportion(std::int64_t total, const std::vector<std::i
   return parts;
 }
 
-/// The rows in the order of a permutation keyed by (seed, relation, purpose), from whose beginning D
-/// is drawn and from whose end a patch: sets of growing size are nested, so variants of one seed
+/// The rows in the order of a permutation keyed by (seed, relation, purpose), from whose beginning
+/// D is drawn and from whose end a patch: sets of growing size are nested, so variants of one seed
 /// differ in as few examples as possible.
 std::vector<std::int64_t> drawing_order(const std::vector<std::int64_t>& rows, std::uint64_t seed,
                                         const std::string& relation, const char* purpose) {
@@ -195,7 +195,8 @@ std::vector<std::int64_t> select_rows(const Corpus& corpus,
   for (std::size_t r = 0; r < relations.size(); ++r) {
     const auto take = [&](const std::vector<std::int64_t>& from, std::int64_t count,
                           const char* purpose) {
-      require(count <= static_cast<std::int64_t>(from.size()), "slick variants: fewer rows than n_r");
+      require(count <= static_cast<std::int64_t>(from.size()),
+              "slick variants: fewer rows than n_r");
       const auto order = drawing_order(from, seed, corpus.relations[r], purpose);
       rows.insert(rows.end(), order.begin(), order.begin() + count);
     };

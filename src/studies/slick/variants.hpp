@@ -41,8 +41,9 @@ struct Mixture {
   Category category = Category::highly_known;  // category: all examples of this one
   std::optional<Patch> patch = {};             // ratio: what is trained beside D
 
-  /// From grid.variant and its ratio, and of known_patch its patch, if there is one; equal sets get equal mixtures (known_only at 0 is
-  /// unknown_ratio at 0; unknown is unknown_ratio at 1), so that they are trained once.
+  /// From grid.variant and its ratio, and of known_patch its patch, if there is one; equal sets get
+  /// equal mixtures (known_only at 0 is unknown_ratio at 0; unknown is unknown_ratio at 1), so that
+  /// they are trained once.
   static Mixture make(const std::string& variant, double unknown_ratio,
                       const std::optional<Patch>& patch = {});
   nlohmann::json to_json() const;

@@ -30,7 +30,8 @@ struct Labelled {
 const KindOf<Worker> kLabelled = kind<Worker, Labelled>();
 
 Upstream add_labelled(const Draft& draft, std::vector<Upstream> labels) {
-  const Upstream stage = draft.builder.add(Labelled{std::move(labels)}, draft.titled("labelled"), {}).stage;
+  const Upstream stage =
+      draft.builder.add(Labelled{std::move(labels)}, draft.titled("labelled"), {}).stage;
   draft.builder.place(stage, draft.of_model(kCategory), {0}, draft.worker.corpus.rows.size());
   return stage;
 }

@@ -32,8 +32,8 @@ struct Draft {
   std::string titled(const std::string& what) const;
   /// kLabels or kErrors, and of another model than the first /labels/NAME or /errors/NAME.
   std::string group(const std::string& base) const;
-  /// The column in the model's group. As an output it keeps its name: stages are the same in a sweep
-  /// whose models are in another order.
+  /// The column in the model's group. As an output it keeps its name: stages are the same in a
+  /// sweep whose models are in another order.
   template <typename T>
   Column<T> of_model(Column<T> column) const {
     move(column);

@@ -281,7 +281,8 @@ TEST_CASE("known patches: axes, ids, what they share, and the questions of other
   CHECK_THAT(plan.notes[0], ContainsSubstring("7 test questions of data.other_relations"));
 
   // without patches of other relations the trainings of D are those of a deck without patches
-  const auto before = keys(decks.expand({}), "train"), after = keys(decks.expand({variants}), "train");
+  const auto before = keys(decks.expand({}), "train"),
+             after = keys(decks.expand({variants}), "train");
   CHECK(std::includes(after.begin(), after.end(), before.begin(), before.end()));
   CHECK(dataset(decks.expand({}), "/points/n_patch") == nullptr);
 
