@@ -87,7 +87,7 @@ assert ids == [["unknown_ratio-0.5-model-s1", "unknown_ratio-0.5-second-s1"], ["
 assert two["points/model"].asstr()[:].tolist() == ["model", "second"]
 for name in ("curves/loss", "curves/accuracy_test_unknown", "predictions/correct_final", "variants/member"):
     assert numpy.array_equal(two[name][1], alone[name][0], equal_nan=True), name
-    assert numpy.array_equal(two[name][()], turned[name][::-1], equal_nan=True), name
+    assert numpy.array_equal(two[name][()], turned[name][()][::-1], equal_nan=True), name
 assert not numpy.array_equal(two["curves/loss"][0], two["curves/loss"][1], equal_nan=True)
 PYTHON
 

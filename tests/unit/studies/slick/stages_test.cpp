@@ -480,7 +480,7 @@ TEST_CASE("of several models each stage asks its own", "[slick]") {
   }
   CHECK(directories.size() == 2);
   CHECK(changes > 2);
-  std::vector<Array> p;
+  std::vector<Array> p_true;
   for (const char* name : {"model", "other"}) {
     const auto alone = sweep_of({name});
     MemoryWorkbench own(alone->plan);
@@ -501,9 +501,9 @@ TEST_CASE("of several models each stage asks its own", "[slick]") {
       }
     }
     CHECK(compared > 30);
-    p.push_back(own.output(alone->first("label"), "/labels/base/p"));
+    p_true.push_back(own.output(alone->first("p_true"), "/labels/base/p_true"));
   }
-  CHECK((p[0].bytes != p[1].bytes));
+  CHECK((p_true[0].bytes != p_true[1].bytes));
 }
 
 TEST_CASE("train: stopped anywhere and continued is uninterrupted", "[slick]") {
