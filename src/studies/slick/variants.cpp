@@ -227,7 +227,8 @@ std::vector<std::int64_t> patch_rows(const Corpus& corpus,
                      wanted = std::llround(mixture.patch->share * static_cast<double>(total));
   const std::string place =
       fmt::format("grid.patch_share = {} of |D| = {}", mixture.patch->share, total);
-  if (wanted == 0) throw InputError(place + " is less than one example. Give more of either.");
+  if (wanted == 0)
+    throw InputError(place + " is less than half an example. Raise it, or slick.train_size.");
   const bool is_other = mixture.patch->other_relations;
   const std::vector<std::string>& names = is_other ? corpus.other_relations : corpus.relations;
   std::vector<std::vector<std::int64_t>> known;

@@ -240,7 +240,7 @@ TEST_CASE("a patch that the Known questions do not allow says what is short") {
   };
   using Catch::Matchers::ContainsSubstring;
   CHECK_THAT(message(kData, patched(0.5, 0.02), {}),
-             ContainsSubstring("grid.patch_share = 0.02 of |D| = 18 is less than one example"));
+             ContainsSubstring("grid.patch_share = 0.02 of |D| = 18 is less than half an example"));
   CHECK_THAT(message(with_others(), patched(0.5, 13.0 / 18, "other"), {}),
              ContainsSubstring("is 13 examples, but data.other_relations have 12 Known"));
   // at 0 % Unknown D has all 9 Known questions of P17
