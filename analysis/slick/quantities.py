@@ -11,13 +11,15 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from inspect import get_annotations
 
+import h5py
 import numpy as np
 import pandas as pd
 
 from ..published import PaperTable, paper_table
 from ..statistics import Fit, cluster_bootstrap
-from ..store import UNSET, Missing, need
+from ..store import RESULTS, UNSET, Missing, need, open_file
 from ..sweep import Part, Sweep, split
 from ..words import ToldTable
 from .groups import CATEGORIES, DataRead, Labels, Predictions
@@ -32,6 +34,12 @@ LONG = {
     "unknown": "Unknown",
     "known": "Known",
     "natural": "Natural",
+}
+WITH_RATIO = {
+    "unknown_ratio": "D",
+    "known_only": "D_Known",
+    "idk": "D_IDK",
+    "known_patch": "D_Patch",
 }
 SINGLE = (*CATEGORIES, "natural")  # variants of table 2
 WHEN = {"early_stop": "EARLY_STOP", "final": "CONVERGENCE"}
@@ -97,16 +105,30 @@ def parts(sweep: Sweep, labels: Labels) -> list[LabelledPart]:
     predictions, data = sweep.group(Predictions), sweep.group(DataRead)
     axes = [axis for axis in sweep.axes if axis not in ("variant", "unknown_ratio", "seed")]
     return [
-        LabelledPart(sweep, points, name, labels, predictions, data)
+        LabelledPart(sweep, points, name, labels_of(sweep, labels, points), predictions, data)
         for name, points in split(sweep, axes, "{} = {}".format)
     ]
+
+
+def labels_of(sweep: Sweep, labels: Labels, points: pd.DataFrame) -> Labels:
+    """Labels of the points' model: another than the first has a group for what it knew."""
+    models = points["model"].unique() if "model" in points else ()
+    if len(models) != 1:
+        return labels
+    with open_file(sweep.path, (RESULTS,)) as file:
+        group = file.get(f"labels/{models[0]}")
+        own = Labels(group) if isinstance(group, h5py.Group) else labels
+    for field in get_annotations(Labels):
+        if getattr(own, field) is None:  # questions, which all models share
+            setattr(own, field, getattr(labels, field))
+    return own
 
 
 def data_sets(part: LabelledPart) -> Iterator[tuple[str, pd.DataFrame]]:
     """Every D in words, and its finished points."""
     groups = part.points.groupby(["variant", "unknown_ratio"], dropna=False, sort=False)
     for (variant, ratio), points in groups:
-        name = {"unknown_ratio": "D", "known_only": "D_Known", "idk": "D_IDK"}.get(variant)
+        name = WITH_RATIO.get(variant)
         share = f", {100 * ratio:g} % Unknown" if name else ""
         yield (name or f"D_{LONG[variant]}") + share, points
 

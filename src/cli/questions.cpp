@@ -23,7 +23,8 @@ namespace po = boost::program_options;
 namespace {
 
 constexpr const char* kQuestionsUsage =
-    "factsweep questions FILE [--point ID] [--output CSV] | FILE --row N --prompt[=KIND]";
+    "factsweep questions FILE [--point ID | --model NAME] [--output CSV] | FILE --row N "
+    "--prompt[=KIND]";
 constexpr std::uint8_t kNever = 255;  // never written
 const std::vector<std::string> kCategories = {"HighlyKnown", "MaybeKnown", "WeaklyKnown",
                                               "Unknown"};
@@ -82,6 +83,11 @@ std::string verdict(std::uint8_t outcome) {
   return outcome == kNever ? "" : outcome == 2 ? "I don't know" : outcome == 1 ? "1" : "0";
 }
 
+/// Of /variants/member: whether D has the question, or the patch beside D.
+std::string membership(std::uint8_t member) {
+  return member == 2 ? "patch" : verdict(member);
+}
+
 std::size_t point_of(const Results& results, const std::string& file, const std::string& id) {
   const std::vector<std::string> ids = results.texts("/points/id");
   const auto found = std::find(ids.begin(), ids.end(), id);
@@ -129,20 +135,22 @@ T of(const std::map<std::size_t, T>& values, std::size_t row, T absent) {
   return found == values.end() ? absent : found->second;
 }
 
-std::string table(const Results& results, const std::string& file, const std::string& point) {
-  const std::string base = "/labels/base/";
+/// `labels`: group of the model's labels.
+std::string table(const Results& results, const std::string& file, const std::string& point,
+                  const std::string& labels) {
+  const std::string base = "/labels/base/", own = labels + "/";
   const auto questions = results.texts(base + "question"), answers = results.texts(base + "answer"),
              aliases = results.texts(base + "aliases"),
              relations = results.texts(base + "relation"),
              subjects = results.texts(base + "subject"), splits = results.texts(base + "split"),
-             roles = results.texts(base + "role"), said = results.texts(base + "greedy_answer");
-  const auto category = results.numbers<std::uint8_t>(base + "category"),
-             greedy = results.numbers<std::uint8_t>(base + "greedy");
-  const auto probability = results.numbers<float>(base + "category_probability"),
-             exact = results.numbers<float>(base + "p_exact"),
-             sampled = results.numbers<float>(base + "p_sample"),
-             greedy_share = results.numbers<float>(base + "p_greedy"),
-             p_true = results.numbers<float>(base + "p_true");
+             roles = results.texts(base + "role"), said = results.texts(own + "greedy_answer");
+  const auto category = results.numbers<std::uint8_t>(own + "category"),
+             greedy = results.numbers<std::uint8_t>(own + "greedy");
+  const auto probability = results.numbers<float>(own + "category_probability"),
+             exact = results.numbers<float>(own + "p_exact"),
+             sampled = results.numbers<float>(own + "p_sample"),
+             greedy_share = results.numbers<float>(own + "p_greedy"),
+             p_true = results.numbers<float>(own + "p_true");
   const std::size_t count = questions.size(), sets = count == 0 ? 0 : greedy.size() / count;
   std::string text =
       "row,question,answers,subject,relation,split,role,label,label_probability,p,p_greedy,p_true,"
@@ -179,7 +187,7 @@ std::string table(const Results& results, const std::string& file, const std::st
         field(at(said, i, std::string())),
         is_labelled && sets > 0 ? verdict(greedy[i * sets]) : ""};
     if (after) {
-      fields.insert(fields.end(), {field(point), verdict(of(after->member, i, kNever)),
+      fields.insert(fields.end(), {field(point), membership(of(after->member, i, kNever)),
                                    field(of(after->early_stop, i, std::string())),
                                    verdict(of(after->right_early_stop, i, kNever)),
                                    field(of(after->final, i, std::string())),
@@ -224,12 +232,13 @@ std::string prompt(const Results& results, const std::string& file, const Deck& 
 }  // namespace
 
 ExitCode questions(const Words& words) {
-  std::string file, point, output, kind;
+  std::string file, point, model, output, kind;
   std::int64_t row = -1, set = 0;
   po::options_description options;
   options.add_options()("file", po::value(&file)->required(),
                         "results file of a SliCK sweep; may stand without --file")(
       "point", po::value(&point), "id of a point, as in /points/id: what its model says, too")(
+      "model", po::value(&model), "one of several models: what it knew; default: the first")(
       "output", po::value(&output), "CSV file to write; else it is printed")(
       "row", po::value(&row), "row of /labels/base whose prompt is printed")(
       "prompt", po::value(&kind)->implicit_value("label"),
@@ -246,18 +255,28 @@ ExitCode questions(const Words& words) {
   const Results results(file);
   if ((row >= 0) != !kind.empty())
     throw InputError(fmt::format("command line: --row and --prompt go together. {}", kQuestionsUsage));
+  if (!point.empty() && !model.empty())
+    throw InputError("command line: --model goes without --point, which is of one model.");
+  const auto deck = [&] {
+    DeckArguments arguments;
+    arguments.path = file + " (its deck)";
+    return read_task(arguments, sweep.deck()).deck;
+  };
   if (!kind.empty()) {
     const std::vector<std::string> kinds = slick::prompt_kinds();
     if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end())
       throw InputError(fmt::format("command line: --prompt = '{}' is not one of: {}.", kind,
                                    fmt::join(kinds, ", ")));
-    DeckArguments arguments;
-    arguments.path = file + " (its deck)";
-    const Task task = read_task(arguments, sweep.deck());
-    fmt::print("{}", prompt(results, file, task.deck, row, set, kind));
+    fmt::print("{}", prompt(results, file, deck(), row, set, kind));
     return ExitCode::done;
   }
-  const std::string csv = table(results, file, point);
+  if (!point.empty()) {
+    const std::vector<std::string> models = results.texts("/points/model");
+    if (!models.empty()) model = models[point_of(results, file, point)];
+  }
+  const std::string labels =
+      model.empty() ? "/labels/base" : slick::labels_group(deck(), model);
+  const std::string csv = table(results, file, point, labels);
   if (output.empty()) {
     fmt::print("{}", csv);
   } else {

@@ -11,10 +11,25 @@ BatchOrder::BatchOrder(std::vector<std::int64_t> tokens, const TrainSettings& se
                        std::size_t count)
     : tokens_(std::move(tokens)),
       count_(static_cast<std::int64_t>(count)),
+      apart_(settings.apart),
       batch_size_(settings.batch_size),
       microbatch_tokens_(settings.microbatch_tokens),
+      apart_first_(settings.apart_first),
       seed_(settings.seed) {
   require(!tokens_.empty() && batch_size_ > 0, "BatchOrder: nothing to train on");
+  require(apart_ >= 0 && apart_ <= count_, "BatchOrder: more examples apart than there are");
+}
+
+std::vector<std::int64_t> BatchOrder::order(std::int64_t epoch) const {
+  const std::uint64_t key =
+      hash_words({hash_text("data order"), seed_, static_cast<std::uint64_t>(epoch)});
+  // the others are in the order that they have where there is no example apart
+  std::vector<std::int64_t> list = permutation(count_ - apart_, CounterRandom(key));
+  std::vector<std::int64_t> apart =
+      permutation(apart_, CounterRandom(hash_words({key, hash_text("apart")})));
+  for (std::int64_t& member : apart) member += count_ - apart_;
+  list.insert(apart_first_ ? list.begin() : list.end(), apart.begin(), apart.end());
+  return list;
 }
 
 std::int64_t BatchOrder::steps_per_epoch() const {
@@ -22,12 +37,9 @@ std::int64_t BatchOrder::steps_per_epoch() const {
 }
 
 std::vector<std::int64_t> BatchOrder::batch(std::int64_t step) const {
-  const std::int64_t epoch = step / steps_per_epoch();
-  const auto order = permutation(
-      count_, CounterRandom(
-                  hash_words({hash_text("data order"), seed_, static_cast<std::uint64_t>(epoch)})));
+  const std::vector<std::int64_t> order = this->order(step / steps_per_epoch());
   const std::int64_t first = (step % steps_per_epoch()) * batch_size_;
-  const std::int64_t last = std::min(first + batch_size_, static_cast<std::int64_t>(order.size()));
+  const std::int64_t last = std::min(first + batch_size_, count_);
   return {order.begin() + first, order.begin() + last};
 }
 

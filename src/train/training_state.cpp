@@ -24,6 +24,8 @@ std::string run_key(const TrainSettings& settings, const Objective& objective,
   for (const double value : {s.learning_rate, s.final_learning_rate, s.beta1, s.beta2, s.epsilon,
                              s.weight_decay, s.gradient_clip, s.dropout})
     hash = hash_words({hash, std::bit_cast<std::uint64_t>(value)});
+  if (s.apart > 0)
+    hash = hash_words({hash, static_cast<std::uint64_t>(s.apart), s.apart_first ? 1U : 0U});
   for (const Example& example : examples) {
     hash = hash_words({hash, std::bit_cast<std::uint64_t>(example.weight)});
     for (const auto* part : {&example.prompt, &example.answer, &example.rejected}) {

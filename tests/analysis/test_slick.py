@@ -94,6 +94,25 @@ def test_a_further_axis_makes_parts(tmp_path):
     assert [len(s.points) for s in found] == [7, 7]
 
 
+def test_points_of_another_model_have_its_labels(tmp_path):
+    path = synthetic_slick.write(
+        tmp_path / "models.h5",
+        World(seeds=(1,), epochs=10, variants=("unknown_ratio", "natural")),
+    )
+    with h5py.File(path, "r+") as file:
+        # as if the second half of the points were of a second model, which knows nothing
+        count = len(file["points/id"])
+        names = ["first"] * (count // 2) + ["second"] * (count - count // 2)
+        file["points"].create_dataset("model", data=np.array(names, dtype="S6"))
+        file["points/model"].attrs["role"] = "axis"
+        unknown = np.full(len(file["labels/base/category"]), 3, dtype=np.uint8)
+        file.create_dataset("labels/second/category", data=unknown)
+    first, second = parts_of(path)
+    assert (first.name, second.name) == ("model = first", "model = second")
+    assert (second.labels.category == 3).all() and (first.labels.category != 3).any()
+    assert second.labels.question.tolist() == first.labels.question.tolist()
+
+
 def test_table2_marks_the_weak_variant_and_not_the_best(part):
     table = tables.table2(part, "final")
     full = {row[0]: row[2] for row in table.rows}

@@ -1,4 +1,5 @@
-// Which examples a step sees: a random order of all examples for each epoch, cut into batches.
+// Which examples a step sees: a random order of all examples for each epoch, or of two parts of
+// them one after the other, cut into batches.
 #pragma once
 
 #include <cstdint>
@@ -12,13 +13,14 @@ namespace factsweep {
 class BatchOrder {
  public:
   /// tokens[i]: of example i. The first `count` are drawn, and the others may stand for them in
-  /// passes(). Reads batch_size, microbatch_tokens and seed of `settings`.
+  /// passes(). Reads batch_size, microbatch_tokens, seed and apart of `settings`.
   BatchOrder(std::vector<std::int64_t> tokens, const TrainSettings& settings, std::size_t count);
   /// All are drawn.
   BatchOrder(const std::vector<std::int64_t>& tokens, const TrainSettings& settings)
       : BatchOrder(tokens, settings, tokens.size()) {}
 
-  /// The last batch of an epoch may be smaller than the others.
+  /// The last batch of an epoch may be smaller than the others. One at the border of two parts has
+  /// examples of both, so that a training has the same steps in whatever order.
   std::int64_t steps_per_epoch() const;
   /// The examples of step `step` (from 0, over all epochs), as they are drawn.
   std::vector<std::int64_t> batch(std::int64_t step) const;
@@ -30,8 +32,12 @@ class BatchOrder {
   std::int64_t halve_passes(const std::vector<std::int64_t>& batch);
 
  private:
+  /// All that are drawn, as the epoch has them.
+  std::vector<std::int64_t> order(std::int64_t epoch) const;
+
   std::vector<std::int64_t> tokens_;
-  std::int64_t count_, batch_size_, microbatch_tokens_;
+  std::int64_t count_, apart_, batch_size_, microbatch_tokens_;
+  bool apart_first_;
   std::uint64_t seed_;
 };
 

@@ -31,6 +31,10 @@ struct TrainSettings {
   std::int64_t microbatch_tokens =
       4096;  // tokens of one forward and backward pass; results differ only by rounding
   std::uint64_t seed = 0;
+  /// The last so many examples are trained apart from the others: in each epoch, after them or
+  /// before them, in a random order of their own. 0: all in one order.
+  std::int64_t apart = 0;
+  bool apart_first = false;
 };
 
 }  // namespace factsweep

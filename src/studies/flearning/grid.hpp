@@ -16,7 +16,7 @@ namespace factsweep::flearning {
 
 struct GridPoint {
   std::string model;         // directory
-  std::string model_name;    // see model_names()
+  std::string model_name;    // its model_names()
   std::size_t data_set = 0;  // of the corpora
   std::size_t records = 0;
   const Method* method = nullptr;
@@ -30,13 +30,5 @@ struct GridPoint {
 
 std::vector<GridPoint> grid_points(const Deck& deck, const std::vector<EditCorpus>& corpora);
 std::vector<AxisOf<GridPoint>> axes(const std::vector<EditCorpus>& corpora);
-
-/// grid.model, or model.path alone.
-std::vector<std::string> model_directories(const Deck& deck);
-
-/// What each of them is called in titles, ids and axes: its last folder, and where others are
-/// called so, too, as many folders before it as tell them apart: "run-a-checkpoint-500".
-/// InputError: a folder is named twice.
-std::vector<std::string> model_names(const Deck& deck);
 
 }  // namespace factsweep::flearning

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "corpus.hpp"
+#include "factsweep/studies/support/models.hpp"
 #include "factsweep/studies/support/training_options.hpp"
 #include "grid.hpp"
 #include "stages/stages.hpp"
@@ -123,8 +124,7 @@ void declare(OptionTable& table) {
               "the same of forget_lora, f_learning_lora and f_learning_lora_ft");
   table.texts("grid.layers", "all",
               "axis: layers that forget, as 0-9; all: embeddings and norms, too");
-  table.paths("grid.model", "",
-              "axis: model directories, in place of model.path; empty: not swept");
+  declare_model_axis(table);
   table.integers("grid.records", "", "records", 1, 1e12,
                  "axis: how many records are edited at once; empty: all");
   table.real("search.locality", "0", "fraction", 0, 1,

@@ -17,6 +17,7 @@
 #include "factsweep/stage/executor.hpp"
 #include "factsweep/tasks/evaluation.hpp"
 #include "factsweep/studies/support/counts.hpp"
+#include "factsweep/studies/support/models.hpp"
 #include "options.hpp"
 #include "stages/outcomes.hpp"
 #include "stages/stages.hpp"

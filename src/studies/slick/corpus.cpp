@@ -58,6 +58,20 @@ std::vector<Question> choose(const std::vector<Question>& questions, std::int64_
   return chosen;
 }
 
+bool has(const std::vector<std::string>& list, const std::string& one) {
+  return std::find(list.begin(), list.end(), one) != list.end();
+}
+
+/// InputError: a relation is of two kinds.
+void check_apart(const Deck& deck, const char* key, const std::vector<std::string>& relations,
+                 const char* other_key, const std::vector<std::string>& others) {
+  for (const std::string& relation : relations) {
+    if (has(others, relation))
+      throw deck.error(key, fmt::format("{} is also in {}; a relation is one or the other.",
+                                        relation, other_key));
+  }
+}
+
 }  // namespace
 
 Corpus Corpus::read(const Deck& deck) {
@@ -72,23 +86,25 @@ Corpus Corpus::read(const Deck& deck) {
   }
   corpus.relations = deck.text_list("data.relations");
   corpus.ood_relations = deck.text_list("data.ood_relations");
+  corpus.other_relations = deck.text_list("data.other_relations");
   const auto is_ood = [&](const std::string& relation) {
-    return std::find(corpus.ood_relations.begin(), corpus.ood_relations.end(), relation) !=
-           corpus.ood_relations.end();
+    return has(corpus.ood_relations, relation);
   };
   if (corpus.relations.empty()) {
     for (const std::string& relation : table ? table->relations() : list_relations(directory)) {
-      if (!is_ood(relation)) corpus.relations.push_back(relation);
+      if (!is_ood(relation) && !has(corpus.other_relations, relation))
+        corpus.relations.push_back(relation);
     }
   }
-  for (const std::string& relation : corpus.relations) {
-    if (is_ood(relation))
-      throw deck.error(
-          "data.ood_relations",
-          fmt::format("{} is also in data.relations; a relation is one or the other.", relation));
-  }
+  check_apart(deck, "data.ood_relations", corpus.ood_relations, "data.relations",
+              corpus.relations);
+  check_apart(deck, "data.other_relations", corpus.other_relations, "data.relations",
+              corpus.relations);
+  check_apart(deck, "data.other_relations", corpus.other_relations, "data.ood_relations",
+              corpus.ood_relations);
   std::vector<std::string> all = corpus.relations;
   all.insert(all.end(), corpus.ood_relations.begin(), corpus.ood_relations.end());
+  all.insert(all.end(), corpus.other_relations.begin(), corpus.other_relations.end());
   const OverlapFilter overlap = overlap_filter(deck.text("data.overlap_filter"));
   const RepeatedQuestions repeated =
       repeated_questions(deck.text("data.repeated"), table.has_value());
@@ -121,6 +137,8 @@ Corpus Corpus::read(const Deck& deck) {
   };
   for (const std::string& relation : corpus.relations)
     add(relation, Split::train, "label.questions_per_relation");
+  for (const std::string& relation : corpus.other_relations)
+    add(relation, Split::train, "label.questions_per_relation");
   corpus.train_rows = corpus.rows.size();
   for (const std::string& relation : corpus.relations)
     add(relation, Split::test, "label.test_questions_per_relation");
@@ -137,9 +155,11 @@ Corpus Corpus::read(const Deck& deck) {
   }
   for (const std::string& relation : corpus.ood_relations)
     count_others("train questions of data.ood_relations", of[relation][Split::train].size(), 0);
+  for (const std::string& relation : corpus.other_relations)
+    count_others("test questions of data.other_relations", of[relation][Split::test].size(), 0);
   for (const std::string& relation : table ? table->relations() : list_relations(directory))
     count_others("relations that neither data.relations nor data.ood_relations names",
-                 std::find(all.begin(), all.end(), relation) == all.end() ? 1 : 0, 0);
+                 has(all, relation) ? 0 : 1, 0);
   return corpus;
 }
 

@@ -20,8 +20,9 @@ struct Chunk {
 };
 
 struct Corpus {
-  std::vector<std::string> relations, ood_relations;
-  std::vector<Question> rows;  // ID train, ID test, OOD test
+  /// Those of D and of the tests; those of patches that have nothing to do with D.
+  std::vector<std::string> relations, ood_relations, other_relations;
+  std::vector<Question> rows;  // ID train, other train, ID test, OOD test
   std::size_t train_rows = 0,
               id_rows =
                   0;  // rows [0, train_rows) train, [train_rows, id_rows) ID test, then OOD test

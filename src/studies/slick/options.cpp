@@ -9,6 +9,7 @@
 #include <map>
 #include <system_error>
 
+#include "factsweep/studies/support/models.hpp"
 #include "factsweep/studies/support/training_options.hpp"
 
 namespace factsweep::slick {
@@ -69,6 +70,9 @@ void declare_data(OptionTable& table) {
               "not name");
   table.texts("data.ood_relations", "",
               "out-of-distribution relations, used as test questions only");
+  table.texts("data.other_relations", "",
+              "relations that are neither in D nor asked in tests, whose Known train questions "
+              "grid.patch_relations = other takes");
   table.choice("data.overlap_filter", "subject", {"none", "subject", "entity"},
                "drop train questions whose subject is a test subject (subject), or occurs among "
                "test subjects and answers (entity)");
@@ -103,6 +107,19 @@ void declare_prompts(OptionTable& table) {
              "what P(True) asks: {question} and {answer} once each (appendix J)");
   table.text("prompt.p_true_yes", own.yes, "the answer whose probability P(True) is");
   table.text("prompt.p_true_no", own.no, "the answer that it is compared with");
+}
+
+void declare_patches(OptionTable& table) {
+  table.reals("grid.patch_share", "0.05, 0.1, 0.2", "fraction", 1e-6, 1,
+              "axis of known_patch: Known examples that are not in D and are trained beside it, as "
+              "a share of |D| (arXiv 2511.02626)");
+  table.choices("grid.patch_relations", "same", kPatchRelations,
+                "axis of known_patch: they are of the relations of D, or of data.other_relations");
+  std::vector<std::string> places = kPatchPlaces;
+  places.push_back("none");
+  table.choices("grid.patch_place", "end", places,
+                "axis of known_patch: they are trained at the end of each epoch, at its start, or "
+                "shuffled into D; none: D alone");
 }
 
 void declare_training(OptionTable& table) {
@@ -223,10 +240,13 @@ void declare(OptionTable& table) {
   table.choices(
       "grid.variant", "unknown_ratio",
       {"unknown_ratio", "known_only", "highly_known", "maybe_known", "weakly_known", "unknown",
-       "natural", "idk"},
-      "axis: how D is made; unknown_ratio and known_only run once for each grid.unknown_ratio");
+       "natural", "idk", "known_patch"},
+      "axis: how D is made; unknown_ratio, known_only and known_patch run once for each "
+      "grid.unknown_ratio");
   table.reals("grid.unknown_ratio", "0, 0.1, 0.25, 0.5, 0.75, 0.9, 1", "fraction", 0, 1,
               "axis: share of D that the base model does not know");
+  declare_patches(table);
+  declare_model_axis(table);
 }
 
 namespace {

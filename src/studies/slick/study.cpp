@@ -1,15 +1,22 @@
 // SliCK (Gekhman et al., arXiv 2405.05904): does fine-tuning on new knowledge encourage
 // hallucinations?
 //   label(relation, split, rows)* -> labelled -> train(mixture, seed, ...)*
-//   p_true(relation, rows)* and base_errors beside them
+//   p_true(relation, rows)* and base_errors beside them; all of each model
 // options.cpp: the deck keys. corpus.cpp: the questions. grid.cpp: the points. stages/: the work.
 #include "factsweep/studies/slick/study.hpp"
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <set>
 
 #include "exemplars.hpp"
 #include "factsweep/label/spelling.hpp"
 #include "factsweep/model/fingerprint.hpp"
 #include "factsweep/stage/common_options.hpp"
 #include "factsweep/stage/executor.hpp"
+#include "factsweep/studies/support/models.hpp"
+#include "grid.hpp"
 #include "options.hpp"
 #include "stages/stages.hpp"
 
@@ -17,7 +24,8 @@ namespace factsweep::slick {
 namespace {
 
 Worker read_inputs(const Deck& deck) {
-  Worker worker{Corpus::read(deck), {}};
+  Worker worker;
+  worker.corpus = Corpus::read(deck);
   worker.exemplars = exemplars_of(deck, worker.corpus);
   return worker;
 }
@@ -28,47 +36,97 @@ bool name_details(const Deck& deck) {
          prompts(deck, kTrainPrompts).name_details() || prompts(deck, kPTruePrompts).name_details();
 }
 
-Plan make_plan(const Deck& deck, const Worker& worker) {
-  const std::string model_path = deck.text("model.path");
-  PlanBuilder builder("slick", deck);
-  const Draft draft{builder, worker, ModelConfig::read(model_path), model_fingerprint(model_path),
-                    name_details(deck)};
-  builder.model_bytes(static_cast<double>(draft.model.parameters()) * weight_bytes(deck));
-  fill_questions(draft);
-  declare_p_true(builder);
-  std::vector<Upstream> labels;
-  for (const Chunk& chunk : worker.corpus.chunks) {
-    labels.push_back(add_label(draft, chunk));
-    add_p_true(draft, chunk);
+/// InputError: a model after the first, whose labels are in /labels/NAME, has the name of what the
+/// plan keeps in there.
+void check_names(const std::vector<Draft>& drafts, const Plan& plan) {
+  std::set<std::string> taken = {kLabels};
+  for (const DatasetSpec& spec : plan.datasets) {
+    taken.insert(spec.path);
+    const std::string group = spec.path.substr(0, spec.path.rfind('/') + 1);
+    for (const std::string& dimension : spec.dimensions) taken.insert(group + dimension);
   }
-  add_base_errors(draft);
-  if (deck.text("slick.stop_after") == "all")
-    add_trainings(draft, add_labelled(draft, std::move(labels)));
-  return builder.finish();
+  for (const Draft& draft : drafts) {
+    if (draft.is_first) continue;
+    for (const char* base : {kLabels, kErrors}) {
+      const std::string group = draft.group(base);
+      if (taken.contains(group))
+        throw draft.deck().error(
+            "grid.model", fmt::format("names a model {}, for whose {} there is no place: the file "
+                                      "has that already. Name it first, or rename its folder.",
+                                      draft.name, group));
+    }
+  }
 }
 
-/// Answers that are Unknown whatever the model knows.
+/// One a model, in the order of the deck.
+std::vector<Draft> drafts_of(PlanBuilder& builder, const Worker& worker) {
+  const Deck& deck = builder.deck();
+  const std::vector<std::string> directories = model_directories(deck);
+  const std::vector<std::string> names =
+      directories.size() > 1 ? model_names(deck) : std::vector<std::string>{""};
+  std::vector<Draft> drafts;
+  for (std::size_t i = 0; i < directories.size(); ++i) {
+    drafts.push_back({builder, worker, directories[i], names[i], i == 0,
+                      ModelConfig::read(directories[i]), model_fingerprint(directories[i]),
+                      name_details(deck)});
+    builder.model_bytes(static_cast<double>(drafts.back().model.parameters()) * weight_bytes(deck));
+  }
+  check_names(drafts, {});
+  return drafts;
+}
+
+Plan make_plan(const Deck& deck, const Worker& worker) {
+  PlanBuilder builder("slick", deck);
+  const std::vector<Draft> drafts = drafts_of(builder, worker);
+  const bool trains = deck.text("slick.stop_after") == "all";
+  fill_questions(drafts.front());
+  std::vector<Upstream> labelled;
+  for (const Draft& draft : drafts) {
+    declare_p_true(draft);
+    std::vector<Upstream> labels;
+    for (const Chunk& chunk : worker.corpus.chunks) {
+      labels.push_back(add_label(draft, chunk));
+      add_p_true(draft, chunk);
+    }
+    add_base_errors(draft);
+    if (trains) labelled.push_back(add_labelled(draft, std::move(labels)));
+  }
+  if (trains) add_trainings(drafts, labelled);
+  Plan plan = builder.finish();
+  check_names(drafts, plan);
+  return plan;
+}
+
+/// Answers that are Unknown whatever a model knows.
 std::vector<std::string> spelling_notes(const Deck& deck, const Corpus& corpus) {
   std::vector<AskedAnswer> asked;
   for (const Question& question : corpus.rows)
     asked.push_back({question.question, question.answer, question.aliases});
-  return spelling_warnings(deck.text("model.path"), deck.text("data.facts"), asked);
+  std::vector<std::string> notes;
+  for (const std::string& directory : model_directories(deck)) {
+    for (std::string& note : spelling_warnings(directory, deck.text("data.facts"), asked))
+      notes.push_back(std::move(note));
+  }
+  return notes;
 }
 
 /// A tokenizer that cannot be read is told of when the model is loaded.
-void check_answer_end(const Deck& deck) {
+void check_answer_ends(const Deck& deck) {
   if (prompts(deck, {"shot"}).answer_end().starts_with('\n')) return;
-  std::unique_ptr<Tokenizer> tokenizer;
-  try {
-    tokenizer = Tokenizer::load(deck.text("model.path"));
-  } catch (const InputError&) {
-    return;
+  for (const std::string& directory : model_directories(deck)) {
+    std::unique_ptr<Tokenizer> tokenizer;
+    try {
+      tokenizer = Tokenizer::load(directory);
+    } catch (const InputError&) {
+      continue;
+    }
+    answer_end_token(deck, *tokenizer);
   }
-  answer_end_token(deck, *tokenizer);
 }
 
 Expansion expand(const Deck& deck) {
-  check_answer_end(deck);
+  check_patch_keys(deck);
+  check_answer_ends(deck);
   Worker worker = read_inputs(deck);
   for (std::string& note : spelling_notes(deck, worker.corpus))
     worker.corpus.remarks.push_back(std::move(note));

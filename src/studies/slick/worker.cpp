@@ -3,9 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <memory>
+#include <utility>
 
 #include "factsweep/core/utf8.hpp"
 #include "factsweep/model/torch.hpp"
+#include "factsweep/studies/support/models.hpp"
 #include "options.hpp"
 
 namespace factsweep::slick {
@@ -40,6 +43,31 @@ void check_begin(const Deck& deck, const char* key, const Tokenizer& tokenizer,
                    "Leave it out.");
 }
 
+/// InputError: prompts and answers that the model's tokens do not fit.
+void check_texts(const Deck& deck, const Tokenizer& tokenizer, const Corpus& corpus) {
+  const Prompts labelling = prompts(deck, kLabelPrompts), training = prompts(deck, kTrainPrompts);
+  const Question& any = corpus.rows.front();
+  const std::string asked = labelling.asked({}, any), trained = training.train.filled(any);
+  check_begin(deck, "prompt.label", tokenizer, asked);
+  check_begin(deck, "prompt.train", tokenizer, trained);
+  check_begin(deck, "prompt.p_true", tokenizer,
+              prompts(deck, kPTruePrompts).p_true.filled(any, any.answer));
+  std::vector<std::string> answers;
+  const auto add = [&](const std::vector<Question>& questions) {
+    for (const Question& question : questions) {
+      for (std::string& answer : accepted_answers(question)) answers.push_back(std::move(answer));
+    }
+  };
+  add(corpus.rows);
+  check_room(deck, "label.max_new_tokens", tokenizer, std::string(blank_before_answer(asked)),
+             answers);
+  add(corpus.dev_probe);
+  const std::vector<std::string> variants = deck.text_list("grid.variant");
+  if (std::find(variants.begin(), variants.end(), "idk") != variants.end())
+    answers.push_back(training.idk);
+  check_room(deck, "slick.answer_max_tokens", tokenizer, answer_lead(deck, trained), answers);
+}
+
 }  // namespace
 
 std::optional<TokenId> answer_end_token(const Deck& deck, const Tokenizer& tokenizer) {
@@ -63,32 +91,33 @@ std::optional<TokenId> answer_end_token(const Deck& deck, const Tokenizer& token
 }
 
 void Worker::prepare(const Deck& deck, const std::string& device) {
-  model = Model::load(deck.text("model.path"), parse_dtype(deck.text("model.dtype")),
-                      torch::Device(device));
-  answer_end = answer_end_token(deck, *model.tokenizer);
+  device_ = device;
+  dtype_ = parse_dtype(deck.text("model.dtype"));
+  const std::vector<std::string> directories = model_directories(deck);
+  Model first = Model::load(directories.front(), dtype_, torch::Device(device));
+  for (const std::string& directory : directories) {
+    const std::shared_ptr<const Tokenizer> tokenizer =
+        directory == directories.front() ? first.tokenizer : Tokenizer::load(directory);
+    answer_ends_[directory] = answer_end_token(deck, *tokenizer);
+    check_texts(deck, *tokenizer, corpus);
+  }
+  model = std::move(first);
+  used_ = directories.front();
+  end_answers();
+}
+
+void Worker::use(const std::string& directory) {
+  if (used_ == directory) return;
+  used_.clear();
+  model = {};  // before the other one, as a device may have room for one alone
+  model = Model::load(directory, dtype_, torch::Device(device_));
+  used_ = directory;
+  end_answers();
+}
+
+void Worker::end_answers() {
+  answer_end = answer_ends_.at(used_);
   if (answer_end && !model.is_eos(*answer_end)) model.eos.push_back(*answer_end);
-  const Prompts labelling = prompts(deck, kLabelPrompts), training = prompts(deck, kTrainPrompts);
-  const Question& any = corpus.rows.front();
-  const std::string asked = labelling.asked({}, any), trained = training.train.filled(any);
-  check_begin(deck, "prompt.label", *model.tokenizer, asked);
-  check_begin(deck, "prompt.train", *model.tokenizer, trained);
-  check_begin(deck, "prompt.p_true", *model.tokenizer,
-              prompts(deck, kPTruePrompts).p_true.filled(any, any.answer));
-  std::vector<std::string> answers;
-  const auto add = [&](const std::vector<Question>& questions) {
-    for (const Question& question : questions) {
-      for (std::string& answer : accepted_answers(question)) answers.push_back(std::move(answer));
-    }
-  };
-  add(corpus.rows);
-  check_room(deck, "label.max_new_tokens", *model.tokenizer,
-             std::string(blank_before_answer(asked)), answers);
-  add(corpus.dev_probe);
-  const std::vector<std::string> variants = deck.text_list("grid.variant");
-  if (std::find(variants.begin(), variants.end(), "idk") != variants.end())
-    answers.push_back(training.idk);
-  check_room(deck, "slick.answer_max_tokens", *model.tokenizer, answer_lead(deck, trained),
-             answers);
 }
 
 }  // namespace factsweep::slick

@@ -1,4 +1,4 @@
-// What the stages of one rank share: the questions, their exemplars, and the base model.
+// What the stages of one rank share: the questions, their exemplars, and a base model.
 #pragma once
 
 #include <map>
@@ -15,18 +15,30 @@ namespace factsweep::slick {
 struct Worker {
   Corpus corpus;
   std::map<std::string, ExemplarSets> exemplars;  // by relation
-  Model model = {};
-  std::optional<TokenId> answer_end = {};  // the special token after the answers of exemplars
+  Model model = {};                               // the one that use() or prepare() has read
+  std::optional<TokenId> answer_end = {};  // its special token after the answers of exemplars
 
   std::vector<Question> questions(const Chunk& chunk) const {
     const auto first = corpus.rows.begin() + static_cast<std::ptrdiff_t>(chunk.first);
     return {first, first + static_cast<std::ptrdiff_t>(chunk.count)};
   }
 
-  /// Loads the model, whose answers end where those of exemplars do. InputError: also when an
-  /// accepted answer is longer than answers may get, which would never be right, so that its fact
-  /// would pass for one that the model does not know.
+  /// Loads the sweep's first model, whose answers end where those of exemplars do. InputError: also
+  /// when an accepted answer is longer than answers may get, by the tokenizer of any of the models,
+  /// which would never be right, so that its fact would pass for one that the model does not know.
   void prepare(const Deck& deck, const std::string& device);
+  /// Makes `model` the sweep's one in this directory: of several a rank holds one at a time.
+  /// InputError: see Model::load().
+  void use(const std::string& directory);
+
+ private:
+  /// Gives the model what ends its answers.
+  void end_answers();
+
+  std::string used_ = {};  // directory of the model
+  std::string device_ = {};
+  torch::Dtype dtype_ = torch::kFloat32;
+  std::map<std::string, std::optional<TokenId>> answer_ends_ = {};  // by directory
 };
 
 /// The special token with which the text after an exemplar's answer begins; none where it begins

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
 
 #include "catch.hpp"
 #include "factsweep/train/adamw.hpp"
@@ -66,6 +67,47 @@ TEST_CASE("every epoch sees every example once, in an order of its own") {
   const BatchOrder single(tokens, settings);
   CHECK(single.batch(7) == other.batch(7));
   for (const auto& group : single.passes(single.batch(0))) CHECK(group.size() == 1);
+}
+
+TEST_CASE("some examples may be trained apart, in each epoch before or after the others") {
+  TrainSettings settings;
+  settings.batch_size = 5;
+  settings.seed = 4;
+  const BatchOrder without(std::vector<std::int64_t>(9, 3), settings);
+  settings.apart = 6;
+  const std::vector<std::int64_t> tokens(15, 3);
+  const BatchOrder after(tokens, settings);
+  settings.apart_first = true;
+  const BatchOrder before(tokens, settings);
+  REQUIRE(after.steps_per_epoch() == 3);
+  using Order = std::vector<std::int64_t>;
+  const auto epoch = [](const BatchOrder& order, std::int64_t number) {
+    Order seen;
+    for (std::int64_t step = 0; step < order.steps_per_epoch(); ++step) {
+      const Order batch = order.batch(number * order.steps_per_epoch() + step);
+      seen.insert(seen.end(), batch.begin(), batch.end());
+    }
+    return seen;
+  };
+  std::set<Order> orders;
+  for (std::int64_t number = 0; number < 3; ++number) {
+    const Order others = epoch(without, number), late = epoch(after, number),
+                early = epoch(before, number);
+    REQUIRE(late.size() == 15);
+    REQUIRE(early.size() == 15);
+    // the others in the order that they have alone
+    CHECK(Order(late.begin(), late.begin() + 9) == others);
+    CHECK(Order(early.begin() + 6, early.end()) == others);
+    Order apart(late.begin() + 9, late.end());
+    CHECK(Order(early.begin(), early.begin() + 6) == apart);
+    orders.insert(apart);
+    std::sort(apart.begin(), apart.end());
+    CHECK(apart == Order{9, 10, 11, 12, 13, 14});
+  }
+  CHECK(orders.size() == 3);
+  // the batch at the border has both
+  const Order border = after.batch(1);
+  CHECK(std::count_if(border.begin(), border.end(), [](std::int64_t i) { return i >= 9; }) == 1);
 }
 
 TEST_CASE("the learning rate warms up, stays, or falls along a line or half a cosine") {
@@ -208,6 +250,9 @@ TEST_CASE("what decides a run is all in its key") {
                                    key({.epochs = 3}, *answer_loss(), examples, ""),
                                    key({.dropout = 0}, *answer_loss(), examples, ""),
                                    key({.seed = 1}, *answer_loss(), examples, ""),
+                                   key({.apart = 1}, *answer_loss(), examples, ""),
+                                   key({.apart = 1, .apart_first = true}, *answer_loss(), examples,
+                                       ""),
                                    key({}, Ascent(), examples, ""),
                                    key({}, WeightedAnswers(), examples, ""),
                                    key({}, Preference(base, 0.1), examples, ""),

@@ -1,4 +1,4 @@
-// What a sweep asks, exactly: for commands that show it.
+// What a sweep asks, exactly, and where its file has what models knew: for commands that show it.
 #pragma once
 
 #include <span>
@@ -18,5 +18,9 @@ std::vector<std::string> prompt_kinds();
 /// that P(True) proposes.
 std::string asked_prompt(const Deck& deck, std::string_view kind, std::span<const Question> shots,
                          const Question& question, std::string_view answer);
+
+/// The group of the file with the labels of the deck's model of this name (model_names()).
+/// InputError: the deck has none.
+std::string labels_group(const Deck& deck, const std::string& model);
 
 }  // namespace factsweep::slick

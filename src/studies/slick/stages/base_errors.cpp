@@ -131,11 +131,13 @@ struct BaseErrors {
 
   std::string model;                 // fingerprint of its files
   std::string questions, exemplars;  // hashes of all of them
+  std::string directory;             // of the model
 
   static void fields(auto& self, auto&& field) {
     field("model", self.model);
     field("questions", self.questions);
     field("exemplars", self.exemplars);
+    field.local("directory", self.directory);
   }
   std::vector<std::string> deck_keys() const {
     std::vector<std::string> keys = deck_names(kLabelPrompts);
@@ -145,6 +147,7 @@ struct BaseErrors {
   }
 
   void run(Worker& worker, StageRun& run) const {
+    worker.use(directory);
     const Deck& deck = run.deck();
     const auto count = static_cast<std::size_t>(deck.integer("errors.base_sample"));
     const std::size_t greedy = greedy_count(deck);
@@ -169,19 +172,19 @@ void add_base_errors(const Draft& draft) {
   std::uint64_t exemplars = 0;
   for (const auto& [relation, sets] : draft.worker.exemplars)
     exemplars = hash_words({exemplars, hash_text(relation), hash_text(draft.exemplars_hash(sets))});
-  draft.builder.dimension("/errors/error", count);
+  draft.builder.dimension(draft.group(kErrors) + "/error", count);
   std::vector<std::uint8_t> sampled(count, 1);
   std::fill_n(sampled.begin(), greedy_count(deck), 0);
-  draft.builder.fill(kSampled, sampled);
+  draft.builder.fill(draft.of_model(kSampled), sampled);
   const auto shots = static_cast<double>(deck.integer("label.shots"));
   const double flop =
       2 * static_cast<double>(count) * (shots + 1) * kTokensPerText * draft.model.flop_per_token();
   const BaseErrors errors{draft.fingerprint, draft.questions_hash(draft.worker.corpus.rows),
-                          hex(exemplars)};
+                          hex(exemplars), draft.directory};
   const Upstream stage =
-      draft.builder.add(errors, "errors of the base model", {.flop = flop}).stage;
+      draft.builder.add(errors, draft.titled("errors of the base model"), {.flop = flop}).stage;
   for (const TableColumn<BaseError>& one : error_table(deck))
-    draft.builder.place(stage, one.column);
+    draft.builder.place(stage, draft.of_model(one.column));
 }
 
 }  // namespace factsweep::slick

@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "../options.hpp"
+#include "factsweep/core/error.hpp"
 #include "factsweep/core/random.hpp"
 #include "factsweep/data/trim.hpp"
 #include "factsweep/label/probe.hpp"
@@ -29,6 +31,17 @@ Column<T> by_question(const std::string& name, const std::string& units,
 template <typename T>
 Column<T> by_set(const std::string& name, const std::string& units, const std::string& long_name) {
   return column<T>("/labels/base/" + name, {"question_index", "set"}, units, long_name);
+}
+
+/// "id", "ood", or "other": of relations that patches alone have.
+std::vector<std::string> roles_of(const Corpus& corpus) {
+  const std::set<std::string> others(corpus.other_relations.begin(), corpus.other_relations.end());
+  std::vector<std::string> roles;
+  for (std::size_t row = 0; row < corpus.rows.size(); ++row)
+    roles.push_back(row >= corpus.id_rows                      ? "ood"
+                    : others.contains(corpus.rows[row].relation) ? "other"
+                                                                 : "id");
+  return roles;
 }
 
 /// What is known of questions before any work.
@@ -102,6 +115,7 @@ struct Label {
   std::string exemplars;  // the same of the relation's
   Chunk chunk;            // rows of /labels/base
   std::int64_t answer_bytes = 0;  // kept of each greedy answer
+  std::string directory;          // of the model
 
   static void fields(auto& self, auto&& field) {
     field("model", self.model);
@@ -111,6 +125,7 @@ struct Label {
     field.local("first", self.chunk.first);
     field.local("count", self.chunk.count);
     field.local("answer_bytes", self.answer_bytes);
+    field.local("directory", self.directory);
   }
   std::vector<std::string> deck_keys() const {
     std::vector<std::string> keys = deck_names(kLabelPrompts);
@@ -119,6 +134,7 @@ struct Label {
   }
 
   void run(Worker& worker, StageRun& run) const {
+    worker.use(directory);
     LabelSettings settings = label_settings(run.deck());
     settings.answer_bytes = answer_bytes;
     emit(run, label_table(run.deck(), answer_bytes),
@@ -171,6 +187,25 @@ void fill_exemplars(PlanBuilder& builder, const std::string& relation, const Exe
 
 const KindOf<Worker> kLabel = kind<Worker, Label>();
 
+std::string Draft::titled(const std::string& what) const {
+  return name.empty() ? what : fmt::format("{} {}", what, name);
+}
+
+std::string Draft::group(const std::string& base) const {
+  if (is_first) return base;
+  return fmt::format("{}/{}", base == kLabels ? "/labels" : base, name);
+}
+
+void Draft::move(ColumnBase& column) const {
+  for (const std::string base : {kLabels, kErrors}) {
+    if (!column.path.starts_with(base + "/")) continue;
+    column.name = column.output();
+    column.path.replace(0, base.size(), group(base));
+    return;
+  }
+  throw BugError("slick: a column of no model: " + column.path);
+}
+
 std::string Draft::questions_hash(std::span<const Question> questions) const {
   std::uint64_t hash = 0;
   for (const Question& q : questions) {
@@ -205,9 +240,7 @@ void fill_questions(const Draft& draft) {
           return question.aliases.empty() ? "" : nlohmann::json(question.aliases).dump();
         });
   fill(builder, table, corpus.rows);
-  std::vector<std::string> role(corpus.id_rows, "id");
-  role.resize(corpus.rows.size(), "ood");
-  builder.fill(by_question<std::string>("role", "", "in or out of distribution"), role);
+  builder.fill(by_question<std::string>("role", "", "in or out of distribution"), roles_of(corpus));
   fill_data(builder, corpus);
   for (const auto& [relation, sets] : draft.worker.exemplars)
     fill_exemplars(builder, relation, sets, draft.prompts_name_details);
@@ -222,20 +255,22 @@ Upstream add_label(const Draft& draft, const Chunk& chunk) {
                     draft.questions_hash(draft.worker.questions(chunk)),
                     draft.exemplars_hash(draft.worker.exemplars.at(chunk.relation)),
                     chunk,
-                    kept};
+                    kept,
+                    draft.directory};
   const double work = static_cast<double>(chunk.count) * static_cast<double>(settings.sets);
   double flop = work * (0.6 * kTokensPerText * draft.model.flop_per_token() +
                         5 * draft.model.head_flop_per_token());
   if (kept > 0)
     flop += 0.4 * static_cast<double>(chunk.count) * kTokensPerText * draft.model.flop_per_token();
   if (!settings.exact) flop *= static_cast<double>(settings.samples + 1) * 0.5;
-  const std::string title = fmt::format("label {} {} {}-{}", chunk.relation, name(chunk.split),
-                                        chunk.first, chunk.first + chunk.count - 1);
+  const std::string title = fmt::format("{} {} {} {}-{}", draft.titled("label"), chunk.relation,
+                                        name(chunk.split), chunk.first,
+                                        chunk.first + chunk.count - 1);
   const double bytes =
       asking_bytes(draft.deck(), draft.model, static_cast<double>(ProbeSettings().batch_tokens));
   const Upstream stage = draft.builder.add(label, title, {.flop = flop, .bytes = bytes}).stage;
   for (const TableColumn<Found>& one : label_table(draft.deck(), kept))
-    draft.builder.place(stage, one.column, {chunk.first}, chunk.count);
+    draft.builder.place(stage, draft.of_model(one.column), {chunk.first}, chunk.count);
   return stage;
 }
 

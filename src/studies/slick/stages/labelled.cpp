@@ -30,8 +30,9 @@ struct Labelled {
 const KindOf<Worker> kLabelled = kind<Worker, Labelled>();
 
 Upstream add_labelled(const Draft& draft, std::vector<Upstream> labels) {
-  const Upstream stage = draft.builder.add(Labelled{std::move(labels)}, "labelled", {}).stage;
-  draft.builder.place(stage, kCategory, {0}, draft.worker.corpus.rows.size());
+  const Upstream stage =
+      draft.builder.add(Labelled{std::move(labels)}, draft.titled("labelled"), {}).stage;
+  draft.builder.place(stage, draft.of_model(kCategory), {0}, draft.worker.corpus.rows.size());
   return stage;
 }
 

@@ -16,12 +16,14 @@ struct PTrue {
   std::string model;      // fingerprint of its files
   std::string questions;  // hash of their texts and answers
   Chunk chunk;            // where they are
+  std::string directory;  // of the model
 
   static void fields(auto& self, auto&& field) {
     field("model", self.model);
     field("questions", self.questions);
     field.local("first", self.chunk.first);
     field.local("count", self.chunk.count);
+    field.local("directory", self.directory);
   }
   std::vector<std::string> deck_keys() const {
     std::vector<std::string> keys = deck_names(kPTruePrompts);
@@ -30,6 +32,7 @@ struct PTrue {
   }
 
   void run(Worker& worker, StageRun& run) const {
+    worker.use(directory);
     const bool renormalised = run.deck().text("label.p_true") == "renormalised";
     run.emit(kProbability, p_true(worker.model, worker.questions(chunk),
                                   prompts(run.deck(), kPTruePrompts), renormalised, run.steps()));
@@ -40,18 +43,19 @@ struct PTrue {
 
 const KindOf<Worker> kPTrue = kind<Worker, PTrue>();
 
-void declare_p_true(PlanBuilder& builder) {
-  builder.declare(kProbability);
+void declare_p_true(const Draft& draft) {
+  draft.builder.declare(draft.of_model(kProbability));
 }
 
 void add_p_true(const Draft& draft, const Chunk& chunk) {
   if (chunk.split != Split::test || draft.deck().text("label.p_true") == "off") return;
-  const std::string title =
-      fmt::format("p_true {} {}-{}", chunk.relation, chunk.first, chunk.first + chunk.count - 1);
+  const std::string title = fmt::format("{} {} {}-{}", draft.titled("p_true"), chunk.relation,
+                                        chunk.first, chunk.first + chunk.count - 1);
   const double flop = static_cast<double>(chunk.count) * 2 * 60 * draft.model.flop_per_token();
-  const PTrue truth{draft.fingerprint, draft.questions_hash(draft.worker.questions(chunk)), chunk};
+  const PTrue truth{draft.fingerprint, draft.questions_hash(draft.worker.questions(chunk)), chunk,
+                    draft.directory};
   const Upstream stage = draft.builder.add(truth, title, {.flop = flop}).stage;
-  draft.builder.place(stage, kProbability, {chunk.first}, chunk.count);
+  draft.builder.place(stage, draft.of_model(kProbability), {chunk.first}, chunk.count);
 }
 
 }  // namespace factsweep::slick

@@ -32,13 +32,19 @@ void declare_columns(PlanBuilder& builder, const Corpus& corpus, std::int64_t an
   builder.declare(point_columns(builder.deck(), answer_bytes));
 }
 
+double patch_share(const Train& train) {
+  const Mixture mixture = Mixture::from_json(train.mixture);
+  return mixture.patch ? mixture.patch->share : 0;
+}
+
 Cost cost_of(const Draft& draft, const Train& train) {
   const Deck& deck = draft.deck();
   const Corpus& corpus = draft.worker.corpus;
   const ModelConfig& model = draft.model;
   const std::int64_t wanted = deck.integer("slick.train_size");
   const auto examples =
-      wanted > 0 ? static_cast<double>(wanted) : static_cast<double>(corpus.train_rows / 10);
+      (wanted > 0 ? static_cast<double>(wanted) : static_cast<double>(corpus.train_rows / 10)) *
+      (1 + patch_share(train));
   const double probed =
       static_cast<double>(corpus.rows.size() - corpus.train_rows + corpus.dev_probe.size()) +
       examples;
@@ -69,7 +75,7 @@ bool teaches_all_answers(const Deck& deck, const Corpus& corpus) {
 
 /// `train`: what all trainings share.
 Train training_of(const Deck& deck, const GridPoint& at, bool all_answers, Train train) {
-  Mixture mixture = Mixture::make(at.variant, at.unknown_ratio);
+  Mixture mixture = Mixture::make(at.variant, at.unknown_ratio, at.patch);
   mixture.all_answers = all_answers;
   train.mixture = mixture.to_json();
   train.seed = static_cast<std::uint64_t>(at.seed);
@@ -113,34 +119,40 @@ std::optional<LoraConfig> Train::lora_config(const Deck& deck) const {
   return config;
 }
 
-void add_trainings(const Draft& draft, Upstream labelled) {
-  const Deck& deck = draft.deck();
+void add_trainings(const std::vector<Draft>& drafts, const std::vector<Upstream>& labelled) {
+  PlanBuilder& builder = drafts.front().builder;
+  const Deck& deck = builder.deck();
+  const Corpus& corpus = drafts.front().worker.corpus;
   const std::vector<GridPoint> points = grid_points(deck);
   const std::vector<AxisOf<GridPoint>> all_axes = axes(deck);
-  add_points(draft.builder, all_axes, points);
-  const Corpus& corpus = draft.worker.corpus;
+  add_points(builder, all_axes, points);
   const std::int64_t kept = answer_bytes(
       deck,
       static_cast<double>(kWhen.size() * points.size() * (corpus.rows.size() - corpus.train_rows)));
-  declare_columns(draft.builder, corpus, kept);
-  const BaseModel base = BaseModel::of(deck.text("model.path"));
-  const Train shared{
-      .labelled = labelled, .dev = draft.questions_hash(corpus.dev_probe), .answer_bytes = kept};
+  declare_columns(builder, corpus, kept);
+  std::vector<BaseModel> bases;
+  for (const Draft& draft : drafts) bases.push_back(BaseModel::of(draft.directory));
+  Train shared{.dev = drafts.front().questions_hash(corpus.dev_probe), .answer_bytes = kept};
   const bool all_answers = teaches_all_answers(deck, corpus);
   const std::vector<AnyColumn> columns = point_columns(deck, kept);
   bool any_lora = false;
   for (std::size_t point = 0; point < points.size(); ++point) {
-    const Train train = training_of(deck, points[point], all_answers, shared);
+    const GridPoint& at = points[point];
+    const Draft& draft = drafts[at.model];
+    shared.labelled = labelled[at.model];
+    shared.directory = draft.directory;
+    const Train train = training_of(deck, at, all_answers, shared);
     any_lora = any_lora || train.lora;
     const auto [stage, is_new] =
-        draft.builder.add(train, "train " + id_of(all_axes, points[point]), cost_of(draft, train));
-    draft.builder.place(stage, columns, {point});
-    draft.builder.leaf(point, stage);
+        builder.add(train, "train " + id_of(all_axes, at), cost_of(draft, train));
+    builder.place(stage, columns, {point});
+    if (at.patch) builder.place(stage, patch_columns(), {point});
+    builder.leaf(point, stage);
     if (!is_new) continue;
     std::optional<LoraConfig> lora = train.lora_config(deck);
-    if (lora) lora->base_model = deck.text("model.path");
-    place_weights(draft.builder, stage, Train::kept_weights(deck), draft.model, lora,
-                  "fine-tuned minus base", base);
+    if (lora) lora->base_model = draft.directory;
+    place_weights(builder, stage, Train::kept_weights(deck), draft.model, lora,
+                  "fine-tuned minus base", bases[at.model]);
   }
   if (!any_lora)
     refuse_lora_keys(deck,

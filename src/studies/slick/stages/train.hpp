@@ -25,6 +25,7 @@ struct Train {
   std::optional<double> learning_rate, dropout;
   std::optional<std::int64_t> batch_size, lora_rank;
   std::int64_t answer_bytes = 0;  // kept of each answer to a test question
+  std::string directory;          // of the model
 
   static void fields(auto& self, auto&& field) {
     field("labelled", self.labelled);
@@ -37,6 +38,7 @@ struct Train {
     field("batch_size", self.batch_size);
     field("lora_rank", self.lora_rank);
     field.local("answer_bytes", self.answer_bytes);
+    field.local("directory", self.directory);
   }
   std::vector<std::string> deck_keys() const;
   void run(Worker& worker, StageRun& run) const;

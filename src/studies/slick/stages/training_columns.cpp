@@ -49,6 +49,19 @@ Column<std::int64_t> size_of_category(std::size_t category) {
                               name + " examples in D");
 }
 
+Column<std::int64_t> patch_size_of_category(std::size_t category) {
+  const std::string name = kCategoryNames[category];
+  return column<std::int64_t>("/points/n_patch_" + name, {"point"}, "examples",
+                              name + " examples beside D; -1: the point has no patch");
+}
+
+std::vector<AnyColumn> patch_columns() {
+  std::vector<AnyColumn> columns = {kPatchSize, kFittedPatch};
+  for (std::size_t c = 0; c < kKnownCategories; ++c)
+    columns.emplace_back(patch_size_of_category(c));
+  return columns;
+}
+
 Column<std::uint8_t> outcomes_column(const std::string& when) {
   return column<std::uint8_t>("/predictions/correct_" + when, {"point", "question"}, "1",
                               "0 wrong, 1 right, 2 \"I don't know\"");

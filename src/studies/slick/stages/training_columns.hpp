@@ -64,6 +64,17 @@ inline const auto kLossRose = column<std::uint8_t>(
 inline const auto kMember = column<std::uint8_t>("/variants/member", {"point", "question"}, "1",
                                                  "1 when the question is in D");
 Column<std::int64_t> size_of_category(std::size_t category);
+
+// Of points with a patch.
+inline constexpr std::size_t kKnownCategories = kCategories - 1;  // all but the last, Unknown
+inline const auto kPatchSize =
+    column<std::int64_t>("/points/n_patch", {"point"}, "examples",
+                         "Known examples beside D; -1: the point has no patch");
+Column<std::int64_t> patch_size_of_category(std::size_t category);
+inline const auto kFittedPatch = column<double>("/curves/fitted_patch", {"point", "epoch"},
+                                                "fraction", "fitted_patch");
+std::vector<AnyColumn> patch_columns();
+
 inline constexpr std::array<const char*, 2> kWhen = {"early_stop", "final"},
                                             kSets = {"test", "ood"};
 /// `when`: of kWhen.

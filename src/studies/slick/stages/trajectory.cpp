@@ -10,7 +10,6 @@
 
 #include "../errors.hpp"
 #include "../options.hpp"
-#include "../variants.hpp"
 #include "factsweep/core/utf8.hpp"
 #include "factsweep/data/trim.hpp"
 #include "factsweep/model/torch.hpp"
@@ -18,6 +17,7 @@
 #include "factsweep/studies/support/training_options.hpp"
 #include "factsweep/studies/support/weight_outputs.hpp"
 #include "factsweep/train/differences.hpp"
+#include "taught.hpp"
 #include "train.hpp"
 #include "training_columns.hpp"
 
@@ -33,21 +33,22 @@ class Trajectory {
         deck_(run.deck()),
         corpus_(worker.corpus),
         base_(worker.model),
-        answer_end_(worker.answer_end),
         run_(run),
         mixture_(Mixture::from_json(stage.mixture)) {
     read_labels();
-    members_ = select_rows(corpus_, category_, mixture_, size_rule(deck_), stage.seed);
     settings_ = train_settings(deck_);
     settings_.learning_rate = stage.learning_rate.value_or(deck_.real("train.learning_rate"));
     settings_.dropout = stage.dropout.value_or(settings_.dropout);
     settings_.batch_size = stage.batch_size.value_or(settings_.batch_size);
     settings_.epochs = deck_.integer("train.epochs");
     settings_.seed = stage.seed;
-    make_sets();
-    trainer_ = std::make_unique<Trainer>(trainee(), examples_, settings_);
-    for (std::vector<double>* curve : curves_.all())
-      curve->assign(static_cast<std::size_t>(settings_.epochs) + 1, kNone);
+    std::vector<Example> examples = make_sets(worker);
+    if (mixture_.patch && mixture_.patch->place != Patch::Place::shuffled)
+      settings_.apart = static_cast<std::int64_t>(patch_.size());
+    settings_.apart_first = mixture_.patch && mixture_.patch->place == Patch::Place::start;
+    trainer_ = std::make_unique<Trainer>(trainee(), std::move(examples), settings_);
+    for (std::vector<double>* curve : curves_.all()) *curve = empty_curve();
+    if (mixture_.patch) fitted_patch_ = empty_curve();
   }
 
   void run() {
@@ -75,61 +76,26 @@ class Trajectory {
             "slick: the label stages do not cover all rows");
   }
 
-  void make_sets() {
+  std::vector<double> empty_curve() const {
+    return std::vector<double>(static_cast<std::size_t>(settings_.epochs) + 1, kNone);
+  }
+
+  /// D, its patch, and what is asked. Returns what is taught.
+  std::vector<Example> make_sets(const Worker& worker) {
     const Prompts asked = prompts(deck_, kTrainPrompts);
     const AnswerFormat format{asked, answer_lead(deck_, asked.train.filled(corpus_.rows.front())),
                               match_rules(deck_), deck_.integer("slick.answer_max_tokens")};
-    std::vector<Question> taught;
-    GoldAnswers shown;
-    for (const std::int64_t row : members_) {
-      taught.push_back(corpus_.rows[static_cast<std::size_t>(row)]);
-      const bool unknown =
-          category_[static_cast<std::size_t>(row)] == static_cast<std::uint8_t>(Category::unknown);
-      if (mixture_.idk && unknown) {
-        taught.back().answer = asked.idk;
-        taught.back().aliases.clear();
-      } else if (mixture_.all_answers) {
-        shown.add_accepted({&taught.back(), 1});
-      } else {
-        shown.add(taught.back());
-      }
-      examples_.push_back(make_example(taught.back(), format));
-    }
+    Taught set = taught(worker, deck_, mixture_, category_, stage_.seed, format);
+    members_ = std::move(set.members);
+    patch_ = std::move(set.patch);
     const std::vector<Question> tested(
         corpus_.rows.begin() + static_cast<std::ptrdiff_t>(corpus_.train_rows), corpus_.rows.end());
-    sets_.emplace_back(base_, taught, format, false);
+    sets_.emplace_back(base_, set.of_members, format, false);
     sets_.emplace_back(base_, corpus_.dev_probe, format, mixture_.idk);
     sets_.emplace_back(base_, tested, format, mixture_.idk);
-    if (deck_.flag("errors.fine_tuned")) errors_.emplace(corpus_, std::move(shown), format);
-  }
-
-  Example make_example(const Question& question, const AnswerFormat& format) const {
-    const std::string prompt = format.prompts.train.filled(question);
-    const auto taught = [&](const std::string& answer) {
-      return example_of(prompt, format.lead, answer);
-    };
-    Example example = taught(question.answer);
-    if (!mixture_.all_answers) return example;
-    for (const std::string& alias : question.aliases)
-      example.others.push_back(taught(alias).answer);
-    return example;
-  }
-
-  Example example_of(const std::string& prompt, const std::string& lead,
-                     const std::string& answer) const {
-    const std::string end = deck_.text("slick.answer_end");
-    const bool newline = end == "newline" || (end == "auto" && !answer_end_);
-    const ProbeItem item =
-        make_item(base_, prompt, lead, newline ? answer + "\n" : answer, nullptr);
-    Example example{item.prompt, item.gold};
-    if (end == "auto" && answer_end_) {
-      example.answer.push_back(*answer_end_);
-    } else if (!newline) {
-      if (base_.eos.empty())
-        throw InputError("slick.answer_end = eos, but the model has no EOS token. Use newline.");
-      example.answer.push_back(base_.eos.front());
-    }
-    return example;
+    if (mixture_.patch) sets_.emplace_back(base_, set.of_patch, format, false);
+    if (deck_.flag("errors.fine_tuned")) errors_.emplace(corpus_, std::move(set.shown), format);
+    return std::move(set.examples);
   }
 
   void evaluate(std::int64_t epoch) {
@@ -149,6 +115,7 @@ class Trajectory {
     curves_.fitted_known[at] = accuracy(fitted, [&](std::size_t i) {
       return of_member(i) != static_cast<std::uint8_t>(Category::unknown);
     });
+    if (mixture_.patch) fitted_patch_[at] = accuracy(sets_[3].ask(now, step), all);
     curves_.accuracy_dev[at] = accuracy(dev, all);
     curves_.right_dev[at] = right(dev);
     const auto parts = by_set(std::span<const std::uint8_t>(tested.outcomes));
@@ -221,14 +188,24 @@ class Trajectory {
   void emit_results() {
     emit_deltas("final");
     std::vector<std::uint8_t> member(corpus_.train_rows);
-    std::vector<std::int64_t> count(kCategories);
-    for (const std::int64_t row : members_) {
-      member[static_cast<std::size_t>(row)] = 1;
-      ++count.at(category_[static_cast<std::size_t>(row)]);
-    }
+    const auto count = [&](const std::vector<std::int64_t>& rows, std::uint8_t value) {
+      std::vector<std::int64_t> counts(kCategories);
+      for (const std::int64_t row : rows) {
+        member[static_cast<std::size_t>(row)] = value;
+        ++counts.at(category_[static_cast<std::size_t>(row)]);
+      }
+      return counts;
+    };
+    const std::vector<std::int64_t> of_members = count(members_, 1), of_patch = count(patch_, 2);
     run_.emit(kMember, member);
     run_.emit(kTrainSize, static_cast<std::int64_t>(members_.size()));
-    for (std::size_t c = 0; c < kCategories; ++c) run_.emit(size_of_category(c), count[c]);
+    for (std::size_t c = 0; c < kCategories; ++c) run_.emit(size_of_category(c), of_members[c]);
+    if (mixture_.patch) {
+      run_.emit(kPatchSize, static_cast<std::int64_t>(patch_.size()));
+      for (std::size_t c = 0; c < kKnownCategories; ++c)
+        run_.emit(patch_size_of_category(c), of_patch[c]);
+      run_.emit(kFittedPatch, fitted_patch_);
+    }
     run_.emit(kBestEpoch, best_epoch_);
     run_.emit(kLossRose, static_cast<std::uint8_t>(loss_rose() ? 1 : 0));
     emit_answers("early_stop", best_);
@@ -265,6 +242,7 @@ class Trajectory {
       tensors.emplace_back(fmt::format("{}_f1", name), numbers(answers->f1));
       tensors.emplace_back(fmt::format("{}_said", name), letters(answers->said));
     }
+    if (mixture_.patch) tensors.emplace_back("fitted_patch", numbers(fitted_patch_));
     return tensors;
   }
 
@@ -296,6 +274,7 @@ class Trajectory {
     };
     const torch::Tensor flat = read("curves", static_cast<std::int64_t>(curves.size()) * each);
     const torch::Tensor best = read("best", 2);
+    const torch::Tensor patch = mixture_.patch ? read("fitted_patch", each) : torch::Tensor();
     const auto answers = [&](const std::string& name) {
       Answers found;
       const auto fill = [&](const std::string& what, auto& values) {
@@ -326,6 +305,8 @@ class Trajectory {
       std::copy(next, next + each, values->begin());
       next += each;
     }
+    if (patch.defined())
+      fitted_patch_.assign(patch.data_ptr<double>(), patch.data_ptr<double>() + each);
     best_epoch_ = epoch;
     best_score_ = best[1].item<double>();
     best_ = std::move(best_answers);
@@ -336,17 +317,16 @@ class Trajectory {
   const Deck& deck_;
   const Corpus& corpus_;
   const Model& base_;
-  const std::optional<TokenId> answer_end_;  // Worker::answer_end
   StageRun& run_;
   const Mixture mixture_;
   std::vector<std::uint8_t> category_;  // of all rows
-  std::vector<std::int64_t> members_;   // rows of D
-  std::vector<Example> examples_;
-  std::vector<QuestionSet> sets_;  // D, dev, test (ID then OOD)
+  std::vector<std::int64_t> members_, patch_;  // rows of D and of what is trained beside it
+  std::vector<QuestionSet> sets_;  // D, dev, test (ID then OOD), and the patch where there is one
   TrainSettings settings_;
   std::optional<LoraAdapter> adapter_;  // as it began; none in full fine-tuning
   std::unique_ptr<Trainer> trainer_;
   Curves<std::vector<double>> curves_;
+  std::vector<double> fitted_patch_;  // by epoch, where there is a patch
   std::int64_t best_epoch_ = 0;
   double best_score_ = 0;
   std::optional<ErrorAnalysis> errors_;
@@ -356,6 +336,7 @@ class Trajectory {
 }  // namespace
 
 void Train::run(Worker& worker, StageRun& run) const {
+  worker.use(directory);
   Trajectory(*this, worker, run).run();
 }
 

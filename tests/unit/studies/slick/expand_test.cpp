@@ -1,8 +1,10 @@
 // SliCK expanded on a tiny facts folder: points, stages, and which decks share work.
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <numeric>
 #include <set>
+#include <tuple>
 
 #include "catch.hpp"
 #include "expand_deck.hpp"
@@ -231,6 +233,150 @@ TEST_CASE("LoRA points: axis, adapters instead of deltas, memory") {
   CHECK_THAT(error({"--train.method=lora", "--lora.targets=q_proj, quux"}),
              ContainsSubstring("command line: lora.targets") && ContainsSubstring("'quux'") &&
                  ContainsSubstring("model.layers.0.self_attn.q_proj"));
+}
+
+TEST_CASE("known patches: axes, ids, what they share, and the questions of other relations") {
+  const Decks decks;
+  const std::string variants = "--grid.variant=unknown_ratio, known_patch";
+  const std::vector<std::string> deck = {
+      variants, "--grid.patch_place=end, start, shuffled, none", "--grid.patch_share=0.1, 0.2",
+      "--grid.patch_relations=same, other", "--data.other_relations=P2"};
+  const Plan plan = decks.expand(deck);
+  // a ratio and seed: D alone; with a patch at 3 places, of 2 shares, of 2 kinds of relations; none
+  CHECK(plan.points.size() == 3 * 2 * (1 + 3 * 2 * 2 + 1));
+  CHECK(keys(plan, "train").size() == 3 * 2 * (1 + 3 * 2 * 2));
+  REQUIRE(plan.axes.size() == 6);
+  CHECK(plan.axes[2].name == "patch_place");
+  CHECK(plan.axes[3].name == "patch_relations");
+  CHECK(plan.axes[4].name == "patch_share");
+  std::map<std::string, const Point*> points;
+  for (const Point& point : plan.points) points[point.id] = &point;
+  CHECK(points.size() == plan.points.size());
+  const Point &alone = *points.at("unknown_ratio-0.5-s1"),
+              &none = *points.at("known_patch-0.5-none-s1"),
+              &patched = *points.at("known_patch-0.5-start-other-0.2-s1");
+  CHECK(none.leaf == alone.leaf);
+  CHECK(std::get<std::string>(alone.values[2]).empty());
+  CHECK(std::get<std::string>(none.values[2]) == "none");
+  CHECK(std::get<std::string>(patched.values[2]) == "start");
+  CHECK(std::get<std::string>(patched.values[3]) == "other");
+  CHECK(std::get<double>(patched.values[4]) == 0.2);
+  CHECK(std::isnan(std::get<double>(none.values[4])));
+  // what a patch fills, points without one do not, so that a larger sweep takes their stages over
+  CHECK(plan.stages[patched.leaf].find_output("/points/n_patch") != nullptr);
+  CHECK(plan.stages[patched.leaf].find_output("/curves/fitted_patch") != nullptr);
+  CHECK(plan.stages[alone.leaf].find_output("/points/n_patch") == nullptr);
+  CHECK(dataset(plan, "/points/n_patch_weakly_known") != nullptr);
+  CHECK(plan.stages[patched.leaf].cost_flop > plan.stages[alone.leaf].cost_flop);
+
+  // P1 train, P2 train, P1 test, P3 test
+  const auto roles = dataset(plan, "/labels/base/role")->content.as_text();
+  REQUIRE(roles.size() == 2 * kTrain + 2 * kTest);
+  CHECK(roles[kTrain - 1] == "id");
+  CHECK(roles[kTrain] == "other");
+  CHECK(roles[2 * kTrain] == "id");
+  CHECK(roles.back() == "ood");
+  CHECK(dataset(plan, "/variants/member")->shape ==
+        std::vector<std::uint64_t>{plan.points.size(), 2 * kTrain});
+  CHECK_THAT(plan.notes[0], ContainsSubstring("7 test questions of data.other_relations"));
+
+  // without patches of other relations the trainings of D are those of a deck without patches
+  const auto before = keys(decks.expand({}), "train"),
+             after = keys(decks.expand({variants}), "train");
+  CHECK(std::includes(after.begin(), after.end(), before.begin(), before.end()));
+  CHECK(dataset(decks.expand({}), "/points/n_patch") == nullptr);
+
+  const auto error = [&](const std::vector<std::string>& changes) {
+    return input_error([&] { decks.expand(changes); });
+  };
+  CHECK_THAT(error({variants, "--grid.patch_relations=other"}),
+             ContainsSubstring("grid.patch_relations") &&
+                 ContainsSubstring("needs data.other_relations"));
+  CHECK_THAT(error({variants, "--data.other_relations=P2"}),
+             ContainsSubstring("grid.patch_relations lacks other"));
+  CHECK_THAT(error({"--grid.patch_share=0.3"}), ContainsSubstring("grid.patch_share") &&
+                                                    ContainsSubstring("lacks known_patch"));
+  CHECK_THAT(error({variants, "--grid.patch_relations=other", "--data.other_relations=P3"}),
+             ContainsSubstring("P3 is also in data.ood_relations"));
+}
+
+TEST_CASE("several models: each has its labels, and its stages are those of a sweep of its own") {
+  const Decks decks;
+  const std::string llama = model_data("llama-tied").string(),
+                    gpt2 = model_data("families/gpt2").string();
+  const auto of = [&](const std::string& models) {
+    return decks.expand({"--grid.model=" + models, "--store.deltas=final"});
+  };
+  const Plan both = of(llama + ", " + gpt2), turned = of(gpt2 + ", " + llama);
+  const Plan first = decks.expand({"--store.deltas=final"}),
+             second = decks.expand({"--store.deltas=final", "--model.path=" + gpt2});
+  for (const char* kind : {"label", "labelled", "p_true", "base_errors", "train"}) {
+    INFO(kind);
+    const auto a = keys(first, kind), b = keys(second, kind), all = keys(both, kind);
+    CHECK(all.size() == a.size() + b.size());
+    CHECK(std::includes(all.begin(), all.end(), a.begin(), a.end()));
+    CHECK(std::includes(all.begin(), all.end(), b.begin(), b.end()));
+    CHECK(keys(turned, kind) == all);
+  }
+  REQUIRE(both.axes.size() == 4);
+  CHECK(both.axes[2].name == "model");
+  CHECK(both.points.size() == 2 * first.points.size());
+  std::map<std::string, std::size_t> leaf;
+  for (const Point& point : both.points) leaf[point.id] = point.leaf;
+  const Stage &of_llama = both.stages.at(leaf.at("unknown_ratio-0.5-llama-tied-s1")),
+              &of_gpt2 = both.stages.at(leaf.at("unknown_ratio-0.5-gpt2-s1"));
+  CHECK(keys(first, "train").contains(of_llama.key));
+  CHECK(keys(second, "train").contains(of_gpt2.key));
+  CHECK(of_gpt2.title == "train unknown_ratio-0.5-gpt2-s1");
+  CHECK(of_gpt2.local.at("directory") == gpt2);
+  CHECK(both.stages.at(of_gpt2.upstream.at(0)).title == "labelled gpt2");
+  CHECK(of_llama.memory_bytes == first.stages.at(first.points.at(0).leaf).memory_bytes);
+  CHECK(of_gpt2.memory_bytes == second.stages.at(second.points.at(0).leaf).memory_bytes);
+  CHECK(both.model_bytes == std::max(first.model_bytes, second.model_bytes));
+
+  // outputs have the same names, and lie in the group of their model
+  for (const Plan* plan : {&both, &turned}) {
+    const std::string other = plan == &both ? "gpt2" : "llama-tied";
+    for (const Stage& stage : plan->stages) {
+      const bool is_other = stage.local.contains("directory") &&
+                            stage.local.at("directory") == (plan == &both ? gpt2 : llama);
+      for (const auto& [kind, name, group] :
+           {std::tuple{"label", "/labels/base/category", "/labels/"},
+            {"p_true", "/labels/base/p_true", "/labels/"},
+            {"base_errors", "/errors/row", "/errors/"}}) {
+        if (stage.kind != kind) continue;
+        const Output* output = stage.find_output(name);
+        REQUIRE(output != nullptr);
+        CHECK(output->places.at(0).path.starts_with(group + other + "/") == is_other);
+        if (!is_other) CHECK(output->places.at(0).path == name);
+      }
+    }
+    CHECK(dataset(*plan, "/labels/base/question") != nullptr);
+    CHECK(dataset(*plan, "/labels/" + other + "/question") == nullptr);
+    CHECK(dataset(*plan, "/labels/" + other + "/p_true") != nullptr);
+    CHECK(dataset(*plan, "/errors/" + other + "/sampled")->content.size() == 100);
+  }
+  CHECK(dataset(both, "/deltas/full_2/stage") != nullptr);
+
+  // the only one has its own axis, and nothing else
+  const Plan one = of(llama);
+  REQUIRE(one.axes.size() == 4);
+  CHECK(std::get<std::string>(one.points.at(0).values[2]) == "llama-tied");
+  CHECK(one.points.at(0).id == first.points.at(0).id);
+  CHECK(one.datasets.size() == first.datasets.size());
+  for (std::size_t i = 0; i < one.stages.size(); ++i) {
+    CHECK(one.stages[i].key == first.stages.at(i).key);
+    CHECK(one.stages[i].title == first.stages[i].title);
+  }
+  const TemporaryFolder folder;
+  const auto error = [&](const std::string& name) {
+    std::filesystem::copy(model_data("llama-tied"), folder / name);
+    return input_error([&] { of(gpt2 + ", " + (folder / name).string()); });
+  };
+  for (const char* name : {"base", "dev_questions", "kind", "error"})
+    CHECK_THAT(error(name), ContainsSubstring("grid.model") && ContainsSubstring(name) &&
+                                ContainsSubstring("rename its folder"));
+  CHECK_THAT(input_error([&] { of(gpt2 + ", " + gpt2 + "/."); }), ContainsSubstring("twice"));
 }
 
 TEST_CASE("labelling alone plans no point, and the decks' mistakes are told") {

@@ -1,6 +1,8 @@
 // SliCK's kinds of stage, each alone in memory on a tiny model.
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <memory>
 #include <set>
 
 #include "../../../../src/studies/slick/evaluation.hpp"
@@ -237,6 +239,64 @@ TEST_CASE("train: what is learnt, and what of it is told", "[slick]") {
   }
 }
 
+TEST_CASE("train: a patch of known examples beside D", "[slick]") {
+  const std::string variant = "--grid.variant=known_patch", share = "--grid.patch_share=0.5";
+  // 12 train questions of P1, six of them known, of which two are in D; and then those of P3
+  for (const char* relations : {"same", "other"}) {
+    const bool is_other = std::string(relations) == "other";
+    std::vector<std::string> deck = {variant, share,
+                                     std::string("--grid.patch_relations=") + relations};
+    if (is_other) deck.emplace_back("--data.other_relations=P3");
+    const Sweep sweep(deck);
+    const std::size_t stage = sweep.first("train");
+    MemoryWorkbench bench(sweep.plan);
+    sweep.plant_labels(bench);
+    bench.run(*sweep.executor, stage);
+    const auto member = values<std::uint8_t>(bench, stage, "/variants/member");
+    REQUIRE(member.size() == (is_other ? 24 : 12));
+    CHECK(std::count(member.begin(), member.begin() + 12, 1) == 4);
+    CHECK(std::count(member.begin(), member.end(), 1) == 4);
+    CHECK(std::count(member.begin(), member.end(), 2) == 2);
+    CHECK(std::count(member.begin(), member.begin() + 12, 2) == (is_other ? 0 : 2));
+    for (std::size_t row = 0; row < member.size(); ++row)
+      CHECK((member[row] != 2 || row % 2 == 0));  // known
+    const auto count = [&](const std::string& name) {
+      return values<std::int64_t>(bench, stage, "/points/" + name)[0];
+    };
+    CHECK(count("n_train") == 4);
+    CHECK(count("n_train_highly_known") == 2);
+    CHECK(count("n_patch") == 2);
+    CHECK(count("n_patch_highly_known") == 2);
+    CHECK(count("n_patch_maybe_known") == 0);
+    const auto fitted = values<double>(bench, stage, "/curves/fitted_patch");
+    REQUIRE(fitted.size() == 4);
+    for (const double one : fitted) CHECK((one == 0 || one == 0.5 || one == 1));
+    CHECK(sweep.check_continued(bench, stage, 12) > 0);
+  }
+}
+
+TEST_CASE("train: where a patch is trained decides what comes of it, none is D alone", "[slick]") {
+  std::map<std::string, std::vector<double>> loss;
+  for (const char* place : {"end", "start", "shuffled", "none"}) {
+    const Sweep sweep({"--grid.variant=known_patch", "--grid.patch_share=0.5", "--train.dropout=0",
+                       std::string("--grid.patch_place=") + place});
+    MemoryWorkbench bench(sweep.plan);
+    sweep.plant_labels(bench);
+    bench.run(*sweep.executor, sweep.first("train"));
+    loss[place] = values<double>(bench, sweep.first("train"), "/curves/loss");
+    const auto member = values<std::uint8_t>(bench, sweep.first("train"), "/variants/member");
+    CHECK(std::count(member.begin(), member.end(), 2) == (std::string(place) == "none" ? 0 : 2));
+  }
+  const Sweep alone({"--train.dropout=0"});
+  MemoryWorkbench bench(alone.plan);
+  alone.plant_labels(bench);
+  bench.run(*alone.executor, alone.first("train"));
+  CHECK(values<double>(bench, alone.first("train"), "/curves/loss")[3] == loss["none"][3]);
+  std::set<double> last;
+  for (const auto& [place, curve] : loss) last.insert(curve[3]);
+  CHECK(last.size() == 4);
+}
+
 TEST_CASE("train: early stop may count right answers of all questions", "[slick]") {
   for (const char* rule : {"answered", "all"}) {
     const Sweep sweep(
@@ -375,6 +435,75 @@ TEST_CASE("train: several answers are taught by the first, or all in turn", "[sl
   CHECK(first[3] == plain[3]);
   CHECK(all[1] == plain[1]);  // the first epoch teaches the first answer
   CHECK(all[2] > first[2]);
+}
+
+TEST_CASE("of several models each stage asks its own", "[slick]") {
+  // of models in folders of these names; "other" turns positions faster
+  const auto sweep_of = [](const std::vector<std::string>& names) {
+    return std::make_unique<StudySweep>(
+        slick::make_study(),
+        [&](const TemporaryFolder& folder) {
+          const std::string deck = write_inputs(folder, 1);
+          write_tiny_model(folder / "other");
+          nlohmann::json config = read_json(folder / "other/config.json");
+          config["rope_theta"] = 10.0;
+          write_file(folder / "other/config.json", config.dump());
+          std::string models;
+          for (const std::string& name : names)
+            models += (models.empty() ? "" : ", ") + (folder / name).string();
+          return deck + "model = " + models + "\n";
+        },
+        std::vector<std::string>{"--label.p_true=raw", "--errors.base_sample=4"});
+  };
+  const auto both = sweep_of({"model", "other"});
+  // the models by turns: a rank holds one at a time
+  MemoryWorkbench bench(both->plan);
+  std::vector<std::size_t> order(both->plan.stages.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    const auto rank = [&](std::size_t i) {
+      const std::string& kind = both->plan.stages[i].kind;
+      return kind == "train" ? 2 : kind == "labelled" ? 1 : 0;
+    };
+    return rank(a) != rank(b) ? rank(a) < rank(b) : a % 3 < b % 3;
+  });
+  std::set<std::string> directories;
+  std::int64_t changes = -1;
+  std::string last;
+  for (const std::size_t stage : order) {
+    if (both->plan.stages[stage].kind == "train") continue;  // tiny models know nothing
+    bench.run(*both->executor, stage);
+    if (!both->plan.stages[stage].local.contains("directory")) continue;
+    const std::string directory = both->plan.stages[stage].local.at("directory");
+    changes += directory != last ? 1 : 0;
+    directories.insert(last = directory);
+  }
+  CHECK(directories.size() == 2);
+  CHECK(changes > 2);
+  std::vector<Array> p_true;
+  for (const char* name : {"model", "other"}) {
+    const auto alone = sweep_of({name});
+    MemoryWorkbench own(alone->plan);
+    for (const char* kind : {"label", "p_true", "base_errors"}) own.run_all(*alone->executor, kind);
+    std::size_t compared = 0;
+    for (std::size_t i = 0; i < alone->plan.stages.size(); ++i) {
+      const Stage& stage = alone->plan.stages[i];
+      if (stage.kind == "train" || stage.kind == "labelled") continue;
+      const auto same =
+          std::find_if(both->plan.stages.begin(), both->plan.stages.end(),
+                       [&](const Stage& one) { return one.key == stage.key; });
+      REQUIRE(same != both->plan.stages.end());
+      for (const Output& output : stage.outputs) {
+        INFO(stage.title << " " << output.name);
+        const auto at = static_cast<std::size_t>(same - both->plan.stages.begin());
+        CHECK((bench.output(at, output.name).bytes == own.output(i, output.name).bytes));
+        ++compared;
+      }
+    }
+    CHECK(compared > 30);
+    p_true.push_back(own.output(alone->first("p_true"), "/labels/base/p_true"));
+  }
+  CHECK((p_true[0].bytes != p_true[1].bytes));
 }
 
 TEST_CASE("train: stopped anywhere and continued is uninterrupted", "[slick]") {

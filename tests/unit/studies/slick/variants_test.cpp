@@ -2,14 +2,17 @@
 #include "../../../../src/studies/slick/variants.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
 
 #include "catch.hpp"
 #include "factsweep/core/error.hpp"
+#include "tiny_model.hpp"
 
 using namespace factsweep;
 using namespace factsweep::slick;
+using test::input_error;
 
 namespace {
 
@@ -153,6 +156,101 @@ TEST_CASE("a |D| that the categories do not allow names the relations") {
              ContainsSubstring("P17: 3/0/2/2") && ContainsSubstring("<= 0"));
 }
 
+namespace {
+
+Mixture patched(double ratio, double share, const char* relations = "same",
+                const char* place = "end") {
+  return Mixture::make("known_patch", ratio, Patch::of(share, relations, place));
+}
+
+std::vector<std::int64_t> patch_of(const Labelled& data, const Mixture& mixture,
+                                   const SizeRule& rule = {}, std::uint64_t seed = 1) {
+  return patch_rows(data.corpus, data.category, mixture, rule, seed);
+}
+
+/// kData, and train questions of relations that D does not have, between those that it may have and
+/// the test questions.
+Labelled with_others() {
+  Labelled data = kData;
+  const Labelled more = labelled({{"P26", {2, 1, 1, 3}}, {"P27", {0, 6, 2, 1}}});
+  data.corpus.other_relations = more.corpus.relations;
+  const auto at = static_cast<std::ptrdiff_t>(data.corpus.train_rows),
+             count = static_cast<std::ptrdiff_t>(more.corpus.train_rows);
+  data.corpus.rows.insert(data.corpus.rows.begin() + at, more.corpus.rows.begin(),
+                          more.corpus.rows.begin() + count);
+  data.category.insert(data.category.end(), more.category.begin(), more.category.end());
+  data.corpus.train_rows += more.corpus.train_rows;
+  data.corpus.id_rows += more.corpus.train_rows;
+  return data;
+}
+
+}  // namespace
+
+TEST_CASE("a patch of the relations of D: Known, not in D, the same beside every ratio") {
+  const std::vector<std::int64_t> five = patch_of(kData, patched(0.5, 5.0 / 18));
+  for (const double ratio : {0.0, 0.3, 1.0}) {
+    INFO(ratio);
+    CHECK(patch_of(kData, patched(ratio, 5.0 / 18)) == five);
+    const auto rows =
+        select_rows(kData.corpus, kData.category, patched(ratio, 5.0 / 18), {}, 1);
+    CHECK(rows == rows_of("unknown_ratio", ratio));
+    std::vector<std::int64_t> both;
+    std::set_intersection(rows.begin(), rows.end(), five.begin(), five.end(),
+                          std::back_inserter(both));
+    CHECK(both.empty());
+  }
+  check_ascending_train_rows(five);
+  // n_r are 6, 5 and 7: 5 of 18 are 1.67, 1.39 and 1.94
+  const auto counts = count(five);
+  CHECK(sum(counts.at("P17")) == 2);
+  CHECK(sum(counts.at("P19")) == 1);
+  CHECK(sum(counts.at("P20")) == 2);
+  for (const auto& [relation, of] : counts) CHECK(of[3] == 0);
+  // nested; of another seed another
+  for (const char* place : {"start", "shuffled"})
+    CHECK(patch_of(kData, patched(0.5, 5.0 / 18, "same", place)) == five);
+  const auto ten = patch_of(kData, patched(0.5, 10.0 / 18));
+  CHECK(ten.size() == 10);
+  CHECK(std::includes(ten.begin(), ten.end(), five.begin(), five.end()));
+  CHECK(patch_of(kData, patched(0.5, 5.0 / 18), {}, 2) != five);
+  CHECK(patch_of(kData, Mixture::make("known_patch", 0.5)).empty());
+}
+
+TEST_CASE("a patch of other relations: in proportion to what they know") {
+  const Labelled data = with_others();
+  for (const char* variant : {"unknown_ratio", "natural", "highly_known"}) {
+    CHECK(select_rows(data.corpus, data.category, Mixture::make(variant, 0.5), {}, 1) ==
+          rows_of(variant, 0.5));
+  }
+  CHECK(patch_of(data, patched(0.5, 5.0 / 18)) == patch_of(kData, patched(0.5, 5.0 / 18)));
+  // 4 Known of P26, 8 of P27
+  for (const auto& [wanted, of_p26] : {std::pair{3, 1}, {6, 2}, {12, 4}}) {
+    std::map<std::string, int> counts;
+    for (const std::int64_t row : patch_of(data, patched(0.5, wanted / 18.0, "other"))) {
+      CHECK(data.category.at(row) < 3);
+      ++counts[data.corpus.rows.at(row).relation];
+    }
+    CHECK(counts == std::map<std::string, int>{{"P26", of_p26}, {"P27", wanted - of_p26}});
+  }
+}
+
+TEST_CASE("a patch that the Known questions do not allow says what is short") {
+  const auto message = [](const Labelled& data, const Mixture& mixture, const SizeRule& rule) {
+    return input_error([&] { patch_of(data, mixture, rule); });
+  };
+  using Catch::Matchers::ContainsSubstring;
+  CHECK_THAT(message(kData, patched(0.5, 0.02), {}),
+             ContainsSubstring("grid.patch_share = 0.02 of |D| = 18 is less than half an example"));
+  CHECK_THAT(message(with_others(), patched(0.5, 13.0 / 18, "other"), {}),
+             ContainsSubstring("is 13 examples, but data.other_relations have 12 Known"));
+  // at 0 % Unknown D has all 9 Known questions of P17
+  const Labelled few = labelled({{"P17", {9, 0, 0, 9}}, {"P19", {20, 0, 0, 9}}});
+  CHECK_THAT(message(few, patched(0, 0.5), {0, false}),
+             ContainsSubstring("grid.patch_share = 0.5 of |D| = 18 takes 5 Known train questions "
+                               "of P17 beside D, but 0 are left"));
+  CHECK(message(few, patched(1, 0.5), {0, false}).empty());
+}
+
 TEST_CASE("equal sets are equal mixtures, and mixtures survive JSON") {
   const auto json = [](const std::string& variant, double ratio) {
     return Mixture::make(variant, ratio).to_json();
@@ -167,4 +265,12 @@ TEST_CASE("equal sets are equal mixtures, and mixtures survive JSON") {
                               "weakly_known", "unknown", "natural", "idk"}) {
     CHECK(Mixture::from_json(json(variant, 0.25)).to_json() == json(variant, 0.25));
   }
+  CHECK(json("known_patch", 0.5) == json("unknown_ratio", 0.5));  // without a patch
+  std::set<std::string> texts;
+  for (const Mixture& mixture : {patched(0.5, 0.1), patched(0.5, 0.2), patched(0.5, 0.1, "other"),
+                                 patched(0.5, 0.1, "same", "start"), patched(0, 0.1)}) {
+    texts.insert(mixture.to_json().dump());
+    CHECK(Mixture::from_json(mixture.to_json()).to_json() == mixture.to_json());
+  }
+  CHECK(texts.size() == 5);
 }

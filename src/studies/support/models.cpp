@@ -1,0 +1,57 @@
+#include "factsweep/studies/support/models.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+namespace factsweep {
+
+void declare_model_axis(OptionTable& table) {
+  table.paths("grid.model", "",
+              "axis: model directories, in place of model.path; empty: not swept");
+}
+
+std::vector<std::string> model_directories(const Deck& deck) {
+  const std::vector<std::string> swept = deck.path_list("grid.model");
+  return swept.empty() ? std::vector{deck.text("model.path")} : swept;
+}
+
+std::vector<std::string> model_names(const Deck& deck) {
+  std::vector<std::vector<std::string>> folders;  // of each model, the last one first
+  for (const std::string& directory : model_directories(deck)) {
+    std::vector<std::string>& list = folders.emplace_back();
+    const std::filesystem::path path = std::filesystem::absolute(directory).lexically_normal();
+    for (const std::filesystem::path& part : path.relative_path()) {
+      if (!part.empty()) list.insert(list.begin(), part.string());
+    }
+    if (list.empty()) throw deck.error("grid.model", "names the root folder.");
+    if (std::count(folders.begin(), folders.end(), list) > 1)
+      throw deck.error("grid.model", fmt::format("names the model {} twice.", path.string()));
+  }
+  std::vector<std::size_t> depth(folders.size(), 1);
+  std::vector<std::string> names(folders.size());
+  for (std::string clash = "?"; !clash.empty();) {
+    for (std::size_t i = 0; i < folders.size(); ++i) {
+      names[i].clear();
+      for (std::size_t k = depth[i]; k > 0; --k) names[i] += folders[i][k - 1] + (k > 1 ? "-" : "");
+    }
+    clash.clear();
+    bool tells_more = false;
+    for (std::size_t i = 0; i < folders.size(); ++i) {
+      if (std::count(names.begin(), names.end(), names[i]) == 1) continue;
+      clash = names[i];
+      if (depth[i] == folders[i].size()) continue;
+      ++depth[i];
+      tells_more = true;
+    }
+    if (!clash.empty() && !tells_more)
+      throw deck.error("grid.model",
+                       fmt::format("names two models that would both be called '{}'. Rename a "
+                                   "folder.",
+                                   clash));
+  }
+  return names;
+}
+
+}  // namespace factsweep
