@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "draft.hpp"
+#include "factsweep/model/fingerprint.hpp"
 #include "factsweep/model/tensors.hpp"
 #include "factsweep/model/torch.hpp"
 #include "factsweep/studies/support/training_options.hpp"
@@ -66,6 +67,10 @@ void Sets::read_forms(const Deck& deck, const ModelConfig& model) {
         deck.where("data.sets") + ": data.sets", bank.front().name, first.size(), entry.name,
         here.size(), a != first.end() ? *a : *b));
   }
+}
+
+std::string BankEntry::fingerprint() const {
+  return model_fingerprint(adapter);
 }
 
 Column<std::uint8_t> usable_column(const std::string& adapter) {

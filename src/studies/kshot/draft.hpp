@@ -48,6 +48,7 @@ struct Draft {
   std::vector<std::int64_t> draws;                   // of the points, ascending
   std::int64_t shots = 1, experts = 1, samples = 1;  // largest of all points
   std::vector<std::string> modules;                  // that adapters adapt
+  bool keeps_weights = false;                        // of what points train: store.deltas
   Bank bank;
   std::string encoder;      // fingerprint of its files; empty: there is none
   std::uint64_t width = 0;  // of its embeddings

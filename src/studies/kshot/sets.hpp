@@ -52,6 +52,8 @@ struct BankEntry {
   AdapterForm form = {};            // of what it is or will be: see Sets::read_forms()
 
   bool is_brought() const { return !adapter.empty(); }
+  /// Of the files of one that was brought.
+  std::string fingerprint() const;
 };
 
 struct Sets {

@@ -5,7 +5,11 @@
 // options.cpp: the deck keys. corpus.cpp: the questions. grid.cpp: the points. stages/: the work.
 #include "factsweep/studies/slick/study.hpp"
 
+#include <map>
+#include <vector>
+
 #include "exemplars.hpp"
+#include "factsweep/core/random.hpp"
 #include "factsweep/label/spelling.hpp"
 #include "factsweep/model/fingerprint.hpp"
 #include "factsweep/stage/common_options.hpp"
@@ -28,12 +32,34 @@ bool name_details(const Deck& deck) {
          prompts(deck, kTrainPrompts).name_details() || prompts(deck, kPTruePrompts).name_details();
 }
 
+/// Of each relation what is asked; and the exemplars, where they lie apart.
+void add_inputs(const Draft& draft) {
+  const Deck& deck = draft.deck();
+  const Corpus& corpus = draft.worker.corpus;
+  draft.builder.input({"model.path", deck.text("model.path"), draft.fingerprint});
+  draft.builder.input({"data.facts", deck.text("data.facts"), ""});
+  const std::string exemplars = deck.text("label.exemplars");
+  std::map<std::string, std::vector<Question>> asked;
+  for (const std::vector<Question>* list : {&corpus.rows, &corpus.dev_probe}) {
+    for (const Question& question : *list) asked[question.relation].push_back(question);
+  }
+  std::string shown;
+  for (const auto& [relation, sets] : draft.worker.exemplars) {
+    std::string hash = draft.questions_hash(asked[relation]);
+    (exemplars.empty() ? hash : shown) += draft.exemplars_hash(sets);
+    draft.builder.input({"data.facts " + relation, "", hex(hash_text(hash))});
+  }
+  if (!exemplars.empty())
+    draft.builder.input({"label.exemplars", exemplars, hex(hash_text(shown))});
+}
+
 Plan make_plan(const Deck& deck, const Worker& worker) {
   const std::string model_path = deck.text("model.path");
   PlanBuilder builder("slick", deck);
   const Draft draft{builder, worker, ModelConfig::read(model_path), model_fingerprint(model_path),
                     name_details(deck)};
   builder.model_bytes(static_cast<double>(draft.model.parameters()) * weight_bytes(deck));
+  add_inputs(draft);
   fill_questions(draft);
   declare_p_true(builder);
   std::vector<Upstream> labels;

@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <numeric>
+#include <tuple>
+#include <utility>
 
 #include "asking.hpp"
 #include "factsweep/moe/moe.hpp"
@@ -101,6 +104,33 @@ Cost cost_of(const Draft& draft, const GridPoint& at, const TaskSet& shots) {
   return cost;
 }
 
+using Shapes = std::vector<std::pair<std::string, std::vector<std::int64_t>>>;
+
+/// Tensors that a point of the method can keep.
+Shapes kept_shapes(const Draft& draft, const Method& how, std::int64_t experts) {
+  const Shapes one =
+      how.start == Start::fresh
+          ? adapter_shapes(lora_config(draft.deck()), draft.model, lora_place(draft.deck()))
+          : draft.sets().bank.front().form.shapes;
+  return how.is_mixture() ? mixture_shapes(one, experts) : one;
+}
+
+void decide_what_is_kept(Draft& draft) {
+  TrainedWeights all;
+  std::map<std::tuple<bool, bool, std::int64_t>, double> of_kind;  // bytes
+  for (const GridPoint& at : draft.points) {
+    if (!at.method->is_kept()) continue;
+    const auto [known, is_new] = of_kind.try_emplace(
+        {at.method->start == Start::fresh, at.method->is_mixture(), at.experts});
+    if (is_new)
+      known->second = bytes_of(draft.deck(), kept_shapes(draft, *at.method, at.experts));
+    all.add(known->second);
+  }
+  const Keeping keeping(draft.deck(), {}, all);
+  keeping.tell(draft.builder);
+  draft.keeps_weights = !keeping.when(/*is_adapter=*/true).empty();
+}
+
 /// "final/<tensor>" of the weights file, and what they are.
 void place_weights(Draft& draft, Upstream stage, const Tune& tune, std::int64_t experts) {
   const bool is_fresh = tune.how().start == Start::fresh, is_mixture = tune.how().is_mixture();
@@ -117,10 +147,7 @@ void place_weights(Draft& draft, Upstream stage, const Tune& tune, std::int64_t 
     group.about[kAdapterConfig] =
         is_fresh ? stored_lora_config(draft.deck()).json(draft.model) : form.json;
   }
-  const auto one =
-      is_fresh ? adapter_shapes(lora_config(draft.deck()), draft.model, lora_place(draft.deck()))
-               : form.shapes;
-  for (const auto& [name, shape] : is_mixture ? mixture_shapes(one, experts) : one)
+  for (const auto& [name, shape] : kept_shapes(draft, tune.how(), experts))
     group.outputs.push_back({.path = "final/" + name,
                              .dtype = *tune.kept,
                              .shape = {shape.begin(), shape.end()},
@@ -159,6 +186,7 @@ std::size_t Tune::mixture_config_bytes(std::int64_t size) const {
 void declare_tuning(Draft& draft) {
   check_scalings(draft);
   check_fresh_experts(draft);
+  decide_what_is_kept(draft);
   PlanBuilder& builder = draft.builder;
   std::vector<std::int64_t> epochs(static_cast<std::size_t>(draft.deck().integer("moe.epochs")));
   std::iota(epochs.begin(), epochs.end(), 1);
@@ -197,8 +225,7 @@ Upstream add_tune(Draft& draft, const GridPoint& at, std::uint64_t point) {
   if (at.method->lessons == Method::Lessons::own)
     tune.learnt =
         each(draft.sets().bank, [](const BankEntry& entry) { return fingerprint(entry.set); });
-  if (at.method->is_kept() && draft.deck().text("store.deltas") != "none")
-    tune.kept = delta_dtype(draft.deck());
+  if (at.method->is_kept() && draft.keeps_weights) tune.kept = delta_dtype(draft.deck());
 
   const auto [stage, is_new] =
       draft.builder.add(tune, "tune " + at.id(draft.sets()), cost_of(draft, at, shots));

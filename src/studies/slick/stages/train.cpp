@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "../grid.hpp"
 #include "../options.hpp"
@@ -81,6 +82,26 @@ Train training_of(const Deck& deck, const GridPoint& at, bool all_answers, Train
   return train;
 }
 
+Keeping keeping_of(const Draft& draft, const std::vector<GridPoint>& points, const Train& shared) {
+  const Deck& deck = draft.deck();
+  const double of_model = bytes_of(deck, tensor_shapes(draft.model));
+  TrainedWeights whole, adapters;
+  std::map<std::int64_t, double> of_rank;  // bytes of an adapter
+  for (const GridPoint& point : points) {
+    const std::optional<LoraConfig> lora =
+        training_of(deck, point, /*all_answers=*/false, shared).lora_config(deck);
+    if (!lora) {
+      whole.add(of_model);
+      continue;
+    }
+    const auto [known, is_new] = of_rank.try_emplace(lora->rank);
+    if (is_new)
+      known->second = bytes_of(deck, adapter_shapes(*lora, draft.model, lora_place(deck)));
+    adapters.add(known->second);
+  }
+  return {deck, whole, adapters};
+}
+
 }  // namespace
 
 const KindOf<Worker> kTrain = kind<Worker, Train>();
@@ -88,8 +109,6 @@ const KindOf<Worker> kTrain = kind<Worker, Train>();
 std::vector<std::string> Train::deck_keys() const {
   std::vector<std::string> keys = {"train.",
                                    "slick.",
-                                   "store.deltas",
-                                   "store.delta_dtype",
                                    "errors.fine_tuned",
                                    "run.checkpoint_interval",
                                    "lora."};
@@ -97,13 +116,6 @@ std::vector<std::string> Train::deck_keys() const {
   for (std::string& key : deck_names(kTrainPrompts)) keys.push_back(std::move(key));
   keys.insert(keys.end(), kMatchKeys.begin(), kMatchKeys.end());
   return keys;
-}
-
-std::vector<std::string> Train::kept_weights(const Deck& deck) {
-  const std::string deltas = deck.text("store.deltas");
-  if (deltas == "none") return {};
-  return deltas == "final" ? std::vector<std::string>{"final"}
-                           : std::vector<std::string>{"early_stop", "final"};
 }
 
 std::optional<LoraConfig> Train::lora_config(const Deck& deck) const {
@@ -127,10 +139,14 @@ void add_trainings(const Draft& draft, Upstream labelled) {
   const Train shared{
       .labelled = labelled, .dev = draft.questions_hash(corpus.dev_probe), .answer_bytes = kept};
   const bool all_answers = teaches_all_answers(deck, corpus);
+  const Keeping keeping = keeping_of(draft, points, shared);
+  keeping.tell(draft.builder);
   const std::vector<AnyColumn> columns = point_columns(deck, kept);
   bool any_lora = false;
   for (std::size_t point = 0; point < points.size(); ++point) {
-    const Train train = training_of(deck, points[point], all_answers, shared);
+    Train train = training_of(deck, points[point], all_answers, shared);
+    train.kept = keeping.when(train.lora);
+    if (!train.kept.empty()) train.kept_dtype = delta_dtype(deck);
     any_lora = any_lora || train.lora;
     const auto [stage, is_new] =
         draft.builder.add(train, "train " + id_of(all_axes, points[point]), cost_of(draft, train));
@@ -139,7 +155,7 @@ void add_trainings(const Draft& draft, Upstream labelled) {
     if (!is_new) continue;
     std::optional<LoraConfig> lora = train.lora_config(deck);
     if (lora) lora->base_model = deck.text("model.path");
-    place_weights(draft.builder, stage, Train::kept_weights(deck), draft.model, lora,
+    place_weights(draft.builder, stage, train.kept, draft.model, lora,
                   "fine-tuned minus base", base);
   }
   if (!any_lora)

@@ -328,7 +328,7 @@ TEST_CASE("what a deck changes decides which stages change", "[flearning]") {
   CHECK(changed("--edit.ft_c_bound=1") == Kinds{"edit"});
   CHECK(changed("--edit.text_tokens=50") == Kinds{"edit", "second_moment"});
   CHECK(changed("--search.evaluations=3") == Kinds{"search", "forget", "learn"});
-  CHECK(changed("--store.deltas=final") == Kinds{"edit", "forget", "learn"});
+  CHECK(changed("--store.deltas=none") == Kinds{});
   CHECK(changed("--forget.lora_learning_rate=1e-3") == Kinds{"delta", "search", "forget"});
   CHECK(changed("--grid.lambda=0.5") == Kinds{"learn"});
   CHECK(changed("--flearning.evaluation_template=Q: {prompt}") ==
@@ -343,8 +343,17 @@ TEST_CASE("a model and its records are known by what they are, not by where they
     for (const Stage& stage : plan.stages) all.push_back(stage.key);
     return all;
   };
-  CHECK(keys_of(one.expand({"--grid.method=memit, f_learning_lora"})) ==
-        keys_of(other.expand({"--grid.method=memit, f_learning_lora"})));
+  const Plan here = one.expand({"--grid.method=memit, f_learning_lora"}),
+             there = other.expand({"--grid.method=memit, f_learning_lora"});
+  CHECK(keys_of(here) == keys_of(there));
+  REQUIRE(here.inputs.size() == there.inputs.size());
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < here.inputs.size(); ++i) {
+    names.push_back(here.inputs[i].name);
+    CHECK(here.inputs[i].fingerprint == there.inputs[i].fingerprint);
+    CHECK((here.inputs[i].place == there.inputs[i].place) == (names.back() == "model.path"));
+  }
+  CHECK(names == std::vector<std::string>{"model.path", "data.edits edits", "edit.text"});
 }
 
 TEST_CASE("answers that the vocabulary cannot spell are counted, of each model", "[flearning]") {
