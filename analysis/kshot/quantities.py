@@ -79,7 +79,7 @@ class ExpertPart(Part):
 
     @property
     def bank(self) -> list[str]:
-        return words(self.of_bank.name)
+        return [] if self.of_bank.name is None else words(self.of_bank.name)
 
     def first(self, method: str, what: str) -> pd.DataFrame:
         """Finished points of a method's first setting, of every task, draw and seed.

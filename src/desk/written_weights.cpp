@@ -110,7 +110,10 @@ void write_peft(const StoredWeights& weights, const std::string& model, const st
 
 void write_experts(const StoredWeights& weights, const std::string& dtype,
                    const std::string& output) {
-  write_mixture(output, about(weights, kMixtureConfig), tensors_of(weights, parse_dtype(dtype)));
+  const std::string config = about(weights, kMixtureConfig);
+  write_mixture(output, config,
+                mixture_tensors(config, tensors_of(weights, parse_dtype(dtype)),
+                                "the run's mixture_config"));
 }
 
 void write_model(const StoredWeights& stored, const std::string& model, const std::string& dtype,
