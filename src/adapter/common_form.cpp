@@ -1,7 +1,7 @@
 // Adapters of different ranks, scales and targets, brought into one form.
 #include <algorithm>
-#include <cmath>
 #include <map>
+#include <utility>
 
 #include "factsweep/adapter/lora.hpp"
 #include "factsweep/core/error.hpp"

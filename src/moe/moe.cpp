@@ -117,8 +117,8 @@ bool MoePart::has_common_scale() const {
 }
 
 double MoePart::first_scale() const {
-  const auto first = std::find_if(ranks.begin(), ranks.end(), [](auto rank) { return rank > 0; });
-  return scales.at(static_cast<std::size_t>(first - ranks.begin()));
+  const auto has = std::find_if(ranks.begin(), ranks.end(), [](auto rank) { return rank > 0; });
+  return scales.at(static_cast<std::size_t>(has - ranks.begin()));
 }
 
 MoeAdapter MoeAdapter::create(std::span<const MoeExpert> given, const Weights& base,

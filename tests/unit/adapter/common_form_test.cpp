@@ -83,8 +83,9 @@ TEST_CASE("a common form has every module, the largest ranks and the first scale
   }
   // alike in ranks, scales and modules: as the first one says it
   LoraConfig other = adapters[0].config();
-  other.alpha = 3 / std::sqrt(2.0);
-  other.rslora = true;
+  other.alpha = 9;
+  other.alpha_pattern = {{".*_proj", 3}};
+  other.dropout = 0.1;
   other.targets.names = {"self_attn.q_proj", "mlp.down_proj"};
   CHECK(common_form(std::vector{adapters[0].config(), other}, base.config).json(base.config) ==
         adapters[0].config().json(base.config));

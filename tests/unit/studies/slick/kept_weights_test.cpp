@@ -88,7 +88,7 @@ TEST_CASE("what is kept is no other work, and is there without being asked for")
   const Plan plan = expanded(folder.path(), {});
   CHECK(path_kept(plan) == "/deltas/full");
   CHECK_THAT(plan.kept, ContainsSubstring("weights of 1 point ("));
-  for (const std::string& deltas :
+  for (const std::string deltas :
        {"none", "final", "early_stop+final"}) {
     const Plan other = expanded(folder.path(), {"--store.deltas=" + deltas});
     CHECK(all_keys(other) == all_keys(plan));
