@@ -73,7 +73,7 @@ with h5py.File(sys.argv[1]) as file:
         found = [plain(answer) == plain(records[row]["output"]) for answer, row in zip(answers, rows)]
         assert found == [code == 1 for code in right[point][: len(found)]], (method, sum(found), (right[point] == 1).sum())
         print(method, sum(found), "of", len(found), sorted(os.listdir(method)))
-    assert (right == 1).sum() > 5, "no method answers anything"
+    assert (right == 1).sum() > 2, "no method answers anything"
 PYTHON
 }
 at_a_desk kept.h5

@@ -68,9 +68,13 @@ PYTHON
 # shellcheck disable=SC2086
 expect 2 "begun with other input: data.facts W2 holds something else than it did then" \
   launch 2 run deck.ini --model.path=model.b --data.facts=facts $one
-rm -r model.b
-expect 2 "moved.h5 \(run.reuse\): what it was made from;;model: no such model folder" \
-  launch 2 run deck.ini --model.path=model.c --run.reuse=moved.h5 --run.output=bad.h5
+mv model.b other && python3 - <<'PYTHON'
+with open("other/model.safetensors", "r+b") as file:
+    file.seek(-1000, 2)
+    file.write(b"others" * 20)
+PYTHON
+expect 2 "moved.h5: its deck means other work today: model.path .other. holds something else than what was read at model" \
+  launch 2 run deck.ini --model.path=other --run.reuse=moved.h5 --run.output=bad.h5
 
 echo "--- weights that were not kept are computed again, and those that are not wanted are left behind"
 expect 0 "Not kept: the weights of 2 points;;store.deltas = final" \
