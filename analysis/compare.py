@@ -1,7 +1,7 @@
 """`compare A B`: are all results bit-identical, and by how much does every metric differ?
 
 Points are paired by the values of their axes (paired.py). Left out of the verdict: what depends on
-the run and not on the deck (times, ranks, and the root attributes).
+the run and not on the deck (times, ranks, where files lie, and the root attributes).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .store import RESULTS, WEIGHTS, StoreError, open_file, text
 from .sweep import TIME, Sweep, read
 from .table import NONE, Table
 
-NOT_RESULTS = {"seconds", "rank"}  # datasets, whatever their group
+NOT_RESULTS = {"seconds", "rank", "place", "base_model"}  # datasets, whatever their group; paths
 _SLICE_BYTES = 1 << 26
 
 

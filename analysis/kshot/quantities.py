@@ -78,7 +78,7 @@ class ExpertPart(Part):
 
     @property
     def bank(self) -> list[str]:
-        return words(self.of_bank.name)
+        return [] if self.of_bank.name is None else words(self.of_bank.name)
 
     def published(self, name: str) -> PaperTable:
         """The paper's table of this name; where no task is the paper's, none unless asked for."""

@@ -85,7 +85,27 @@ LoraAdapter LoraAdapter::create(const LoraConfig& config, const Weights& base, s
   return adapter;
 }
 
-LoraAdapter LoraAdapter::load(const fs::path& directory, const Weights& base) {
+fs::path adapter_directory(const fs::path& directory) {
+  std::error_code ignored;
+  const bool is_inside = !fs::exists(directory / kConfigFile, ignored) &&
+                         fs::exists(directory / "default" / kConfigFile, ignored);
+  return is_inside ? directory / "default" : directory;
+}
+
+std::string other_base(const LoraConfig& config, const fs::path& model) {
+  const auto last = [](const fs::path& path) {
+    const fs::path normal = path.lexically_normal();
+    return (normal.has_filename() ? normal : normal.parent_path()).filename().string();
+  };
+  if (config.base_model.empty() || last(config.base_model) == last(model)) return "";
+  return fmt::format(
+      "the adapter was made for {} (base_model_name_or_path), and is used on {}: that is right only "
+      "if they are the same model",
+      config.base_model, model.string());
+}
+
+LoraAdapter LoraAdapter::load(const fs::path& given, const Weights& base) {
+  const fs::path directory = adapter_directory(given);
   const std::string file = (directory / kTensorFile).string();
   if (fs::exists(directory / "adapter_model.bin") && !fs::exists(file)) {
     throw InputError(
@@ -117,10 +137,11 @@ LoraAdapter LoraAdapter::of(const LoraConfig& config, const NamedTensors& tensor
     }
     if (found->second.sizes() != tensor.sizes() || !found->second.is_floating_point()) {
       throw InputError(fmt::format(
-          "{}: the tensor '{}' is [{}], this base model needs [{}] of real numbers. Was "
-          "the adapter made for another model?",
+          "{}: the tensor '{}' is [{}], this base model needs [{}] of real numbers. {}",
           tensor_place, name, fmt::join(found->second.sizes(), ", "),
-          fmt::join(tensor.sizes(), ", ")));
+          fmt::join(tensor.sizes(), ", "),
+          config.base_model.empty() ? "Was the adapter made for another model?"
+                                    : fmt::format("It was made for {}.", config.base_model)));
     }
     tensor.copy_(found->second);
     left.erase(found);

@@ -11,6 +11,7 @@
 #include "factsweep/cli/commands.hpp"
 #include "factsweep/core/file.hpp"
 #include "factsweep/desk/language_model.hpp"
+#include "factsweep/desk/written_weights.hpp"
 #include "factsweep/model/device.hpp"
 #include "factsweep/text/tokenizer.hpp"
 #include "flags.hpp"
@@ -34,7 +35,9 @@ po::options_description model_options() {
   po::options_description options = io_options();
   options.add_options()("device", po::value<std::string>()->default_value("auto"),
                         "cpu | cuda | auto")(
-      "dtype", po::value<std::string>()->default_value("float32"), "float32 | bfloat16")(
+      "dtype", po::value<std::string>()->default_value("auto"),
+      "float32 | bfloat16 | auto: of an exported model what its config.json says, that of its run; "
+      "else float32")(
       "threads", po::value<int>()->default_value(0), "CPU threads; 0: all cores")(
       "adapter", po::value<std::vector<std::string>>(),
       "PEFT LoRA directory, or an exported mixture of experts; several of the former add up "
@@ -87,10 +90,15 @@ std::string text_field(const nlohmann::json& record, const char* field) {
 }
 
 LanguageModel load_model(const po::variables_map& flags) {
-  const std::string dtype = flags["dtype"].as<std::string>();
-  if (dtype != "float32" && dtype != "bfloat16")
+  const std::string directory = flags["model"].as<std::string>();
+  std::string dtype = flags["dtype"].as<std::string>();
+  if (dtype != "float32" && dtype != "bfloat16" && dtype != "auto")
     throw InputError(
-        fmt::format("command line: --dtype = '{}' is not float32 or bfloat16.", dtype));
+        fmt::format("command line: --dtype = '{}' is not float32, bfloat16 or auto.", dtype));
+  if (dtype == "auto") {
+    const std::string exported = exported_dtype(directory);
+    dtype = exported.empty() ? "float32" : exported;
+  }
   const std::string device_name = flags["device"].as<std::string>();
   if (device_name != "auto" && device_name != "cpu" && device_name != "cuda")
     throw InputError(
@@ -100,7 +108,7 @@ LanguageModel load_model(const po::variables_map& flags) {
   if (flags["threads"].as<int>() > 0) use_threads(flags["threads"].as<int>());
   std::vector<std::string> adapters;
   if (flags.count("adapter") != 0) adapters = flags["adapter"].as<std::vector<std::string>>();
-  return {flags["model"].as<std::string>(), dtype, device, adapters};
+  return {directory, dtype, device, adapters};
 }
 
 Prompt prompt_of(const nlohmann::json& record) {

@@ -36,7 +36,7 @@ StoredWeights read_bank_adapter(const std::string& file, const std::string& adap
 
 ExitCode export_point(const Words& words) {
   std::string file, point, adapter, output, model, when = "final", format = "auto",
-                                                   dtype = "float32";
+                                                   dtype = "auto";
   po::options_description options;
   options.add_options()("file", po::value(&file)->required(),
                         "results file; may stand without --file")(
@@ -50,7 +50,8 @@ ExitCode export_point(const Words& words) {
       "hf: a whole model directory (LoRA: merged); peft: a LoRA adapter; auto: peft for LoRA "
       "points, "
       "hf for others")("dtype", po::value(&dtype)->default_value(dtype),
-                       "float32 | bfloat16 of the written weights");
+                       "float32 | bfloat16 of the written weights; auto: of a whole model the run's "
+                       "model.dtype, of adapters and mixtures float32");
   Words rest = words;
   if (!rest.empty() && !rest.front().starts_with("--")) rest.front() = "--file=" + rest.front();
   po::variables_map flags;
@@ -61,9 +62,9 @@ ExitCode export_point(const Words& words) {
     throw InputError(fmt::format("command line: --when = '{}' is not final or early_stop.", when));
   if (format != "auto" && format != "hf" && format != "peft")
     throw InputError(fmt::format("command line: --format = '{}' is not auto, hf or peft.", format));
-  if (dtype != "float32" && dtype != "bfloat16")
+  if (dtype != "float32" && dtype != "bfloat16" && dtype != "auto")
     throw InputError(
-        fmt::format("command line: --dtype = '{}' is not float32 or bfloat16.", dtype));
+        fmt::format("command line: --dtype = '{}' is not float32, bfloat16 or auto.", dtype));
   if (point.empty() == adapter.empty())
     throw InputError("command line: export needs either --point or --adapter.");
   const StoredWeights weights =
@@ -71,13 +72,14 @@ ExitCode export_point(const Words& words) {
   const std::string& what = adapter.empty() ? point : adapter;
   check_base(weights, model, file, what);
   const WeightsKind kind = kind_of(weights);
+  const std::string of_adapter = dtype == "auto" ? "float32" : dtype;
   if (kind == WeightsKind::mixture) {
     if (format != "auto")
       throw InputError(fmt::format(
           "{}: point '{}' is a mixture of experts, which no {} directory can hold. Leave --format "
           "out.",
           file, point, format));
-    write_experts(weights, dtype, output);
+    write_experts(weights, of_adapter, output);
     console::info("{} of {} as a mixture of experts in {}; generate and score take it as --adapter",
                   what, file, output);
     return ExitCode::done;
@@ -88,13 +90,13 @@ ExitCode export_point(const Words& words) {
           "{}: point '{}' was fully fine-tuned, which leaves no adapter. Use --format hf.", file,
           point));
     }
-    write_peft(weights, model, dtype, output);
+    write_peft(weights, model, of_adapter, output);
     console::info("{} of {} as a PEFT adapter in {}", what, file, output);
     return ExitCode::done;
   }
   if (model.empty())
     throw InputError("command line: --format hf needs --model, the base that was fine-tuned.");
-  write_model(weights, model, dtype, output);
+  write_model(weights, model, dtype == "auto" ? science_value(file, "model.dtype") : dtype, output);
   console::info("{} of {} as a Hugging Face model in {}", what, file, output);
   return ExitCode::done;
 }

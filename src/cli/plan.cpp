@@ -74,6 +74,9 @@ ExitCode plan(const Words& words) {
   }
   const Rate rate = rate_of(arguments, deck.text("model.dtype"));
   fmt::print("{}", describe(expanded, arguments.ranks, rate.flop_per_second, done));
+  for (const std::string& weights : {expanded.kept, expanded.not_kept}) {
+    if (!weights.empty()) fmt::print("\n{}\n", weights);
+  }
   fmt::print("{}\nTimes assume {}.\n", fit_line(arguments, expanded, done), rate.because);
   return ExitCode::done;
 }

@@ -111,6 +111,7 @@ ExitCode run_deck(const Communicator& world, const Words& words, Activity& activ
                   result.failed, result.blocked, result.left, output.string());
     if (result.stopped)
       console::info("Stopped before the end. The same command goes on from here.");
+    if (!plan.not_kept.empty()) console::info("{}", plan.not_kept);
   });
   {
     const Busy busy(activity, "closing the results");

@@ -19,6 +19,12 @@ InputError broken_rule(std::string_view where, std::string_view key, std::string
   return InputError(fmt::format("{}: {} {}{}", where, what, rule, stop ? "" : "."));
 }
 
+/// Whether the results depend on what lies at the option's path.
+bool is_place(const Option& option) {
+  return option.scope == Scope::science &&
+         (option.kind == Kind::path || option.kind == Kind::path_list);
+}
+
 InputError missing_key(std::string_view name, const Option& option) {
   const std::size_t dot = option.key.rfind('.');
   return InputError(fmt::format("{}: required key '{}' is missing ({}). Add '{} = ...' under [{}].",
@@ -59,11 +65,13 @@ Deck Deck::of(const OptionTable& table, std::string_view name,
     } catch (const value::Broken& broken) {
       throw broken_rule(assignment.where, assignment.key, assignment.raw, broken.rule);
     }
-    deck.values_[assignment.key] = {std::move(assignment.raw), std::move(assignment.where)};
+    deck.values_[assignment.key] = {std::move(assignment.raw), std::move(assignment.where),
+                                    is_place(option)};
   }
   for (const Option& option : table.options()) {
     const bool fresh =
-        deck.values_.try_emplace(option.key, Value{option.fallback, "default"}).second;
+        deck.values_.try_emplace(option.key, Value{option.fallback, "default", is_place(option)})
+            .second;
     if (fresh && option.required) throw missing_key(name, option);
   }
   return deck;
@@ -150,10 +158,37 @@ std::map<std::string, std::string> Deck::science() const {
   std::map<std::string, std::string> normal;
   for (const Option& option : table_->options()) {
     const auto found = values_.find(option.key);
-    if (option.scope == Scope::science && found != values_.end())
+    if (option.scope == Scope::science && !is_place(option) && found != values_.end())
       normal[option.key] = value::normal(option, found->second.raw);
   }
   return normal;
+}
+
+std::vector<std::string> Deck::places() const {
+  std::vector<std::string> keys;
+  for (const Option& option : table_->options()) {
+    if (is_place(option)) keys.push_back(option.key);
+  }
+  return keys;
+}
+
+std::vector<std::string> Deck::places(std::string_view key) const {
+  if (table_->find(key)->kind == Kind::path_list) return path_list(key);
+  const std::string one = text(key);
+  return one.empty() ? std::vector<std::string>() : std::vector{one};
+}
+
+Deck Deck::with_places(std::string_view key, std::span<const std::string> paths) const {
+  const Option& option = *table_->find(key);
+  require(is_place(option) && paths.size() == places(key).size(),
+          fmt::format("Deck: '{}' has other places", key));
+  std::string raw;
+  for (const std::string& path : paths)
+    raw += option.kind == Kind::path ? path
+                                     : (raw.empty() ? "" : ", ") + value::marked(path);
+  Deck deck = *this;
+  deck.values_.find(key)->second.raw = raw;
+  return deck;
 }
 
 std::map<std::string, std::string> Deck::science(
@@ -176,8 +211,9 @@ Deck Deck::only(std::span<const std::string> keys) const {
     auto item = first;
     for (; item != values_.end() && (wanted.ends_with('.') ? item->first.starts_with(wanted)
                                                            : item->first == wanted);
-         ++item)
-      slice.values_.insert(*item);
+         ++item) {
+      if (!item->second.is_place) slice.values_.insert(*item);
+    }
     require(item != first, "Deck: a slice names '" + wanted + "', which no option has");
   }
   return slice;

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "factsweep/adapter/lora.hpp"
+#include "factsweep/core/console.hpp"
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/random.hpp"
 #include "factsweep/model/decoding.hpp"
@@ -15,7 +16,8 @@
 namespace factsweep {
 namespace {
 
-Weights adapted(const Weights& base, const std::vector<std::string>& directories) {
+Weights adapted(const Weights& base, const std::string& model,
+                const std::vector<std::string>& directories) {
   std::vector<LoraAdapter> adapters;
   for (const std::string& directory : directories) {
     if (is_mixture(directory)) {
@@ -25,6 +27,8 @@ Weights adapted(const Weights& base, const std::vector<std::string>& directories
       return with_experts(base, MoeAdapter::load(directory, base));
     }
     adapters.push_back(LoraAdapter::load(directory, base));
+    const std::string other = other_base(adapters.back().config(), model);
+    if (!other.empty()) console::info("{}: {}", directory, other);
   }
   return with_adapters(base, adapters);
 }
@@ -69,7 +73,7 @@ std::size_t first_stop(std::string_view text, const std::vector<std::string>& st
 LanguageModel::LanguageModel(const std::string& directory, const std::string& dtype,
                              const std::string& device, const std::vector<std::string>& adapters) {
   Model model = Model::load(directory, parse_dtype(dtype), torch::Device(device));
-  if (!adapters.empty()) model.weights = adapted(model.weights, adapters);
+  if (!adapters.empty()) model.weights = adapted(model.weights, directory, adapters);
   model_ = std::make_shared<const Model>(std::move(model));
 }
 

@@ -7,6 +7,7 @@
 #include "factsweep/adapter/lora.hpp"
 #include "factsweep/core/console.hpp"
 #include "factsweep/core/error.hpp"
+#include "factsweep/core/file.hpp"
 #include "factsweep/model/fingerprint.hpp"
 #include "factsweep/model/torch.hpp"
 #include "factsweep/model/weights.hpp"
@@ -31,6 +32,9 @@ void copy_companions(const fs::path& from, const fs::path& to) {
                                          to.string(), failed.message()));
   }
 }
+
+// In the config.json of a model that was written here.
+constexpr const char *kExportedBy = "exported_by", *kFactsweep = "factsweep";
 
 /// A text that says what the tensors are; empty where there is none.
 std::string about(const StoredWeights& weights, const char* name) {
@@ -106,7 +110,10 @@ void write_peft(const StoredWeights& weights, const std::string& model, const st
 
 void write_experts(const StoredWeights& weights, const std::string& dtype,
                    const std::string& output) {
-  write_mixture(output, about(weights, kMixtureConfig), tensors_of(weights, parse_dtype(dtype)));
+  const std::string config = about(weights, kMixtureConfig);
+  write_mixture(output, config,
+                mixture_tensors(config, tensors_of(weights, parse_dtype(dtype)),
+                                "the run's mixture_config"));
 }
 
 void write_model(const StoredWeights& stored, const std::string& model, const std::string& dtype,
@@ -122,11 +129,25 @@ void write_model(const StoredWeights& stored, const std::string& model, const st
         .merge(weights);
   }
   Weights written = weights.clone(parse_dtype(dtype));
-  for (const char* key : {"torch_dtype", "dtype"}) {
-    if (written.config.source.contains(key)) written.config.source[key] = dtype;
-  }
+  nlohmann::json& config = written.config.source;
+  config[config.contains("dtype") ? "dtype" : "torch_dtype"] = dtype;
+  if (config.contains("torch_dtype")) config["torch_dtype"] = dtype;
+  config[kExportedBy] = kFactsweep;
   written.save(output);
   copy_companions(model, output);
+}
+
+std::string exported_dtype(const std::string& model) {
+  const fs::path file = fs::path(model) / "config.json";
+  std::error_code ignored;
+  if (!fs::exists(file, ignored)) return "";
+  const nlohmann::json config = read_json(file);
+  if (!config.is_object() || config.value(kExportedBy, "") != kFactsweep) return "";
+  for (const char* key : {"dtype", "torch_dtype"}) {
+    const std::string dtype = config.value(key, "");
+    if (dtype == "float32" || dtype == "bfloat16") return dtype;
+  }
+  return "";
 }
 
 }  // namespace factsweep

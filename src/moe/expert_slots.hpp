@@ -8,7 +8,7 @@
 
 namespace factsweep {
 
-/// One adapted module: rank and scale of each expert.
+/// One adapted module: rank and scale of each expert; rank 0: the expert does not adapt it.
 struct ExpertModule {
   std::string name;
   std::vector<std::int64_t> ranks;

@@ -53,9 +53,11 @@ std::string fault(const Config& config) {
       return fmt::format("'{}' needs a rank and a scale for each of {} experts", module.name,
                          count);
     for (const std::int64_t rank : module.ranks) {
-      if (rank < 1 || rank > 1 << 16)
+      if (rank < 0 || rank > 1 << 16)
         return fmt::format("'{}' has an expert of rank {}", module.name, rank);
     }
+    if (std::count(module.ranks.begin(), module.ranks.end(), 0) == static_cast<std::ptrdiff_t>(count))
+      return fmt::format("'{}' is adapted by no expert", module.name);
     const auto differ = [](const auto& values) {
       return std::adjacent_find(values.begin(), values.end(), std::not_equal_to<>()) !=
              values.end();
@@ -143,6 +145,29 @@ MoeAdapter MoeAdapter::of(const std::string& config_json, const NamedTensors& te
   torch::NoGradGuard no_grad;
   fill(moe.named(), tensors, tensor_place);
   return moe;
+}
+
+NamedTensors mixture_tensors(const std::string& config_json, const NamedTensors& stored,
+                             const std::string& where) {
+  const Config config = parse(config_json, where);
+  const std::map<std::string, Tensor> places(stored.begin(), stored.end());
+  NamedTensors tensors;
+  const auto take = [&](const std::string& name, std::int64_t dimension, std::int64_t size) {
+    const auto found = places.find(name);
+    if (found == places.end() || found->second.dim() != 2 || found->second.size(dimension) < size)
+      throw InputError(fmt::format("{}: the tensor '{}', which it names, is missing or too small.",
+                                   where, name));
+    tensors.emplace_back(name, found->second.narrow(dimension, 0, size).contiguous());
+  };
+  for (const ExpertModule& module : config.modules) {
+    take(router_tensor(module.name), 0, static_cast<std::int64_t>(config.names.size()));
+    for (std::size_t i = 0; i < module.ranks.size(); ++i) {
+      if (module.ranks[i] == 0) continue;
+      take(expert_tensor(module.name, i, 'A'), 0, module.ranks[i]);
+      take(expert_tensor(module.name, i, 'B'), 1, module.ranks[i]);
+    }
+  }
+  return tensors;
 }
 
 MoeAdapter MoeAdapter::load(const fs::path& directory, const Weights& base) {

@@ -37,37 +37,6 @@ std::vector<std::pair<const LoraSlot*, const LoraPart*>> parts_of(const LoraAdap
   return parts;
 }
 
-bool adapts(const LoraAdapter& adapter, const std::string& module) {
-  const auto parts = parts_of(adapter);
-  return std::any_of(parts.begin(), parts.end(),
-                     [&](const auto& part) { return part.second->module == module; });
-}
-
-/// The first module that `one` adapts and `other` does not; empty: none.
-std::string missing(const LoraAdapter& one, const LoraAdapter& other) {
-  for (const auto& [slot, part] : parts_of(one)) {
-    if (!adapts(other, part->module)) return part->module;
-  }
-  return "";
-}
-
-/// Merged experts are means of matrices, in the order of their ranks.
-void check_alike(std::span<const MoeExpert> experts) {
-  const auto of_first = parts_of(experts.front().adapter);
-  for (const MoeExpert& expert : experts) {
-    const auto parts = parts_of(expert.adapter);
-    for (std::size_t m = 0; m < parts.size(); ++m) {
-      const LoraPart &one = *of_first[m].second, &other = *parts[m].second;
-      if (one.rank == other.rank && one.scale == other.scale) continue;
-      throw InputError(fmt::format(
-          "the experts' matrices are merged, which have to be of one rank and one scale: '{}' has "
-          "rank {} and scale {} in {}, '{}' {} and {}.",
-          experts.front().name, one.rank, one.scale, one.module, expert.name, other.rank,
-          other.scale));
-    }
-  }
-}
-
 void check(std::span<const MoeExpert> experts, const MoeSettings& settings) {
   const auto count = static_cast<std::int64_t>(experts.size());
   if (experts.empty()) throw InputError("a mixture of experts needs at least one adapter.");
@@ -75,24 +44,41 @@ void check(std::span<const MoeExpert> experts, const MoeSettings& settings) {
     throw InputError(fmt::format("top_k = {} is outside [1, {}], the number of experts.",
                                  settings.top_k, count));
   }
-  const MoeExpert& first = experts.front();
   for (const MoeExpert& expert : experts) {
-    if (expert.adapter.config().bias != LoraBias::none) {
-      throw InputError(fmt::format(
-          "expert '{}' carries biases (bias = all or lora_only), which take the place of the base "
-          "model's and cannot be mixed. Train it with bias = none.",
-          expert.name));
-    }
-    const std::string more = missing(expert.adapter, first.adapter);
-    const std::string less = missing(first.adapter, expert.adapter);
-    if (more.empty() && less.empty()) continue;
+    if (expert.adapter.config().bias == LoraBias::none) continue;
     throw InputError(fmt::format(
-        "the experts' targets clash: '{}' adapts {}, which '{}' does not. Experts of one mixture "
-        "adapt the same modules; their ranks may differ.",
-        more.empty() ? first.name : expert.name, more.empty() ? less : more,
-        more.empty() ? expert.name : first.name));
+        "expert '{}' carries biases (bias = all or lora_only), which take the place of the base "
+        "model's and cannot be mixed. Train it with bias = none.",
+        expert.name));
   }
-  if (settings.routing == Routing::merged) check_alike(experts);
+}
+
+/// Merged experts are means of matrices, rank by rank: in one form.
+std::vector<MoeExpert> in_one_form(std::span<const MoeExpert> experts, const ModelConfig& base) {
+  std::vector<LoraConfig> configs;
+  for (const MoeExpert& expert : experts) configs.push_back(expert.adapter.config());
+  const LoraConfig form = common_form(configs, base);
+  std::vector<MoeExpert> alike(experts.begin(), experts.end());
+  for (MoeExpert& expert : alike) expert.adapter = expert.adapter.in_form(form);
+  return alike;
+}
+
+/// The modules that any of the experts adapts; rank 0 of an expert that lacks one.
+std::vector<ExpertModule> modules_of(std::span<const MoeExpert> experts) {
+  std::map<std::string, ExpertModule> modules;
+  for (std::size_t i = 0; i < experts.size(); ++i) {
+    for (const auto& [slot, part] : parts_of(experts[i].adapter)) {
+      ExpertModule& module = modules[part->module];
+      module.name = part->module;
+      module.ranks.resize(experts.size());
+      module.scales.resize(experts.size());
+      module.ranks[i] = part->rank;
+      module.scales[i] = part->scale;
+    }
+  }
+  std::vector<ExpertModule> list;
+  for (auto& [name, module] : modules) list.push_back(std::move(module));
+  return list;
 }
 
 /// The right singular vector of B A with the largest singular value, [in], float32; of either sign.
@@ -123,29 +109,30 @@ void fill_router(const Tensor& rows, std::uint64_t seed, const std::string& modu
 }  // namespace
 
 bool MoePart::has_common_scale() const {
-  return std::all_of(scales.begin(), scales.end(),
-                     [&](double scale) { return scale == scales.front(); });
+  const double common = first_scale();
+  for (std::size_t i = 0; i < ranks.size(); ++i) {
+    if (ranks[i] > 0 && scales[i] != common) return false;
+  }
+  return true;
 }
 
-MoeAdapter MoeAdapter::create(std::span<const MoeExpert> experts, const Weights& base,
+double MoePart::first_scale() const {
+  const auto has = std::find_if(ranks.begin(), ranks.end(), [](auto rank) { return rank > 0; });
+  return scales.at(static_cast<std::size_t>(has - ranks.begin()));
+}
+
+MoeAdapter MoeAdapter::create(std::span<const MoeExpert> given, const Weights& base,
                               const MoeSettings& settings) {
-  check(experts, settings);
-  std::vector<ExpertModule> modules;
-  for (const auto& [slot, first] : parts_of(experts.front().adapter))
-    modules.push_back({first->module, {}, {}});
-  for (const MoeExpert& expert : experts) {
-    const auto parts = parts_of(expert.adapter);
-    for (std::size_t m = 0; m < modules.size(); ++m) {
-      modules[m].ranks.push_back(parts[m].second->rank);
-      modules[m].scales.push_back(parts[m].second->scale);
-    }
-  }
+  check(given, settings);
+  const std::vector<MoeExpert> experts =
+      settings.routing == Routing::merged ? in_one_form(given, base.config)
+                                          : std::vector<MoeExpert>(given.begin(), given.end());
   MoeAdapter moe;
   for (const MoeExpert& expert : experts) moe.names_.push_back(expert.name);
   moe.routing_ = settings.routing;
   moe.top_k_ = settings.top_k;
   moe.dropout_ = settings.dropout;
-  moe.slots_ = expert_slots(modules, base, experts.front().name);
+  moe.slots_ = expert_slots(modules_of(experts), base, experts.front().name);
   torch::NoGradGuard no_grad;
   std::map<std::string, Tensor> places;
   for (const auto& [name, tensor] : moe.named()) places.emplace(name, tensor);
@@ -161,6 +148,7 @@ MoeAdapter MoeAdapter::create(std::span<const MoeExpert> experts, const Weights&
     if (settings.routing == Routing::learned || settings.routing == Routing::merged)
       fill_router(router, settings.seed, module);
     for (std::size_t i = 0; i < experts.size(); ++i) {
+      if (places.count(expert_tensor(module, i, 'A')) == 0) continue;  // the row of a lacking one is 0
       const Tensor row = router[static_cast<std::int64_t>(i)];
       if (settings.routing == Routing::arrow)
         row.copy_(arrow_prototype(places.at(expert_tensor(module, i, 'A')),
@@ -189,6 +177,7 @@ NamedTensors MoeAdapter::named() const {
       router_first += experts();
       std::int64_t first = 0;
       for (std::size_t i = 0; i < part.ranks.size(); first += part.ranks[i++]) {
+        if (part.ranks[i] == 0) continue;
         tensors.emplace_back(expert_tensor(part.module, i, 'A'),
                              slot.A.detach().narrow(0, part.rank_first + first, part.ranks[i]));
         tensors.emplace_back(expert_tensor(part.module, i, 'B'),

@@ -32,37 +32,34 @@ Modules modules_of(const LoraAdapter& adapter) {
   return modules;
 }
 
-void check_same_targets(const Modules& first, const Modules& other, const std::string& first_name,
-                        const std::string& other_name) {
-  const auto lacks = [](const std::string& lacking, const std::string& having,
-                        const std::string& module) {
-    return InputError(
-        fmt::format("adapters {} and {}: only {} adapts {}. Adapters of one bank have the same "
-                    "target modules; leave one of them out.",
-                    lacking, having, having, module));
-  };
-  for (const auto& [module, factors] : first) {
-    const auto found = other.find(module);
-    if (found == other.end()) throw lacks(other_name, first_name, module);
-    const Factors& theirs = found->second;
-    if (factors.A_ri.size(1) != theirs.A_ri.size(1) ||
-        factors.B_or.size(0) != theirs.B_or.size(0)) {
-      throw InputError(fmt::format(
-          "adapters {} and {}: {} is {} x {} in the first and {} x {} in the second. Adapters of "
-          "one bank have the same base model; leave one of them out.",
-          first_name, other_name, module, factors.B_or.size(0), factors.A_ri.size(1),
-          theirs.B_or.size(0), theirs.A_ri.size(1)));
-    }
-  }
-  for (const auto& [module, factors] : other) {
-    if (first.count(module) == 0) throw lacks(first_name, other_name, module);
+/// The modules of all adapters, each with a tensor of it.
+using Union = std::map<std::string, Factors>;
+
+/// Adds the modules of one more adapter. InputError: another adapter has one of another shape.
+void join(Union& all, const Modules& modules, const std::string& name) {
+  for (const auto& [module, factors] : modules) {
+    const Factors& known = all.try_emplace(module, factors).first->second;
+    if (factors.A_ri.size(1) == known.A_ri.size(1) && factors.B_or.size(0) == known.B_or.size(0))
+      continue;
+    throw InputError(fmt::format(
+        "adapter {}: {} is {} x {}, and {} x {} in an adapter before it. Adapters of one bank have "
+        "the same base model; leave one of them out.",
+        name, module, factors.B_or.size(0), factors.A_ri.size(1), known.B_or.size(0),
+        known.A_ri.size(1)));
   }
 }
 
-bool same_ranks(const std::vector<Modules>& bank) {
+/// What an adapter lacks has no rank.
+Factors factors_of(const Modules& modules, const std::string& module, const Factors& like) {
+  const auto found = modules.find(module);
+  return found != modules.end() ? found->second
+                                : Factors{like.A_ri.narrow(0, 0, 0), like.B_or.narrow(1, 0, 0)};
+}
+
+bool same_ranks(const std::vector<Modules>& bank, const Union& all) {
   for (const Modules& modules : bank) {
-    for (const auto& [module, factors] : modules) {
-      if (factors.A_ri.size(0) != bank.front().at(module).A_ri.size(0)) return false;
+    for (const auto& [module, like] : all) {
+      if (factors_of(modules, module, like).A_ri.size(0) != like.A_ri.size(0)) return false;
     }
   }
   return true;
@@ -70,6 +67,14 @@ bool same_ranks(const std::vector<Modules>& bank) {
 
 Tensor wide(const Tensor& tensor) {
   return tensor.to(torch::kFloat64);
+}
+
+/// 1 [n, n] where at least one of two adapters adapts the module.
+Tensor either(const std::vector<Modules>& bank, const std::string& module) {
+  std::vector<double> has;
+  for (const Modules& modules : bank) has.push_back(modules.count(module) > 0 ? 1 : 0);
+  const Tensor one = torch::tensor(has, torch::kFloat64);
+  return torch::maximum(one.unsqueeze(0), one.unsqueeze(1));
 }
 
 /// Inner products [n, n] of each adapter's A (or B), flattened.
@@ -83,11 +88,12 @@ Tensor factor_gram(const std::vector<Modules>& bank, const std::string& module,
 }
 
 /// Inner products [n, n] of the updates: <B A, B' A'> = sum over (r, r') of (B^T B') o (A A'^T).
-Tensor product_gram(const std::vector<Modules>& bank, const std::string& module) {
+Tensor product_gram(const std::vector<Modules>& bank, const std::string& module,
+                    const Factors& like) {
   std::vector<Tensor> As, Bs;
   std::vector<std::int64_t> ranks;
   for (const Modules& modules : bank) {
-    const Factors& factors = modules.at(module);
+    const Factors factors = factors_of(modules, module, like);
     As.push_back(wide(factors.A_ri));
     Bs.push_back(wide(factors.B_or));
     ranks.push_back(factors.A_ri.size(0));
@@ -118,30 +124,31 @@ AdapterSimilarity adapter_similarity(std::span<const LoraAdapter> adapters,
           "adapter_similarity: one name an adapter");
   torch::NoGradGuard no_grad;
   std::vector<Modules> bank;
+  Union all;
   for (std::size_t i = 0; i < adapters.size(); ++i) {
     bank.push_back(modules_of(adapters[i]));
-    check_same_targets(bank.front(), bank.back(), names.front(), names[i]);
+    join(all, bank.back(), names[i]);
   }
-  AdapterSimilarity result{{}, settings.products || !same_ranks(bank)};
-  Tensor total;
-  std::int64_t matrices = 0;
-  const auto add = [&](const Tensor& gram) {
-    const Tensor cosine = cosines(gram, settings.absolute).cpu();
-    total = total.defined() ? total + cosine : cosine;
-    ++matrices;
+  AdapterSimilarity result{{}, settings.products || !same_ranks(bank, all)};
+  const auto n = static_cast<std::int64_t>(bank.size());
+  const Tensor total = torch::zeros({n, n}, torch::kFloat64), matrices = torch::zeros_like(total);
+  const auto add = [&](const std::string& module, const Tensor& gram) {
+    total.add_(cosines(gram, settings.absolute).cpu());
+    matrices.add_(either(bank, module));
   };
   double done = 0;
-  for (const auto& [module, factors] : bank.front()) {
+  for (const auto& [module, factors] : all) {
     if (result.products) {
-      add(product_gram(bank, module));
+      add(module, product_gram(bank, module, factors));
     } else {
-      add(factor_gram(bank, module, &Factors::A_ri));
-      add(factor_gram(bank, module, &Factors::B_or));
+      add(module, factor_gram(bank, module, &Factors::A_ri));
+      add(module, factor_gram(bank, module, &Factors::B_or));
     }
-    step(++done / static_cast<double>(bank.front().size()));
+    step(++done / static_cast<double>(all.size()));
   }
-  // symmetric to the last bit, whatever the matrix product does
-  const Tensor mean = ((total + total.t()) / (2.0 * static_cast<double>(matrices))).contiguous();
+  // symmetric to the last bit, whatever the matrix product does; of two adapters without a common
+  // module the mean is 0
+  const Tensor mean = ((total + total.t()) / (2.0 * matrices)).contiguous();
   result.cosine.assign(mean.data_ptr<double>(), mean.data_ptr<double>() + mean.numel());
   return result;
 }

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "files.hpp"
+#include "inputs.hpp"
 
 namespace factsweep {
 namespace {
@@ -137,16 +138,28 @@ const std::string& EarlierSweep::deck() const {
   return files_->deck;
 }
 
+bool EarlierSweep::is_of(const Plan& plan) const {
+  return std::equal(files_->keys.begin(), files_->keys.end(), plan.stages.begin(),
+                    plan.stages.end(),
+                    [](const std::string& key, const Stage& stage) { return key == stage.key; });
+}
+
+std::string EarlierSweep::changed_input(const Plan& plan) const {
+  const std::lock_guard guard(h5::mutex());
+  return shortened(input_changes(files_->results, files_->path.string(), plan).content);
+}
+
 /// Stages by their keys.
 std::map<std::string, std::size_t> EarlierSweep::finished(const Plan& earlier) const {
+  if (!is_of(earlier)) {
+    const std::string changed = changed_input(earlier);
+    throw InputError(fmt::format(
+        "{}: its deck means other work today: {}. Take it out of run.reuse, or bring back what was "
+        "there.",
+        files_->path.string(), changed.empty() ? "the code changed since" : changed));
+  }
   std::map<std::string, std::size_t> finished;
   for (std::size_t i = 0; i < files_->keys.size(); ++i) {
-    if (i >= earlier.stages.size() || earlier.stages[i].key != files_->keys[i]) {
-      throw InputError(
-          fmt::format("{}: its deck means other work today: input files or the code changed since. "
-                      "Take it out of run.reuse, or bring the old input back.",
-                      files_->path.string()));
-    }
     if (files_->status[i] == static_cast<std::uint8_t>(Status::done)) finished[files_->keys[i]] = i;
   }
   return finished;

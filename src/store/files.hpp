@@ -43,9 +43,9 @@ void create_files(const std::filesystem::path& path, const Plan& plan, const Lay
 std::string lacking_for_checkpoints(const std::filesystem::path& path, const Plan& plan, int ranks);
 
 /// Checks that existing files belong to this plan and deck (InputError), sets rows that are not
-/// done back to waiting, and returns the journal.
+/// done back to waiting, and returns the journal. Adds to `notes` what lies elsewhere than it did.
 Journal resume_files(const std::filesystem::path& path, const Plan& plan, const Layout& layout,
-                     const RunDescription& run);
+                     const RunDescription& run, std::vector<std::string>& notes);
 
 /// Nothing is lost with these files: they are a sweep's of this layout, none of its stages has
 /// finished, and no training has left a checkpoint beside them.

@@ -113,6 +113,7 @@ Layout::Layout(const Plan& plan, bool with_content) {
   }
   add_points(plan, with_content);
   add_stages(plan, with_content);
+  add_inputs(plan, with_content);
   add_scales(with_content);
 }
 
@@ -211,6 +212,22 @@ void Layout::add_edges(const Plan& plan, bool with_content) {
               upstream);
   add_numbers("upstream_begin", "where a stage's part of upstream begins; its end is the next one",
               begin);
+}
+
+void Layout::add_inputs(const Plan& plan, bool with_content) {
+  if (plan.inputs.empty()) return;
+  const auto add_text = [&](const char* name, const char* long_name, std::string Input::*value) {
+    auto [content, width] = text_column(column(plan.inputs, [&](const Input& i) { return i.*value; }), kTitleBytes);
+    DatasetSpec spec = row_spec("inputs", "input", name, plan.inputs.size(), DType::text);
+    spec.long_name = long_name;
+    spec.text_length = width;
+    if (with_content) spec.content = std::move(content);
+    add(std::move(spec));
+  };
+  add_text("name", "what the sweep was read from", &Input::name);
+  add_text("place", "where that was", &Input::place);
+  add_text("fingerprint", "changes with what it holds; empty: the stages' keys tell",
+           &Input::fingerprint);
 }
 
 void Layout::add_scales(bool with_content) {

@@ -1,5 +1,5 @@
-// Every dataset of a sweep's two files: the study's, the store's own /points and /stages, and the
-// dimension scales.
+// Every dataset of a sweep's two files: the study's, the store's own /points, /stages and
+// /inputs, and the dimension scales.
 #pragma once
 
 #include <cstdint>
@@ -32,6 +32,7 @@ struct Layout {
   void add(DatasetSpec spec);
   void add_points(const Plan& plan, bool with_content);
   void add_stages(const Plan& plan, bool with_content);
+  void add_inputs(const Plan& plan, bool with_content);
   void add_edges(const Plan& plan, bool with_content);
   void add_scales(bool with_content);
   std::deque<DatasetSpec> own_;  // a deque: `datasets` points into it while it grows

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "files.hpp"
+#include "inputs.hpp"
 
 namespace factsweep {
 namespace fs = std::filesystem;
@@ -13,8 +14,6 @@ namespace {
 
 using h5::check;
 using h5::Where;
-
-constexpr std::size_t kNamedDifferences = 5;
 
 void check_science(const h5::File& file, const std::string& name,
                    const std::map<std::string, std::string>& now) {
@@ -36,23 +35,35 @@ void check_science(const h5::File& file, const std::string& name,
       differences.push_back(fmt::format("{} (was '{}', now not there)", key, value));
   }
   if (differences.empty()) return;
-  const std::size_t shown = std::min(differences.size(), kNamedDifferences);
-  std::string list;
-  for (std::size_t i = 0; i < shown; ++i) list += (i == 0 ? "" : ", ") + differences[i];
-  if (shown < differences.size()) list += fmt::format(" and {} more", differences.size() - shown);
   throw InputError(
-      fmt::format("{}: was begun with another deck: {}. Name another run.output, or set the old "
-                  "values to go on.",
-                  name, list));
+      fmt::format("{}: was begun with another deck: {}. Set the old values to go on, or name "
+                  "another run.output: run.reuse = {} then takes over what is the same.",
+                  name, shortened(differences), name));
 }
 
-/// Equal decks can still mean other work: the keys also hash what the input files said.
+/// Equal decks mean other work where their files hold something else. Adds to `notes` what lies
+/// elsewhere.
+void check_inputs(const h5::File& file, const std::string& name, const Plan& plan,
+                  std::vector<std::string>& notes) {
+  const InputChanges changes = input_changes(file, name, plan);
+  if (!changes.content.empty()) {
+    throw InputError(
+        fmt::format("{}: was begun with other input: {}. Bring back what was there, or name "
+                    "another run.output.",
+                    name, shortened(changes.content)));
+  }
+  if (!changes.place.empty())
+    notes.push_back(fmt::format("{}: {}: it holds the same, so the sweep goes on", name,
+                                shortened(changes.place)));
+}
+
+/// Stages also hash what of the input has no name of its own, and the code's version of the work.
 void check_stages(const h5::File& file, const std::string& name, const Plan& plan) {
   const std::vector<std::string> keys =
       h5::read_all(file, {name, "/stages/key"}, DType::text).as_text();
   const std::string advice =
-      "Input files or the code changed since. Name another run.output, or bring the old input "
-      "back.";
+      "The code, or input that is not listed in /inputs, changed since. Name another run.output, or "
+      "bring the old one back.";
   if (keys.size() != plan.stages.size()) {
     throw InputError(fmt::format("{}: holds {} stages, this plan has {}. {}", name, keys.size(),
                                  plan.stages.size(), advice));
@@ -72,8 +83,11 @@ void check_datasets(const h5::File& file, const std::string& name, File which,
     const Where where{name, spec->path};
     const h5::Dataset dataset(H5Dopen2(file.id(), spec->path.c_str(), H5P_DEFAULT));
     bool same = dataset.is_open() && h5::shape_of(dataset.id(), where) == spec->shape;
+    // how long the names are that the file was made with: paths among them
+    const bool is_known_text = spec->dtype == DType::text && !spec->content.bytes.empty();
     if (same) {
       const h5::Type stored(check(H5Dget_type(dataset.id()), where, "ask for the type"));
+      if (is_known_text && H5Tget_class(stored.id()) == H5T_STRING) continue;
       same = H5Tequal(stored.id(), h5::type_of(spec->dtype, spec->text_length).id()) > 0;
     }
     if (!same) {
@@ -208,7 +222,7 @@ void Journal::unpack(const std::string& packed) {
 }
 
 Journal resume_files(const fs::path& path, const Plan& plan, const Layout& layout,
-                     const RunDescription& run) {
+                     const RunDescription& run, std::vector<std::string>& notes) {
   const std::string name = path.string();
   h5::File file = h5::open_serial(path, H5F_ACC_RDWR);
   check_kind(file, name, "factsweep results");
@@ -219,6 +233,7 @@ Journal resume_files(const fs::path& path, const Plan& plan, const Layout& layou
         name, study, plan.study));
   }
   check_science(file, name, run.science);
+  check_inputs(file, name, plan, notes);
   check_stages(file, name, plan);
   check_datasets(file, name, File::results, layout);
   const bool has_weights =

@@ -186,13 +186,13 @@ Store::Store(const Communicator& comm, const fs::path& path, const Plan& plan,
     }
     if (!fs::exists(path, error)) create_files(path, plan, layout, run);
     try {
-      packed = resume_files(path, plan, layout, run).pack();
+      packed = resume_files(path, plan, layout, run, files_->notes).pack();
     } catch (const InputError&) {
       if (!holds_nothing(path)) throw;
       fs::remove(weights_path(path));
       fs::remove(path);
       create_files(path, plan, layout, run);
-      packed = resume_files(path, plan, layout, run).pack();
+      packed = resume_files(path, plan, layout, run, files_->notes).pack();
       files_->notes.push_back(
           path.string() +
           ": was begun with another deck, of which no stage has finished: begun anew");

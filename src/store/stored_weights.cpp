@@ -114,7 +114,7 @@ h5::File open_weights(const std::filesystem::path& weights) {
   if (!std::filesystem::exists(weights, ignored))
     throw InputError(
         fmt::format("{}: no such file, so the run kept no weights. Run it with store.deltas = "
-                    "final or early_stop+final.",
+                    "final or early_stop+final; run.reuse takes over all else.",
                     weights.string()));
   return h5::open_serial(weights, H5F_ACC_RDONLY);
 }
@@ -131,8 +131,9 @@ StoredWeights read_weights(const std::filesystem::path& results, const std::stri
   const std::optional<Place> place = place_of(file, name, stage);
   if (!place || !exists(file, place->folder + "/" + when))
     throw InputError(fmt::format(
-        "{}: holds no {} weights of point '{}'. Run with store.deltas = early_stop+final.", name,
-        when, point));
+        "{}: holds no {} weights of point '{}'. Run with store.deltas = final or early_stop+final; "
+        "run.reuse takes over all else.",
+        name, when, point));
   StoredWeights stored;
   if (exists(file, place->folder + "/about"))
     read_folder(file, name, place->folder + "/about", place->row, stored);
@@ -149,6 +150,18 @@ StoredWeights read_weights_group(const std::filesystem::path& results, const std
   StoredWeights stored;
   read_folder(file, name, group, std::nullopt, stored);
   return stored;
+}
+
+std::string science_value(const std::filesystem::path& results, const std::string& key) {
+  const std::lock_guard guard(h5::mutex());
+  h5::prepare();
+  const std::string name = results.string();
+  const h5::File file = h5::open_serial(results, H5F_ACC_RDONLY);
+  const auto science =
+      nlohmann::json::parse(h5::text_attribute(file.id(), {name}, "science"), nullptr, false);
+  if (!science.is_object() || !science.contains(key) || !science.at(key).is_string())
+    throw InputError(fmt::format("{}: its deck has no '{}'.", name, key));
+  return science.at(key).get<std::string>();
 }
 
 std::optional<Array> find_dataset(const std::filesystem::path& results, const std::string& path,

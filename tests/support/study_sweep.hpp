@@ -84,8 +84,8 @@ class StudySweep {
     bench.run(*executor, stage);
     CHECK(std::filesystem::is_empty(folder.path()));
     for (const Output& output : plan.stages[stage].outputs) {
-      if (output.places.empty() || output.name.ends_with("seconds")) continue;
-      INFO(output.name);
+      if (output.places.empty() || output.name.text().ends_with("seconds")) continue;
+      INFO(output.name.text());
       const bool same =
           bench.output(stage, output.name).bytes == whole.output(stage, output.name).bytes;
       CHECK(same);

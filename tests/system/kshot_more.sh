@@ -34,11 +34,13 @@ PYTHON
 echo "--- what a point has trained answers at a desk as it did in its test"
 # shellcheck disable=SC2086
 run --grid.task=w1 --grid.method=ours,arrow,arrow_trained,fresh_experts,mixlora,mixlora_data,phatgoose,phatgoose_data,upcycling,lora,lorahub,source_best_sft $one --store.deltas=final --run.reuse=whole.h5 --run.output=kept.h5
-python3 - <<'PYTHON'
+at_a_desk() { # FILE: exports each of its points, and asks it as its test did
+  python3 - "$1" <<'PYTHON'
 import h5py
 import json
+import sys
 
-with h5py.File("kept.h5") as file:
+with h5py.File(sys.argv[1]) as file:
     ids, methods = file["points/id"].asstr()[:], file["points/method"].asstr()[:]
     rows = file["tasks/test_row"][0]
     open("points.txt", "w").write("".join(f"{m} {i}\n" for m, i in zip(methods, ids)))
@@ -47,32 +49,35 @@ with open("prompts.jsonl", "w") as lines:
     for row in rows:
         lines.write(json.dumps({"prompt": f"Q: {records[row]['instruction']}{records[row]['input']}\nA:"}) + "\n")
 PYTHON
-while read -r method point; do
-  "$FACTSWEEP" export kept.h5 --point "$point" --output "$method" 2>export.log || { cat export.log; fail "export"; }
-  "$FACTSWEEP" generate --model "$world/model" --adapter "$method" --max-new-tokens 14 --threads 1 \
-    --input prompts.jsonl --output "$method.jsonl" 2>generate.log || { cat generate.log; fail "generate with $method"; }
-done <points.txt
-python3 - <<'PYTHON'
+  while read -r method point; do
+    "$FACTSWEEP" export "$1" --point "$point" --output "$method" 2>export.log || { cat export.log; fail "export"; }
+    "$FACTSWEEP" generate --model "$world/model" --adapter "$method" --max-new-tokens 14 --threads 1 \
+      --input prompts.jsonl --output "$method.jsonl" 2>generate.log || { cat generate.log; fail "generate with $method"; }
+  done <points.txt
+  python3 - "$1" <<'PYTHON'
 import h5py
 import json
 import os
 import re
+import sys
 
 def plain(text):  # SQuAD's normalisation
     text = re.sub(r"[^\w\s]|_", "", text.strip().split("\n")[0].lower())
     return " ".join(word for word in text.split() if word not in ("a", "an", "the"))
 
 records = json.load(open("w1_test.json"))
-with h5py.File("kept.h5") as file:
+with h5py.File(sys.argv[1]) as file:
     methods, right, rows = file["points/method"].asstr()[:], file["outcomes/right"][:], file["tasks/test_row"][0]
     for point, method in enumerate(methods):
         answers = [json.loads(line)["text"] for line in open(f"{method}.jsonl")]
         found = [plain(answer) == plain(records[row]["output"]) for answer, row in zip(answers, rows)]
         assert found == [code == 1 for code in right[point][: len(found)]], (method, sum(found), (right[point] == 1).sum())
         print(method, sum(found), "of", len(found), sorted(os.listdir(method)))
-    assert (right == 1).sum() > 5, "no method answers anything"
-assert os.path.exists("ours/moe.json") and os.path.exists("lora/adapter_config.json")
+    assert (right == 1).sum() > 2, "no method answers anything"
 PYTHON
+}
+at_a_desk kept.h5
+[ -e ours/moe.json ] && [ -e lora/adapter_config.json ] || fail "what was exported is of another kind"
 if python3 -c "import peft, torch, transformers" 2>/dev/null; then
   for method in ours arrow phatgoose mixlora lora; do
     python3 "$here/../parity/peft_live.py" --factsweep "$FACTSWEEP" --model "$world/model" --adapter $method || fail "$method in transformers"
@@ -122,27 +127,39 @@ sed -i "$((row + 1))d" rationales.jsonl
 # shellcheck disable=SC2086
 expect 2 "rationale file has no row $row" "$FACTSWEEP" plan deck.ini --data.sets=reasoned.json $one
 
-echo "--- several ranks in one bank"
+echo "--- unlike adapters in one bank"
 # shellcheck disable=SC2086
-run --lora.rank=2 --grid.task=choice --grid.method=ours $one --run.output=narrow.h5
-"$FACTSWEEP" export narrow.h5 --adapter w3 --output w3-narrow 2>/dev/null
+run --lora.rank=2 --lora.rslora=true --lora.targets=q_proj,down_proj --grid.task=choice --grid.method=ours $one --run.output=narrow.h5
+"$FACTSWEEP" export narrow.h5 --adapter w3 --output w3-narrow/default 2>/dev/null
 python3 -c "
 import json
 sets = json.load(open('sets.json'))
 sets['bank'][2] = {'name': 'w3', 'adapter': 'w3-narrow'}
-json.dump(sets, open('ranks.json', 'w'))"
+json.dump(sets, open('ranks.json', 'w'))
+del sets['bank'], sets['pools']
+for task in sets['tasks']:
+    del task['pool']
+json.dump(sets, open('bare.json', 'w'))"
+run --data.sets=ranks.json --grid.task=w1 --grid.method=ours,arrow,lorahub,source_best_sft --grid.draw=1 --grid.shots=6 --grid.experts=5 \
+  --grid.top_k=2 --grid.signals=pa --grid.data_selection=none --run.output=ranks.h5
+at_a_desk ranks.h5
+python3 -c "
+import json
+ranks = {name: module['ranks'] for name, module in json.load(open('ours/moe.json'))['modules'].items()}
+assert all(r == ([4, 4, 2, 4, 4] if 'q_proj' in m else [4, 4, 0, 4, 4] if 'v_proj' in m else [0, 0, 2, 0, 0]) for m, r in ranks.items()), ranks"
 # shellcheck disable=SC2086
-run --data.sets=ranks.json --grid.task=choice --grid.method=ours,arrow,uniform,random $one --run.output=ranks.h5
-for method in lorahub smear; do
-  expect 2 "grid.method;;$method;;'w1' has r = 4;;'w3' has r = 2" "$FACTSWEEP" plan deck.ini --data.sets=ranks.json --grid.method=base,$method
-done
+run --data.sets=ranks.json --grid.task=choice --grid.method=ours,uniform,random,smear $one --run.output=unlike.h5
 expect 2 "grid.method;;phatgoose;;'w3' was brought" "$FACTSWEEP" plan deck.ini --data.sets=ranks.json --grid.method=phatgoose
-expect 2 "store.deltas;;one rank" "$FACTSWEEP" plan deck.ini --data.sets=ranks.json --grid.method=ours --store.deltas=final
 python3 -c "
 import h5py
-with h5py.File('ranks.h5') as file, h5py.File('small.h5') as plain:
+with h5py.File('unlike.h5') as file, h5py.File('small.h5') as plain:
     assert 'updates B A' in file['bank/similarity'].attrs['long_name'], file['bank/similarity'].attrs['long_name']
     assert 'matrices' in plain['bank/similarity'].attrs['long_name']"
+
+echo "--- neither bank nor pool nor encoder"
+run --data.sets=bare.json --augment.encoder= --kshot.template='Q: {instruction}\nA:' --grid.method=base,lora \
+  --grid.draw=1 --grid.shots=6 --grid.data_selection=none --run.output=bare.h5
+PYTHONPATH=$FACTSWEEP_SOURCE python3 -m analysis report bare.h5 >report.txt || { cat report.txt; fail "report"; }
 
 echo "--- what tests ask is not learnt, what is too long is counted"
 python3 -c "

@@ -100,5 +100,51 @@ expect 2 "deck.ini" launch 2 run deck.ini --run.reuse=deck.ini --run.output=bad.
 expect 2 "run.output itself" launch 2 run deck.ini --run.reuse=whole.h5 --run.output=whole.h5
 cp -r "$world/model" model
 launch 1 run deck.ini --model.path=model --grid.seed=1 --grid.unknown_ratio=0 --run.output=moved.h5
-rm -r model
-expect 2 "moved.h5 \(run.reuse\): what it was made from;;model: no such model folder" launch 2 run deck.ini --run.reuse=moved.h5 --run.output=bad.h5
+
+echo "--- what lies elsewhere is the same; what holds something else is not, wherever it lies"
+cp -r "$world/facts" facts && mv model model.b
+one="--grid.seed=1 --grid.unknown_ratio=0 --run.output=moved.h5"
+# shellcheck disable=SC2086
+expect 0 "model.path was read at model, and is at model.b now;;data.facts was read at .*/facts, and is at facts now;;0 failed" \
+  launch 2 run deck.ini --model.path=model.b --data.facts=facts $one
+expect 0 "model.path is at model.b now, and was at model: it holds the same;;[1-9][0-9]* of [0-9]+ stages taken over from moved.h5" \
+  launch 2 run deck.ini --model.path=model.b --run.reuse=moved.h5 --run.output=again.h5
+same_results whole.h5 again.h5 || fail "what was taken over of a model that has moved differs"
+python3 - <<'PYTHON'
+import json
+import pathlib
+
+path = pathlib.Path("facts/train/W2.train.json")
+records = json.loads(path.read_text())
+for record in records:
+    record["answers"] = ["another"]
+path.write_text(json.dumps(records))
+PYTHON
+# shellcheck disable=SC2086
+expect 2 "begun with other input: data.facts W2 holds something else than it did then" \
+  launch 2 run deck.ini --model.path=model.b --data.facts=facts $one
+mv model.b other && python3 - <<'PYTHON'
+with open("other/model.safetensors", "r+b") as file:
+    file.seek(-1000, 2)
+    file.write(b"others" * 20)
+PYTHON
+expect 2 "moved.h5: its deck means other work today: model.path .other. holds something else than what was read at model" \
+  launch 2 run deck.ini --model.path=other --run.reuse=moved.h5 --run.output=bad.h5
+
+echo "--- weights that were not kept are computed again, and those that are not wanted are left behind"
+expect 0 "Not kept: the weights of 2 points;;store.deltas = final" \
+  launch 2 run deck.ini --store.deltas=none --grid.unknown_ratio=0,1 --grid.seed=2 --run.output=bare.h5
+expect 0 "[1-9][0-9]* of [0-9]+ stages taken over from bare.h5" launch 2 run deck.ini --run.reuse=bare.h5 --run.output=with.h5
+same_results whole.h5 with.h5 || fail "weights that were computed again differ"
+expect 0 "([0-9]+) of \1 stages taken over from with.h5" launch 2 run deck.ini --store.deltas=none --run.reuse=with.h5 --run.output=without.h5
+[ ! -e without.weights.h5 ] || fail "weights are kept that nobody wants"
+python3 - <<'PYTHON'
+import h5py
+
+def trainings(name):
+    with h5py.File(name) as file:
+        return {k: s for k, kind, s in zip(file["stages/key"][:], file["stages/kind"].asstr()[:], file["stages/seconds"][:]) if kind == "train"}
+
+bare, kept = trainings("bare.h5"), trainings("with.h5")
+assert set(bare) < set(kept) and not any(kept[key] == bare[key] for key in bare)
+PYTHON

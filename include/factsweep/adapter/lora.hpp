@@ -45,10 +45,11 @@ class LoraAdapter {
   /// messages. InputError: see find_targets(), strictly.
   static LoraAdapter create(const LoraConfig& config, const Weights& base, std::uint64_t seed,
                             const std::string& where);
-  /// Reads a PEFT directory in the dtype and on the device of `base`. InputError: see
+  /// Reads a PEFT directory, see adapter_directory(), in the dtype and on the device of `base`.
+  /// InputError: see
   /// LoraConfig::read and find_targets; a tensor that is missing, left over or of a shape that does
   /// not fit this base.
-  static LoraAdapter load(const std::filesystem::path& directory, const Weights& base);
+  static LoraAdapter load(const std::filesystem::path& given, const Weights& base);
 
   /// The same of tensors under their names in adapter_model.safetensors. `config_place` and
   /// `tensor_place` begin messages.
@@ -70,6 +71,10 @@ class LoraAdapter {
   LoraAdapter clone(torch::Dtype dtype, bool requires_grad = false) const;
   /// Copies the values of `source` (same shapes and order as parameters(), any dtype).
   void assign(std::span<const torch::Tensor> source);
+
+  /// The same update with the targets, ranks and scales of a common_form(): what this adapter lacks
+  /// is zero, and B has what its scale is more than the form's. Neither has biases.
+  LoraAdapter in_form(const LoraConfig& form) const;
 
   /// Tensors of a model that a merge has changed (views), and copies of what they held.
   using Replaced = std::vector<std::pair<torch::Tensor, torch::Tensor>>;
@@ -99,6 +104,18 @@ class LoraAdapter {
   std::vector<LoraSlot> slots_;
   std::map<std::string, Bias> biases_;  // by module
 };
+
+/// The directory itself, or its folder default/ where only that holds an adapter: so a PEFT model
+/// with several adapters is saved, or a trainer's checkpoint.
+std::filesystem::path adapter_directory(const std::filesystem::path& directory);
+/// Says that the adapter was made for a model of another name than the directory's last folder;
+/// empty: it was not, or does not say for which.
+std::string other_base(const LoraConfig& config, const std::filesystem::path& model);
+
+/// What holds any of the adapters: every module that one of them adapts, with the largest of their
+/// ranks there and the scale of the first that has one. Adapters that are alike in this have the
+/// first one's form.
+LoraConfig common_form(std::span<const LoraConfig> configs, const ModelConfig& base);
 
 /// adapter_config.json and adapter_model.safetensors in `directory` (created), which PEFT loads.
 /// EnvironmentError.

@@ -56,22 +56,31 @@ class Deck {
 
   /// The whole effective deck with help as comments; parsing it again gives the same deck.
   std::string effective() const;
-  /// "key = value" lines of all science keys in normal form, sorted: what decides whether two runs
-  /// are the same.
+  /// All science keys but paths with their values in normal form: what decides whether two runs are
+  /// the same, beside what lies at their places().
   std::map<std::string, std::string> science() const;
   /// Those that begin with one of `sections`: "train.", "grid.seed".
   std::map<std::string, std::string> science(
       std::initializer_list<std::string_view> sections) const;
 
+  /// Keys of paths, and of lists of paths, that results depend on.
+  std::vector<std::string> places() const;
+  /// What lies at one of places(): the paths of a list, or the one path; none where it is empty.
+  std::vector<std::string> places(std::string_view key) const;
+  /// The same deck with these paths at one of places(), as many as are there.
+  Deck with_places(std::string_view key, std::span<const std::string> paths) const;
+
   /// The same deck with some of its keys alone: those that `keys` name, or whose section it names
-  /// ("train."). Reading any other is a BugError. What a stage reads is such a slice, and its
-  /// science() is hashed into the stage's key, so nothing can be read that is not hashed.
+  /// ("train."), without places(). Reading any other is a BugError. What a stage reads is such a
+  /// slice, and its science() is hashed into the stage's key, so nothing can be read that is not
+  /// hashed; a stage that needs a path has it in a field, beside a hash of what lies there.
   Deck only(std::span<const std::string> keys) const;
 
  private:
   struct Value {
     std::string raw;
     std::string where;
+    bool is_place = false;  // see places()
   };
   static Deck of(const OptionTable& table, std::string_view name,
                  std::vector<Assignment> assignments);

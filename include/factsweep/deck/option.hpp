@@ -22,8 +22,8 @@ enum class Kind {
   real_list
 };
 
-/// science: results depend on it, so it is part of the deck's hash. execution: where and how long
-/// it runs.
+/// science: results depend on it, so it is part of the deck's hash; of a path they depend on what
+/// lies there, not on where that is. execution: where and how long it runs.
 enum class Scope { science, execution };
 
 struct Option {

@@ -30,4 +30,7 @@ void write_experts(const StoredWeights& weights, const std::string& dtype,
 void write_model(const StoredWeights& stored, const std::string& model, const std::string& dtype,
                  const std::string& output);
 
+/// The dtype of a directory that write_model() wrote, by its config.json; empty: it is another's.
+std::string exported_dtype(const std::string& model);
+
 }  // namespace factsweep

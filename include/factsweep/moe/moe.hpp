@@ -44,13 +44,15 @@ struct MoeSettings {
 struct MoePart {
   std::string module;
   std::int64_t first = 0, rows = 0, rank_first = 0;
-  std::vector<std::int64_t> ranks;  // [X]
+  std::vector<std::int64_t> ranks;  // [X]; 0: the expert does not adapt the module
   std::vector<double> scales;       // [X]
   torch::Tensor B;                  // [rows, R], the experts side by side
 
   bool has_common_scale() const;
   /// What the product with B takes: the experts' scale if they have one in common, else 1.
-  double common_scale() const { return has_common_scale() ? scales.front() : 1; }
+  double common_scale() const { return has_common_scale() ? first_scale() : 1; }
+  /// Of the experts that adapt the module.
+  double first_scale() const;
 };
 
 /// The adapted modules of one linear: A of all experts of all modules on top of each other.
@@ -67,10 +69,12 @@ struct MoeSlot {
 class MoeAdapter {
  public:
   /// A and B as the experts have them, routers that are drawn uniform in +-1/sqrt(in) (torch's
-  /// default for a Linear), from a counter keyed by (seed, module). InputError: no expert, other
-  /// targets than the first expert's, an expert with biases, top_k not in [1, X]; of
-  /// Routing::merged ranks or scales that differ.
-  static MoeAdapter create(std::span<const MoeExpert> experts, const Weights& base,
+  /// default for a Linear), from a counter keyed by (seed, module). Every module that an expert
+  /// adapts has a router: a token that goes to an expert which lacks the module gets nothing of it
+  /// there, and such an expert's row is zero where routers are not drawn. Experts of Routing::merged
+  /// are brought into their common_form(). InputError: no expert, an expert with biases, top_k not in
+  /// [1, X].
+  static MoeAdapter create(std::span<const MoeExpert> given, const Weights& base,
                            const MoeSettings& settings);
   /// What save() wrote, in the dtype and on the device of `base`. InputError: a file that is
   /// missing or damaged, a module that `base` does not have, a tensor that is missing, left over or
@@ -120,6 +124,12 @@ class MoeAdapter {
 std::vector<std::pair<std::string, std::vector<std::int64_t>>> mixture_shapes(
     std::span<const std::pair<std::string, std::vector<std::int64_t>>> adapter,
     std::int64_t experts);
+
+/// Of tensors as mixture_shapes() has them for the largest adapters that might have become experts:
+/// those that the mixture's moe.json names, in its ranks. `where` begins messages. InputError: one
+/// is missing or too small.
+NamedTensors mixture_tensors(const std::string& config_json, const NamedTensors& stored,
+                             const std::string& where);
 
 inline constexpr const char* kMixtureFile = "moe.json";
 /// Its text beside the mixture's tensors in a weights file.

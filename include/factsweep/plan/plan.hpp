@@ -100,6 +100,13 @@ struct Point {
   std::size_t leaf = 0;           // stage whose end completes the point
 };
 
+/// What a plan was read from. A sweep goes on wherever it lies, and only while it holds the same.
+struct Input {
+  std::string name;         // "model.path", "data.facts P17"; unique
+  std::string place;        // path, for people; empty: another input has it
+  std::string fingerprint;  // changes with what stages use of it; empty: their keys tell
+};
+
 struct Plan {
   std::string study;
   std::vector<Axis> axes;
@@ -107,7 +114,11 @@ struct Plan {
   std::vector<Stage> stages;  // topologically sorted
   std::vector<DatasetSpec>
       datasets;  // the study's own; the store adds /points/<axis>, /points/status.. and /stages
+  std::vector<Input> inputs;
   std::vector<std::string> notes;  // what the reader of the deck should know, as records left out
+  // Which weights the sweep keeps, and which it does not though it trains them; a sentence each, or
+  // empty.
+  std::string kept, not_kept;
   double model_bytes = 0;          // weights of one model copy, for the memory column of `plan`
 
   /// Index of the stage (kind, configuration, upstream); appended when new, shared when it exists.

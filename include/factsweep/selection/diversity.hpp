@@ -27,10 +27,10 @@ struct AdapterSimilarity {
 /// update is split into its factors (any invertible r x r matrix may pass from one to the other);
 /// it is found from traces without being formed. Where ranks differ the factors have no cosine, and
 /// one bank must have one measure: then the updates of all pairs are compared, and `products` of
-/// the result says so. In float64. A matrix of zeros has cosine 0 to all. Scales cancel.
+/// the result says so. In float64. A matrix of zeros has cosine 0 to all, and so has a module that
+/// one of two adapters lacks; what both lack is not in their mean. Scales cancel.
 /// `names` name the adapters in messages. `step(fraction)` is called after each module.
-/// InputError: two adapters with different target modules (names them), or that belong to base
-/// models of different widths.
+/// InputError: two adapters that belong to base models of different widths.
 AdapterSimilarity adapter_similarity(
     std::span<const LoraAdapter> adapters, std::span<const std::string> names,
     const DiversitySettings& settings, const std::function<void(double)>& step = [](double) {});

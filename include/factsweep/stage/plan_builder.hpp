@@ -38,6 +38,14 @@ class PlanBuilder {
   /// Weights of one copy of the model.
   void model_bytes(double bytes) { plan_.model_bytes = std::max(plan_.model_bytes, bytes); }
 
+  /// Something that the plan was read from.
+  void input(Input input) { plan_.inputs.push_back(std::move(input)); }
+  /// See Plan::kept.
+  void weights(std::string kept, std::string not_kept) {
+    plan_.kept = std::move(kept);
+    plan_.not_kept = std::move(not_kept);
+  }
+
   /// The length of every axis of that name, or, as "/variants/question", of that group's alone.
   void dimension(const std::string& name, std::uint64_t length);
   std::uint64_t length(const ColumnBase& column, std::size_t axis) const;

@@ -23,12 +23,20 @@ class EarlierSweep {
   /// The effective deck, from which its plan is made again.
   const std::string& deck() const;
 
+  /// Whether `plan` means the work that this sweep's stages are; with the files that its deck names
+  /// changed, or others in their places, it does not.
+  bool is_of(const Plan& plan) const;
+  /// What of `plan`'s input holds something else than when this sweep was begun; empty: nothing that
+  /// it says.
+  std::string changed_input(const Plan& plan) const;
+
   /// Which stages of `plan` take_over() would copy from here. InputError: see there.
   std::vector<bool> offers(const Plan& earlier, const Plan& plan) const;
 
   /// Copies into `store` what finished stages have left that `plan` has too, and marks them done
-  /// there. Rows may have become wider; a stage whose arrays do not fit their new places stays to
-  /// be done. `earlier` is this sweep's own plan; InputError: it is not. Independent: each rank
+  /// there. Rows may have become wider; a stage whose arrays do not fit their new places, or of which
+  /// `plan` keeps what was not kept here, stays to be done. `earlier` is this sweep's own plan;
+  /// InputError: it is not, see is_of(). Independent: each rank
   /// takes its share, and is told how many stages it took; the store shows them to other ranks once
   /// it is closed and opened again.
   std::size_t take_over(const Communicator& comm, const Plan& earlier, const Plan& plan,

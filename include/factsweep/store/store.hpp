@@ -27,7 +27,7 @@ inline constexpr int kLayoutVersion = 2;
 struct RunDescription {
   std::string deck_text;  // the effective deck
   std::map<std::string, std::string>
-      science;  // Deck::science(): must be equal for a rerun to go on
+      science;  // Deck::science(): must be equal for a rerun to go on, as what Plan::inputs holds
   std::string command_line;
   std::map<std::string, std::string> versions;  // library -> version
   int ranks = 1;
@@ -51,8 +51,9 @@ class Store {
   /// Creates both files, or reopens them when they exist. Collective; every rank passes the same
   /// plan. The weights file is made only when the plan has datasets in it. Files of another deck of
   /// which no stage has finished and no checkpoint is left are replaced. InputError: the file was
-  /// written with another deck (names the keys that differ, at most five, old and new value) or is
-  /// no factsweep file or has another layout version. EnvironmentError: folder unwritable, no
+  /// written with another deck (names the keys that differ, at most five, old and new value) or from
+  /// input that holds something else now (names it), or is no factsweep file or has another layout
+  /// version. Input that only lies elsewhere is a note. EnvironmentError: folder unwritable, no
   /// space, another job has it. Stages that were not done (running, failed, blocked) count as
   /// waiting again.
   Store(const Communicator& comm, const std::filesystem::path& path, const Plan& plan,

@@ -33,6 +33,9 @@ StoredWeights read_weights(const std::filesystem::path& results, const std::stri
 /// InputError: no such file or group.
 StoredWeights read_weights_group(const std::filesystem::path& results, const std::string& group);
 
+/// The value that the sweep's deck had for a key that results depend on. InputError: no such key.
+std::string science_value(const std::filesystem::path& results, const std::string& key);
+
 /// A dataset of a results file by its path; nothing where there is none.
 std::optional<Array> find_dataset(const std::filesystem::path& results, const std::string& path,
                                   DType dtype);

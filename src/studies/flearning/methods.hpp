@@ -16,6 +16,10 @@ struct Method {
   Kind kind;
   Tuning forget = Tuning::none, learn = Tuning::none;  // of tune
 
+  /// Else each edit is made on the original model, and its record is asked alone.
+  bool makes_one_model() const { return name != "rome_reset"; }
+  /// Whether a point has a model of its own that could be kept.
+  bool leaves_weights() const { return kind != Kind::original && makes_one_model(); }
   bool has_lambda() const { return forget != Tuning::none; }
   /// Whether it edits what the model looks up at the subject's last token.
   bool needs_subject() const;

@@ -105,9 +105,9 @@ void declare(OptionTable& table) {
                                    .lora_dropout = "0.1",
                                    .lora_targets = "q_proj, v_proj",
                                    .delta_dtype = "float32"});
-  table.choice("store.deltas", "none", {"none", "final"},
-               "final: keep every point's weights minus the base model's; the original model and "
-               "delta_old are always kept");
+  table.choice("store.deltas", "auto", {"auto", "none", "final"},
+               "final: keep every point's weights minus the base model's; auto: where all of them "
+               "are at most 1 GB; the original model and delta_old are always kept");
   declare_editors(table);
   table.paths("ability.tasks", "",
               "files of labelled tasks that every model is asked too (docs/tasks.md): a path, or "

@@ -7,7 +7,10 @@
 // a point's model is asked.
 #include "factsweep/studies/flearning/study.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <map>
 
 #include "factsweep/core/file.hpp"
 #include "factsweep/core/random.hpp"
@@ -83,6 +86,43 @@ Upstream add_stages(const Draft& draft) {
   throw BugError("a method of no kind");
 }
 
+void add_inputs(PlanBuilder& builder, const Inputs& inputs, const std::vector<GridPoint>& points) {
+  const Deck& deck = builder.deck();
+  const std::vector<std::string> models = model_directories(deck);
+  for (std::size_t i = 0; i < models.size(); ++i) {
+    const bool is_swept = !deck.path_list("grid.model").empty();
+    builder.input({is_swept ? fmt::format("grid.model {}", i + 1) : "model.path", models[i],
+                   inputs.fingerprints.at(models[i])});
+  }
+  const std::vector<EditCorpus>& corpora = inputs.worker.corpora;
+  for (std::size_t i = 0; i < corpora.size(); ++i) {
+    std::size_t used = 0;
+    for (const GridPoint& at : points) {
+      if (at.data_set == i) used = std::max(used, at.records);
+    }
+    builder.input({"data.edits " + corpora[i].name, corpora[i].path.string(),
+                   corpora[i].fingerprint(used)});
+  }
+  const std::vector<std::string> files = deck.path_list("ability.tasks");
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    const TaskSet& task = inputs.worker.abilities.at(i);
+    builder.input({"ability.tasks " + task.name, files[i], questions_hash({task})});
+  }
+  if (!inputs.text.empty()) builder.input({"edit.text", deck.text("edit.text"), inputs.text});
+}
+
+/// What points leave: each a whole model's change, however it was trained.
+Keeping keeping_of(const Deck& deck, const Inputs& inputs, const std::vector<GridPoint>& points) {
+  std::map<std::string, double> of_model;
+  for (const auto& [directory, model] : inputs.models)
+    of_model[directory] = bytes_of(deck, tensor_shapes(model));
+  TrainedWeights whole;
+  for (const GridPoint& at : points) {
+    if (at.method->leaves_weights()) whole.add(of_model.at(at.model));
+  }
+  return {deck, whole, {}};
+}
+
 std::vector<SourceCounts> ability_counts(const Worker& worker) {
   std::vector<SourceCounts> all;
   for (const TaskSet& task : worker.abilities)
@@ -96,12 +136,15 @@ Plan make_plan(const Deck& deck, const Worker& worker) {
   const Inputs inputs = read_inputs(builder, worker);
   for (const EditCorpus& corpus : worker.corpora) fill_records(builder, corpus);
   fill_sources(builder, ability_counts(worker));
+  add_inputs(builder, inputs, points);
+  const Keeping keeping = keeping_of(deck, inputs, points);
+  keeping.tell(builder);
   add_points(builder, axes(worker.corpora), points);
   std::size_t records = 0;
   for (const GridPoint& at : points) records = std::max(records, at.records);
   declare_columns(builder, inputs, records);
   for (std::size_t p = 0; p < points.size(); ++p)
-    builder.leaf(p, add_stages({builder, inputs, points[p], p}));
+    builder.leaf(p, add_stages({builder, inputs, keeping, points[p], p}));
   return builder.finish();
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "draft.hpp"
+#include "factsweep/model/fingerprint.hpp"
 #include "factsweep/model/tensors.hpp"
 #include "factsweep/model/torch.hpp"
 #include "factsweep/studies/support/training_options.hpp"
@@ -35,17 +36,13 @@ void check_brought(const std::string& directory, const LoraConfig& config,
 
 }  // namespace
 
-std::string AdapterForm::scaling() const {
-  const auto said = nlohmann::json::parse(json);
-  std::string text;
-  for (const char* key : {"r", "lora_alpha", "use_rslora", "rank_pattern", "alpha_pattern"}) {
-    if (said.contains(key) && !said.at(key).empty())
-      text += fmt::format("{}{} = {}", text.empty() ? "" : ", ", key, said.at(key).dump());
-  }
-  return text;
-}
-
 void Sets::read_forms(const Deck& deck, const ModelConfig& model) {
+  const auto form_of = [&](const LoraConfig& config, const std::string& where) {
+    return AdapterForm{config, config.json(model), adapter_shapes(config, model, where),
+                       each(find_targets(config, model, where),
+                            [](const LoraTarget& target) { return target.module.name; })};
+  };
+  std::vector<LoraConfig> configs;
   for (BankEntry& entry : bank) {
     LoraConfig config = stored_lora_config(deck);
     std::string where = lora_place(deck);
@@ -54,18 +51,14 @@ void Sets::read_forms(const Deck& deck, const ModelConfig& model) {
       config = LoraConfig::read(where);
       check_brought(entry.adapter, config, model);
     }
-    entry.form = {config, config.json(model), adapter_shapes(config, model, where),
-                  each(find_targets(config, model, where),
-                       [](const LoraTarget& target) { return target.module.name; })};
-    const auto &first = bank.front().form.modules, &here = entry.form.modules;
-    const auto [a, b] = std::mismatch(first.begin(), first.end(), here.begin(), here.end());
-    if (a == first.end() && b == here.end()) continue;
-    throw InputError(fmt::format(
-        "{}: the adapters of a bank adapt the same modules, but '{}' adapts {} modules and '{}' "
-        "{}; they differ at '{}'.",
-        deck.where("data.sets") + ": data.sets", bank.front().name, first.size(), entry.name,
-        here.size(), a != first.end() ? *a : *b));
+    entry.form = form_of(config, where);
+    configs.push_back(config);
   }
+  if (!bank.empty()) form = form_of(common_form(configs, model), "the bank's adapters");
+}
+
+std::string BankEntry::fingerprint() const {
+  return model_fingerprint(adapter);
 }
 
 Column<std::uint8_t> usable_column(const std::string& adapter) {

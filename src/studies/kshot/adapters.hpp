@@ -21,9 +21,6 @@ struct AdapterForm {
   std::string json;  // what adapter_config.json says
   std::vector<std::pair<std::string, std::vector<std::int64_t>>> shapes;
   std::vector<std::string> modules;  // adapted, by layer, slot and row
-
-  /// Ranks and scales, as one text.
-  std::string scaling() const;
 };
 
 /// An adapter of the bank, as a stage reads it.

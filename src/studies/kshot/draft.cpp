@@ -6,12 +6,33 @@
 #include "factsweep/core/file.hpp"
 #include "factsweep/model/fingerprint.hpp"
 #include "factsweep/stage/common_options.hpp"
+#include "factsweep/studies/support/training_options.hpp"
 #include "options.hpp"
 
 namespace factsweep::kshot {
 namespace {
 
 constexpr double kCharactersPerToken = 4.5;
+
+/// What the bank's adapters adapt, and fresh experts where there are any.
+std::vector<std::string> mixed_modules(const Deck& deck, const Sets& sets, const ModelConfig& model,
+                                       const std::vector<GridPoint>& points) {
+  std::set<std::string> adapted(sets.form.modules.begin(), sets.form.modules.end());
+  const bool has_fresh = std::any_of(points.begin(), points.end(), [](const GridPoint& at) {
+    return at.method->is_mixture() && at.method->start == Method::Start::fresh;
+  });
+  if (has_fresh) {
+    for (const LoraTarget& target : find_targets(lora_config(deck), model, lora_place(deck)))
+      adapted.insert(target.module.name);
+  }
+  std::vector<std::string> list;
+  for (std::int64_t layer = 0; layer < model.layers; ++layer) {
+    for (const LinearModule& module : linear_modules(model, layer)) {
+      if (adapted.count(module.name) != 0) list.push_back(module.name);
+    }
+  }
+  return list;
+}
 
 }  // namespace
 
@@ -21,7 +42,7 @@ Draft::Draft(const Deck& deck, const Worker& inputs, std::vector<GridPoint> grid
       model(ModelConfig::read(deck.text("model.path"))),
       fingerprint(model_fingerprint(deck.text("model.path"))),
       points(std::move(grid)),
-      modules(inputs.sets.bank.front().form.modules),
+      modules(mixed_modules(deck, inputs.sets, model, points)),
       template_bytes_(prompts(deck).size()) {
   builder.model_bytes(static_cast<double>(model.parameters()) * weight_bytes(deck));
   std::set<std::int64_t> all_draws;

@@ -47,7 +47,8 @@ struct Draft {
   const std::vector<GridPoint> points;
   std::vector<std::int64_t> draws;                   // of the points, ascending
   std::int64_t shots = 1, experts = 1, samples = 1;  // largest of all points
-  std::vector<std::string> modules;                  // that adapters adapt
+  std::vector<std::string> modules;                  // that adapters of mixtures adapt
+  bool keeps_weights = false;                        // of what points train: store.deltas
   Bank bank;
   std::string encoder;      // fingerprint of its files; empty: there is none
   std::uint64_t width = 0;  // of its embeddings

@@ -46,8 +46,8 @@ struct Method {
   bool has_gates() const { return tuning == Tuning::gates; }
   bool is_merged() const { return is_mixture() && routing == Routing::merged; }
   bool is_sum() const { return tuning == Tuning::average || tuning == Tuning::search; }
-  /// Whether matrices of several adapters are added up, which have to be alike.
-  bool adds_matrices() const { return tuning == Tuning::search || is_merged(); }
+  /// Whether it begins with adapters of the bank.
+  bool needs_bank() const { return start != Start::base && start != Start::fresh; }
   bool has_experts() const { return is_selected() || is_mixture(); }
   bool has_top_k() const { return is_mixture() && !is_merged(); }
   bool has_data() const { return lessons == Lessons::shots_and_data; }

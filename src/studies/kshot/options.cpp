@@ -135,9 +135,9 @@ void declare(OptionTable& table) {
                                    .lora_dropout = "0.05",
                                    .lora_targets = "q_proj, v_proj",
                                    .delta_dtype = "float32"});
-  table.choice("store.deltas", "none", {"none", "final"},
-               "final: keep what a point has trained: its adapter, or its mixture of experts; the "
-               "bank's adapters are always kept");
+  table.choice("store.deltas", "auto", {"auto", "none", "final"},
+               "final: keep what a point has trained: its adapter, or its mixture of experts; auto: "
+               "where all of them are at most 10 GB; the bank's adapters are always kept");
   declare_grid(table);
 }
 

@@ -52,19 +52,21 @@ struct BankEntry {
   AdapterForm form = {};            // of what it is or will be: see Sets::read_forms()
 
   bool is_brought() const { return !adapter.empty(); }
+  /// Of the files of one that was brought.
+  std::string fingerprint() const;
 };
 
 struct Sets {
   std::vector<TaskEntry> tasks;  // of grid.task
   std::vector<Pool> pools;
   std::vector<BankEntry> bank;
+  AdapterForm form;                // holds any adapter of the bank: common_form() of them
   std::vector<SourceCounts> said;  // of the files' records
 
   /// Reads data.sets and every file that it names, relative to data.folder. InputError naming file
   /// and place.
   static Sets read(const Deck& deck);
-  /// What the bank's adapters hold. InputError: one of a user that does not fit the model, or other
-  /// modules than the first one's.
+  /// What the bank's adapters hold. InputError: one of a user that does not fit the model.
   void read_forms(const Deck& deck, const ModelConfig& model);
   /// The bank's adapter that is the task's own expert.
   std::optional<std::size_t> expert_of(std::size_t task) const;

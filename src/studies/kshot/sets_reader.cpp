@@ -277,7 +277,7 @@ class Reader {
       if (node.has("task")) entry.task = owner(node);
       const bool is_known = node.has("train") || node.has("task");  // what it learns
       if (node.has("adapter")) {
-        entry.adapter = located(node.text("adapter"));
+        entry.adapter = adapter_directory(located(node.text("adapter"))).string();
         for (const char* key : {"rationales", "examples"}) {
           if (node.has(key) && !is_known)
             node.fail(
@@ -289,7 +289,13 @@ class Reader {
       if (!entry.is_brought() || (is_known && has_own_lessons())) read_lessons(node, entry);
       sets_.bank.push_back(std::move(entry));
     }
-    if (sets_.bank.empty()) throw InputError(path_ + ": 'bank' is empty.");
+    if (!sets_.bank.empty()) return;
+    for (const std::string& name : deck_.text_list("grid.method")) {
+      if (method(name).needs_bank())
+        throw InputError(fmt::format("{}: 'bank' is empty, and {} (grid.method) begins with adapters "
+                                     "of a bank. Name some, or leave it out.",
+                                     path_, name));
+    }
   }
 
   /// Whether a method asks what adapters that were brought have learnt.

@@ -72,8 +72,8 @@ Plan make_plan(const Deck& deck, const Worker& worker, std::vector<GridPoint> po
   return draft.builder.finish();
 }
 
-/// InputError: an example has an input for which the template has no place.
-void check_inputs(const Deck& deck, const Sets& sets) {
+/// InputError: an example that is asked or taught has an input for which the template has no place.
+void check_inputs(const Deck& deck, const Sets& sets, const std::vector<GridPoint>& points) {
   if (prompts(deck).find("{input}") != std::string::npos) return;
   const auto check = [&](const TaskSet& set) {
     for (const TaskExample& example : set.examples) {
@@ -82,11 +82,12 @@ void check_inputs(const Deck& deck, const Sets& sets) {
                          fmt::format("has no {{input}}, and {} has an input.", example.where));
     }
   };
-  for (const TaskEntry& task : sets.tasks) {
-    check(task.train);
-    check(task.test);
+  for (const TaskEntry& task : sets.tasks) check(task.test);
+  for (const GridPoint& at : points) {
+    const TaskEntry& task = sets.tasks[at.task];
+    if (at.shots > 0) check(task.train);
+    if (at.has_data()) check(sets.pools[task.pool.value()].set);
   }
-  for (const Pool& pool : sets.pools) check(pool.set);
   for (const BankEntry& entry : sets.bank) check(entry.set);
 }
 
@@ -96,9 +97,14 @@ Expansion expand(const Deck& deck) {
   if (deck.text("lora.bias") != "none")
     throw deck.error("lora.bias", "is not supported here: experts are matrices alone. Use none.");
   worker.sets.read_forms(deck, ModelConfig::read(deck.text("model.path")));
-  check_inputs(deck, worker.sets);
+  check_inputs(deck, worker.sets, points);
   Plan plan = make_plan(deck, worker, std::move(points));
   plan.notes = notes_of(worker.sets.said);
+  for (const BankEntry& entry : worker.sets.bank) {
+    const std::string other = other_base(entry.form.config, deck.text("model.path"));
+    if (entry.is_brought() && !other.empty())
+      plan.notes.push_back(fmt::format("bank '{}': {}", entry.name, other));
+  }
   for (const TaskEntry& task : worker.sets.tasks) {
     if (goes_without_data(deck, task))
       plan.notes.push_back(fmt::format(

@@ -1,5 +1,11 @@
 // Tables of what is known before any work: tasks, pools, and the shots of points.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <set>
+
 #include "draft.hpp"
+#include "factsweep/core/random.hpp"
 #include "factsweep/stage/table.hpp"
 
 namespace factsweep::kshot {
@@ -85,9 +91,44 @@ void fill_shots(Draft& draft) {
                      rows);
 }
 
+void add_inputs(Draft& draft) {
+  const Deck& deck = draft.deck();
+  const Sets& sets = draft.sets();
+  const auto add = [&](const std::string& name, const std::string& place,
+                       const std::string& fingerprint) {
+    draft.builder.input({name, place, fingerprint});
+  };
+  const std::string file = deck.text("data.sets"), folder = deck.text("data.folder");
+  add("model.path", deck.text("model.path"), draft.fingerprint);
+  if (!draft.encoder.empty())
+    add("augment.encoder", deck.text("augment.encoder"), draft.encoder);
+  add("data.sets", file, "");
+  if (!folder.empty()) add("data.folder", folder, "");
+  for (std::size_t i = 0; i < sets.tasks.size(); ++i) {
+    std::set<std::string> shots;
+    for (const GridPoint& at : draft.points) {
+      if (at.task == i && at.shots > 0) shots.insert(fingerprint(at.drawn_shots(sets).read(sets)));
+    }
+    const TaskEntry& task = sets.tasks[i];
+    add(fmt::format("data.sets, task '{}': shots", task.name), "",
+        hex(hash_text(fmt::format("{}", fmt::join(shots, "")))));
+    add(fmt::format("data.sets, task '{}': test", task.name), "", fingerprint(task.test));
+  }
+  for (const Pool& pool : sets.pools)
+    add(fmt::format("data.sets, pool '{}'", pool.name), "", fingerprint(pool.set));
+  for (const BankEntry& entry : sets.bank) {
+    const std::string name = fmt::format("data.sets, bank '{}'", entry.name);
+    if (entry.is_brought())
+      add(name, entry.adapter, hex(hash_text(entry.form.json + entry.fingerprint())));
+    else
+      add(name, "", fingerprint(entry.set));
+  }
+}
+
 }  // namespace
 
 void fill_tables(Draft& draft) {
+  add_inputs(draft);
   fill_tasks(draft.builder, draft.sets());
   fill_tests(draft.builder, draft.sets());
   fill_pools(draft.builder, draft.sets().pools);

@@ -130,8 +130,9 @@ void declare_training(OptionTable& table) {
   table.real("train.learning_rate", "1e-5", "1", 0, 1, "AdamW (SliCK, appendix E)");
   table.integer("train.epochs", "50", "epochs", 1, 100000,
                 "the last epoch is CONVERGENCE, the one of best dev accuracy EARLY_STOP");
-  table.choice("store.deltas", "none", {"none", "final", "early_stop+final"},
-               "which fine-tuned minus base weights to keep; of LoRA the adapter itself");
+  table.choice("store.deltas", "auto", {"auto", "none", "final", "early_stop+final"},
+               "which fine-tuned minus base weights to keep; of LoRA the adapter itself; auto: final "
+               "of LoRA where all adapters are at most 10 GB, of whole models at most 1 GB");
 
   table.choice(
       "store.answers", "auto", {"auto", "true", "false"},

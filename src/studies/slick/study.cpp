@@ -7,10 +7,13 @@
 
 #include <fmt/format.h>
 
+#include <map>
 #include <memory>
 #include <set>
+#include <vector>
 
 #include "exemplars.hpp"
+#include "factsweep/core/random.hpp"
 #include "factsweep/label/spelling.hpp"
 #include "factsweep/model/fingerprint.hpp"
 #include "factsweep/stage/common_options.hpp"
@@ -34,6 +37,32 @@ Worker read_inputs(const Deck& deck) {
 bool name_details(const Deck& deck) {
   return prompts(deck, kLabelPrompts).name_details() ||
          prompts(deck, kTrainPrompts).name_details() || prompts(deck, kPTruePrompts).name_details();
+}
+
+/// The models, of each relation what is asked, and the exemplars, where they lie apart.
+void add_inputs(const std::vector<Draft>& drafts) {
+  const Draft& draft = drafts.front();
+  const Deck& deck = draft.deck();
+  const Corpus& corpus = draft.worker.corpus;
+  const bool is_swept = !deck.path_list("grid.model").empty();
+  for (std::size_t i = 0; i < drafts.size(); ++i) {
+    draft.builder.input({is_swept ? fmt::format("grid.model {}", i + 1) : "model.path",
+                         drafts[i].directory, drafts[i].fingerprint});
+  }
+  draft.builder.input({"data.facts", deck.text("data.facts"), ""});
+  const std::string exemplars = deck.text("label.exemplars");
+  std::map<std::string, std::vector<Question>> asked;
+  for (const std::vector<Question>* list : {&corpus.rows, &corpus.dev_probe}) {
+    for (const Question& question : *list) asked[question.relation].push_back(question);
+  }
+  std::string shown;
+  for (const auto& [relation, sets] : draft.worker.exemplars) {
+    std::string hash = draft.questions_hash(asked[relation]);
+    (exemplars.empty() ? hash : shown) += draft.exemplars_hash(sets);
+    draft.builder.input({"data.facts " + relation, "", hex(hash_text(hash))});
+  }
+  if (!exemplars.empty())
+    draft.builder.input({"label.exemplars", exemplars, hex(hash_text(shown))});
 }
 
 /// InputError: a model after the first, whose labels are in /labels/NAME, has the name of what the
@@ -79,6 +108,7 @@ Plan make_plan(const Deck& deck, const Worker& worker) {
   PlanBuilder builder("slick", deck);
   const std::vector<Draft> drafts = drafts_of(builder, worker);
   const bool trains = deck.text("slick.stop_after") == "all";
+  add_inputs(drafts);
   fill_questions(drafts.front());
   std::vector<Upstream> labelled;
   for (const Draft& draft : drafts) {

@@ -1,7 +1,11 @@
 #include "factsweep/studies/support/weight_outputs.hpp"
 
-#include <algorithm>
+#include <fmt/format.h>
 
+#include <functional>
+#include <numeric>
+
+#include "factsweep/core/console.hpp"
 #include "factsweep/model/fingerprint.hpp"
 #include "factsweep/model/tensors.hpp"
 #include "factsweep/stage/common_options.hpp"
@@ -14,11 +18,46 @@ BaseModel BaseModel::of(const std::string& directory) {
 }
 
 std::map<std::string, std::string> BaseModel::about() const {
-  // always as long: a file is also resumed where the model lies elsewhere
-  constexpr std::size_t kPathBytes = 1024;
-  std::string path = directory;
-  path.resize(std::max(path.size(), kPathBytes));
-  return {{kBaseModel, path}, {kBaseFingerprint, fingerprint}};
+  return {{kBaseModel, directory}, {kBaseFingerprint, fingerprint}};
+}
+
+Keeping::Keeping(const Deck& deck, const TrainedWeights& whole, const TrainedWeights& adapters)
+    : asked_(deck.text("store.deltas")), whole_(whole), adapters_(adapters) {}
+
+std::vector<std::string> Keeping::when(bool is_adapter) const {
+  constexpr double kMostWhole = 1e9, kMostAdapters = 10e9;
+  if (asked_ == "early_stop+final") return {"early_stop", "final"};
+  const bool is_small = is_adapter ? adapters_.bytes <= kMostAdapters : whole_.bytes <= kMostWhole;
+  return asked_ == "final" || (asked_ == "auto" && is_small) ? std::vector<std::string>{"final"}
+                                                             : std::vector<std::string>();
+}
+
+void Keeping::tell(PlanBuilder& builder) const {
+  std::string kept, lost;
+  const auto add = [](std::string& list, const TrainedWeights& of, const char* what) {
+    list += fmt::format("{}{} of {} point{} ({})", list.empty() ? "" : ", and the ", what,
+                        of.points, of.points == 1 ? "" : "s", console::bytes(of.bytes));
+  };
+  for (const bool is_adapter : {false, true}) {
+    const TrainedWeights& of = is_adapter ? adapters_ : whole_;
+    if (of.points > 0)
+      add(keeps(is_adapter) ? kept : lost, of, is_adapter ? "adapters" : "weights");
+  }
+  builder.weights(
+      kept.empty() ? "" : fmt::format("Kept for export: the {} (store.deltas = {}).", kept, asked_),
+      lost.empty() ? ""
+                   : fmt::format("Not kept: the {}, as store.deltas = {}. With store.deltas = final "
+                                 "they are; run.reuse takes over all else.",
+                                 lost, asked_));
+}
+
+double bytes_of(const Deck& deck,
+                const std::vector<std::pair<std::string, std::vector<std::int64_t>>>& tensors) {
+  double elements = 0;
+  for (const auto& [name, shape] : tensors)
+    elements += static_cast<double>(std::accumulate(shape.begin(), shape.end(), std::int64_t{1},
+                                                    std::multiplies<>()));
+  return elements * static_cast<double>(size_of(delta_dtype(deck)));
 }
 
 void place_weights(PlanBuilder& builder, Upstream stage, const std::vector<std::string>& when,
@@ -39,8 +78,7 @@ void place_weights(PlanBuilder& builder, Upstream stage, const std::vector<std::
   builder.place_weights(stage, group);
 }
 
-TakeTensor weight_outputs(StageRun& run, const std::string& when) {
-  const DType dtype = delta_dtype(run.deck());
+TakeTensor weight_outputs(StageRun& run, const std::string& when, DType dtype) {
   return [&run, when, dtype](const std::string& name, const torch::Tensor& tensor) {
     run.emit(when + "/" + name, to_array(tensor, dtype));
   };

@@ -113,6 +113,49 @@ TEST_CASE("another deck is refused on every rank, key by key", "[store]") {
              ContainsSubstring("/curves/loss"));
 }
 
+TEST_CASE("input that lies elsewhere is a note, input that holds something else is refused",
+          "[store]") {
+  const Communicator world = Communicator::world();
+  const SharedFolder folder(world);
+  const fs::path path = folder / "sweep.h5";
+  Plan plan = sample::plan(3);
+  plan.inputs = {{"model.path", "models/a", "01"}, {"data.facts", "facts", ""}, {"data.facts P1", "", "02"}};
+  {
+    Store store(world, path, plan, sample::run(world.size()));
+    if (world.rank() == 0) store.set_record(0, {Status::done, 7, 0, ""});
+    store.close();
+  }
+  const auto refusal = [&](const std::vector<Input>& inputs) {
+    Plan other = plan;
+    other.inputs = inputs;
+    return sample::refusal<InputError>(world, path, other, sample::run(1));
+  };
+  const Input model = plan.inputs[0], facts = plan.inputs[1], relation = plan.inputs[2];
+  {
+    Plan moved = plan;
+    // longer than what was there, also in a text of the study's own
+    moved.inputs = {{"model.path", "/scratch/of/somebody/a", "01"}, {"data.facts", "f", ""}, relation};
+    moved.datasets[2].content = Array::of_text(std::vector<std::string>{"longer than it was", "b"}, 18);
+    moved.datasets[2].text_length = 18;
+    Store store(world, path, moved, sample::run(world.size()));
+    CHECK(store.record(0).status == Status::done);
+    REQUIRE(store.notes().size() == (world.rank() == 0 ? 1 : 0));
+    for (const std::string& note : store.notes())
+      CHECK_THAT(note, ContainsSubstring("model.path was read at models/a, and is at "
+                                         "/scratch/of/somebody/a now; data.facts was read at facts"));
+    store.close();
+  }
+  CHECK_THAT(refusal({{"model.path", "models/a", "03"}, facts, relation}),
+             ContainsSubstring("model.path (models/a) holds something else than it did then"));
+  CHECK_THAT(refusal({{"model.path", "models/b", "03"}, facts, {"data.facts P1", "", "04"}}),
+             ContainsSubstring("model.path (models/b) holds something else than what was read at "
+                               "models/a") &&
+                 ContainsSubstring("data.facts P1 holds something else"));
+  CHECK_THAT(refusal({model, facts, relation, {"label.exemplars", "e.csv", "05"}}),
+             ContainsSubstring("label.exemplars (e.csv) was not read then"));
+  CHECK_THAT(refusal({model, facts}), ContainsSubstring("data.facts P1 is not read any more"));
+}
+
 TEST_CASE("files of another deck in which nothing has finished are replaced", "[store]") {
   const Communicator world = Communicator::world();
   const SharedFolder folder(world);

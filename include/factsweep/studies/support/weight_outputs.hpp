@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "factsweep/adapter/lora.hpp"
@@ -22,6 +23,40 @@ struct BaseModel {
   std::map<std::string, std::string> about() const;
 };
 
+/// What all points of a sweep train, as their weights would lie in the file.
+struct TrainedWeights {
+  double bytes = 0;
+  std::int64_t points = 0;
+
+  void add(double more) {
+    bytes += more;
+    ++points;
+  }
+};
+
+/// Which weights store.deltas keeps. `auto` keeps the last ones (final) of all points that train
+/// adapters, mixtures among them, where those are at most 10 GB, and of all that train whole models
+/// where those are at most 1 GB.
+class Keeping {
+ public:
+  Keeping(const Deck& deck, const TrainedWeights& whole, const TrainedWeights& adapters);
+
+  /// "early_stop", "final"; nothing is kept.
+  std::vector<std::string> when(bool is_adapter) const;
+  /// Says so in the plan.
+  void tell(PlanBuilder& builder) const;
+
+ private:
+  bool keeps(bool is_adapter) const { return !when(is_adapter).empty(); }
+
+  std::string asked_;
+  TrainedWeights whole_, adapters_;
+};
+
+/// Bytes of these tensors in store.delta_dtype.
+double bytes_of(const Deck& deck,
+                const std::vector<std::pair<std::string, std::vector<std::int64_t>>>& tensors);
+
 /// For each of `when` ("final") an output "final/<tensor>" of the stage for every tensor of the
 /// model, or of the adapter, whose adapter_config.json is in about/; in store.delta_dtype.
 /// `long_name` says what the model's tensors are; about/ says what `base` is, too. InputError:
@@ -30,7 +65,7 @@ void place_weights(PlanBuilder& builder, Upstream stage, const std::vector<std::
                    const ModelConfig& model, const std::optional<LoraConfig>& lora,
                    const std::string& long_name, const BaseModel& base);
 
-/// Emits tensors to the outputs that place_weights() made. The stage may read store.delta_dtype.
-TakeTensor weight_outputs(StageRun& run, const std::string& when);
+/// Emits tensors to the outputs that place_weights() made, in their dtype.
+TakeTensor weight_outputs(StageRun& run, const std::string& when, DType dtype);
 
 }  // namespace factsweep

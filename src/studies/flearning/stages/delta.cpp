@@ -30,7 +30,7 @@ struct Delta : Ground {
     start.weights = sum_of(std::move(start.weights), terms, lesson().start_dtype(deck));
     const Taught taught = teach(run, lesson(), seed, std::move(start), records(worker));
     emit_record(run, taught.record);
-    const TakeTensor emit = weight_outputs(run, "final");
+    const TakeTensor emit = weight_outputs(run, "final", delta_dtype(deck));
     if (taught.adapter) {
       for (const auto& [name, tensor] : taught.adapter->named()) emit(name, tensor);
     } else {

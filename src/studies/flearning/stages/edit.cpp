@@ -59,6 +59,7 @@ struct Edit : Ground {
   std::string method, preset;
   std::optional<Upstream> moments;  // nothing: the editor asks for none
   Matrices matrices;                // rows and columns of /norms
+  std::optional<DType> kept;        // of the weights, where they are
 
   static void fields(auto& self, auto&& field) {
     Ground::fields(self, field);
@@ -67,17 +68,17 @@ struct Edit : Ground {
     field("moments", self.moments);
     field("modules", self.matrices.modules);
     field.local("layers_of_norms", self.matrices.layers);
+    field.local("kept", self.kept);
   }
   std::vector<std::string> deck_keys() const {
     std::vector<std::string> keys = {"edit.layers", "edit.records"};
     if (method == "ft_c") keys = {"edit.ft_c_layer", "edit.ft_c_bound"};
     return joined(
-        {{"model.dtype", "store.", "run.checkpoint_interval", kCasesKey}, evaluation_keys(), keys});
+        {{"model.dtype", "run.checkpoint_interval", kCasesKey}, evaluation_keys(), keys});
   }
   void run(Worker& worker, StageRun& run) const;
 
-  /// Else each edit is made on the original model, and its record is asked alone.
-  bool makes_one_model() const { return method != "rome_reset"; }
+  bool makes_one_model() const { return flearning::method(method).makes_one_model(); }
 };
 
 /// What turned `before` into `after`, which share what was not changed.
@@ -208,9 +209,8 @@ void emit_apart(StageRun& run, const EditsApart& edits, bool portability) {
 void Edit::run(Worker& worker, StageRun& run) const {
   const Deck& deck = run.deck();
   Model start = read_base(worker, deck);
-  const bool stored = makes_one_model() && stores_weights(deck);
   Weights base;
-  if (stored) base = start.weights.clone(start.weights.embedding.scalar_type());
+  if (kept) base = start.weights.clone(start.weights.embedding.scalar_type());
   add_terms(start.weights, start_terms(run, *this, start.weights));
   std::span<const EditRecord> first = records(worker);
   if (method != "ft_c") {
@@ -251,7 +251,8 @@ void Edit::run(Worker& worker, StageRun& run) const {
     const WeightChange moved = change_between(start.weights, after);
     run.emit(kLearnNorm, tabulate(start.weights.config, matrices, moved).norm);
     evaluate(run, worker, *this, asked, start.with(after));
-    if (stored) for_each_difference(after.named(), base.named(), weight_outputs(run, "final"));
+    if (kept)
+      for_each_difference(after.named(), base.named(), weight_outputs(run, "final", *kept));
   }
   checkpoint.remove();
 }
@@ -279,18 +280,17 @@ std::vector<std::int64_t> second_moment_layers(const Deck& deck, const std::stri
 Upstream add_edit(const Draft& draft, Upstream original) {
   const Deck& deck = draft.deck();
   Edit edit{draft.ground(original), draft.at.method->name, draft.at.preset, std::nullopt,
-            draft.inputs.matrices};
+            draft.inputs.matrices, draft.kept()};
   const std::vector<std::int64_t> layers = second_moment_layers(deck, edit.method, edit.preset);
   if (!layers.empty()) edit.moments = add_second_moment(draft, original, layers);
-  const bool stored = edit.makes_one_model() && stores_weights(deck);
   const auto [stage, is_new] =
       draft.builder.add(edit, draft.point_title("edit"),
                         {.flop = editing_flop(draft) + draft.evaluation_flop(),
-                         .bytes = stored ? draft.model_bytes() : 0});
+                         .bytes = edit.kept ? draft.model_bytes() : 0});
   std::vector<AnyColumn> columns = draft.columns(/*abilities=*/edit.makes_one_model());
   columns.emplace_back(kLearnNorm);
   draft.place_row(stage, columns);
-  if (is_new && stored) draft.place_changes(stage);
+  if (is_new && edit.kept) draft.place_changes(stage);
   return stage;
 }
 

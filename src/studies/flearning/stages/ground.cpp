@@ -130,8 +130,10 @@ void Draft::place_changes(Upstream stage, const std::optional<LoraConfig>& adapt
                 inputs.bases.at(at.model));
 }
 
-bool stores_weights(const Deck& deck) {
-  return deck.text("store.deltas") == "final";
+std::optional<DType> Draft::kept() const {
+  if (!at.method->leaves_weights() || keeping.when(/*is_adapter=*/false).empty())
+    return std::nullopt;
+  return delta_dtype(deck());
 }
 
 }  // namespace factsweep::flearning

@@ -88,6 +88,7 @@ struct Inputs {
 struct Draft {
   PlanBuilder& builder;
   const Inputs& inputs;
+  const Keeping& keeping;
   const GridPoint& at;
   std::uint64_t row = 0;  // of /points
 
@@ -112,13 +113,13 @@ struct Draft {
   std::vector<AnyColumn> columns(bool abilities = true) const;
   /// The stage fills the point's row of these columns.
   void place_row(Upstream stage, const std::vector<AnyColumn>& columns) const;
+  /// Of the point's weights minus the base model's, where store.deltas keeps them.
+  std::optional<DType> kept() const;
   /// Outputs "final/<tensor>" for what a stage changes: of the model, or of an adapter.
   void place_changes(Upstream stage, const std::optional<LoraConfig>& adapter = {}) const;
 };
 
 inline constexpr double kTokensPerText = 18;  // a question with its answer
 
-/// Whether store.deltas asks for every point's weights.
-bool stores_weights(const Deck& deck);
 
 }  // namespace factsweep::flearning

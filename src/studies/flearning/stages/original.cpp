@@ -43,7 +43,7 @@ struct Original : Ground {
     Taught taught = teach(run, kLesson, seed, std::move(base), records(worker));
     // read again: the training needs the room
     for_each_difference(taught.weights.named(), read_base(worker, run.deck()).weights.named(),
-                        weight_outputs(run, "final"));
+                        weight_outputs(run, "final", delta_dtype(run.deck())));
     emit_record(run, taught.record);
     return std::move(taught.model);
   }

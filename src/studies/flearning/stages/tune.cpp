@@ -32,6 +32,7 @@ struct Tune : Ground {
   Forgetting forgetting;
   std::optional<bool> lora;  // how the new answers are learnt; nothing: they are not
   Matrices matrices;         // rows and columns of /norms
+  std::optional<DType> kept;  // of the weights, where they are
 
   static void fields(auto& self, auto&& field) {
     Ground::fields(self, field);
@@ -39,9 +40,10 @@ struct Tune : Ground {
     field("lora", self.lora);
     field("modules", self.matrices.modules);
     field.local("layers_of_norms", self.matrices.layers);
+    field.local("kept", self.kept);
   }
   std::vector<std::string> deck_keys() const {
-    return joined({{"model.dtype", "store.", kCasesKey},
+    return joined({{"model.dtype", kCasesKey},
                    evaluation_keys(),
                    forgetting.deck_keys(),
                    lora ? lesson().deck_keys() : std::vector<std::string>()});
@@ -67,14 +69,14 @@ struct Tune : Ground {
     run.emit(kEditSeconds, seconds);
 
     // Read again where the weights are compared with those before: a training needs the room.
-    const bool is_full = lora && !*lora, stored = stores_weights(deck);
+    const bool is_full = lora && !*lora;
     Weights base;
-    if (stored || is_full) base = read_base(worker, deck).weights;
-    if (stored) {
+    if (kept || is_full) base = read_base(worker, deck).weights;
+    if (kept) {
       Weights after =
           is_full ? taught.weights : sum_of(base.clone(torch::kFloat32), terms, torch::kFloat32);
       if (taught.adapter) taught.adapter->merge(after);
-      for_each_difference(after.named(), base.named(), weight_outputs(run, "final"));
+      for_each_difference(after.named(), base.named(), weight_outputs(run, "final", *kept));
     }
     WeightChange old;  // theta_delta_old
     if (forgetting.delta) {
@@ -126,7 +128,7 @@ std::vector<AnyColumn> tuning_columns() {
 
 Upstream add_tune(const Draft& draft, Upstream original) {
   Tune tune{draft.ground(original), add_forgetting(draft, original), std::nullopt,
-            draft.inputs.matrices};
+            draft.inputs.matrices, draft.kept()};
   std::vector<AnyColumn> columns = draft.columns();
   Cost cost;
   if (draft.at.method->learn != Tuning::none) {
@@ -141,7 +143,7 @@ Upstream add_tune(const Draft& draft, Upstream original) {
       tune.lora ? draft.builder.add(Learn{tune}, draft.point_title("learn"), cost)
                 : draft.builder.add(Forget{tune}, draft.point_title("forget"), cost);
   draft.place_row(stage, columns);
-  if (is_new && stores_weights(draft.deck())) draft.place_changes(stage);
+  if (is_new && tune.kept) draft.place_changes(stage);
   return stage;
 }
 

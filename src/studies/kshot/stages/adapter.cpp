@@ -1,6 +1,5 @@
 // Stage "adapter": an adapter that a user brings, taken over into the file. It is known by what it
 // holds, wherever it lies.
-#include "factsweep/model/fingerprint.hpp"
 #include "stages.hpp"
 
 namespace factsweep::kshot {
@@ -38,7 +37,7 @@ Upstream add_adapter(Draft& draft, std::size_t adapter) {
   const BroughtAdapter brought{.model = draft.fingerprint,
                                .name = entry.name,
                                .config = entry.form.json,
-                               .data = model_fingerprint(entry.adapter),
+                               .data = entry.fingerprint(),
                                .directory = entry.adapter};
   const Upstream stage = draft.builder.add(brought, "adapter " + entry.name, {}).stage;
   place_adapter(draft, stage, adapter);

@@ -112,6 +112,7 @@ const KindOf<Worker> kBank = kind<Worker, BankTraining>();
 void declare_bank(Draft& draft) {
   PlanBuilder& builder = draft.builder;
   const std::vector<BankEntry>& bank = draft.sets().bank;
+  if (bank.empty()) return;
   builder.dimension("adapter", bank.size());
   builder.dimension("/bank/epoch", static_cast<std::uint64_t>(draft.deck().integer("bank.epochs")));
   const std::vector<std::string> axes = {"adapter"};

@@ -101,6 +101,7 @@ const KindOf<Worker> kSelect = kind<Worker, Select>();
 
 void declare_selection(Draft& draft) {
   draft.builder.dimension("expert", static_cast<std::uint64_t>(draft.experts));
+  if (draft.sets().bank.empty()) return;
   draft.builder.dimension("bank", draft.sets().bank.size());
   draft.builder.declare(kSelectColumns);
 }

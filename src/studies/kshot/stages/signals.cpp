@@ -113,7 +113,7 @@ void declare_signals(Draft& draft) {
   builder.fill(column<std::int64_t>("/signals/row", {"task", "draw", "shot"}, "1",
                                     "record of the train file, from 0"),
                rows);
-  builder.declare(kSignalColumns);
+  if (!draft.sets().bank.empty()) builder.declare(kSignalColumns);
 }
 
 const std::vector<Upstream>& add_signals(Draft& draft, std::size_t task, std::int64_t draw) {

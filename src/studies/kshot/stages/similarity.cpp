@@ -32,6 +32,7 @@ const KindOf<Worker> kSimilarity = kind<Worker, BankSimilarity>();
 
 void declare_similarity(Draft& draft) {
   const std::vector<BankEntry>& bank = draft.sets().bank;
+  if (bank.empty()) return;
   const bool ranks_differ = std::any_of(bank.begin(), bank.end(), [&](const BankEntry& entry) {
     return entry.form.shapes != bank.front().form.shapes;
   });

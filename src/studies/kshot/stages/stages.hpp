@@ -40,7 +40,6 @@ void declare_signals(Draft& draft);
 void declare_tests(Draft& draft);
 void declare_selection(Draft& draft);
 void declare_data(Draft& draft);
-/// InputError: a bank that cannot be added up or kept.
 void declare_tuning(Draft& draft);
 
 /// Stages of all adapters of the bank.

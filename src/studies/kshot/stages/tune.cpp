@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <numeric>
+#include <tuple>
+#include <utility>
 
 #include "asking.hpp"
 #include "factsweep/moe/moe.hpp"
@@ -17,50 +20,6 @@ namespace {
 
 using Start = Method::Start;
 using Tuning = Method::Tuning;
-
-/// The rows of /moe/module are those of every mixture.
-void check_fresh_experts(const Draft& draft) {
-  const auto is_fresh = [](const GridPoint& at) {
-    return at.method->is_mixture() && at.method->start == Start::fresh;
-  };
-  if (std::none_of(draft.points.begin(), draft.points.end(), is_fresh)) return;
-  std::vector<std::string> own;
-  for (const LoraTarget& target :
-       find_targets(lora_config(draft.deck()), draft.model, lora_place(draft.deck())))
-    own.push_back(target.module.name);
-  if (own == draft.modules) return;
-  throw draft.deck().error(
-      "lora.targets",
-      fmt::format("adapts {} modules and the bank's adapters {}. Fresh experts need the same ones, "
-                  "or leave fresh_experts and mixlora out of grid.method.",
-                  own.size(), draft.modules.size()));
-}
-
-/// What is kept has a shape that is known before anything is selected, and some methods add up
-/// matrices.
-void check_scalings(const Draft& draft) {
-  const std::vector<BankEntry>& bank = draft.sets().bank;
-  const std::string first = bank.front().form.scaling();
-  const auto other = std::find_if(bank.begin(), bank.end(), [&](const BankEntry& entry) {
-    return entry.form.scaling() != first;
-  });
-  if (other == bank.end()) return;
-  for (const GridPoint& at : draft.points) {
-    if (!at.method->adds_matrices()) continue;
-    throw draft.deck().error(
-        "grid.method",
-        fmt::format("has {}, which adds up the matrices of adapters, so they have to be of one "
-                    "rank and one alpha; but '{}' has {} and '{}' has {}. Leave {} out, or bring "
-                    "adapters that are alike.",
-                    at.method->name, bank.front().name, first, other->name, other->form.scaling(),
-                    at.method->name));
-  }
-  if (draft.deck().text("store.deltas") != "none")
-    throw draft.deck().error(
-        "store.deltas",
-        "needs a bank whose adapters are of one rank and one alpha: else nobody knows how large a "
-        "mixture will be. Use none, or bring adapters that are alike.");
-}
 
 /// Layer of a module by its name; -1: it has no number.
 std::int64_t layer_of(const std::string& module) {
@@ -101,10 +60,37 @@ Cost cost_of(const Draft& draft, const GridPoint& at, const TaskSet& shots) {
   return cost;
 }
 
+using Shapes = std::vector<std::pair<std::string, std::vector<std::int64_t>>>;
+
+/// Tensors that a point of the method can keep. Which adapters of the bank it will have is not known:
+/// there is room for any.
+Shapes kept_shapes(const Draft& draft, const Method& how, std::int64_t experts) {
+  const Shapes one =
+      how.start == Start::fresh
+          ? adapter_shapes(lora_config(draft.deck()), draft.model, lora_place(draft.deck()))
+          : draft.sets().form.shapes;
+  return how.is_mixture() ? mixture_shapes(one, experts) : one;
+}
+
+void decide_what_is_kept(Draft& draft) {
+  TrainedWeights all;
+  std::map<std::tuple<bool, bool, std::int64_t>, double> of_kind;  // bytes
+  for (const GridPoint& at : draft.points) {
+    if (!at.method->is_kept()) continue;
+    const auto [known, is_new] = of_kind.try_emplace(
+        {at.method->start == Start::fresh, at.method->is_mixture(), at.experts});
+    if (is_new)
+      known->second = bytes_of(draft.deck(), kept_shapes(draft, *at.method, at.experts));
+    all.add(known->second);
+  }
+  const Keeping keeping(draft.deck(), {}, all);
+  keeping.tell(draft.builder);
+  draft.keeps_weights = !keeping.when(/*is_adapter=*/true).empty();
+}
+
 /// "final/<tensor>" of the weights file, and what they are.
 void place_weights(Draft& draft, Upstream stage, const Tune& tune, std::int64_t experts) {
   const bool is_fresh = tune.how().start == Start::fresh, is_mixture = tune.how().is_mixture();
-  const AdapterForm& form = draft.sets().bank.front().form;
   WeightGroup group{.name = is_mixture ? "mixture" : "lora",
                     .about = BaseModel::of(draft.deck().text("model.path")).about(),
                     .outputs = {}};
@@ -115,12 +101,10 @@ void place_weights(Draft& draft, Upstream stage, const Tune& tune, std::int64_t 
                              .long_name = "the mixture's moe.json"});
   } else {
     group.about[kAdapterConfig] =
-        is_fresh ? stored_lora_config(draft.deck()).json(draft.model) : form.json;
+        is_fresh ? stored_lora_config(draft.deck()).json(draft.model)
+                 : draft.sets().form.json;
   }
-  const auto one =
-      is_fresh ? adapter_shapes(lora_config(draft.deck()), draft.model, lora_place(draft.deck()))
-               : form.shapes;
-  for (const auto& [name, shape] : is_mixture ? mixture_shapes(one, experts) : one)
+  for (const auto& [name, shape] : kept_shapes(draft, tune.how(), experts))
     group.outputs.push_back({.path = "final/" + name,
                              .dtype = *tune.kept,
                              .shape = {shape.begin(), shape.end()},
@@ -157,18 +141,19 @@ std::size_t Tune::mixture_config_bytes(std::int64_t size) const {
 }
 
 void declare_tuning(Draft& draft) {
-  check_scalings(draft);
-  check_fresh_experts(draft);
+  decide_what_is_kept(draft);
   PlanBuilder& builder = draft.builder;
   std::vector<std::int64_t> epochs(static_cast<std::size_t>(draft.deck().integer("moe.epochs")));
   std::iota(epochs.begin(), epochs.end(), 1);
   builder.dimension("/curves/epoch", epochs.size());
-  builder.dimension("module", draft.modules.size());
   builder.fill(column<std::int64_t>("/curves/epoch", {"epoch"}, "epochs", "epochs done"), epochs);
+  builder.declare(std::vector<AnyColumn>{kLoss, kSeconds, kLeftOut, kShortened, kWeight});
+  if (draft.modules.empty()) return;
+  builder.dimension("module", draft.modules.size());
   builder.fill(column<std::string>("/moe/module", {"module"}, "", "adapted module"), draft.modules);
   builder.fill(column<std::int64_t>("/moe/layer", {"module"}, "1", "its layer"),
                each(draft.modules, layer_of));
-  builder.declare(std::vector<AnyColumn>{kLoss, kSeconds, kLeftOut, kShortened, kWeight, kShare});
+  builder.declare(kShare);
 }
 
 Upstream add_tune(Draft& draft, const GridPoint& at, std::uint64_t point) {
@@ -197,8 +182,7 @@ Upstream add_tune(Draft& draft, const GridPoint& at, std::uint64_t point) {
   if (at.method->lessons == Method::Lessons::own)
     tune.learnt =
         each(draft.sets().bank, [](const BankEntry& entry) { return fingerprint(entry.set); });
-  if (at.method->is_kept() && draft.deck().text("store.deltas") != "none")
-    tune.kept = delta_dtype(draft.deck());
+  if (at.method->is_kept() && draft.keeps_weights) tune.kept = delta_dtype(draft.deck());
 
   const auto [stage, is_new] =
       draft.builder.add(tune, "tune " + at.id(draft.sets()), cost_of(draft, at, shots));

@@ -5,6 +5,8 @@
 #include <chrono>
 #include <cmath>
 #include <limits>
+#include <map>
+#include <string_view>
 
 #include "asking.hpp"
 #include "factsweep/core/random.hpp"
@@ -28,6 +30,8 @@ MoePass counting_pass(const MoeAdapter& moe) {
               torch::zeros({static_cast<std::int64_t>(moe.modules().size()), moe.experts()},
                            torch::dtype(torch::kInt64).device(moe.slots().front().A.device()))};
 }
+
+constexpr std::string_view kFinal = "final/";
 
 class Tuner {
  public:
@@ -130,7 +134,8 @@ class Tuner {
 
   /// LoRAHub (arXiv 2307.13269): weights of the adapters' matrices that make the lessons likely.
   void search() {
-    const std::vector<LoraAdapter> adapters = selected_adapters();
+    std::vector<LoraAdapter> adapters = selected_adapters();
+    for (LoraAdapter& adapter : adapters) adapter = in_bank_form(adapter);
     const auto start = std::chrono::steady_clock::now();
     std::vector<ScoreRequest> requests;
     for (Example& lesson : lessons())
@@ -203,6 +208,10 @@ class Tuner {
     return list;
   }
 
+  LoraAdapter in_bank_form(const LoraAdapter& adapter) const {
+    return adapter.in_form(worker_.sets.form.config);
+  }
+
   LoraAdapter fresh_adapter(std::uint64_t drawn_by) const {
     return LoraAdapter::create(lora_config(deck_), base_.weights, drawn_by, lora_place(deck_));
   }
@@ -253,7 +262,7 @@ class Tuner {
     if (how_.is_merged()) return test_merged(moe);
     const MoePass pass = counting_pass(moe);
     test(base_.with(with_experts(base_.weights, moe, pass)));
-    emit_shares(pass.picks);
+    emit_shares(moe, pass.picks);
   }
 
   void test_merged(const MoeAdapter& moe) {
@@ -265,17 +274,25 @@ class Tuner {
       return model;
     };
     test_one_by_one(base_, merged, worker_.sets.task(stage_.shots.task), worker_.sets, run_);
-    emit_shares(sums);
+    emit_shares(moe, sums);
   }
 
-  /// Share of each expert of the [modules, X] choices, or weights; NaN after the last expert.
-  void emit_shares(const torch::Tensor& picks) {
-    const auto modules = static_cast<std::int64_t>(stage_.modules.size());
+  /// Share of each expert of the [modules, X] choices, or weights; NaN after the last expert, and of
+  /// modules that none of the experts adapts.
+  void emit_shares(const MoeAdapter& moe, const torch::Tensor& picks) {
     const torch::Tensor share =
-        torch::full({modules, static_cast<std::int64_t>(run_.width(kShare))},
+        torch::full({static_cast<std::int64_t>(stage_.modules.size()),
+                     static_cast<std::int64_t>(run_.width(kShare))},
                     std::numeric_limits<float>::quiet_NaN(), torch::kFloat32);
-    const torch::Tensor counts = picks.cpu().to(torch::kFloat32);
-    share.narrow(1, 0, counts.size(1)).copy_(counts / counts.sum(1, true));
+    const torch::Tensor counts = picks.cpu().to(torch::kFloat32), shares = counts / counts.sum(1, true);
+    const std::vector<std::string> mixed = moe.modules();
+    for (std::size_t m = 0; m < mixed.size(); ++m) {
+      const auto row = std::find(stage_.modules.begin(), stage_.modules.end(), mixed[m]);
+      require(row != stage_.modules.end(), "kshot: a mixture has a module that no row is for");
+      share[row - stage_.modules.begin()]
+          .narrow(0, 0, counts.size(1))
+          .copy_(shares[static_cast<std::int64_t>(m)]);
+    }
     const float* values = share.data_ptr<float>();
     run_.emit(kShare, std::vector<float>(values, values + share.numel()));
   }
@@ -290,11 +307,25 @@ class Tuner {
     keep(moe.named());
   }
   void keep(const LoraAdapter& adapter) {
-    if (stage_.kept) keep(adapter.named());
+    if (!stage_.kept) return;
+    keep((how_.start == Method::Start::fresh ? adapter : in_bank_form(adapter)).named());
   }
+  /// Each in the corner of its place, which has room for the largest adapters of the bank; zeros are
+  /// what is not there.
   void keep(const NamedTensors& tensors) {
-    for (const auto& [name, tensor] : tensors)
-      run_.emit("final/" + name, to_array(tensor, *stage_.kept));
+    const std::map<std::string, torch::Tensor> named(tensors.begin(), tensors.end());
+    for (const Output& output : run_.stage().outputs) {
+      if (!output.name.starts_with(kFinal)) continue;
+      const std::vector<std::uint64_t>& row = output.places.at(0).count;
+      const std::vector<std::int64_t> shape(row.begin() + 1, row.end());
+      const torch::Tensor place = torch::zeros(shape, torch::kFloat32);
+      const auto found = named.find(output.name.substr(kFinal.size()));
+      if (found != named.end())
+        place.narrow(0, 0, found->second.size(0))
+            .narrow(1, 0, found->second.size(1))
+            .copy_(found->second);
+      run_.emit(output.name, to_array(place, *stage_.kept));
+    }
   }
 
   const Tune& stage_;

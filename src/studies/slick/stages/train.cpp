@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "../grid.hpp"
 #include "../options.hpp"
@@ -87,6 +88,26 @@ Train training_of(const Deck& deck, const GridPoint& at, bool all_answers, Train
   return train;
 }
 
+/// What points leave: whole models, or adapters.
+Keeping keeping_of(const std::vector<Draft>& drafts, const std::vector<GridPoint>& points,
+                   const Train& shared) {
+  const Deck& deck = drafts.front().deck();
+  TrainedWeights whole, adapters;
+  std::map<std::pair<std::size_t, std::int64_t>, double> bytes;  // by model and rank; 0: whole
+  for (const GridPoint& point : points) {
+    const ModelConfig& model = drafts[point.model].model;
+    const std::optional<LoraConfig> lora =
+        training_of(deck, point, /*all_answers=*/false, shared).lora_config(deck);
+    const auto [known, is_new] = bytes.try_emplace({point.model, lora ? lora->rank : 0});
+    if (is_new)
+      known->second =
+          lora ? bytes_of(deck, adapter_shapes(*lora, model, lora_place(deck)))
+               : bytes_of(deck, tensor_shapes(model));
+    (lora ? adapters : whole).add(known->second);
+  }
+  return {deck, whole, adapters};
+}
+
 }  // namespace
 
 const KindOf<Worker> kTrain = kind<Worker, Train>();
@@ -94,8 +115,6 @@ const KindOf<Worker> kTrain = kind<Worker, Train>();
 std::vector<std::string> Train::deck_keys() const {
   std::vector<std::string> keys = {"train.",
                                    "slick.",
-                                   "store.deltas",
-                                   "store.delta_dtype",
                                    "errors.fine_tuned",
                                    "run.checkpoint_interval",
                                    "lora."};
@@ -103,13 +122,6 @@ std::vector<std::string> Train::deck_keys() const {
   for (std::string& key : deck_names(kTrainPrompts)) keys.push_back(std::move(key));
   keys.insert(keys.end(), kMatchKeys.begin(), kMatchKeys.end());
   return keys;
-}
-
-std::vector<std::string> Train::kept_weights(const Deck& deck) {
-  const std::string deltas = deck.text("store.deltas");
-  if (deltas == "none") return {};
-  return deltas == "final" ? std::vector<std::string>{"final"}
-                           : std::vector<std::string>{"early_stop", "final"};
 }
 
 std::optional<LoraConfig> Train::lora_config(const Deck& deck) const {
@@ -134,6 +146,8 @@ void add_trainings(const std::vector<Draft>& drafts, const std::vector<Upstream>
   for (const Draft& draft : drafts) bases.push_back(BaseModel::of(draft.directory));
   Train shared{.dev = drafts.front().questions_hash(corpus.dev_probe), .answer_bytes = kept};
   const bool all_answers = teaches_all_answers(deck, corpus);
+  const Keeping keeping = keeping_of(drafts, points, shared);
+  keeping.tell(builder);
   const std::vector<AnyColumn> columns = point_columns(deck, kept);
   bool any_lora = false;
   for (std::size_t point = 0; point < points.size(); ++point) {
@@ -141,7 +155,9 @@ void add_trainings(const std::vector<Draft>& drafts, const std::vector<Upstream>
     const Draft& draft = drafts[at.model];
     shared.labelled = labelled[at.model];
     shared.directory = draft.directory;
-    const Train train = training_of(deck, at, all_answers, shared);
+    Train train = training_of(deck, at, all_answers, shared);
+    train.kept = keeping.when(train.lora);
+    if (!train.kept.empty()) train.kept_dtype = delta_dtype(deck);
     any_lora = any_lora || train.lora;
     const auto [stage, is_new] =
         builder.add(train, "train " + id_of(all_axes, at), cost_of(draft, train));
@@ -151,8 +167,8 @@ void add_trainings(const std::vector<Draft>& drafts, const std::vector<Upstream>
     if (!is_new) continue;
     std::optional<LoraConfig> lora = train.lora_config(deck);
     if (lora) lora->base_model = draft.directory;
-    place_weights(builder, stage, Train::kept_weights(deck), draft.model, lora,
-                  "fine-tuned minus base", bases[at.model]);
+    place_weights(builder, stage, train.kept, draft.model, lora, "fine-tuned minus base",
+                  bases[at.model]);
   }
   if (!any_lora)
     refuse_lora_keys(deck,

@@ -26,6 +26,8 @@ struct Train {
   std::optional<std::int64_t> batch_size, lora_rank;
   std::int64_t answer_bytes = 0;  // kept of each answer to a test question
   std::string directory;          // of the model
+  std::vector<std::string> kept;  // which weights store.deltas keeps: "early_stop", "final"
+  std::optional<DType> kept_dtype;  // where it keeps any
 
   static void fields(auto& self, auto&& field) {
     field("labelled", self.labelled);
@@ -39,14 +41,14 @@ struct Train {
     field("lora_rank", self.lora_rank);
     field.local("answer_bytes", self.answer_bytes);
     field.local("directory", self.directory);
+    field.local("kept", self.kept);
+    field.local("kept_dtype", self.kept_dtype);
   }
   std::vector<std::string> deck_keys() const;
   void run(Worker& worker, StageRun& run) const;
 
   /// lora.* of the deck with this stage's rank; nothing in full fine-tuning.
   std::optional<LoraConfig> lora_config(const Deck& deck) const;
-  /// Which weights store.deltas keeps: "early_stop", "final".
-  static std::vector<std::string> kept_weights(const Deck& deck);
 };
 
 }  // namespace factsweep::slick

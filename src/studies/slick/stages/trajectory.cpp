@@ -174,10 +174,9 @@ class Trajectory {
   }
 
   void emit_deltas(const std::string& when) {
-    const std::vector<std::string> kept = Train::kept_weights(deck_);
-    if (std::find(kept.begin(), kept.end(), when) == kept.end()) return;
+    if (std::find(stage_.kept.begin(), stage_.kept.end(), when) == stage_.kept.end()) return;
     torch::NoGradGuard no_grad;
-    const TakeTensor emit = weight_outputs(run_, when);
+    const TakeTensor emit = weight_outputs(run_, when, stage_.kept_dtype.value());
     if (adapter_) {
       for (const auto& [name, tensor] : trainer_->named()) emit(name, tensor);
     } else {

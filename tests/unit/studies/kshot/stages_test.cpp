@@ -88,7 +88,7 @@ std::map<std::string, std::string> finals(const Sweep& sweep, const MemoryWorkbe
   const std::size_t leaf = sweep.leaf(method);
   std::map<std::string, std::string> kept;
   for (const Output& output : sweep.plan.stages[leaf].outputs) {
-    if (!output.name.starts_with("final/")) continue;
+    if (!output.name.text().starts_with("final/")) continue;
     const auto& bytes = bench.output(leaf, output.name).bytes;
     kept[output.name].assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   }
@@ -139,9 +139,9 @@ TEST_CASE("Arrow's experts are trained, and its routers are not", "[kshot]") {
   const std::size_t plain = sweep.leaf("arrow"), trained = sweep.leaf("arrow_trained");
   int routers = 0, experts = 0;
   for (const Output& output : sweep.plan.stages[plain].outputs) {
-    if (!output.name.starts_with("final/")) continue;
-    INFO(output.name);
-    const bool is_router = output.name.ends_with("router.weight");
+    if (!output.name.text().starts_with("final/")) continue;
+    INFO(output.name.text());
+    const bool is_router = output.name.text().ends_with("router.weight");
     const bool same =
         bench.output(plain, output.name).bytes == bench.output(trained, output.name).bytes;
     CHECK(same == is_router);
@@ -158,7 +158,7 @@ TEST_CASE("fresh experts differ, copies of the best begin alike", "[kshot]") {
   const auto are_alike = [&](const std::string& method) {
     const std::size_t leaf = sweep.leaf(method);
     for (const Output& output : sweep.plan.stages[leaf].outputs) {
-      const std::size_t place = output.name.find("experts.0.lora_A");
+      const std::size_t place = output.name.text().find("experts.0.lora_A");
       if (place == std::string::npos) continue;
       std::string other = output.name;
       other.replace(place, 9, "experts.1");

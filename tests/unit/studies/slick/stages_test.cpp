@@ -234,7 +234,7 @@ TEST_CASE("train: what is learnt, and what of it is told", "[slick]") {
           test[static_cast<std::size_t>(best)]);
     bool any_final = false;
     for (const Output& output : sweep.plan.stages[stage].outputs)
-      any_final = any_final || output.name.starts_with("final/");
+      any_final = any_final || output.name.text().starts_with("final/");
     CHECK(any_final);
   }
 }
