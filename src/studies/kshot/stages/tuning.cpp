@@ -315,11 +315,11 @@ class Tuner {
   void keep(const NamedTensors& tensors) {
     const std::map<std::string, torch::Tensor> named(tensors.begin(), tensors.end());
     for (const Output& output : run_.stage().outputs) {
-      if (!output.name.starts_with(kFinal)) continue;
+      if (!output.name.text().starts_with(kFinal)) continue;
       const std::vector<std::uint64_t>& row = output.places.at(0).count;
       const std::vector<std::int64_t> shape(row.begin() + 1, row.end());
       const torch::Tensor place = torch::zeros(shape, torch::kFloat32);
-      const auto found = named.find(output.name.substr(kFinal.size()));
+      const auto found = named.find(output.name.text().substr(kFinal.size()));
       if (found != named.end())
         place.narrow(0, 0, found->second.size(0))
             .narrow(1, 0, found->second.size(1))

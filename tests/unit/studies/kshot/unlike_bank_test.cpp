@@ -77,7 +77,7 @@ NamedTensors stored(const UnlikeSweep& sweep, const MemoryWorkbench& bench, std:
       continue;
     const auto& count = output.places[0].count;
     const std::vector<std::int64_t> shape(count.begin() + (has_row ? 1 : 0), count.end());
-    tensors.emplace_back(output.name.substr(begin.size()),
+    tensors.emplace_back(output.name.text().substr(begin.size()),
                          to_tensor(bench.output(stage, output.name), shape));
   }
   return tensors;

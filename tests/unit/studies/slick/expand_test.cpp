@@ -101,7 +101,7 @@ TEST_CASE("every element of every dataset is written once, by a stage or at crea
     for (const Output& output : stage.outputs) {
       for (const Slab& place : output.places) {
         const DatasetSpec* spec = dataset(plan, place.path);
-        INFO(stage.title << " " << place.path);
+        INFO(stage.title << " " << place.path.text());
         REQUIRE(spec != nullptr);
         REQUIRE(place.offset.size() == spec->shape.size());
         std::uint64_t elements = 1;

@@ -494,7 +494,7 @@ TEST_CASE("of several models each stage asks its own", "[slick]") {
                        [&](const Stage& one) { return one.key == stage.key; });
       REQUIRE(same != both->plan.stages.end());
       for (const Output& output : stage.outputs) {
-        INFO(stage.title << " " << output.name);
+        INFO(stage.title << " " << output.name.text());
         const auto at = static_cast<std::size_t>(same - both->plan.stages.begin());
         CHECK((bench.output(at, output.name).bytes == own.output(i, output.name).bytes));
         ++compared;
