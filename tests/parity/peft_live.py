@@ -24,7 +24,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers_live import LARGEST, NEW_TOKENS, compare_greedy, factsweep, log_probabilities, texts, write_tokenizer
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 from analysis import load_mixture  # noqa: E402
 
 KINDS = {
