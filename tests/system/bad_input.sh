@@ -18,7 +18,7 @@ bad() { # CODE WORDS DECK [overrides]
   local code=$1 words=$2 ranks
   shift 2
   for ranks in 1 2; do
-    rm -f out.h5 out.h5.lock
+    rm -f out.h5 out.h5.lock out.weights.h5
     check "$code" "$words" launch "$ranks" run "$@"
     [ "$(grep -c 'error: ' messages)" = 1 ] || { cat messages; echo "FAILED: more or less than one 'error:' on $ranks ranks: $*"; broken=$((broken + 1)); }
     ! grep -qE 'terminate called|Segmentation|signal [0-9]' messages || { cat messages; echo "FAILED: a crash: $*"; broken=$((broken + 1)); }
@@ -58,7 +58,7 @@ save_file(tensors, "nan/model.safetensors", {"format": "pt"})
 PYTHON
 for estimator in exact sample; do
   for ranks in 1 2; do # every label stage fails by itself: a warning each, then the sum
-    rm -f out.h5
+    rm -f out.h5 out.weights.h5
     check "2|3|4" '[Nn]a[Nn]|not finite' launch "$ranks" run deck.ini --model.path=nan "--label.estimator=$estimator"
   done
 done
@@ -73,7 +73,7 @@ bad 2 'nowhere' deck.ini --data.facts=nowhere
 bad 2 "no relation 'W9'. It has: W1" deck.ini '--data.relations=W1, W9'
 bad 2 "data.ood_relations.*W1 is also in data.relations" deck.ini '--data.ood_relations=W1'
 facts_copy malformed; sed -i '7s/.*/ oops,/' malformed/train/W2.train.json
-bad 2 'malformed/train/W2.train.json:7: record [0-9]+ is not valid JSON' deck.ini --data.facts=malformed
+bad 2 'malformed/train/W2.train.json:7:[0-9]+: not valid JSON' deck.ini --data.facts=malformed
 facts_copy record; python3 - <<'PYTHON'
 import json
 
@@ -88,7 +88,7 @@ bad 2 'relation W2 has no test question' deck.ini --data.facts=empty
 facts_copy gone; rm gone/dev/W1.dev.json
 bad 2 'gone/dev/W1.dev.json: no such file' deck.ini --data.facts=gone
 bad 2 'relation W1 has [0-9]+ dev questions.*at least 42;;label.exemplar_sets' deck.ini --label.shots=39
-rm -f out.h5
+rm -f out.h5 out.weights.h5
 check 4 'slick.train_size = 5000, but .*allow;;size_rule' launch 2 run deck.ini --slick.train_size=5000
 
 echo "--- outputs"
