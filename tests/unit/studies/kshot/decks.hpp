@@ -1,6 +1,7 @@
 // Tiny K-shot decks, and what their plans hold.
 #pragma once
 
+#include <filesystem>
 #include <map>
 #include <set>
 #include <string>
@@ -19,6 +20,20 @@ inline const std::string kAll =
     "base, expert_lora, source_best, lora, source_best_sft, upcycling, fresh_experts_shots, "
     "fresh_experts, mixlora, mixlora_data, uniform, lorahub, lorahub_data, smear, arrow, "
     "arrow_trained, phatgoose, phatgoose_data, random, ours";
+
+/// A deck of every method that runs in seconds; `folder` has sets.json. `bank`, `grid`: more of these
+/// sections, each line with its end.
+inline std::string quick_deck(const std::filesystem::path& folder, const std::string& model,
+                              const std::string& bank, const std::string& grid) {
+  return "[run]\nstudy = kshot\n[model]\npath = " + model +
+         "\n[data]\nsets = " + (folder / "sets.json").string() +
+         "\n[augment]\nencoder = " + model_data("../../encoder/data/bert").string() +
+         "\n[kshot]\ntemplate = Q: {instruction}{input}\\nA:\nlongest = 64\npool = 3\n"
+         "[moe]\nepochs = 2\nlearning_rate = 1e-2\n[train]\nbatch_size = 4\n"
+         "[lora]\nrank = 2\nalpha = 2\n[eval]\nmax_new_tokens = 4\n[lorahub]\nevaluations = 2\n"
+         "[phatgoose]\nsteps = 4\n[bank]\nepochs = 3\nlearning_rate = 1e-2\n" +
+         bank + "[grid]\nshots = 4\nbudget = 3\n" + grid + "method = " + kAll + "\n";
+}
 
 class Decks {
  public:

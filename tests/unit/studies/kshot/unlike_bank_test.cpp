@@ -49,16 +49,7 @@ std::string write_unlike_inputs(const TemporaryFolder& folder) {
         {{"name", "b1"}, {"train", "b1.json"}},
         {{"name", "mine"}, {"adapter", "peft"}, {"train", "b2.json"}}}}};
   write_file(folder / "sets.json", sets.dump());
-  return "[run]\nstudy = kshot\n[model]\npath = " + model +
-         "\n[data]\nsets = " + (folder / "sets.json").string() +
-         "\n[augment]\nencoder = " + model_data("../../encoder/data/bert").string() +
-         "\n[kshot]\ntemplate = Q: {instruction}{input}\\nA:\nlongest = 64\npool = 3\n"
-         "[bank]\nepochs = 3\nlearning_rate = 1e-2\n"
-         "[moe]\nepochs = 2\nlearning_rate = 1e-2\n[train]\nbatch_size = 4\n"
-         "[lora]\nrank = 2\nalpha = 2\n[eval]\nmax_new_tokens = 4\n[lorahub]\nevaluations = 2\n"
-         "[phatgoose]\nsteps = 4\n[grid]\nshots = 4\nexperts = 3\ntop_k = 2\nbudget = 3\ndraw = 1\n"
-         "method = " +
-         kAll + "\n";
+  return quick_deck(folder.path(), model, "", "experts = 3\ntop_k = 2\ndraw = 1\n");
 }
 
 struct UnlikeSweep : StudySweep {
