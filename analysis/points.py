@@ -6,7 +6,6 @@ several files have is one point; where they disagree about it, the conflict is n
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .store import DONE, RESULTS, STATUS, StoreError, open_file, text, values
-from .sweep import AXIS, BOOKKEEPING, METRIC, attributes_of, check_whole, read_points
+from .store import DONE, RESULTS, STATUS, StoreError, open_file, values
+from .sweep import AXIS, BOOKKEEPING, METRIC, attributes_of, check_whole, read_points, science_of
 
 IDENTITY = ["stage_key", "id"]  # a training may serve several points
 _SHOWN = 5  # conflicts of a kind that are named one by one
@@ -69,12 +68,11 @@ class _File:
 def _read(path: Path) -> _File:
     with open_file(path, (RESULTS,)) as file:
         check_whole(file, path)
-        attributes = attributes_of(file)
+        study, science = str(attributes_of(file).get("study", "")), science_of(file)
         table, roles = read_points(file)
         if "stage" in table:
             table["stage_key"] = values(file["stages/key"])[table["stage"].to_numpy()]
-    science = json.loads(text(attributes.get("science", "{}")))
-    return _File(path, str(attributes.get("study", "")), science, table, roles)
+    return _File(path, study, science, table, roles)
 
 
 def _single(file: _File) -> Points:

@@ -22,6 +22,13 @@ Column = pd.Series | np.ndarray
 BOOKKEEPING = {"point", "id", "stage", "status", "reason", "seconds", "rank"}
 
 
+class Inputs(Group, path="inputs"):
+    """What the sweep was read from."""
+
+    name: np.ndarray
+    place: np.ndarray
+
+
 class Graph(Group, path="stages"):
     """Which stages need which: stage k needs rows upstream[begin[k] : begin[k + 1]]."""
 
@@ -49,6 +56,7 @@ class Sweep:
 
     path: Path
     attributes: dict[str, Any]  # of the root: deck, science, code_version, ...
+    science: dict[str, str]  # science_of() the file
     points: pd.DataFrame  # every point, finished or not
     roles: dict[str, str]  # of the columns of points
     units: dict[str, str]  # of the columns of points that have one
@@ -61,11 +69,6 @@ class Sweep:
     @property
     def study(self) -> str:
         return str(self.attributes.get("study", ""))
-
-    @property
-    def science(self) -> dict[str, str]:
-        """The keys of the deck that decide results."""
-        return json.loads(self.attributes.get("science", "{}"))
 
     @property
     def done(self) -> pd.DataFrame:
@@ -119,6 +122,7 @@ def read(path: Path) -> Sweep:
         return Sweep(
             path=path,
             attributes=attributes_of(file),
+            science=science_of(file),
             points=points,
             roles=roles,
             units=_of_columns(file["points"], "units"),
@@ -134,6 +138,15 @@ def check_whole(file: h5py.File, path: Path) -> None:
     for name in ("points/status", "stages/status", "stages/upstream_begin"):
         if name not in file:
             raise StoreError(f"{path}: no /{name}; the file was not laid out whole.")
+
+
+def science_of(file: h5py.File) -> dict[str, str]:
+    """The keys of the deck that decide results; of paths where what they name lay."""
+    science = json.loads(text(file.attrs.get("science", "{}")))
+    inputs = Inputs(file.get(Inputs.PATH))
+    if inputs.name is None:
+        return science
+    return science | {name: place for name, place in zip(inputs.name, inputs.place) if place}
 
 
 def attributes_of(file: h5py.File) -> dict[str, Any]:

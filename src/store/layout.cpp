@@ -217,7 +217,8 @@ void Layout::add_edges(const Plan& plan, bool with_content) {
 void Layout::add_inputs(const Plan& plan, bool with_content) {
   if (plan.inputs.empty()) return;
   const auto add_text = [&](const char* name, const char* long_name, std::string Input::*value) {
-    auto [content, width] = text_column(column(plan.inputs, [&](const Input& i) { return i.*value; }), kTitleBytes);
+    auto [content, width] =
+        text_column(column(plan.inputs, [&](const Input& i) { return i.*value; }), kTitleBytes);
     DatasetSpec spec = row_spec("inputs", "input", name, plan.inputs.size(), DType::text);
     spec.long_name = long_name;
     spec.text_length = width;

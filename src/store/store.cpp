@@ -264,8 +264,8 @@ void Store::write(const Slab& slab, const Array& array) {
           "the array differs in size from its slab of " + slab.path.text());
   const std::lock_guard guard(h5::mutex());
   const h5::Type type = h5::type_of(array.dtype, array.text_length);
-  h5::write(target.dataset(slab.path), {target.name, slab.path.text()}, type.id(), slab.offset, slab.count,
-            array.bytes.data());
+  h5::write(target.dataset(slab.path), {target.name, slab.path.text()}, type.id(), slab.offset,
+            slab.count, array.bytes.data());
 }
 
 Array Store::read(const Slab& slab) const {

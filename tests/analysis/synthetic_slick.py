@@ -57,12 +57,15 @@ def write(path: Path, world: World = World(), random_seed: int = 0) -> Path:
                 {
                     "train.epochs": str(world.epochs),
                     "slick.early_stop": "all",
-                    "data.facts": world.facts,
                 }
             ),
             start_time="2024-01-01T00:00:00Z",
             ranks=4,
         )
+        inputs = Writer(file.create_group("inputs"))
+        inputs.scale("input", np.arange(1))
+        inputs.data("name", ["data.facts"], "input")
+        inputs.data("place", [world.facts], "input")
         labels = _labels(file, world, generator)
         _runs(file, world, points, labels, generator)
         _errors(file, labels, generator)
