@@ -84,7 +84,7 @@ def test_other_studies_have_their_groups(tmp_path, synthetic, world):
 
 
 def test_a_group_that_is_not_there_names_those_that_are(slick):
-    with pytest.raises(KeyError, match="no group 'moe'; there are: curves, errors, labels"):
+    with pytest.raises(KeyError, match="no group 'moe'; there are: curves, errors, inputs, labels"):
         analysis.open(slick)["moe"]
 
 
