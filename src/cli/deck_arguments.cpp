@@ -29,7 +29,7 @@ T positive(const std::string& flag, const std::string& value, const char* what) 
 
 /// The flag of `plan` that a word is or begins with; empty: none.
 std::string plan_flag(const std::string& word) {
-  for (const char* flag : {"--ranks", "--ranks-per-device", "--device", "--device-memory", "--flops"}) {
+  for (const char* flag : {"--ranks", "--ranks-per-device", "--device", "--device-memory", "--flops", "--seen"}) {
     if (word == flag || word.starts_with(fmt::format("{}=", flag))) return flag;
   }
   return "";
@@ -40,6 +40,7 @@ void set(DeckArguments& arguments, const std::string& flag, const std::string& v
     arguments.ranks = positive<int>(flag, value, "number of ranks (an integer >= 1)");
   if (flag == "--ranks-per-device")
     arguments.ranks_per_device = positive<int>(flag, value, "number of ranks (an integer >= 1)");
+  if (flag == "--seen") arguments.seen.push_back(value);
   if (flag == "--device") arguments.device = machine_of(value).name;
   if (flag == "--device-memory") arguments.device_memory = parse_bytes(value);
   if (flag == "--flops")

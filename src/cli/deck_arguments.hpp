@@ -18,6 +18,7 @@ struct DeckArguments {
   int ranks_per_device = 1;  // --ranks-per-device
   std::string device;        // --device: a name of known_machines(); empty: none
   double device_memory = 0;  // --device-memory, bytes; 0: not said
+  std::vector<std::string> seen;  // --seen, each time it is given
   double flops = 0;          // --flops: FLOP/s that a rank reaches; 0: not said
   /// InputError: no deck, two decks, an unknown flag.
   static DeckArguments parse(const std::vector<std::string>& words, bool for_plan);

@@ -16,7 +16,7 @@ constexpr const char* kUsage =
   mpirun -n R factsweep run DECK [--section.key=value ...]   the whole sweep; run again to go on
   factsweep run DECK --print-deck                            the effective deck, with comments
   factsweep plan DECK [--ranks R] [--section.key=value ...]  what a sweep would cost
-    [--device h100 | --device-memory 80GB --flops 4e14] [--ranks-per-device N]  there, and whether it fits
+    [--device h100 | --device-memory 80GB --flops 4e14] [--ranks-per-device N] [--seen FILE]  there, and whether it fits
   factsweep status FILE [--follow]                           how far a sweep is
   factsweep world --output DIR [--help]                      an invented world and a small model trained on it
   factsweep tokenize | generate | score --model DIR [--help] one model at a desk, JSON lines in and out

@@ -1,9 +1,12 @@
 // `factsweep plan`: the cost of a sweep, from the deck and the files' sizes alone.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <string>
+#include <vector>
 
 #include "deck_arguments.hpp"
 #include "factsweep/cli/commands.hpp"
@@ -12,6 +15,8 @@
 #include "factsweep/model/device.hpp"
 #include "factsweep/plan/describe.hpp"
 #include "factsweep/plan/machine.hpp"
+#include "factsweep/plan/seen.hpp"
+#include "factsweep/store/store.hpp"
 #include "reuse.hpp"
 
 namespace factsweep::cli {
@@ -20,15 +25,45 @@ namespace {
 constexpr double kEfficiency =
     0.4;  // share of the matrix-multiply rate that a sweep reaches, for the forecast
 
+/// What sweeps have seen of their own cost: those that --seen names; else, unless another device is
+/// planned for, this deck's own and those that it takes over from.
+struct Experience {
+  SeenKinds seen;
+  std::vector<std::string> files;
+};
+
+Experience experience_of(const DeckArguments& arguments, const Deck& deck) {
+  Experience experience{{}, arguments.seen};
+  if (experience.files.empty() && arguments.device.empty()) {
+    experience.files = deck.path_list("run.reuse");
+    if (std::error_code no_matter; std::filesystem::exists(deck.text("run.output"), no_matter))
+      experience.files.push_back(deck.text("run.output"));
+  }
+  for (const std::string& file : experience.files) {
+    for (const auto& [kind, seen] : read_seen(file)) experience.seen[kind].join(seen);
+  }
+  return experience;
+}
+
 /// How fast a rank is, and in words why.
 struct Rate {
-  double flop_per_second = 0;
+  Pace pace;
   std::string because;
 };
 
-Rate rate_of(const DeckArguments& arguments, const std::string& dtype) {
+Rate rate_of(const DeckArguments& arguments, const Experience& experience,
+             const std::string& dtype) {
   if (arguments.flops > 0)
     return {arguments.flops, fmt::format("{:.3g} FLOP/s a rank, as --flops says", arguments.flops)};
+  if (has_pace(experience.seen)) {
+    const Pace pace(experience.seen);
+    std::vector<std::string> kinds;
+    for (const auto& [kind, rate] : pace.of_kind)
+      kinds.push_back(fmt::format("{} {:.3g}", kind, rate));
+    return {pace, fmt::format("the FLOP/s of a rank in {}: {}; other stages {:.3g}",
+                              fmt::join(experience.files, ", "), fmt::join(kinds, ", "),
+                              pace.flop_per_second)};
+  }
   if (!arguments.device.empty()) {
     const Machine& machine = machine_of(arguments.device);
     const double peak = dtype == "bfloat16" ? machine.bfloat16 : machine.float32;
@@ -65,15 +100,17 @@ ExitCode plan(const Words& words) {
     fmt::print("{}", deck.effective());
     return ExitCode::done;
   }
-  const Plan expanded = task.study.expand(deck).plan;
+  Plan expanded = task.study.expand(deck).plan;
   for (const std::string& note : expanded.notes) console::info("{}", note);
   const std::vector<bool> done = reusable_stages(deck, expanded);
   if (const auto count = std::count(done.begin(), done.end(), true); count > 0) {
     console::info("{} of {} stages are taken over (run.reuse); the tables count the others.", count,
                   done.size());
   }
-  const Rate rate = rate_of(arguments, deck.text("model.dtype"));
-  fmt::print("{}", describe(expanded, arguments.ranks, rate.flop_per_second, done));
+  const Experience experience = experience_of(arguments, deck);
+  expect_memory(expanded, experience.seen);
+  const Rate rate = rate_of(arguments, experience, deck.text("model.dtype"));
+  fmt::print("{}", describe(expanded, arguments.ranks, rate.pace, done));
   for (const std::string& weights : {expanded.kept, expanded.not_kept}) {
     if (!weights.empty()) fmt::print("\n{}\n", weights);
   }

@@ -88,6 +88,7 @@ ExitCode run_deck(const Communicator& world, const Words& words, Activity& activ
   std::vector<bool> done(plan.stages.size());
   for (std::size_t i = 0; i < done.size(); ++i) done[i] = store.record(i).status == Status::done;
   check_memory(world, device, need_of(plan, done));
+  take_peak_memory(device.name);  // what is held from here on is models' and stages'
   on_all(world, [&] {
     const Busy busy(activity, "loading what the stages share");
     expansion.executor->prepare(device.name);
@@ -99,6 +100,7 @@ ExitCode run_deck(const Communicator& world, const Words& words, Activity& activ
                 {.wall_limit_s = deck.seconds("run.wall_limit"),
                  .checkpoint_folder = checkpoints,
                  .machine_fault = [&] { return device_fault(device.name); },
+                 .take_peak_memory = [&] { return take_peak_memory(device.name); },
                  .activity = &activity});
   world.barrier();
   on_root(world, [&] {

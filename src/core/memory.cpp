@@ -1,7 +1,9 @@
 #include "factsweep/core/memory.hpp"
 
+#include <cmath>
 #include <cstdlib>
 #include <fstream>
+#include <limits>
 #include <string>
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -25,6 +27,19 @@ double free_memory() {
     if (name == "MemAvailable:") return 1024 * kibibytes;
   }
   return 0;
+}
+
+double take_peak_memory() {
+  static double base = std::numeric_limits<double>::quiet_NaN();
+  std::ifstream file("/proc/self/status");
+  double peak = base;
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("VmHWM:")) peak = 1024 * std::stod(line.substr(6));
+    if (line.starts_with("VmRSS:") && std::isnan(base)) base = 1024 * std::stod(line.substr(6));
+  }
+  std::ofstream forget("/proc/self/clear_refs");  // 5: the mark of the most begins anew
+  forget << 5 << std::flush;
+  return forget ? peak - base : std::numeric_limits<double>::quiet_NaN();
 }
 
 }  // namespace factsweep

@@ -12,9 +12,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <limits>
 #include <stdexcept>
 
 #include "factsweep/core/error.hpp"
+#include "factsweep/core/memory.hpp"
 #include "factsweep/model/torch.hpp"
 #include "factsweep/model/weights.hpp"
 
@@ -29,6 +31,18 @@ std::optional<DeviceMemory> ask_for_memory(const Device& on) {
     return DeviceMemory{static_cast<double>(free), static_cast<double>(total)};
   } else {
     return std::nullopt;
+  }
+}
+
+template <typename Device>
+double take_allocated_peak(const Device& on) {
+  if constexpr (requires { getDeviceAllocator(on.type())->resetPeakStats(on.index()); }) {
+    auto* allocator = getDeviceAllocator(on.type());
+    const auto peak = allocator->getDeviceStats(on.index()).allocated_bytes.front().peak;  // of all pools
+    allocator->resetPeakStats(on.index());
+    return static_cast<double>(peak);
+  } else {
+    return std::numeric_limits<double>::quiet_NaN();
   }
 }
 
@@ -122,6 +136,11 @@ void check_dtype(const std::string& device, const std::string& dtype) {
 
 std::optional<DeviceMemory> memory_of(const std::string& device) {
   return ask_for_memory(torch::Device(device));
+}
+
+double take_peak_memory(const std::string& device) {
+  const torch::Device on(device);
+  return on.is_cpu() ? take_peak_memory() : take_allocated_peak(on);
 }
 
 void free_cached_memory(const std::string& device) {

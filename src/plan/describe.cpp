@@ -63,14 +63,14 @@ std::vector<bool> serves_several_points(const Plan& plan) {
 
 struct KindTotal {
   std::size_t count = 0, shared = 0;
-  double flop = 0, memory = 0;
+  double flop = 0, seconds = 0, memory = 0;
 };
 
 bool is_done(const std::vector<bool>& done, std::size_t stage) {
   return !done.empty() && done[stage];
 }
 
-std::string stage_table(const Plan& plan, double flop_per_second, const std::vector<bool>& done) {
+std::string stage_table(const Plan& plan, const Pace& pace, const std::vector<bool>& done) {
   const std::vector<bool> shared = serves_several_points(plan);
   std::vector<std::string> kinds;  // in order of first appearance, which is the order of work
   std::map<std::string, KindTotal> totals;
@@ -84,13 +84,14 @@ std::string stage_table(const Plan& plan, double flop_per_second, const std::vec
       ++sum->count;
       sum->shared += shared[i] ? 1 : 0;
       sum->flop += stage.cost_flop;
+      sum->seconds += pace.seconds(stage);
       sum->memory = std::max(sum->memory, plan.model_bytes + stage.memory_bytes);
     }
   }
   std::vector<Row> rows = {{"stages", "count", "shared", "FLOP", "one rank", "memory"}};
   const auto add = [&](const std::string& name, const KindTotal& total) {
     rows.push_back({name, std::to_string(total.count), std::to_string(total.shared),
-                    flop(total.flop), console::duration(total.flop / flop_per_second),
+                    flop(total.flop), console::duration(total.seconds),
                     console::bytes(total.memory)});
   };
   for (const std::string& kind : kinds) add(kind, totals[kind]);
@@ -170,31 +171,30 @@ std::string need_table(const Plan& plan, const std::vector<bool>& done) {
   return table(rows, /*left=*/true);
 }
 
-std::string time_table(const Plan& plan, int ranks, double flop_per_second,
+std::string time_table(const Plan& plan, int ranks, const Pace& pace,
                        const std::vector<bool>& done) {
-  const std::vector<double> paths = critical_path_flop(plan, done);
-  const double longest =
-      paths.empty() ? 0 : *std::max_element(paths.begin(), paths.end()) / flop_per_second;
+  const std::vector<double> paths = critical_path_seconds(plan, pace, done);
+  const double longest = paths.empty() ? 0 : *std::max_element(paths.begin(), paths.end());
   double work = 0;
   for (std::size_t i = 0; i < plan.stages.size(); ++i) {
-    if (!is_done(done, i)) work += plan.stages[i].cost_flop / flop_per_second;
+    if (!is_done(done, i)) work += pace.seconds(plan.stages[i]);
   }
-  const double makespan = simulate_makespan(plan, ranks, flop_per_second, done);
+  const double makespan = simulate_makespan(plan, ranks, pace, done);
   const double busy = makespan > 0 ? work / (makespan * ranks) : 1;
   return table({{"predicted time", fmt::format("{} on {} rank{} of {:.3g} FLOP/s, {:.0f}% busy",
                                                console::duration(makespan), ranks,
-                                               ranks == 1 ? "" : "s", flop_per_second, 100 * busy)},
+                                               ranks == 1 ? "" : "s", pace.flop_per_second, 100 * busy)},
                 {"longest chain", console::duration(longest) + ": more ranks cannot be faster"}},
                /*left=*/true);
 }
 
 }  // namespace
 
-std::string describe(const Plan& plan, int ranks, double flop_per_second,
+std::string describe(const Plan& plan, int ranks, const Pace& pace,
                      const std::vector<bool>& done) {
-  require(ranks > 0 && flop_per_second > 0, "describe: ranks and speed must be above 0");
-  return stage_table(plan, flop_per_second, done) + "\n" + point_table(plan) + "\n" +
-         need_table(plan, done) + time_table(plan, ranks, flop_per_second, done);
+  require(ranks > 0 && pace.flop_per_second > 0, "describe: ranks and pace must be above 0");
+  return stage_table(plan, pace, done) + "\n" + point_table(plan) + "\n" +
+         need_table(plan, done) + time_table(plan, ranks, pace, done);
 }
 
 }  // namespace factsweep

@@ -5,19 +5,33 @@
 #include <numeric>
 
 namespace factsweep {
+namespace {
 
-std::vector<double> critical_path_flop(const Plan& plan, const std::vector<bool>& done) {
-  require(done.empty() || done.size() == plan.stages.size(),
-          "critical_path_flop: one flag a stage");
+template <typename Cost>
+std::vector<double> critical_path(const Plan& plan, Cost cost, const std::vector<bool>& done) {
+  require(done.empty() || done.size() == plan.stages.size(), "critical_path: one flag a stage");
   std::vector<double> length(plan.stages.size(), 0);
   // Upstream stages have smaller indices, so all dependants of a stage come before it here.
   for (std::size_t i = plan.stages.size(); i-- > 0;) {
     if (!done.empty() && done[i]) continue;  // waits for nobody
-    length[i] += plan.stages[i].cost_flop;
+    length[i] += cost(plan.stages[i]);
     for (const std::size_t upstream : plan.stages[i].upstream)
       length[upstream] = std::max(length[upstream], length[i]);
   }
   return length;
+}
+
+}  // namespace
+
+std::vector<double> critical_path_flop(const Plan& plan, const std::vector<bool>& done) {
+  return critical_path(
+      plan, [](const Stage& stage) { return stage.cost_flop; }, done);
+}
+
+std::vector<double> critical_path_seconds(const Plan& plan, const Pace& pace,
+                                          const std::vector<bool>& done) {
+  return critical_path(
+      plan, [&](const Stage& stage) { return pace.seconds(stage); }, done);
 }
 
 Scheduler::Scheduler(const Plan& plan, const std::vector<bool>& already_done)
@@ -117,9 +131,9 @@ std::vector<std::size_t> Scheduler::fail(std::size_t stage) {
   return blocked;
 }
 
-double simulate_makespan(const Plan& plan, int ranks, double flop_per_second,
+double simulate_makespan(const Plan& plan, int ranks, const Pace& pace,
                          const std::vector<bool>& done) {
-  require(ranks > 0 && flop_per_second > 0, "simulate_makespan: ranks and speed must be above 0");
+  require(ranks > 0 && pace.flop_per_second > 0, "simulate_makespan: ranks and pace above 0");
   Scheduler scheduler(plan, done);
   using End = std::pair<double, std::size_t>;  // when, which stage
   std::priority_queue<End, std::vector<End>, std::greater<>> running;
@@ -128,7 +142,7 @@ double simulate_makespan(const Plan& plan, int ranks, double flop_per_second,
     while (running.size() < static_cast<std::size_t>(ranks)) {
       const auto stage = scheduler.next();
       if (!stage) break;
-      running.emplace(now + plan.stages[*stage].cost_flop / flop_per_second, *stage);
+      running.emplace(now + pace.seconds(plan.stages[*stage]), *stage);
     }
     now = running.top().first;
     // All that end now free their dependants before ranks choose again.

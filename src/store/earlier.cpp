@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <map>
 #include <optional>
@@ -80,7 +81,7 @@ struct EarlierSweep::Files {
   std::string study, deck;
   std::vector<std::string> keys;
   std::vector<std::uint8_t> status;
-  std::vector<double> seconds;
+  std::vector<double> seconds, peak_bytes;
 
   Array read(const Transfer& transfer) const {
     const bool of_weights = transfer.source->file == File::weights;
@@ -121,6 +122,7 @@ EarlierSweep::EarlierSweep(const std::filesystem::path& results)
   const Array seconds = h5::read_all(files.results, {name, "/stages/seconds"}, DType::float64);
   files.status.assign(status.as<std::uint8_t>().begin(), status.as<std::uint8_t>().end());
   files.seconds.assign(seconds.as<double>().begin(), seconds.as<double>().end());
+  files.peak_bytes = read_peak_bytes(files.results, name, files.keys.size());
   if (std::filesystem::exists(weights_path(results), ignored))
     files.weights = h5::open_serial(weights_path(results), H5F_ACC_RDONLY);
 }
@@ -196,7 +198,9 @@ std::size_t EarlierSweep::take_over(const Communicator& comm, const Plan& earlie
           widened(files_->read(transfer), *transfer.source, transfer.to->places.front());
       for (const Slab& place : transfer.to->places) store.write(place, array);
     }
-    store.set_record(i, {Status::done, files_->seconds[done->second], comm.rank(), ""});
+    const std::size_t row = done->second;
+    if (!std::isnan(files_->peak_bytes[row])) store.set_peak_bytes(i, files_->peak_bytes[row]);
+    store.set_record(i, {Status::done, files_->seconds[row], comm.rank(), ""});
     ++taken;
   }
   return taken;

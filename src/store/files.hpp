@@ -51,6 +51,10 @@ Journal resume_files(const std::filesystem::path& path, const Plan& plan, const 
 /// finished, and no training has left a checkpoint beside them.
 bool holds_nothing(const std::filesystem::path& path);
 
+/// Of each of its stages the most memory that was held while it ran; NaN: not measured.
+std::vector<double> read_peak_bytes(const h5::File& file, const std::string& name,
+                                    std::size_t stages);
+
 /// InputError: another kind of file, or of another layout version.
 void check_kind(const h5::File& file, const std::string& name, const std::string& filetype);
 

@@ -186,12 +186,18 @@ void Layout::add_stages(const Plan& plan, bool with_content) {
   add_row("seconds", DType::float64, "duration", 0, "s");
   add_row("rank", DType::int32, "rank that ran it");
   DatasetSpec& cost = add_row("cost_flop", DType::float64, "estimated work", 0, "FLOP");
+  DatasetSpec& memory = add_row("memory_bytes", DType::float64,
+                                "estimated memory, the model's included", 0, "byte");
+  add_row("peak_bytes", DType::float64, "most memory that was held on the device meanwhile", 0,
+          "byte");
   add_row("reason", DType::text, "why it failed", kReasonBytes);
   add_edges(plan, with_content);
   if (!with_content) return;
   numbers.content = row_numbers(rows);
   status.content = all_waiting(rows);
   cost.content = Array::of(column(plan.stages, [](const Stage& s) { return s.cost_flop; }));
+  memory.content = Array::of(
+      column(plan.stages, [&](const Stage& s) { return plan.model_bytes + s.memory_bytes; }));
 }
 
 /// Stage i depends on the stages upstream[upstream_begin[i] .. upstream_begin[i + 1]).

@@ -289,6 +289,12 @@ StageRecord Store::record(std::size_t stage) const {
           reason == files_->reasons.end() ? std::string() : reason->second};
 }
 
+void Store::set_peak_bytes(std::size_t stage, double bytes) {
+  require(files_ != nullptr, "Store::set_peak_bytes after close");
+  const std::lock_guard guard(h5::mutex());
+  files_->put("/stages/peak_bytes", stage, H5T_NATIVE_DOUBLE, &bytes);
+}
+
 void Store::set_record(std::size_t stage, const StageRecord& record) {
   require(files_ != nullptr, "Store::set_record after close");
   const std::lock_guard guard(h5::mutex());

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <new>
 
 #include "coordinator.hpp"
@@ -68,6 +70,12 @@ std::string Worker::machine_fault() const {
   return settings_.machine_fault ? settings_.machine_fault() : "";
 }
 
+/// NaN for stages that are planned to hold nothing: asking takes as long as they do.
+double Worker::take_peak_memory() const {
+  const bool is_asked = settings_.take_peak_memory && plan_.stages[stage_].memory_bytes > 0;
+  return is_asked ? settings_.take_peak_memory() : std::numeric_limits<double>::quiet_NaN();
+}
+
 /// The one boundary where a stage's failure becomes a row instead of a crash.
 void Worker::run(std::size_t stage) {
   const Busy busy(activity_, plan_.stages[stage].title);
@@ -80,7 +88,9 @@ void Worker::run(std::size_t stage) {
   std::string fault;  // of the machine
   try {
     store_.set_record(stage, record);
+    take_peak_memory();
     executor_.run(plan_, stage, *this);
+    if (const double peak = take_peak_memory(); !std::isnan(peak)) store_.set_peak_bytes(stage, peak);
     record.status = Status::done;
     report.kind = code(Request::finished);
     report.outputs = std::move(shared_);

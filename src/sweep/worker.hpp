@@ -27,6 +27,7 @@ class Worker : public Workbench {
   void run(std::size_t stage);
   void hand_back(const std::string& fault);
   std::string machine_fault() const;
+  double take_peak_memory() const;
   Message ask(const Message& message);
 
   const Communicator& comm_;

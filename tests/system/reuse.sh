@@ -10,6 +10,22 @@ tiny_deck deck.ini
 printf '[store]\ndeltas = final\n' >>deck.ini
 launch 2 run deck.ini --grid.unknown_ratio=0,1 --grid.seed=2 --run.output=small.h5
 launch 2 run deck.ini --run.output=whole.h5
+
+# what the small sweep has seen of its cost: measured, and what its plan and the next one assume
+python3 - <<'PYTHON'
+import h5py, numpy
+
+with h5py.File("small.h5") as file:
+    foreseen, peak = file["stages/memory_bytes"][:], file["stages/peak_bytes"][:]
+    trains = file["stages/kind"].asstr()[:] == "train"
+    assert (foreseen > 0).all() and numpy.isfinite(peak[trains]).all() and (peak[trains] > 0).all(), peak
+PYTHON
+for named in --run.reuse=small.h5 --seen=small.h5 "--run.output=small.h5 --grid.unknown_ratio=0,1 --grid.seed=2"; do
+  # shellcheck disable=SC2086
+  expect 0 "Times assume the FLOP/s of a rank in small.h5: .*train [0-9.e+]+; other stages" "$FACTSWEEP" plan deck.ini $named
+done
+expect 0 "Times assume 4e.14 FLOP/s a rank" "$FACTSWEEP" plan deck.ini --seen small.h5 --flops 4e14
+expect 2 "none.h5: no such file" "$FACTSWEEP" plan deck.ini --seen none.h5
 expect 0 "stages are taken over;;Fits: of 84.9. GB" "$FACTSWEEP" plan deck.ini --run.reuse=small.h5 --run.output=grown.h5 --device h100
 foreseen=$(grep -oE '[0-9]+ of [0-9]+ stages' messages)
 expect 0 "$foreseen taken over from small.h5" launch 2 run deck.ini --run.reuse=small.h5 --run.output=grown.h5

@@ -11,4 +11,8 @@ void keep_freed_memory();
 /// Bytes of this machine's memory that a process could still get; 0 where the system does not say.
 double free_memory();
 
+/// Bytes that the process holds in memory beyond what it held at the first call: the most since the
+/// last call. NaN where the system does not tell.
+double take_peak_memory();
+
 }  // namespace factsweep

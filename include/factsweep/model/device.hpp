@@ -33,6 +33,10 @@ struct DeviceMemory {
 /// Precondition: `device` is no CPU. Nothing where this libtorch is too old to say.
 std::optional<DeviceMemory> memory_of(const std::string& device);
 
+/// Bytes that this process holds on `device`, of a CPU beyond what it held at the first call: the most
+/// since the last call. NaN where nobody can tell.
+double take_peak_memory(const std::string& device);
+
 /// Gives memory back that libtorch keeps for later; of a CPU, and where this libtorch is too old to
 /// be asked, nothing.
 void free_cached_memory(const std::string& device);

@@ -6,13 +6,14 @@
 #include <vector>
 
 #include "factsweep/plan/plan.hpp"
+#include "factsweep/plan/seen.hpp"
 
 namespace factsweep {
 
 /// Aligned tables: stages by kind, points by axis value, memory per rank, file sizes, and the
-/// predicted makespan on `ranks` equal ranks of `flop_per_second`. Stages that are `done` (empty:
-/// none is) count for the files alone. Precondition: ranks > 0, flop_per_second > 0.
-std::string describe(const Plan& plan, int ranks, double flop_per_second,
+/// predicted makespan on `ranks` equal ranks of that pace. Stages that are `done` (empty:
+/// none is) count for the files alone. Precondition: ranks > 0, and a pace above 0.
+std::string describe(const Plan& plan, int ranks, const Pace& pace,
                      const std::vector<bool>& done = {});
 
 }  // namespace factsweep

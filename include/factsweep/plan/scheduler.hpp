@@ -11,12 +11,16 @@
 #include <vector>
 
 #include "factsweep/plan/plan.hpp"
+#include "factsweep/plan/seen.hpp"
 
 namespace factsweep {
 
 /// Per stage: FLOP along the longest chain from it (included) downstream, of the stages that are
 /// still to do. An empty `done` means none is.
 std::vector<double> critical_path_flop(const Plan& plan, const std::vector<bool>& done = {});
+/// The same in seconds.
+std::vector<double> critical_path_seconds(const Plan& plan, const Pace& pace,
+                                          const std::vector<bool>& done = {});
 
 class Scheduler {
  public:
@@ -66,10 +70,10 @@ class Scheduler {
   Counts counts_;
 };
 
-/// Seconds until the last stage ends when `ranks` equal ranks of `flop_per_second` take stages from
+/// Seconds until the last stage ends when `ranks` equal ranks of that pace take stages from
 /// a Scheduler, each as soon as it is idle. Data transfer is not counted. `done`: see Scheduler.
-/// Precondition: ranks > 0, flop_per_second > 0.
-double simulate_makespan(const Plan& plan, int ranks, double flop_per_second,
+/// Precondition: ranks > 0, and a pace above 0.
+double simulate_makespan(const Plan& plan, int ranks, const Pace& pace,
                          const std::vector<bool>& done = {});
 
 }  // namespace factsweep

@@ -15,6 +15,7 @@
 
 #include "factsweep/mpi/communicator.hpp"
 #include "factsweep/plan/plan.hpp"
+#include "factsweep/plan/seen.hpp"
 
 namespace factsweep {
 
@@ -79,6 +80,8 @@ class Store {
   /// Independent. Writes seconds, rank and reason, then the status byte; also of the points whose
   /// leaf it is.
   void set_record(std::size_t stage, const StageRecord& record);
+  /// Independent. The most memory that was held while the stage ran, for read_seen().
+  void set_peak_bytes(std::size_t stage, double bytes);
 
  private:
   struct Files;
@@ -99,6 +102,10 @@ struct SweepStatus {
   int ranks = 1;                         // of the job that made the file
 };
 SweepStatus read_status(const std::filesystem::path& path);
+
+/// What the finished stages of a results file took, by kind. InputError: no file, none of ours,
+/// another layout version.
+SeenKinds read_seen(const std::filesystem::path& path);
 
 /// The job that has a sweep, by the file that lies beside its results while it runs, and stays
 /// there when it dies.

@@ -22,6 +22,8 @@ struct SweepSettings {
   /// What is wrong with this rank's machine, asked when a stage has failed; empty: nothing, or
   /// nobody can say.
   std::function<std::string()> machine_fault = {};
+  /// Bytes that this rank holds on its device, the most since it was asked last; NaN: nobody can say.
+  std::function<double()> take_peak_memory = {};
   Activity* activity = nullptr;  // of this rank, for whoever watches it
 };
 

@@ -38,9 +38,8 @@ struct Report {
     if (file == nullptr) return;
     std::fprintf(file, "%s\n", describe(all).c_str());
     for (c10::DeviceIndex i = 0; i < device_count(); ++i) {
-      const auto peak = device_allocator().getDeviceStats(i).allocated_bytes[0].peak;
-      if (peak == 0) continue;
-      std::fprintf(file, "device %d: %lld bytes at most\n", i, static_cast<long long>(peak));
+      const std::size_t most = most_held(i);
+      if (most > 0) std::fprintf(file, "device %d: %zu bytes at most\n", i, most);
     }
     for (const auto& [name, launches] : all.operators)
       std::fprintf(file, "  %8lld %s\n", static_cast<long long>(launches), name.c_str());

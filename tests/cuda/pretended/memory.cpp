@@ -65,6 +65,7 @@ class Pool {
     used_[at] = {block, rounded};
     in_use_ += rounded;
     peak_ = std::max(peak_, in_use_);
+    most_ = std::max(most_, in_use_);
     std::memset(open_ + at, 0xff, bytes);  // not a number: nobody relies on what was there
     return hidden_ + at;
   }
@@ -88,11 +89,11 @@ class Pool {
   }
   void* reachable(const void* address) const { return open_ + offset(address); }
   struct Use {
-    std::size_t now, peak;
+    std::size_t now, peak, most;  // peak: since it was forgotten last
   };
   Use use() {
     const std::lock_guard lock(mutex_);
-    return {in_use_, peak_};
+    return {in_use_, peak_, most_};
   }
   void forget_peak() {
     const std::lock_guard lock(mutex_);
@@ -118,7 +119,7 @@ class Pool {
   char *hidden_, *open_;
   std::map<std::size_t, std::vector<std::size_t>> free_;  // block size -> places
   std::map<std::size_t, Used> used_;                      // by place
-  std::size_t end_ = 0, in_use_ = 0, peak_ = 0;
+  std::size_t end_ = 0, in_use_ = 0, peak_ = 0, most_ = 0;
 };
 
 std::array<Pool*, kMostDevices> pools;  // never destroyed: tensors may outlive all other objects
@@ -230,6 +231,10 @@ c10::DeviceIndex current_device() {
 void set_current_device(c10::DeviceIndex index) {
   TORCH_CHECK(index >= 0 && index < device_count(), "no pretended device ", int{index});
   current = index;
+}
+
+std::size_t most_held(c10::DeviceIndex index) {
+  return pool(index).use().most;
 }
 
 c10::DeviceAllocator& device_allocator() {

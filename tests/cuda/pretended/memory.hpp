@@ -13,6 +13,9 @@ c10::DeviceIndex device_count();
 c10::DeviceIndex current_device();
 void set_current_device(c10::DeviceIndex index);
 
+/// Bytes of a device that this process held at most.
+std::size_t most_held(c10::DeviceIndex index);
+
 c10::DeviceAllocator& device_allocator();
 c10::Allocator& pinned_allocator();
 bool is_pinned(const void* address);

@@ -20,6 +20,34 @@ void create(const Communicator& world, const fs::path& path, std::size_t points)
 
 }  // namespace
 
+TEST_CASE("what finished stages took is there by kind", "[store]") {
+  const Communicator world = Communicator::world();
+  const SharedFolder folder(world);
+  const fs::path path = folder / "sweep.h5";
+  Plan plan = sample::plan(3);
+  plan.model_bytes = 1e6;
+  {
+    Store store(world, path, plan, sample::run(world.size()));
+    if (world.rank() == 0) {
+      store.set_peak_bytes(1, 1.5e6);
+      store.set_peak_bytes(2, 2.5e6);
+      store.set_peak_bytes(3, 9e6);
+      for (const std::size_t stage : {0, 1, 2}) store.set_record(stage, {Status::done, 7, 0, ""});
+      store.set_record(3, {Status::failed, 1, 0, "nan loss"});
+    }
+    store.close();
+  }
+  const SeenKinds seen = read_seen(path);
+  REQUIRE(seen.size() == 2);
+  CHECK(seen.at("label").stages == 1);
+  CHECK(seen.at("label").memory_ratio == 0);  // not measured
+  const Seen& train = seen.at("train");
+  CHECK(train.stages == 2);
+  CHECK(train.flop == 2e9);
+  CHECK(train.seconds == 14);
+  CHECK(train.memory_ratio == 2.5);
+}
+
 TEST_CASE("a rerun finds what was done and retries the rest", "[store]") {
   const Communicator world = Communicator::world();
   const SharedFolder folder(world);
