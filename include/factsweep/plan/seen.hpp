@@ -36,7 +36,7 @@ struct Pace {
 bool has_pace(const SeenKinds& seen);
 
 /// Expects of each stage as much more or less memory, the model's included, as its kind was seen to
-/// hold.
+/// hold; never less than the model takes.
 void expect_memory(Plan& plan, const SeenKinds& seen);
 
 }  // namespace factsweep

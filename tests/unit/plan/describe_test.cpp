@@ -78,11 +78,11 @@ TEST_CASE("the tables of a plan", "[plan]") {
 
 TEST_CASE("times and memory are those of stages that were seen", "[plan]") {
   Plan plan = sample_plan();
-  SeenKinds seen = {{"label", {2, 100, 50, 0.5}}, {"train", {1, 100, 10, 2}}, {"copied", {1, 0, 7, 0}}};
+  SeenKinds seen = {{"label", {2, 100, 50, 1.5}}, {"train", {1, 100, 10, 2}}, {"copied", {1, 0, 7, 0}}};
   expect_memory(plan, seen);
   const std::string text = describe(plan, 2, Pace(seen));
   INFO(text);
-  CHECK(has_line(text, "  label       1       1   100    50.0 s  1.00 GB"));  // 2 FLOP/s
+  CHECK(has_line(text, "  label       1       1   100    50.0 s  3.00 GB"));  // 2 FLOP/s
   CHECK(has_line(text, "  train       2       1   500    50.0 s  5.00 GB"));  // 10 FLOP/s
   CHECK(has_line(text, "  predicted time  1m 20s on 2 ranks of 3.33 FLOP/s, 62% busy"));
   CHECK(has_line(text, "  longest chain   1m 20s: more ranks cannot be faster"));
@@ -92,7 +92,7 @@ TEST_CASE("times and memory are those of stages that were seen", "[plan]") {
   seen["label"].join({3, 900, 50, 0.75});
   CHECK(Pace(seen).seconds(plan.stages.front()) == 10);
   CHECK(seen["label"].stages == 5);
-  CHECK(seen["label"].memory_ratio == 0.75);
+  CHECK(seen["label"].memory_ratio == 1.5);
   CHECK_FALSE(has_pace({{"copied", {1, 0, 7, 0}}}));
 }
 
