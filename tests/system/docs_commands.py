@@ -17,7 +17,7 @@ failures = []
 
 
 def fail(command, what, said=""):
-    failures.append(f"{command.place}: {command.text.splitlines()[0]}: {what}")
+    failures.append(f"{command.place}: {command.key}: {what}")
     print(f"FAILED {failures[-1]}\n{said[-3000:]}")
 
 
@@ -50,7 +50,7 @@ def run(command, row):
     elif not all(word in said for word in row.says):
         fail(command, f"does not say {row.says}", said)
     else:
-        print(f"run, {time.time() - started:.1f} s: {command.text.splitlines()[0]}")
+        print(f"run, {time.time() - started:.1f} s: {command.key}")
 
 
 def parse(command, row):
@@ -68,7 +68,7 @@ def parse(command, row):
         if code or lacking:
             fail(command, f"--help knows no {lacking}", said)
             return
-    print(f"listed: {command.text.splitlines()[0]}: {row.reason}")
+    print(f"listed: {command.key}: {row.reason}")
 
 
 def name_of_command(command):
@@ -84,14 +84,14 @@ def name_of_command(command):
 
 def main():
     os.environ["PYTHONPATH"] = os.getcwd()
-    by_text = {command.text: command for command in documents.commands()}
+    by_text = {command.key: command for command in documents.commands()}
     known = {**table.RUN, **table.LISTED}
     twice = table.RUN.keys() & table.LISTED.keys()
     assert not twice, twice
     for text in known.keys() - by_text.keys():
-        failures.append(f"docs_commands_table.py has a command that stands in no document: {text.splitlines()[0]}")
+        failures.append(f"docs_commands_table.py has a command that stands in no document: {text}")
     for command in by_text.values():
-        if command.text not in known and not name_of_command(command):
+        if command.key not in known and not name_of_command(command):
             fail(command, "is neither run nor listed: add it to tests/system/docs_commands_table.py")
     for text, row in table.RUN.items():  # in the order of the table: some need what others left
         if text in by_text:

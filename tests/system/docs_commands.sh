@@ -30,12 +30,17 @@ mkdir kshot
 (cd kshot && python3 "$here/kshot_tiny.py" "$world" "$FACTSWEEP_SOURCE/tests/unit/encoder/data/bert")
 launch 1 run kshot/deck.ini --data.sets=kshot/sets.json --run.output=kshot.h5 --grid.method=ours --grid.task=w1 --grid.shots=6 --grid.experts=2 \
   --grid.top_k=2 --grid.signals=a --grid.tau=1 --grid.data_selection=cosine --grid.draw=1 --bank.epochs=1 --moe.epochs=1 2>kshot.log
-python3 - "$world" <<'PYTHON'
+[ -z "${FACTSWEEP_SMOLLM2:-}" ] || ln -s "$FACTSWEEP_SMOLLM2" models/smollm2
+PYTHONPATH=$here python3 - "$world" <<'PYTHON'
 import csv
 import json
 import sys
 
+import documents
 import h5py
+
+made = documents.FENCE.search((documents.ROOT / "docs/first-study.md").read_text())
+exec(made.group(2))  # questions.csv
 
 with h5py.File("kshot.h5") as file:
     open("mixture_id", "w").write(file["points/id"].asstr()[0])

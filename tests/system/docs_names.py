@@ -103,7 +103,7 @@ def deck_keys():
 
 
 def check_commands():
-    texts = {command.text: command.place for command in commands()}
+    texts = {command.key: command.place for command in commands()}
     known = table.RUN.keys() | table.LISTED.keys()
     failures.extend(f"docs_commands_table.py has a command that stands in no document: {text}" for text in known - texts.keys())
     for text in texts.keys() - known:

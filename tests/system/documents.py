@@ -7,15 +7,18 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[2]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"(?<!`)`([^`]+)`(?!`)")
-PROGRAMS = (
-    "factsweep|factsweep-report|mpirun|srun|sbatch|scancel|squeue|python3?|pip|cmake|ctest|ninja|hf|apptainer|git|kill|export|source|cat|cd|head|column"
-)
+PROGRAMS = "factsweep|factsweep-report|mpirun|srun|sbatch|scancel|python3?|pip|cmake|ctest|ninja|hf|apptainer|git|kill|export|source|cat|cd|echo|head"
 COMMAND = re.compile(rf"(?:[A-Z_]+=\S* )*(?:sudo |nohup |time |/usr/bin/time -v )?(?:(?:{PROGRAMS})|(?:build\S*|jobs|tests|\.ci|\.venv)/\S+)(?=\s|$)")
 
 
 class Command(NamedTuple):
     text: str  # one line, blanks collapsed, without the comment behind it; of a here-document all lines
     place: str  # docs/slick.md:42
+
+    @property
+    def key(self):
+        """Its row's name in docs_commands_table.py: of a here-document the first line."""
+        return self.text.splitlines()[0]
 
 
 def pages():
@@ -89,13 +92,13 @@ def commands():
     found = {}
     for page in pages():
         for command in in_page(page):
-            found.setdefault(command.text, command)
+            found.setdefault(command.key, command)
     for deck in decks():
         for command in in_deck(deck):
-            found.setdefault(command.text, command)
+            found.setdefault(command.key, command)
     return list(found.values())
 
 
 if __name__ == "__main__":
     for command in commands():
-        print(f"{command.place}: {command.text}")
+        print(f"{command.place}: {command.key}")
