@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
 # Every command of the documents and of the heads of decks is run as printed, in a small copy of the repository whose build and
-# tests are this one's, or listed with the reason; and every link, file and deck key that documents name is there.
+# tests are this one's, or listed with the reason (docs_commands_table.py).
 # shellcheck source-path=SCRIPTDIR source=support.sh
 source "$(dirname "${BASH_SOURCE[0]}")/support.sh"
 need_tool mpirun
 need_python "h5py, numpy, pandas, scipy, matplotlib, pyarrow, xarray"
-python3 "$here/docs_names.py"
 tiny_world
 export OMP_NUM_THREADS=1 HOME=$PWD/home
 # a machine may have fewer cores than a command has ranks

@@ -1,5 +1,5 @@
 """What documents name is there: targets of links and their headings, files, functions, and deck keys, which --print-deck of a study has.
-And each of their commands has a row in docs_commands_table.py."""
+And each of their commands has a row in docs_commands_table.py. Prints what is not, and then ends with exit code 1."""
 
 import os
 import re
