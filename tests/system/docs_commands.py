@@ -24,7 +24,7 @@ def fail(command, what, said=""):
 def shell(text, stdin=None):
     """Exit code, standard output, and both outputs together."""
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", text], stdin=open(stdin) if stdin else subprocess.DEVNULL, capture_output=True, timeout=300
+        ["bash", "-euo", "pipefail", "-c", text], stdin=open(stdin) if stdin else subprocess.DEVNULL, capture_output=True, timeout=1800
     )
     out = done.stdout.decode(errors="replace")
     return done.returncode, out, out + done.stderr.decode(errors="replace")

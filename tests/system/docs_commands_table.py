@@ -113,7 +113,7 @@ RUN = {
     ),
     "python tests/benchmarks/labelling_prompts.py label.h5 --relation P17 --questions 64 > prompts.json": Run("", {"P17": "W1"}),
     "/usr/bin/time -v build/factsweep plan inputs/quickstart.ini --grid.seed=1..20000 --ranks 10000": Run(
-        "", {"1..20000": "1..20"}, needs="/usr/bin/time"
+        "--label.exemplar_sets=2 --label.shots=2", {"1..20000": "1..20"}, needs="/usr/bin/time"
     ),
     'build/tests/test_plan "a million stages*" -d yes': Run(needs="build/tests/test_plan"),
     "build/tests/sweep_scale STAGES FOLDER RANKS": Run(
