@@ -25,7 +25,7 @@ def draw(means: pd.DataFrame, folder: Path) -> list[Path]:
     for tensors, rows in means[means["layer"] >= 0].groupby("tensors"):
         when = "final" if (rows["when"] == "final").any() else "early_stop"
         figure = _figure(rows[rows["when"] == when])
-        found.append(style.save(figure, folder, f"deltas_{tensors}"))
+        found.append(style.save(figure, folder / f"deltas_{tensors}.png"))
     return found
 
 

@@ -48,10 +48,11 @@ def report(path: Path, folder: Path | None, published: bool, parts: int) -> None
         left_out.lines(writer.left_out)
         sections.append(left_out)
         print("\nleft out:\n" + "\n".join(f"  {line}" for line in writer.left_out))
-    page = writer.folder / "index.html"
+    page = writer.written.path("index.html")
     title = study.TITLE if study else sweep.study
     sections = [overview, *sections, _methods(sweep, study, writer)]
     html.write_page(page, f"{title}: {path.name}", sections, writer.data)
+    writer.written.finish()
     print(f"\nfigures and tables: {writer.folder}\npage: {page}")
 
 
@@ -109,7 +110,7 @@ def _points(sweep: Sweep, writer: Writer, folded: bool) -> html.Section:
     table = points_table(sweep)
     table.folded = folded
     shown = sweep.points[table.columns].assign(status=_status(sweep.points))
-    shown.to_csv(writer.folder / f"{table.name}.csv", index=False)
+    shown.to_csv(writer.written.path(f"{table.name}.csv"), index=False)
     table.notes = ["A click on an id shows the stages of the point: where they ran, how long."]
     section.table(table, table.name, points=True)
     writer.data.append(html.packed(html.SWEEP, _graph(sweep) | _whole(table)))

@@ -145,9 +145,8 @@ def layer_axis(axes: Axes) -> None:
     axes.xaxis.get_major_locator().set_params(integer=True)
 
 
-def save(figure: Figure, folder: Path, name: str) -> Path:
-    """Writes NAME.png and NAME.pdf; returns the PNG. The figure is laid out from then on."""
-    png = folder / f"{name}.png"
+def save(figure: Figure, png: Path) -> Path:
+    """Writes the PNG, and a PDF beside it; returns the PNG. The figure is laid out from then on."""
     figure.savefig(png)
     # No date in the PDF: equal results give equal files.
     figure.savefig(png.with_suffix(".pdf"), metadata={"CreationDate": None})

@@ -1,5 +1,8 @@
 """`report` as a user runs it: whole files, partial ones, and files it must refuse."""
 
+import hashlib
+import json
+
 import h5py
 import pytest
 import synthetic_slick
@@ -7,6 +10,7 @@ from reports import page_with, report, stems
 from synthetic_slick import World
 
 from analysis.__main__ import main
+from analysis.written import LIST
 
 FIGURES = {
     "figure1_fit",
@@ -118,3 +122,35 @@ def test_of_many_parts_the_first_are_shown_and_the_others_named(tmp_path, capsys
     with pytest.raises(SystemExit) as refused:
         main(["report", str(path), "--parts", "0"])
     assert refused.value.code == 2 and "no whole number from 1 on" in capsys.readouterr().err
+
+
+def test_a_report_run_again_leaves_nothing_stale_and_nothing_of_the_users_changed(tmp_path):
+    world = World(seeds=(1,), variants=("unknown_ratio", "idk"), **SMALL)
+    path = synthetic_slick.write(tmp_path / "again.h5", world)
+    folder = report(path)
+    first = {file.name for file in folder.iterdir()}
+    of_idk = {name for name in first if name.startswith("table3_idk")}
+    assert "table3_idk_curves.png" in of_idk and "table3_idk.csv" in of_idk
+    (folder / "notes.txt").write_text("mine")
+    (folder / "table3_idk.csv").write_text("made of it by hand")
+    few = World(seeds=(1,), variants=("unknown_ratio",), **SMALL)
+    report(synthetic_slick.write(path, few))
+    kept = {"notes.txt", "table3_idk.csv"}
+    assert {file.name for file in folder.iterdir()} == first - of_idk | kept
+    assert (folder / "notes.txt").read_text() == "mine"
+    assert (folder / "table3_idk.csv").read_text() == "made of it by hand"
+
+
+def test_a_list_of_files_that_is_not_a_reports_is_no_reason_to_remove_any(tmp_path):
+    world = World(seeds=(1,), variants=("unknown_ratio",), **SMALL)
+    path = synthetic_slick.write(tmp_path / "again.h5", world)
+    folder = tmp_path / "out"
+    folder.mkdir()
+    mine = tmp_path / "mine.csv"
+    mine.write_text("mine")
+    sha256 = hashlib.sha256(b"mine").hexdigest()
+    for listed in (["mine.csv"], {"../mine.csv": sha256, "mine.csv": "0"}, "no list"):
+        (folder / LIST).write_text(listed if isinstance(listed, str) else json.dumps(listed))
+        (folder / "mine.csv").write_text("mine too")
+        report(path, "--output", str(folder))
+        assert mine.is_file() and (folder / "mine.csv").read_text() == "mine too"
