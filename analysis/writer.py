@@ -38,10 +38,10 @@ class Writer:
         if line not in self.left_out:
             self.left_out.append(line)
 
-    def some(self, parts: Sequence[T]) -> Sequence[T]:
+    def some(self, parts: Sequence[T], what: str = "parts of the sweep") -> Sequence[T]:
         """As many parts as are wanted; of the others it is said that they are left out."""
         if (more := len(parts) - self.most_parts) > 0:
-            told = f"{more} of {len(parts)} parts of the sweep (--parts {len(parts)} shows all)"
+            told = f"{more} of {len(parts)} {what} (--parts {len(parts)} shows all)"
             self.leave_out(f"figures and tables of {told}; their points are among Points")
         return parts[: self.most_parts]
 
