@@ -16,7 +16,7 @@ from types import ModuleType
 
 import pandas as pd
 
-from . import html
+from . import delta_figures, html
 from .store import DONE, STATUS
 from .sweep import Sweep, read
 from .table import NONE, PAPER, Table, duration
@@ -42,6 +42,7 @@ def report(path: Path, folder: Path | None, published: bool, parts: int) -> None
     sections = study.sections(sweep, writer) if study else []
     if sweep.done.empty:
         writer.leave_out("every figure and table of results: no point has finished")
+    sections.append(delta_figures.section(sweep, writer))
     sections.append(_points(sweep, writer, folded=study is not None))
     if writer.left_out:
         left_out = html.Section("Left out")
@@ -78,7 +79,8 @@ def _state(sweep: Sweep) -> list[str]:
             "have limits by seeds alone have none."
         )
     elif seeds > 1:
-        lines.append(f"{seeds} seeds.")
+        thin = " Curves show both as thin lines, where more would have a band of limits."
+        lines.append(f"{seeds} seeds.{thin * (seeds == 2)}")
     if "reason" in sweep.points:
         lines += [f"failed: {p['id']}: {p['reason']}" for _, p in sweep.failed.head(5).iterrows()]
         if len(sweep.failed) > 5:

@@ -51,6 +51,12 @@ class Writer:
             print(f"\n[{name}]")
         return Section(name or "Results", where=name)
 
+    def lines(self, section: Section, make: Callable[..., list[str]], *given) -> None:
+        """What `make(*given)` says, on the page and on the terminal."""
+        if lines := self._made(section, make, *given):
+            section.lines(lines)
+            print("\n" + "\n".join(lines))
+
     def tables(
         self, section: Section, wanted: Iterable[Callable[..., Table | None]], *given
     ) -> None:
