@@ -123,8 +123,8 @@ def _alone(one: Answers) -> Iterator[Finding]:
     about = {"task": one.name, "adapter": names[one.best], "count": count}
     yield Finding("helps.alone", one.over(one.best).best_of(count), about)
     others = {k: one.over(one.best, k).best_of(count - 1) for k in one.tested if k != one.best}
-    if others:
-        nearest = min(others, key=lambda k: others[k].low)
+    if others:  # the nearest of those that may be as good, else of all
+        nearest = min(others, key=lambda k: (others[k].low > 0, others[k].value))
         yield Finding("helps.next", others[nearest], {**about, "other": names[nearest]})
 
 
@@ -151,9 +151,9 @@ def _selected(one: Answers) -> str:
         times = chosen[places].sum(axis=0)
         listed = (f"{names[k]} in {times[k]} of {len(places)}" for k in np.flatnonzero(times))
         counts.append(f"K = {shots}: {', '.join(listed)}")
-    equal = "one" if len(points) == 1 else "same" if (chosen == chosen[0]).all() else "differ"
-    about = {"task": one.name, "counts": "; ".join(counts)}
-    return " ".join(words("kshot", f"helps.{equal}", **about))
+    which = "helps.same" if (chosen == chosen[0]).all() else "helps.differ"
+    which = "helps.one" if len(points) == 1 else which
+    return " ".join(words("kshot", which, task=one.name, counts="; ".join(counts)))
 
 
 def _kept_out(one: Answers) -> Iterator[Finding]:
