@@ -142,14 +142,16 @@ def legend_under(axes: Axes) -> None:
 
 
 def legend_below(figure: Figure, handles: Sequence[Artist], columns: int = 0) -> None:
-    """One legend for all panels; it takes no width from them, and as many columns as there is room
-    for (`columns` at most).
+    """One legend for all panels; it takes no width from them, and as few rows as there is room
+    for (of `columns` at most).
     """
-    for ncols in range(columns or len(handles), 0, -1):
+    count = len(handles)
+    for rows in range(-(-count // (columns or count or 1)), count + 1):
         legend = figure.legend(
-            handles=handles, loc="outside lower center", ncols=ncols, columnspacing=1.2
+            handles=handles, loc="outside lower center", ncols=-(-count // rows), columnspacing=1.2
         )
-        if ncols == 1 or legend.get_window_extent().width <= figure.bbox.width:
+        # letters are a little wider at another resolution
+        if rows == count or legend.get_window_extent().width <= 0.96 * figure.bbox.width:
             return
         legend.remove()
 
@@ -162,6 +164,7 @@ def layer_axis(axes: Axes) -> None:
 def save(figure: Figure, png: Path) -> Path:
     """Writes the PNG, and a PDF beside it; returns the PNG. The figure is laid out from then on."""
     figure.savefig(png)
+    figure.set_layout_engine("none")  # done: laying out takes as long as drawing
     # No date in the PDF: equal results give equal files.
     figure.savefig(png.with_suffix(".pdf"), metadata={"CreationDate": None})
     return png

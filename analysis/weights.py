@@ -100,7 +100,8 @@ class Matrix:
             r = one.a.shape[1]
             once, of_pair, of_rank = OPENED + r * r * sides, r * r * sides, OPENED
         else:
-            numbers, small = math.prod(self.which.shape), min(self.which.shape)
+            numbers = math.prod(self.which.shape)
+            small = min(self.which.shape) if len(self.which.shape) == 2 else 0
             once, of_pair, of_rank = READ * numbers, numbers, small * numbers + 10 * small**3
         return n * once + pairs * n * n * (of_pair + ROW) + ranks * n * of_rank
 

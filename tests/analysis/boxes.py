@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+from matplotlib import rcParams
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -12,17 +13,23 @@ from matplotlib.text import Text
 TOUCH = 1.0  # pixels that the boxes of two texts may share
 
 
+def _laid_out(figure: Figure) -> Figure:
+    """As it is saved."""
+    figure.set_dpi(rcParams["savefig.dpi"])
+    figure.draw_without_rendering()
+    return figure
+
+
 def overlapping(figure: Figure) -> list[tuple[str, str]]:
     """Pairs of texts whose boxes, as rendered, overlap."""
-    figure.draw_without_rendering()
-    boxes = [(text.get_text(), _corners(text)) for text in _drawn(figure)]
+    boxes = [(text.get_text(), _corners(text)) for text in _drawn(_laid_out(figure))]
     pairs = itertools.combinations(boxes, 2)
     return [(a, b) for (a, box), (b, other) in pairs if not _apart(box, other)]
 
 
 def outside(figure: Figure) -> list[str]:
     """Texts that the figure cuts off."""
-    figure.draw_without_rendering()
+    _laid_out(figure)
     low, high = figure.bbox.min - TOUCH, figure.bbox.max + TOUCH
     found = ((text.get_text(), _corners(text)) for text in _drawn(figure))
     return [text for text, box in found if (box < low).any() or (box > high).any()]
