@@ -1,5 +1,5 @@
-"""Figures of `deltas`: norm, effective rank and cosine by layer, a line a matrix; and the section of
-a report that shows them, where the run has kept weights.
+"""Figures of `deltas`: norm, effective rank and cosine by layer, a line a matrix; and the section
+of a report that shows them, where the run has kept weights.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ class Written:
         return self.folder / name
 
     def finish(self) -> None:
-        """Removes what an earlier report wrote and this one did not, and lists what this one did."""
+        """Removes what an earlier report wrote and this one did not; lists what this one did."""
         for name, known in self._earlier().items():
             path = self.folder / Path(name).name  # never of another folder
             if name not in self._names and path.is_file() and _hash(path) == known:

@@ -262,11 +262,13 @@ def test_a_file_is_read_in_blocks(tmp_path, monkeypatch):
 
 # --- In a report -------------------------------------------------------------------------------
 
+MADE = ("deltas_by_matrix", "deltas_full")
+
 
 def test_a_report_shows_what_trainings_changed(results, capsys):
     write_square(results, STAGES)
     folder = report(results)
-    told = {"deltas", "cosines", "deltas_by_matrix", "deltas_full"}
+    told = {"deltas", "cosines", *MADE}
     assert told <= stems(folder, "csv") and stems(folder, "png") == {"deltas_full"}
     assert "left out:" not in capsys.readouterr().out
     page = (folder / "index.html").read_text(encoding="utf-8")
@@ -287,8 +289,8 @@ def test_a_report_shows_what_trainings_changed(results, capsys):
 @pytest.mark.parametrize(
     "share, kept, reason",
     [
-        (0.999, {"deltas", "cosines", "deltas_by_matrix", "deltas_full"}, "effective ranks of deltas"),
-        (0.05, {"deltas", "deltas_by_matrix", "deltas_full"}, "cosines and effective ranks of"),
+        (0.999, {"deltas", "cosines", *MADE}, "effective ranks of deltas"),
+        (0.05, {"deltas", *MADE}, "cosines and effective ranks of"),
         (0, set(), "figures of deltas, as there are too many"),
     ],
 )
@@ -301,7 +303,7 @@ def test_a_report_takes_no_longer_than_it_should_for_deltas(
         work = sum(matrix.work(pairs=True, ranks=True) for matrix in matrices)
     monkeypatch.setattr(delta_figures, "MOST_WORK", share * work)
     folder = report(results)
-    assert stems(folder, "csv") & {"deltas", "cosines", "deltas_by_matrix", "deltas_full"} == kept
+    assert stems(folder, "csv") & {"deltas", "cosines", *MADE} == kept
     assert reason in capsys.readouterr().out
 
 

@@ -179,7 +179,8 @@ def test_labels_of_all_models_are_shown_and_each_points_questions_have_its_own(t
     assert shown == {f"{n}_{m}" for n in labels for m in ("small", "large")} | {
         "table7_base_errors_small"
     }
-    of_large = dict(row[1:3] for row in csv_rows(folder, "labels_train_id_large") if row[0] == "all")
+    rows = csv_rows(folder, "labels_train_id_large")
+    of_large = dict(row[1:3] for row in rows if row[0] == "all")
     assert of_large["HK"] == of_large["MK"] == of_large["WK"] == "0" < of_large["Unk"]
     page = (folder / "index.html").read_text(encoding="utf-8")
     assert "Labels: small" in page and "Labels: large" in page
