@@ -3,6 +3,8 @@ how alike that is between points. Reads the weights file in blocks (weights.py).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
@@ -14,7 +16,7 @@ from .store import DONE, RESULTS, WEIGHTS, StoreError, open_file, text, values
 from .weights import Matrix, matrices
 
 MOST_STAGES = 20_000  # whose cosines are computed: 3.2 GB
-_DELTAS, _COSINES = "deltas.csv", "cosines.csv"
+DELTAS, COSINES = "deltas.csv", "cosines.csv"
 
 
 def weights_path(results: Path) -> Path:
@@ -23,16 +25,13 @@ def weights_path(results: Path) -> Path:
 
 def deltas(results: Path, folder: Path | None, pairs: str = "all", ranks: bool = True) -> None:
     """Writes the tables and figures into `folder` (default: beside the file)."""
-    stages = _stages(results)
     path = weights_path(results)
     if not path.is_file():
         raise StoreError(
             f"{path}: no such file, so the run kept no weights. Run it with store.deltas = final."
         )
     folder = folder or results.with_name(results.stem + "_deltas")
-    with open_file(path, (WEIGHTS,)) as file:
-        _check_same_run(results, file, path)
-        found = matrices(file, (stages["status"] == DONE).to_numpy())
+    with opened(results) as (found, stages):
         if not found:
             raise StoreError(f"{path}: holds no deltas of a stage that is done.")
         most = max(len(matrix.stages) for matrix in found)
@@ -42,14 +41,26 @@ def deltas(results: Path, folder: Path | None, pairs: str = "all", ranks: bool =
                 f"{MOST_STAGES} at most. Give --pairs none."
             )
         folder.mkdir(parents=True, exist_ok=True)
-        means = _write_tables(found, stages, folder, pairs, ranks)
-    print(f"{len(found)} matrices: {folder / _DELTAS}")
+        tables = folder / DELTAS, folder / COSINES
+        means = write_tables(found, stages, *tables, pairs, ranks)
+    print(f"{len(found)} matrices: {tables[0]}")
     if pairs != "none":
-        print(f"cosines between points: {folder / _COSINES}")
+        print(f"cosines between points: {tables[1]}")
     from .delta_figures import draw  # matplotlib is imported only where figures are drawn
 
     for figure in draw(means, folder):
         print(f"figure: {figure}")
+
+
+@contextmanager
+def opened(results: Path) -> Iterator[tuple[list[Matrix], pd.DataFrame]]:
+    """What the weights file beside it holds of stages that are done, to be read while it is open;
+    and _stages(). StoreError.
+    """
+    stages, path = _stages(results), weights_path(results)
+    with open_file(path, (WEIGHTS,)) as file:
+        _check_same_run(results, file, path)
+        yield matrices(file, (stages["status"] == DONE).to_numpy()), stages
 
 
 def _stages(results: Path) -> pd.DataFrame:
@@ -79,24 +90,29 @@ def _check_same_run(results: Path, weights: h5py.File, path: Path) -> None:
 # --- Tables ------------------------------------------------------------------------------------
 
 
-def _write_tables(
-    found: list[Matrix], stages: pd.DataFrame, folder: Path, pairs: str, ranks: bool
+def write_tables(
+    found: list[Matrix],
+    stages: pd.DataFrame,
+    deltas_csv: Path,
+    cosines_csv: Path,
+    pairs: str,
+    ranks: bool,
 ) -> pd.DataFrame:
     """One matrix after the other; what figures show of them: the means over points."""
-    for path in (folder / _DELTAS, folder / _COSINES):
+    for path in (deltas_csv, cosines_csv):
         path.unlink(missing_ok=True)
     means = []
     for matrix in found:
         products = matrix.products() if pairs != "none" else None
         norms = np.sqrt(matrix.squares() if products is None else np.diag(products))
         rows = _norm_rows(matrix, stages, norms, ranks)
-        _append(rows, folder / _DELTAS)
+        _append(rows, deltas_csv)
         points = rows[rows["point"].notna()] if rows["point"].notna().any() else rows
         of_points = {name: points[name].mean() for name in ("norm", "effective_rank")}
         cosines = np.array([])
         if products is not None:
             rows = _cosine_rows(matrix, stages, products, norms, pairs)
-            _append(rows, folder / _COSINES)
+            _append(rows, cosines_csv)
             cosines = rows["cosine"].dropna().to_numpy()
         mean = cosines.mean() if len(cosines) else np.nan
         means.append({**_place(matrix), **of_points, "cosine": mean})

@@ -203,10 +203,11 @@ async function questionsOf(row, id) {
   const title = element("h3", { textContent: "Test questions" });
   const mine = asked.points[row];
   if (!mine) return [title, element("p", { textContent: asked.otherwise.replace("{id}", id) })];
+  const before = asked.before[asked.model[row]];
   const verdicts = (digits, k) => asked.verdicts[digits[k]] ?? "";
-  const heads = [...asked.columns, ...mine.flatMap((when) => ["answer", "right"].map(
+  const heads = [...before.columns, ...mine.flatMap((when) => ["answer", "right"].map(
     (what) => `${what} ${when.name}`))];
-  const rows = asked.rows.map((question, k) => [...question, ...mine.flatMap((when) =>
+  const rows = before.rows.map((question, k) => [...question, ...mine.flatMap((when) =>
     [when.said ? asked.said[when.said[k]] : "", verdicts(when.right, k)])]);
   const name = `rest-of-${row}`;
   unpacked.set(name, Promise.resolve(rows));

@@ -16,7 +16,7 @@ from types import ModuleType
 
 import pandas as pd
 
-from . import html
+from . import delta_figures, html
 from .store import DONE, STATUS
 from .sweep import Sweep, read
 from .table import NONE, PAPER, Table, duration
@@ -42,16 +42,18 @@ def report(path: Path, folder: Path | None, published: bool, parts: int) -> None
     sections = study.sections(sweep, writer) if study else []
     if sweep.done.empty:
         writer.leave_out("every figure and table of results: no point has finished")
+    sections.append(delta_figures.section(sweep, writer))
     sections.append(_points(sweep, writer, folded=study is not None))
     if writer.left_out:
         left_out = html.Section("Left out")
         left_out.lines(writer.left_out)
         sections.append(left_out)
         print("\nleft out:\n" + "\n".join(f"  {line}" for line in writer.left_out))
-    page = writer.folder / "index.html"
+    page = writer.written.path("index.html")
     title = study.TITLE if study else sweep.study
     sections = [overview, *sections, _methods(sweep, study, writer)]
     html.write_page(page, f"{title}: {path.name}", sections, writer.data)
+    writer.written.finish()
     print(f"\nfigures and tables: {writer.folder}\npage: {page}")
 
 
@@ -77,7 +79,8 @@ def _state(sweep: Sweep) -> list[str]:
             "have limits by seeds alone have none."
         )
     elif seeds > 1:
-        lines.append(f"{seeds} seeds.")
+        thin = " Curves show both as thin lines, where more would have a band of limits."
+        lines.append(f"{seeds} seeds.{thin * (seeds == 2)}")
     if "reason" in sweep.points:
         lines += [f"failed: {p['id']}: {p['reason']}" for _, p in sweep.failed.head(5).iterrows()]
         if len(sweep.failed) > 5:
@@ -109,7 +112,7 @@ def _points(sweep: Sweep, writer: Writer, folded: bool) -> html.Section:
     table = points_table(sweep)
     table.folded = folded
     shown = sweep.points[table.columns].assign(status=_status(sweep.points))
-    shown.to_csv(writer.folder / f"{table.name}.csv", index=False)
+    shown.to_csv(writer.written.path(f"{table.name}.csv"), index=False)
     table.notes = ["A click on an id shows the stages of the point: where they ran, how long."]
     section.table(table, table.name, points=True)
     writer.data.append(html.packed(html.SWEEP, _graph(sweep) | _whole(table)))

@@ -190,8 +190,14 @@ class CrossedMean:
     @property
     def interval(self) -> Interval:
         """Of a difference of percentages: as far on both sides, within -100 and 100."""
-        low, high = self.value - self.half(), self.value + self.half()
-        return self._told(max(low, -100.0), min(high, 100.0))
+        return self.best_of(1)
+
+    def best_of(self, count: int) -> Interval:
+        """The same of the best of so many differences, which chance has a part in: all of them are
+        within limits of this confidence at once (Bonferroni).
+        """
+        half = self.half(1 - (1 - CONFIDENCE) / count)
+        return self._told(max(self.value - half, -100.0), min(self.value + half, 100.0))
 
     def _told(self, low: float, high: float) -> Interval:
         return Interval(self.value, low, high, self.count, round(self.asked))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+import textwrap
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -17,6 +18,7 @@ import numpy as np  # noqa: E402
 from matplotlib import colormaps  # noqa: E402
 from matplotlib.artist import Artist  # noqa: E402
 from matplotlib.axes import Axes  # noqa: E402
+from matplotlib.collections import LineCollection  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 
 from .drawn import OF_PAPER, Rows, plain, tell  # noqa: E402
@@ -80,7 +82,8 @@ def interval_bars(
 
 
 def mean_line(axes: Axes, x: np.ndarray, values: np.ndarray, colour: str, **keywords) -> np.ndarray:
-    """The means of [seed, x] as a line, their intervals as a band; returns the means.
+    """The means of [seed, x] as a line, their intervals as a band; returns the means. Limits of two
+    values say little but that they are two: both are drawn, thin, in place of a band.
 
     `bounds`: what the values can't leave, if anything; `points`: rows of /points, a seed each.
     """
@@ -90,7 +93,11 @@ def mean_line(axes: Axes, x: np.ndarray, values: np.ndarray, colour: str, **keyw
     centre, low, high = np.array([(m.value, m.low, m.high) for m in means]).T
     (line,) = axes.plot(x, centre, color=colour, **keywords)
     tell(line, found=means, rows=rows)
-    if np.isfinite(low).any():  # else there is one seed
+    if max(m.runs for m in means) == 2:
+        both = [np.column_stack([x, one]) for one in values if np.isfinite(one).any()]
+        axes.add_collection(LineCollection(both, colors=[colour], linewidths=0.6, alpha=0.6))
+        axes.autoscale_view()
+    elif np.isfinite(low).any():  # else there is one seed
         axes.fill_between(x, low, high, color=colour, alpha=0.16, linewidth=0)
     return centre
 
@@ -107,8 +114,15 @@ def note(axes: Axes, words: str, at: tuple, offset: tuple, **look) -> None:
     axes.annotate(words, at, offset, textcoords="offset points", fontsize=7, **look)
 
 
+def title(axes: Axes, words: str) -> None:
+    """Above the panel, in as many lines as its width wants."""
+    width = axes.get_window_extent().width / axes.figure.dpi  # inches
+    lines = textwrap.wrap(words, int(width / 0.065), break_long_words=False)
+    axes.set_title("\n".join(lines), loc="left")
+
+
 def panel_title(axes: Axes, letter: str, words: str) -> None:
-    axes.set_title(f"$\\bf{{{letter}}}$  {words}", loc="left")
+    title(axes, f"$\\bf{{{letter}}}$ {words}")
 
 
 def in_order(axes: Axes) -> list:
@@ -128,14 +142,16 @@ def legend_under(axes: Axes) -> None:
 
 
 def legend_below(figure: Figure, handles: Sequence[Artist], columns: int = 0) -> None:
-    """One legend for all panels; it takes no width from them, and as many columns as there is room
-    for (`columns` at most).
+    """One legend for all panels; it takes no width from them, and as few rows as there is room
+    for (of `columns` at most).
     """
-    for ncols in range(columns or len(handles), 0, -1):
+    count = len(handles)
+    for rows in range(-(-count // (columns or count or 1)), count + 1):
         legend = figure.legend(
-            handles=handles, loc="outside lower center", ncols=ncols, columnspacing=1.2
+            handles=handles, loc="outside lower center", ncols=-(-count // rows), columnspacing=1.2
         )
-        if ncols == 1 or legend.get_window_extent().width <= figure.bbox.width:
+        # letters are a little wider at another resolution
+        if rows == count or legend.get_window_extent().width <= 0.96 * figure.bbox.width:
             return
         legend.remove()
 
@@ -145,10 +161,10 @@ def layer_axis(axes: Axes) -> None:
     axes.xaxis.get_major_locator().set_params(integer=True)
 
 
-def save(figure: Figure, folder: Path, name: str) -> Path:
-    """Writes NAME.png and NAME.pdf; returns the PNG. The figure is laid out from then on."""
-    png = folder / f"{name}.png"
+def save(figure: Figure, png: Path) -> Path:
+    """Writes the PNG, and a PDF beside it; returns the PNG. The figure is laid out from then on."""
     figure.savefig(png)
+    figure.set_layout_engine("none")  # done: laying out takes as long as drawing
     # No date in the PDF: equal results give equal files.
     figure.savefig(png.with_suffix(".pdf"), metadata={"CreationDate": None})
     return png

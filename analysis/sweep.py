@@ -96,10 +96,13 @@ class Sweep:
     def _columns(self, role: str) -> list[str]:
         return [c for c in self.points if c not in BOOKKEEPING and self.roles.get(c) == role]
 
-    def group(self, kind: type[G]) -> G:
-        """The datasets of the group of which `kind` is a record; it may be empty."""
+    def group(self, kind: type[G], path: str = "") -> G:
+        """The datasets of the group of which `kind` is a record, or of another group of this kind;
+        it may be empty.
+        """
         with open_file(self.path, (RESULTS,)) as file:
-            return kind(file.get(kind.PATH))
+            found = file.get(path or kind.PATH)
+            return kind(found if isinstance(found, h5py.Group) else None)
 
     def groups(self, kind: type[G]) -> dict[str, G]:
         """The groups below that path by name, in the order of their names."""

@@ -20,6 +20,9 @@ from scipy import linalg
 from .store import text, values
 
 BLOCK_BYTES = 32 << 20  # of float64
+# How many multiplications of a matrix product take as long as: to read a number, to write a row of
+# a table, to open the two factors of a low-rank delta.
+READ, ROW, OPENED = 40, 1e5, 3e7
 WHEN = ("early_stop", "final")
 _PEFT = "base_model.model."
 _FACTOR = re.compile(r"(?P<module>.+?)(\.experts\.(?P<expert>\d+))?\.lora_(?P<factor>[AB])\.weight")
@@ -87,6 +90,20 @@ class Matrix:
         """[stage] squared norms: the diagonal of products() alone."""
         kind = type(self)
         return np.array([kind(self.which, [0], [e]).products()[0, 0] for e in self.entries])
+
+    def work(self, pairs: bool, ranks: bool) -> float:
+        """About how many multiplications take as long as squares(), with products() and
+        effective_rank() of all where they are wanted, and the rows of their tables.
+        """
+        n, sides = len(self.entries), sum(self.which.shape)
+        if isinstance(one := self.entries[0], LowRank):
+            r = one.a.shape[1]
+            once, of_pair, of_rank = OPENED + r * r * sides, r * r * sides, OPENED
+        else:
+            numbers = math.prod(self.which.shape)
+            small = min(self.which.shape) if len(self.which.shape) == 2 else 0
+            once, of_pair, of_rank = READ * numbers, numbers, small * numbers + 10 * small**3
+        return n * once + pairs * n * n * (of_pair + ROW) + ranks * n * of_rank
 
     def effective_rank(self, k: int) -> float:
         """exp of the entropy of the singular values' shares (Roy and Vetterli 2007).

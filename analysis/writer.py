@@ -17,6 +17,7 @@ from .html import Section
 from .store import Missing
 from .table import PAPER, Table
 from .words import Finding, stated, words
+from .written import Written
 
 T = TypeVar("T")
 
@@ -24,12 +25,12 @@ T = TypeVar("T")
 class Writer:
     def __init__(self, folder: Path, study: str, most_parts: int) -> None:
         self.folder = folder
+        self.written = Written(folder)
         self.study = study
         self.most_parts = most_parts
         self.left_out: list[str] = []
         self.data: list[str] = []  # of the page's script
         self.published = False  # something of a paper stands in the report
-        folder.mkdir(parents=True, exist_ok=True)
 
     def leave_out(self, reason: str, where: str = "") -> None:
         """Each reason is told once."""
@@ -37,10 +38,10 @@ class Writer:
         if line not in self.left_out:
             self.left_out.append(line)
 
-    def some(self, parts: Sequence[T]) -> Sequence[T]:
+    def some(self, parts: Sequence[T], what: str = "parts of the sweep") -> Sequence[T]:
         """As many parts as are wanted; of the others it is said that they are left out."""
         if (more := len(parts) - self.most_parts) > 0:
-            told = f"{more} of {len(parts)} parts of the sweep (--parts {len(parts)} shows all)"
+            told = f"{more} of {len(parts)} {what} (--parts {len(parts)} shows all)"
             self.leave_out(f"figures and tables of {told}; their points are among Points")
         return parts[: self.most_parts]
 
@@ -49,6 +50,12 @@ class Writer:
         if name:
             print(f"\n[{name}]")
         return Section(name or "Results", where=name)
+
+    def lines(self, section: Section, make: Callable[..., list[str]], *given) -> None:
+        """What `make(*given)` says, on the page and on the terminal."""
+        if lines := self._made(section, make, *given):
+            section.lines(lines)
+            print("\n" + "\n".join(lines))
 
     def tables(
         self, section: Section, wanted: Iterable[Callable[..., Table | None]], *given
@@ -72,7 +79,7 @@ class Writer:
         table.without_unpublished()
         self.published |= any(head.startswith(PAPER) for head in table.columns)
         file = table.name + _suffix(section.where)
-        table.write_csv(self.folder / f"{file}.csv")
+        table.write_csv(self.written.path(f"{file}.csv"))
         section.table(table, file)
         if show is not None:
             print("\n" + show(table))
@@ -110,10 +117,11 @@ class Writer:
             return
         empty = [panel for panel, has in known.items() if not has]
         caption += "".join(f" Panel {panel}: none of its values is known." for panel in empty)
-        png = style.save(figure, self.folder, name)
+        png, _, csv = (self.written.path(f"{name}.{kind}") for kind in ("png", "pdf", "csv"))
+        style.save(figure, png)
         shown = drawn.series(figure)
         self.published |= drawn.of_paper(figure)
-        drawn.write_csv(png.with_suffix(".csv"), shown)
+        drawn.write_csv(csv, shown)
         section.figure(png, caption, shown)
 
     def _made(self, section: Section, make: Callable[..., T | None], *given) -> T | None:

@@ -87,7 +87,7 @@ def forgetting(part: EditPart, how: str) -> Figure:
                 look = {"color": colour, "label": f"{label}, published", **style.PUBLISHED}
                 axes.plot(theirs["lambda"][LLAMA2], 100 * np.array(theirs[outcome][LLAMA2]), **look)
         axes.set_xlabel("$\\lambda$")
-        axes.set_title(f"{METHODS[method]}, layers: {layers}", loc="left")
+        style.title(axes, f"{METHODS[method]}, layers: {layers}")
     panels[0][0].set_ylabel("Percent")
     whole = ranges.index("all") if "all" in ranges else 0  # its panel has the published curves
     handles = style.in_order(panels[0][whole])
@@ -142,7 +142,7 @@ def learning(part: EditPart) -> Figure:
             axes.axvline(value[0], label="_published", **look)
         axes.set_xlabel("$\\lambda$")
         where = "" if layers == "all" else f", layers {layers}"
-        axes.set_title(f"{METHODS[method]}{where}", loc="left")
+        style.title(axes, f"{METHODS[method]}{where}")
     style.row_labels(panels, "Percent")
     style.legend_right(style.last_of_first_row(panels))
     return figure

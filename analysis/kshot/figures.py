@@ -33,7 +33,7 @@ def activation(part: ExpertPart) -> Figure:
         names = [part.bank[k] for k in part.selection.experts(rows[task])]
         axes.set_xticks(range(len(names)), names, rotation=60, ha="right")
         axes.yaxis.get_major_locator().set_params(integer=True)
-        axes.set_title(f"{task}, even: {1 / len(names):.2f}", loc="left")
+        style.title(axes, f"{task}, even: {1 / len(names):.2f}")
     style.row_labels(panels, "Layer")
     figure.colorbar(image, ax=panels, label="Share of choices")
     return figure
@@ -55,7 +55,7 @@ def perplexity(part: ExpertPart) -> Figure:
             rho = mean(part.correlations(task, kind), -1, 1)
             _scatter(axes, part, task, kind)
             limits = f" [{rho.low:.2f}, {rho.high:.2f}]" if np.isfinite(rho.low) else ""
-            axes.set_title(f"{part.tasks[task]}, $\\rho$ = {rho.value:.2f}{limits}", loc="left")
+            style.title(axes, f"{part.tasks[task]}, $\\rho$ = {rho.value:.2f}{limits}")
         row[0].set_ylabel("Test accuracy (%)")
     _name_adapters(figure, part)
     return figure
@@ -73,7 +73,7 @@ def tuned(part: ExpertPart) -> Figure:
         _scatter(axes, part, task, "reasoning_perplexity")
         row = points.index[points["task"] == name][0]  # the best is the same in every draw
         _arrow(axes, part, task, part.selection.experts(row)[0], ours[name].value)
-        axes.set_title(name, loc="left")
+        style.title(axes, name)
     style.row_labels(panels, "Test accuracy (%)")
     _name_adapters(figure, part)
     return figure
@@ -171,7 +171,7 @@ def case_counts(part: ExpertPart) -> Figure:
         look = {"color": style.BLACK, "linestyle": ""}
         style.interval_bars(axes, at, shares, name="all of them", **look)
         axes.set_xticks(at, [name.replace(" ", "\n") for name in CASES])
-        axes.set_title(task, loc="left")
+        style.title(axes, task)
     style.row_labels(panels, "Test examples (%)")
     panels[0].set_ylim(bottom=0)  # an interval may reach below
     style.legend_below(figure, style.in_order(panels[0]))

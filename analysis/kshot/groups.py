@@ -67,6 +67,9 @@ class Selection(Group, path="selection"):
     """What each point selected."""
 
     adapter: Data  # [point, expert]
+    perplexity_rank: Data  # [point, adapter]: R_P; NaN: not usable, or drawn at random
+    accuracy_rank: Data  # R_A
+    pool: Data  # 1: one of those that experts are selected from
     row: Data  # [point, sample]: open data
     shot_row: Data  # [point, shot]
 

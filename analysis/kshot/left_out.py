@@ -14,6 +14,11 @@ from .quantities import METHODS, ExpertPart, told
 PROGRAM = "code"  # the kind of a task whose answers are programs
 
 
+def lines(part: ExpertPart) -> list[str]:
+    """What no table tells."""
+    return [*unusable_adapters(part), *cut_points(part)]
+
+
 def unusable_adapters(part: ExpertPart) -> list[str]:
     """Each with the reason; it is in no selection."""
     bank, nothing = part.of_bank, [None] * len(part.bank)

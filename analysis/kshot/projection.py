@@ -89,7 +89,8 @@ def projection(part: ExpertPart) -> Figure:
     for row, point in points.iterrows():
         axes = panels[cells[row]]
         _draw(axes, found[row])
-        axes.set_title(f"{point['task']}, {SELECTIONS[point['data_selection']]}", loc="left")
+        selection = SELECTIONS[point["data_selection"]].replace("D_A", "$D_A$")
+        style.title(axes, f"{point['task']}, {selection}")
     style.legend_below(figure, style.in_order(axes))
     if _tsne() is None:
         figure.set_label(" ".join(words("kshot", "figure10_selection.plain")))

@@ -120,7 +120,7 @@ class ExpertPart(Part):
         """Percent by task, over draws (seeds averaged first; of a single draw over seeds) and
         test examples; without the tasks of which no point has finished.
         """
-        done, unit = points[points[column].notna()], _unit(points)
+        done, unit = points[points[column].notna()], unit_of(points)
         return {
             task: self._share(done[done["task"] == task], column, unit)
             for task in self.tasks
@@ -131,7 +131,7 @@ class ExpertPart(Part):
         self, points: pd.DataFrame, column: str = "accuracy", tasks: Sequence[str] | None = None
     ) -> CrossedMean:
         """The mean over these tasks (default: all), by the draws that have finished all of them."""
-        wanted, unit = self.tasks if tasks is None else tasks, _unit(points)
+        wanted, unit = self.tasks if tasks is None else tasks, unit_of(points)
         done = points[points[column].notna()]
         of_task = [done[done["task"] == task] for task in wanted]
         whole = set.intersection(*(set(rows[unit]) for rows in of_task))
@@ -166,7 +166,7 @@ class ExpertPart(Part):
 
         A method without draws is the same for every draw. NaN where they have no draw in common.
         """
-        unit = _unit(better)
+        unit = unit_of(better)
         first, second = self.by_example(better, unit), self.by_example(worse, unit)
         if set(second) == {-1}:
             second = dict.fromkeys(first, second[-1])
@@ -225,7 +225,7 @@ def words(column: np.ndarray) -> list[str]:
     return [str(value) for value in column]
 
 
-def _unit(points: pd.DataFrame) -> str:
+def unit_of(points: pd.DataFrame) -> str:
     """What means are over: the draws of the shots, or the seeds of a single draw."""
     return "draw" if points["draw"].nunique() > 1 else "seed"
 

@@ -7,7 +7,7 @@ from functools import partial
 from ..html import Section
 from ..sweep import Sweep
 from ..writer import Writer
-from . import experts, figures, left_out, projection, tables
+from . import experts, figures, helps, left_out, projection, tables
 from .quantities import ExpertPart, part_of
 from .findings import FINDINGS
 
@@ -40,19 +40,19 @@ def sections(sweep: Sweep, writer: Writer) -> list[Section]:
     if part.points.empty:
         return [_not_used(part, writer)]  # may tell why
     accuracy, selection, shown = map(Section, ("Accuracy", "What was selected", "Figures"))
+    answer = Section("Which adapters do most")
+    writer.lines(answer, helps.sentences, part)
+    writer.table(answer, helps.table, part)
     writer.tables(accuracy, ACCURACY, part)
     writer.tables(selection, SELECTION, part)
     writer.figures(shown, FIGURES, part, findings=FINDINGS)
-    return [accuracy, selection, _not_used(part, writer), shown]
+    return [answer, accuracy, selection, _not_used(part, writer), shown]
 
 
 def _not_used(part: ExpertPart, writer: Writer) -> Section:
     """What the sweep could not use; without parts where the file tells of nothing such."""
     section = Section("What could not be used")
-    lines = [*left_out.unusable_adapters(part), *left_out.cut_points(part)]
-    if lines:
-        section.lines(lines)
-        print("\n" + "\n".join(lines))
+    writer.lines(section, left_out.lines, part)
     wanted = [left_out.source_table, left_out.example_table, left_out.stopped_table]
     writer.tables(section, wanted, part)
     return section

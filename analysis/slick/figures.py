@@ -58,12 +58,12 @@ def fitting(part: LabelledPart, names: Sequence[str], what: str, reference: bool
     if reference and part.published("fit"):
         _published(part, top, bottom, float(np.nanmax(mean)))
     _zoom(bottom, part.epochs, mean)
-    _early_stop((top, bottom), stop)
+    _early_stop((top, bottom), stop, named=top)
 
     top.set_ylabel("Fitted training\nexamples (%)")
     top.set_ylim(-2, 102)
     seeds = f"{len(points)} seed{'s' * (len(points) > 1)}"
-    top.set_title(f"{100 * ratio:g} % Unknown, {seeds}", loc="left")
+    style.title(top, f"{100 * ratio:g} % Unknown, {seeds}")
     style.legend_right(top)
     style.legend_right(bottom)
     bottom.set_ylabel("Dev accuracy (%)")
@@ -78,7 +78,8 @@ def _dev_line(
     """The means of [seed, epoch], a band of seeds alone, and in words what the questions add: all
     epochs and seeds are asked the same, so that limits by them are of the level, not of the shape.
     """
-    label, asked = "dev (band: seeds)" if len(dev) > 1 else "dev", part.data.dev_questions
+    seeds = {1: "", 2: " (thin: both seeds)"}.get(len(dev), " (band: seeds)")
+    label, asked = f"dev{seeds}", part.data.dev_questions
     centre = np.nanmean(dev, axis=0)
     if asked is not None and np.isfinite(centre).any():
         best = crossed_percent(dev[:, int(np.nanargmax(centre))], int(asked[0])).share
@@ -111,17 +112,17 @@ def _zoom(axes: Axes, epochs: np.ndarray, mean: np.ndarray) -> None:
         axes.set_ylim(low - 2 * margin, trained.max() + 2 * margin)
 
 
-def _early_stop(panels: Sequence[Axes], stop: np.ndarray) -> None:
-    """Where seeds stopped, in words on the first panel."""
+def _early_stop(panels: Sequence[Axes], stop: np.ndarray, named: Axes) -> None:
+    """Where seeds stopped; in words in the legend of one panel."""
     stop = stop[stop >= 0]
     if not len(stop):
         return
     for axes in panels:
-        axes.axvline(np.median(stop), color=style.GREY, linestyle=":", linewidth=1.1)
+        look = {"color": style.GREY, "linestyle": ":", "linewidth": 1.1}
+        label = "early stop" if axes is named else "_early stop"
+        axes.axvline(np.median(stop), label=label, **look)
         if stop.min() < stop.max():
             axes.axvspan(stop.min(), stop.max(), color=style.GREY, alpha=0.12, linewidth=0)
-    look = {"color": style.GREY, "rotation": 90, "va": "center"}
-    style.note(panels[0], "early stop", (np.median(stop), 50), (3, 0), **look)
 
 
 def idk_curves(part: LabelledPart) -> Figure:
@@ -143,7 +144,7 @@ def idk_curves(part: LabelledPart) -> Figure:
                 style.mean_line(axes, part.epochs, values, colour, **look)
         axes.set_xlabel("Epoch")
         style.panel_title(axes, letter, f"{questions} questions, {100 * ratio:g} % Unknown")
-    _early_stop(panels, stop)
+    _early_stop(panels, stop, named=panels[1])
     panels[0].set_ylabel("Percent of the questions")
     style.legend_right(panels[1])
     figure.set_label(" ".join(words("slick", "table3_idk_curves", early_stop=part.early_stop)))

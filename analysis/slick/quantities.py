@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from inspect import get_annotations
 
-import h5py
 import numpy as np
 import pandas as pd
 
 from ..published import PaperTable, paper_table
 from ..statistics import Fit, cluster_bootstrap
-from ..store import RESULTS, UNSET, Missing, need, open_file
+from ..store import UNSET, Missing, need
 from ..sweep import Part, Sweep, split
 from ..words import ToldTable
-from .groups import CATEGORIES, DataRead, Labels, Predictions
+from .groups import CATEGORIES, DataRead, Errors, Labels, Predictions
 
 told = partial(ToldTable, "slick")  # a table to be filled, by its name in words.md
 
@@ -100,28 +99,49 @@ def beside(
     return paper_table("slick", name, value) if same or sweep.published else {}
 
 
-def parts(sweep: Sweep, labels: Labels) -> list[LabelledPart]:
+@dataclass(frozen=True)
+class Model:
+    """A base model, and what it knew before."""
+
+    name: str  # "" where the sweep has one
+    labels: Labels
+    errors: Errors
+
+
+def models_of(sweep: Sweep) -> list[Model]:
+    """In the order of the file. Others than the first have groups of their own for what they knew;
+    questions are the same.
+    """
+    labels, errors = sweep.group(Labels), sweep.group(Errors)
+    names = sweep.points["model"].unique() if "model" in sweep.points else []
+    if len(names) < 2:
+        return [Model("", labels, errors)]
+    found = [Model(names[0], labels, errors)]
+    for name in names[1:]:
+        own = sweep.group(Labels, f"labels/{name}")
+        for field in get_annotations(Labels):
+            if getattr(own, field) is None:  # of the questions
+                setattr(own, field, getattr(labels, field))
+        found.append(Model(name, own, sweep.group(Errors, f"errors/{name}")))
+    return found
+
+
+def parts(sweep: Sweep, models: Sequence[Model]) -> list[LabelledPart]:
     """In the order of the file."""
     predictions, data = sweep.group(Predictions), sweep.group(DataRead)
     axes = [axis for axis in sweep.axes if axis not in ("variant", "unknown_ratio", "seed")]
+    known = {model.name: model.labels for model in models}
     return [
-        LabelledPart(sweep, points, name, labels_of(sweep, labels, points), predictions, data)
+        LabelledPart(
+            sweep,
+            points,
+            name,
+            known[points["model"].iloc[0] if len(known) > 1 else ""],
+            predictions,
+            data,
+        )
         for name, points in split(sweep, axes, "{} = {}".format)
     ]
-
-
-def labels_of(sweep: Sweep, labels: Labels, points: pd.DataFrame) -> Labels:
-    """Labels of the points' model: another than the first has a group for what it knew."""
-    models = points["model"].unique() if "model" in points else ()
-    if len(models) != 1:
-        return labels
-    with open_file(sweep.path, (RESULTS,)) as file:
-        group = file.get(f"labels/{models[0]}")
-        own = Labels(group) if isinstance(group, h5py.Group) else labels
-    for field in get_annotations(Labels):
-        if getattr(own, field) is None:  # questions, which all models share
-            setattr(own, field, getattr(labels, field))
-    return own
 
 
 def data_sets(part: LabelledPart) -> Iterator[tuple[str, pd.DataFrame]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from ..html import packed
 from ..store import RESULTS, UNSET, open_file, text
 from ..sweep import Sweep
 from .groups import CATEGORIES, Labels, Predictions
-from .quantities import LONG, WHEN
+from .quantities import LONG, WHEN, Model
 
 NAME = "questions"  # of the packed data
 MOST_VERDICTS = 1_000_000  # of points, questions and ends that a page holds
@@ -26,10 +27,10 @@ def said(sweep: Sweep, when: str, points: np.ndarray) -> np.ndarray | None:
         return None if answers is None else answers[points]
 
 
-def packed_questions(sweep: Sweep, labels: Labels) -> str | None:
+def packed_questions(sweep: Sweep, models: Sequence[Model]) -> str | None:
     """None where no test question was asked of a fine-tuned model."""
     predictions = sweep.group(Predictions)
-    if predictions.row is None or labels.category is None:
+    if predictions.row is None or models[0].labels.category is None:
         return None
     done = sweep.done.index.to_numpy()
     most = max(1, MOST_VERDICTS // max(1, len(predictions.row) * len(WHEN)))
@@ -52,7 +53,8 @@ def packed_questions(sweep: Sweep, labels: Labels) -> str | None:
     return packed(
         NAME,
         {
-            **_asked(labels, predictions.row),
+            "before": [_asked(model.labels, predictions.row) for model in models],
+            "model": _places(sweep, models),
             "points": points,
             "said": [*map(text, heard)],
             "verdicts": VERDICTS,
@@ -61,8 +63,15 @@ def packed_questions(sweep: Sweep, labels: Labels) -> str | None:
     )
 
 
+def _places(sweep: Sweep, models: Sequence[Model]) -> list[int]:
+    """Of each point's model in `models`."""
+    if len(models) == 1:
+        return [0] * len(sweep.points)
+    return sweep.points["model"].map({model.name: k for k, model in enumerate(models)}).tolist()
+
+
 def _asked(labels: Labels, rows: np.ndarray) -> dict:
-    """What is the same for every point."""
+    """What is the same for every point of a model."""
     columns = ["row", "question", "right answers", "relation", "questions", "label", "its p"]
     kept = labels.greedy_answer is not None and labels.greedy is not None
     columns += ["answer before", "right before"] if kept else []

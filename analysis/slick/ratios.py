@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullLocator
+from matplotlib.ticker import FixedLocator
 
 from .. import style
 from ..drawn import tell
@@ -109,9 +109,15 @@ def _draw_published(axes: Axes, curve: dict[float, float], when: str) -> None:
 
 
 def _ratio_axis(axes: Axes, ratios: np.ndarray) -> None:
-    """x axis of unknown ratios in percent, one tick a ratio of the sweep."""
-    axes.xaxis.set_major_locator(FixedLocator(100 * np.asarray(ratios)))
-    axes.xaxis.set_minor_locator(NullLocator())
+    """x axis of unknown ratios in percent, one tick a ratio of the sweep; of ratios that are too
+    close for their numbers the first has one.
+    """
+    percent, told = 100 * np.asarray(ratios), []
+    for value in percent:
+        if not told or value - told[-1] >= 8:
+            told.append(value)
+    axes.xaxis.set_major_locator(FixedLocator(told))
+    axes.xaxis.set_minor_locator(FixedLocator(percent))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.set_xlabel("Unknown examples in $D$ (%)")
 

@@ -9,8 +9,8 @@ from ..sweep import Sweep
 from ..table import Table
 from ..writer import Writer
 from . import errors, figures, ratios, tables
-from .groups import CATEGORIES, DataRead, Errors, Labels
-from .quantities import LabelledPart, beside, parts
+from .groups import CATEGORIES, DataRead
+from .quantities import LabelledPart, Model, beside, models_of, parts
 from .questions import packed_questions
 from .findings import FINDINGS
 
@@ -47,24 +47,28 @@ TABLES = (
 
 
 def sections(sweep: Sweep, writer: Writer) -> list[Section]:
-    labels = sweep.group(Labels)
-    shown = writer.some(parts(sweep, labels))
-    if questions := packed_questions(sweep, labels):
+    models = models_of(sweep)
+    shown = writer.some(parts(sweep, models))
+    if questions := packed_questions(sweep, models):
         writer.data.append(questions)
-    return [_labels(sweep, labels, writer), *(_part(p, writer) for p in shown)]
+    of_models = [_labels(sweep, model, writer) for model in writer.some(models, "models' labels")]
+    data = Section("Data")
+    made = (tables.left_out_table, tables.not_used_table, tables.note_table)
+    writer.tables(data, made, sweep.group(DataRead))
+    return [data, *of_models, *(_part(p, writer) for p in shown)]
 
 
-def _labels(sweep: Sweep, labels: Labels, writer: Writer) -> Section:
-    section = Section("Labels")
+def _labels(sweep: Sweep, model: Model, writer: Writer) -> Section:
+    """What a model knew before."""
+    title = f"Labels: {model.name}" if model.name else "Labels"
+    section, labels = Section(title, where=model.name), model.labels
     if labels.category is None:
         writer.leave_out("label summary needs /labels/base")
     else:
         for split, role in (("train", "id"), ("test", "id"), ("test", "ood")):
             make = partial(tables.label_table, split=split, role=role)
             writer.table(section, make, labels, beside(sweep, "categories"), show=None)
-    data = sweep.group(DataRead)
-    writer.tables(section, (tables.left_out_table, tables.not_used_table, tables.note_table), data)
-    wrong = sweep.group(Errors)
+    wrong = model.errors
     writer.table(section, errors.base_table, wrong, beside(sweep, "errors"), show=None)
     writer.table(section, errors.base_answers, wrong, labels, show=None)
     writer.figures(section, {"exposures": figures.categories_by_exposure}, labels)

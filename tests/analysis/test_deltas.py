@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import weights_file
+from reports import report, stems
 from results_file import DONE
 from test_any_study import write_toy
 
+from analysis import delta_figures
 from analysis import deltas as analysis_deltas
 from analysis import weights
 from analysis.__main__ import main
@@ -256,3 +258,59 @@ def test_a_file_is_read_in_blocks(tmp_path, monkeypatch):
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     assert (products == 1024 * 1024).all() and peak < 4 << 20
+
+
+# --- In a report -------------------------------------------------------------------------------
+
+MADE = ("deltas_by_matrix", "deltas_full")
+
+
+def test_a_report_shows_what_trainings_changed(results, capsys):
+    write_square(results, STAGES)
+    folder = report(results)
+    told = {"deltas", "cosines", *MADE}
+    assert told <= stems(folder, "csv") and stems(folder, "png") == {"deltas_full"}
+    assert "left out:" not in capsys.readouterr().out
+    page = (folder / "index.html").read_text(encoding="utf-8")
+    assert "Deltas, whole models (final): Frobenius norm" in page and "cosines.csv beside" in page
+    rows, _ = deltas(results)
+    assert (folder / "deltas.csv").read_text() == (
+        results.with_name("toy_deltas") / "deltas.csv"
+    ).read_text()
+    drawn = pd.read_csv(folder / "deltas_full.csv")
+    norms = drawn[drawn["y_label"] == "Norm of the delta"]
+    layers = rows[rows["layer"] >= 0].groupby("layer")["norm"].mean()
+    np.testing.assert_allclose(norms.set_index("x")["y"], layers, rtol=1e-6)
+    weights_file.weights_path(results).unlink()
+    report(results)
+    assert not told & stems(folder, "csv") and "left out:" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "share, kept, reason",
+    [
+        (0.999, {"deltas", "cosines", *MADE}, "effective ranks of deltas"),
+        (0.05, {"deltas", *MADE}, "cosines and effective ranks of"),
+        (0, set(), "figures of deltas, as there are too many"),
+    ],
+)
+def test_a_report_takes_no_longer_than_it_should_for_deltas(
+    results, monkeypatch, capsys, share, kept, reason
+):
+    write_square(results, STAGES)
+    with h5py.File(weights_file.weights_path(results)) as file:
+        matrices = weights.matrices(file, np.arange(7) < 6)
+        work = sum(matrix.work(pairs=True, ranks=True) for matrix in matrices)
+    monkeypatch.setattr(delta_figures, "MOST_WORK", share * work)
+    folder = report(results)
+    assert stems(folder, "csv") & {"deltas", "cosines", *MADE} == kept
+    assert reason in capsys.readouterr().out
+
+
+def test_a_report_says_why_deltas_are_not_shown(results, capsys):
+    write_square(results, STAGES)
+    with h5py.File(results, "r+") as file:
+        file.attrs["run_id"] = "a"
+    report(results)
+    assert "figures of deltas: " in (printed := capsys.readouterr().out)
+    assert "of another run" in printed

@@ -17,7 +17,6 @@ import analysis.slick.report
 from analysis import drawn, flearning, kshot, slick, style, words
 from analysis.html import Section
 from analysis.report import STUDIES
-from analysis.slick.groups import Labels
 from analysis.statistics import Interval, crossed_mean
 from analysis.sweep import read
 from analysis.writer import Writer
@@ -175,7 +174,7 @@ def test_table_1_needs_no_out_of_distribution_questions(tmp_path, capsys):
 
 def slick_part(path):
     sweep = read(path)
-    return slick.quantities.parts(sweep, sweep.group(Labels))[0]
+    return slick.quantities.parts(sweep, slick.quantities.models_of(sweep))[0]
 
 
 WHOLE = {

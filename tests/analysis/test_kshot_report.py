@@ -18,6 +18,7 @@ FIGURES = {
     "figure11_cases",
 }
 TABLES = {
+    "helps",
     "table1_methods",
     "ours_against",
     "table2_signals",
@@ -82,7 +83,7 @@ def test_report_of_a_sweep_that_has_begun(tmp_path, capsys):
     assert (
         stems(tmp_path / "base_report", "csv")
         == TABLES
-        & {"table1_methods", "table8_bank", "figure8_correlations", "left_out", "sources"}
+        & {"helps", "table1_methods", "table8_bank", "figure8_correlations", "left_out", "sources"}
         | SHARED
         | {"figure8_perplexity"}
     )

@@ -1,12 +1,20 @@
 """`report` as a user runs it: whole files, partial ones, and files it must refuse."""
 
+import base64
+import gzip
+import hashlib
+import json
+import re
+
 import h5py
+import numpy as np
 import pytest
 import synthetic_slick
-from reports import page_with, report, stems
+from reports import csv_rows, page_with, report, stems
 from synthetic_slick import World
 
 from analysis.__main__ import main
+from analysis.written import LIST
 
 FIGURES = {
     "figure1_fit",
@@ -118,3 +126,66 @@ def test_of_many_parts_the_first_are_shown_and_the_others_named(tmp_path, capsys
     with pytest.raises(SystemExit) as refused:
         main(["report", str(path), "--parts", "0"])
     assert refused.value.code == 2 and "no whole number from 1 on" in capsys.readouterr().err
+
+
+def test_a_report_run_again_leaves_nothing_stale_and_nothing_of_the_users_changed(tmp_path):
+    world = World(seeds=(1,), variants=("unknown_ratio", "idk"), **SMALL)
+    path = synthetic_slick.write(tmp_path / "again.h5", world)
+    folder = report(path)
+    first = {file.name for file in folder.iterdir()}
+    of_idk = {name for name in first if name.startswith("table3_idk")}
+    assert "table3_idk_curves.png" in of_idk and "table3_idk.csv" in of_idk
+    (folder / "notes.txt").write_text("mine")
+    (folder / "table3_idk.csv").write_text("made of it by hand")
+    few = World(seeds=(1,), variants=("unknown_ratio",), **SMALL)
+    report(synthetic_slick.write(path, few))
+    kept = {"notes.txt", "table3_idk.csv"}
+    assert {file.name for file in folder.iterdir()} == first - of_idk | kept
+    assert (folder / "notes.txt").read_text() == "mine"
+    assert (folder / "table3_idk.csv").read_text() == "made of it by hand"
+
+
+def test_a_list_of_files_that_is_not_a_reports_is_no_reason_to_remove_any(tmp_path):
+    world = World(seeds=(1,), variants=("unknown_ratio",), **SMALL)
+    path = synthetic_slick.write(tmp_path / "again.h5", world)
+    folder = tmp_path / "out"
+    folder.mkdir()
+    mine = tmp_path / "mine.csv"
+    mine.write_text("mine")
+    sha256 = hashlib.sha256(b"mine").hexdigest()
+    for listed in (["mine.csv"], {"../mine.csv": sha256, "mine.csv": "0"}, "no list"):
+        (folder / LIST).write_text(listed if isinstance(listed, str) else json.dumps(listed))
+        (folder / "mine.csv").write_text("mine too")
+        report(path, "--output", str(folder))
+        assert mine.is_file() and (folder / "mine.csv").read_text() == "mine too"
+
+
+def test_labels_of_all_models_are_shown_and_each_points_questions_have_its_own(tmp_path):
+    world = World(seeds=(1, 2), variants=("unknown_ratio",), **SMALL)
+    path = synthetic_slick.write(tmp_path / "models.h5", world)
+    with h5py.File(path, "r+") as file:
+        models = np.where(file["points/seed"][()] == 1, "small", "large").astype("S5")
+        file["points/model"] = models
+        file["points/model"].attrs["role"] = "axis"
+        for name in ("category", "greedy", "drawn", "greedy_answer"):
+            file[f"labels/large/{name}"] = file[f"labels/base/{name}"][()]
+        file["labels/large/category"][...] = 3
+        for name, data in [*file["errors"].items()]:
+            file[f"errors/large/{name}"] = data[()]
+        file["errors/large/kind"][...], file["errors/large/row"][...] = 255, -1
+    folder = report(path)
+    shown = {name for name in stems(folder, "csv") if name.startswith(("labels", "table7"))}
+    labels = {f"labels_{which}" for which in ("train_id", "test_id", "test_ood")}
+    assert shown == {f"{n}_{m}" for n in labels for m in ("small", "large")} | {
+        "table7_base_errors_small"
+    }
+    rows = csv_rows(folder, "labels_train_id_large")
+    of_large = dict(row[1:3] for row in rows if row[0] == "all")
+    assert of_large["HK"] == of_large["MK"] == of_large["WK"] == "0" < of_large["Unk"]
+    page = (folder / "index.html").read_text(encoding="utf-8")
+    assert "Labels: small" in page and "Labels: large" in page
+    (packed,) = re.findall(r'id="questions">([^<]*)<', page)
+    asked = json.loads(gzip.decompress(base64.b64decode(packed)))
+    assert [["small", "large"][k] for k in asked["model"]] == models.astype(str).tolist()
+    told = [{row[5] for row in before["rows"]} for before in asked["before"]]
+    assert len(told[0]) == 4 and told[1] == {"Unknown"}

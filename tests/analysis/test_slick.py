@@ -17,7 +17,7 @@ from analysis.sweep import read
 
 def parts_of(path):
     sweep = read(path)
-    return quantities.parts(sweep, sweep.group(Labels))
+    return quantities.parts(sweep, quantities.models_of(sweep))
 
 
 @pytest.fixture(scope="module")

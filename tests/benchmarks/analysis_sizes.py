@@ -1,14 +1,14 @@
 """How long the analysis takes on large files, and how much memory, on made-up ones.
 
-    OMP_NUM_THREADS=1 python tests/benchmarks/analysis_sizes.py [--points 100000] [--stages 16] [--side 1024]
+    OMP_NUM_THREADS=1 python tests/benchmarks/analysis_sizes.py [--points 100000] [--stages 16] [--side 1024] [--drawn 10000]
 
 `points` on a file with so many points of 42 columns, as CSV and Parquet; `deltas` on a weights file of `--stages` points with 16
-matrices of side x side float32 (1 GiB unless told otherwise). Wall time and peak memory are of the command as a process.
+matrices of side x side float32 (1 GiB unless told otherwise); `report` on a SliCK sweep of about `--drawn` points and 50 epochs. Wall
+time, time of the processor (the same whatever else the machine does) and peak memory are of the command as a process.
 """
 
 import argparse
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -21,6 +21,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/analysis"))
 
+import synthetic_slick  # noqa: E402
 import weights_file  # noqa: E402
 from results_file import Stage, begin_points, set_roles, write_root, write_stages  # noqa: E402
 
@@ -62,11 +63,21 @@ def write_weights(results, stages, side):
 
 
 def measure(*arguments):
-    """Seconds that a command of the analysis takes."""
+    """Runs a command of the analysis; what it took, in words."""
     started = time.perf_counter()
     command = [sys.executable, "-m", "analysis", *map(str, arguments)]
-    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL, env={**os.environ, "MPLBACKEND": "Agg"})
-    return time.perf_counter() - started
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, env={**os.environ, "MPLBACKEND": "Agg"})
+    _, status, used = os.wait4(process.pid, 0)
+    assert status == 0, command
+    seconds, computed = time.perf_counter() - started, used.ru_utime + used.ru_stime
+    return f"{seconds:.1f} s, {computed:.1f} s of them computing, {used.ru_maxrss / 1024:.0f} MiB at most"
+
+
+def print_report(path, points):
+    seeds = tuple(range(1, max(1, points // len(synthetic_slick.RATIOS)) + 1))
+    world = synthetic_slick.World(seeds=seeds, variants=("unknown_ratio",), answers=False)
+    synthetic_slick.write(path, world)
+    print(f"report of {len(seeds) * len(synthetic_slick.RATIOS)} points: {measure('report', path)}")
 
 
 def main():
@@ -74,19 +85,19 @@ def main():
     parser.add_argument("--points", type=int, default=100_000)
     parser.add_argument("--stages", type=int, default=16)
     parser.add_argument("--side", type=int, default=1024)
+    parser.add_argument("--drawn", type=int, default=10_000)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         few = Path(folder) / "few.h5"
         write_results(few, options.stages)
         size = write_weights(few, options.stages, options.side)
-        seconds = measure("deltas", few)
-        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024  # the only child so far
-        print(f"deltas of {size / 2**30:.2f} GiB: {seconds:.1f} s, {peak:.0f} MiB at most", flush=True)
+        print(f"deltas of {size / 2**30:.2f} GiB: {measure('deltas', few)}", flush=True)
         many = Path(folder) / "many.h5"
         write_results(many, options.points)
         for ending in ("csv", "parquet"):
-            seconds = measure("points", many, "--output", Path(folder) / f"points.{ending}")
-            print(f"{options.points} points as {ending}: {seconds:.1f} s", flush=True)
+            took = measure("points", many, "--output", Path(folder) / f"points.{ending}")
+            print(f"{options.points} points as {ending}: {took}", flush=True)
+        print_report(Path(folder) / "drawn.h5", options.drawn)
 
 
 if __name__ == "__main__":

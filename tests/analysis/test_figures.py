@@ -1,0 +1,117 @@
+"""No words of a figure overlap, or are cut off: from the boxes in which they are rendered."""
+
+from contextlib import nullcontext
+from unittest import mock
+
+import numpy as np
+import pandas as pd
+import pytest
+import synthetic_flearning
+import synthetic_kshot
+import synthetic_slick
+from boxes import outside, overlapping
+from matplotlib import pyplot as plt
+
+from analysis import delta_figures, flearning, kshot, slick, style
+from analysis.flearning.report import FIGURES as OF_EDITS
+from analysis.kshot.report import FIGURES as OF_EXPERTS
+from analysis.slick.report import FIGURES as OF_LABELS
+from analysis.store import Missing
+from analysis.sweep import read
+
+LONG = tuple(f"an-adapter-with-a-long-name-{k}-lora-r16" for k in range(14))
+CLOSE = (0.0, 0.01, 0.02, 0.05, 0.5, 0.95, 1.0)  # unknown ratios
+
+
+def slick_figures(path, **world):
+    small = {"epochs": 8, "questions": 12, "variants": ("unknown_ratio", "known_only", "idk")}
+    sweep = read(synthetic_slick.write(path, synthetic_slick.World(**small | world)))
+    (part,) = slick.quantities.parts(sweep, slick.quantities.models_of(sweep))
+    return [(name, draw, part) for name, draw in OF_LABELS.items()]
+
+
+def flearning_figures(path, **world):
+    sweep = read(synthetic_flearning.write(path, synthetic_flearning.World(**world)))
+    (part,) = flearning.quantities.parts(sweep)
+    search = ("lambda_search", flearning.figures.lambda_search, sweep)
+    return [search, *((name, draw, part) for name, draw in OF_EDITS.items())]
+
+
+def kshot_figures(path, **world):
+    small = {"draws": (1,), "seeds": (1,), "examples": 40}
+    part = kshot.quantities.part_of(
+        read(synthetic_kshot.write(path, synthetic_kshot.World(**small | world)))
+    )
+    return [(name, draw, part) for name, draw in OF_EXPERTS.items()]
+
+
+CASES = {
+    "slick, one seed": (slick_figures, {"seeds": (1,)}),
+    "slick, two seeds": (slick_figures, {"seeds": (1, 2)}),
+    "slick, close ratios": (slick_figures, {"seeds": (1,)}),
+    "edits, one seed": (flearning_figures, {"seeds": (0,), "layers": ("all", "0-1")}),
+    "edits, two seeds": (flearning_figures, {"seeds": (0, 1), "models": ("a-model-of-100M",)}),
+    "experts, one task": (kshot_figures, {"tasks": ("mine",), "kinds": ("text",)}),
+    "experts, many": (
+        kshot_figures,
+        {
+            "tasks": ("arc_c", "a_task_with_a_long_name", "gsm8k", "piqa"),
+            "kinds": ("letter",) * 4,
+            "methods": ("source_best", "source_best_sft", "ours"),
+        },
+    ),
+}
+PATCHED = {
+    "slick, close ratios": mock.patch.object(synthetic_slick, "RATIOS", CLOSE),
+    "experts, many": mock.patch.object(synthetic_kshot, "BANK", LONG),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_no_words_overlap_or_are_cut_off(tmp_path, case):
+    figures, world = CASES[case]
+    with PATCHED.get(case, nullcontext()):
+        drawn = 0
+        for name, draw, part in figures(tmp_path / "f.h5", **world):
+            try:
+                figure = draw(part)
+            except Missing:
+                continue
+            drawn += 1
+            assert (overlapping(figure), outside(figure)) == ([], []), name
+            plt.close(figure)
+    assert drawn >= 3
+
+
+def test_no_words_of_the_figure_of_deltas_overlap():
+    names = ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj"]
+    names += ["mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"]
+    rows = pd.DataFrame(
+        [{"matrix": name, "layer": layer} for name in names for layer in range(32)]
+    ).assign(tensors="full", when="final", norm=1e-4, effective_rank=900.0, cosine=0.1)
+    figure = delta_figures.figure(rows)
+    assert (overlapping(figure), outside(figure)) == ([], [])
+    plt.close(figure)
+
+
+def test_words_that_overlap_or_are_cut_off_are_found():
+    figure, axes = style.panels()
+    for place, words in ((0.5, "one"), (0.52, "other"), (1.2, "outside")):
+        axes.text(place, 0.5, words, transform=axes.transAxes)
+    for place, words in ((0.2, "turned words"), (0.3, "beside others")):
+        axes.text(place, -0.6, words, transform=axes.transAxes, rotation=60)
+    figure.set_layout_engine("none")
+    assert overlapping(figure) == [("one", "other")] and "outside" in outside(figure)
+    plt.close(figure)
+
+
+def test_two_seeds_are_drawn_and_three_have_a_band():
+    for seeds in (1, 2, 3):
+        figure, axes = style.panels()
+        style.mean_line(axes, np.arange(4), np.eye(4)[:seeds], style.BLUE, label="mean")
+        thin, band = (len(axes.collections[0].get_paths()) if axes.collections else 0, seeds == 3)
+        assert thin == {1: 0, 2: 2, 3: 1}[seeds]
+        assert any("Poly" in type(one).__name__ for one in axes.collections) == band
+        low, high = axes.get_ylim()
+        assert low <= 0 and high >= np.eye(4)[:seeds].max() / seeds
+        plt.close(figure)
