@@ -32,7 +32,6 @@ FIGURES = {
 
 # Each with what the terminal shows of it.
 TABLES = (
-    (tables.rose_table, Table.text),
     (tables.results_table, Table.text),
     (tables.table1, Table.text),
     (partial(tables.table2, when="early_stop"), None),

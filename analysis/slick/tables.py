@@ -239,22 +239,6 @@ def note_table(data: DataRead) -> Table | None:
     return table
 
 
-def rose_table(part: LabelledPart) -> Table | None:
-    """Points whose training loss ended above where it began; None where there is none."""
-    if "loss_rose" not in part.points:
-        return None
-    points = part.points[part.points["loss_rose"] == 1]
-    if points.empty:
-        return None
-    table = told("loss_rose", count=len(points), points=len(part.points))
-    for (_, point), curve in zip(
-        points.iterrows(), part.curve("loss", points, "points whose loss rose"), strict=True
-    ):
-        first, last = number(curve[1], 3), number(curve[-1], 3)
-        table.row(("point", str(point["id"])), ("first epoch", first), ("last epoch", last))
-    return table
-
-
 def label_table(labels: Labels, published: PaperTable, split: str, role: str) -> Table:
     """Categories a relation: drawn counts, and those expected over the draws of the samples."""
     asked = labels.rows(split, role)

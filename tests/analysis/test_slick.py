@@ -255,20 +255,6 @@ def test_a_foreign_file_is_refused(file, tmp_path, attribute, value, message):
         read(path)
 
 
-def test_points_whose_loss_rose_are_listed(file, tmp_path):
-    (part,) = parts_of(file)
-    assert tables.rose_table(part) is None
-    path = synthetic_slick.write(tmp_path / "rose.h5", World(seeds=(1,), epochs=4))
-    with h5py.File(path, "r+") as h5:
-        h5["points/loss_rose"][2] = 1
-        h5["curves/loss"][2, 1:] = [5, 800, 700, 640]
-        name = h5["points/id"][2].decode()
-    (part,) = parts_of(path)
-    table = tables.rose_table(part)
-    assert table.rows == [[name, "5.000", "640.000"]]
-    assert "1 of" in table.title
-
-
 def test_what_went_from_right_to_wrong_and_to_what(tmp_path):
     path = synthetic_slick.write(tmp_path / "forgot.h5", World(seeds=(1, 2), epochs=4, questions=6))
     with h5py.File(path, "r+") as h5:

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "factsweep/core/random.hpp"
+#include "factsweep/studies/support/training.hpp"
 #include "factsweep/tasks/evaluation.hpp"
 #include "factsweep/tasks/read_tasks.hpp"
 #include "stages.hpp"
@@ -115,7 +116,7 @@ std::size_t case_count(const Deck& deck) {
 
 std::vector<AnyColumn> evaluation_columns(const Deck& deck, const std::vector<TaskSet>& abilities,
                                           bool portability) {
-  std::vector<AnyColumn> all = {kRecords, kEditSeconds};
+  std::vector<AnyColumn> all = {kRecords, kEditSeconds, kLossRose};
   if (case_count(deck) > 0) all.emplace_back(kCases);
   for (const OutcomeColumns& outcome : outcome_columns()) {
     if (portability || !outcome.name.starts_with(kPortability))

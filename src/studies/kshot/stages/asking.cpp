@@ -5,6 +5,7 @@
 #include "../options.hpp"
 #include "factsweep/core/random.hpp"
 #include "factsweep/model/torch.hpp"
+#include "factsweep/studies/support/training.hpp"
 #include "stages.hpp"
 
 namespace factsweep::kshot {
@@ -83,8 +84,8 @@ std::uint8_t code(const TaskVerdict& verdict) {
 }
 
 std::vector<AnyColumn> test_columns(const Sets& sets) {
-  std::vector<AnyColumn> columns = {kAccuracy,   kBySum,       kByMean,  kAnswered,     kRight,
-                                    kRightBySum, kRightByMean, kStopped, kOwnNamespaces};
+  std::vector<AnyColumn> columns = {kAccuracy,   kBySum,       kByMean,   kAnswered, kRight,
+                                    kRightBySum, kRightByMean, kLossRose, kStopped,  kOwnNamespaces};
   if (!sets.has_programs()) columns.erase(columns.end() - 2, columns.end());
   return columns;
 }
@@ -185,6 +186,7 @@ void emit_no_test(const Sets& sets, StageRun& run) {
   for (const auto& column : {kAccuracy, kBySum, kByMean, kAnswered}) run.emit(column, kNaN);
   for (const auto& column : {kRight, kRightBySum, kRightByMean})
     run.emit_padded(column, {}, kNotAsked);
+  run.emit(kLossRose, std::uint8_t{1});
   if (!sets.has_programs()) return;
   run.emit(kStopped, std::int64_t{0});
   run.emit(kOwnNamespaces, std::uint8_t{0});

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "../answer_kinds.hpp"
+#include "factsweep/studies/support/training.hpp"
 
 namespace factsweep::slick {
 namespace {

@@ -58,9 +58,6 @@ inline const auto kTrainSize =
 inline const auto kBestEpoch =
     column<std::int64_t>("/points/epoch_early_stop", {"point"}, "epochs",
                          "best epoch of the dev questions, by slick.early_stop");
-inline const auto kLossRose = column<std::uint8_t>(
-    "/points/loss_rose", {"point"}, "1",
-    "1: the training loss ended above where it began, or above ln(vocabulary)");
 inline const auto kMember = column<std::uint8_t>("/variants/member", {"point", "question"}, "1",
                                                  "1 when the question is in D");
 Column<std::int64_t> size_of_category(std::size_t category);

@@ -206,7 +206,9 @@ class Trajectory {
       run_.emit(kFittedPatch, fitted_patch_);
     }
     run_.emit(kBestEpoch, best_epoch_);
-    run_.emit(kLossRose, static_cast<std::uint8_t>(loss_rose() ? 1 : 0));
+    const bool rose =
+        loss_rose(std::span(curves_.loss).subspan(1), base_.weights.config.vocabulary);
+    run_.emit(kLossRose, static_cast<std::uint8_t>(rose));
     emit_answers("early_stop", best_);
     emit_answers("final", final_);
     Curves<CurveColumns> columns = curve_columns();
@@ -218,13 +220,6 @@ class Trajectory {
       run_.emit(evaluated[i]->early_stop, values[static_cast<std::size_t>(best_epoch_)]);
       run_.emit(evaluated[i]->final, values[static_cast<std::size_t>(settings_.epochs)]);
     }
-  }
-
-  /// A model that has unlearnt to guess is no result, though its numbers are finite. One epoch has
-  /// no other to be compared with: then guessing every token alike is the measure.
-  bool loss_rose() const {
-    const double first = curves_.loss.at(1), last = curves_.loss.back();
-    return last > first || last > std::log(static_cast<double>(base_.weights.config.vocabulary));
   }
 
   /// What a continued run needs beside the training's own state.

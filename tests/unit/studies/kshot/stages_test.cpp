@@ -123,6 +123,31 @@ TEST_CASE("every kind of stage fills what it is planned to fill", "[kshot]") {
   }
 }
 
+TEST_CASE("a loss that rose is told of every point that comes of it", "[kshot]") {
+  const std::set<std::string> all = {"base", "expert_lora", "lora", "uniform", "phatgoose_data"};
+  const std::map<std::string, std::set<std::string>> rising = {
+      {"none", {}},
+      {"moe", {"lora"}},
+      {"phatgoose", {"phatgoose_data"}},
+      {"bank", {"expert_lora", "uniform", "phatgoose_data"}}};
+  for (const auto& [training, wanted] : rising) {
+    INFO(training);
+    std::vector<std::string> deck = {
+        "--grid.method=base, expert_lora, lora, uniform, phatgoose_data", "--grid.draw=1"};
+    if (training != "none") deck.push_back("--" + training + ".learning_rate=1");
+    const Sweep sweep(deck);
+    const MemoryWorkbench bench = sweep.run();
+    std::set<std::string> rose;
+    for (const std::string& method : all) {
+      if (values<std::uint8_t>(bench, sweep.leaf(method), "/points/loss_rose")[0] == 1)
+        rose.insert(method);
+    }
+    CHECK(rose == wanted);
+    const auto of_bank = values<std::uint8_t>(bench, sweep.first("bank"), "/bank/loss_rose/b1");
+    CHECK(of_bank[0] == (training == "bank" ? 1 : 0));
+  }
+}
+
 TEST_CASE("Arrow's experts are trained, and its routers are not", "[kshot]") {
   const Sweep sweep(
       {"--grid.method=arrow, arrow_trained", "--grid.draw=1", "--store.deltas=final"});
