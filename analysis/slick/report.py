@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from ..html import Section
+from ..sources import source_table
 from ..sweep import Sweep
 from ..table import Table
 from ..writer import Writer
@@ -41,6 +42,7 @@ TABLES = (
     (errors.f1_table, None),
     (errors.kind_table, None),
     (errors.forgotten_table, None),
+    (tables.abilities, None),
     (tables.order_table, lambda table: table.title),
 )
 
@@ -62,6 +64,7 @@ def _labels(sweep: Sweep, labels: Labels, writer: Writer) -> Section:
             make = partial(tables.label_table, split=split, role=role)
             writer.table(section, make, labels, beside(sweep, "categories"), show=None)
     data = sweep.group(DataRead)
+    writer.table(section, source_table, sweep)
     writer.tables(section, (tables.left_out_table, tables.not_used_table, tables.note_table), data)
     wrong = sweep.group(Errors)
     writer.table(section, errors.base_table, wrong, beside(sweep, "errors"), show=None)

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 
+from ..after_training import ability_table
 from ..published import PaperTable
 from ..statistics import chunk_test, crossed_mean, stars
 from ..store import Missing, need
@@ -32,6 +33,7 @@ from .quantities import (
     LabelledPart,
     answers,
     beside_idk,
+    data_sets,
     learning_order,
     linear_model,
     minus,
@@ -207,6 +209,11 @@ def order_table(part: LabelledPart) -> Table:
             ("violated at", shown or "none"),
         )
     return table
+
+
+def abilities(part: LabelledPart) -> Table | None:
+    """Of every D; None where nothing is asked besides the questions."""
+    return ability_table(part.sweep, data_sets(part), "D")
 
 
 def left_out_table(data: DataRead) -> Table | None:

@@ -248,6 +248,7 @@ void declare(OptionTable& table) {
               "axis: share of D that the base model does not know");
   declare_patches(table);
   declare_model_axis(table);
+  declare_abilities(table, kAbilityKeys);
 }
 
 namespace {

@@ -33,7 +33,7 @@ struct Original : Ground {
     if (run.is_wanted(kEditSeconds)) {
       emit_outcomes(run, evaluation.ask(model, predicted, run.steps()), has_portability(worker));
       emit_cases(run, evaluation.answers(model, case_count(deck), run.steps()));
-      emit_abilities(run, worker.abilities, model);
+      worker.abilities.emit(run, model);
       run.emit(kEditSeconds, 0.0);
       emit_loss_rose(run, model.weights.config, *this, {}, loss);
     }

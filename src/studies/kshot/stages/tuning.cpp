@@ -265,13 +265,16 @@ class Tuner {
 
   void test(const Model& model) {
     kshot::test(model, worker_.sets.task(stage_.shots.task), worker_.sets, run_);
+    worker_.abilities.emit(run_, model);
   }
 
   void test(const MoeAdapter& moe) {
     if (how_.is_merged()) return test_merged(moe);
     const MoePass pass = counting_pass(moe);
-    test(base_.with(with_experts(base_.weights, moe, pass)));
+    kshot::test(base_.with(with_experts(base_.weights, moe, pass)),
+                worker_.sets.task(stage_.shots.task), worker_.sets, run_);
     emit_shares(moe, pass.picks);
+    worker_.abilities.emit(run_, base_.with(with_experts(base_.weights, moe)));
   }
 
   void test_merged(const MoeAdapter& moe) {
@@ -284,6 +287,9 @@ class Tuner {
     };
     test_one_by_one(base_, merged, worker_.sets.task(stage_.shots.task), worker_.sets, run_);
     emit_shares(moe, sums);
+    worker_.abilities.emit(run_, base_, [&](const std::vector<TokenId>& prompt) {
+      return base_.with(merged_for(base_.weights, moe, prompt));
+    });
   }
 
   /// Share of each expert of the [modules, X] choices, or weights; NaN after the last expert, and of

@@ -10,6 +10,7 @@
 #include "factsweep/deck/deck.hpp"
 #include "factsweep/label/labelling.hpp"
 #include "factsweep/stage/column.hpp"
+#include "factsweep/studies/support/abilities.hpp"
 
 namespace factsweep::slick {
 
@@ -85,6 +86,7 @@ Column<float> f1_column(const std::string& when);
 Column<double> mean_f1_column(const std::string& set, const std::string& when);
 
 /// Every column with a row for each point.
-std::vector<AnyColumn> point_columns(const Deck& deck, std::int64_t answer_bytes);
+std::vector<AnyColumn> point_columns(const Deck& deck, const Abilities& abilities,
+                                     std::int64_t answer_bytes);
 
 }  // namespace factsweep::slick
