@@ -62,6 +62,9 @@ void add_inputs(const std::vector<Draft>& drafts) {
     (exemplars.empty() ? hash : shown) += draft.exemplars_hash(sets);
     draft.builder.input({"data.facts " + relation, "", hex(hash_text(hash))});
   }
+  if (!corpus.exposures_fingerprint.empty())
+    draft.builder.input(
+        {"data.exposures", deck.text("data.exposures"), corpus.exposures_fingerprint});
   if (!exemplars.empty())
     draft.builder.input({"label.exemplars", exemplars, hex(hash_text(shown))});
 }
