@@ -272,7 +272,11 @@ def _p_true(axes: Axes, right: pd.DataFrame, p_true: np.ndarray | None) -> None:
 
 
 def _range(bar: pd.Interval) -> str:
-    """3\u20134: of the whole numbers in it."""
+    """3\u20134: of the whole numbers in it; of large ones up to which power of ten."""
+    if math.isinf(bar.right) and bar.left > MOST_EXPOSURES[-2]:
+        return f"$> 10^{math.log10(bar.left):.0f}$"
+    if math.isfinite(bar.right) and bar.right > MOST_EXPOSURES[-2]:
+        return f"$\\leq 10^{math.log10(bar.right):.0f}$"
     if math.isinf(bar.right):
         return f"> {bar.left:g}"
     return f"{bar.right:g}" if bar.length == 1 else f"{bar.left + 1:g}\u2013{bar.right:g}"

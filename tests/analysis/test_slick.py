@@ -8,7 +8,7 @@ import pytest
 import synthetic_slick
 from synthetic_slick import World
 
-from analysis.slick import errors, quantities, tables
+from analysis.slick import errors, figures, quantities, tables
 from analysis.slick.groups import Errors, Labels
 from analysis.statistics import crossed_mean
 from analysis.store import StoreError
@@ -276,3 +276,17 @@ def test_what_went_from_right_to_wrong_and_to_what(tmp_path):
         del h5["predictions/answer_final"]
     (part,) = parts_of(path)
     assert errors.forgotten_table(part) is None
+
+
+def test_exposures_of_a_large_corpus_are_shown_by_powers_of_ten(tmp_path):
+    path = synthetic_slick.write(tmp_path / "counted.h5", World(seeds=(1,), epochs=4))
+    with h5py.File(path, "r+") as h5:
+        counts = h5["labels/base/exposures"]
+        counts[:] = -1
+        counts[:5] = [0, 7, 950, 20_000, 5_000_000]
+        asked = h5["labels/base/category"][:5] != 255
+    figure = figures.categories_by_exposure(read(path).group(Labels))
+    (axes,) = figure.axes[:1]
+    shown = [label.get_text() for label in axes.get_xticklabels()]
+    assert asked.all()
+    assert shown == ["0", "2\u201310", "$\\leq 10^3$", "$\\leq 10^5$", "$> 10^6$"]
