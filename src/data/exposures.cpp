@@ -25,7 +25,7 @@ constexpr const char *kCount = "count", *kQuestion = "question", *kSubject = "su
 }
 
 /// Empty where the record has no such text.
-std::string text_of(const DataRecord& record, const char* key) {
+std::string plain_text(const DataRecord& record, const char* key) {
   const auto found = record.value.find(key);
   if (found == record.value.end() || found->is_null()) return {};
   if (found->is_number_integer()) return found->dump();  // a year
@@ -55,8 +55,8 @@ Exposures Exposures::read(const std::filesystem::path& path) {
   for_each_data_record(path, is_record, [&](const DataRecord& record) {
     if (!record.fault.empty()) refuse(record, record.fault);
     if (!record.value.is_object()) refuse(record, "is no object");
-    const std::string question = text_of(record, kQuestion), subject = text_of(record, kSubject),
-                      relation = text_of(record, kRelation);
+    const std::string question = plain_text(record, kQuestion), subject = plain_text(record, kSubject),
+                      relation = plain_text(record, kRelation);
     const bool by_question = !question.empty();
     if (!by_question && (subject.empty() || relation.empty()))
       refuse(record, "has neither a question nor a subject with its relation");

@@ -14,7 +14,7 @@
 namespace factsweep {
 namespace {
 
-constexpr const char* kBlank = " \t\r\n";
+constexpr const char* kWhite = " \t\r\n";
 
 std::string content_of(const std::filesystem::path& path) {
   const std::string whole = read_file(path);
@@ -24,7 +24,7 @@ std::string content_of(const std::filesystem::path& path) {
 /// Nothing: they are no JSON lines.
 std::optional<std::vector<std::string>> json_texts(const std::filesystem::path& path,
                                                    const std::string& content) {
-  const std::size_t begin = content.find_first_not_of(kBlank);
+  const std::size_t begin = content.find_first_not_of(kWhite);
   if (begin == std::string::npos || content[begin] != '{') return std::nullopt;
   std::vector<std::string> texts;
   for_each_json_line(content, path.string(), [&](const nlohmann::json& line, std::int64_t number) {
@@ -43,7 +43,7 @@ std::vector<std::string> read_texts(const std::filesystem::path& path) {
   std::vector<std::string> texts;
   std::istringstream lines(content);
   for (std::string line; std::getline(lines, line);) {
-    if (line.find_first_not_of(kBlank) != std::string::npos) texts.push_back(line);
+    if (line.find_first_not_of(kWhite) != std::string::npos) texts.push_back(line);
   }
   return texts;
 }
@@ -51,7 +51,7 @@ std::vector<std::string> read_texts(const std::filesystem::path& path) {
 std::vector<std::string> read_whole_texts(const std::filesystem::path& path) {
   std::string content = content_of(path);
   if (auto texts = json_texts(path, content)) return std::move(*texts);
-  if (content.find_first_not_of(kBlank) == std::string::npos) return {};
+  if (content.find_first_not_of(kWhite) == std::string::npos) return {};
   return {std::move(content)};
 }
 

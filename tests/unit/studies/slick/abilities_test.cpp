@@ -174,5 +174,5 @@ TEST_CASE("abilities that cannot be asked are named", "[slick]") {
   CHECK_THAT(error("tasks", file("perplexity.jsonl")),
              ContainsSubstring("a second value 'perplexity'"));
   CHECK_THAT(error("tasks", file("code.jsonl")), ContainsSubstring("needs code to be run"));
-  CHECK_THAT(error("examples", "4"), ContainsSubstring("4 examples are asked for, it has 2"));
+  CHECK_THAT(error("examples", "4"), ContainsSubstring("4 examples are asked for, it has 3"));
 }
