@@ -23,10 +23,12 @@ std::string write_asked(const TemporaryFolder& folder) {
     write_file(folder / (std::string(name) + ".json"), task_records(name, 12).dump());
   for (const char* name : {"one_test", "two_test"})
     write_file(folder / (std::string(name) + ".json"), task_records(name, 3).dump());
+  write_file(folder / "open.json", task_records("open", 10).dump());
   const nlohmann::json sets = {
       {"tasks",
-       {{{"name", "one"}, {"train", "one.json"}, {"test", "one_test.json"}},
-        {{"name", "two"}, {"train", "two.json"}, {"test", "two_test.json"}}}},
+       {{{"name", "one"}, {"train", "one.json"}, {"test", "one_test.json"}, {"pool", "open"}},
+        {{"name", "two"}, {"train", "two.json"}, {"test", "two_test.json"}, {"pool", "open"}}}},
+      {"pools", {{"open", {"open.json"}}}},
       {"bank",
        {{{"name", "one"}, {"task", "one"}},
         {{"name", "two"}, {"task", "two"}},

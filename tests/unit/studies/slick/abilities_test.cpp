@@ -52,7 +52,7 @@ class AskedSweep : public StudySweep {
   std::filesystem::path model() const { return folder_ / "model"; }
 };
 
-double at(const AskedSweep& sweep, const MemoryWorkbench& bench, const std::string& kind,
+double value_at(const AskedSweep& sweep, const MemoryWorkbench& bench, const std::string& kind,
           const std::string& name) {
   return values<double>(bench, sweep.first(kind), "/points/" + name)[0];
 }
@@ -64,10 +64,10 @@ TEST_CASE("abilities are asked of the base, at early stop and at the end", "[sli
   const MemoryWorkbench same = still.trained();
   for (const std::string name : kAbilities) {
     INFO(name);
-    const double base = at(still, same, "abilities", name);
+    const double base = value_at(still, same, "abilities", name);
     CHECK(std::isfinite(base));
-    CHECK(at(still, same, "train", name + "_early_stop") == base);
-    CHECK(at(still, same, "train", name + "_final") == base);
+    CHECK(value_at(still, same, "train", name + "_early_stop") == base);
+    CHECK(value_at(still, same, "train", name + "_final") == base);
   }
   // what the best epoch's model can do is what the last one's can where the training ends there
   const AskedSweep whole({});
@@ -78,10 +78,10 @@ TEST_CASE("abilities are asked of the base, at early stop and at the end", "[sli
   const AskedSweep shorter({"--train.epochs=" + std::to_string(best)});
   const MemoryWorkbench until_best = shorter.trained();
   for (const std::string name : kAbilities)
-    CHECK(at(whole, bench, "train", name + "_early_stop") ==
-          at(shorter, until_best, "train", name + "_final"));
+    CHECK(value_at(whole, bench, "train", name + "_early_stop") ==
+          value_at(shorter, until_best, "train", name + "_final"));
   const auto perplexity = [&](const std::string& kind, const std::string& when) {
-    return at(whole, bench, kind, "ability_perplexity" + when);
+    return value_at(whole, bench, kind, "ability_perplexity" + when);
   };
   CHECK(perplexity("train", "_early_stop") != perplexity("train", "_final"));
   CHECK(perplexity("train", "_final") != perplexity("abilities", ""));
@@ -151,7 +151,7 @@ TEST_CASE("only what is asked is in the keys", "[slick]") {
   }
   for (const Stage& stage : silent.plan.stages) CHECK(stage.kind != "abilities");
   for (const DatasetSpec& spec : silent.plan.datasets)
-    CHECK(spec.path.find("abilit") == spec.path.npos);
+    CHECK(spec.path.find("/abilit") == spec.path.npos);
 }
 
 TEST_CASE("abilities that cannot be asked are named", "[slick]") {
