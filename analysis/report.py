@@ -17,6 +17,7 @@ from types import ModuleType
 import pandas as pd
 
 from . import delta_figures, html
+from .after_training import rose_table
 from .store import DONE, STATUS
 from .sweep import Sweep, read
 from .table import NONE, PAPER, Table, duration
@@ -38,6 +39,7 @@ def report(path: Path, folder: Path | None, published: bool, parts: int) -> None
     print("\n".join(_state(sweep)))
     show = None if study else Table.text
     writer.table(overview, times_table, sweep, show=show)
+    writer.table(overview, rose_table, sweep)
 
     sections = study.sections(sweep, writer) if study else []
     if sweep.done.empty:

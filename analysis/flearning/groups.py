@@ -45,15 +45,6 @@ class Tuning(Group, path="tuning"):
     seconds: Data  # of a training
 
 
-class Sources(Group, path="sources"):
-    """One row a reason why records of ability.tasks were left out. May be absent."""
-
-    name: Data
-    reason: Data
-    records: Data
-    first: Data  # file and line
-
-
 class Records(Group, path="records"):
     """Below the name of a data set."""
 

@@ -7,6 +7,9 @@ import re
 from collections.abc import Sequence
 from itertools import product
 
+import numpy as np
+
+from ..after_training import abilities, ability_cell, base_ability, single_cell
 from ..published import PaperTable
 from ..store import need
 from ..table import NONE, PAPER, Cell, Cells, Table, alone, number, numbers, percent, span
@@ -182,7 +185,7 @@ def case_table(part: EditPart) -> Table:
 
 def ability_table(part: EditPart) -> Table:
     """Table 5: other abilities, where the file has columns ability_<task>."""
-    tasks = [name for name in part.points if name.startswith("ability_")]
+    tasks = abilities(part.sweep)
     need(tasks, "table 5 needs columns ability_<task> in /points")
     chosen: list[tuple[Variant, int | None]] = []  # with the column of the paper's table
     for column, method in enumerate(("original", "forget_ft", "f_learning_ft")):
@@ -191,12 +194,15 @@ def ability_table(part: EditPart) -> Table:
     for variant in part.variants():
         if variant.method not in [v.method for v, _ in chosen]:
             chosen.append((variant, None))
+    bases = {task: base_ability(part.sweep, task, part.model) for task in tasks}
     table = told("table5_abilities")
     for task in tasks:
         name = task.removeprefix("ability_")
         row = [("task", name)]
+        if np.isfinite([*bases.values()]).any():
+            row.append(("Base model", single_cell(part.sweep, task, bases[task])))
         for variant, column in chosen:
-            row.append((variant.label, percent(part.mean(variant, task))))
+            row.append((variant.label, ability_cell(part.sweep, task, variant.points[task])))
             if column is not None:
                 row.append((PAPER, _published_ability(part, name, column)))
         table.row(*row)

@@ -12,10 +12,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from ..sources import Sources
 from ..store import need
 from ..sweep import Sweep, in_order
 from ..table import NONE, Cell, Table, alone, duration, number
-from .groups import Records, Search, Sources, Tuning
+from .groups import Records, Search, Tuning
 from .quantities import METHODS, told
 
 TRAININGS = ("original", "delta", "learn")  # kinds of stages

@@ -16,16 +16,6 @@ class Tasks(Group, path="tasks"):
     test_examples: Data
 
 
-class Sources(Group, path="sources"):
-    """One row a reason why records of the files were left out, or are named. May be absent."""
-
-    name: Data
-    fate: Data
-    reason: Data
-    records: Data
-    first: Data  # file and line
-
-
 class Bank(Group, path="bank"):
     """One row an adapter. Older files have no counts of what was left out."""
 

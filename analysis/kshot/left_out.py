@@ -8,7 +8,6 @@ import numpy as np
 
 from ..sweep import in_order
 from ..table import NONE, Table, number
-from .groups import Sources
 from .quantities import METHODS, ExpertPart, told
 
 PROGRAM = "code"  # the kind of a task whose answers are programs
@@ -54,24 +53,6 @@ def example_table(part: ExpertPart) -> Table | None:
                 cells = [(head, str(n) if n >= 0 else NONE) for head, n in numbers.items()]
                 table.row(("data", f"{kind} {name}"), *cells)
     return table if table.rows else None
-
-
-def source_table(part: ExpertPart) -> Table | None:
-    """Records of the files that are bad, asked again, or in the test; None without such."""
-    group = part.sweep.group(Sources)
-    if group.name is None:
-        return None
-    table = told("sources")
-    rows = (group.name, group.fate, group.records, group.reason, group.first)
-    for name, fate, count, reason, first in zip(*rows, strict=True):
-        table.row(
-            ("data", str(name)),
-            ("records", str(count)),
-            ("are", str(fate)),
-            ("reason", str(reason)),
-            ("first of them", str(first)),
-        )
-    return table
 
 
 CUTS = {  # column of /points -> what became of examples of D_K and D_A

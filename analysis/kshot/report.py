@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from ..html import Section
+from ..sources import source_table
 from ..sweep import Sweep
 from ..writer import Writer
 from . import experts, figures, helps, left_out, projection, tables
@@ -16,6 +17,7 @@ TITLE = "K-shot"
 ACCURACY = [
     tables.method_table,
     tables.difference_table,
+    tables.abilities,
     *(partial(tables.axis_table, axis=axis, name=n) for axis, n in tables.AXIS_TABLES.items()),
 ]
 SELECTION = [
@@ -53,6 +55,6 @@ def _not_used(part: ExpertPart, writer: Writer) -> Section:
     """What the sweep could not use; without parts where the file tells of nothing such."""
     section = Section("What could not be used")
     writer.lines(section, left_out.lines, part)
-    wanted = [left_out.source_table, left_out.example_table, left_out.stopped_table]
-    writer.tables(section, wanted, part)
+    writer.table(section, source_table, part.sweep)
+    writer.tables(section, [left_out.example_table, left_out.stopped_table], part)
     return section

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ..after_training import ability_table
 from ..statistics import Interval, mean_of_independent
 from ..store import need
 from ..sweep import in_order
@@ -72,12 +73,25 @@ class Row:
     paper: Scores  # empty: the paper has none
 
 
+def first_settings(part: ExpertPart) -> list[tuple[str, pd.DataFrame]]:
+    """Finished points of each method's first setting, by the method in words."""
+    return [
+        (label, part.first(method, "table 1"))
+        for method, label, _ in in_order(part.points, "method", METHODS)
+    ]
+
+
+def abilities(part: ExpertPart) -> Table | None:
+    """Of every method; None where nothing is asked besides the tasks."""
+    return ability_table(part.sweep, first_settings(part), "method")
+
+
 def method_table(part: ExpertPart) -> Table:
     """Every method at its first setting."""
     printed = part.published("method")
     rows = [
-        Row(label, part.first(method, "table 1"), printed.get(method, {}))
-        for method, label, _ in in_order(part.points, "method", METHODS)
+        Row(label, points, printed.get(points["method"].iloc[0], {}))
+        for label, points in first_settings(part)
     ]
     need(rows, "table 1 needs a finished point")
     table = told("table1_methods")

@@ -40,6 +40,7 @@ COLOUR = {
 }
 FEWEST = 20  # questions below a threshold from which the P(True) curve is drawn
 MOST_EXPOSURES = [-1, 0, *(2**k for k in range(8)), math.inf]  # of each range, from -1 on
+MANY_EXPOSURES = [-1, 0, *(10**k for k in range(7)), math.inf]  # the same of a large corpus
 
 
 def fitting(part: LabelledPart, names: Sequence[str], what: str, reference: bool = False) -> Figure:
@@ -272,7 +273,11 @@ def _p_true(axes: Axes, right: pd.DataFrame, p_true: np.ndarray | None) -> None:
 
 
 def _range(bar: pd.Interval) -> str:
-    """3\u20134: of the whole numbers in it."""
+    """3\u20134: of the whole numbers in it; of large ones up to which power of ten."""
+    if math.isinf(bar.right) and bar.left > MOST_EXPOSURES[-2]:
+        return f"$> 10^{math.log10(bar.left):.0f}$"
+    if math.isfinite(bar.right) and bar.right > MOST_EXPOSURES[-2]:
+        return f"$\\leq 10^{math.log10(bar.right):.0f}$"
     if math.isinf(bar.right):
         return f"> {bar.left:g}"
     return f"{bar.right:g}" if bar.length == 1 else f"{bar.left + 1:g}\u2013{bar.right:g}"
@@ -281,8 +286,12 @@ def _range(bar: pd.Interval) -> str:
 def categories_by_exposure(labels: Labels) -> Figure:
     exposures = labels.needed("exposures", "the exposure curve needs")
     known = (exposures >= 0) & labels.labelled
-    need(known.any(), "the exposure curve needs a world that counts its exposures (all are -1)")
-    counts = pd.crosstab(pd.cut(exposures[known], MOST_EXPOSURES), labels.category[known])
+    need(
+        known.any(),
+        "the exposure curve needs data.exposures, or a world that counts them (all are -1)",
+    )
+    ranges = MOST_EXPOSURES if exposures.max() < 1000 else MANY_EXPOSURES
+    counts = pd.crosstab(pd.cut(exposures[known], ranges), labels.category[known])
     figure, axes = style.panels(width=6.0, height=2.7)
     x, bottom, total = np.arange(len(counts)), 0.0, counts.sum(axis=1)
     for k, name in enumerate(CATEGORIES):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from ..html import Section
+from ..sources import source_table
 from ..sweep import Sweep
 from ..table import Table
 from ..writer import Writer
@@ -32,7 +33,6 @@ FIGURES = {
 
 # Each with what the terminal shows of it.
 TABLES = (
-    (tables.rose_table, Table.text),
     (tables.results_table, Table.text),
     (tables.table1, Table.text),
     (partial(tables.table2, when="early_stop"), None),
@@ -42,6 +42,7 @@ TABLES = (
     (errors.f1_table, None),
     (errors.kind_table, None),
     (errors.forgotten_table, None),
+    (tables.abilities, None),
     (tables.order_table, lambda table: table.title),
 )
 
@@ -53,6 +54,7 @@ def sections(sweep: Sweep, writer: Writer) -> list[Section]:
         writer.data.append(questions)
     of_models = [_labels(sweep, model, writer) for model in writer.some(models, "models' labels")]
     data = Section("Data")
+    writer.table(data, source_table, sweep)
     made = (tables.left_out_table, tables.not_used_table, tables.note_table)
     writer.tables(data, made, sweep.group(DataRead))
     return [data, *of_models, *(_part(p, writer) for p in shown)]

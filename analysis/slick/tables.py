@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 
+from ..after_training import ability_table
 from ..published import PaperTable
 from ..statistics import chunk_test, crossed_mean, stars
 from ..store import Missing, need
@@ -32,6 +33,7 @@ from .quantities import (
     LabelledPart,
     answers,
     beside_idk,
+    data_sets,
     learning_order,
     linear_model,
     minus,
@@ -209,6 +211,11 @@ def order_table(part: LabelledPart) -> Table:
     return table
 
 
+def abilities(part: LabelledPart) -> Table | None:
+    """Of every D; None where nothing is asked besides the questions."""
+    return ability_table(part.sweep, data_sets(part), "D")
+
+
 def left_out_table(data: DataRead) -> Table | None:
     """None where all records are used."""
     if data.left_out is None:
@@ -236,22 +243,6 @@ def note_table(data: DataRead) -> Table | None:
     table = told("data_notes")
     for note in data.note:
         table.row(("note", str(note)))
-    return table
-
-
-def rose_table(part: LabelledPart) -> Table | None:
-    """Points whose training loss ended above where it began; None where there is none."""
-    if "loss_rose" not in part.points:
-        return None
-    points = part.points[part.points["loss_rose"] == 1]
-    if points.empty:
-        return None
-    table = told("loss_rose", count=len(points), points=len(part.points))
-    for (_, point), curve in zip(
-        points.iterrows(), part.curve("loss", points, "points whose loss rose"), strict=True
-    ):
-        first, last = number(curve[1], 3), number(curve[-1], 3)
-        table.row(("point", str(point["id"])), ("first epoch", first), ("last epoch", last))
     return table
 
 

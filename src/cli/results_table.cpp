@@ -31,7 +31,7 @@ std::string words_of_worse(const std::vector<std::string>& points) {
   return fmt::format(
       "warning: the training loss of {} of the finished points ended above where it began, or "
       "above "
-      "that of guessing: a smaller train.learning_rate may do. {}{}",
+      "that of guessing: a smaller learning rate may do. {}{}",
       points.size(), fmt::join(std::span(points).first(std::min(points.size(), kShown)), ", "),
       points.size() > kShown ? ", ..." : "");
 }

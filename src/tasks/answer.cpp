@@ -182,6 +182,8 @@ std::string extract_answer(TaskKind kind, const TaskExample& example, std::strin
       return extract_code(text);
     case TaskKind::latex:
       return tasks::latex_answer(text);
+    case TaskKind::choice:
+      return std::string(text);
   }
   return {};
 }
@@ -209,6 +211,8 @@ bool answer_is_final(TaskKind kind, const TaskExample& example, std::string_view
       return cut_code(text).final;
     case TaskKind::latex:
       return text.find(tasks::kNextProblem) != std::string_view::npos;
+    case TaskKind::choice:
+      return true;
   }
   return false;
 }

@@ -24,9 +24,13 @@ class Evaluation {
     const std::string shots = worked_examples(settings.prompt_template, settings.shots);
     for (const TaskExample& example : set.examples)
       prompts_.push_back(shots + render(settings.prompt_template, example));
+    if (set.kind == TaskKind::choice) {
+      settings_.generate = false;
+      settings_.likelihood = true;
+    }
     // generating, running what was generated, and scoring options each count alike
-    const bool runs = settings.generate && set.kind == TaskKind::code;
-    parts_ = (settings.generate ? 1 : 0) + (runs ? 1 : 0) + (settings.likelihood ? 1 : 0);
+    const bool runs = settings_.generate && set.kind == TaskKind::code;
+    parts_ = (settings_.generate ? 1 : 0) + (runs ? 1 : 0) + (settings_.likelihood ? 1 : 0);
   }
 
   TaskScore run() {
@@ -36,6 +40,7 @@ class Evaluation {
       judge();
     }
     if (settings_.likelihood) score_options();
+    if (set_.kind == TaskKind::choice) choose();
     return std::move(score_);
   }
 
@@ -152,6 +157,19 @@ class Evaluation {
     }
   }
 
+  /// The likeliest option is the answer.
+  void choose() {
+    for (std::size_t i = 0; i < score_.options.size(); ++i) {
+      const TaskExample& example = set_.examples[i];
+      const std::int64_t chosen = score_.options[i].by_sum;
+      TaskVerdict& verdict = score_.verdicts.emplace_back();
+      if (chosen < 0) continue;
+      verdict.text = verdict.answer = example.names.at(static_cast<std::size_t>(chosen));
+      verdict.right = chosen == example.gold();
+    }
+    score_.right = score_.right_by_sum;
+  }
+
   /// -1 unless all scores are finite: what a model that overflows prefers is nothing.
   static std::int64_t likeliest(const std::vector<double>& scores) {
     const bool finite = std::all_of(scores.begin(), scores.end(),
@@ -161,12 +179,23 @@ class Evaluation {
 
   const Model& model_;
   const TaskSet& set_;
-  const EvaluationSettings& settings_;
+  EvaluationSettings settings_;
   const std::function<void(double, std::int64_t)>& step_;
   std::vector<std::string> prompts_;
   double parts_ = 1, finished_parts_ = 0;
   TaskScore score_;
 };
+
+void append(TaskScore& whole, const TaskScore& more) {
+  whole.examples += more.examples;
+  whole.right += more.right;
+  whole.right_by_sum += more.right_by_sum;
+  whole.right_by_mean += more.right_by_mean;
+  whole.verdicts.insert(whole.verdicts.end(), more.verdicts.begin(), more.verdicts.end());
+  whole.options.insert(whole.options.end(), more.options.begin(), more.options.end());
+  whole.stopped += more.stopped;
+  whole.own_namespaces = whole.own_namespaces && more.own_namespaces;
+}
 
 }  // namespace
 
@@ -189,6 +218,8 @@ std::int64_t max_new_tokens_of(TaskKind kind) {
     case TaskKind::code:
     case TaskKind::latex:
       return 512;
+    case TaskKind::choice:
+      return 0;
   }
   return 0;
 }
@@ -205,6 +236,24 @@ TaskScore evaluate(const Model& model, const TaskSet& set, const EvaluationSetti
         "eval.allow_code_execution = true.",
         set.name));
   return Evaluation(model, set, settings, step).run();
+}
+
+TaskScore evaluate_one_by_one(const Model& base, const ModelOf& model_of, const TaskSet& set,
+                              const EvaluationSettings& settings,
+                              const std::function<void(double, std::int64_t)>& step) {
+  const std::string worked = worked_examples(settings.prompt_template, settings.shots);
+  const auto all = static_cast<double>(set.examples.size());
+  TaskScore whole;
+  for (const TaskExample& example : set.examples) {
+    const std::string prompt = worked + render(settings.prompt_template, example);
+    const Model model = model_of(base.tokenizer->encode(prompt, true));
+    const auto done = static_cast<double>(whole.examples);
+    append(whole, evaluate(model, {set.name, set.kind, {example}}, settings,
+                           [&](double fraction, std::int64_t tokens) {
+                             step((done + fraction) / all, tokens);
+                           }));
+  }
+  return whole;
 }
 
 }  // namespace factsweep

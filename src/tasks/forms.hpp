@@ -29,6 +29,7 @@ struct Form {
   bool part_is_set = false;                      // each part is a set of its own
 };
 
+std::span<const Form> truthfulqa_forms();
 std::span<const Form> choice_forms();
 std::span<const Form> number_forms();
 std::span<const Form> text_forms();

@@ -99,4 +99,32 @@ std::vector<std::vector<ContinuationScore>> score_continuations(
   return scores;
 }
 
+ContinuationScore score_texts(const Model& model, const std::vector<std::vector<TokenId>>& texts,
+                              std::int64_t batch_tokens,
+                              const std::function<void(std::int64_t, std::int64_t)>& step) {
+  torch::NoGradGuard no_grad;
+  constexpr std::int64_t kStart = 0;
+  ContinuationScore score;
+  for (std::size_t begin = 0, end = 0; begin < texts.size(); begin = end) {
+    std::vector<std::vector<TokenId>> sequences;
+    std::vector<std::int64_t> targets;
+    std::int64_t tokens = 0;
+    while (end < texts.size() && (tokens < batch_tokens || end == begin)) {
+      const std::vector<TokenId>& text = texts[end++];
+      require(text.size() > 1, "score_texts: a text of fewer than two tokens");
+      sequences.emplace_back(text.begin(), text.end() - 1);
+      targets.insert(targets.end(), text.begin() + 1, text.end());
+      tokens += static_cast<std::int64_t>(text.size());
+    }
+    const PackedTokens packed =
+        PackedTokens::pack(sequences, {&kStart, 1}, model.device(), {targets});
+    const torch::Tensor log_p = log_probabilities(
+        model.weights, hidden_states(model.weights, packed, {}), packed.lists[0]);
+    score.sum += log_p.sum().item<double>();
+    score.tokens += log_p.size(0);
+    step(static_cast<std::int64_t>(end), packed.tokens());
+  }
+  return score;
+}
+
 }  // namespace factsweep

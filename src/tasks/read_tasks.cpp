@@ -21,7 +21,8 @@ namespace {
 /// In the order in which records are tried: special forms before general ones.
 std::vector<const Form*> all_forms() {
   std::vector<const Form*> forms;
-  for (const auto& part : {tasks::choice_forms(), tasks::number_forms(), tasks::text_forms()}) {
+  for (const auto& part : {tasks::truthfulqa_forms(), tasks::choice_forms(), tasks::number_forms(),
+                           tasks::text_forms()}) {
     for (const Form& form : part) forms.push_back(&form);
   }
   return forms;

@@ -204,9 +204,10 @@ void visit_mmlu_rows(std::string_view text, const std::string& file,
       bad);
 }
 
-/// Keys whose values are lists: JSON in a cell of a table.
+/// Keys whose values are lists or objects: JSON in a cell of a table.
 constexpr const char* kLists[] = {"choices",   "options",       "instances",
-                                  "test_list", "conversations", "messages"};
+                                  "test_list", "conversations", "messages",
+                                  "mc1_targets"};
 
 void unpack(nlohmann::json& record, const char* key) {
   const auto cell = record.find(key);

@@ -34,6 +34,8 @@ std::string_view name(TaskKind kind) {
       return "code";
     case TaskKind::latex:
       return "latex";
+    case TaskKind::choice:
+      return "choice";
   }
   return "";
 }

@@ -11,6 +11,7 @@ from synthetic_kshot import BANK, FAILURE, MEAN, OTHERS, World
 from analysis.kshot import experts, figures, left_out, projection, tables
 from analysis.kshot.quantities import CASES, METHODS, cases, part_of, task_of
 from analysis.published import paper_table
+from analysis.sources import source_table
 from analysis.statistics import spearman
 from analysis.sweep import read
 
@@ -300,13 +301,13 @@ def test_unusable_adapters_are_named_with_the_reason(part, tmp_path):
 
 
 def test_bad_records_are_named_with_their_place(part, tmp_path):
-    first, second = left_out.source_table(part).rows
+    first, second = source_table(part.sweep).rows
     assert first == ["one.json", "1", "left out", "the record has an empty 'output'", "one.json:3"]
     assert second[1:3] == ["2", "used"]
     path = synthetic_kshot.write(tmp_path / "older.h5", World())
     with h5py.File(path, "r+") as h5:
         del h5["sources"]
-    assert left_out.source_table(part_of(read(path))) is None
+    assert source_table(read(path)) is None
 
 
 def test_examples_left_out_or_cut(part):

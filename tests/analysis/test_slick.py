@@ -8,7 +8,7 @@ import pytest
 import synthetic_slick
 from synthetic_slick import World
 
-from analysis.slick import errors, quantities, tables
+from analysis.slick import errors, figures, quantities, tables
 from analysis.slick.groups import Errors, Labels
 from analysis.statistics import crossed_mean
 from analysis.store import StoreError
@@ -255,20 +255,6 @@ def test_a_foreign_file_is_refused(file, tmp_path, attribute, value, message):
         read(path)
 
 
-def test_points_whose_loss_rose_are_listed(file, tmp_path):
-    (part,) = parts_of(file)
-    assert tables.rose_table(part) is None
-    path = synthetic_slick.write(tmp_path / "rose.h5", World(seeds=(1,), epochs=4))
-    with h5py.File(path, "r+") as h5:
-        h5["points/loss_rose"][2] = 1
-        h5["curves/loss"][2, 1:] = [5, 800, 700, 640]
-        name = h5["points/id"][2].decode()
-    (part,) = parts_of(path)
-    table = tables.rose_table(part)
-    assert table.rows == [[name, "5.000", "640.000"]]
-    assert "1 of" in table.title
-
-
 def test_what_went_from_right_to_wrong_and_to_what(tmp_path):
     path = synthetic_slick.write(tmp_path / "forgot.h5", World(seeds=(1, 2), epochs=4, questions=6))
     with h5py.File(path, "r+") as h5:
@@ -290,3 +276,17 @@ def test_what_went_from_right_to_wrong_and_to_what(tmp_path):
         del h5["predictions/answer_final"]
     (part,) = parts_of(path)
     assert errors.forgotten_table(part) is None
+
+
+def test_exposures_of_a_large_corpus_are_shown_by_powers_of_ten(tmp_path):
+    path = synthetic_slick.write(tmp_path / "counted.h5", World(seeds=(1,), epochs=4))
+    with h5py.File(path, "r+") as h5:
+        counts = h5["labels/base/exposures"]
+        counts[:] = -1
+        counts[:5] = [0, 7, 950, 20_000, 5_000_000]
+        asked = h5["labels/base/category"][:5] != 255
+    figure = figures.categories_by_exposure(read(path).group(Labels))
+    (axes,) = figure.axes[:1]
+    shown = [label.get_text() for label in axes.get_xticklabels()]
+    assert asked.all()
+    assert shown == ["0", "2\u201310", "$\\leq 10^3$", "$\\leq 10^5$", "$> 10^6$"]

@@ -50,6 +50,6 @@ expect 2 "t0.jsonl.*news.*mood|t0.jsonl.*mood.*news" "$FACTSWEEP" plan deck.ini 
 
 echo "--- what is left out is said once"
 expect 0 "$DATA/edits.json: 1 records are left out: " "$FACTSWEEP" run deck.ini --run.output=small.h5
-expect 0 "2 of 2 stages taken over from $DATA/../small.h5" "$FACTSWEEP" run deck.ini '--run.reuse=~/../small.h5' --run.output=grown.h5
+expect 0 "3 of 3 stages taken over from $DATA/../small.h5" "$FACTSWEEP" run deck.ini '--run.reuse=~/../small.h5' --run.output=grown.h5
 [ "$(grep -c 'edits.json: 1 records are left out: ' messages)" = 1 ] || { cat messages; fail "said again for the deck of small.h5"; }
 echo "all checks passed"

@@ -12,6 +12,16 @@ variant = unknown_ratio, known_only, natural, idk
 [store]
 deltas = early_stop+final
 DECK
+for answer in A B A; do
+  echo "{\"question\": \"Which is $answer?\", \"choices\": {\"text\": [\"one\", \"two\"], \"label\": [\"A\", \"B\"]}, \"answerKey\": \"$answer\"}"
+done >letters.jsonl
+cat >>deck.ini <<DECK
+[ability]
+tasks       = letters.jsonl
+text        = $world/corpus.txt
+text_tokens = 600
+text_window = 100
+DECK
 tiny_deck sample.ini
 for ranks in 1 2 4; do
   launch $ranks run deck.ini --run.output="exact-$ranks.h5"
@@ -30,6 +40,10 @@ import numpy as np
 with h5py.File("exact-2.h5") as results, h5py.File("exact-2.weights.h5") as weights:
     assert (results["points/status"][:] == 2).all(), results["points/status"][:]
     assert np.isfinite(results["curves/loss"][:, 1:]).all()
+    base, points = results["abilities/ability_perplexity"][0], results["points"]
+    after = points["ability_perplexity_final"][:]
+    assert 1 < base < 100 and (after > 1).all() and len({base, *after}) > 4, (base, after)
+    assert all(np.isfinite(points[f"ability_letters{what}_early_stop"][:]).all() for what in ("", "_likelihood"))
     assert len(set(results["stages/rank"][:])) == 2, "one rank did everything"
     names = []
     rows = weights["deltas/full/stage"].shape[0]

@@ -19,7 +19,7 @@ struct Question {
   std::string answer;    // the gold answer; the first where there are several
   std::string subject;   // "Painblanc"
   std::int32_t exposures =
-      -1;  // times the training corpus states the fact; -1 unless exposures.json says so
+      -1;  // times the training corpus states the fact; -1: nobody has counted
   bool ambiguous = false;  // records of the relation, of any split, give it different answers
   std::vector<std::string> aliases = {};  // other answers that are right, no two alike
 };

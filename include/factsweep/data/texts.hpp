@@ -11,4 +11,7 @@ namespace factsweep {
 /// InputError with file and line.
 std::vector<std::string> read_texts(const std::filesystem::path& path);
 
+/// The same, but a plain file is one text, as it stands.
+std::vector<std::string> read_whole_texts(const std::filesystem::path& path);
+
 }  // namespace factsweep

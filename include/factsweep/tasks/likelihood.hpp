@@ -1,4 +1,4 @@
-// Log-probabilities of given texts after a prompt that is encoded once for all of them.
+// Log-probabilities of given texts: after a prompt that is encoded once for all of them, or alone.
 #pragma once
 
 #include <cstdint>
@@ -25,5 +25,12 @@ struct ContinuationScore {
 std::vector<std::vector<ContinuationScore>> score_continuations(
     const Model& model, const std::vector<ScoreRequest>& requests, std::int64_t batch_tokens,
     const std::function<void(std::int64_t, std::int64_t)>& step);
+
+/// All texts together, each token but the first of a text after those of the text before it. Texts
+/// have two tokens at least. About `batch_tokens` tokens a pass; `step(texts done, tokens)` after
+/// each.
+ContinuationScore score_texts(const Model& model, const std::vector<std::vector<TokenId>>& texts,
+                              std::int64_t batch_tokens,
+                              const std::function<void(std::int64_t, std::int64_t)>& step);
 
 }  // namespace factsweep

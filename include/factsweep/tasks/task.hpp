@@ -20,6 +20,7 @@ enum class TaskKind : std::uint8_t {
   text,    // a line of text, compared after SQuAD's normalisation
   code,    // Python that must pass asserts
   latex,   // a formula, compared as MATH compares (arXiv 2103.03874)
+  choice,  // the option whose text has the largest probability: nothing is generated
 };
 std::string_view name(TaskKind kind);
 

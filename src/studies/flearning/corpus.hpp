@@ -10,7 +10,7 @@
 #include "factsweep/deck/deck.hpp"
 #include "factsweep/model/model.hpp"
 #include "factsweep/stage/plan_builder.hpp"
-#include "factsweep/tasks/task.hpp"
+#include "factsweep/studies/support/abilities.hpp"
 #include "factsweep/train/trainer.hpp"
 #include "methods.hpp"
 
@@ -42,7 +42,7 @@ struct EditCorpus {
 /// changes, so that a full fine-tuning never holds it twice.
 struct Worker {
   std::vector<EditCorpus> corpora;  // one a file of data.edits
-  std::vector<TaskSet> abilities;
+  Abilities abilities;
   torch::Device device = torch::kCPU;
 
   void prepare(const Deck&, const std::string& name) { device = torch::Device(name); }

@@ -109,11 +109,7 @@ void declare(OptionTable& table) {
                "final: keep every point's weights minus the base model's; auto: where all of them "
                "are at most 1 GB; the original model and delta_old are always kept");
   declare_editors(table);
-  table.paths("ability.tasks", "",
-              "files of labelled tasks that every model is asked too (docs/tasks.md): a path, or "
-              "path:part");
-  table.integer("ability.examples", "0", "examples", 0, 1e12,
-                "examples asked of each task, chosen by data.seed; 0: all");
+  declare_abilities(table, kAbilityKeys);
   table.choices("grid.method", "original, ft, f_learning_ft", method_names(),
                 "axis: how the new knowledge is brought in; ft and lora: without forgetting; "
                 "forget_*: forgetting alone; rome_reset: each edit on the original model");

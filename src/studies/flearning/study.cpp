@@ -18,7 +18,6 @@
 #include "factsweep/model/fingerprint.hpp"
 #include "factsweep/stage/common_options.hpp"
 #include "factsweep/stage/executor.hpp"
-#include "factsweep/tasks/evaluation.hpp"
 #include "factsweep/studies/support/counts.hpp"
 #include "factsweep/studies/support/models.hpp"
 #include "options.hpp"
@@ -43,7 +42,7 @@ Inputs read_inputs(PlanBuilder& builder, const Worker& worker) {
     inputs.bases.emplace(directory, BaseModel::of(directory));
   }
   inputs.matrices = Matrices::of(models);
-  inputs.abilities = questions_hash(worker.abilities);
+  inputs.abilities = worker.abilities.fingerprint();
   const std::string text = deck.text("edit.text");
   if (!text.empty()) inputs.text = hex(hash_text(read_file(text)));
   return inputs;
@@ -68,7 +67,8 @@ void declare_columns(PlanBuilder& builder, const Inputs& inputs, std::size_t rec
   const bool portability = std::any_of(corpora.begin(), corpora.end(), [](const EditCorpus& corpus) {
     return corpus.has_portability();
   });
-  builder.declare(evaluation_columns(builder.deck(), inputs.worker.abilities, portability));
+  builder.declare(evaluation_columns(builder.deck(), portability));
+  builder.declare(inputs.worker.abilities.any_columns());
   builder.declare(tuning_columns());
 }
 
@@ -103,11 +103,6 @@ void add_inputs(PlanBuilder& builder, const Inputs& inputs, const std::vector<Gr
     builder.input({"data.edits " + corpora[i].name, corpora[i].path.string(),
                    corpora[i].fingerprint(used)});
   }
-  const std::vector<std::string> files = deck.path_list("ability.tasks");
-  for (std::size_t i = 0; i < files.size(); ++i) {
-    const TaskSet& task = inputs.worker.abilities.at(i);
-    builder.input({"ability.tasks " + task.name, files[i], questions_hash({task})});
-  }
   if (!inputs.text.empty()) builder.input({"edit.text", deck.text("edit.text"), inputs.text});
 }
 
@@ -123,19 +118,12 @@ Keeping keeping_of(const Deck& deck, const Inputs& inputs, const std::vector<Gri
   return {deck, whole, {}};
 }
 
-std::vector<SourceCounts> ability_counts(const Worker& worker) {
-  std::vector<SourceCounts> all;
-  for (const TaskSet& task : worker.abilities)
-    all.push_back({"ability.tasks, " + task.name, "left out", task.bad});
-  return all;
-}
-
 Plan make_plan(const Deck& deck, const Worker& worker) {
   const std::vector<GridPoint> points = grid_points(deck, worker.corpora);
   PlanBuilder builder("flearning", deck);
   const Inputs inputs = read_inputs(builder, worker);
   for (const EditCorpus& corpus : worker.corpora) fill_records(builder, corpus);
-  fill_sources(builder, ability_counts(worker));
+  fill_sources(builder, worker.abilities.left_out());
   add_inputs(builder, inputs, points);
   const Keeping keeping = keeping_of(deck, inputs, points);
   keeping.tell(builder);
@@ -143,6 +131,7 @@ Plan make_plan(const Deck& deck, const Worker& worker) {
   std::size_t records = 0;
   for (const GridPoint& at : points) records = std::max(records, at.records);
   declare_columns(builder, inputs, records);
+  add_abilities(builder, inputs);
   for (std::size_t p = 0; p < points.size(); ++p)
     builder.leaf(p, add_stages({builder, inputs, keeping, points[p], p}));
   return builder.finish();
@@ -155,7 +144,7 @@ std::vector<std::string> notes(const Deck& deck, const Worker& worker) {
     all.insert(all.end(), some.begin(), some.end());
   };
   for (const EditCorpus& corpus : worker.corpora) add(corpus.notes());
-  add(notes_of(ability_counts(worker)));
+  add(notes_of(worker.abilities.left_out()));
   for (const std::string& model : model_directories(deck)) {
     for (const EditCorpus& corpus : worker.corpora) {
       std::vector<AskedAnswer> asked;
@@ -166,18 +155,18 @@ std::vector<std::string> notes(const Deck& deck, const Worker& worker) {
       }
       add(spelling_warnings(model, corpus.path.string(), asked));
     }
-    for (const TaskSet& task : worker.abilities) add(spelling_warnings(model, task));
+    add(worker.abilities.spelling_notes(model));
   }
   return all;
 }
 
 Expansion expand(const Deck& deck) {
   check_keys(deck);
-  Worker worker{EditCorpus::read(deck), read_abilities(deck)};
+  Worker worker{EditCorpus::read(deck), Abilities::read(deck, kAbilityKeys)};
   Plan plan = make_plan(deck, worker);
   plan.notes = notes(deck, worker);
   return expansion(std::move(plan), deck, std::move(worker),
-                   {kOriginal, kDelta, kSearch, kForget, kLearn, kSecondMoment, kEdit});
+                   {kOriginal, kDelta, kSearch, kForget, kLearn, kSecondMoment, kEdit, kAbilities});
 }
 
 }  // namespace

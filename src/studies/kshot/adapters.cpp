@@ -8,6 +8,7 @@
 #include "factsweep/model/fingerprint.hpp"
 #include "factsweep/model/tensors.hpp"
 #include "factsweep/model/torch.hpp"
+#include "factsweep/studies/support/training.hpp"
 #include "factsweep/studies/support/training_options.hpp"
 #include "factsweep/studies/support/weight_outputs.hpp"
 
@@ -72,12 +73,20 @@ Column<std::string> failure_column(const std::string& adapter) {
   return column;
 }
 
+Column<std::uint8_t> loss_rose_column(const std::string& adapter) {
+  return shared(bank_column<std::uint8_t>(adapter, "loss_rose", "1", kLossRose.long_name));
+}
+
 bool BankAdapter::is_usable(StageRun& run) const {
   return run.input(stage, usable_column(name)).at(0) == 1;
 }
 
 std::string BankAdapter::failure(StageRun& run) const {
   return run.input(stage, failure_column(name)).at(0);
+}
+
+bool BankAdapter::loss_rose(StageRun& run) const {
+  return run.input(stage, loss_rose_column(name)).at(0) == 1;
 }
 
 LoraAdapter BankAdapter::read(const Worker& worker, StageRun& run) const {
@@ -92,6 +101,7 @@ void place_adapter(Draft& draft, Upstream stage, std::size_t adapter) {
   const BankEntry& entry = draft.sets().bank[adapter];
   const std::string folder = fmt::format("/bank/{}/", entry.name);
   draft.builder.place(stage, usable_column(entry.name), {adapter});
+  draft.builder.place(stage, loss_rose_column(entry.name), {adapter});
   draft.builder.declare(
       weights_text(folder + kAdapterConfig, entry.form.json, "the adapter's adapter_config.json"));
   for (const auto& [name, text] : BaseModel::of(draft.deck().text("model.path")).about())

@@ -35,6 +35,8 @@ struct BankAdapter {
   bool is_usable(StageRun& run) const;
   /// Why it is not.
   std::string failure(StageRun& run) const;
+  /// As a point's kLossRose; of one that a user brings nothing is known.
+  bool loss_rose(StageRun& run) const;
   /// In the base's dtype.
   LoraAdapter read(const Worker& worker, StageRun& run) const;
 };
@@ -65,8 +67,9 @@ Column<T> bank_column(const std::string& adapter, const std::string& name, const
 }
 Column<std::uint8_t> usable_column(const std::string& adapter);
 Column<std::string> failure_column(const std::string& adapter);
+Column<std::uint8_t> loss_rose_column(const std::string& adapter);
 
-/// The adapter's tensors in the weights file, and whether it is usable.
+/// The adapter's tensors in the weights file, whether it is usable, and whether its loss rose.
 void place_adapter(Draft& draft, Upstream stage, std::size_t adapter);
 /// Emits them, in store.delta_dtype.
 void emit_adapter(StageRun& run, const std::string& name, const LoraAdapter& adapter);

@@ -13,6 +13,7 @@
 #include "factsweep/model/config.hpp"
 #include "factsweep/model/model.hpp"
 #include "factsweep/stage/plan_builder.hpp"
+#include "factsweep/studies/support/abilities.hpp"
 #include "factsweep/studies/support/lists.hpp"
 #include "grid.hpp"
 
@@ -21,6 +22,7 @@ namespace factsweep::kshot {
 /// A rank at work.
 struct Worker {
   Sets sets;
+  Abilities abilities = {};
   Model base = {};                      // no stage changes it
   std::optional<Encoder> encoder = {};  // loaded when a stage asks for it
 
@@ -50,6 +52,7 @@ struct Draft {
   std::vector<std::string> modules;                  // that adapters of mixtures adapt
   bool keeps_weights = false;                        // of what points train: store.deltas
   Bank bank;
+  std::optional<Upstream> base_abilities;  // the stage that asks the base model ability.*
   std::string encoder;      // fingerprint of its files; empty: there is none
   std::uint64_t width = 0;  // of its embeddings
   // Stages that several points share.

@@ -138,6 +138,7 @@ void declare(OptionTable& table) {
   table.choice("store.deltas", "auto", {"auto", "none", "final"},
                "final: keep what a point has trained: its adapter, or its mixture of experts; auto: "
                "where all of them are at most 10 GB; the bank's adapters are always kept");
+  declare_abilities(table, kAbilityKeys);
   declare_grid(table);
 }
 

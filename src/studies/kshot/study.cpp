@@ -1,7 +1,7 @@
 // Experts of a task from open knowledge and K examples of it (Yang et al., arXiv 2408.15915):
 //   bank(adapters)* -> signals(task, draw, adapter)* -> select(N) -+
 //   embed(pool)*, embed(task, draw) -> augment(C, tau) ------------+-> tune -> a point
-//   bank -> test(task, adapter)* -> best(task)
+//   bank -> test(task, adapter)* -> best(task)      abilities, of the base model
 // sets.cpp: what the study is made of. options.cpp: the deck keys. methods.cpp: the methods.
 // grid.cpp: points. adapters.cpp: the bank. draft.cpp: what stages share. stages/: the work.
 #include "factsweep/studies/kshot/study.hpp"
@@ -53,6 +53,9 @@ Upstream add_leaf(Draft& draft, const GridPoint& at, std::uint64_t point) {
   };
   const Upstream leaf = add();
   place_test(draft, leaf, point);
+  const bool is_base = at.method->start == Method::Start::base;
+  if (draft.worker.abilities.any())
+    place_abilities(draft, is_base ? draft.base_abilities.value() : leaf, point);
   return leaf;
 }
 
@@ -60,6 +63,7 @@ Plan make_plan(const Deck& deck, const Worker& worker, std::vector<GridPoint> po
   Draft draft(deck, worker, std::move(points));
   add_points(draft.builder, axes(draft.sets()), draft.points);
   declare_all(draft);
+  add_abilities(draft);
   draft.bank = add_bank(draft);
   if (deck.flag("bank.evaluate")) {
     for (std::size_t task = 0; task < worker.sets.tasks.size(); ++task) {
@@ -92,14 +96,15 @@ void check_inputs(const Deck& deck, const Sets& sets, const std::vector<GridPoin
 }
 
 Expansion expand(const Deck& deck) {
-  Worker worker{Sets::read(deck)};
+  Worker worker{Sets::read(deck), Abilities::read(deck, kAbilityKeys)};
   std::vector<GridPoint> points = grid_points(deck, worker.sets);
   if (deck.text("lora.bias") != "none")
     throw deck.error("lora.bias", "is not supported here: experts are matrices alone. Use none.");
   worker.sets.read_forms(deck, ModelConfig::read(deck.text("model.path")));
   check_inputs(deck, worker.sets, points);
   Plan plan = make_plan(deck, worker, std::move(points));
-  plan.notes = notes_of(worker.sets.said);
+  plan.notes = joined({notes_of(worker.sets.said), notes_of(worker.abilities.left_out()),
+                       worker.abilities.spelling_notes(deck.text("model.path"))});
   for (const BankEntry& entry : worker.sets.bank) {
     const std::string other = other_base(entry.form.config, deck.text("model.path"));
     if (entry.is_brought() && !other.empty())
@@ -123,7 +128,7 @@ Expansion expand(const Deck& deck) {
   }
   return expansion(std::move(plan), deck, std::move(worker),
                    {kBank, kAdapter, kSimilarity, kSignals, kTest, kOwn, kBest, kSelect, kEmbed,
-                    kAugment, kTune});
+                    kAugment, kTune, kAbilities});
 }
 
 }  // namespace

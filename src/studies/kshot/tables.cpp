@@ -133,7 +133,7 @@ void fill_tables(Draft& draft) {
   fill_tests(draft.builder, draft.sets());
   fill_pools(draft.builder, draft.sets().pools);
   fill_shots(draft);
-  fill_sources(draft.builder, draft.sets().said);
+  fill_sources(draft.builder, joined({draft.sets().said, draft.worker.abilities.left_out()}));
 }
 
 }  // namespace factsweep::kshot

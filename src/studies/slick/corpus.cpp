@@ -10,6 +10,7 @@
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/random.hpp"
 #include "factsweep/data/entity_questions.hpp"
+#include "factsweep/data/exposures.hpp"
 #include "factsweep/data/question_table.hpp"
 #include "options.hpp"
 
@@ -70,6 +71,31 @@ void check_apart(const Deck& deck, const char* key, const std::vector<std::strin
       throw deck.error(key, fmt::format("{} is also in {}; a relation is one or the other.",
                                         relation, other_key));
   }
+}
+
+/// InputError: none of the counted facts is asked.
+void join_exposures(const Deck& deck, Corpus& corpus) {
+  const std::string path = deck.text("data.exposures");
+  if (path.empty()) return;
+  const Exposures counted = Exposures::read(path);
+  const std::int64_t idle = counted.join(corpus.rows);
+  const auto known =
+      std::count_if(corpus.rows.begin(), corpus.rows.end(),
+                    [](const Question& question) { return question.exposures >= 0; });
+  if (known == 0)
+    throw deck.error("data.exposures",
+                     fmt::format("counts {} facts, and no labelled question asks one. Questions, or "
+                                 "subjects and relations, have to be written as in data.facts.",
+                                 counted.size()));
+  std::uint64_t hash = 0;
+  for (const Question& question : corpus.rows)
+    hash = hash_words({hash, static_cast<std::uint64_t>(question.exposures)});
+  corpus.exposures_fingerprint = hex(hash);
+  corpus.remarks.push_back(fmt::format(
+      "{}: counts the exposures of {} of {} labelled questions; {} are without, and {} of its {} "
+      "facts are not asked",
+      path, known, corpus.rows.size(), static_cast<std::int64_t>(corpus.rows.size()) - known, idle,
+      counted.size()));
 }
 
 }  // namespace
@@ -160,6 +186,7 @@ Corpus Corpus::read(const Deck& deck) {
   for (const std::string& relation : table ? table->relations() : list_relations(directory))
     count_others("relations that neither data.relations nor data.ood_relations names",
                  has(all, relation) ? 0 : 1, 0);
+  join_exposures(deck, corpus);
   return corpus;
 }
 

@@ -32,7 +32,9 @@ struct Corpus {
   std::map<std::string, std::int64_t> left_out;  // why -> records of the relations' files
   std::map<std::string, std::int64_t> not_drawn;  // why -> usable questions
   std::vector<std::string>
-      remarks;  // what a table lacks and what stands for it; unspellable answers
+      remarks;  // what a table lacks and what stands for it; facts not counted; unspellable answers
+
+  std::string exposures_fingerprint;  // of what data.exposures says of rows; empty: it names none
 
   /// What the reader of the deck should know of the data: records left out, and questions whose
   /// records differ.

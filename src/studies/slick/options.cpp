@@ -65,6 +65,10 @@ void declare_data(OptionTable& table) {
              "EntityQuestions directory: {train,dev,test}/P17.train.json[.gz]; or a table of "
              "questions: .csv, .tsv, .json, .jsonl, .gz of these");
   declare_table(table);
+  table.path("data.exposures", "",
+             "how often the training corpus states facts, as somebody has counted: records of a "
+             "count and a question, or a subject and its relation, in a table or JSON; empty: as "
+             "the directory of facts says");
   table.texts("data.relations", "",
               "in-distribution relations; empty: all of the directory that data.ood_relations does "
               "not name");
@@ -248,6 +252,7 @@ void declare(OptionTable& table) {
               "axis: share of D that the base model does not know");
   declare_patches(table);
   declare_model_axis(table);
+  declare_abilities(table, kAbilityKeys);
 }
 
 namespace {

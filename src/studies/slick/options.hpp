@@ -9,11 +9,14 @@
 #include "factsweep/data/question_table.hpp"
 #include "factsweep/deck/deck.hpp"
 #include "factsweep/label/labelling.hpp"
+#include "factsweep/studies/support/abilities.hpp"
 #include "variants.hpp"
 
 namespace factsweep::slick {
 
 void declare(OptionTable& table);
+/// ability.* go by these keys of the study.
+inline constexpr AbilityKeys kAbilityKeys = {"label.seed", "label.batch_tokens"};
 
 /// InputError: keys that contradict each other.
 LabelSettings label_settings(const Deck& deck);

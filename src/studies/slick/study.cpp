@@ -1,7 +1,7 @@
 // SliCK (Gekhman et al., arXiv 2405.05904): does fine-tuning on new knowledge encourage
 // hallucinations?
 //   label(relation, split, rows)* -> labelled -> train(mixture, seed, ...)*
-//   p_true(relation, rows)* and base_errors beside them; all of each model
+//   p_true(relation, rows)*, base_errors and abilities beside them; all of each model
 // options.cpp: the deck keys. corpus.cpp: the questions. grid.cpp: the points. stages/: the work.
 #include "factsweep/studies/slick/study.hpp"
 
@@ -30,6 +30,7 @@ Worker read_inputs(const Deck& deck) {
   Worker worker;
   worker.corpus = Corpus::read(deck);
   worker.exemplars = exemplars_of(deck, worker.corpus);
+  worker.abilities = Abilities::read(deck, kAbilityKeys);
   return worker;
 }
 
@@ -61,6 +62,9 @@ void add_inputs(const std::vector<Draft>& drafts) {
     (exemplars.empty() ? hash : shown) += draft.exemplars_hash(sets);
     draft.builder.input({"data.facts " + relation, "", hex(hash_text(hash))});
   }
+  if (!corpus.exposures_fingerprint.empty())
+    draft.builder.input(
+        {"data.exposures", deck.text("data.exposures"), corpus.exposures_fingerprint});
   if (!exemplars.empty())
     draft.builder.input({"label.exemplars", exemplars, hex(hash_text(shown))});
 }
@@ -121,6 +125,7 @@ Plan make_plan(const Deck& deck, const Worker& worker) {
     add_base_errors(draft);
     if (trains) labelled.push_back(add_labelled(draft, std::move(labels)));
   }
+  add_abilities(drafts);
   if (trains) add_trainings(drafts, labelled);
   Plan plan = builder.finish();
   check_names(drafts, plan);
@@ -136,6 +141,14 @@ std::vector<std::string> spelling_notes(const Deck& deck, const Corpus& corpus) 
   for (const std::string& directory : model_directories(deck)) {
     for (std::string& note : spelling_warnings(directory, deck.text("data.facts"), asked))
       notes.push_back(std::move(note));
+  }
+  return notes;
+}
+
+std::vector<std::string> ability_notes(const Deck& deck, const Abilities& abilities) {
+  std::vector<std::string> notes = notes_of(abilities.left_out());
+  for (const std::string& directory : model_directories(deck)) {
+    for (std::string& note : abilities.spelling_notes(directory)) notes.push_back(std::move(note));
   }
   return notes;
 }
@@ -162,8 +175,10 @@ Expansion expand(const Deck& deck) {
     worker.corpus.remarks.push_back(std::move(note));
   Plan plan = make_plan(deck, worker);
   plan.notes = worker.corpus.notes(deck);
+  for (std::string& note : ability_notes(deck, worker.abilities))
+    plan.notes.push_back(std::move(note));
   return expansion(std::move(plan), deck, std::move(worker),
-                   {kLabel, kLabelled, kPTrue, kBaseErrors, kTrain});
+                   {kLabel, kLabelled, kPTrue, kBaseErrors, kTrain, kAbilities});
 }
 
 }  // namespace

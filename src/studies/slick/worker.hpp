@@ -1,4 +1,5 @@
-// What the stages of one rank share: the questions, their exemplars, and a base model.
+// What the stages of one rank share: the questions, their exemplars, what is asked beside them, and a
+// base model.
 #pragma once
 
 #include <map>
@@ -9,12 +10,14 @@
 #include "corpus.hpp"
 #include "factsweep/label/labelling.hpp"
 #include "factsweep/model/model.hpp"
+#include "factsweep/studies/support/abilities.hpp"
 
 namespace factsweep::slick {
 
 struct Worker {
   Corpus corpus;
   std::map<std::string, ExemplarSets> exemplars;  // by relation
+  Abilities abilities = {};
   Model model = {};                               // the one that use() or prepare() has read
   std::optional<TokenId> answer_end = {};  // its special token after the answers of exemplars
 

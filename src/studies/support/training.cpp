@@ -1,5 +1,7 @@
 #include "factsweep/studies/support/training.hpp"
 
+#include <cmath>
+
 namespace factsweep {
 
 std::filesystem::path checkpoint_of(const Workbench& bench) {
@@ -17,6 +19,10 @@ LoopOptions stage_loop(Workbench& bench, double checkpoint_interval) {
   };
   options.say = [&bench](const std::string& text) { bench.say(text); };
   return options;
+}
+
+bool loss_rose(std::span<const double> loss, std::int64_t vocabulary) {
+  return loss.back() > loss.front() || loss.back() > std::log(static_cast<double>(vocabulary));
 }
 
 }  // namespace factsweep

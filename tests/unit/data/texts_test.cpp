@@ -23,6 +23,14 @@ TEST_CASE("texts of a plain file and of JSON lines", "[texts]") {
   CHECK(read("") == Texts{});
   CHECK(read("\xef\xbb\xbfone\ntwo\n") == Texts{"one", "two"});
   CHECK(read("\xef\xbb\xbf{\"text\": \"one\"}\n") == Texts{"one"});
+  const auto read_whole = [&](const std::string& content) {
+    write_file(path, content);
+    return read_whole_texts(path);
+  };
+  CHECK(read_whole("\xef\xbb\xbfone\n\n two \n") == Texts{"one\n\n two \n"});
+  CHECK(read_whole("{\"text\": \"one\\ntwo\"}\n{\"text\": \"three\"}\n") ==
+        Texts{"one\ntwo", "three"});
+  CHECK(read_whole(" \n") == Texts{});
   std::string message = "no error";
   try {
     read("{\"text\": \"one\"}\n{\"text\": 2}\n");

@@ -6,6 +6,7 @@
 #include "factsweep/core/random.hpp"
 #include "factsweep/model/torch.hpp"
 #include "factsweep/tasks/answer.hpp"
+#include "factsweep/tasks/likelihood.hpp"
 #include "tiny_directory.hpp"
 #include "tiny_model.hpp"
 
@@ -197,6 +198,62 @@ TEST_CASE("what is too long for learned positions is named, and an answer ends w
   CHECK_THAT(input_error([&] { training_examples(teacher, set, "{instruction}{input}:", 1024); }),
              Catch::Matchers::ContainsSubstring("train.jsonl:7"));
   CHECK(training_examples(teacher, set, "{instruction}{input}:", 64).shortened == 1);
+}
+
+TEST_CASE("a choice is the likeliest option, and nothing is generated", "[device]") {
+  const Model model = tiny_model("llama3-untied");
+  TaskSet scored = random_choices(), set = scored;
+  set.kind = TaskKind::choice;
+  for (TaskExample& example : set.examples) example.names = example.options;
+  for (std::size_t i = 0; i < set.examples.size(); ++i)
+    set.examples[i].answer = set.examples[i].options[i % 3];
+  const EvaluationSettings settings{.prompt_template = "{instruction}", .generate = false,
+                                    .likelihood = true};
+  const TaskScore likely = evaluate(model, scored, settings, kNoStep);
+  const TaskScore chosen =
+      evaluate(model, set, {.prompt_template = "{instruction}", .likelihood = false}, kNoStep);
+  const TaskScore apart = evaluate_one_by_one(
+      model, [&](const std::vector<TokenId>&) { return model; }, set, settings, kNoStep);
+  REQUIRE(chosen.verdicts.size() == set.examples.size());
+  std::int64_t right = 0;
+  for (std::size_t i = 0; i < set.examples.size(); ++i) {
+    const auto best = static_cast<std::size_t>(likely.options[i].by_sum);
+    CHECK(chosen.verdicts[i].answer == set.examples[i].options[best]);
+    const bool is_right = set.examples[i].gold() == likely.options[i].by_sum;
+    CHECK(chosen.verdicts[i].right == is_right);
+    CHECK(apart.verdicts[i].answer == chosen.verdicts[i].answer);
+    right += is_right ? 1 : 0;
+  }
+  CHECK(right > 0);
+  CHECK(chosen.right == right);
+  CHECK(apart.right == right);
+}
+
+TEST_CASE("texts are scored token by token, whatever the batches", "[device]") {
+  const Model model = tiny_model();
+  CounterRandom random(5);
+  std::vector<std::vector<TokenId>> texts;
+  double sum = 0;
+  std::int64_t tokens = 0;
+  for (const std::size_t length : {2, 9, 30}) {
+    texts.push_back(model.tokenizer->encode(random_text(random, length), true));
+    const std::vector<TokenId>& text = texts.back();
+    sum += plain_log_probability(model, {text.front()}, {text.begin() + 1, text.end()});
+    tokens += static_cast<std::int64_t>(text.size()) - 1;
+  }
+  for (const std::int64_t batch_tokens : {1, 12, 1000}) {
+    std::int64_t passed = 0, done = 0;
+    const ContinuationScore score =
+        score_texts(model, texts, batch_tokens, [&](std::int64_t texts_done, std::int64_t some) {
+          CHECK(texts_done > done);
+          done = texts_done;
+          passed += some;
+        });
+    CHECK(score.sum == Approx(sum).margin(1e-4));
+    CHECK(score.tokens == tokens);
+    CHECK(passed == tokens);
+    CHECK(done == 3);
+  }
 }
 
 TEST_CASE("a likelihood that is not finite is never the highest", "[device]") {

@@ -1,8 +1,12 @@
-// A training as a part of a stage: where its checkpoint lies, and who hears of its progress.
+// A training as a part of a stage: where its checkpoint lies, who hears of its progress, and whether
+// it came to any good.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <span>
 
+#include "factsweep/stage/column.hpp"
 #include "factsweep/stage/workbench.hpp"
 #include "factsweep/train/loop.hpp"
 
@@ -16,5 +20,15 @@ std::filesystem::path checkpoint_of(const Workbench& bench);
 /// to stop before the last step. remove_checkpoint(checkpoint_of(bench)) when the stage needs it no
 /// more.
 LoopOptions stage_loop(Workbench& bench, double checkpoint_interval);
+
+/// What `run`, `status` and the report name points by.
+inline const auto kLossRose = column<std::uint8_t>(
+    "/points/loss_rose", {"point"}, "1",
+    "1: a training loss ended above where it began, or above ln(vocabulary)");
+
+/// Of the losses of a training's epochs, at least one. A model that has unlearnt to guess is no
+/// result, though its numbers are finite. One epoch has no other to be compared with: then guessing
+/// every token alike is the measure.
+bool loss_rose(std::span<const double> loss, std::int64_t vocabulary);
 
 }  // namespace factsweep

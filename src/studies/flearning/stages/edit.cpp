@@ -10,6 +10,7 @@
 #include "factsweep/edit/rome.hpp"
 #include "factsweep/model/torch.hpp"
 #include "factsweep/studies/support/weight_outputs.hpp"
+#include "lesson.hpp"
 #include "outcomes.hpp"
 #include "stages.hpp"
 
@@ -247,6 +248,7 @@ void Edit::run(Worker& worker, StageRun& run) const {
                  has_portability(worker));
   }
   run.emit(kEditSeconds, checkpoint.clock().seconds());
+  emit_loss_rose(run, start.weights.config, *this);
   if (makes_one_model()) {
     const WeightChange moved = change_between(start.weights, after);
     run.emit(kLearnNorm, tabulate(start.weights.config, matrices, moved).norm);

@@ -116,9 +116,9 @@ double Draft::evaluation_flop() const {
 }
 
 std::vector<AnyColumn> Draft::columns(bool abilities) const {
-  const std::vector<TaskSet> none;
-  return evaluation_columns(deck(), abilities ? inputs.worker.abilities : none,
-                            corpus().has_portability());
+  std::vector<AnyColumn> all = evaluation_columns(deck(), corpus().has_portability());
+  if (!abilities) return all;
+  return joined({std::move(all), inputs.worker.abilities.any_columns()});
 }
 
 void Draft::place_row(Upstream stage, const std::vector<AnyColumn>& columns) const {

@@ -21,7 +21,7 @@ namespace factsweep::flearning {
 /// Every kind of stage has these fields.
 struct Ground {
   std::string fingerprint;           // of the model's files
-  std::string edits, abilities;      // hashes of the records, and of the tasks beside them
+  std::string edits, abilities;      // of the records, and of what is asked beside them
   std::uint64_t seed = 0;            // of the trainings that the stage is and stands on
   std::optional<Upstream> original;  // the original model; nothing: the stage makes it
   // where this sweep has the model and the records: the first `count` of a corpus
@@ -80,7 +80,7 @@ struct Inputs {
   std::map<std::string, ModelConfig> models = {};        // by directory
   std::map<std::string, std::string> fingerprints = {};  // the same
   std::map<std::string, BaseModel> bases = {};           // the same
-  std::string abilities = {}, text = {};                 // hashes of ability.tasks and edit.text
+  std::string abilities = {}, text = {};                 // of what is asked beside; of edit.text
   Matrices matrices = {};                                // axes of /norms
 };
 
@@ -109,7 +109,7 @@ struct Draft {
   /// What evaluate() asks.
   double evaluation_flop() const;
 
-  /// What the point's row has of its model's answers. `abilities`: those of the tasks, too.
+  /// What the point's row has of its model's answers. `abilities`: to what is asked beside, too.
   std::vector<AnyColumn> columns(bool abilities = true) const;
   /// The stage fills the point's row of these columns.
   void place_row(Upstream stage, const std::vector<AnyColumn>& columns) const;

@@ -105,4 +105,15 @@ void emit_record(StageRun& run, const LoopResult& record) {
   run.emit(kOldSeconds, record.seconds);
 }
 
+void emit_loss_rose(StageRun& run, const ModelConfig& model, const Ground& ground,
+                    const std::optional<Upstream>& delta, const std::vector<double>& own) {
+  bool rose = !own.empty() && loss_rose(own, model.vocabulary);
+  const auto add = [&](const std::optional<Upstream>& training) {
+    rose = rose || (training && loss_rose(run.input(*training, kOldLoss), model.vocabulary));
+  };
+  if (!ground.untrained) add(ground.original);
+  add(delta);
+  run.emit(kLossRose, static_cast<std::uint8_t>(rose));
+}
+
 }  // namespace factsweep::flearning

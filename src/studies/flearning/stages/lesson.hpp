@@ -43,4 +43,9 @@ inline const auto kOldSeconds =
 void place_record(PlanBuilder& builder, Upstream stage, const Lesson& lesson);
 void emit_record(StageRun& run, const LoopResult& record);
 
+/// Emits kLossRose: of any training that the point's model comes of, the original one, that of
+/// theta_delta_old, and `own`, by epoch, where there are such.
+void emit_loss_rose(StageRun& run, const ModelConfig& model, const Ground& ground,
+                    const std::optional<Upstream>& delta = {}, const std::vector<double>& own = {});
+
 }  // namespace factsweep::flearning

@@ -26,25 +26,28 @@ struct Original : Ground {
     Model base = read_base(worker, deck);
     // before the training: a text that is too long is an error
     const EditEvaluation evaluation = evaluation_of(records(worker), base, deck);
-    const Model model = untrained ? std::move(base) : train(worker, run, std::move(base));
+    std::vector<double> loss;
+    const Model model = untrained ? std::move(base) : train(worker, run, std::move(base), loss);
     const ForcedPredictions predicted = evaluation.predict_locality(model, run.steps());
     run.emit(kLocality, EditEvaluation::padded(predicted, run.width(kLocality)));
     if (run.is_wanted(kEditSeconds)) {
       emit_outcomes(run, evaluation.ask(model, predicted, run.steps()), has_portability(worker));
       emit_cases(run, evaluation.answers(model, case_count(deck), run.steps()));
-      emit_abilities(run, worker.abilities, model);
+      worker.abilities.emit(run, model);
       run.emit(kEditSeconds, 0.0);
+      emit_loss_rose(run, model.weights.config, *this, {}, loss);
     }
     remove_checkpoint(checkpoint_of(run.bench()));
   }
 
-  Model train(Worker& worker, StageRun& run, Model base) const {
+  Model train(Worker& worker, StageRun& run, Model base, std::vector<double>& loss) const {
     base.weights = sum_of(std::move(base.weights), {}, kLesson.start_dtype(run.deck()));
     Taught taught = teach(run, kLesson, seed, std::move(base), records(worker));
     // read again: the training needs the room
     for_each_difference(taught.weights.named(), read_base(worker, run.deck()).weights.named(),
                         weight_outputs(run, "final", delta_dtype(run.deck())));
     emit_record(run, taught.record);
+    loss = std::move(taught.record.loss.front());
     return std::move(taught.model);
   }
 };

@@ -1,14 +1,6 @@
 #include "outcomes.hpp"
 
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <filesystem>
-#include <set>
-
-#include "factsweep/core/random.hpp"
-#include "factsweep/tasks/evaluation.hpp"
-#include "factsweep/tasks/read_tasks.hpp"
+#include "factsweep/studies/support/training.hpp"
 #include "stages.hpp"
 
 namespace factsweep::flearning {
@@ -58,72 +50,18 @@ const auto kCases = [] {
   return text;
 }();
 
-constexpr const char* kLikelihood = "_likelihood";
-
-bool has_options(const TaskSet& task) {
-  return !task.examples.front().options.empty();
-}
-
-Column<double> column_of(const TaskSet& task, const std::string& suffix = "") {
-  return column<double>("/points/ability_" + task.name + suffix, {"point"}, "fraction",
-                        "accuracy on a task that has nothing to do with the edits");
-}
-
 }  // namespace
-
-std::vector<TaskSet> read_abilities(const Deck& deck) {
-  std::vector<TaskSet> tasks;
-  std::set<std::string> names;
-  for (const std::string& file : deck.path_list("ability.tasks")) {
-    const std::string name = std::filesystem::path(file).filename().string();
-    const std::size_t colon = std::min(name.rfind(':'), name.size());
-    ReadTasksSettings settings;
-    settings.bad_records = deck.real("data.bad_records");
-    if (colon < name.size()) settings.part = name.substr(colon + 1);
-    const TaskSet whole =
-        read_task_set(file.substr(0, file.size() - name.size() + colon), settings);
-    if (whole.kind == TaskKind::code)
-      throw deck.error("ability.tasks",
-                       fmt::format("'{}' needs code to be run, which this study does not.", file));
-    for (const std::string& column : {whole.name, whole.name + kLikelihood}) {
-      if (!names.insert(column).second)
-        throw deck.error("ability.tasks", fmt::format("holds two tasks '{}'. Rename a file: the "
-                                                      "name becomes a column of /points.",
-                                                      column));
-    }
-    tasks.push_back(draw(whole, deck.integer("ability.examples"),
-                         static_cast<std::uint64_t>(deck.integer("data.seed"))));
-    tasks.back().bad = whole.bad;
-  }
-  return tasks;
-}
-
-std::string questions_hash(const std::vector<TaskSet>& tasks) {
-  std::uint64_t hash = 0;
-  for (const TaskSet& task : tasks) {
-    hash = hash_words({hash, static_cast<std::uint64_t>(max_new_tokens_of(task.kind))});
-    for (const TaskExample& example : task.examples)
-      hash = hash_words({hash, hash_text(task.name), hash_text(example.instruction),
-                         hash_text(example.input), hash_text(example.answer)});
-  }
-  return hex(hash);
-}
 
 std::size_t case_count(const Deck& deck) {
   return static_cast<std::size_t>(deck.integer(kCasesKey));
 }
 
-std::vector<AnyColumn> evaluation_columns(const Deck& deck, const std::vector<TaskSet>& abilities,
-                                          bool portability) {
-  std::vector<AnyColumn> all = {kRecords, kEditSeconds};
+std::vector<AnyColumn> evaluation_columns(const Deck& deck, bool portability) {
+  std::vector<AnyColumn> all = {kRecords, kEditSeconds, kLossRose};
   if (case_count(deck) > 0) all.emplace_back(kCases);
   for (const OutcomeColumns& outcome : outcome_columns()) {
     if (portability || !outcome.name.starts_with(kPortability))
       all.insert(all.end(), {outcome.mean, outcome.by_record});
-  }
-  for (const TaskSet& task : abilities) {
-    all.emplace_back(column_of(task));
-    if (has_options(task)) all.emplace_back(column_of(task, kLikelihood));
   }
   return all;
 }
@@ -166,19 +104,6 @@ void emit_cases(StageRun& run, std::vector<std::string> answers) {
   if (case_count(run.deck()) > 0) run.emit_padded(kCases, std::move(answers), std::string());
 }
 
-void emit_abilities(StageRun& run, const std::vector<TaskSet>& tasks, const Model& model) {
-  for (const TaskSet& task : tasks) {
-    EvaluationSettings settings;
-    settings.likelihood = has_options(task);
-    settings.batch_tokens = run.deck().integer("flearning.batch_tokens");
-    const TaskScore score = factsweep::evaluate(model, task, settings, run.steps());
-    const auto examples = static_cast<double>(score.examples);
-    run.emit(column_of(task), static_cast<double>(score.right) / examples);
-    if (settings.likelihood)
-      run.emit(column_of(task, kLikelihood), static_cast<double>(score.right_by_mean) / examples);
-  }
-}
-
 void evaluate(StageRun& run, const Worker& worker, const Ground& ground,
               std::span<const EditRecord> asked, const Model& model) {
   const EditEvaluation evaluation = evaluation_of(asked, model, run.deck());
@@ -187,7 +112,7 @@ void evaluate(StageRun& run, const Worker& worker, const Ground& ground,
                                run.steps()),
                 ground.has_portability(worker));
   emit_cases(run, evaluation.answers(model, case_count(run.deck()), run.steps()));
-  emit_abilities(run, worker.abilities, model);
+  worker.abilities.emit(run, model);
 }
 
 }  // namespace factsweep::flearning

@@ -1,5 +1,5 @@
 // What a point says of the model that its leaf stage ends with: of the records, and, to see whether
-// editing harms what else it can do (table 5), of labelled tasks that have nothing to do with them.
+// editing harms what else it can do (table 5), of what has nothing to do with them.
 #pragma once
 
 #include <map>
@@ -12,12 +12,6 @@
 
 namespace factsweep::flearning {
 
-/// ability.tasks, cut to ability.examples of each chosen by data.seed. InputError: also a task that
-/// needs code to be run, and two of one name.
-std::vector<TaskSet> read_abilities(const Deck& deck);
-/// A hash of all that the tasks ask.
-std::string questions_hash(const std::vector<TaskSet>& tasks);
-
 inline const auto kRecords =
     column<std::int64_t>("/points/n_records", {"point"}, "records", "records edited and asked");
 inline const auto kEditSeconds = timed(column<double>(
@@ -28,10 +22,9 @@ inline const auto kEditSeconds = timed(column<double>(
 /// flearning.cases: of how many records a point tells what its model answers (table 4).
 std::size_t case_count(const Deck& deck);
 
-/// What every point has a row of. Of a task of multiple choice two columns: what is generated, and
-/// which option is the most likely. `portability`: where some record of its data set has any.
-std::vector<AnyColumn> evaluation_columns(const Deck& deck, const std::vector<TaskSet>& abilities,
-                                          bool portability);
+/// What every point has a row of, beside abilities. `portability`: where some record of its data
+/// set has any.
+std::vector<AnyColumn> evaluation_columns(const Deck& deck, bool portability);
 /// What evaluations read of the deck, and what a point's row needs beside that.
 std::vector<std::string> evaluation_keys();
 inline constexpr const char* kCasesKey = "flearning.cases";
@@ -47,7 +40,6 @@ void emit_outcomes(StageRun& run, const std::map<std::string, std::vector<double
                    bool portability);
 /// The answers to the first records, as EditEvaluation::answers() gives them.
 void emit_cases(StageRun& run, std::vector<std::string> answers);
-void emit_abilities(StageRun& run, const std::vector<TaskSet>& tasks, const Model& model);
 
 /// Asks the model all of it, and fills the point's row but for kEditSeconds. `asked`: the stage's
 /// records, or the first of them.

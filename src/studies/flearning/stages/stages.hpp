@@ -12,7 +12,12 @@
 
 namespace factsweep::flearning {
 
-extern const KindOf<Worker> kOriginal, kDelta, kSearch, kForget, kLearn, kSecondMoment, kEdit;
+extern const KindOf<Worker> kOriginal, kDelta, kSearch, kForget, kLearn, kSecondMoment, kEdit,
+    kAbilities;
+
+/// ability.* go by these keys of the study.
+inline constexpr AbilityKeys kAbilityKeys = {"data.seed", "flearning.batch_tokens",
+                                             "data.bad_records"};
 
 // Columns of one kind that another one reads, or fills too.
 inline const auto kLocality =
@@ -35,6 +40,8 @@ Upstream add_delta(const Draft& draft, Upstream original);
 Upstream add_search(const Draft& draft, Upstream original, const Forgetting& forgetting);
 Upstream add_second_moment(const Draft& draft, Upstream original,
                            const std::vector<std::int64_t>& layers);
+/// What the base models can do, where anything is asked beside the records.
+void add_abilities(PlanBuilder& builder, const Inputs& inputs);
 // The point's leaf, and what it stands on.
 Upstream add_tune(const Draft& draft, Upstream original);
 Upstream add_edit(const Draft& draft, Upstream original);

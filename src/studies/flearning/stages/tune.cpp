@@ -93,6 +93,8 @@ struct Tune : Ground {
       if (old) run.emit(kCosine, table.cosine);
       run.emit_padded(kLoss, taught.record.loss.front());
     }
+    emit_loss_rose(run, config, *this, forgetting.delta,
+                   lora ? taught.record.loss.front() : std::vector<double>());
     // not earlier: an interruption keeps the finished training
     remove_checkpoint(checkpoint_of(run.bench()));
   }

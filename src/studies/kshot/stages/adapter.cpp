@@ -25,6 +25,7 @@ struct BroughtAdapter {
   void run(Worker& worker, StageRun& run) const {
     emit_adapter(run, name, LoraAdapter::load(directory, worker.base.weights));
     run.emit(usable_column(name), std::uint8_t{1});
+    run.emit(loss_rose_column(name), std::uint8_t{0});
   }
 };
 

@@ -5,6 +5,7 @@
 #include "../options.hpp"
 #include "factsweep/core/random.hpp"
 #include "factsweep/model/torch.hpp"
+#include "factsweep/studies/support/training.hpp"
 #include "stages.hpp"
 
 namespace factsweep::kshot {
@@ -40,17 +41,6 @@ EvaluationSettings test_settings(const TaskEntry& task, const Deck& deck) {
   return settings;
 }
 
-void append(TaskScore& whole, const TaskScore& more) {
-  whole.examples += more.examples;
-  whole.right += more.right;
-  whole.right_by_sum += more.right_by_sum;
-  whole.right_by_mean += more.right_by_mean;
-  whole.verdicts.insert(whole.verdicts.end(), more.verdicts.begin(), more.verdicts.end());
-  whole.options.insert(whole.options.end(), more.options.begin(), more.options.end());
-  whole.stopped += more.stopped;
-  whole.own_namespaces = whole.own_namespaces && more.own_namespaces;
-}
-
 void emit(const TaskScore& score, const TaskEntry& task, const Sets& sets, StageRun& run) {
   std::vector<std::uint8_t> right, by_sum, by_mean;
   for (const TaskVerdict& verdict : score.verdicts) right.push_back(code(verdict));
@@ -83,8 +73,8 @@ std::uint8_t code(const TaskVerdict& verdict) {
 }
 
 std::vector<AnyColumn> test_columns(const Sets& sets) {
-  std::vector<AnyColumn> columns = {kAccuracy,   kBySum,       kByMean,  kAnswered,     kRight,
-                                    kRightBySum, kRightByMean, kStopped, kOwnNamespaces};
+  std::vector<AnyColumn> columns = {kAccuracy,   kBySum,       kByMean,   kAnswered, kRight,
+                                    kRightBySum, kRightByMean, kLossRose, kStopped,  kOwnNamespaces};
   if (!sets.has_programs()) columns.erase(columns.end() - 2, columns.end());
   return columns;
 }
@@ -162,29 +152,17 @@ void test(const Model& model, const TaskEntry& task, const Sets& sets, StageRun&
   emit(evaluate(model, task.test, test_settings(task, run.deck()), run.steps()), task, sets, run);
 }
 
-void test_one_by_one(const Model& base,
-                     const std::function<Model(const std::vector<TokenId>& prompt)>& model_of,
-                     const TaskEntry& task, const Sets& sets, StageRun& run) {
-  const EvaluationSettings settings = test_settings(task, run.deck());
-  const std::string worked = worked_examples(settings.prompt_template, settings.shots);
-  const double all = static_cast<double>(task.test.examples.size());
-  TaskScore whole;
-  for (const TaskExample& example : task.test.examples) {
-    const std::string prompt = worked + render(settings.prompt_template, example);
-    const Model model = model_of(base.tokenizer->encode(prompt, true));
-    const auto done = static_cast<double>(whole.examples);
-    append(whole, evaluate(model, {task.test.name, task.test.kind, {example}}, settings,
-                           [&](double fraction, std::int64_t tokens) {
-                             run.step((done + fraction) / all, tokens);
-                           }));
-  }
-  emit(whole, task, sets, run);
+void test_one_by_one(const Model& base, const ModelOf& model_of, const TaskEntry& task,
+                     const Sets& sets, StageRun& run) {
+  emit(evaluate_one_by_one(base, model_of, task.test, test_settings(task, run.deck()), run.steps()),
+       task, sets, run);
 }
 
 void emit_no_test(const Sets& sets, StageRun& run) {
   for (const auto& column : {kAccuracy, kBySum, kByMean, kAnswered}) run.emit(column, kNaN);
   for (const auto& column : {kRight, kRightBySum, kRightByMean})
     run.emit_padded(column, {}, kNotAsked);
+  run.emit(kLossRose, std::uint8_t{1});
   if (!sets.has_programs()) return;
   run.emit(kStopped, std::int64_t{0});
   run.emit(kOwnNamespaces, std::uint8_t{0});

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -37,13 +36,12 @@ double test_flop(const Draft& draft, const TaskEntry& task);
 
 /// The base with one adapter, which it shares.
 Model adapted(const Model& base, const LoraAdapter& adapter);
-/// Tests the model, and emits what is found.
+/// Tests the model, and emits what is found but for kLossRose.
 void test(const Model& model, const TaskEntry& task, const Sets& sets, StageRun& run);
 /// The same, each question by a model that its prompt asks for.
-void test_one_by_one(const Model& base,
-                     const std::function<Model(const std::vector<TokenId>& prompt)>& model_of,
-                     const TaskEntry& task, const Sets& sets, StageRun& run);
-/// Of an adapter whose training diverged.
+void test_one_by_one(const Model& base, const ModelOf& model_of, const TaskEntry& task,
+                     const Sets& sets, StageRun& run);
+/// Of an adapter whose training diverged, kLossRose too.
 void emit_no_test(const Sets& sets, StageRun& run);
 /// What the other stage's test found.
 void copy_test(Upstream tested, const Sets& sets, StageRun& run);

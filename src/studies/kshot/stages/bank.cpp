@@ -79,6 +79,10 @@ struct BankTraining {
       run.emit(usable_column(adapters[m]), static_cast<std::uint8_t>(failure.empty()));
       run.emit(failure_column(adapters[m]), failure);
       run.emit_padded(loss_column(adapters[m]), record.loss[m]);
+      const std::vector<double>& loss = record.loss[m];
+      const bool rose =
+          !loss.empty() && loss_rose(loss, worker.base.weights.config.vocabulary);
+      run.emit(loss_rose_column(adapters[m]), static_cast<std::uint8_t>(rose));
     }
     remove_checkpoint(checkpoint_of(run.bench()));
   }
@@ -131,7 +135,7 @@ void declare_bank(Draft& draft) {
                             "left out: asks what a test example asks"),
        &BankEntry::tested}};
   fill(builder, table, bank);
-  builder.declare(usable_column(""));
+  builder.declare(std::vector<AnyColumn>{usable_column(""), loss_rose_column("")});
   builder.declare(bank_columns(""));
 }
 

@@ -10,14 +10,19 @@ namespace {
 struct Best {
   static constexpr const char* kind = "best";
 
-  std::vector<std::string> bank;  // names: what the numbers of adapters mean
-  std::vector<Upstream> tests;    // [adapter]
+  Bank bank;                    // without abilities its names alone
+  std::vector<Upstream> tests;  // [adapter]
+  AbilityFields abilities;      // of the best one
 
   static void fields(auto& self, auto&& field) {
-    field("bank", self.bank);
+    field("bank", self.bank.names);
     field("tests", self.tests);
+    AbilityFields::fields(self.abilities, field);
+    if (!self.abilities.any()) return;
+    field("bank_places", self.bank.places);
+    field("bank_stages", self.bank.stages);
   }
-  std::vector<std::string> deck_keys() const { return {}; }
+  std::vector<std::string> deck_keys() const { return abilities.keys; }
 
   void run(Worker& worker, StageRun& run) const {
     std::size_t best = 0;
@@ -33,6 +38,8 @@ struct Best {
       throw std::runtime_error("no adapter of the bank is usable: all trainings diverged.");
     copy_test(tests[best], worker.sets, run);
     run.emit_padded(kExperts, {static_cast<std::int32_t>(best)});
+    if (abilities.any())
+      worker.abilities.emit(run, adapted(worker.base, bank.at(best).read(worker, run)));
   }
 };
 
@@ -41,10 +48,14 @@ struct Best {
 const KindOf<Worker> kBest = kind<Worker, Best>();
 
 Upstream add_best(Draft& draft, std::size_t task) {
-  Best best{draft.bank.names, {}};
+  const Abilities& abilities = draft.worker.abilities;
+  Best best{draft.bank, {}, abilities.fields()};
   for (std::size_t tested = 1; tested <= draft.bank.size(); ++tested)
     best.tests.push_back(add_test(draft, task, tested));
-  const Upstream stage = draft.builder.add(best, "best " + draft.sets().tasks[task].name, {}).stage;
+  const Upstream stage = draft.builder
+                             .add(best, "best " + draft.sets().tasks[task].name,
+                                  {.flop = abilities.flop(draft.model)})
+                             .stage;
   draft.builder.output(stage, kExperts);
   output_test(draft, stage);
   return stage;

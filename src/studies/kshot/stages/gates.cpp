@@ -58,7 +58,10 @@ void GateTraining::learn(std::size_t i, std::vector<Example> lessons, std::uint6
   loop.progress = [&](double fraction, std::int64_t tokens) {
     run_.step((static_cast<double>(i) + fraction) / static_cast<double>(experts_.size()), tokens);
   };
-  seconds_ += train(trainer, loop).seconds;
+  const LoopResult record = train(trainer, loop);
+  seconds_ += record.seconds;
+  loss_rose_ = loss_rose_ ||
+               factsweep::loss_rose(record.loss.front(), base_.weights.config.vocabulary);
   gated.assign(trainer.master());
   for (const MoeSlot& slot : gated.slots()) {
     for (std::size_t part = 0; part < slot.parts.size(); ++part)

@@ -31,6 +31,8 @@ class GateTraining {
   void learn(std::size_t i, std::vector<Example> lessons, std::uint64_t seed);
   /// That all have taken, of all runs.
   double seconds() const { return seconds_; }
+  /// Of any of them.
+  bool loss_rose() const { return loss_rose_; }
   /// When the stage needs its checkpoints no more.
   void forget() const;
 
@@ -41,6 +43,7 @@ class GateTraining {
   const Model& base_;
   StageRun& run_;
   double seconds_ = 0;
+  bool loss_rose_ = false;
 };
 
 }  // namespace factsweep::kshot

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "asking.hpp"
+#include "factsweep/studies/support/training.hpp"
 #include "stages.hpp"
 
 namespace factsweep::kshot {
@@ -28,9 +29,13 @@ struct Test {
 
   void run(Worker& worker, StageRun& run) const {
     const TaskEntry& entry = worker.sets.task(task);
-    if (!bank) return kshot::test(worker.base, entry, worker.sets, run);
+    if (!bank) {
+      run.emit(kLossRose, std::uint8_t{0});
+      return kshot::test(worker.base, entry, worker.sets, run);
+    }
     const BankAdapter tested{adapter, *bank};
     if (!tested.is_usable(run)) return emit_no_test(worker.sets, run);
+    run.emit(kLossRose, static_cast<std::uint8_t>(tested.loss_rose(run)));
     const LoraAdapter lora = tested.read(worker, run);
     kshot::test(adapted(worker.base, lora), entry, worker.sets, run);
   }

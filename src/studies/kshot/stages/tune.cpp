@@ -56,7 +56,7 @@ Cost cost_of(const Draft& draft, const GridPoint& at, const TaskSet& shots) {
     cost =
         learning_cost(draft, "moe", tokens, std::max<double>(1, static_cast<double>(at.experts)));
   if (at.method->has_gates()) cost = gate_cost(draft, shots, at.experts);
-  cost.flop += test_flop(draft, task);
+  cost.flop += test_flop(draft, task) + draft.worker.abilities.flop(draft.model);
   return cost;
 }
 
@@ -129,6 +129,7 @@ std::vector<std::string> Tune::deck_keys() const {
   add(of.has_gates(), gate_keys());
   add(of.lessons == Method::Lessons::own, {"bank.seed"});
   add(of.tuning == Tuning::search, {"lorahub.", "kshot.longest"});
+  add(abilities.any(), abilities.keys);
   return keys;
 }
 
@@ -182,11 +183,13 @@ Upstream add_tune(Draft& draft, const GridPoint& at, std::uint64_t point) {
   if (at.method->lessons == Method::Lessons::own)
     tune.learnt =
         each(draft.sets().bank, [](const BankEntry& entry) { return fingerprint(entry.set); });
+  tune.abilities = draft.worker.abilities.fields();
   if (at.method->is_kept() && draft.keeps_weights) tune.kept = delta_dtype(draft.deck());
 
   const auto [stage, is_new] =
       draft.builder.add(tune, "tune " + at.id(draft.sets()), cost_of(draft, at, shots));
   place_test(draft, stage, point);
+  place_abilities(draft, stage, point);
   draft.builder.place(stage, tuned_columns(*at.method), {point});
   if (is_new && tune.kept) place_weights(draft, stage, tune, at.experts);
   return stage;

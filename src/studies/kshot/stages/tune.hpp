@@ -47,6 +47,7 @@ struct Tune {
   std::optional<Upstream> selected, best;  // who of it is taken
   std::optional<Upstream> data;            // that join the shots
   std::vector<std::string> learnt;         // [adapter] fingerprint of it, where gates learn that
+  AbilityFields abilities;                 // what is asked beside
   std::optional<DType> kept;               // of stored weights, where they are stored
 
   static void fields(auto& self, auto&& field) {
@@ -66,6 +67,7 @@ struct Tune {
     field("best", self.best);
     field("data", self.data);
     if (self.how().lessons == Method::Lessons::own) field("learnt", self.learnt);
+    AbilityFields::fields(self.abilities, field);
     field.local("kept", self.kept);
   }
   std::vector<std::string> deck_keys() const;

@@ -44,6 +44,12 @@ class Tuner {
         run_(run) {}
 
   void run() {
+    tune();
+    run_.emit(kLossRose, static_cast<std::uint8_t>(loss_rose_));
+  }
+
+ private:
+  void tune() {
     switch (how_.tuning) {
       case Method::Tuning::mixture:
         return mixture();
@@ -61,7 +67,6 @@ class Tuner {
     throw BugError("kshot: nothing to tune");
   }
 
- private:
   void mixture() {
     MoeAdapter moe = mixture_of(experts());
     if (!how_.is_trained()) {
@@ -106,6 +111,7 @@ class Tuner {
       training.learn(i, is_own ? own_lessons(list[i].name, drawn_by) : common,
                      hash_words({hash_text("gates"), hash_text(list[i].name), drawn_by}));
     run_.emit(kSeconds, training.seconds());
+    loss_rose_ = loss_rose_ || training.loss_rose();
     const MoeAdapter moe = mixture_of(list);
     keep(moe);
     test(moe);
@@ -179,6 +185,8 @@ class Tuner {
     for (const std::int32_t row : run_.input(from, kExperts)) {
       if (row >= 0) adapters.push_back(static_cast<std::size_t>(row));
     }
+    for (const std::size_t i : adapters)
+      loss_rose_ = loss_rose_ || stage_.bank.at(i).loss_rose(run_);
     return adapters;
   }
 
@@ -249,6 +257,7 @@ class Tuner {
     const LoopResult record =
         train(trainer, stage_loop(run_.bench(), deck_.seconds("run.checkpoint_interval")));
     run_.emit_padded(kLoss, record.loss.front(), kNaN);
+    loss_rose_ = loss_rose_ || loss_rose(record.loss.front(), base_.weights.config.vocabulary);
     run_.emit(kSeconds, record.seconds);
     finish();
     remove_checkpoint(checkpoint_of(run_.bench()));
@@ -256,13 +265,16 @@ class Tuner {
 
   void test(const Model& model) {
     kshot::test(model, worker_.sets.task(stage_.shots.task), worker_.sets, run_);
+    worker_.abilities.emit(run_, model);
   }
 
   void test(const MoeAdapter& moe) {
     if (how_.is_merged()) return test_merged(moe);
     const MoePass pass = counting_pass(moe);
-    test(base_.with(with_experts(base_.weights, moe, pass)));
+    kshot::test(base_.with(with_experts(base_.weights, moe, pass)),
+                worker_.sets.task(stage_.shots.task), worker_.sets, run_);
     emit_shares(moe, pass.picks);
+    worker_.abilities.emit(run_, base_.with(with_experts(base_.weights, moe)));
   }
 
   void test_merged(const MoeAdapter& moe) {
@@ -275,6 +287,9 @@ class Tuner {
     };
     test_one_by_one(base_, merged, worker_.sets.task(stage_.shots.task), worker_.sets, run_);
     emit_shares(moe, sums);
+    worker_.abilities.emit(run_, base_, [&](const std::vector<TokenId>& prompt) {
+      return base_.with(merged_for(base_.weights, moe, prompt));
+    });
   }
 
   /// Share of each expert of the [modules, X] choices, or weights; NaN after the last expert, and of
@@ -334,6 +349,7 @@ class Tuner {
   const Deck& deck_;
   const Model& base_;
   StageRun& run_;
+  bool loss_rose_ = false;  // of the training, or of an adapter that it begins with
 };
 
 }  // namespace

@@ -160,7 +160,7 @@ void fill_data(PlanBuilder& builder, const Corpus& corpus) {
     builder.fill(
         column<std::string>("/labels/note", {"note_index"}, "",
                             "what the table of questions lacks, and what stands for it; which "
-                            "answers cannot be given"),
+                            "facts are counted; which answers cannot be given"),
         corpus.remarks);
   }
   fill_counts(builder, "/labels/left_out", "reason", corpus.left_out, "why records were left out",

@@ -13,7 +13,7 @@
 
 namespace factsweep::slick {
 
-extern const KindOf<Worker> kLabel, kLabelled, kPTrue, kBaseErrors, kTrain;
+extern const KindOf<Worker> kLabel, kLabelled, kPTrue, kBaseErrors, kTrain, kAbilities;
 
 /// A plan in the making, of what one model does.
 struct Draft {
@@ -70,6 +70,8 @@ void declare_p_true(const Draft& draft);
 void add_p_true(const Draft& draft, const Chunk& chunk);
 /// Adds the stage that looks for wrong answers, where errors.base_sample wants it.
 void add_base_errors(const Draft& draft);
+/// Adds the stages that ask the base models what ability.* names.
+void add_abilities(const std::vector<Draft>& drafts);
 /// The points, and the training of each. `labelled`: of each draft's model. InputError: lora.* is
 /// set and nothing trains LoRA.
 void add_trainings(const std::vector<Draft>& drafts, const std::vector<Upstream>& labelled);

@@ -17,7 +17,8 @@ namespace factsweep::slick {
 namespace {
 
 /// Every dataset that trainings fill, and the lengths of their axes.
-void declare_columns(PlanBuilder& builder, const Corpus& corpus, std::int64_t answer_bytes) {
+void declare_columns(PlanBuilder& builder, const Corpus& corpus, const Abilities& abilities,
+                     std::int64_t answer_bytes) {
   const auto epochs = static_cast<std::size_t>(builder.deck().integer("train.epochs"));
   const std::size_t tests = corpus.rows.size() - corpus.train_rows;
   builder.dimension("epoch", epochs + 1);
@@ -30,7 +31,7 @@ void declare_columns(PlanBuilder& builder, const Corpus& corpus, std::int64_t an
   };
   builder.fill(row("/predictions/"), numbers(static_cast<std::int64_t>(corpus.train_rows), tests));
   builder.fill(row("/variants/"), numbers(0, corpus.train_rows));
-  builder.declare(point_columns(builder.deck(), answer_bytes));
+  builder.declare(point_columns(builder.deck(), abilities, answer_bytes));
 }
 
 double patch_share(const Train& train) {
@@ -39,6 +40,7 @@ double patch_share(const Train& train) {
 }
 
 Cost cost_of(const Draft& draft, const Train& train) {
+  constexpr double kAsked = 5;  // epochs that are the best so far, and the last
   const Deck& deck = draft.deck();
   const Corpus& corpus = draft.worker.corpus;
   const ModelConfig& model = draft.model;
@@ -60,7 +62,8 @@ Cost cost_of(const Draft& draft, const Train& train) {
   const double activations =
       activation_bytes(deck, model, pass_tokens, kAnswerTokens / kTokensPerText);
   return {.flop = static_cast<double>(deck.integer("train.epochs")) * per_text *
-                  (passes * examples + 0.7 * probed),
+                      (passes * examples + 0.7 * probed) +
+                  kAsked * draft.worker.abilities.flop(model),
           .bytes = training_bytes(deck, model, train.lora_config(deck), batch_tokens) + activations,
           .activations = activations,
           .checkpoint = checkpoint_bytes(deck, model, train.lora_config(deck))};
@@ -119,6 +122,7 @@ std::vector<std::string> Train::deck_keys() const {
                                    "run.checkpoint_interval",
                                    "lora."};
   if (!lora) keys.pop_back();
+  keys.insert(keys.end(), abilities.keys.begin(), abilities.keys.end());
   for (std::string& key : deck_names(kTrainPrompts)) keys.push_back(std::move(key));
   keys.insert(keys.end(), kMatchKeys.begin(), kMatchKeys.end());
   return keys;
@@ -141,14 +145,17 @@ void add_trainings(const std::vector<Draft>& drafts, const std::vector<Upstream>
   const std::int64_t kept = answer_bytes(
       deck,
       static_cast<double>(kWhen.size() * points.size() * (corpus.rows.size() - corpus.train_rows)));
-  declare_columns(builder, corpus, kept);
+  const Abilities& abilities = drafts.front().worker.abilities;
+  declare_columns(builder, corpus, abilities, kept);
   std::vector<BaseModel> bases;
   for (const Draft& draft : drafts) bases.push_back(BaseModel::of(draft.directory));
-  Train shared{.dev = drafts.front().questions_hash(corpus.dev_probe), .answer_bytes = kept};
+  Train shared{.dev = drafts.front().questions_hash(corpus.dev_probe),
+               .answer_bytes = kept,
+               .abilities = abilities.fields()};
   const bool all_answers = teaches_all_answers(deck, corpus);
   const Keeping keeping = keeping_of(drafts, points, shared);
   keeping.tell(builder);
-  const std::vector<AnyColumn> columns = point_columns(deck, kept);
+  const std::vector<AnyColumn> columns = point_columns(deck, abilities, kept);
   bool any_lora = false;
   for (std::size_t point = 0; point < points.size(); ++point) {
     const GridPoint& at = points[point];

@@ -26,6 +26,7 @@ struct Train {
   std::optional<std::int64_t> batch_size, lora_rank;
   std::int64_t answer_bytes = 0;  // kept of each answer to a test question
   std::string directory;          // of the model
+  AbilityFields abilities;        // what is asked beside
   std::vector<std::string> kept;  // which weights store.deltas keeps: "early_stop", "final"
   std::optional<DType> kept_dtype;  // where it keeps any
 
@@ -39,6 +40,7 @@ struct Train {
     field("dropout", self.dropout);
     field("batch_size", self.batch_size);
     field("lora_rank", self.lora_rank);
+    AbilityFields::fields(self.abilities, field);
     field.local("answer_bytes", self.answer_bytes);
     field.local("directory", self.directory);
     field.local("kept", self.kept);

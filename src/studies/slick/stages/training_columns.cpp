@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "../answer_kinds.hpp"
+#include "factsweep/studies/support/training.hpp"
 
 namespace factsweep::slick {
 namespace {
@@ -89,7 +92,8 @@ Column<double> mean_f1_column(const std::string& set, const std::string& when) {
                         fmt::format("{} word F1, {}", set, when));
 }
 
-std::vector<AnyColumn> point_columns(const Deck& deck, std::int64_t answer_bytes) {
+std::vector<AnyColumn> point_columns(const Deck& deck, const Abilities& abilities,
+                                     std::int64_t answer_bytes) {
   std::vector<AnyColumn> columns = {kTrainSize, kBestEpoch, kLossRose, kMember};
   for (std::size_t c = 0; c < kCategories; ++c) columns.emplace_back(size_of_category(c));
   Curves<CurveColumns> curves = curve_columns();
@@ -100,6 +104,8 @@ std::vector<AnyColumn> point_columns(const Deck& deck, std::int64_t answer_bytes
   }
   for (const char* when : kWhen) {
     columns.emplace_back(outcomes_column(when));
+    for (AnyColumn& one : abilities.any_columns(fmt::format("_{}", when)))
+      columns.push_back(std::move(one));
     if (answer_bytes > 0) columns.emplace_back(answers_column(when, answer_bytes));
     if (!deck.flag("errors.fine_tuned")) continue;
     columns.insert(columns.end(), {kinds_column(when), f1_column(when)});

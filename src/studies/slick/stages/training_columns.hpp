@@ -10,6 +10,7 @@
 #include "factsweep/deck/deck.hpp"
 #include "factsweep/label/labelling.hpp"
 #include "factsweep/stage/column.hpp"
+#include "factsweep/studies/support/abilities.hpp"
 
 namespace factsweep::slick {
 
@@ -58,9 +59,6 @@ inline const auto kTrainSize =
 inline const auto kBestEpoch =
     column<std::int64_t>("/points/epoch_early_stop", {"point"}, "epochs",
                          "best epoch of the dev questions, by slick.early_stop");
-inline const auto kLossRose = column<std::uint8_t>(
-    "/points/loss_rose", {"point"}, "1",
-    "1: the training loss ended above where it began, or above ln(vocabulary)");
 inline const auto kMember = column<std::uint8_t>("/variants/member", {"point", "question"}, "1",
                                                  "1 when the question is in D");
 Column<std::int64_t> size_of_category(std::size_t category);
@@ -88,6 +86,7 @@ Column<float> f1_column(const std::string& when);
 Column<double> mean_f1_column(const std::string& set, const std::string& when);
 
 /// Every column with a row for each point.
-std::vector<AnyColumn> point_columns(const Deck& deck, std::int64_t answer_bytes);
+std::vector<AnyColumn> point_columns(const Deck& deck, const Abilities& abilities,
+                                     std::int64_t answer_bytes);
 
 }  // namespace factsweep::slick

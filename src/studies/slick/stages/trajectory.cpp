@@ -32,6 +32,7 @@ class Trajectory {
       : stage_(stage),
         deck_(run.deck()),
         corpus_(worker.corpus),
+        abilities_(worker.abilities),
         base_(worker.model),
         run_(run),
         mixture_(Mixture::from_json(stage.mixture)) {
@@ -142,13 +143,19 @@ class Trajectory {
       complete(tested, now, sets_[2], step);
       if (errors_) errors_->look_at(tested, sets_[2]);
     }
+    std::vector<double> able;
+    if (stage_.abilities.any() && (is_best || epoch == settings_.epochs))
+      able = abilities_.ask(now, deck_.integer(kAbilityKeys.batch_tokens),
+                            [&](double, std::int64_t tokens) { step(tokens); });
     if (is_best) {
       best_epoch_ = epoch;
       best_score_ = score;
       best_ = tested;
+      able_at_best_ = able;
       emit_deltas("early_stop");
     }
     final_ = std::move(tested);
+    able_ = std::move(able);
   }
 
   /// What is said of the test questions, parted into ID and OOD.
@@ -171,6 +178,11 @@ class Trajectory {
     const auto parts = by_set(std::span<const float>(answers.f1));
     for (std::size_t s = 0; s < parts.size(); ++s)
       run_.emit(mean_f1_column(kSets[s], when), mean_f1(parts[s]));
+  }
+
+  void emit_abilities(const char* when, const std::vector<double>& values) {
+    const std::vector<Column<double>> columns = abilities_.columns(fmt::format("_{}", when));
+    for (std::size_t i = 0; i < columns.size(); ++i) run_.emit(columns[i], values.at(i));
   }
 
   void emit_deltas(const std::string& when) {
@@ -206,9 +218,13 @@ class Trajectory {
       run_.emit(kFittedPatch, fitted_patch_);
     }
     run_.emit(kBestEpoch, best_epoch_);
-    run_.emit(kLossRose, static_cast<std::uint8_t>(loss_rose() ? 1 : 0));
+    const bool rose =
+        loss_rose(std::span(curves_.loss).subspan(1), base_.weights.config.vocabulary);
+    run_.emit(kLossRose, static_cast<std::uint8_t>(rose));
     emit_answers("early_stop", best_);
     emit_answers("final", final_);
+    emit_abilities("early_stop", able_at_best_);
+    emit_abilities("final", able_);
     Curves<CurveColumns> columns = curve_columns();
     const auto curves = columns.all(), evaluated = columns.evaluated();
     const auto all_values = curves_.all(), evaluated_values = curves_.evaluated();
@@ -218,13 +234,6 @@ class Trajectory {
       run_.emit(evaluated[i]->early_stop, values[static_cast<std::size_t>(best_epoch_)]);
       run_.emit(evaluated[i]->final, values[static_cast<std::size_t>(settings_.epochs)]);
     }
-  }
-
-  /// A model that has unlearnt to guess is no result, though its numbers are finite. One epoch has
-  /// no other to be compared with: then guessing every token alike is the measure.
-  bool loss_rose() const {
-    const double first = curves_.loss.at(1), last = curves_.loss.back();
-    return last > first || last > std::log(static_cast<double>(base_.weights.config.vocabulary));
   }
 
   /// What a continued run needs beside the training's own state.
@@ -242,6 +251,10 @@ class Trajectory {
       tensors.emplace_back(fmt::format("{}_said", name), letters(answers->said));
     }
     if (mixture_.patch) tensors.emplace_back("fitted_patch", numbers(fitted_patch_));
+    if (stage_.abilities.any()) {
+      tensors.emplace_back("best_abilities", numbers(able_at_best_));
+      tensors.emplace_back("final_abilities", numbers(able_));
+    }
     return tensors;
   }
 
@@ -296,6 +309,14 @@ class Trajectory {
       }
       return found;
     };
+    const auto abilities = [&](const std::string& tensor) -> std::vector<double> {
+      if (!stage_.abilities.any() || saved.view(tensor).numel() == 0) return {};
+      const torch::Tensor values =
+          read(tensor, static_cast<std::int64_t>(abilities_.columns().size()));
+      return {values.data_ptr<double>(), values.data_ptr<double>() + values.numel()};
+    };
+    std::vector<double> able_at_best = abilities("best_abilities"),
+                        able = abilities("final_abilities");
     Answers best_answers = answers("best"), final_answers = answers("final");
     const auto epoch = static_cast<std::int64_t>(best[0].item<double>());
     if (epoch < 0 || epoch > settings_.epochs) throw InputError("best: there is no such epoch");
@@ -310,11 +331,14 @@ class Trajectory {
     best_score_ = best[1].item<double>();
     best_ = std::move(best_answers);
     final_ = std::move(final_answers);
+    able_at_best_ = std::move(able_at_best);
+    able_ = std::move(able);
   }
 
   const Train& stage_;
   const Deck& deck_;
   const Corpus& corpus_;
+  const Abilities& abilities_;
   const Model& base_;
   StageRun& run_;
   const Mixture mixture_;
@@ -329,6 +353,7 @@ class Trajectory {
   std::int64_t best_epoch_ = 0;
   double best_score_ = 0;
   std::optional<ErrorAnalysis> errors_;
+  std::vector<double> able_at_best_, able_;  // what ability.* ask, where it was asked
   Answers best_, final_;  // to the test questions, at the best epoch and at the last one so far
 };
 

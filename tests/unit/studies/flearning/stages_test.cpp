@@ -176,6 +176,24 @@ TEST_CASE("many questions a record, and an original model that is the model as i
             std::find(rows.begin(), rows.end(), 1) - rows.begin())]));
 }
 
+TEST_CASE("a loss that rose is told of every point that comes of it", "[flearning]") {
+  const std::set<std::string> all = {"original", "ft", "forget_ft", "f_learning_ft", "ft_c"};
+  const std::map<std::string, std::set<std::string>> rising = {
+      {"learn", {"ft", "f_learning_ft"}}, {"forget", {"forget_ft", "f_learning_ft"}}, {"original", all}};
+  for (const auto& [training, wanted] : rising) {
+    INFO(training);
+    const Sweep sweep({"--grid.method=original, ft, forget_ft, f_learning_ft, ft_c", "--grid.lambda=0",
+                       "--" + training + ".learning_rate=1"});
+    const MemoryWorkbench bench = sweep.run();
+    std::set<std::string> rose;
+    for (const std::string& method : all) {
+      if (values<std::uint8_t>(bench, sweep.leaf(method), "/points/loss_rose")[0] == 1)
+        rose.insert(method);
+    }
+    CHECK(rose == wanted);
+  }
+}
+
 TEST_CASE("forgetting at the rate 0 changes nothing", "[flearning]") {
   const Sweep sweep({"--grid.method=original, ft, forget_ft, f_learning_ft", "--grid.lambda=0"});
   const MemoryWorkbench bench = sweep.run();

@@ -12,6 +12,7 @@
 #include "factsweep/model/tensors.hpp"
 #include "factsweep/model/torch.hpp"
 #include "factsweep/studies/kshot/study.hpp"
+#include "factsweep/studies/support/training.hpp"
 #include "study_sweep.hpp"
 #include "task_records.hpp"
 #include "tiny_directory.hpp"
@@ -121,6 +122,42 @@ TEST_CASE("every kind of stage fills what it is planned to fill", "[kshot]") {
     if (stage.kind == "augment")
       CHECK(bench.output(i, "/points/selected_data").as<std::int64_t>()[0] <= 3);
   }
+}
+
+TEST_CASE("a loss that rose is told of every point that comes of it", "[kshot]") {
+  constexpr std::int64_t kVocabulary = 64;
+  std::set<bool> seen;
+  for (const char* rate : {"1e-2", "1"}) {  // the former ends above guessing still
+    INFO(rate);
+    const Sweep sweep({"--grid.method=base, expert_lora, lora, uniform", "--grid.draw=1",
+                       std::string("--bank.learning_rate=") + rate});
+    const MemoryWorkbench bench = sweep.run();
+    const auto is_told = [&](const std::string& method) {
+      return values<std::uint8_t>(bench, sweep.leaf(method), "/points/loss_rose")[0] == 1;
+    };
+    const auto of_bank = [&](const std::string& name) {
+      for (std::size_t i = 0; i < sweep.plan.stages.size(); ++i) {
+        if (sweep.plan.stages[i].find_output("/bank/loss/" + name) == nullptr) continue;
+        const bool rose =
+            loss_rose(values<double>(bench, i, "/bank/loss/" + name), kVocabulary);
+        CHECK((values<std::uint8_t>(bench, i, "/bank/loss_rose/" + name)[0] == 1) == rose);
+        return rose;
+      }
+      throw BugError("no adapter " + name);
+    };
+    const std::string bank[] = {"one", "b1", "b2"};
+    bool of_chosen = false;
+    for (const std::int32_t row :
+         values<std::int32_t>(bench, sweep.first("select"), "/selection/adapter"))
+      of_chosen = of_bank(bank[row]) || of_chosen;
+    CHECK_FALSE(is_told("base"));
+    CHECK(is_told("expert_lora") == of_bank("one"));
+    CHECK(is_told("uniform") == of_chosen);
+    CHECK(is_told("lora") ==
+          loss_rose(values<double>(bench, sweep.leaf("lora"), "/curves/loss"), kVocabulary));
+    seen.insert(of_bank("one"));
+  }
+  CHECK(seen.size() == 2);
 }
 
 TEST_CASE("Arrow's experts are trained, and its routers are not", "[kshot]") {

@@ -1,0 +1,35 @@
+"""What files of records lost, in any study that reads some: /sources."""
+
+from __future__ import annotations
+
+from .store import Data, Group
+from .sweep import Sweep
+from .table import Table
+
+
+class Sources(Group, path="sources"):
+    """One row a reason why records of the files were left out, or are named. May be absent."""
+
+    name: Data
+    fate: Data
+    reason: Data
+    records: Data
+    first: Data  # file and line
+
+
+def source_table(sweep: Sweep) -> Table | None:
+    """Records of the files that are bad, asked again, or in the test; None without such."""
+    group = sweep.group(Sources)
+    if group.name is None:
+        return None
+    table = Table("sources", "Records of the files that were left out, or are asked more than once")
+    rows = (group.name, group.fate, group.records, group.reason, group.first)
+    for name, fate, count, reason, first in zip(*rows, strict=True):
+        table.row(
+            ("data", str(name)),
+            ("records", str(count)),
+            ("are", str(fate)),
+            ("reason", str(reason)),
+            ("first of them", str(first)),
+        )
+    return table
