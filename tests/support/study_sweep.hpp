@@ -25,6 +25,7 @@ class StudySweep {
     Expansion expansion = expand_deck(study, write_inputs(folder_), overrides);
     plan = std::move(expansion.plan);
     executor = std::move(expansion.executor);
+    CHECK(executor->check().empty());
     executor->prepare("cpu");
   }
 

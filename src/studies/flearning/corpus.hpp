@@ -10,6 +10,7 @@
 #include "factsweep/deck/deck.hpp"
 #include "factsweep/model/model.hpp"
 #include "factsweep/stage/plan_builder.hpp"
+#include "factsweep/studies/support/models.hpp"
 #include "factsweep/tasks/task.hpp"
 #include "factsweep/train/trainer.hpp"
 #include "methods.hpp"
@@ -45,6 +46,9 @@ struct Worker {
   std::vector<TaskSet> abilities;
   torch::Device device = torch::kCPU;
 
+  std::vector<std::string> check(const Deck& deck) {
+    return check_models(model_directories(deck)).missing;
+  }
   void prepare(const Deck&, const std::string& name) { device = torch::Device(name); }
 };
 

@@ -14,6 +14,7 @@
 #include "factsweep/model/model.hpp"
 #include "factsweep/stage/plan_builder.hpp"
 #include "factsweep/studies/support/lists.hpp"
+#include "factsweep/studies/support/models.hpp"
 #include "grid.hpp"
 
 namespace factsweep::kshot {
@@ -24,6 +25,9 @@ struct Worker {
   Model base = {};                      // no stage changes it
   std::optional<Encoder> encoder = {};  // loaded when a stage asks for it
 
+  std::vector<std::string> check(const Deck& deck) {
+    return check_models({deck.text("model.path")}).missing;
+  }
   /// Loads the base model. InputError.
   void prepare(const Deck& deck, const std::string& device);
 };
