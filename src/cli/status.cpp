@@ -87,12 +87,12 @@ std::string stage_lists(const SweepStatus& s) {
     text += more(all, shown.size());
   };
   list("running", s.stages_running, s.running);
-  list("done, the slowest", s.stages_done, s.slowest);
-  list("failed", s.stages_failed, s.failed);
   text += fmt::format("{} waiting\n", s.stages - s.stages_done - s.stages_failed -
                                           s.stages_running - s.stages_blocked);
   if (s.stages_blocked > 0)
     text += fmt::format("{} blocked, as a stage that they need failed\n", s.stages_blocked);
+  list("failed", s.stages_failed, s.failed);
+  list("done, the slowest", s.stages_done, s.slowest);  // last: a small window cuts it
   return text;
 }
 

@@ -62,8 +62,11 @@ struct Window {
 };
 Window window_of(int descriptor) {
   struct winsize size = {};
-  if (::ioctl(descriptor, TIOCGWINSZ, &size) != 0 || size.ws_row == 0 || size.ws_col == 0) return {};
-  return {size.ws_row, size.ws_col};
+  Window window;
+  if (::ioctl(descriptor, TIOCGWINSZ, &size) != 0) return window;
+  if (size.ws_row > 0) window.rows = size.ws_row;
+  if (size.ws_col > 0) window.columns = size.ws_col;
+  return window;
 }
 
 /// What does not wrap there, by bytes.

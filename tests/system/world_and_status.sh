@@ -79,14 +79,22 @@ grep -qE '^1 running:' messages && grep -qE '^ +[0-9]+% +[0-9.]+ s  rank 0 +trai
 grep -qE '^[1-9][0-9]* waiting' messages || fail "status says not how many stages wait"
 # --follow: in place on a terminal, lines with the time elsewhere
 dated='^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z '
-timeout 5 "$FACTSWEEP" status long.h5 --follow --stages >followed || true
-[ -s followed ] || fail "--follow writes nothing to a log"
+until_written() { # FILE PATTERN COMMAND...: runs it until the pattern is in the file
+  local pid
+  "${@:3}" &
+  pid=$!
+  for _ in $(seq 600); do grep -qsP "$2" "$1" && break; sleep 0.1; done
+  { kill $pid && wait $pid; } 2>/dev/null || true
+  grep -qsP "$2" "$1" || { cat -v "$1"; fail "no '$2' by: ${*:3}"; }
+}
+until_written followed ' waiting' bash -c 'exec "$FACTSWEEP" status long.h5 --follow --stages >followed'
 ! grep -vE "$dated" followed || fail "lines of --follow without the time"
 ! grep -qP '[\x00-\x09\x0b-\x1f]' followed || fail "control characters of --follow in a log"
 if command -v script >/dev/null; then
-  timeout 6 script -qc "stty cols 60 rows 12; $FACTSWEEP status long.h5 --follow --stages" terminal >/dev/null </dev/null || true
-  grep -qP '\x1b\[[0-9]+A\x1b\[J' terminal || fail "--follow draws not in place: $(cat -v terminal)"
-  ! grep -qP '^[^\x1b\r]{61,}' terminal || fail "--follow draws lines that wrap: $(cat -v terminal)"
+  # the second time in place of the first
+  until_written terminal '\x1b\[[0-9]+A\x1b\[J' \
+    script -qfc "stty cols 60 rows 12; exec '$FACTSWEEP' status long.h5 --follow --stages" terminal >/dev/null </dev/null
+  ! grep -v '^Script ' terminal | grep -qP '^[^\x1b\r]{61,}' || fail "--follow draws lines that wrap: $(cat -v terminal)"
   ! grep -qE "$dated" terminal || fail "--follow shows the time of each line on a terminal"
 fi
 kill -TERM $job

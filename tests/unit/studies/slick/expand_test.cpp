@@ -654,7 +654,7 @@ TEST_CASE("docs/layout.md describes every dataset of SliCK") {
   for (const std::vector<std::string>& deck :
        {std::vector<std::string>{"--grid.variant=unknown_ratio, known_patch",
                                  "--grid.patch_place=end, none", "--grid.patch_share=0.1",
-                                 "--data.other_relations=P2", "--store.deltas=early_stop+final"},
+                                 "--store.deltas=early_stop+final"},
         {"--label.estimator=sample", "--label.keep_text=true", "--train.method=lora",
          "--grid.lora_rank=2, 4", "--grid.learning_rate=1e-5, 1e-4", "--grid.batch_size=8, 16",
          "--grid.dropout=0, 0.1", "--store.deltas=final"},
