@@ -14,12 +14,19 @@ cmake --build --preset release --target factsweep
 
 [ -e world ] || build/factsweep world --output world
 
+results=$(build/factsweep run inputs/quickstart.ini "$@" --print-deck |
+  awk -F ' *= *' '/^\[/ { section = $1 } section == "[run]" && $1 == "output" { print $2 }')
+
 oversubscribe=()
 [ "$(nproc)" -ge 2 ] || oversubscribe=(--oversubscribe)
 rc=0
 jobs/interruptible.sh mpirun -n 2 "${oversubscribe[@]}" build/factsweep run inputs/quickstart.ini "$@" || rc=$?
+if [ "$rc" = 2 ] && [ -e "$results" ]; then
+  echo "quickstart: $results is there from before. Where it was made by another version, with other options or of another world," \
+    "begin anew: rm $results ${results%.h5}.weights.h5, or keep it: jobs/quickstart.sh --run.output=results/another.h5" >&2
+fi
 # 4 means that some points failed; the others still make a report.
 [ "$rc" = 0 ] || [ "$rc" = 4 ] || exit "$rc"
 
-python3 -m analysis report results/quickstart.h5
+python3 -m analysis report "$results"
 exit "$rc"

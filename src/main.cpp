@@ -12,9 +12,6 @@ int main(int argc, char** argv) {
     keep_freed_memory();
     const std::string command = argc > 1 ? argv[1] : "--help";
     const cli::Words words(argv + std::min(argc, 2), argv + argc);
-    const bool asks = command == "run" || command == "plan" || command == "status";
-    if (asks && std::find(words.begin(), words.end(), "--help") != words.end())
-      return cli::usage("--help");
     if (command == "run") return cli::run(argc, argv, words);
     if (command == "plan") return cli::plan(words);
     if (command == "status") return cli::status(words);
@@ -25,6 +22,7 @@ int main(int argc, char** argv) {
     if (command == "embed") return cli::embed(words);
     if (command == "export") return cli::export_point(words);
     if (command == "questions") return cli::questions(words);
+    if (command == "--version") return cli::version();
     return cli::usage(command);
   });
 }

@@ -24,6 +24,11 @@ struct DeckArguments {
   static DeckArguments parse(const std::vector<std::string>& words, bool for_plan);
 };
 
+bool asks_for_help(const std::vector<std::string>& words);
+
+/// Flags of `plan` or `run`, and the sections of each study's deck.
+void print_deck_help(bool for_plan);
+
 struct Task {
   Study study;
   Deck deck;

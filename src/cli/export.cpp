@@ -52,11 +52,9 @@ ExitCode export_point(const Words& words) {
       "hf for others")("dtype", po::value(&dtype)->default_value(dtype),
                        "float32 | bfloat16 of the written weights; auto: of a whole model the run's "
                        "model.dtype, of adapters and mixtures float32");
-  Words rest = words;
-  if (!rest.empty() && !rest.front().starts_with("--")) rest.front() = "--file=" + rest.front();
   po::variables_map flags;
   if (!parse_flags("factsweep export FILE (--point ID | --adapter NAME) --output DIR [--model DIR]",
-                   options, rest, flags))
+                   options, words, flags))
     return ExitCode::done;
   if (when != "final" && when != "early_stop")
     throw InputError(fmt::format("command line: --when = '{}' is not final or early_stop.", when));

@@ -17,13 +17,15 @@ constexpr const char* kUsage =
   factsweep run DECK --print-deck                            the effective deck, with comments
   factsweep plan DECK [--ranks R] [--section.key=value ...]  what a sweep would cost
     [--device h100 | --device-memory 80GB --flops 4e14] [--ranks-per-device N] [--seen FILE]  there, and whether it fits
-  factsweep status FILE [--follow]                           how far a sweep is
+  factsweep status FILE [--follow] [--stages]                how far a sweep is; which stages run, failed, took long
   factsweep world --output DIR [--help]                      an invented world and a small model trained on it
   factsweep tokenize | generate | score --model DIR [--help] one model at a desk, JSON lines in and out
   factsweep embed --model DIR [--help]                       sentence embeddings by an encoder, JSON lines in, JSON lines or .npy out
   factsweep export FILE --point ID --model DIR --output DIR  a fine-tuned model as a Hugging Face directory
   factsweep questions FILE [--point ID] [--output CSV]       what was asked, what is right, what models said: one table
   factsweep questions FILE --row N --prompt[=label|train|p_true]   a prompt exactly as it was asked
+  factsweep COMMAND --help                                   the command's flags; of run and plan also a deck's sections
+  factsweep --version                                        version, commit and libraries
 
 Exit codes: 0 done, 1 bug, 2 bad deck or flag, 3 environment, 4 some points failed, 5 stopped with work left.
 )";
@@ -49,7 +51,7 @@ ExitCode usage(const std::string& command) {
   if (command != "--help" && command != "-h" && command != "help") {
     throw InputError(
         fmt::format("'{}' is no command of factsweep. Known: run, plan, status, world, tokenize, "
-                    "generate, score, embed, export, questions, --help.",
+                    "generate, score, embed, export, questions, --help, --version.",
                     command));
   }
   std::fputs(kUsage, stdout);

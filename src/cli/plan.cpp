@@ -93,6 +93,10 @@ std::string fit_line(const DeckArguments& arguments, const Plan& plan,
 }  // namespace
 
 ExitCode plan(const Words& words) {
+  if (asks_for_help(words)) {
+    print_deck_help(/*for_plan=*/true);
+    return ExitCode::done;
+  }
   const DeckArguments arguments = DeckArguments::parse(words, /*for_plan=*/true);
   const Task task = read_task(arguments, read_file(arguments.path));
   const Deck& deck = task.deck;
@@ -100,8 +104,11 @@ ExitCode plan(const Words& words) {
     fmt::print("{}", deck.effective());
     return ExitCode::done;
   }
-  Plan expanded = task.study.expand(deck).plan;
+  Expansion expansion = task.study.expand(deck);
+  Plan& expanded = expansion.plan;
   for (const std::string& note : expanded.notes) console::info("{}", note);
+  for (const std::string& lack : expansion.executor->check())
+    console::warn("{} A plan can do without; a run cannot.", lack);
   const std::vector<bool> done = reusable_stages(deck, expanded);
   if (const auto count = std::count(done.begin(), done.end(), true); count > 0) {
     console::info("{} of {} stages are taken over (run.reuse); the tables count the others.", count,

@@ -244,10 +244,8 @@ ExitCode questions(const Words& words) {
       "prompt", po::value(&kind)->implicit_value("label"),
       "prints the prompt alone, exactly as asked: label, train or p_true")(
       "set", po::value(&set)->default_value(set), "exemplar set of a labelling prompt");
-  Words rest = words;
-  if (!rest.empty() && !rest.front().starts_with("--")) rest.front() = "--file=" + rest.front();
   po::variables_map flags;
-  if (!parse_flags(kQuestionsUsage, options, rest, flags)) return ExitCode::done;
+  if (!parse_flags(kQuestionsUsage, options, words, flags)) return ExitCode::done;
   const EarlierSweep sweep(file);
   if (sweep.study() != "slick")
     throw InputError(

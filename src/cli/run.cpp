@@ -27,9 +27,7 @@ RunDescription describe_run(const Deck& deck, const Words& words, int ranks) {
   run.science = deck.science();
   run.command_line = fmt::format("factsweep run {}", fmt::join(words, " "));
   run.ranks = ranks;
-  run.versions = {{"libtorch", libtorch_version()},
-                  {"hdf5", hdf5_version()},
-                  {"mpi", fmt::format("{}.{}", MPI_VERSION, MPI_SUBVERSION)}};
+  run.versions = {{"libtorch", libtorch_version()}, {"hdf5", hdf5_version()}, {"mpi", mpi_standard()}};
   return run;
 }
 
@@ -51,6 +49,7 @@ ExitCode run_deck(const Communicator& world, const Words& words, Activity& activ
   on_all(world, [&] {
     const Busy busy(activity, "planning");
     expansion = task.study.expand(deck);
+    for (const std::string& lack : expansion.executor->check()) throw InputError(lack);
   });
   const Plan& plan = expansion.plan;
   for (const std::string& note : plan.notes) console::info("{}", note);
@@ -142,6 +141,11 @@ ExitCode end_job(const Communicator& farewell, const std::exception& error) {
 }  // namespace
 
 ExitCode run(int& argc, char**& argv, const Words& words) {
+  if (asks_for_help(words)) {
+    print_deck_help(/*for_plan=*/false);
+    return ExitCode::done;
+  }
+  console::date_lines();
   install_stop_signals();  // a job may be told to stop while MPI starts
   const MpiEnvironment mpi(argc, argv);
   const Communicator world = Communicator::world();

@@ -88,7 +88,7 @@ class Columns {
     const nlohmann::json& found = value(object, column, key, where);
     if (found.is_number_integer()) return found.dump();  // a year
     if (!found.is_string())
-      throw InputError(fmt::format("{}: has a '{}' that is not a text.", where, column));
+      throw InputError(fmt::format("{}: has no text in '{}'.", where, column));
     std::string plain(trimmed(found.get_ref<const std::string&>()));
     if (plain.empty()) throw InputError(fmt::format("{}: has an empty '{}'.", where, column));
     return plain;

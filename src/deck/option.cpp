@@ -9,9 +9,8 @@
 #include "value.hpp"
 
 namespace factsweep {
-namespace {
 
-/// Levenshtein distance, one row at a time.
+/// One row at a time.
 std::size_t edit_distance(std::string_view from, std::string_view to) {
   std::vector<std::size_t> row(to.size() + 1);
   std::iota(row.begin(), row.end(), 0);
@@ -26,6 +25,8 @@ std::size_t edit_distance(std::string_view from, std::string_view to) {
   }
   return row.back();
 }
+
+namespace {
 
 std::string_view last_part(std::string_view key) {
   return key.substr(key.rfind('.') + 1);

@@ -10,6 +10,7 @@
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/file.hpp"
 #include "factsweep/core/random.hpp"
+#include "factsweep/model/folder.hpp"
 #include "factsweep/model/torch.hpp"
 #include "parameters.hpp"
 
@@ -75,6 +76,15 @@ Weights Weights::load(const std::filesystem::path& directory, torch::Dtype dtype
   });
   check_tied_head(w, reader);
   return w;
+}
+
+bool has_weights(const std::filesystem::path& folder) {
+  return std::filesystem::exists(folder / "model.safetensors") ||
+         std::filesystem::exists(folder / "model.safetensors.index.json");
+}
+
+void check_weights(const std::filesystem::path& folder) {
+  check_tensors(ModelConfig::read(folder), SafetensorsReader::open_directory(folder));
 }
 
 Weights Weights::random(const ModelConfig& config, std::uint64_t seed) {

@@ -149,6 +149,18 @@ std::string alone_among_many(int size) {
 
 }  // namespace
 
+std::string mpi_standard() {
+  return fmt::format("{}.{}", MPI_VERSION, MPI_SUBVERSION);
+}
+
+std::string mpi_library() {
+  char text[MPI_MAX_LIBRARY_VERSION_STRING] = {};
+  int length = 0;
+  check(MPI_Get_library_version(text, &length), "ask for its version");
+  const std::string_view whole(text, static_cast<std::size_t>(length));
+  return std::string(whole.substr(0, whole.find_first_of(",\n")));
+}
+
 Communicator Communicator::world() {
   int initialized = 0;
   MPI_Initialized(&initialized);

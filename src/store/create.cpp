@@ -259,7 +259,7 @@ void create_files(const fs::path& path, const Plan& plan, const Layout& layout,
   std::error_code ignored;
   if (has_weights && fs::exists(weights, ignored)) {
     throw InputError(fmt::format(
-        "{}: exists, but its results file {} does not. Bring that back, or move the weights away.",
+        "{}: exists, but its results file {} does not. Bring that back; or, to begin anew, remove or move the weights, too.",
         weights.string(), path.string()));
   }
   fs::remove(results_partial, ignored);

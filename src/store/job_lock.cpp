@@ -70,19 +70,22 @@ struct JobLock::Held {
   fs::path path;
   int descriptor = -1;
   bool guards = true;
-  std::mutex mutex;
+  std::mutex mutex;  // of what follows
+  JobRecord record;
   std::condition_variable over;
   bool is_over = false;
   std::thread thread;
 
-  void beat(JobRecord record, double pause_s) {
-    thread = std::thread([this, record = std::move(record), pause_s]() mutable {
+  /// With `mutex` held.
+  void write_sign() {
+    record.sign = utc_now();
+    ++record.beats;
+    write_job(descriptor, record);
+  }
+  void beat(double pause_s) {
+    thread = std::thread([this, pause_s] {
       std::unique_lock lock(mutex);
-      while (!over.wait_for(lock, Seconds(pause_s), [this] { return is_over; })) {
-        record.sign = utc_now();
-        ++record.beats;
-        write_job(descriptor, record);
-      }
+      while (!over.wait_for(lock, Seconds(pause_s), [this] { return is_over; })) write_sign();
     });
   }
   ~Held() {
@@ -118,9 +121,9 @@ JobLock::JobLock(const fs::path& path, int ranks, const JobLockTimes& times) {
     if (::ftruncate(held->descriptor, 0) != 0) {
       // an old text is as good as none
     }
-    const JobRecord ours = JobRecord::ours(ranks);
-    write_job(held->descriptor, ours);
-    held->beat(ours, times.beat_s);
+    held->record = JobRecord::ours(ranks);
+    write_job(held->descriptor, held->record);
+    held->beat(times.beat_s);
     held_ = std::move(held);
     return;
   }
@@ -133,6 +136,13 @@ JobLock::~JobLock() = default;
 
 bool JobLock::guards() const {
   return held_ == nullptr || held_->guards;
+}
+
+void JobLock::tell(const std::vector<RunningStage>& running) const {
+  if (held_ == nullptr) return;
+  const std::lock_guard lock(held_->mutex);
+  held_->record.running = running;
+  held_->write_sign();
 }
 
 }  // namespace factsweep

@@ -2,6 +2,9 @@
 
 #include <filesystem>
 #include <memory>
+#include <vector>
+
+#include "factsweep/store/store.hpp"
 
 namespace factsweep {
 
@@ -28,6 +31,9 @@ class JobLock {
 
   /// False on a file system without locks, where a second job is noticed by its signs alone.
   bool guards() const;
+
+  /// What the job runs, beside a sign of life in the file; from any thread. Of no lock: nothing.
+  void tell(const std::vector<RunningStage>& running) const;
 
  private:
   struct Held;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdlib>
 #include <ctime>
 #include <nlohmann/json.hpp>
@@ -59,13 +60,17 @@ double JobRecord::age_s() const {
 }
 
 void write_job(int descriptor, const JobRecord& record) {
+  nlohmann::json running = nlohmann::json::array();  // in whole seconds and thousandths, as room is short
+  for (const RunningStage& one : record.running)
+    running.push_back({one.stage, std::llround(one.seconds), std::llround(1000 * one.fraction)});
   const std::string line = padded({{"host", record.host},
                                    {"process", record.process},
                                    {"job", record.job},
                                    {"ranks", record.ranks},
                                    {"since", record.since},
                                    {"sign", record.sign},
-                                   {"beats", record.beats}});
+                                   {"beats", record.beats},
+                                   {"running", running}});
   if (::pwrite(descriptor, line.data(), line.size(), 0) < 0) return;
 }
 
@@ -85,6 +90,8 @@ std::optional<JobRecord> read_job(int descriptor) {
     record.since = job.at("since");
     record.sign = job.at("sign");
     record.beats = job.at("beats");
+    for (const nlohmann::json& one : job.value("running", nlohmann::json::array()))
+      record.running.push_back({one.at(0), one.at(1), one.at(2).get<double>() / 1000});
     if (end.is_object()) record.ended = end.at("ended");
   } catch (const nlohmann::json::exception&) {
     return std::nullopt;

@@ -6,6 +6,9 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
+
+#include "factsweep/store/store.hpp"
 
 namespace factsweep {
 
@@ -16,6 +19,7 @@ struct JobRecord {
   int ranks = 1;
   std::string since, sign;  // UTC: its start, its last sign of life
   std::int64_t beats = 0;
+  std::vector<RunningStage> running;  // that have run longest
   std::string ended;
 
   /// Of this process, now.

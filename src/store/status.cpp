@@ -10,8 +10,6 @@
 namespace factsweep {
 namespace {
 
-constexpr std::size_t kShownFailures = 1000;
-
 std::string text_row(const h5::File& file, h5::Where where, std::uint64_t row) {
   const std::string path(where.object);
   const h5::Dataset dataset(
@@ -29,32 +27,81 @@ std::int64_t count(std::span<const std::uint8_t> rows, Status status) {
   return std::count(rows.begin(), rows.end(), static_cast<std::uint8_t>(status));
 }
 
-void count_stages(const h5::File& file, const std::string& name, SweepStatus& result) {
-  const Array status_column = h5::read_all(file, {name, "/stages/status"}, DType::uint8);
-  const Array cost_column = h5::read_all(file, {name, "/stages/cost_flop"}, DType::float64);
-  const Array seconds_column = h5::read_all(file, {name, "/stages/seconds"}, DType::float64);
-  const auto status = status_column.as<std::uint8_t>();
-  const auto cost = cost_column.as<double>();
-  const auto seconds = seconds_column.as<double>();
-  if (cost.size() != status.size() || seconds.size() != status.size()) {
-    throw InputError(fmt::format("{}: the columns of /stages differ in length.", name));
+/// Rows of stages with their cost, seconds and status.
+struct StageRows {
+  Array status_column, cost_column, seconds_column, rank_column;
+  std::span<const std::uint8_t> status = status_column.as<std::uint8_t>();
+  std::span<const double> cost = cost_column.as<double>(), seconds = seconds_column.as<double>();
+  std::span<const std::int32_t> rank = rank_column.as<std::int32_t>();
+
+  StageRows(const h5::File& file, const std::string& name)
+      : status_column(h5::read_all(file, {name, "/stages/status"}, DType::uint8)),
+        cost_column(h5::read_all(file, {name, "/stages/cost_flop"}, DType::float64)),
+        seconds_column(h5::read_all(file, {name, "/stages/seconds"}, DType::float64)),
+        rank_column(h5::read_all(file, {name, "/stages/rank"}, DType::int32)) {
+    if (cost.size() != status.size() || seconds.size() != status.size() ||
+        rank.size() != status.size())
+      throw InputError(fmt::format("{}: the columns of /stages differ in length.", name));
   }
-  result.stages = static_cast<std::int64_t>(status.size());
-  result.stages_done = count(status, Status::done);
-  result.stages_failed = count(status, Status::failed);
-  result.stages_running = count(status, Status::running);
-  result.stages_blocked = count(status, Status::blocked);
-  for (std::size_t i = 0; i < status.size(); ++i) {
-    result.cost_total += cost[i];
-    if (status[i] == static_cast<std::uint8_t>(Status::done)) {
-      result.cost_done += cost[i];
-      result.seconds_done += seconds[i];
+  bool is(std::size_t stage, Status wanted) const {
+    return status[stage] == static_cast<std::uint8_t>(wanted);
+  }
+  std::vector<std::size_t> all(Status wanted) const {
+    std::vector<std::size_t> stages;
+    for (std::size_t i = 0; i < status.size(); ++i) {
+      if (is(i, wanted)) stages.push_back(i);
     }
-    if (status[i] == static_cast<std::uint8_t>(Status::failed) &&
-        result.failures.size() < kShownFailures) {
-      result.failures.push_back(text_row(file, {name, "/stages/title"}, i) + ": " +
-                                text_row(file, {name, "/stages/reason"}, i));
-    }
+    return stages;
+  }
+};
+
+void count_stages(const StageRows& rows, SweepStatus& result) {
+  result.stages = static_cast<std::int64_t>(rows.status.size());
+  result.stages_done = count(rows.status, Status::done);
+  result.stages_failed = count(rows.status, Status::failed);
+  result.stages_running = count(rows.status, Status::running);
+  result.stages_blocked = count(rows.status, Status::blocked);
+  for (std::size_t i = 0; i < rows.status.size(); ++i) {
+    result.cost_total += rows.cost[i];
+    if (!rows.is(i, Status::done)) continue;
+    result.cost_done += rows.cost[i];
+    result.seconds_done += rows.seconds[i];
+  }
+}
+
+void list_stages(const h5::File& file, const std::string& name, const StageRows& rows,
+                 SweepStatus& result) {
+  const auto line = [&](std::size_t stage) {
+    return StageLine{.title = text_row(file, {name, "/stages/title"}, stage),
+                     .rank = rows.rank[stage]};
+  };
+  std::vector<std::size_t> done = rows.all(Status::done);
+  const auto last = done.begin() + static_cast<std::ptrdiff_t>(std::min(done.size(), kShownStages));
+  std::partial_sort(done.begin(), last, done.end(), [&](std::size_t a, std::size_t b) {
+    return rows.seconds[a] > rows.seconds[b];
+  });
+  for (const std::size_t stage : std::span(done.begin(), last)) {
+    result.slowest.push_back(line(stage));
+    result.slowest.back().seconds = rows.seconds[stage];
+  }
+  for (const std::size_t stage : rows.all(Status::failed)) {
+    if (result.failed.size() == kShownStages) break;
+    result.failed.push_back(line(stage));
+    result.failed.back().reason = text_row(file, {name, "/stages/reason"}, stage);
+  }
+  // those that the job has told of, then others: it tells every few seconds
+  std::vector<std::size_t> running;
+  for (const RunningStage& told : result.job ? result.job->running : std::vector<RunningStage>()) {
+    if (told.stage >= rows.status.size() || !rows.is(told.stage, Status::running)) continue;
+    running.push_back(told.stage);
+    result.running.push_back(line(told.stage));
+    result.running.back().seconds = told.seconds;
+    result.running.back().fraction = told.fraction;
+  }
+  for (const std::size_t stage : rows.all(Status::running)) {
+    if (result.running.size() >= kShownStages) break;
+    if (std::find(running.begin(), running.end(), stage) == running.end())
+      result.running.push_back(line(stage));
   }
 }
 
@@ -96,7 +143,10 @@ SweepStatus read_status(const std::filesystem::path& path) {
   result.points = static_cast<std::int64_t>(points.size());
   result.points_done = count(points, Status::done);
   result.points_failed = count(points, Status::failed) + count(points, Status::blocked);
-  count_stages(file, name, result);
+  const StageRows rows(file, name);
+  count_stages(rows, result);
+  result.job = read_job_sign(path);
+  list_stages(file, name, rows, result);
   result.worse = points_that_rose(file, name);
   return result;
 }

@@ -315,4 +315,9 @@ void Store::set_record(std::size_t stage, const StageRecord& record) {
     files_->reasons[stage] = reason.as_text().front();
 }
 
+void Store::tell(const std::vector<RunningStage>& running) const {
+  require(files_ != nullptr, "Store::tell after close");
+  files_->lock.tell(running);
+}
+
 }  // namespace factsweep

@@ -1,5 +1,6 @@
 #include "coordinator.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 
@@ -10,6 +11,7 @@ namespace factsweep {
 namespace {
 const auto kProgramStart = std::chrono::steady_clock::now();
 constexpr double kShowSeconds = 0.1;  // the line of progress costs as much as a stage's messages
+constexpr double kTellSeconds = 2;
 }
 
 double seconds_since_start() {
@@ -18,13 +20,14 @@ double seconds_since_start() {
 
 Coordinator::Coordinator(const Communicator& comm, const Plan& plan, const std::vector<bool>& done,
                          std::map<std::size_t, std::vector<SharedOutput>> artifacts,
-                         double wall_limit_s)
+                         double wall_limit_s, Tell tell)
     : comm_(comm),
       plan_(plan),
       scheduler_(plan, done),
       artifacts_(std::move(artifacts)),
       wall_limit_s_(wall_limit_s),
       started_(seconds_since_start()),
+      tell_(std::move(tell)),
       progress_(plan, done) {}
 
 bool Coordinator::must_stop() const {
@@ -46,6 +49,7 @@ SweepResult Coordinator::serve() {
       if (!idle_.empty() && must_stop()) wake_idle();
     }
     if (seconds_since_start() - last_shown_ > kShowSeconds) show_progress();
+    if (seconds_since_start() - last_told_ > kTellSeconds) tell_running();
     if (!said_stop_ && stop_signalled()) say_stop();
   }
   console::end_progress();
@@ -59,7 +63,10 @@ SweepResult Coordinator::serve() {
 
 void Coordinator::answer(const Message& message, int rank) {
   const auto stage = static_cast<std::size_t>(message.stage);
-  switch (static_cast<Request>(message.kind)) {
+  const auto request = static_cast<Request>(message.kind);
+  if (request != Request::work && request != Request::fetch && request != Request::progress)
+    running_.erase(stage);
+  switch (request) {
     case Request::work:
       return give_work(rank);
     case Request::progress:
@@ -115,6 +122,7 @@ void Coordinator::give_work(int rank) {
   std::optional<std::size_t> stage;
   if (!stopping && !sick_.contains(rank)) stage = scheduler_.next();
   if (stage) {
+    running_[*stage] = seconds_since_start();
     comm_.send(Message{.kind = static_cast<std::uint8_t>(Reply::run),
                        .stage = static_cast<std::int64_t>(*stage)}
                    .pack(),
@@ -141,17 +149,32 @@ void Coordinator::say_stop() {
   if (!message.empty()) console::info("{}.", message);
 }
 
+void Coordinator::tell_running() {
+  last_told_ = seconds_since_start();
+  std::vector<RunningStage> longest;
+  for (const auto& [stage, since] : running_)
+    longest.push_back({stage, last_told_ - since, progress_.fraction(stage)});
+  const auto end =
+      longest.begin() + static_cast<std::ptrdiff_t>(std::min(longest.size(), kShownStages));
+  std::partial_sort(
+      longest.begin(), end, longest.end(),
+      [](const RunningStage& a, const RunningStage& b) { return a.seconds > b.seconds; });
+  longest.erase(end, longest.end());
+  tell_(longest);
+}
+
 void Coordinator::show_progress() {
   last_shown_ = seconds_since_start();
   const Scheduler::Counts counts = scheduler_.counts();
   const double elapsed = seconds_since_start() - started_;
   const std::optional<double> left = progress_.seconds_left(elapsed);
+  // what matters most first: a narrow terminal shows the beginning
   console::progress(fmt::format(
-      "{} of {} stages done, {} running, {} failed; {:.0f}% of the work, {:.0f} tokens/s, {} so "
-      "far, {} to go",
-      counts.done, plan_.stages.size(), counts.running, counts.failed, 100 * progress_.share(),
-      static_cast<double>(tokens_) / std::max(elapsed, 1e-3), console::duration(elapsed),
-      left ? console::duration(*left) : "unknown"));
+      "{:.0f}% of the work done, {} to go; {} of {} stages done, {} running, {} failed; {} so far, "
+      "{:.0f} tokens/s",
+      100 * progress_.share(), left ? console::duration(*left) : "unknown", counts.done,
+      plan_.stages.size(), counts.running, counts.failed, console::duration(elapsed),
+      static_cast<double>(tokens_) / std::max(elapsed, 1e-3)));
 }
 
 }  // namespace factsweep

@@ -1,6 +1,7 @@
 // The coordinator's side of the sweep: one thread on rank 0, the only one that knows the scheduler.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <set>
 #include <vector>
@@ -15,9 +16,13 @@ namespace factsweep {
 
 class Coordinator {
  public:
+  /// Told which stages have run longest, every few seconds.
+  using Tell = std::function<void(const std::vector<RunningStage>&)>;
+
   /// `artifacts`: shared outputs of stages that an earlier run finished.
   Coordinator(const Communicator& comm, const Plan& plan, const std::vector<bool>& done,
-              std::map<std::size_t, std::vector<SharedOutput>> artifacts, double wall_limit_s);
+              std::map<std::size_t, std::vector<SharedOutput>> artifacts, double wall_limit_s,
+              Tell tell);
 
   /// Serves requests until every rank has been told to end.
   SweepResult serve();
@@ -33,6 +38,7 @@ class Coordinator {
   void fail(std::size_t stage, const std::string& why);
   void wake_idle();
   void show_progress();
+  void tell_running();
   void say_stop();
   bool must_stop() const;
 
@@ -41,6 +47,8 @@ class Coordinator {
   Scheduler scheduler_;
   std::map<std::size_t, std::vector<SharedOutput>> artifacts_;
   const double wall_limit_s_, started_;
+  const Tell tell_;
+  std::map<std::size_t, double> running_;  // stage: when it was handed out
   std::set<int> idle_;
   std::set<std::size_t> blocked_;
   std::set<int> sick_;                // ranks that take no more stages
@@ -48,7 +56,7 @@ class Coordinator {
   std::map<std::size_t, std::string> given_up_;
   int ended_ = 0;
   bool said_stop_ = false;
-  double last_shown_ = -1;
+  double last_shown_ = -1, last_told_ = 0;
   SweepResult result_;
   Progress progress_;
   std::int64_t tokens_ = 0;

@@ -38,6 +38,12 @@ void Progress::take_back(std::size_t stage) {
   running_.erase(entry);
 }
 
+double Progress::fraction(std::size_t stage) const {
+  const auto entry = running_.find(stage);
+  const double cost = plan_.stages[stage].cost_flop;
+  return entry == running_.end() || cost <= 0 ? 0 : entry->second / cost;
+}
+
 double Progress::share() const {
   return total_ > 0 ? done_ / total_ : 1;
 }

@@ -47,7 +47,10 @@ SweepResult run_sweep(const Communicator& world, Executor& executor, const Plan&
   std::shared_ptr<Coordinator> coordinator;  // used by the thread alone until it is joined
   on_root(comm, [&] {
     coordinator = std::make_shared<Coordinator>(comm, plan, done, read_artifacts(plan, store, done),
-                                                settings.wall_limit_s);
+                                                settings.wall_limit_s,
+                                                [&store](const std::vector<RunningStage>& running) {
+                                                  store.tell(running);
+                                                });
   });
   if (comm.rank() == 0) {
     thread = std::thread([coordinator, &result, &blocked, &given_up] {

@@ -187,7 +187,7 @@ bool is_true(const Record& record, const char* key) {
   const nlohmann::json& value = record.at(key);
   if (value == true || value == "true" || value == 1) return true;
   if (value == false || value == "false" || value == 0) return false;
-  record.fail(fmt::format("has a '{}' that is neither true nor false", key));
+  record.fail(fmt::format("has neither true nor false in '{}'", key));
 }
 
 /// As OpenCompass's SuperGLUE_BoolQ_gen_883d50 asks.

@@ -48,7 +48,7 @@ const char* Record::first_of(std::initializer_list<const char*> keys) const {
 
 const std::string& Record::text(const char* key) const {
   const nlohmann::json& value = at(key);
-  if (!value.is_string()) fail(fmt::format("has a '{}' that is not a text", key));
+  if (!value.is_string()) fail(fmt::format("has no text in '{}'", key));
   return value.get_ref<const std::string&>();
 }
 
@@ -101,7 +101,7 @@ std::string Record::parse_number(const char* key) const {
 std::string Record::gold_number(const char* key) const {
   std::string number = parse_number(key);
   if (number.empty())
-    fail(fmt::format("has a '{}' that is not one number: {}", key,
+    fail(fmt::format("has in '{}' what is not one number: {}", key,
                      at(key).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)));
   return number;
 }

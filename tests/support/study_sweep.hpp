@@ -25,6 +25,8 @@ class StudySweep {
     Expansion expansion = expand_deck(study, write_inputs(folder_), overrides);
     plan = std::move(expansion.plan);
     executor = std::move(expansion.executor);
+    const std::vector<std::string> missing = executor->check();
+    CHECK(missing.empty());
     executor->prepare("cpu");
   }
 

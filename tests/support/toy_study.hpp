@@ -13,6 +13,7 @@
 namespace factsweep::toy {
 
 struct Worker {
+  std::vector<std::string> check(const Deck&) { return {}; }
   void prepare(const Deck&, const std::string&) {}
 };
 

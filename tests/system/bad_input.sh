@@ -38,10 +38,14 @@ model_copy no-weights; rm no-weights/model.safetensors
 bad 2 'no-weights: neither model.safetensors nor' deck.ini --model.path=no-weights
 model_copy no-tokenizer; rm no-tokenizer/tokenizer*
 bad 2 'no-tokenizer;;tokenizer.json|tokenizer.model' deck.ini --model.path=no-tokenizer
+check 2 'no-tokenizer: no tokenizer here' "$FACTSWEEP" plan deck.ini --model.path=no-tokenizer
+rm no-tokenizer/model.safetensors
+check 0 'warning: no-tokenizer: neither model.safetensors nor;;warning: no-tokenizer: no tokenizer here.* A plan can do without; a run cannot' "$FACTSWEEP" plan deck.ini --model.path=no-tokenizer
 model_copy truncated; truncate -s 100000 truncated/model.safetensors
 bad 2 'truncated/model.safetensors: ;;truncated' deck.ini --model.path=truncated
 model_copy header; truncate -s 5 header/model.safetensors
 bad 2 'header/model.safetensors: only 5 bytes long' deck.ini --model.path=header
+check 2 'header/model.safetensors: only 5 bytes long' "$FACTSWEEP" plan deck.ini --model.path=header
 model_copy shape; sed -i 's/"hidden_size": 64/"hidden_size": 128/' shape/config.json
 bad 2 "shape/model.safetensors: 'model.embed_tokens.weight' is \[[0-9]+, 64\], config.json needs" deck.ini --model.path=shape
 model_copy layers; sed -i 's/"num_hidden_layers": 2/"num_hidden_layers": 3/' layers/config.json
@@ -98,6 +102,9 @@ bad 2 "other.h5: was begun with another deck: .*label.samples \(was '16', now '1
 echo 'no HDF5' >text.h5
 bad 2 'text.h5' deck.ini --run.output=text.h5
 [ "$(cat text.h5)" = 'no HDF5' ] || fail "text.h5 was overwritten"
+launch 1 run deck.ini --run.output=alone.h5 2>/dev/null
+rm alone.h5
+bad 2 'alone.weights.h5: exists, but its results file alone.h5 does not. .*to begin anew, remove or move the weights, too' deck.ini --run.output=alone.h5
 python3 -c 'import h5py; h5py.File("foreign.h5", "w").create_group("mine")'
 bad 2 'foreign.h5' deck.ini --run.output=foreign.h5
 head -c 20000 other.h5 >half.h5
@@ -166,10 +173,13 @@ bad 2 'one deck at a time' deck.ini deck.ini
 
 echo "--- commands and flags"
 check 2 "'fly' is no command of factsweep. Known: run" "$FACTSWEEP" fly
-check 2 'frobnicate' "$FACTSWEEP" tokenize --model "$model" --frobnicate
+check 2 'factsweep tokenize has no flag --frobnicate. factsweep tokenize --help' "$FACTSWEEP" tokenize --model "$model" --frobnicate
 check 2 'model' "$FACTSWEEP" tokenize
 check 2 "ranks = '0'" "$FACTSWEEP" plan deck.ini --ranks 0
-check 2 "'--folow' is not understood" "$FACTSWEEP" status --folow other.h5
+check 2 'factsweep status has no flag --folow. Did you mean --follow\?' "$FACTSWEEP" status --folow other.h5
+check 2 "'b.h5' is not understood. factsweep status FILE" "$FACTSWEEP" status other.h5 b.h5
+bad 2 'factsweep run has no flag --ranks, which is one of factsweep plan. .*mpirun -n R' deck.ini --ranks 4
+check 2 'factsweep plan has no flag --rank. Did you mean --ranks' "$FACTSWEEP" plan deck.ini --rank 4
 check 2 'nowhere.h5: no such file' "$FACTSWEEP" status nowhere.h5
 check 2 'text.h5' "$FACTSWEEP" status text.h5
 check 2 'subjects >= 30' "$FACTSWEEP" world --output w --subjects 5

@@ -92,6 +92,35 @@ for element in 3 ""; do
   [ ! -e words.log ] || fail "element '$element' of two lines runs something"
 done
 
+echo "--- the quickstart"
+# A checkout whose tools are stand-ins: RC is what the sweep ends with.
+mkdir -p checkout/jobs checkout/build checkout/world checkout/results checkout/bin
+cp "$FACTSWEEP_SOURCE/jobs/quickstart.sh" checkout/jobs
+echo 'factsweep_root=$PWD; bootstrap() { :; }' >checkout/jobs/bootstrap.sh
+printf '#!/bin/sh\necho "$*" >>calls\n' >checkout/bin/python3
+printf '#!/bin/sh\n' >checkout/bin/cmake
+printf '#!/bin/sh\nexit "$RC"\n' >checkout/jobs/interruptible.sh
+cat >checkout/build/factsweep <<'STAND_IN'
+#!/bin/sh
+output=results/quickstart.h5
+for word; do case $word in --run.output=*) output=${word#--run.output=} ;; esac; done
+printf '[data]\noutput = wrong.h5\n[run]\noutput = %s\n' "$output"
+STAND_IN
+chmod +x checkout/bin/* checkout/build/factsweep checkout/jobs/interruptible.sh
+quickstart() { # RC WORDS...: what is reported, and the exit code
+  rm -f checkout/calls
+  (cd checkout && PATH=$PWD/bin:$PATH RC=$1 bash jobs/quickstart.sh "${@:2}" >../job.log 2>&1) && rc=0 || rc=$?
+  echo "$(cat checkout/calls 2>/dev/null) $rc"
+}
+equal "all is done" "$(quickstart 0)" "-m analysis report results/quickstart.h5 0"
+equal "some points failed, elsewhere" "$(quickstart 4 --run.output=results/b.h5)" "-m analysis report results/b.h5 4"
+equal "refused" "$(quickstart 2)" " 2"
+! grep -q 'from before' job.log || fail "no results, and they are said to be from before"
+touch checkout/results/quickstart.h5
+equal "refused, with results of an older checkout" "$(quickstart 2)" " 2"
+grep -q 'quickstart.h5 is there from before.*rm results/quickstart.h5 results/quickstart.weights.h5, or keep it: jobs/quickstart.sh --run.output=' job.log ||
+  fail "no word of what to do: $(cat job.log)"
+
 echo "--- Ctrl-C"
 # SIGNALS...: what the program got, and the exit code
 interrupt() {

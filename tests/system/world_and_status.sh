@@ -37,6 +37,8 @@ echo "--- status"
 launch 1 run deck.ini
 expect 0 'slick: 6 of 6 points done, 0 failed; ([0-9]+) of \1 stages done, 0 running, 0 failed, 0 blocked; 100.0% of the work' "$FACTSWEEP" status out.h5
 expect 0 '6 of 6 points done' "$FACTSWEEP" status out.h5 --follow
+expect 0 '^[0-9]+ done, the slowest:;;^ +[0-9.]+ s  rank 0     +(label|train) ;;^  and [0-9]+ more$;;^0 waiting' "$FACTSWEEP" status --stages out.h5
+[ "$(grep -c 'rank 0' output)" = 10 ] || fail "more or less than ten of the stages that are done"
 python3 - <<'PYTHON' >stored.ini
 import h5py
 
@@ -50,6 +52,8 @@ grep -q '0 left' messages || fail "the deck in the file is another sweep"
 # a failed point shows with its reason
 launch 1 run deck.ini --slick.train_size=5000 --run.output=short.h5 2>/dev/null && fail "5000 examples of 60" || [ $? = 4 ]
 expect 4 '6 failed;;failed: train unknown_ratio-0-s1: slick.train_size = 5000' "$FACTSWEEP" status short.h5
+
+expect 4 '^6 failed:;;rank 0 +train unknown_ratio-0-s1: slick.train_size = 5000;;^0 waiting' "$FACTSWEEP" status short.h5 --stages
 
 # while the job runs
 "$FACTSWEEP" run deck.ini --train.epochs=5000 --run.output=long.h5 2>long.log &
@@ -65,13 +69,57 @@ cat messages
 grep -qE '0 of 6 points done, 0 failed; [1-9][0-9]* of [0-9]+ stages done, 1 running' messages || fail "status of a running sweep"
 grep -qE '^about .* to go on 1 ranks' messages || fail "status says not how long it will take"
 expect 3 'another running job holds this sweep' "$FACTSWEEP" run deck.ini --train.epochs=5000 --run.output=long.h5
+for _ in $(seq 200); do
+  "$FACTSWEEP" status long.h5 --stages >messages
+  grep -qE '^ +[0-9]+% +[0-9.]+ s  rank 0 +train ' messages && break
+  sleep 0.1
+done
+cat messages
+grep -qE '^1 running:' messages && grep -qE '^ +[0-9]+% +[0-9.]+ s  rank 0 +train ' messages || fail "status says not how far the running stage is"
+grep -qE '^[1-9][0-9]* waiting' messages || fail "status says not how many stages wait"
+# --follow: in place on a terminal, lines with the time elsewhere
+dated='^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z '
+until_written() { # FILE PATTERN COMMAND...: runs it until the pattern is in the file
+  local pid
+  "${@:3}" &
+  pid=$!
+  for _ in $(seq 600); do grep -qsP "$2" "$1" && break; sleep 0.1; done
+  { kill $pid && wait $pid; } 2>/dev/null || true
+  grep -qsP "$2" "$1" || { cat -v "$1"; fail "no '$2' by: ${*:3}"; }
+}
+until_written followed ' waiting' bash -c 'exec "$FACTSWEEP" status long.h5 --follow --stages >followed'
+! grep -vE "$dated" followed || fail "lines of --follow without the time"
+! grep -qP '[\x00-\x09\x0b-\x1f]' followed || fail "control characters of --follow in a log"
+if command -v script >/dev/null; then
+  # the second time in place of the first
+  until_written terminal '\x1b\[[0-9]+A\x1b\[J' \
+    script -qfc "stty cols 60 rows 12; exec '$FACTSWEEP' status long.h5 --follow --stages" terminal >/dev/null </dev/null
+  ! grep -v '^Script ' terminal | grep -qP '^[^\x1b\r]{61,}' || fail "--follow draws lines that wrap: $(cat -v terminal)"
+  ! grep -qE "$dated" terminal || fail "--follow shows the time of each line on a terminal"
+fi
 kill -TERM $job
 rc=0
 wait $job || rc=$?
 [ $rc = 5 ] || fail "exit code $rc after SIGTERM"
 expect 0 '0 of 6 points done;;0 running' "$FACTSWEEP" status long.h5
 
+echo "--- what a run shows"
+# plain lines with the time in a log, one line that is rewritten on a terminal, mpirun's too
+launch 2 run deck.ini --run.output=shown.h5 2>log || fail "a run with a log"
+! grep -vE "$dated" log || fail "lines of a run's log without the time"
+! grep -qP '[\x00-\x09\x0b-\x1f]' log || fail "control characters in a run's log"
+if command -v script >/dev/null; then
+  for start in "$FACTSWEEP" "mpirun --oversubscribe --bind-to none -n 2 $FACTSWEEP"; do
+    rm -f shown.h5 shown.weights.h5
+    script -qec "stty cols 60; $start run deck.ini --run.output=shown.h5" terminal >/dev/null </dev/null || fail "a run on a terminal"
+    grep -qP '\r\x1b\[K[0-9]+% of the work done' terminal || fail "no line of progress is rewritten: $(cat -v terminal)"
+    ! grep -qP '\x1b\[K[0-9]+% of the work[^\x1b\r]{50,}' terminal || fail "progress wraps: $(cat -v terminal)"
+    ! grep -qE "[0-9]T[0-9:]{8}Z " terminal || fail "a terminal shows the time of each line"
+  done
+fi
+
 echo "--- help"
+expect 0 '^factsweep [0-9.]+, commit [0-9a-f]+;;^libtorch [0-9].*(without CUDA|CUDA [0-9]);;^MPI [0-9.]+ \(.*[0-9]\)$;;^HDF5 [0-9.]+$' "$FACTSWEEP" --version
 for words in --help help -h; do
   expect 0 'mpirun -n R factsweep run DECK;;factsweep plan;;factsweep status;;factsweep world;;tokenize;;Exit codes: 0 done, 1 bug, 2 bad' "$FACTSWEEP" $words
 done
@@ -79,6 +127,10 @@ expect 0 'factsweep world --output DIR;;--subjects;;--seed' "$FACTSWEEP" world -
 expect 0 '"text".*"ids";;--special-tokens' "$FACTSWEEP" tokenize --help
 expect 0 '"prompt";;--max-new-tokens;;--stop' "$FACTSWEEP" generate --help
 expect 0 '"completion";;--dtype' "$FACTSWEEP" score --help
-for command in run plan status; do
-  expect 0 "factsweep $command" "$FACTSWEEP" $command --help
-done
+expect 0 'mpirun -n R factsweep run DECK;;--print-deck;;^ +slick +\[run\] .*\[label\];;^ +kshot +\[run\]' "$FACTSWEEP" run --help
+expect 0 'factsweep plan DECK;;--ranks R;;--device-memory SIZE;;^ +flearning +\[run\]' "$FACTSWEEP" plan deck.ini --help
+! grep -q -e '--ranks' <("$FACTSWEEP" run --help) || fail "run --help has flags of plan"
+expect 0 'factsweep status FILE;;--follow;;--stages' "$FACTSWEEP" status --help
+expect 0 'factsweep export FILE;;--point' "$FACTSWEEP" export --help
+expect 0 'factsweep questions FILE;;--row' "$FACTSWEEP" questions --help
+expect 0 'factsweep embed --model;;--pooling' "$FACTSWEEP" embed --help

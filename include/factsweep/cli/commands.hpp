@@ -21,5 +21,6 @@ ExitCode score(const Words& words);
 ExitCode embed(const Words& words);
 ExitCode export_point(const Words& words);
 ExitCode questions(const Words& words);
+ExitCode version();
 
 }  // namespace factsweep::cli

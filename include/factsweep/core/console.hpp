@@ -1,10 +1,12 @@
 // The only place that prints for people. Everything goes to standard error, so that standard output
-// stays free for data; ranks other than 0 are silent unless they warn. On a terminal progress is
-// one line that is rewritten; in a log file it is a line every 30 seconds at most.
+// stays free for data; ranks other than 0 are silent unless they warn. On a terminal, where mpirun
+// passes lines on to one, too, progress is one line that is rewritten; in a log file it is a line
+// every 30 seconds at most.
 #pragma once
 
 #include <fmt/format.h>
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -12,6 +14,9 @@ namespace factsweep::console {
 
 /// Called once after MPI is up; before it, the process speaks as rank 0 of 1.
 void set_rank(int rank, int ranks);
+
+/// From now on each line that goes to no terminal begins with the time (UTC): the log of a job.
+void date_lines();
 
 void write_info(std::string_view line);
 /// From any rank, with its number in front.
@@ -32,6 +37,19 @@ void warn(fmt::format_string<Args...> format, Args&&... args) {
 /// file).
 void progress(std::string_view line);
 void end_progress();
+
+/// What a command shows again and again on standard output. On a terminal each text replaces the one
+/// before, cut to the window; elsewhere it follows, each line with the time in front.
+class Screen {
+ public:
+  /// Whether standard output is a terminal.
+  static bool is_live();
+  /// `text`: whole lines.
+  void show(std::string_view text);
+
+ private:
+  std::size_t lines_ = 0;  // of what is on the terminal
+};
 
 /// "2h 03m", "4m 10s", "12.3 s".
 std::string duration(double seconds);

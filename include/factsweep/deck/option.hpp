@@ -1,6 +1,7 @@
 // The one table of deck keys: parser, range check, --print-deck and documentation all come from it.
 #pragma once
 
+#include <cstddef>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -53,6 +54,9 @@ struct Fallback {
   std::string text;
   bool required = false;
 };
+
+/// Levenshtein distance between two words, in bytes.
+std::size_t edit_distance(std::string_view from, std::string_view to);
 
 class OptionTable {
  public:

@@ -48,6 +48,9 @@ class Communicator {
   bool owned_ = false;
 };
 
+std::string mpi_standard();  // "3.1"
+std::string mpi_library();   // "Open MPI v4.1.4"; also before MPI is up
+
 /// MPI up on construction (MPI_THREAD_MULTIPLE, EnvironmentError when not provided), down on
 /// destruction; never finalizes while an exception unwinds, because MPI_Finalize would wait for
 /// ranks that wait for us.

@@ -32,13 +32,15 @@ KindOf<Worker> kind() {
           }};
 }
 
-/// `Worker` has `void prepare(const Deck&, const std::string& device)`.
+/// `Worker` has `std::vector<std::string> check(const Deck&)` and `void prepare(const Deck&, const
+/// std::string& device)`.
 template <typename Worker>
 class TableExecutor : public Executor {
  public:
   TableExecutor(Deck deck, Worker worker, std::vector<KindOf<Worker>> kinds)
       : deck_(std::move(deck)), worker_(std::move(worker)), kinds_(std::move(kinds)) {}
 
+  std::vector<std::string> check() override { return worker_.check(deck_); }
   void prepare(const std::string& device) override { worker_.prepare(deck_, device); }
 
   void run(const Plan& plan, std::size_t stage, Workbench& bench) override {

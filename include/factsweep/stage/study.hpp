@@ -17,6 +17,10 @@ namespace factsweep {
 class Executor {
  public:
   virtual ~Executor() = default;
+  /// Called once before prepare(), and by `plan`: what would keep stages from running of the models,
+  /// as far as is known without reading their weights. InputError. Returns what is missing that a
+  /// plan can do without, a sentence each.
+  virtual std::vector<std::string> check() = 0;
   /// Called once before the first run(), on each rank: loads what stages share. `device` is "cpu"
   /// or "cuda:1". InputError.
   virtual void prepare(const std::string& device) = 0;

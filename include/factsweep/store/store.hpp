@@ -47,6 +47,16 @@ std::string hdf5_version();
 /// The weights file beside a results file: NAME.h5 -> NAME.weights.h5.
 std::filesystem::path weights_path(const std::filesystem::path& results);
 
+/// Of each kind of stage, so many are told of one by one.
+inline constexpr std::size_t kShownStages = 10;
+
+/// What a job says of a stage that it runs.
+struct RunningStage {
+  std::size_t stage = 0;  // row of /stages
+  double seconds = 0;     // it has run
+  double fraction = 0;    // of it that is done
+};
+
 class Store {
  public:
   /// Creates both files, or reopens them when they exist. Collective; every rank passes the same
@@ -83,25 +93,13 @@ class Store {
   /// Independent. The most memory that was held while the stage ran, for read_seen().
   void set_peak_bytes(std::size_t stage, double bytes);
 
+  /// On rank 0, from any thread: what runs, for read_status(). At most kShownStages of them.
+  void tell(const std::vector<RunningStage>& running) const;
+
  private:
   struct Files;
   std::unique_ptr<Files> files_;
 };
-
-/// What `factsweep status` shows; reads the results file alone, serially, also while a job writes
-/// it.
-struct SweepStatus {
-  std::string study;
-  std::int64_t points = 0, points_done = 0, points_failed = 0;  // failed: or blocked
-  std::int64_t stages = 0, stages_done = 0, stages_failed = 0, stages_running = 0,
-               stages_blocked = 0;
-  double cost_done = 0, cost_total = 0;  // FLOP, estimated
-  double seconds_done = 0;               // summed over finished stages
-  std::vector<std::string> failures;     // "stage title: reason", the first thousand
-  std::vector<std::string> worse;  // ids of points whose training loss ended above where it began
-  int ranks = 1;                         // of the job that made the file
-};
-SweepStatus read_status(const std::filesystem::path& path);
 
 /// What the finished stages of a results file took, by kind. InputError: no file, none of ours,
 /// another layout version.
@@ -116,9 +114,36 @@ struct JobSign {
   std::string last_sign;  // "2026-11-29 12:51:09 UTC"
   double age_s = 0;       // of it, by this machine's clock
   std::string ended;      // why it ended, where it could say so
+  std::vector<RunningStage> running;  // as it said last; those that have run longest
 };
 /// Nothing: no job runs, and the last one ended in order.
 std::optional<JobSign> read_job_sign(const std::filesystem::path& results);
+
+/// A stage, and of it what is known.
+struct StageLine {
+  std::string title;
+  int rank = -1;  // that ran it, or runs it
+  std::optional<double> seconds, fraction;  // it took, or has run; is done
+  std::string reason;                       // why it failed
+};
+
+/// What `factsweep status` shows; reads the results file alone, serially, also while a job writes
+/// it, and the job's sign.
+struct SweepStatus {
+  std::string study;
+  std::int64_t points = 0, points_done = 0, points_failed = 0;  // failed: or blocked
+  std::int64_t stages = 0, stages_done = 0, stages_failed = 0, stages_running = 0,
+               stages_blocked = 0;
+  double cost_done = 0, cost_total = 0;  // FLOP, estimated
+  double seconds_done = 0;               // summed over finished stages
+  /// At most kShownStages each: finished ones by their seconds, running ones by how long they have
+  /// run, failed ones as they stand in the plan.
+  std::vector<StageLine> slowest, running, failed;
+  std::vector<std::string> worse;  // ids of points whose training loss ended above where it began
+  int ranks = 1;                         // of the job that made the file
+  std::optional<JobSign> job;
+};
+SweepStatus read_status(const std::filesystem::path& path);
 
 /// Leaves word of why the job ends, for read_job_sign(). Never throws; any rank may call it.
 void leave_word(const std::filesystem::path& results, const std::string& why);

@@ -21,6 +21,8 @@ class Progress {
   /// What it has done does not count.
   void failed(std::size_t stage);
 
+  /// Of a running stage: how far it has told that it is, in [0, 1].
+  double fraction(std::size_t stage) const;
   /// The share of all work that is done, in [0, 1].
   double share() const;
   /// At the pace of the `elapsed` seconds of this run; nothing before there is one.

@@ -11,6 +11,7 @@
 #include "factsweep/model/model.hpp"
 #include "factsweep/stage/plan_builder.hpp"
 #include "factsweep/studies/support/abilities.hpp"
+#include "factsweep/studies/support/models.hpp"
 #include "factsweep/train/trainer.hpp"
 #include "methods.hpp"
 
@@ -45,6 +46,9 @@ struct Worker {
   Abilities abilities;
   torch::Device device = torch::kCPU;
 
+  std::vector<std::string> check(const Deck& deck) {
+    return check_models(model_directories(deck)).missing;
+  }
   void prepare(const Deck&, const std::string& name) { device = torch::Device(name); }
 };
 

@@ -15,6 +15,7 @@
 #include "factsweep/stage/plan_builder.hpp"
 #include "factsweep/studies/support/abilities.hpp"
 #include "factsweep/studies/support/lists.hpp"
+#include "factsweep/studies/support/models.hpp"
 #include "grid.hpp"
 
 namespace factsweep::kshot {
@@ -26,6 +27,9 @@ struct Worker {
   Model base = {};                      // no stage changes it
   std::optional<Encoder> encoder = {};  // loaded when a stage asks for it
 
+  std::vector<std::string> check(const Deck& deck) {
+    return check_models({deck.text("model.path")}).missing;
+  }
   /// Loads the base model. InputError.
   void prepare(const Deck& deck, const std::string& device);
 };

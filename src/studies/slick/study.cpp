@@ -8,7 +8,6 @@
 #include <fmt/format.h>
 
 #include <map>
-#include <memory>
 #include <set>
 #include <vector>
 
@@ -153,23 +152,8 @@ std::vector<std::string> ability_notes(const Deck& deck, const Abilities& abilit
   return notes;
 }
 
-/// A tokenizer that cannot be read is told of when the model is loaded.
-void check_answer_ends(const Deck& deck) {
-  if (prompts(deck, {"shot"}).answer_end().starts_with('\n')) return;
-  for (const std::string& directory : model_directories(deck)) {
-    std::unique_ptr<Tokenizer> tokenizer;
-    try {
-      tokenizer = Tokenizer::load(directory);
-    } catch (const InputError&) {
-      continue;
-    }
-    answer_end_token(deck, *tokenizer);
-  }
-}
-
 Expansion expand(const Deck& deck) {
   check_patch_keys(deck);
-  check_answer_ends(deck);
   Worker worker = read_inputs(deck);
   for (std::string& note : spelling_notes(deck, worker.corpus))
     worker.corpus.remarks.push_back(std::move(note));

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <memory>
 #include <utility>
 
 #include "factsweep/core/utf8.hpp"
@@ -90,20 +89,19 @@ std::optional<TokenId> answer_end_token(const Deck& deck, const Tokenizer& token
                                excerpt(end)));
 }
 
-void Worker::prepare(const Deck& deck, const std::string& device) {
-  device_ = device;
-  dtype_ = parse_dtype(deck.text("model.dtype"));
-  const std::vector<std::string> directories = model_directories(deck);
-  Model first = Model::load(directories.front(), dtype_, torch::Device(device));
-  for (const std::string& directory : directories) {
-    const std::shared_ptr<const Tokenizer> tokenizer =
-        directory == directories.front() ? first.tokenizer : Tokenizer::load(directory);
+std::vector<std::string> Worker::check(const Deck& deck) {
+  const CheckedModels models = check_models(model_directories(deck));
+  for (const auto& [directory, tokenizer] : models.tokenizers) {
     answer_ends_[directory] = answer_end_token(deck, *tokenizer);
     check_texts(deck, *tokenizer, corpus);
   }
-  model = std::move(first);
-  used_ = directories.front();
-  end_answers();
+  return models.missing;
+}
+
+void Worker::prepare(const Deck& deck, const std::string& device) {
+  device_ = device;
+  dtype_ = parse_dtype(deck.text("model.dtype"));
+  use(model_directories(deck).front());
 }
 
 void Worker::use(const std::string& directory) {

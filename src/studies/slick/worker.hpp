@@ -26,9 +26,11 @@ struct Worker {
     return {first, first + static_cast<std::ptrdiff_t>(chunk.count)};
   }
 
-  /// Loads the sweep's first model, whose answers end where those of exemplars do. InputError: also
-  /// when an accepted answer is longer than answers may get, by the tokenizer of any of the models,
-  /// which would never be right, so that its fact would pass for one that the model does not know.
+  /// Of each of the sweep's models. InputError: see check_models(); also when an accepted answer is
+  /// longer than answers may get, which would never be right, so that its fact would pass for one
+  /// that the model does not know.
+  std::vector<std::string> check(const Deck& deck);
+  /// After check(). Loads the sweep's first model, whose answers end where those of exemplars do.
   void prepare(const Deck& deck, const std::string& device);
   /// Makes `model` the sweep's one in this directory: of several a rank holds one at a time.
   /// InputError: see Model::load().

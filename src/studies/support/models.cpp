@@ -4,6 +4,12 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
+
+#include "factsweep/core/error.hpp"
+#include "factsweep/model/config.hpp"
+#include "factsweep/model/folder.hpp"
+#include "factsweep/model/tokenizer_rows.hpp"
 
 namespace factsweep {
 
@@ -15,6 +21,27 @@ void declare_model_axis(OptionTable& table) {
 std::vector<std::string> model_directories(const Deck& deck) {
   const std::vector<std::string> swept = deck.path_list("grid.model");
   return swept.empty() ? std::vector{deck.text("model.path")} : swept;
+}
+
+CheckedModels check_models(const std::vector<std::string>& directories) {
+  CheckedModels checked;
+  for (const std::string& directory : directories) {
+    const bool is_whole = has_weights(directory);
+    const auto unless_missing = [&](const std::function<void()>& check) {
+      try {
+        check();
+      } catch (const InputError& error) {
+        if (is_whole) throw;
+        checked.missing.push_back(error.what());
+      }
+    };
+    unless_missing([&] { check_weights(directory); });
+    unless_missing([&] {
+      checked.tokenizers[directory] = within_rows(
+          Tokenizer::load(directory), ModelConfig::read(directory).vocabulary, directory);
+    });
+  }
+  return checked;
 }
 
 std::vector<std::string> model_names(const Deck& deck) {

@@ -1,5 +1,6 @@
 // From the words of a command line to a study and its deck.
 #include "../../../src/cli/deck_arguments.hpp"
+#include "../../../src/cli/flags.hpp"
 #include "../../../src/cli/registry.hpp"
 
 #include <set>
@@ -67,4 +68,51 @@ TEST_CASE("words of the command line", "[cli]") {
   CHECK_THROWS_WITH(parse({"a.ini", "--ranks=0"}, true), ContainsSubstring("--ranks"));
   CHECK_THROWS_WITH(parse({"a.ini", "b.ini"}, false), ContainsSubstring("b.ini"));
   CHECK_THROWS_WITH(parse({}, false), ContainsSubstring("deck is missing"));
+}
+
+TEST_CASE("a flag that the command has not is refused by name, with what may be meant", "[cli]") {
+  const auto refusal = [](const std::vector<std::string>& words, bool for_plan) -> std::string {
+    try {
+      DeckArguments::parse(words, for_plan);
+    } catch (const InputError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  CHECK(refusal({"a.ini", "--rank=4"}, true) ==
+        "command line: factsweep plan has no flag --rank. Did you mean --ranks? factsweep plan --help "
+        "lists its flags.");
+  CHECK_THAT(refusal({"a.ini", "--ranks", "4"}, false),
+             ContainsSubstring("factsweep run has no flag --ranks, which is one of factsweep plan") &&
+                 ContainsSubstring("mpirun -n R factsweep run DECK"));
+  CHECK_THAT(refusal({"a.ini", "--device=h100"}, false), ContainsSubstring("--run.device=cpu"));
+  CHECK_THAT(refusal({"a.ini", "--print-dek"}, false), ContainsSubstring("--print-deck?"));
+  // the deck knows what is near to a key
+  CHECK(refusal({"a.ini", "--epochs=3"}, false).empty());
+  CHECK_THROWS_WITH(task(kFLearning, {"--epochs=3"}), ContainsSubstring("unknown key 'epochs'"));
+}
+
+TEST_CASE("flags of other commands, and the word that needs none", "[cli]") {
+  namespace po = boost::program_options;
+  const auto parsed = [](const std::vector<std::string>& words) -> std::string {
+    std::string file, output;
+    po::options_description options;
+    options.add_options()("file", po::value(&file)->required(), "")("output", po::value(&output), "");
+    po::variables_map values;
+    try {
+      parse_flags("factsweep look FILE", options, words, values);
+    } catch (const InputError& error) {
+      return error.what();
+    }
+    return file + " " + output;
+  };
+  CHECK(parsed({"a.h5", "--output=b"}) == "a.h5 b");
+  CHECK(parsed({"--output", "b", "a.h5"}) == "a.h5 b");
+  CHECK(parsed({"a.h5", "b.h5"}) == "command line: 'b.h5' is not understood. factsweep look FILE");
+  CHECK(parsed({"a.h5", "--outptu=b"}) ==
+        "command line: factsweep look has no flag --outptu. Did you mean --output? factsweep look "
+        "--help lists its flags.");
+  CHECK(parsed({"a.h5", "--frobnicate"}) ==
+        "command line: factsweep look has no flag --frobnicate. factsweep look --help lists its flags.");
+  CHECK_THAT(parsed({}), ContainsSubstring("--file") && ContainsSubstring("factsweep look FILE"));
 }

@@ -203,7 +203,7 @@ TEST_CASE("what is wrong with a table is said with file and line", "[data]") {
   CHECK(files.message("a.jsonl", "{\"question\": \"Who?\", \"answer\": [\"Ann\", 3]}\n")
             .starts_with("a.jsonl:1: 'answer' is no JSON list of texts"));
   CHECK(files.message("a.jsonl", "{\"question\": \"Who?\", \"answer\": null}\n") ==
-        "a.jsonl:1: has a 'answer' that is not a text.");
+        "a.jsonl:1: has no text in 'answer'.");
   CHECK(files.message("a.jsonl", "{\"question\": \"When?\", \"answer\": 1969}\n") == "no error");
   const QuestionTable table(files.write("b.csv", "question,answer\nWho?,Ann\n"), {});
   CHECK_THROWS_AS(table.questions({"P1"}, OverlapFilter::none, RepeatedQuestions::merge),

@@ -24,6 +24,7 @@ struct Tools {
   double factor = 2;
   std::string device = {};
 
+  std::vector<std::string> check(const Deck&) { return {"nothing"}; }
   void prepare(const Deck&, const std::string& name) { device = name; }
 };
 
@@ -235,6 +236,7 @@ TEST_CASE("a whole plan runs in memory", "[stage]") {
   const Deck deck = toy_deck("toy.offset = 3");
   const Plan plan = toy_plan(deck);
   TableExecutor<Tools> executor = executor_of(deck);
+  CHECK(executor.check() == std::vector<std::string>{"nothing"});
   executor.prepare("cpu");
   MemoryWorkbench bench(plan);
   bench.run_all(executor, "part");

@@ -5,7 +5,9 @@
 #include <cmath>
 
 #include "catch.hpp"
+#include "../../../src/store/layout.hpp"
 #include "factsweep/store/stored_weights.hpp"
+#include "layout_page.hpp"
 #include "sample.hpp"
 
 using namespace factsweep;
@@ -113,6 +115,51 @@ TEST_CASE("the layout is complete before any work", "[store]") {
   CHECK(weights.text("/", "run_id") == results.text("/", "run_id"));
 }
 
+TEST_CASE("docs/layout.md describes every dataset of the store's own", "[store]") {
+  Plan plan = sample::plan(1);
+  plan.datasets.clear();
+  plan.inputs = {{"data.facts", "facts", "0"}};
+  std::vector<std::string> paths;
+  const Layout layout(plan, /*with_content=*/false);
+  for (const DatasetSpec* spec : layout.datasets) paths.push_back(spec->path);
+  CHECK(paths.size() > 20);
+  std::erase(paths, "/inputs/input");  // row numbers, as what has no name of its own
+  CHECK(test::undescribed(paths) == std::vector<std::string>());
+}
+
+TEST_CASE("status lists ten stages of a kind, and of running ones what the job tells", "[store]") {
+  const Communicator world = Communicator::world();
+  const SharedFolder folder(world);
+  const fs::path path = folder / "sweep.h5";
+  Store store(world, path, sample::plan(26), sample::run(world.size()));
+  if (world.rank() == 0) {
+    for (std::size_t i = 1; i <= 12; ++i)
+      store.set_record(i, {Status::done, static_cast<double>(i), 3, ""});
+    for (std::size_t i = 13; i <= 24; ++i) store.set_record(i, {Status::failed, 1, 2, "it broke"});
+    for (std::size_t i = 25; i <= 26; ++i) store.set_record(i, {Status::running, 0, 1, ""});
+    store.tell({{26, 720, 0.25}, {12, 900, 0.99}});  // stage 12 has finished meanwhile
+    const SweepStatus status = read_status(path);
+    CHECK(status.stages_failed == 12);
+    REQUIRE(status.slowest.size() == 10);
+    CHECK(status.slowest.front().seconds == 12);
+    CHECK(status.slowest.back().seconds == 3);
+    CHECK(status.slowest.front().rank == 3);
+    REQUIRE(status.failed.size() == 10);
+    CHECK(status.failed.front().title == "train point 12 \u00e9");
+    CHECK(status.failed.front().reason == "it broke");
+    REQUIRE(status.running.size() == 2);
+    CHECK(status.running[0].title == "train point 25 \u00e9");
+    CHECK(status.running[0].rank == 1);
+    CHECK(status.running[0].seconds == 720);
+    CHECK(status.running[0].fraction == Approx(0.25));
+    CHECK(status.running[1].title == "train point 24 \u00e9");
+    CHECK_FALSE(status.running[1].fraction);
+    REQUIRE(status.job);
+    CHECK(status.job->is_running);
+  }
+  store.close();
+}
+
 TEST_CASE("every rank's slabs land where they belong", "[store]") {
   const Communicator world = Communicator::world();
   const SharedFolder folder(world);
@@ -132,7 +179,10 @@ TEST_CASE("every rank's slabs land where they belong", "[store]") {
   CHECK(live.points_done == kPoints);
   CHECK(live.stages_done == kPoints);
   CHECK(live.stages_failed == 1);
-  CHECK(live.failures == std::vector<std::string>{"label everything: out of memory"});
+  REQUIRE(live.failed.size() == 1);
+  CHECK(live.failed[0].title == "label everything");
+  CHECK(live.failed[0].reason == "out of memory");
+  CHECK(live.slowest.size() == std::min(kPoints, kShownStages));
   CHECK(live.cost_done == Approx(9e9));
   CHECK(live.cost_total == Approx(9.001e9));
   CHECK(live.seconds_done == Approx(1.5 * kPoints + 36));

@@ -30,6 +30,8 @@ TEST_CASE("running stages count by what they have told", "[sweep]") {
   progress.running(0, 0, 0.5);
   progress.running(1, 0, 0.5);
   CHECK(progress.share() == Approx(0.4));
+  CHECK(progress.fraction(0) == Approx(0.5));
+  CHECK(progress.fraction(2) == 0);
   progress.finished(0);
   CHECK(progress.share() == Approx(0.7));
   progress.finished(1);

@@ -57,7 +57,8 @@ TEST_CASE("a stage that throws is a row with its reason, and blocks what depends
   CHECK(status.stages_blocked == 1);
   CHECK(status.points_done == 1);
   CHECK(status.points_failed == 1);
-  CHECK(status.failures == std::vector<std::string>{"breaks 1: it broke"});
+  CHECK((status.failed.size() == 1 && status.failed[0].title == "breaks 1" &&
+         status.failed[0].reason == "it broke"));
   CHECK(value_of(world, folder / "sweep.h5", plan, 4) == 4);  // 1 + (1) + (1 + (1))
 }
 
@@ -144,7 +145,8 @@ TEST_CASE("a stage that meets a broken machine is tried on one more rank", "[swe
     CHECK(result.failed == 1);
     CHECK(result.blocked == 1);
     CHECK(result.exit_code() == ExitCode::points_failed);
-    CHECK(status.failures.front() == "machine 0: the disk is full");
+    CHECK((status.failed.size() == 1 && status.failed[0].title == "machine 0" &&
+           status.failed[0].reason == "the disk is full"));
   } else {  // no rank is left, so nobody knows
     CHECK(result.fault == "the disk is full");
     CHECK(result.failed == 0);

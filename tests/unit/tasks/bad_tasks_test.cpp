@@ -107,7 +107,7 @@ TEST_CASE("what is wrong with a file is said with its place and key") {
   };
   CHECK_THAT(error_of(R"([{"input": "a", "output": 3.5}])"),
              Catch::Matchers::ContainsSubstring("x.json:1: record 1") &&
-                 Catch::Matchers::ContainsSubstring("'output' that is not a text"));
+                 Catch::Matchers::ContainsSubstring("no text in 'output'"));
   CHECK_THAT(error_of(R"([{"input": "a", "output": " \n"}])"),
              Catch::Matchers::ContainsSubstring("empty 'output'"));
   CHECK_THAT(error_of(R"([{"dialogue": []}])"),

@@ -1,10 +1,13 @@
 // The models of a sweep: an axis of studies that have several.
 #pragma once
 
+#include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "factsweep/deck/deck.hpp"
+#include "factsweep/text/tokenizer.hpp"
 
 namespace factsweep {
 
@@ -18,5 +21,16 @@ std::vector<std::string> model_directories(const Deck& deck);
 /// called so, too, as many folders before it as tell them apart: "run-a-checkpoint-500".
 /// InputError: a folder is named twice.
 std::vector<std::string> model_names(const Deck& deck);
+
+/// Tokenizers by their model's directory, and what is missing.
+struct CheckedModels {
+  std::map<std::string, std::shared_ptr<const Tokenizer>> tokenizers;
+  std::vector<std::string> missing;
+};
+
+/// Of each directory what Model::load() refuses, short of reading the weights. InputError. Where
+/// there are no weights at all, as where a plan alone is wanted, neither they nor a tokenizer need
+/// be there: what is not is `missing`.
+CheckedModels check_models(const std::vector<std::string>& directories);
 
 }  // namespace factsweep

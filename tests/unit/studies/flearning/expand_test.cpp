@@ -8,6 +8,7 @@
 #include "factsweep/core/file.hpp"
 #include "factsweep/model/fingerprint.hpp"
 #include "factsweep/studies/flearning/study.hpp"
+#include "layout_page.hpp"
 #include "tiny_directory.hpp"
 #include "tiny_model.hpp"
 
@@ -247,6 +248,20 @@ TEST_CASE("questions beyond the first of a kind are in the file and in the keys"
                            "/outcomes/portability", "/records/edits/question_record"})
     CHECK(found.count(path) == 1);
   CHECK(keys(decks.expand({}), "learn") != keys(ported.expand({}), "learn"));
+}
+
+TEST_CASE("docs/layout.md describes every dataset of F-Learning", "[flearning]") {
+  const Decks decks([](nlohmann::json& records) {
+    records[1]["portability_prompt"] = "The river of {}'s town is";
+    records[1]["portability_answer"] = {"Po", "the Po"};
+    records[2].erase("rephrase_prompt");
+    records[3]["prompt"] = 7;
+    records[4]["prompt"] = records[1]["prompt"];
+  });
+  for (const std::vector<std::string>& deck :
+       {std::vector<std::string>{"--store.deltas=final", "--flearning.cases=2"},
+        {"--grid.method=ft_c, rome, rome_reset, memit"}})
+    CHECK(undescribed(paths_of(decks.expand(deck))) == std::vector<std::string>());
 }
 
 TEST_CASE("models whose folders share a name are told apart", "[flearning]") {

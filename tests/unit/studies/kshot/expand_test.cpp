@@ -5,11 +5,17 @@
 #include <set>
 
 #include "decks.hpp"
+#include "layout_page.hpp"
 #include "tiny_directory.hpp"
 
 using namespace factsweep;
 using namespace factsweep::test;
 using Catch::Matchers::ContainsSubstring;
+
+TEST_CASE("docs/layout.md describes every dataset of K-shot") {
+  CHECK(undescribed(paths_of(Decks().expand({"--store.deltas=final"}))) ==
+        std::vector<std::string>());
+}
 
 TEST_CASE("kshot: equal work is one stage") {
   const Decks decks;

@@ -10,6 +10,7 @@
 #include "expand_deck.hpp"
 #include "facts.hpp"
 #include "factsweep/studies/slick/study.hpp"
+#include "layout_page.hpp"
 #include "tiny_directory.hpp"
 #include "tiny_model.hpp"
 
@@ -25,12 +26,15 @@ class Decks {
 
   const std::filesystem::path& facts() const { return folder_.path(); }
   Plan expand(const std::vector<std::string>& overrides) const {
+    return expansion(overrides).plan;
+  }
+  Expansion expansion(const std::vector<std::string>& overrides) const {
     const std::string text =
         "[run]\nstudy = slick\n[model]\npath = " + model_data("llama-tied").string() +
         "\n[data]\nfacts = " + folder_.path().string() +
         "\nood_relations = P3\n[label]\nexemplar_sets = 3\nshots = 2\nchunk = 10\n"
         "[train]\nepochs = 4\n[grid]\nseed = 1, 2\nunknown_ratio = 0, 0.5, 1\n";
-    return expand_deck(slick::make_study(), text, overrides).plan;
+    return expand_deck(slick::make_study(), text, overrides);
   }
 
  private:
@@ -617,9 +621,48 @@ TEST_CASE("a bad prompt is named, and where it is") {
   const TemporaryFolder model;
   write_tiny_model(model.path());
   const std::string path = "--model.path=" + model.path().string();
-  CHECK_THAT(error({path, "--prompt.shot={question} {answer}; "}),
+  const Expansion unended = decks.expansion({path, "--prompt.shot={question} {answer}; "});
+  CHECK_THAT(input_error([&] { unended.executor->check(); }),
              ContainsSubstring("prompt.shot = {question} {answer}; has ';' after {answer}"));
   decks.expand({"--prompt.label={question}", "--label.shots=0", "--label.exemplar_sets=1"});
+}
+
+TEST_CASE("a model is checked before it is loaded; of one without weights what is missing is told") {
+  const Decks decks;
+  const TemporaryFolder model;
+  const auto check = [&](const std::filesystem::path& folder) {
+    return decks.expansion({"--model.path=" + folder.string()}).executor->check();
+  };
+  CHECK_THAT(input_error([&] { check(model_data("llama-tied")); }),
+             ContainsSubstring("llama-tied: ") && ContainsSubstring("tokenizer.json"));
+  write_tiny_model(model / "whole");
+  CHECK(check(model / "whole").empty());
+  std::filesystem::create_directory(model / "config");
+  std::filesystem::copy_file(model_data("llama-tied") / "config.json", model / "config/config.json");
+  const std::vector<std::string> missing = check(model / "config");
+  REQUIRE(missing.size() == 2);
+  CHECK_THAT(missing[0], ContainsSubstring("config: neither model.safetensors nor"));
+  CHECK_THAT(missing[1], ContainsSubstring("config: ") && ContainsSubstring("tokenizer.json"));
+  std::filesystem::resize_file(model / "whole/model.safetensors", 1000);
+  CHECK_THAT(input_error([&] { check(model / "whole"); }), ContainsSubstring("whole/model.safetensors: "));
+}
+
+TEST_CASE("docs/layout.md describes every dataset of SliCK") {
+  const Decks decks;
+  const std::string models =
+      model_data("llama-tied").string() + ", " + model_data("families/gpt2").string();
+  for (const std::vector<std::string>& deck :
+       {std::vector<std::string>{"--grid.variant=unknown_ratio, known_patch",
+                                 "--grid.patch_place=end, none", "--grid.patch_share=0.1",
+                                 "--store.deltas=early_stop+final"},
+        {"--label.estimator=sample", "--label.keep_text=true", "--train.method=lora",
+         "--grid.lora_rank=2, 4", "--grid.learning_rate=1e-5, 1e-4", "--grid.batch_size=8, 16",
+         "--grid.dropout=0, 0.1", "--store.deltas=final"},
+        {"--grid.model=" + models, "--label.p_true=raw", "--errors.base_sample=4"}})
+    CHECK(undescribed(paths_of(decks.expand(deck))) == std::vector<std::string>());
+  CHECK(undescribed({"/labels/base/nonsense", "/labels/base/p_greedy", "/points/nonsense",
+                     "/curves/fitted_known"}) ==
+        std::vector<std::string>{"/labels/base/nonsense", "/points/nonsense"});
 }
 
 TEST_CASE("keys do not change from one version to the next unseen") {
