@@ -60,6 +60,10 @@ bool holds_nothing(const std::filesystem::path& path);
 /// InputError: another kind of file, or of another layout version.
 void check_kind(const h5::File& file, const std::string& name, const std::string& filetype);
 
+/// Flushes a file, and writes its first bytes once more, as HDF5 does when it closes a file:
+/// where that fails on one rank HDF5 leaves the others waiting. EnvironmentError.
+void try_last_write(const std::filesystem::path& path);
+
 /// Flushes a file or folder to the disk. EnvironmentError.
 void sync_to_disk(const std::filesystem::path& path);
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <functional>
@@ -16,6 +17,8 @@ namespace {
 
 // one call moves at most this much: MPI-IO and write(2) count bytes in 31 bits
 constexpr std::uint64_t kCallBytes = std::uint64_t{256} << 20;
+
+std::atomic<bool> g_left_open = false;  // HDF5's own list of what is open is global, too
 
 herr_t keep_deepest(unsigned, const H5E_error2_t* error, void* into) {
   auto& reasons = *static_cast<std::string*>(into);
@@ -114,6 +117,19 @@ void prepare() {
     H5dont_atexit();
     H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
   });
+}
+
+void note_left_open() {
+  g_left_open = true;
+}
+
+bool left_open() {
+  return g_left_open;
+}
+
+void leave_open(File& file) {
+  if (file.is_open()) note_left_open();
+  file.release();
 }
 
 std::string reason() {

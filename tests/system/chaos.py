@@ -143,7 +143,7 @@ def during(draw, ranks, calm, calls):
         whom = rank
         if ranks == 1:  # nobody is left to notice
             return Fault(f"STOP and KILL {at}", {0, -9}, signals(signal.SIGSTOP, (pause, signal.SIGKILL)))
-        return Fault(f"STOP of {whom} {at} for good", {0, 3}, signals(signal.SIGSTOP), limits)
+        return Fault(f"STOP of {whom} {at} for good", {0, 3}, signals(signal.SIGSTOP), limits, {"FACTSWEEP_START_LIMIT": "20"})
     if kind == "wall":
         return Fault(f"wall limit of {moment:.2f} s", {0, 5}, options=[f"--run.wall_limit={max(moment, 0.01):.2f}"])
     if kind == "second":
