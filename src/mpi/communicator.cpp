@@ -164,7 +164,7 @@ class Deadline {
   std::thread thread_;
 };
 
-/// Seconds that ranks may take until all are there: on many nodes they load the program for minutes.
+/// Seconds until all ranks must be there: on many nodes they load the program for minutes.
 double start_limit() {
   constexpr double kDefault = 600;
   const char* told = std::getenv("FACTSWEEP_START_LIMIT");
@@ -327,8 +327,9 @@ MpiEnvironment::MpiEnvironment(int& argc, char**& argv) {
   {
     const double limit = start_limit();
     const Deadline deadline(
-        limit, fmt::format("MPI has not started within {} s (FACTSWEEP_START_LIMIT): a rank does not "
-                           "come, as its node hangs or cannot load the program. Start the job again.",
+        limit, fmt::format("MPI has not started within {} s (FACTSWEEP_START_LIMIT): a rank does "
+                           "not come, as its node hangs or cannot load the program. Start the job "
+                           "again.",
                            limit));
     check(MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &provided), "start");
   }
@@ -349,8 +350,9 @@ MpiEnvironment::~MpiEnvironment() {
   int finalized = 0;
   MPI_Finalized(&finalized);
   if (std::uncaught_exceptions() > 0 || finalized != 0) return;
-  const Deadline deadline(60, "MPI does not end: a rank that has done its work does not come. What is "
-                              "written stays good.");
+  const Deadline deadline(60,
+                          "MPI does not end: a rank that has done its work does not come. What is "
+                          "written stays good.");
   MPI_Finalize();
 }
 

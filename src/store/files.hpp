@@ -29,8 +29,8 @@ struct Journal {
   void unpack(const std::string& packed);
 };
 
-/// A finished stage has its time before its status byte, and no other has one without a fault of its
-/// own: a byte that the disk has turned from waiting into done is not believed.
+/// A finished stage has its time before its status byte: a byte that the disk has turned from
+/// waiting into done is not believed.
 inline bool is_finished(std::uint8_t status, double seconds) {
   return status == static_cast<std::uint8_t>(Status::done) && seconds > 0;
 }

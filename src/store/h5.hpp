@@ -80,7 +80,7 @@ using Type = Handle<H5Tclose>;
 using Attribute = Handle<H5Aclose>;
 using Properties = Handle<H5Pclose>;
 
-/// Gives a file up after an error: closing it would fail once more, or wait for ranks that are gone.
+/// Gives a file up after an error: closing it would fail again, or wait for ranks that are gone.
 void leave_open(File& file);
 
 /// The type of one element, in memory and in the file.
