@@ -42,7 +42,8 @@ chmod +x agent.sh
 on_two_hosts() {
   ip netns exec $near unshare --uts bash -c 'hostname near && exec "$0" "$@"' \
     "$FACTSWEEP_SOURCE/jobs/interruptible.sh" mpirun --bind-to none --host 10.213.77.1:1,10.213.77.2:1 -n 2 \
-    --mca plm_rsh_agent "$PWD/agent.sh" --mca btl tcp,self --mca btl_tcp_if_include eth0 --mca oob_tcp_if_include eth0 "$FACTSWEEP" run deck.ini --run.checkpoint_interval=0.1 "$@"
+    --mca plm_rsh_agent "$PWD/agent.sh" --mca btl tcp,self --mca btl_tcp_if_include eth0 --mca oob_tcp_if_include eth0 \
+    "$FACTSWEEP" run deck.ini --run.checkpoint_interval=0.1 "$@"
 }
 on_two_hosts --run.output=whole.h5 >whole.log 2>&1 || { cat whole.log; fail "two hosts with a link that holds"; }
 same_results calm.h5 whole.h5 || fail "two hosts end with other results"
