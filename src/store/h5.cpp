@@ -190,9 +190,13 @@ File open_serial(const std::filesystem::path& path, unsigned flags) {
   check(H5Pset_file_locking(access.id(), false, true), {name}, "switch file locks off");
   File file(H5Fopen(name.c_str(), flags, access.id()));
   if (!file.is_open()) {
+    const std::string why = reason();
+    // opening for writing writes
+    if (writes && File(H5Fopen(name.c_str(), H5F_ACC_RDONLY, access.id())).is_open())
+      throw EnvironmentError(fmt::format("{}: cannot be opened for writing: {}.", name, why));
     throw InputError(
         fmt::format("{}: is no whole HDF5 file ({}). Name another file, or move this one away.",
-                    name, reason()));
+                    name, why));
   }
   return file;
 }

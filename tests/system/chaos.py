@@ -149,7 +149,8 @@ def during(draw, ranks, calm, calls):
     if kind == "second":
         return Fault(f"a second job {at}", {0}, second_job(moment))
     if kind == "full":
-        return Fault(f"disk full but for {free} bytes {at}", {0, 3}, fill_disk(moment, free))
+        # a stage that two ranks fell sick of is a failed one where a third rank goes on
+        return Fault(f"disk full but for {free} bytes {at}", {0, 3} if ranks < 3 else {0, 3, 4}, fill_disk(moment, free))
     if kind == "undisturbed":
         return Fault("nothing")
     deed = draw.choice(["kill", "kill", "hang", "error", "full", "clock"])
