@@ -135,6 +135,7 @@ void leave_open(File& file) {
 std::string reason() {
   std::string reasons;
   H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_deepest, &reasons);
+  std::erase(reasons, '\n');  // after the time, which HDF5 tells with a failed write
   return reasons.empty() ? "HDF5 gives no reason" : reasons;
 }
 
