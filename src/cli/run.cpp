@@ -103,6 +103,7 @@ ExitCode run_deck(const Communicator& world, const Words& words, Activity& activ
                  .activity = &activity});
   world.barrier();
   on_root(world, [&] {
+    const Busy busy(activity, "reading the results");
     print_results(plan, store, task.study.headline);
     // a kill may have left a half-written checkpoint behind; failed stages may still want theirs
     std::error_code ignored;
@@ -134,7 +135,10 @@ ExitCode end_job(const Communicator& farewell, const std::exception& error) {
   const ExitCode code = exit_code(error);
   const bool together = farewell.all_arrive(kPatience);
   if (!together || farewell.rank() == 0) report(error);
-  if (!together) MPI_Abort(MPI_COMM_WORLD, static_cast<int>(code));
+  const bool stuck = code == ExitCode::environment && files_left_open();
+  // rank 0 has the word
+  if (stuck && farewell.rank() > 0) farewell.all_arrive(kPatience);
+  if (stuck || !together) MPI_Abort(MPI_COMM_WORLD, static_cast<int>(code));
   return code;
 }
 

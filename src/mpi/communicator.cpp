@@ -5,13 +5,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
+#include <condition_variable>
 #include <cstdlib>
 #include <exception>
+#include <mutex>
 #include <string_view>
 #include <thread>
 #include <utility>
 
+#include "factsweep/core/console.hpp"
 #include "factsweep/core/error.hpp"
 
 namespace factsweep {
@@ -127,6 +131,52 @@ std::string pack_error(const std::exception_ptr& error) {
     default:
       throw std::runtime_error(message);
   }
+}
+
+/// Ends the process where MPI waits for a rank that stands still before or after anybody watches.
+class Deadline {
+ public:
+  Deadline(double seconds, std::string why) {
+    if (seconds <= 0) return;
+    thread_ = std::thread([this, seconds, why = std::move(why)] {
+      std::unique_lock lock(mutex_);
+      if (over_.wait_for(lock, std::chrono::duration<double>(seconds), [this] { return is_over_; }))
+        return;
+      console::write_error(why);
+      std::_Exit(static_cast<int>(ExitCode::environment));
+    });
+  }
+  ~Deadline() {
+    {
+      const std::lock_guard lock(mutex_);
+      is_over_ = true;
+    }
+    over_.notify_all();
+    if (thread_.joinable()) thread_.join();
+  }
+  Deadline(const Deadline&) = delete;
+  Deadline& operator=(const Deadline&) = delete;
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable over_;
+  bool is_over_ = false;
+  std::thread thread_;
+};
+
+/// Seconds until all ranks must be there: on many nodes they load the program for minutes.
+double start_limit() {
+  constexpr double kDefault = 600;
+  const char* told = std::getenv("FACTSWEEP_START_LIMIT");
+  if (told == nullptr) return kDefault;
+  const std::string_view text = told;
+  double seconds = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (error != std::errc() || end != text.data() + text.size() || !(seconds >= 0)) {
+    throw InputError(fmt::format(
+        "FACTSWEEP_START_LIMIT = '{}' is no number of seconds, 0 (no limit) or more.", text));
+  }
+  return seconds;
 }
 
 /// The launcher of another MPI starts ranks that cannot find each other: each is rank 0 of 1, and
@@ -286,7 +336,15 @@ bool Communicator::probe(int tag) const {
 
 MpiEnvironment::MpiEnvironment(int& argc, char**& argv) {
   int provided = MPI_THREAD_SINGLE;
-  check(MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &provided), "start");
+  {
+    const double limit = start_limit();
+    const Deadline deadline(
+        limit, fmt::format("MPI has not started within {} s (FACTSWEEP_START_LIMIT): a rank does "
+                           "not come, as its node hangs or cannot load the program. Start the job "
+                           "again.",
+                           limit));
+    check(MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &provided), "start");
+  }
   std::string wrong = alone_among_many(Communicator::world().size());
   if (provided < MPI_THREAD_MULTIPLE) {
     // Open MPI 5 makes the constant an enumerator, which fmt does not format
@@ -303,7 +361,11 @@ MpiEnvironment::MpiEnvironment(int& argc, char**& argv) {
 MpiEnvironment::~MpiEnvironment() {
   int finalized = 0;
   MPI_Finalized(&finalized);
-  if (std::uncaught_exceptions() == 0 && finalized == 0) MPI_Finalize();
+  if (std::uncaught_exceptions() > 0 || finalized != 0) return;
+  const Deadline deadline(60,
+                          "MPI does not end: a rank that has done its work does not come. What is "
+                          "written stays good.");
+  MPI_Finalize();
 }
 
 void on_all(const Communicator& comm, const std::function<void()>& work) {

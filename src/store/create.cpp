@@ -176,7 +176,7 @@ void create_file(const fs::path& partial, File which, const Layout& layout,
   try {
     fill_file(file, which, layout, attributes, name);
   } catch (...) {
-    file.release();  // closing would only fail once more
+    h5::leave_open(file);
     std::error_code ignored;
     fs::remove(partial, ignored);
     throw;
@@ -285,6 +285,22 @@ std::string lacking_for_checkpoints(const fs::path& path, const Plan& plan, int 
       "{}.checkpoints: trainings of {} ranks may keep {:.1f} MB there, {:.1f} MB are free. One that "
       "does not fit is not written: its training goes on, and begins anew after a stop.",
       path.string(), ranks, needed / 1e6, free / 1e6);
+}
+
+void try_last_write(const fs::path& path) {
+  std::array<char, 96> first{};  // a superblock
+  const int descriptor = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+  const ssize_t bytes = descriptor < 0 ? -1 : ::pread(descriptor, first.data(), first.size(), 0);
+  const bool written =
+      bytes > 0 &&
+      ::pwrite(descriptor, first.data(), static_cast<std::size_t>(bytes), 0) == bytes &&
+      ::fsync(descriptor) == 0;
+  const int why = errno;
+  if (descriptor >= 0) ::close(descriptor);
+  if (!written) {
+    throw EnvironmentError(fmt::format("{}: cannot be written and flushed to the disk: {}",
+                                       path.string(), explain_failed_write(why)));
+  }
 }
 
 void sync_to_disk(const fs::path& path) {

@@ -162,7 +162,7 @@ std::map<std::string, std::size_t> EarlierSweep::finished(const Plan& earlier) c
   }
   std::map<std::string, std::size_t> finished;
   for (std::size_t i = 0; i < files_->keys.size(); ++i) {
-    if (files_->status[i] == static_cast<std::uint8_t>(Status::done)) finished[files_->keys[i]] = i;
+    if (is_finished(files_->status[i], files_->seconds[i])) finished[files_->keys[i]] = i;
   }
   return finished;
 }

@@ -29,6 +29,12 @@ struct Journal {
   void unpack(const std::string& packed);
 };
 
+/// A finished stage has its time before its status byte: a byte that the disk has turned from
+/// waiting into done is not believed.
+inline bool is_finished(std::uint8_t status, double seconds) {
+  return status == static_cast<std::uint8_t>(Status::done) && seconds > 0;
+}
+
 /// What a place of the results file holds until something is written there: 255, -1 or NaN.
 std::array<std::byte, 8> fill_value(DType dtype);
 
@@ -57,6 +63,10 @@ std::vector<double> read_peak_bytes(const h5::File& file, const std::string& nam
 
 /// InputError: another kind of file, or of another layout version.
 void check_kind(const h5::File& file, const std::string& name, const std::string& filetype);
+
+/// Flushes a file, and writes its first bytes once more, as HDF5 does when it closes a file:
+/// where that fails on one rank HDF5 leaves the others waiting. EnvironmentError.
+void try_last_write(const std::filesystem::path& path);
 
 /// Flushes a file or folder to the disk. EnvironmentError.
 void sync_to_disk(const std::filesystem::path& path);

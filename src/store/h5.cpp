@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <functional>
@@ -16,6 +17,8 @@ namespace {
 
 // one call moves at most this much: MPI-IO and write(2) count bytes in 31 bits
 constexpr std::uint64_t kCallBytes = std::uint64_t{256} << 20;
+
+std::atomic<bool> g_left_open = false;  // HDF5's own list of what is open is global, too
 
 herr_t keep_deepest(unsigned, const H5E_error2_t* error, void* into) {
   auto& reasons = *static_cast<std::string*>(into);
@@ -116,9 +119,23 @@ void prepare() {
   });
 }
 
+void note_left_open() {
+  g_left_open = true;
+}
+
+bool left_open() {
+  return g_left_open;
+}
+
+void leave_open(File& file) {
+  if (file.is_open()) note_left_open();
+  file.release();
+}
+
 std::string reason() {
   std::string reasons;
   H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_deepest, &reasons);
+  std::erase(reasons, '\n');  // after the time, which HDF5 tells with a failed write
   return reasons.empty() ? "HDF5 gives no reason" : reasons;
 }
 
@@ -174,9 +191,13 @@ File open_serial(const std::filesystem::path& path, unsigned flags) {
   check(H5Pset_file_locking(access.id(), false, true), {name}, "switch file locks off");
   File file(H5Fopen(name.c_str(), flags, access.id()));
   if (!file.is_open()) {
+    const std::string why = reason();
+    // opening for writing writes
+    if (writes && File(H5Fopen(name.c_str(), H5F_ACC_RDONLY, access.id())).is_open())
+      throw EnvironmentError(fmt::format("{}: cannot be opened for writing: {}.", name, why));
     throw InputError(
         fmt::format("{}: is no whole HDF5 file ({}). Name another file, or move this one away.",
-                    name, reason()));
+                    name, why));
   }
   return file;
 }

@@ -40,6 +40,10 @@ T check(T value, Where where, std::string_view attempted) {
   return value;
 }
 
+/// A file is open that could not be closed; has there been one in this process?
+void note_left_open();
+bool left_open();
+
 /// Owns one id. The destructor ignores errors; close() reports them.
 template <herr_t (*Close)(hid_t)>
 class Handle {
@@ -60,7 +64,9 @@ class Handle {
   /// Gives the id up without closing it.
   hid_t release() { return std::exchange(id_, H5I_INVALID_HID); }
   void close(Where where, std::string_view attempted) {
-    if (id_ >= 0) check(Close(release()), where, attempted);
+    if (id_ < 0 || Close(release()) >= 0) return;
+    note_left_open();
+    fail(where, attempted);
   }
 
  private:
@@ -73,6 +79,9 @@ using Space = Handle<H5Sclose>;
 using Type = Handle<H5Tclose>;
 using Attribute = Handle<H5Aclose>;
 using Properties = Handle<H5Pclose>;
+
+/// Gives a file up after an error: closing it would fail again, or wait for ranks that are gone.
+void leave_open(File& file);
 
 /// The type of one element, in memory and in the file.
 Type type_of(DType dtype, std::size_t text_length);

@@ -247,7 +247,7 @@ Journal resume_files(const fs::path& path, const Plan& plan, const Layout& layou
   journal.rank = read_column<std::int32_t>(file, name, "/stages/rank");
   constexpr auto kDone = static_cast<std::uint8_t>(Status::done);
   for (std::size_t i = 0; i < stages.size(); ++i) {
-    if (stages[i] == kDone) journal.status[i] = kDone;
+    if (is_finished(stages[i], journal.seconds[i])) journal.status[i] = kDone;
   }
   // a run that died between a stage's two status bytes has not reached its points, so they follow
   // their leaf stage

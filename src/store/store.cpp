@@ -49,7 +49,7 @@ h5::File open_parallel(const Communicator& comm, const fs::path& path) {
           check(H5Fopen(name.c_str(), H5F_ACC_RDWR, access.id()), {name}, "open with MPI-IO"));
     });
   } catch (...) {
-    file.release();
+    h5::leave_open(file);
     throw;
   }
   return file;
@@ -84,7 +84,7 @@ struct OpenFile {
   void abandon() {
     for (auto& [path, dataset] : open) dataset.release();
     open.clear();
-    file.release();
+    h5::leave_open(file);
   }
 };
 
@@ -103,6 +103,10 @@ std::string hdf5_version() {
   unsigned major = 0, minor = 0, release = 0;
   H5get_libversion(&major, &minor, &release);
   return fmt::format("{}.{}.{}", major, minor, release);
+}
+
+bool files_left_open() {
+  return h5::left_open();
 }
 
 fs::path weights_path(const fs::path& results) {
@@ -233,13 +237,15 @@ Store::~Store() {
 void Store::close() {
   require(files_ != nullptr, "Store::close twice");
   const std::lock_guard guard(h5::mutex());
+  on_all(files_->comm, [&] {
+    for (const OpenFile& opened : files_->files)
+      if (opened.file.is_open()) try_last_write(opened.name);
+  });
   const std::unique_ptr<Files> files = std::move(files_);
   on_all(files->comm, [&] {
     for (OpenFile& opened : files->files) {
-      if (!opened.file.is_open()) continue;
       opened.open.clear();
       opened.file.close({opened.name}, "close the file");
-      sync_to_disk(opened.name);
     }
   });
   files->lock = JobLock();

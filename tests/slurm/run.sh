@@ -37,8 +37,8 @@ training() {
 ranks() { # JOB RANK
   local process
   for process in $(pgrep -f "run deck.ini" || true); do
-    tr '\0' '\n' <"/proc/$process/environ" 2>/dev/null | grep -qx "SLURM_PROCID=$2" || continue
-    tr '\0' '\n' <"/proc/$process/environ" 2>/dev/null | grep -qx "SLURM_JOB_ID=$1" || continue
+    tr '\0' '\n' 2>/dev/null <"/proc/$process/environ" | grep -qx "SLURM_PROCID=$2" || continue
+    tr '\0' '\n' 2>/dev/null <"/proc/$process/environ" | grep -qx "SLURM_JOB_ID=$1" || continue
     [ "$(cat "/proc/$process/comm" 2>/dev/null)" = "$(basename "$FACTSWEEP" | cut -c 1-15)" ] && echo "$process"
   done
 }

@@ -91,6 +91,45 @@ for victim in "1 0" "2 1" "2 0" "4 3"; do
   same_results calm.h5 $file || fail "$file differs from the undisturbed run"
 done
 
+echo "--- a rank never starts, or its disk is full when the files are closed"
+expect 3 "MPI has not started within 3 s \(FACTSWEEP_START_LIMIT\)" env FACTSWEEP_START_LIMIT=3 \
+  mpirun --oversubscribe --bind-to none -n 1 "$FACTSWEEP" run deck.ini --run.output=never.h5 : -n 1 sleep 60
+expect 2 "FACTSWEEP_START_LIMIT = 'soon' is no number of seconds" env FACTSWEEP_START_LIMIT=soon "$FACTSWEEP" run deck.ini --run.output=never.h5
+# HDF5 writes the beginning of a file when it opens and when it closes it; CLOSED: the checkpoints are gone, as the sweep is done
+cat >full.c <<'C'
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+ssize_t pwrite(int file, const void *data, size_t bytes, off_t at) {
+  char name[64], path[4096] = "";
+  const char *rank = getenv("OMPI_COMM_WORLD_RANK");
+  snprintf(name, sizeof name, "/proc/self/fd/%d", file);
+  if (at == 0 && !strcmp(rank ? rank : "0", getenv("VICTIM")) && readlink(name, path, sizeof path - 32) > 0 && strstr(path, "/last-") &&
+      strstr(path, ".weights.") == NULL && (getenv("CLOSED") == NULL || access(strcat(path, ".checkpoints"), F_OK) != 0)) {
+    errno = ENOSPC;
+    return -1;
+  }
+  return ((ssize_t (*)(int, const void *, size_t, off_t))dlsym(RTLD_NEXT, "pwrite"))(file, data, bytes, at);
+}
+ssize_t pwrite64(int file, const void *data, size_t bytes, off64_t at) { return pwrite(file, data, bytes, at); }
+C
+cc -shared -fPIC full.c -o full.so -ldl
+for victim in "1 0" "2 0" "2 1"; do
+  read -r ranks rank <<<"$victim"
+  file=last-$ranks-$rank.h5
+  launch "$ranks" run deck.ini "--run.output=$file" --run.wall_limit=1 || [ $? = 5 ]   # the files are made
+  [ "$rank" != 0 ] || expect 3 "$file: cannot be opened for writing: .*No space left" env VICTIM=0 LD_PRELOAD="$PWD/full.so" \
+    bash -c 'launch "$@"' bash "$ranks" run deck.ini "--run.output=$file"
+  expect 3 "$file: cannot be written and flushed to the disk: .*full" env CLOSED=1 VICTIM="$rank" LD_PRELOAD="$PWD/full.so" \
+    bash -c 'launch "$@"' bash "$ranks" run deck.ini "--run.output=$file"
+  launch "$ranks" run deck.ini "--run.output=$file" 2>$file.log || { cat $file.log; fail "it does not go on"; }
+  same_results calm.h5 $file || fail "$file differs from the undisturbed run"
+done
+
 echo "--- status and a second job while one runs"
 "$FACTSWEEP" run deck.ini --run.output=long.h5 --train.epochs=5000 2>long.log &
 job=$!

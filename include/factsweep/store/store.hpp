@@ -105,6 +105,10 @@ class Store {
 /// another layout version.
 SeenKinds read_seen(const std::filesystem::path& path);
 
+/// A file is open that could not be closed. Do not call MPI_Finalize then: HDF5 closes its files
+/// there, and crashes or waits for ever where it cannot.
+bool files_left_open();
+
 /// The job that has a sweep, by the file that lies beside its results while it runs, and stays
 /// there when it dies.
 struct JobSign {

@@ -92,10 +92,10 @@ TEST_CASE("points follow their leaf stage after a death between the two status b
   const fs::path path = folder / "sweep.h5";
   {
     Store store(world, path, sample::plan(2), sample::run(1));
-    const Array done = Array::of(std::vector<std::uint8_t>{2});
     if (world.rank() == 0) {
-      store.write({File::results, "/points/status", {0}, {1}}, done);
-      store.write({File::results, "/stages/status", {2}, {1}}, done);
+      store.set_record(2, {Status::done, 7, 0, ""});
+      const Array points = Array::of(std::vector<std::uint8_t>{2, 1});
+      store.write({File::results, "/points/status", {0}, {2}}, points);
     }
     store.close();
   }
@@ -105,6 +105,27 @@ TEST_CASE("points follow their leaf stage after a death between the two status b
   const Array points = store.read({File::results, "/points/status", {0}, {2}});
   CHECK(points.as<std::uint8_t>()[0] == 0);
   CHECK(points.as<std::uint8_t>()[1] == 2);
+  store.close();
+}
+
+TEST_CASE("a byte of the journal that has turned into done is not believed", "[store]") {
+  const Communicator world = Communicator::world();
+  const SharedFolder folder(world);
+  const fs::path path = folder / "sweep.h5";
+  {
+    Store store(world, path, sample::plan(2), sample::run(1));
+    if (world.rank() == 0) {
+      store.set_record(0, {Status::done, 7, 0, ""});
+      store.set_record(1, {Status::waiting, 0, 0, ""});
+      // one was put back, one never ran
+      const Array done = Array::of(std::vector<std::uint8_t>{2, 2});
+      store.write({File::results, "/stages/status", {1}, {2}}, done);
+    }
+    store.close();
+  }
+  Store store(world, path, sample::plan(2), sample::run(1));
+  CHECK(store.record(0).status == Status::done);
+  for (const std::size_t stage : {1, 2}) CHECK(store.record(stage).status == Status::waiting);
   store.close();
 }
 

@@ -68,7 +68,7 @@ void finish(Store& store, std::size_t stage, int rank) {
     values[i] = 1000.0 * static_cast<double>(stage) + static_cast<double>(i);
   store.write({File::results, "/data/values", {stage, 0}, {1, kValues}}, Array::of(values));
   store.write({File::weights, "/data/delta", {stage, 0}, {1, kDelta}}, delta_of(stage));
-  store.set_record(stage, {Status::done, 0.5 * static_cast<double>(stage), rank, ""});
+  store.set_record(stage, {Status::done, 0.5 * static_cast<double>(stage + 1), rank, ""});
 }
 
 }  // namespace
