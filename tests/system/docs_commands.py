@@ -56,7 +56,7 @@ def run(command, row):
 def parse(command, row):
     """A sweep: its effective deck. A script: its --help has every flag that the command has."""
     words = as_meant(command.text, row.values)
-    words = re.sub(r"^.*?(?=(?:build/)?factsweep run )", "", words)
+    words = re.sub(r"^.*?(?=(?:build/)?factsweep run )", "", words.removesuffix(" --print-deck"))
     if words.startswith(("factsweep run", "build/factsweep run")):
         code, _, said = shell(f"{words} --print-deck")
         if code:

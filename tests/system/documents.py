@@ -22,8 +22,8 @@ class Command(NamedTuple):
 
 
 def pages():
-    found = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "analysis/README.md", *sorted(ROOT.glob("docs/**/*.md"))]
-    return [page for page in found if page.name != "CHANGELOG.md"]
+    names = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "analysis/README.md")
+    return [*(ROOT / name for name in names), *sorted(ROOT.glob("docs/**/*.md"))]
 
 
 def decks():
@@ -41,7 +41,6 @@ def blank_out(text, pattern):
 
 def in_lines(lines, where):
     """Commands among [number, text] lines; a backslash joins lines, and a here-document belongs to its command."""
-    lines = list(lines)
     while lines:
         number, text = lines.pop(0)
         while text.endswith("\\") and lines:
@@ -60,22 +59,24 @@ def in_page(page):
     text = blank_out(page.read_text(encoding="utf-8"), FENCE)
     indented = [(n, line[4:]) for n, line in enumerate(text.splitlines(), 1) if line.startswith("    ") or not line]
     yield from in_lines(indented, where)
+    for fence in FENCE.finditer(page.read_text(encoding="utf-8")):
+        if fence.group(1) != "python":
+            first = text[: fence.start()].count("\n") + 2
+            yield from in_lines(list(enumerate(fence.group(2).splitlines(), first)), where)
     for line, span in spans(page):
         if COMMAND.match(span) and " " in span:
             yield Command(tidy(span), f"{where}:{line}")
 
 
 def in_deck(deck):
+    where = deck.relative_to(ROOT)
     head = []
     for number, line in enumerate(deck.read_text(encoding="utf-8").splitlines(), 1):
         if not line.startswith("#"):
             break
         head.append((number, line[1:].strip()))
-    where = deck.relative_to(ROOT)
-    for _, line in head:  # in a sentence: "Make the world first: factsweep world --output world"
-        found = re.search(r": (factsweep .*)", line)
-        if found:
-            yield Command(tidy(found.group(1)), f"{where}:{_}")
+        if found := re.search(r": (factsweep .*)", line):  # "Make the world first: factsweep world --output world"
+            yield Command(tidy(found.group(1)), f"{where}:{number}")
     yield from in_lines(head, where)
 
 
