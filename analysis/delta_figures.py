@@ -26,6 +26,11 @@ _PANELS = {
     "effective_rank": "Effective rank",
     "cosine": "Cosine between points",
 }
+_TOLD = {
+    "norm": "Frobenius norm",
+    "effective_rank": "effective rank",
+    "cosine": "cosine between points",
+}
 _TENSORS = {"full": "whole models", "lora": "LoRA adapters", "mixture": "experts of mixtures"}
 
 
@@ -61,9 +66,9 @@ def figure(rows: pd.DataFrame) -> Figure:
         )
     style.legend_below(drawn, style.in_order(panels.flat[0]))
     tensors, when = rows["tensors"].iloc[0], rows["when"].iloc[0].replace("_", " ")
+    told = ", ".join(_TOLD[name] for name in shown)
     drawn.set_label(
-        f"Deltas, {_TENSORS[tensors]} ({when}): Frobenius norm and effective rank of what "
-        "trainings changed in each matrix, and the cosine of it between points."
+        f"Deltas, {_TENSORS[tensors]} ({when}): {told} of what trainings changed in each matrix."
     )
     return drawn
 

@@ -26,10 +26,6 @@ def weights_path(results: Path) -> Path:
 def deltas(results: Path, folder: Path | None, pairs: str = "all", ranks: bool = True) -> None:
     """Writes the tables and figures into `folder` (default: beside the file)."""
     path = weights_path(results)
-    if not path.is_file():
-        raise StoreError(
-            f"{path}: no such file, so the run kept no weights. Run it with store.deltas = final."
-        )
     folder = folder or results.with_name(results.stem + "_deltas")
     with opened(results) as (found, stages):
         if not found:
@@ -58,6 +54,10 @@ def opened(results: Path) -> Iterator[tuple[list[Matrix], pd.DataFrame]]:
     and _stages(). StoreError.
     """
     stages, path = _stages(results), weights_path(results)
+    if not path.is_file():
+        raise StoreError(
+            f"{path}: no such file, so the run kept no weights. Run it with store.deltas = final."
+        )
     with open_file(path, (WEIGHTS,)) as file:
         _check_same_run(results, file, path)
         yield matrices(file, (stages["status"] == DONE).to_numpy()), stages
