@@ -25,10 +25,10 @@ def rose_table(sweep: Sweep) -> Table | None:
         return None
     table = Table(
         "loss_rose",
-        f"Training loss of {len(points)} of {len(sweep.done)} points ended above where it began, or"
-        " above that of guessing: their numbers are of no model",
-        "A smaller learning rate may do. Where the loss of the point's own training, which is shown,"
-        " did not rise, that of one it stands on did.",
+        f"Training loss of {len(points)} of {len(sweep.done)} points ended above where it began, "
+        "or above that of guessing: their numbers are of no model",
+        "A smaller learning rate may do. Where the loss of the point's own training, which is "
+        "shown, did not rise, that of one it stands on did.",
     )
     curves = sweep.curves.get("loss")
     for row, point in points.iterrows():
@@ -45,7 +45,7 @@ def abilities(sweep: Sweep) -> list[str]:
     """What the models were asked besides: columns of points, without when."""
     found = [column for column in sweep.points if column.startswith(ABILITY)]
     if found and all(column.endswith(tuple(WHEN)) for column in found):
-        found = [column.removesuffix(end) for column in found for end in WHEN if column.endswith(end)]
+        found = [c.removesuffix(end) for c in found for end in WHEN if c.endswith(end)]
     return list(dict.fromkeys(found))
 
 

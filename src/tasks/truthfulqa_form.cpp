@@ -1,4 +1,4 @@
-// TruthfulQA (Lin et al., arXiv 2109.07958) as MC1: which option is the likeliest, where one is true.
+// TruthfulQA (Lin et al., arXiv 2109.07958) as MC1: is the likeliest option the one that is true?
 #include <fmt/format.h>
 
 #include <algorithm>

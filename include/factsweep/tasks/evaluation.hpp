@@ -63,9 +63,9 @@ struct TaskScore {
 };
 
 /// Of kind `choice` the options are scored whatever the settings say, and the likeliest by sum is
-/// the verdict. `step(fraction, tokens)` after each forward pass and each program that was run. InputError: a
-/// set of code without allow_code_execution, `likelihood` for a set without options, a set without
-/// examples.
+/// the verdict. `step(fraction, tokens)` after each forward pass and each program that was run.
+/// InputError: a set of code without allow_code_execution, `likelihood` for a set without options, a
+/// set without examples.
 TaskScore evaluate(const Model& model, const TaskSet& set, const EvaluationSettings& settings,
                    const std::function<void(double, std::int64_t)>& step);
 

@@ -1,5 +1,5 @@
-// What the stages of one rank share: the questions, their exemplars, what is asked beside them, and a
-// base model.
+// What the stages of one rank share: the questions, their exemplars, what is asked beside them, and
+// a base model.
 #pragma once
 
 #include <map>

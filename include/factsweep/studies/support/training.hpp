@@ -1,5 +1,5 @@
-// A training as a part of a stage: where its checkpoint lies, who hears of its progress, and whether
-// it came to any good.
+// A training as a part of a stage: where its checkpoint lies, who hears of its progress, and
+// whether it came to any good.
 #pragma once
 
 #include <cstdint>
