@@ -170,9 +170,9 @@ void Coordinator::show_progress() {
   const std::optional<double> left = progress_.seconds_left(elapsed);
   // what matters most first: a narrow terminal shows the beginning
   console::progress(fmt::format(
-      "{:.0f}% of the work done, {} to go; {} of {} stages done, {} running, {} failed; {} so far, "
-      "{:.0f} tokens/s",
-      100 * progress_.share(), left ? console::duration(*left) : "unknown", counts.done,
+      "{:.0f}% of the work done{}; {} of {} stages done, {} running, {} failed; {} so far, {:.0f} "
+      "tokens/s",
+      100 * progress_.share(), left ? fmt::format(", {} to go", console::duration(*left)) : "", counts.done,
       plan_.stages.size(), counts.running, counts.failed, console::duration(elapsed),
       static_cast<double>(tokens_) / std::max(elapsed, 1e-3)));
 }

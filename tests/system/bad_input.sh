@@ -40,7 +40,8 @@ model_copy no-tokenizer; rm no-tokenizer/tokenizer*
 bad 2 'no-tokenizer;;tokenizer.json|tokenizer.model' deck.ini --model.path=no-tokenizer
 check 2 'no-tokenizer: no tokenizer here' "$FACTSWEEP" plan deck.ini --model.path=no-tokenizer
 rm no-tokenizer/model.safetensors
-check 0 'warning: no-tokenizer: neither model.safetensors nor;;warning: no-tokenizer: no tokenizer here.* A plan can do without; a run cannot' "$FACTSWEEP" plan deck.ini --model.path=no-tokenizer
+check 0 'warning: no-tokenizer: neither model.safetensors nor;;warning: no-tokenizer: no tokenizer here.* A plan can do without; a run cannot' \
+  "$FACTSWEEP" plan deck.ini --model.path=no-tokenizer
 model_copy truncated; truncate -s 100000 truncated/model.safetensors
 bad 2 'truncated/model.safetensors: ;;truncated' deck.ini --model.path=truncated
 model_copy header; truncate -s 5 header/model.safetensors
