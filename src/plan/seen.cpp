@@ -4,7 +4,7 @@
 
 namespace factsweep {
 
-void Seen::join(const Seen& other) {
+void SeenKind::join(const SeenKind& other) {
   stages += other.stages;
   flop += other.flop;
   seconds += other.seconds;
@@ -19,7 +19,7 @@ bool has_pace(const SeenKinds& seen) {
 
 Pace::Pace(const SeenKinds& seen) {
   require(has_pace(seen), "Pace: nothing was seen");
-  Seen all;
+  SeenKind all;
   for (const auto& [kind, of_kind_seen] : seen) {
     if (of_kind_seen.flop <= 0 || of_kind_seen.seconds <= 0) continue;
     of_kind[kind] = of_kind_seen.flop / of_kind_seen.seconds;

@@ -11,14 +11,14 @@
 namespace factsweep {
 
 /// The finished stages of one kind.
-struct Seen {
+struct SeenKind {
   std::size_t stages = 0;
   double flop = 0, seconds = 0;  // sums; FLOP as they were estimated
   double memory_ratio = 0;  // the largest of what a stage held over what was foreseen; 0: not measured
 
-  void join(const Seen& other);
+  void join(const SeenKind& other);
 };
-using SeenKinds = std::map<std::string, Seen>;
+using SeenKinds = std::map<std::string, SeenKind>;
 
 /// How fast a rank does stages: as those of their kind were done, where that is known, else at
 /// `flop_per_second`.

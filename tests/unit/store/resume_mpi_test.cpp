@@ -41,7 +41,7 @@ TEST_CASE("what finished stages took is there by kind", "[store]") {
   REQUIRE(seen.size() == 2);
   CHECK(seen.at("label").stages == 1);
   CHECK(seen.at("label").memory_ratio == 0);  // not measured
-  const Seen& train = seen.at("train");
+  const SeenKind& train = seen.at("train");
   CHECK(train.stages == 2);
   CHECK(train.flop == 2e9);
   CHECK(train.seconds == 14);
