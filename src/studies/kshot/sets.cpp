@@ -46,6 +46,11 @@ std::optional<std::size_t> Sets::expert_of(std::size_t task) const {
   return std::nullopt;
 }
 
+std::int64_t Sets::mixable() const {
+  return std::count_if(bank.begin(), bank.end(),
+                       [](const BankEntry& entry) { return entry.can_be_mixed(); });
+}
+
 bool Sets::has_programs() const {
   return std::any_of(tasks.begin(), tasks.end(),
                      [](const TaskEntry& task) { return task.test.kind == TaskKind::code; });

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
-#include <tuple>
 #include <utility>
 
 #include "asking.hpp"
@@ -62,23 +61,27 @@ Cost cost_of(const Draft& draft, const GridPoint& at, const TaskSet& shots) {
 
 using Shapes = std::vector<std::pair<std::string, std::vector<std::int64_t>>>;
 
-/// Tensors that a point of the method can keep. Which adapters of the bank it will have is not known:
-/// there is room for any.
+/// What an adapter has that a point of the method keeps, or its mixture's experts. Which adapters of
+/// the bank it will have is not known: there is room for any.
+LoraConfig kept_config(const Draft& draft, const Method& how, std::int64_t experts) {
+  if (how.start == Start::fresh) return stored_lora_config(draft.deck());
+  const LoraConfig& form = draft.sets().form.config;
+  return how.tuning == Tuning::average ? stacked_form(form, experts) : form;
+}
+
+/// Tensors that it can keep.
 Shapes kept_shapes(const Draft& draft, const Method& how, std::int64_t experts) {
   const Shapes one =
-      how.start == Start::fresh
-          ? adapter_shapes(lora_config(draft.deck()), draft.model, lora_place(draft.deck()))
-          : draft.sets().form.shapes;
+      adapter_shapes(kept_config(draft, how, experts), draft.model, lora_place(draft.deck()));
   return how.is_mixture() ? mixture_shapes(one, experts) : one;
 }
 
 void decide_what_is_kept(Draft& draft) {
   TrainedWeights all;
-  std::map<std::tuple<bool, bool, std::int64_t>, double> of_kind;  // bytes
+  std::map<std::pair<const Method*, std::int64_t>, double> of_kind;  // bytes
   for (const GridPoint& at : draft.points) {
     if (!at.method->is_kept()) continue;
-    const auto [known, is_new] = of_kind.try_emplace(
-        {at.method->start == Start::fresh, at.method->is_mixture(), at.experts});
+    const auto [known, is_new] = of_kind.try_emplace({at.method, at.experts});
     if (is_new)
       known->second = bytes_of(draft.deck(), kept_shapes(draft, *at.method, at.experts));
     all.add(known->second);
@@ -90,7 +93,7 @@ void decide_what_is_kept(Draft& draft) {
 
 /// "final/<tensor>" of the weights file, and what they are.
 void place_weights(Draft& draft, Upstream stage, const Tune& tune, std::int64_t experts) {
-  const bool is_fresh = tune.how().start == Start::fresh, is_mixture = tune.how().is_mixture();
+  const bool is_mixture = tune.how().is_mixture();
   WeightGroup group{.name = is_mixture ? "mixture" : "lora",
                     .about = BaseModel::of(draft.deck().text("model.path")).about(),
                     .outputs = {}};
@@ -100,9 +103,7 @@ void place_weights(Draft& draft, Upstream stage, const Tune& tune, std::int64_t 
                              .text_length = tune.mixture_config_bytes(experts),
                              .long_name = "the mixture's moe.json"});
   } else {
-    group.about[kAdapterConfig] =
-        is_fresh ? stored_lora_config(draft.deck()).json(draft.model)
-                 : draft.sets().form.json;
+    group.about[kAdapterConfig] = kept_config(draft, tune.how(), experts).json(draft.model);
   }
   for (const auto& [name, shape] : kept_shapes(draft, tune.how(), experts))
     group.outputs.push_back({.path = "final/" + name,
