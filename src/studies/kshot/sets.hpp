@@ -32,6 +32,8 @@ struct TaskEntry {
   bool has_options() const { return !test.examples.front().options.empty(); }
   /// y with its reasons, of an example of `train`. InputError: the rationale file has none for it.
   std::string reasoned(std::int64_t example) const;
+  /// The same, and y alone where it has no reasons.
+  std::string with_reasons(const TaskExample& shot) const;
 };
 
 struct Pool {
@@ -69,6 +71,9 @@ struct Sets {
   /// Reads data.sets and every file that it names, relative to data.folder. InputError naming file
   /// and place.
   static Sets read(const Deck& deck);
+  /// Leaves out and counts examples that are longer than a model with learned positions can read, and
+  /// counts those that are longer than another one was trained with. InputError: a set has no other.
+  void look_at_lengths(const Deck& deck);
   /// What the bank's adapters hold. InputError: one of a user that does not fit the model.
   void read_forms(const Deck& deck, const ModelConfig& model);
   /// The bank's adapter that is the task's own expert.

@@ -94,6 +94,7 @@ void check_inputs(const Deck& deck, const Sets& sets, const std::vector<GridPoin
 
 Expansion expand(const Deck& deck) {
   Worker worker{Sets::read(deck)};
+  worker.sets.look_at_lengths(deck);
   if (deck.text("lora.bias") != "none")
     throw deck.error("lora.bias", "is not supported here: experts are matrices alone. Use none.");
   worker.sets.read_forms(deck, ModelConfig::read(deck.text("model.path")));
