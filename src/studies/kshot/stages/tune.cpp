@@ -41,21 +41,22 @@ std::vector<AnyColumn> tuned_columns(const Method& how) {
 
 Cost cost_of(const Draft& draft, const GridPoint& at, const TaskSet& shots) {
   const TaskEntry& task = draft.sets().tasks[at.task];
-  double tokens = draft.tokens_of(shots);
+  Lengths lengths = draft.lengths_of(shots);
   if (at.has_data()) {
     const TaskSet& pool = draft.sets().pools[*task.pool].set;
-    tokens += draft.tokens_of(pool) * static_cast<double>(at.budget) /
-              static_cast<double>(pool.examples.size());
+    lengths.add(draft.lengths_of(pool),
+                static_cast<double>(at.budget) / static_cast<double>(pool.examples.size()));
   }
   Cost cost;
   if (at.method->tuning == Tuning::search)
-    cost.flop = static_cast<double>(draft.deck().integer("lorahub.evaluations")) * tokens *
-                draft.model.flop_per_token();
+    cost.flop = static_cast<double>(draft.deck().integer("lorahub.evaluations")) *
+                lengths.tokens * draft.model.flop_per_token();
   if (at.method->is_trained())
     cost =
-        learning_cost(draft, "moe", tokens, std::max<double>(1, static_cast<double>(at.experts)));
+        learning_cost(draft, "moe", lengths, std::max<double>(1, static_cast<double>(at.experts)));
   if (at.method->has_gates()) cost = gate_cost(draft, shots, at.experts);
   cost.flop += test_flop(draft, task);
+  cost.bytes = std::max(cost.bytes, answer_bytes(draft, task.test));
   return cost;
 }
 

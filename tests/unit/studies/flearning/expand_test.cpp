@@ -112,6 +112,29 @@ TEST_CASE("records that are longer than a model's positions are left out, or cou
   CHECK(notes(bounded + ", " + free).second == 3);  // both are asked the same
 }
 
+TEST_CASE("what ROME and MEMIT take is foreseen by their edits, texts and layers", "[flearning]") {
+  const Decks decks;
+  const auto edit = [&](const std::string& method, std::vector<std::string> more = {}) {
+    more.push_back("--grid.method=" + method);
+    for (const Stage& stage : decks.expand(more).stages) {
+      if (stage.kind == "edit") return stage;
+    }
+    throw BugError("no edit stage");
+  };
+  const Stage rome = edit("rome"), memit = edit("memit");
+  CHECK(rome.cost_flop > 2 * memit.cost_flop);  // it has more contexts
+  const double once = edit("rome", {"--edit.records=1"}).cost_flop,
+               each = edit("rome", {"--edit.records=2"}).cost_flop - once;
+  CHECK(each > 0);
+  CHECK(once > each);  // contexts are sampled once
+  // second moments in float64: of two layers, their sum and its factor
+  const double side = static_cast<double>(
+      ModelConfig::read(model_data("llama-tied")).mlp_width);
+  CHECK(memit.memory_bytes - edit("memit", {"--edit.layers=1"}).memory_bytes ==
+        Approx(8 * side * side).epsilon(1e-3));
+  CHECK(edit("rome", {"--store.deltas=none"}).memory_bytes < rome.memory_bytes);
+}
+
 TEST_CASE("eight lambdas cost ten trainings, and two when nothing is learned", "[flearning]") {
   const Decks decks;
   const Plan learned = decks.expand({kEight, "--grid.method=f_learning_ft"});

@@ -74,3 +74,28 @@ TEST_CASE("kshot: examples that the model cannot read are left out, those beyond
   CHECK_THAT(input_error([&] { plan(bounded); }),
              ContainsSubstring("task 'one', test examples: nothing is left") && ContainsSubstring(why));
 }
+
+TEST_CASE("kshot: what a training takes is foreseen by how long its examples are") {
+  Decks decks;
+  const auto tune = [&](std::vector<std::string> more) {
+    more.insert(more.end(), {"--grid.method=lora", "--grid.task=one", "--grid.draw=1",
+                             "--grid.data_selection=none"});
+    for (const Stage& stage : decks.expand(more).stages) {
+      if (stage.kind == "tune") return stage;
+    }
+    throw BugError("no tune stage");
+  };
+  const Stage few = tune({});
+  CHECK(few.activation_bytes > 0);
+  // a limit that no example comes near, and passes that no batch fills, are no matter
+  CHECK(tune({"--kshot.longest=4096"}).memory_bytes == few.memory_bytes);
+  CHECK(tune({"--train.microbatch_tokens=8192"}).memory_bytes == few.memory_bytes);
+  CHECK(tune({"--train.batch_size=2"}).activation_bytes < few.activation_bytes);
+  CHECK(tune({"--moe.epochs=10"}).cost_flop > 1.5 * few.cost_flop);
+  nlohmann::json train = task_records("one", 20);
+  for (auto& record : train) record["output"] = std::string(900, 'x');
+  decks.write("one.json", train.dump());
+  const Stage longer = tune({});
+  CHECK(longer.activation_bytes > 2 * few.activation_bytes);
+  CHECK(longer.cost_flop > 2 * few.cost_flop);
+}
