@@ -9,8 +9,8 @@ namespace {
 
 constexpr double kCharactersPerToken = 4.5;
 constexpr double kFirstWords = 5;  // that contexts begin with: each is decoded on its own
-/// A pass of one sequence or two reads all weights, whatever it computes.
-constexpr double kTokensOfSmallPass = 16;
+/// What a pass that samples the next token of a sequence or two takes, measured: it reads all weights.
+constexpr double kTokensOfSmallPass = 128;
 
 /// Mean lengths of the texts of an edit, in tokens: up to the subject's last one, from it to the last
 /// but one of the answer, and of the answer.
