@@ -1,5 +1,6 @@
 // Adapters of different ranks, scales and targets, brought into one form.
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <utility>
 
@@ -27,7 +28,8 @@ LoraConfig common_form(std::span<const LoraConfig> configs, const ModelConfig& b
   bool alike = true;
   std::map<std::string, LoraTarget> all;
   for (const LoraConfig& config : configs) {
-    require(config.bias == LoraBias::none, "common_form: an adapter with biases");
+    require(config.bias == LoraBias::none && config.saved.empty(),
+            "common_form: an adapter with biases or saved modules");
     std::vector<LoraTarget> targets = find_targets(config, base, where);
     alike = alike && is_alike(of_first, targets);
     for (LoraTarget& target : targets) {
@@ -49,14 +51,18 @@ LoraConfig common_form(std::span<const LoraConfig> configs, const ModelConfig& b
   return form;
 }
 
-LoraAdapter LoraAdapter::in_form(const LoraConfig& form) const {
-  require(config_.bias == LoraBias::none && form.bias == LoraBias::none,
-          "LoraAdapter::in_form: an adapter with biases");
-  torch::NoGradGuard no_grad;
-  Weights shapes;  // of the base, and where this adapter's tensors are
+Weights LoraAdapter::shapes() const {
+  Weights shapes;
   shapes.config = base_;
   shapes.embedding = torch::empty({0}, slots_.front().A.options().requires_grad(false));
-  LoraAdapter adapter = unfilled(form, shapes, find_targets(form, base_, "adapters of one form"));
+  return shapes;
+}
+
+LoraAdapter LoraAdapter::in_form(const LoraConfig& form) const {
+  require(config_.bias == LoraBias::none && form.bias == LoraBias::none && !saved_.names.any(),
+          "LoraAdapter::in_form: an adapter with biases or saved modules");
+  torch::NoGradGuard no_grad;
+  LoraAdapter adapter = unfilled(form, shapes(), find_targets(form, base_, "adapters of one form"));
   std::map<std::string, std::pair<const LoraSlot*, const LoraPart*>> left;
   for (const LoraSlot& slot : slots_) {
     for (const LoraPart& part : slot.parts) left[part.module] = {&slot, &part};
@@ -76,6 +82,44 @@ LoraAdapter LoraAdapter::in_form(const LoraConfig& form) const {
   }
   require(left.empty(), "LoraAdapter::in_form: a form without a module of the adapter");
   return adapter;
+}
+
+LoraConfig stacked_form(const LoraConfig& form, std::int64_t count) {
+  LoraConfig larger = form;
+  const auto times = static_cast<double>(count), factor = form.rslora ? std::sqrt(times) : times;
+  larger.rank *= count;
+  larger.alpha *= factor;
+  for (auto& [pattern, rank] : larger.rank_pattern) rank *= count;
+  for (auto& [pattern, alpha] : larger.alpha_pattern) alpha *= factor;
+  return larger;
+}
+
+LoraAdapter stacked(std::span<const LoraAdapter> adapters, std::span<const double> weights) {
+  require(!adapters.empty() && adapters.size() == weights.size(),
+          "stacked: adapters, and a weight of each");
+  torch::NoGradGuard no_grad;
+  const LoraAdapter& first = adapters.front();
+  const LoraConfig form =
+      stacked_form(first.config_, static_cast<std::int64_t>(adapters.size()));
+  LoraAdapter sum = LoraAdapter::unfilled(form, first.shapes(),
+                                          find_targets(form, first.base_, "adapters of one form"));
+  for (std::size_t s = 0; s < sum.slots_.size(); ++s) {
+    for (std::size_t p = 0; p < sum.slots_[s].parts.size(); ++p) {
+      const LoraPart& whole = sum.slots_[s].parts[p];
+      for (std::size_t i = 0; i < adapters.size(); ++i) {
+        const LoraSlot& slot = adapters[i].slots_.at(s);
+        const LoraPart& part = slot.parts.at(p);
+        require(part.module == whole.module && part.rank * std::ssize(adapters) == whole.rank,
+                "stacked: an adapter of another form");
+        const std::int64_t row = static_cast<std::int64_t>(i) * part.rank;
+        sum.slots_[s].A.narrow(0, whole.rank_first + row, part.rank)
+            .copy_(slot.A.narrow(0, part.rank_first, part.rank));
+        torch::Tensor B = whole.B.narrow(1, row, part.rank);
+        B.copy_(part.B).mul_(weights[i]);
+      }
+    }
+  }
+  return sum;
 }
 
 }  // namespace factsweep

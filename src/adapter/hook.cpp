@@ -140,8 +140,8 @@ Weights with_row_adapters(const Weights& base, const std::vector<RowShare>& shar
   require(base.adapter == nullptr, "with_row_adapters: the model has adapters already");
   for (const RowShare& share : shares) {
     require(share.adapter.dtype() == base.embedding.scalar_type() &&
-                share.adapter.config().bias == LoraBias::none,
-            "with_row_adapters: adapters in the base's dtype, and none with biases");
+                share.adapter.config().bias == LoraBias::none && !share.adapter.saved().names.any(),
+            "with_row_adapters: adapters in the base's dtype, and none with biases or saved modules");
   }
   Weights adapted = base;
   adapted.adapter = std::make_shared<RowHook>(shares, std::move(masks));
@@ -152,10 +152,16 @@ Weights with_adapters(const Weights& base, std::span<const LoraAdapter> adapters
                       std::shared_ptr<const DropoutMasks> masks) {
   require(base.adapter == nullptr, "with_adapters: the model has adapters already");
   Weights adapted = base;
-  int with_biases = 0;
+  int with_biases = 0, with_saved = 0;
   for (const LoraAdapter& adapter : adapters) {
     require(adapter.dtype() == base.embedding.scalar_type(),
             "with_adapters: adapter and base have the same dtype");
+    if (adapter.saved().names.any() && ++with_saved > 1) {
+      throw InputError(
+          "two adapters save whole modules (modules_to_save), which take the place of the base model's "
+          "and cannot be added. Use one of them.");
+    }
+    adapter.saved().replace(adapted);
     if (adapter.config().bias == LoraBias::none) continue;
     if (++with_biases > 1) {
       throw InputError(

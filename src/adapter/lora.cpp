@@ -53,6 +53,8 @@ LoraAdapter LoraAdapter::unfilled(const LoraConfig& config, const Weights& base,
     slot.A = torch::zeros({ranks, first.inputs}, options);
     adapter.slots_.push_back(std::move(slot));
   }
+  adapter.saved_ =
+      SavedModules::unfilled(find_saved(config, base.config, "modules_to_save"), base.config, options);
   if (config.bias == LoraBias::none) return adapter;
   Weights view = base;
   for (const BiasTensor& bias : bias_tensors(view)) {
@@ -70,6 +72,7 @@ LoraAdapter LoraAdapter::unfilled(const LoraConfig& config, const Weights& base,
 
 LoraAdapter LoraAdapter::create(const LoraConfig& config, const Weights& base, std::uint64_t seed,
                                 const std::string& where) {
+  require(config.saved.empty(), "LoraAdapter::create: no module is trained whole");
   LoraAdapter adapter = unfilled(config, base, find_targets(config, base.config, where, true));
   torch::NoGradGuard no_grad;
   for (LoraSlot& slot : adapter.slots_) {
@@ -137,11 +140,14 @@ LoraAdapter LoraAdapter::of(const LoraConfig& config, const NamedTensors& tensor
     }
     if (found->second.sizes() != tensor.sizes() || !found->second.is_floating_point()) {
       throw InputError(fmt::format(
-          "{}: the tensor '{}' is [{}], this base model needs [{}] of real numbers. {}",
+          "{}: the tensor '{}' is [{}], this base model needs [{}] of real numbers. {}{}",
           tensor_place, name, fmt::join(found->second.sizes(), ", "),
           fmt::join(tensor.sizes(), ", "),
           config.base_model.empty() ? "Was the adapter made for another model?"
-                                    : fmt::format("It was made for {}.", config.base_model)));
+                                    : fmt::format("It was made for {}.", config.base_model),
+          LoraTensor::parse(name) ? ""
+                                  : " If tokens were added to it, give a base model that has them, too "
+                                    "(resize_token_embeddings)."));
     }
     tensor.copy_(found->second);
     left.erase(found);
@@ -182,6 +188,7 @@ NamedTensors LoraAdapter::named() const {
   }
   for (const auto& [module, bias] : biases_)
     tensors.emplace_back(bias_tensor(module, bias.adapted), bias.value.detach());
+  for (const auto& one : saved_.named()) tensors.push_back(one);
   return tensors;
 }
 
@@ -203,6 +210,7 @@ LoraAdapter LoraAdapter::clone(torch::Dtype dtype, bool requires_grad) const {
     for (LoraPart& part : slot.parts) part.B = like(part.B, dtype, requires_grad);
   }
   for (auto& [module, bias] : copy.biases_) bias.value = like(bias.value, dtype, requires_grad);
+  copy.saved_ = saved_.to(dtype);
   return copy;
 }
 
@@ -213,33 +221,24 @@ void LoraAdapter::assign(std::span<const Tensor> source) {
   for (std::size_t i = 0; i < mine.size(); ++i) mine[i].second.copy_(source[i]);
 }
 
-void LoraAdapter::merge(Weights& weights, Replaced* replaced) const {
+void LoraAdapter::merge(Weights& weights) const {
   torch::NoGradGuard no_grad;
-  const auto put = [&](const Tensor& place, const Tensor& value) {
-    if (replaced != nullptr) replaced->emplace_back(place, place.clone());
-    place.copy_(value);
-  };
   for (const LoraSlot& slot : slots_) {
     const Tensor matrix =
         weights.layers[static_cast<std::size_t>(slot.layer)].linears[slot.linear].weight;
     for (const LoraPart& part : slot.parts) {
       const Tensor place = matrix.detach().narrow(0, part.first, part.rows);
       const Tensor A = slot.A.narrow(0, part.rank_first, part.rank).to(torch::kFloat32);
-      put(place,
-          at::addmm(place.to(torch::kFloat32), part.B.to(torch::kFloat32), A, 1, part.scale));
+      place.copy_(at::addmm(place.to(torch::kFloat32), part.B.to(torch::kFloat32), A, 1, part.scale));
     }
   }
   for (const BiasTensor& bias : bias_tensors(weights)) {
     for (const ModuleRows& module : bias.modules) {
       if (const Tensor value = bias_of(module.name); value.defined())
-        put(bias.tensor.detach().narrow(0, module.first, module.rows), value);
+        bias.tensor.detach().narrow(0, module.first, module.rows).copy_(value);
     }
   }
-}
-
-void LoraAdapter::restore(const Replaced& replaced) {
-  torch::NoGradGuard no_grad;
-  for (auto one = replaced.rbegin(); one != replaced.rend(); ++one) one->first.copy_(one->second);
+  saved_.to(weights.embedding.scalar_type()).replace(weights);
 }
 
 Tensor LoraAdapter::bias_of(const std::string& module) const {

@@ -20,7 +20,7 @@ constexpr std::int64_t kLargestRank = 1 << 16;
 /// Keys that describe the file, its making, or features that another key switches on.
 const std::set<std::string>& ignored_keys() {
   static const std::set<std::string> keys = {"auto_mapping",        "base_model_name_or_path",
-                                             "ensure_weight_tying", "fan_in_fan_out",
+                                             "fan_in_fan_out",
                                              "inference_mode",      "megatron_core",
                                              "merge_weights",       "peft_version",
                                              "qalora_group_size",   "revision",
@@ -42,7 +42,9 @@ const std::set<std::string>& honoured_keys() {
                                              "exclude_modules",
                                              "layers_pattern",
                                              "layers_to_transform",
-                                             "init_lora_weights"};
+                                             "init_lora_weights",
+                                             "modules_to_save",
+                                             "ensure_weight_tying"};
   return keys;
 }
 
@@ -77,6 +79,10 @@ class Reader {
     for (const auto& [pattern, alpha] : patterns("alpha_pattern"))
       config.alpha_pattern.emplace_back(pattern, number("alpha_pattern", alpha, -1e9, 1e9));
     read_layers(config);
+    if (present("modules_to_save")) config.saved = texts("modules_to_save");
+    config.keeps_tied = flag("ensure_weight_tying");
+    if (!config.saved.empty() && config.bias == LoraBias::all)
+      fail("modules_to_save", "null where bias is \"all\", which trains biases of the same modules");
     if (present("base_model_name_or_path")) config.base_model = text("base_model_name_or_path");
     return config;
   }
@@ -102,8 +108,7 @@ class Reader {
           (value.is_structured() && value.empty()))
         continue;
       throw InputError(fmt::format(
-          "{}: {} = {} is not supported: only plain LoRA is (no DoRA, no saved modules, "
-          "no other variant).",
+          "{}: {} = {} is not supported: only plain LoRA is (no DoRA, no other variant).",
           where_, key, value.dump()));
     }
   }
@@ -255,7 +260,7 @@ std::string LoraConfig::json(const ModelConfig& base) const {
   };
   for (auto& [pattern, value] : alphas.items()) value = number(value.get<double>());
   const auto or_null = [](const auto& list) { return list.empty() ? Json() : Json(list); };
-  const Json json = {
+  Json json = {
       {"alpha_pattern", alphas},
       {"base_model_name_or_path", base_model.empty() ? Json() : Json(base_model)},
       {"bias", written(bias)},
@@ -267,13 +272,14 @@ std::string LoraConfig::json(const ModelConfig& base) const {
       {"layers_to_transform", or_null(layers)},
       {"lora_alpha", number(alpha)},
       {"lora_dropout", dropout},
-      {"modules_to_save", nullptr},
+      {"modules_to_save", or_null(saved)},
       {"peft_type", "LORA"},
       {"r", rank},
       {"rank_pattern", ranks},
       {"target_modules", targets.all_linear ? Json(linear_names(base)) : written(targets)},
       {"task_type", "CAUSAL_LM"},
       {"use_rslora", rslora}};
+  if (keeps_tied) json["ensure_weight_tying"] = true;
   return json.dump(2) + "\n";
 }
 

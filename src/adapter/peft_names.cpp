@@ -25,6 +25,10 @@ std::optional<LoraTensor> LoraTensor::parse(std::string_view name) {
   return std::nullopt;
 }
 
+std::string saved_tensor(const std::string& tensor) {
+  return std::string(kRoot) + tensor;
+}
+
 std::string bias_tensor(const std::string& module, bool is_adapted) {
   return fmt::format("{}{}{}{}", kRoot, module, is_adapted ? kWrapper : "", kBias);
 }

@@ -112,6 +112,10 @@ std::vector<LoraTarget> find_targets(const LoraConfig& config, const ModelConfig
   const Overrides<double> alphas(config.alpha_pattern, config.alpha, where);
   std::vector<LoraTarget> found;
   std::set<std::string> unused(config.targets.names.begin(), config.targets.names.end());
+  // a module that is saved whole is not adapted
+  const std::vector<std::string> saved = find_saved(config, base, where).list();
+  for (const std::string& module : saved)
+    std::erase_if(unused, [&](const std::string& name) { return is_named(module, name); });
   for (std::int64_t layer = 0; layer < base.layers; ++layer) {
     for (LinearModule& module : linear_modules(base, layer)) {
       std::erase_if(unused, [&](const std::string& name) { return is_named(module.name, name); });
@@ -124,7 +128,9 @@ std::vector<LoraTarget> find_targets(const LoraConfig& config, const ModelConfig
     }
   }
   for (const std::string& name : other_modules(base)) {
-    if (!targets.holds(name) || excluded.holds(name)) continue;
+    if (!targets.holds(name) || excluded.holds(name) ||
+        std::find(saved.begin(), saved.end(), name) != saved.end())
+      continue;
     throw InputError(
         fmt::format("{}: '{}' is chosen, but only the linears of blocks can be adapted: {}.", where,
                     name, existing(base)));

@@ -32,6 +32,48 @@ StoredWeights read_bank_adapter(const std::string& file, const std::string& adap
   return read_weights_group(file, "/bank/" + adapter);
 }
 
+/// The adapter of the bank that a point of a K-shot study asked as it is; empty: it is the base model, or
+/// it is not known.
+std::string asked_adapter(const std::string& file, const std::string& method, std::size_t point) {
+  const std::optional<Array> bank = find_dataset(file, "/bank/name", DType::text);
+  if (!bank || method == "base") return "";
+  const std::vector<std::string> names = bank->as_text();
+  if (method == "expert_lora") {
+    const std::string task = find_dataset(file, "/points/task", DType::text)->as_text().at(point);
+    const std::vector<std::string> tasks = find_dataset(file, "/bank/task", DType::text)->as_text();
+    const auto own = std::find(tasks.begin(), tasks.end(), task);
+    return own == tasks.end() ? "" : names.at(static_cast<std::size_t>(own - tasks.begin()));
+  }
+  const std::optional<Array> selected = find_row(file, "/selection/adapter", DType::int32, point);
+  const std::int32_t row = selected ? selected->as<std::int32_t>()[0] : -1;
+  return row < 0 ? "" : names.at(static_cast<std::size_t>(row));
+}
+
+/// InputError: the point changed no weights, or those of its best epoch are asked of a study that has
+/// the last ones alone. Says what to export instead.
+void check_left_weights(const std::string& file, const std::string& point, const std::string& when) {
+  if (when == "early_stop" && !find_dataset(file, "/points/epoch_early_stop", DType::int64))
+    throw InputError(fmt::format(
+        "command line: --when = early_stop, but the study of {} has final weights alone. Leave --when "
+        "out.",
+        file));
+  const std::optional<Array> ids = find_dataset(file, "/points/id", DType::text),
+                             methods = find_dataset(file, "/points/method", DType::text);
+  if (!ids || !methods || science_value(file, "run.study") != "kshot") return;
+  const std::vector<std::string> all = ids->as_text();
+  const auto found = std::find(all.begin(), all.end(), point);
+  if (found == all.end()) return;  // read_weights() says which there are
+  const auto row = static_cast<std::size_t>(found - all.begin());
+  const std::string method = methods->as_text().at(row);
+  if (method != "base" && method != "expert_lora" && method != "source_best") return;
+  const std::string adapter = asked_adapter(file, method, row);
+  throw InputError(fmt::format(
+      "{}: point '{}' ({}) made nothing of its own: it asked {}.", file, point, method,
+      method == "base"   ? "the base model, which can be used as it is"
+      : adapter.empty() ? "an adapter of the bank. Export that with --adapter NAME"
+                        : fmt::format("the bank's adapter '{0}'. Export that with --adapter {0}", adapter)));
+}
+
 }  // namespace
 
 ExitCode export_point(const Words& words) {
@@ -65,6 +107,7 @@ ExitCode export_point(const Words& words) {
         fmt::format("command line: --dtype = '{}' is not float32, bfloat16 or auto.", dtype));
   if (point.empty() == adapter.empty())
     throw InputError("command line: export needs either --point or --adapter.");
+  if (adapter.empty()) check_left_weights(file, point, when);
   const StoredWeights weights =
       adapter.empty() ? read_weights(file, point, when) : read_bank_adapter(file, adapter);
   const std::string& what = adapter.empty() ? point : adapter;
@@ -74,8 +117,8 @@ ExitCode export_point(const Words& words) {
   if (kind == WeightsKind::mixture) {
     if (format != "auto")
       throw InputError(fmt::format(
-          "{}: point '{}' is a mixture of experts, which no {} directory can hold. Leave --format "
-          "out.",
+          "{}: point '{}' is a mixture of experts, which no {} directory can hold: who is asked depends "
+          "on the token. Leave --format out.",
           file, point, format));
     write_experts(weights, of_adapter, output);
     console::info("{} of {} as a mixture of experts in {}; generate and score take it as --adapter",

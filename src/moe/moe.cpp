@@ -45,6 +45,12 @@ void check(std::span<const MoeExpert> experts, const MoeSettings& settings) {
                                  settings.top_k, count));
   }
   for (const MoeExpert& expert : experts) {
+    if (expert.adapter.saved().names.any()) {
+      throw InputError(fmt::format(
+          "expert '{}' saves whole modules (modules_to_save: {}), which take the place of the base "
+          "model's and cannot be mixed.",
+          expert.name, fmt::join(expert.adapter.saved().names.list(), ", ")));
+    }
     if (expert.adapter.config().bias == LoraBias::none) continue;
     throw InputError(fmt::format(
         "expert '{}' carries biases (bias = all or lora_only), which take the place of the base "

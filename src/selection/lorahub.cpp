@@ -27,18 +27,6 @@ bool same_form(const LoraAdapter& a, const LoraAdapter& b) {
 
 }  // namespace
 
-LoraAdapter scaled(const LoraAdapter& adapter, double factor) {
-  torch::NoGradGuard no_grad;
-  LoraAdapter copy = adapter.clone(adapter.dtype());
-  for (const LoraSlot& slot : copy.slots()) {
-    for (const LoraPart& part : slot.parts) {
-      torch::Tensor B = part.B;
-      B.mul_(factor);
-    }
-  }
-  return copy;
-}
-
 LoraAdapter weighted_sum(std::span<const LoraAdapter> adapters, std::span<const double> weights) {
   torch::NoGradGuard no_grad;
   LoraAdapter sum = adapters.front().clone(torch::kFloat32);

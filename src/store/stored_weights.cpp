@@ -109,13 +109,17 @@ std::int64_t leaf_of(const std::filesystem::path& results, const std::string& po
   return h5::read_all(file, {name, "/points/stage"}, DType::int64).as<std::int64_t>()[row];
 }
 
-h5::File open_weights(const std::filesystem::path& weights) {
+/// `when`: of the weights that are asked for.
+std::string keep_advice(const std::string& when) {
+  return fmt::format("Run it with store.deltas = {}; run.reuse takes over all else.",
+                     when == "early_stop" ? "early_stop+final" : "final");
+}
+
+h5::File open_weights(const std::filesystem::path& weights, const std::string& when) {
   std::error_code ignored;
   if (!std::filesystem::exists(weights, ignored))
-    throw InputError(
-        fmt::format("{}: no such file, so the run kept no weights. Run it with store.deltas = "
-                    "final or early_stop+final; run.reuse takes over all else.",
-                    weights.string()));
+    throw InputError(fmt::format("{}: no such file, so the run kept no weights. {}", weights.string(),
+                                 keep_advice(when)));
   return h5::open_serial(weights, H5F_ACC_RDONLY);
 }
 
@@ -127,13 +131,11 @@ StoredWeights read_weights(const std::filesystem::path& results, const std::stri
   h5::prepare();
   const std::int64_t stage = leaf_of(results, point);
   const std::string name = weights_path(results).string();
-  const h5::File file = open_weights(weights_path(results));
+  const h5::File file = open_weights(weights_path(results), when);
   const std::optional<Place> place = place_of(file, name, stage);
   if (!place || !exists(file, place->folder + "/" + when))
-    throw InputError(fmt::format(
-        "{}: holds no {} weights of point '{}'. Run with store.deltas = final or early_stop+final; "
-        "run.reuse takes over all else.",
-        name, when, point));
+    throw InputError(fmt::format("{}: holds no {} weights of point '{}'. {}", name, when, point,
+                                 keep_advice(when)));
   StoredWeights stored;
   if (exists(file, place->folder + "/about"))
     read_folder(file, name, place->folder + "/about", place->row, stored);
@@ -145,7 +147,7 @@ StoredWeights read_weights_group(const std::filesystem::path& results, const std
   const std::lock_guard guard(h5::mutex());
   h5::prepare();
   const std::string name = weights_path(results).string();
-  const h5::File file = open_weights(weights_path(results));
+  const h5::File file = open_weights(weights_path(results), "final");
   if (!exists(file, group)) throw InputError(fmt::format("{}: has no group {}.", name, group));
   StoredWeights stored;
   read_folder(file, name, group, std::nullopt, stored);

@@ -1,6 +1,6 @@
 """Makes the small LoRA adapters, and what PEFT computes with them, that the unit tests of adapters and training read.
 
-    python tests/parity/make_peft_references.py [--models tests/unit/model/data/families] [--output tests/unit/adapter/data]
+    python tests/parity/make_peft_references.py [--models tests/unit/model/data/families] [--output tests/unit/adapter/data] [--only NAME]
 
 Each adapter is a PEFT directory (adapter_config.json, adapter_model.safetensors with A and B random, float32) for the tiny
 model of that family, with one more file, reference.safetensors:
@@ -9,6 +9,8 @@ model of that family, with one more file, reference.safetensors:
     logits            float32 [T, V] with the adapter
     losses            float32 [21]   mean answer-token loss before each of 20 AdamW steps on all sequences, and after the last
     trained.<tensor>  float32        every tensor of adapter_model.safetensors after the last step
+
+The last two are left out where whole modules are saved, which factsweep does not train.
 """
 
 import argparse
@@ -39,6 +41,16 @@ ADAPTERS = {
                               "layers_to_transform": [1], "layers_pattern": "layers", "bias": "lora_only"}),
     "qwen2": ("qwen2", {"r": 4, "lora_alpha": 8, "target_modules": ["q_proj", "v_proj", "gate_proj", "up_proj"],
                         "exclude_modules": ["layers.0.mlp.up_proj"], "bias": "lora_only"}),
+    "llama-saved": ("llama", {"r": 2, "lora_alpha": 4, "target_modules": ["q_proj", "lm_head"],
+                              "modules_to_save": ["embed_tokens", "lm_head"]}),
+    "gptj-saved": ("gptj", {"r": 2, "lora_alpha": 4, "target_modules": ["q_proj"], "modules_to_save": ["lm_head"]}),
+    # of tied models: untied by it, each way, and kept tied
+    "qwen2-saved-head": ("qwen2", {"r": 2, "lora_alpha": 4, "target_modules": ["q_proj"], "modules_to_save": ["lm_head"]}),
+    "qwen2-saved-tied": ("qwen2", {"r": 2, "lora_alpha": 4, "target_modules": ["q_proj"], "modules_to_save": ["embed_tokens"],
+                                   "ensure_weight_tying": True}),
+    # PEFT does not know wte as an embedding, and ties nothing
+    "gpt2-saved-embedding": ("gpt2", {"r": 2, "lora_alpha": 4, "target_modules": ["c_attn"], "modules_to_save": ["wte"],
+                                      "ensure_weight_tying": True}),
 }  # fmt: skip
 
 
@@ -57,7 +69,7 @@ def base_model(models, family):
 
 
 def randomize(model):
-    """B as large as the base's own matrices, so that a forgotten scale or row shows."""
+    """B as large as the base's own matrices, so that a forgotten scale or row shows; saved modules far from the base's."""
     generator = torch.Generator().manual_seed(11)
     with torch.no_grad():
         for name, weight in model.named_parameters():
@@ -65,6 +77,8 @@ def randomize(model):
                 weight.normal_(0, 0.25, generator=generator)
             elif "lora_A" in name:
                 weight.uniform_(-0.3, 0.3, generator=generator)
+            elif "modules_to_save" in name:
+                weight.add_(torch.empty_like(weight).normal_(0, 0.3, generator=generator))
             elif name.endswith(".bias") and weight.requires_grad:
                 weight.add_(torch.empty_like(weight).normal_(0, 0.1, generator=generator))
 
@@ -107,9 +121,12 @@ def write(directory, models, family, keys):
         for name in ("adapter_config.json", "adapter_model.safetensors"):
             (directory / name).write_bytes(pathlib.Path(scratch, name).read_bytes())
     found["logits"] = all_logits(model, sequences)
-    found["losses"] = train(model, sequences)
-    for name, tensor in get_peft_model_state_dict(model).items():
-        found[f"trained.{name}"] = tensor.detach().clone()
+    losses = ""
+    if "modules_to_save" not in keys:
+        found["losses"] = train(model, sequences)
+        losses = f", losses {found['losses'][0]:.3f} to {found['losses'][-1]:.3f}"
+        for name, tensor in get_peft_model_state_dict(model).items():
+            found[f"trained.{name}"] = tensor.detach().clone()
     fresh = PeftModel.from_pretrained(base_model(models, family), directory)
     if not torch.allclose(all_logits(fresh, sequences), found["logits"]):
         raise SystemExit(f"{directory}: PEFT does not load what it saved")
@@ -117,8 +134,7 @@ def write(directory, models, family, keys):
     for path in directory.iterdir():
         path.chmod(0o644)
     change = (found["logits"] - before).abs().max()
-    print(f"{directory}: {len(fresh.state_dict())} tensors, logits change by {change:.2f}, "
-          f"losses {found['losses'][0]:.3f} to {found['losses'][-1]:.3f}")  # fmt: skip
+    print(f"{directory}: {len(fresh.state_dict())} tensors, logits change by {change:.2f}{losses}")
 
 
 def main():
@@ -126,11 +142,13 @@ def main():
     unit = pathlib.Path(__file__).resolve().parents[1] / "unit"
     parser.add_argument("--models", type=pathlib.Path, default=unit / "model/data/families")
     parser.add_argument("--output", type=pathlib.Path, default=unit / "adapter/data")
+    parser.add_argument("--only", default="", help="adapters whose names begin so")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore", message="fan_in_fan_out is set to False")
     for name, (family, keys) in ADAPTERS.items():
-        write(arguments.output / name, arguments.models, family, keys)
+        if name.startswith(arguments.only):
+            write(arguments.output / name, arguments.models, family, keys)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,8 @@ from analysis import load_mixture  # noqa: E402
 KINDS = {
     "all-linear": {"r": 4, "lora_alpha": 8, "target_modules": "all-linear"},
     "rslora, all biases": {"r": 6, "lora_alpha": 3, "target_modules": "all-linear", "use_rslora": True, "bias": "all"},
+    "head saved": {"r": 2, "lora_alpha": 4, "target_modules": "all-linear", "modules_to_save": ["head"]},
+    "embedding and head saved": {"r": 2, "lora_alpha": 4, "target_modules": "all-linear", "modules_to_save": ["embedding", "head"]},
     "one layer, patterns": {"r": 3, "lora_alpha": 6, "layers_to_transform": [1], "bias": "lora_only"},
 }
 
@@ -38,6 +40,10 @@ def adapter_config(kind, model):
     keys = dict(KINDS[kind])
     if any(name.endswith(".experts") for name, _ in model.named_modules()):  # which PEFT's all-linear adapts, too
         keys["target_modules"] = ["q_proj", "k_proj", "v_proj", "o_proj"]
+    own = {"embedding": model.get_input_embeddings(), "head": model.get_output_embeddings()}
+    if "modules_to_save" in keys:
+        names = {kind: next(name for name, one in model.named_modules() if one is module) for kind, module in own.items()}
+        keys["modules_to_save"] = [names[kind].rsplit(".", 1)[-1] for kind in keys["modules_to_save"]]
     if "target_modules" not in keys:  # the last parts of the names of the first block's linears, but for one
         kinds = (torch.nn.Linear, transformers.pytorch_utils.Conv1D)
         linear = [name for name, module in model.named_modules() if isinstance(module, kinds) and ".0." in name]

@@ -50,6 +50,16 @@ inline std::filesystem::path write_tiny_model(const std::filesystem::path& folde
   return folder;
 }
 
+/// Another family's model of the unit tests, with the same tokenizer.
+inline std::filesystem::path write_family_model(const std::filesystem::path& folder,
+                                                const std::string& family) {
+  write_tiny_model(folder);
+  for (const char* file : {"config.json", "model.safetensors"})
+    std::filesystem::copy_file(model_data("families/" + family) / file, folder / file,
+                               std::filesystem::copy_options::overwrite_existing);
+  return folder;
+}
+
 /// Takes a character out of that tokenizer's vocabulary: no tokens spell a text with it.
 inline void forget_character(const std::filesystem::path& folder, const std::string& character) {
   nlohmann::json tokenizer = read_json(folder / "tokenizer.json");

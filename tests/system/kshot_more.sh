@@ -33,7 +33,13 @@ PYTHON
 
 echo "--- what a point has trained answers at a desk as it did in its test"
 # shellcheck disable=SC2086
-run --grid.task=w1 --grid.method=ours,arrow,arrow_trained,fresh_experts,mixlora,mixlora_data,phatgoose,phatgoose_data,upcycling,lora,lorahub,source_best_sft $one --store.deltas=final --run.reuse=whole.h5 --run.output=kept.h5
+run --grid.task=w1 --grid.method=ours,arrow,arrow_trained,fresh_experts,mixlora,mixlora_data,phatgoose,phatgoose_data,upcycling,lora,lorahub,uniform,source_best_sft $one --store.deltas=final --run.reuse=whole.h5 --run.output=kept.h5
+point_of() { # FILE METHOD: its first point
+  python3 -c "
+import h5py, sys
+with h5py.File(sys.argv[1]) as file:
+    print(next(i for i, m in zip(file['points/id'].asstr()[:], file['points/method'].asstr()[:]) if m == sys.argv[2]))" "$1" "$2"
+}
 at_a_desk() { # FILE: exports each of its points, and asks it as its test did
   python3 - "$1" <<'PYTHON'
 import h5py
@@ -79,12 +85,20 @@ PYTHON
 at_a_desk kept.h5
 [ -e ours/moe.json ] && [ -e lora/adapter_config.json ] || fail "what was exported is of another kind"
 if python3 -c "import peft, torch, transformers" 2>/dev/null; then
-  for method in ours arrow phatgoose mixlora lora; do
+  for method in ours arrow phatgoose mixlora lora uniform; do
     python3 "$here/../parity/peft_live.py" --factsweep "$FACTSWEEP" --model "$world/model" --adapter $method || fail "$method in transformers"
   done
 else
   echo "exports not compared with transformers: needs a python3 with peft, torch and transformers"
 fi
+for method in base expert_lora source_best; do
+  expect 2 "\($method\) made nothing of its own;;it asked" "$FACTSWEEP" export whole.h5 --point "$(point_of whole.h5 $method)" --output no
+done
+expect 2 "the bank's adapter 'w1'. Export that with --adapter w1" "$FACTSWEEP" export whole.h5 --point expert_lora-w1 --output no
+expect 2 "has final weights alone" "$FACTSWEEP" export kept.h5 --point "$(point_of kept.h5 lora)" --when early_stop --output no
+"$FACTSWEEP" export kept.h5 --point "$(point_of kept.h5 uniform)" --format hf --model "$world/model" --output merged 2>export.log || { cat export.log; fail "export"; }
+"$FACTSWEEP" generate --model merged --max-new-tokens 14 --threads 1 --input prompts.jsonl --output merged.jsonl 2>generate.log || { cat generate.log; fail "generate"; }
+cmp merged.jsonl uniform.jsonl || fail "uniform merged answers otherwise than beside the base"
 expect 2 "mixture of experts, which no hf" "$FACTSWEEP" export kept.h5 --point "$(grep '^ours ' points.txt | cut -d' ' -f2)" --format hf --output no
 # shellcheck disable=SC2086
 run --grid.task=w1 --grid.method=smear $one --store.deltas=final --run.reuse=whole.h5 --run.output=smear.h5
@@ -155,6 +169,51 @@ import h5py
 with h5py.File('unlike.h5') as file, h5py.File('small.h5') as plain:
     assert 'updates B A' in file['bank/similarity'].attrs['long_name'], file['bank/similarity'].attrs['long_name']
     assert 'matrices' in plain['bank/similarity'].attrs['long_name']"
+
+echo "--- an adapter with a head of its own"
+python3 - <<'PYTHON'
+import json
+import struct
+
+import numpy as np
+
+def read(path):
+    data = open(path, "rb").read()
+    (length,) = struct.unpack("<Q", data[:8])
+    return json.loads(data[8 : 8 + length]), data[8 + length :]
+
+config = json.load(open("w3-narrow/default/adapter_config.json"))
+config["modules_to_save"] = ["lm_head"]
+json.dump(config, open("w3-narrow/default/adapter_config.json", "w"))
+header, values = read("w3-narrow/default/adapter_model.safetensors")
+vocabulary, width = (json.load(open(config["base_model_name_or_path"] + "/config.json"))[key] for key in ("vocab_size", "hidden_size"))
+head = np.random.default_rng(1).normal(0, 0.1, (vocabulary, width)).astype("<f4").tobytes()
+end = len(values)
+header["base_model.model.lm_head.weight"] = {"dtype": "F32", "shape": [vocabulary, width], "data_offsets": [end, end + len(head)]}
+text = json.dumps(header).encode()
+text += b" " * (-len(text) % 8)
+open("w3-narrow/default/adapter_model.safetensors", "wb").write(struct.pack("<Q", len(text)) + text + values + head)
+PYTHON
+# shellcheck disable=SC2086
+run --data.sets=ranks.json --grid.task=w1 --grid.method=source_best,ours $one --run.output=saved.h5
+grep -q "bank 'w3': it saves whole modules (modules_to_save: lm_head)" run.log || { cat run.log; fail "nothing is said of the saved module"; }
+"$FACTSWEEP" export saved.h5 --adapter w3 --output saved 2>export.log || { cat export.log; fail "export"; }
+python3 - <<'PYTHON'
+import h5py
+
+with h5py.File("saved.h5") as file:
+    names = list(file["bank/name"].asstr()[:])
+    chosen = file["selection/adapter"][:][file["points/method"].asstr()[:] == "ours"]
+    assert names.index("w3") not in chosen and (chosen >= 0).any(), chosen
+    assert file["bank/usable"][names.index("w3")] == 1
+PYTHON
+for directory in w3-narrow saved; do
+  "$FACTSWEEP" generate --model "$world/model" --adapter $directory --max-new-tokens 14 --threads 1 --input prompts.jsonl --output $directory.jsonl
+done
+cmp w3-narrow.jsonl saved.jsonl || fail "an adapter with a saved head does not come back as it was"
+if python3 -c "import peft, torch, transformers" 2>/dev/null; then
+  python3 "$here/../parity/peft_live.py" --factsweep "$FACTSWEEP" --model "$world/model" --adapter saved || fail "a saved head in transformers"
+fi
 
 echo "--- neither bank nor pool nor encoder"
 run --data.sets=bare.json --augment.encoder= --kshot.template='Q: {instruction}\nA:' --grid.method=base,lora \

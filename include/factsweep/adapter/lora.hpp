@@ -38,6 +38,23 @@ struct LoraSlot {
   std::vector<LoraPart> parts;
 };
 
+/// The modules that an adapter holds whole, in place of the base's. A training leaves them as they are.
+struct SavedModules {
+  SavedNames names;
+  torch::Tensor embedding, head;  // [V, D], the same where names.tied; undefined: the base's
+  torch::Tensor head_bias;        // [V]
+
+  static SavedModules unfilled(const SavedNames& names, const ModelConfig& base,
+                               torch::TensorOptions options);
+  /// Under their names in adapter_model.safetensors; a tied head beside the embedding, as PEFT does.
+  NamedTensors named() const;
+  /// A copy with other storage.
+  SavedModules to(torch::Dtype dtype) const;
+  /// Puts them in the place of the model's own, without copying. A model that tied its embedding and
+  /// head has two of them then, unless names.tied.
+  void replace(Weights& weights) const;
+};
+
 class LoraAdapter {
  public:
   /// B = 0 and A uniform in +-1/sqrt(in), which is PEFT's Kaiming-uniform with a = sqrt(5); drawn
@@ -61,6 +78,7 @@ class LoraAdapter {
 
   const LoraConfig& config() const { return config_; }
   const std::vector<LoraSlot>& slots() const { return slots_; }
+  const SavedModules& saved() const { return saved_; }
   torch::Dtype dtype() const { return slots_.front().A.scalar_type(); }
 
   /// Every tensor under its name in adapter_model.safetensors; views.
@@ -73,17 +91,16 @@ class LoraAdapter {
   void assign(std::span<const torch::Tensor> source);
 
   /// The same update with the targets, ranks and scales of a common_form(): what this adapter lacks
-  /// is zero, and B has what its scale is more than the form's. Neither has biases.
+  /// is zero, and B has what its scale is more than the form's. Neither has biases or saved modules.
   LoraAdapter in_form(const LoraConfig& form) const;
 
-  /// Tensors of a model that a merge has changed (views), and copies of what they held.
-  using Replaced = std::vector<std::pair<torch::Tensor, torch::Tensor>>;
-  /// W += scale B A in float32, rounded to W's dtype; biases take the adapter's values. With
-  /// `replaced`, appends what restore() needs.
-  void merge(Weights& weights, Replaced* replaced = nullptr) const;
-  /// Undoes merges, the last first, bit for bit. A sum of floats cannot be undone by subtraction,
-  /// so the rows as they were are kept: the adapted matrices once more in memory.
-  static void restore(const Replaced& replaced);
+  /// One whose update is the sum of weight times theirs: A on top of each other, and B beside each
+  /// other times its weight, in the stacked_form() of theirs. All have one config.
+  friend LoraAdapter stacked(std::span<const LoraAdapter> adapters, std::span<const double> weights);
+
+  /// W += scale B A in float32, rounded to W's dtype; biases take the adapter's values, and saved
+  /// modules the place of the model's.
+  void merge(Weights& weights) const;
 
   /// The bias that takes the place of a module's own; undefined: none.
   torch::Tensor bias_of(const std::string& module) const;
@@ -93,9 +110,11 @@ class LoraAdapter {
     bool adapted = false;  // PEFT stores it as the base layer's
     torch::Tensor value;
   };
-  /// Of the targets' shapes: every A and B is zero, every bias the base's.
+  /// Of the targets' shapes: every A and B is zero, every bias the base's, saved modules unfilled.
   static LoraAdapter unfilled(const LoraConfig& config, const Weights& base,
                               const std::vector<LoraTarget>& targets);
+  /// A model of the base's shapes, without tensors, where this adapter's are.
+  Weights shapes() const;
   friend std::vector<std::pair<std::string, std::vector<std::int64_t>>> adapter_shapes(
       const LoraConfig& config, const ModelConfig& base, const std::string& where);
 
@@ -103,6 +122,7 @@ class LoraAdapter {
   ModelConfig base_;
   std::vector<LoraSlot> slots_;
   std::map<std::string, Bias> biases_;  // by module
+  SavedModules saved_;
 };
 
 /// The directory itself, or its folder default/ where only that holds an adapter: so a PEFT model
@@ -117,6 +137,10 @@ std::string other_base(const LoraConfig& config, const std::filesystem::path& mo
 /// first one's form.
 LoraConfig common_form(std::span<const LoraConfig> configs, const ModelConfig& base);
 
+/// The form with `count` times its ranks, and its scales.
+LoraConfig stacked_form(const LoraConfig& form, std::int64_t count);
+LoraAdapter stacked(std::span<const LoraAdapter> adapters, std::span<const double> weights);
+
 /// adapter_config.json and adapter_model.safetensors in `directory` (created), which PEFT loads.
 /// EnvironmentError.
 void write_adapter(const std::filesystem::path& directory, const std::string& config_json,
@@ -128,7 +152,7 @@ std::vector<std::pair<std::string, std::vector<std::int64_t>>> adapter_shapes(
 
 /// `base` and the sum of the adapters, sharing storage with both: nothing is copied but, of several
 /// adapters, the matrices A. `masks`, of the pass that follows, turn on the adapters' dropout.
-/// InputError: more than one adapter carries biases. Linears that no adapter adapts cost nothing.
+/// InputError: more than one adapter carries biases, or saved modules. Linears that no adapter adapts cost nothing.
 Weights with_adapters(const Weights& base, std::span<const LoraAdapter> adapters,
                       std::shared_ptr<const DropoutMasks> masks = nullptr);
 

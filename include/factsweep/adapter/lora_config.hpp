@@ -1,5 +1,6 @@
 // What PEFT's adapter_config.json says of a low-rank adapter (LoRA: Hu et al., arXiv 2106.09685),
-// and which modules of a model it adapts. Only plain LoRA: every key that asks for more is refused.
+// and which modules of a model it adapts or holds whole. Only plain LoRA: every key that asks for more
+// is refused.
 #pragma once
 
 #include <cstdint>
@@ -42,10 +43,12 @@ struct LoraConfig {
   std::vector<std::pair<std::string, double>> alpha_pattern;
   std::vector<std::int64_t> layers;         // layers_to_transform; empty: all
   std::vector<std::string> layers_pattern;  // regular expressions of what precedes the number
+  std::vector<std::string> saved;  // modules_to_save: ends of the names of modules that it holds whole
+  bool keeps_tied = false;         // ensure_weight_tying: of a tied model embedding and head stay one
   std::string base_model;                   // base_model_name_or_path
 
   /// InputError naming file, key and value: no JSON, a missing key, a value out of range, a key
-  /// that asks for more than plain LoRA (DoRA, modules_to_save, other PEFT types, ...).
+  /// that asks for more than plain LoRA (DoRA, other PEFT types, ...).
   static LoraConfig read(const std::filesystem::path& file);
   static LoraConfig parse(const std::string& text, const std::string& where);
   /// What PEFT reads; `base` decides fan_in_fan_out and what "all-linear" stands for.
@@ -64,6 +67,23 @@ struct LoraTarget {
 /// linear of a block; with `strict` also a name that matches nothing.
 std::vector<LoraTarget> find_targets(const LoraConfig& config, const ModelConfig& base,
                                      const std::string& where, bool strict = false);
+
+/// What transformers calls the head, its name in the model's own files first: later versions call
+/// GPT-NeoX's "embed_out" as all the others'.
+std::vector<std::string> head_modules(const ModelConfig& base);
+
+/// The modules that the adapter holds whole: they take the place of the base's.
+struct SavedNames {
+  std::string embedding, head;  // modules' names; empty: it does not hold this one
+  bool tied = false;            // it holds both, and the head is the embedding
+
+  bool any() const { return !embedding.empty() || !head.empty(); }
+  std::vector<std::string> list() const;
+};
+
+/// Those that `config.saved` chooses, as PEFT does: by the end of a name; one that fits no module counts
+/// for nothing. InputError: it chooses another module than the token embedding or the head.
+SavedNames find_saved(const LoraConfig& config, const ModelConfig& base, const std::string& where);
 
 /// "none", "all" or "lora_only".
 LoraBias parse_lora_bias(const std::string& name, const std::string& where);

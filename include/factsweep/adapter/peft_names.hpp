@@ -17,6 +17,9 @@ struct LoraTensor {
   static std::optional<LoraTensor> parse(std::string_view name);
 };
 
+/// A tensor of a module that the adapter holds whole: "lm_head.weight".
+std::string saved_tensor(const std::string& tensor);
+
 /// The bias of a module. PEFT keeps that of an adapted one inside its wrapper.
 std::string bias_tensor(const std::string& module, bool is_adapted);
 /// What PEFT before 0.6, which had no wrapper, called the bias of this name; nothing: the same.

@@ -11,11 +11,8 @@
 
 namespace factsweep {
 
-/// An adapter whose update is `factor` times this one's.
-LoraAdapter scaled(const LoraAdapter& adapter, double factor);
-
-/// A = sum w_i A_i and B = sum w_i B_i: LoRAHub's sum of matrices, not of updates. InputError:
-/// other ranks or scales than the first one's.
+/// A = sum w_i A_i and B = sum w_i B_i: LoRAHub's sum of matrices, not of updates (which
+/// stacked() gives). InputError: other ranks or scales than the first one's.
 LoraAdapter weighted_sum(std::span<const LoraAdapter> adapters, std::span<const double> weights);
 
 /// Weights in [-1.5, 1.5] (LoRAHub's bounds) of low loss, from zeros on: an evolution strategy of

@@ -7,9 +7,11 @@
 
 #include "factsweep/core/random.hpp"
 #include "factsweep/label/probe.hpp"
+#include "factsweep/label/text_lengths.hpp"
 #include "factsweep/stage/table.hpp"
 #include "factsweep/studies/support/counts.hpp"
 #include "factsweep/studies/support/lists.hpp"
+#include "factsweep/studies/support/models.hpp"
 
 namespace factsweep::flearning {
 namespace {
@@ -124,15 +126,60 @@ void leave_out(const Deck& deck, EditFile& file, EditCorpus& corpus) {
     });
 }
 
+/// What a model is asked or taught of a record: prompt and answer.
+using Texts = std::vector<std::pair<std::string, std::string>>;
+
+Texts texts_of(const Deck& deck, const EditRecord& record) {
+  Texts texts;
+  std::vector<std::string> answers = {record.target_new};
+  for (const auto* more : {&record.new_aliases, &record.old_aliases})
+    answers.insert(answers.end(), more->begin(), more->end());
+  if (!record.target_old.empty()) answers.push_back(record.target_old);
+  for (const std::string& answer : answers) {
+    texts.emplace_back(training_prompt(deck, record.prompt), answer);
+    texts.emplace_back(evaluation_prompt(deck, record.prompt), answer);
+    for (const std::string& question : record.rephrasings)
+      texts.emplace_back(evaluation_prompt(deck, question), answer);
+  }
+  for (const auto* questions : {&record.unrelated, &record.portability}) {
+    for (const EditQuestion& question : *questions) {
+      for (const std::string& answer : question.answers)
+        texts.emplace_back(evaluation_prompt(deck, question.prompt), answer);
+    }
+  }
+  return texts;
+}
+
+/// Records that are longer than a model's positions: left out where it cannot read them, else counted.
+void look_at_lengths(const Deck& deck, std::span<const TextLengths> models, EditFile& file,
+                     EditCorpus& corpus) {
+  factsweep::leave_out(file, [&](const EditRecord& record) {
+    const Texts texts = texts_of(deck, record);
+    for (const TextLengths& lengths : models) {
+      for (const auto& [prompt, answer] : texts) {
+        const std::string why = lengths.excess(prompt, " " + answer, 1);
+        if (why.empty()) continue;
+        if (lengths.are_bounded()) return why;
+        corpus.too_long.add(why, record.where);
+        break;
+      }
+    }
+    return std::string();
+  });
+}
+
 }  // namespace
 
 std::vector<EditCorpus> EditCorpus::read(const Deck& deck) {
   std::vector<EditCorpus> corpora;
   std::set<std::string> names;
+  std::vector<TextLengths> models;
+  for (const std::string& directory : model_directories(deck)) models.emplace_back(directory);
   for (const std::string& path : deck.path_list("data.edits")) {
     EditFile file = read_edits(path, edit_settings(deck));
     EditCorpus corpus;
     flearning::leave_out(deck, file, corpus);
+    look_at_lengths(deck, models, file, corpus);
     corpus.path = path;
     const std::string whole = corpus.path.filename().string();
     corpus.name = whole.substr(0, whole.find('.'));
@@ -194,6 +241,9 @@ std::vector<std::string> EditCorpus::notes() const {
   for (const auto& [why, reason] : repeated.reasons())
     list.push_back(fmt::format("{}: {} records are used though {} (data.repeated)", path.string(),
                                reason.records, told(why, reason)));
+  for (const auto& [why, reason] : too_long.reasons())
+    list.push_back(fmt::format("{}: {} records are used though {}", path.string(), reason.records,
+                               told(why, reason)));
   if (!has_old)
     list.push_back(fmt::format("{}: no record has an old answer: the original model is the model as "
                                "it is, and methods that forget are left out",

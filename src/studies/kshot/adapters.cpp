@@ -53,9 +53,9 @@ void Sets::read_forms(const Deck& deck, const ModelConfig& model) {
       check_brought(entry.adapter, config, model);
     }
     entry.form = form_of(config, where);
-    configs.push_back(config);
+    if (entry.can_be_mixed()) configs.push_back(config);
   }
-  if (!bank.empty()) form = form_of(common_form(configs, model), "the bank's adapters");
+  if (!configs.empty()) form = form_of(common_form(configs, model), "the bank's adapters");
 }
 
 std::string BankEntry::fingerprint() const {

@@ -34,6 +34,17 @@ struct Worker {
   void prepare(const Deck& deck, const std::string& device);
 };
 
+/// How long the examples of a training are in tokens, for estimates.
+struct Lengths {
+  double examples = 0, tokens = 0, answers = 0;  // answers: tokens of outputs
+  double squares = 0, longest = 0;               // of an example's tokens
+
+  /// A share of other ones.
+  void add(const Lengths& more, double share = 1);
+  /// Tokens of a large batch of so many.
+  double batch(double count) const;
+};
+
 /// A plan in the making.
 struct Draft {
   /// InputError: no template, no model, no encoder.
@@ -43,8 +54,8 @@ struct Draft {
   const Sets& sets() const { return worker.sets; }
   /// The largest K of the deck at once: smaller draws are part of it.
   Shots all_shots(std::size_t task, std::int64_t draw) const;
-  /// About as many tokens as training on a set sees, for estimates.
-  double tokens_of(const TaskSet& set) const;
+  /// About what training on a set sees, cut to kshot.longest.
+  Lengths lengths_of(const TaskSet& set) const;
 
   const Worker& worker;
   PlanBuilder builder;

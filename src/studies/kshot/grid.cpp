@@ -81,7 +81,7 @@ void check(const Deck& deck, const Sets& sets, const GridPoint& at) {
                                                 method, task.name));
   if (at.method->lessons == Method::Lessons::own) {
     for (const BankEntry& entry : sets.bank) {
-      if (!entry.set.examples.empty()) continue;
+      if (!entry.set.examples.empty() || !entry.can_be_mixed()) continue;
       throw deck.error("grid.method",
                        fmt::format("{}: each expert has a gate, which learns what the expert has "
                                    "learnt, but the bank's '{}' was brought without \"train\" or "
@@ -100,8 +100,17 @@ void check(const Deck& deck, const Sets& sets, const GridPoint& at) {
                                                task.train.examples.size(),
                                                task.chosen ? "shots, which you chose"
                                                            : "examples to draw shots from"));
-  if (at.method->is_selected() && at.experts > static_cast<std::int64_t>(sets.bank.size()))
-    throw deck.error("grid.experts", fmt::format("the bank has {} adapters.", sets.bank.size()));
+  const std::int64_t mixable = sets.mixable();
+  const bool all_can = mixable == static_cast<std::int64_t>(sets.bank.size());
+  if (at.method->is_selected() && at.experts > mixable)
+    throw deck.error("grid.experts",
+                     fmt::format("the bank has {} adapters{}.", mixable,
+                                 all_can ? "" : " that can be mixed, beside such as save whole modules"));
+  if (at.method->changes_best() && mixable == 0 && !all_can)
+    throw deck.error("grid.method",
+                     fmt::format("{}: every adapter of the bank saves whole modules (modules_to_save), "
+                                 "and is asked as it is. Use source_best.",
+                                 method));
   if (at.signals == "pad" && at.experts > deck.integer("kshot.pool"))
     throw deck.error("grid.experts",
                      fmt::format("{} experts cannot be chosen from a pool of kshot.pool = {}.",

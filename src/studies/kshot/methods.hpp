@@ -48,6 +48,7 @@ struct Method {
   bool is_sum() const { return tuning == Tuning::average || tuning == Tuning::search; }
   /// Whether it begins with adapters of the bank.
   bool needs_bank() const { return start != Start::base && start != Start::fresh; }
+  bool changes_best() const { return start == Start::best && tuning != Tuning::none; }
   bool has_experts() const { return is_selected() || is_mixture(); }
   bool has_top_k() const { return is_mixture() && !is_merged(); }
   bool has_data() const { return lessons == Lessons::shots_and_data; }
@@ -58,8 +59,9 @@ struct Method {
     return is_taught() && (tuning == Tuning::lora || tuning == Tuning::mixture);
   }
   bool is_balanced() const { return is_trained() && is_mixture() && !is_merged(); }
-  /// Whether its result can be kept: all but sums of whole adapters, which the bank has.
-  bool is_kept() const { return tuning != Tuning::none && tuning != Tuning::average; }
+  /// Whether its result is kept where store.deltas asks for it: the others ask a model, or an adapter
+  /// of the bank, as it is.
+  bool is_kept() const { return tuning != Tuning::none; }
 };
 
 const std::vector<Method>& methods();

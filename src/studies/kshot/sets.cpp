@@ -26,14 +26,16 @@ std::string name(Rationales rationales) {
 
 std::string TaskEntry::reasoned(std::int64_t example) const {
   const TaskExample& shot = train.examples.at(static_cast<std::size_t>(example));
-  if (rationales == Rationales::file) {
-    const auto found = expanded.find(shot.row);
-    if (found == expanded.end())
-      throw InputError(
-          fmt::format("{}: the rationale file has no row {}, which is among its shots ({}).", name,
-                      shot.row, shot.where));
-    return found->second;
-  }
+  if (rationales == Rationales::file && expanded.count(shot.row) == 0)
+    throw InputError(
+        fmt::format("{}: the rationale file has no row {}, which is among its shots ({}).", name,
+                    shot.row, shot.where));
+  return with_reasons(shot);
+}
+
+std::string TaskEntry::with_reasons(const TaskExample& shot) const {
+  const auto found = expanded.find(shot.row);
+  if (rationales == Rationales::file && found != expanded.end()) return found->second;
   if (rationales == Rationales::data && !shot.rationale.empty())
     return shot.output + "\n\n" + shot.rationale;
   return shot.output;
@@ -44,6 +46,11 @@ std::optional<std::size_t> Sets::expert_of(std::size_t task) const {
     if (bank[i].task == task) return i;
   }
   return std::nullopt;
+}
+
+std::int64_t Sets::mixable() const {
+  return std::count_if(bank.begin(), bank.end(),
+                       [](const BankEntry& entry) { return entry.can_be_mixed(); });
 }
 
 bool Sets::has_programs() const {

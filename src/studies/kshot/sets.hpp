@@ -32,6 +32,8 @@ struct TaskEntry {
   bool has_options() const { return !test.examples.front().options.empty(); }
   /// y with its reasons, of an example of `train`. InputError: the rationale file has none for it.
   std::string reasoned(std::int64_t example) const;
+  /// The same, and y alone where it has no reasons.
+  std::string with_reasons(const TaskExample& shot) const;
 };
 
 struct Pool {
@@ -52,6 +54,9 @@ struct BankEntry {
   AdapterForm form = {};            // of what it is or will be: see Sets::read_forms()
 
   bool is_brought() const { return !adapter.empty(); }
+  /// Whether mixtures, sums and trainings may begin with it; one that saves whole modules is asked as it
+  /// is, and no more.
+  bool can_be_mixed() const { return form.config.saved.empty(); }
   /// Of the files of one that was brought.
   std::string fingerprint() const;
 };
@@ -60,16 +65,21 @@ struct Sets {
   std::vector<TaskEntry> tasks;  // of grid.task
   std::vector<Pool> pools;
   std::vector<BankEntry> bank;
-  AdapterForm form;                // holds any adapter of the bank: common_form() of them
+  AdapterForm form;                // holds any that can be mixed: common_form() of them
   std::vector<SourceCounts> said;  // of the files' records
 
   /// Reads data.sets and every file that it names, relative to data.folder. InputError naming file
   /// and place.
   static Sets read(const Deck& deck);
+  /// Leaves out and counts examples that are longer than a model with learned positions can read, and
+  /// counts those that are longer than another one was trained with. InputError: a set has no other.
+  void look_at_lengths(const Deck& deck);
   /// What the bank's adapters hold. InputError: one of a user that does not fit the model.
   void read_forms(const Deck& deck, const ModelConfig& model);
   /// The bank's adapter that is the task's own expert.
   std::optional<std::size_t> expert_of(std::size_t task) const;
+  /// How many adapters of the bank can be mixed.
+  std::int64_t mixable() const;
   /// Whether a task is answered with programs.
   bool has_programs() const;
 

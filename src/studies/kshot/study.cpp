@@ -7,6 +7,7 @@
 #include "factsweep/studies/kshot/study.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <utility>
@@ -97,10 +98,11 @@ void check_inputs(const Deck& deck, const Sets& sets, const std::vector<GridPoin
 
 Expansion expand(const Deck& deck) {
   Worker worker{Sets::read(deck), Abilities::read(deck, kAbilityKeys)};
-  std::vector<GridPoint> points = grid_points(deck, worker.sets);
+  worker.sets.look_at_lengths(deck);
   if (deck.text("lora.bias") != "none")
     throw deck.error("lora.bias", "is not supported here: experts are matrices alone. Use none.");
   worker.sets.read_forms(deck, ModelConfig::read(deck.text("model.path")));
+  std::vector<GridPoint> points = grid_points(deck, worker.sets);
   check_inputs(deck, worker.sets, points);
   Plan plan = make_plan(deck, worker, std::move(points));
   plan.notes = joined({notes_of(worker.sets.said), notes_of(worker.abilities.left_out()),
@@ -109,6 +111,11 @@ Expansion expand(const Deck& deck) {
     const std::string other = other_base(entry.form.config, deck.text("model.path"));
     if (entry.is_brought() && !other.empty())
       plan.notes.push_back(fmt::format("bank '{}': {}", entry.name, other));
+    if (!entry.can_be_mixed())
+      plan.notes.push_back(fmt::format(
+          "bank '{}': it saves whole modules (modules_to_save: {}): it is tested, and asked by "
+          "source_best and expert_lora; other methods do not take it",
+          entry.name, fmt::join(entry.form.config.saved, ", ")));
   }
   for (const TaskEntry& task : worker.sets.tasks) {
     if (goes_without_data(deck, task))

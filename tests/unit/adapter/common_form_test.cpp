@@ -131,6 +131,24 @@ TEST_CASE("an adapter in a common form is the same update, and in its own the sa
     CHECK(relative_distance(logits_of(with_adapters(base, list), {tokens}).detach(), expected) <
           1e-5);
   }
+  // on top of each other: their sum, each with a weight, in ranks of all of them
+  const double weights[] = {0.25, -0.5, 1};
+  const LoraAdapter in_one = stacked(alike, weights);
+  CHECK(in_one.slots().front().parts.front().rank == 3 * 5);
+  const LoraConfig said = LoraConfig::parse(in_one.config().json(base.config), "test");
+  const NamedTensors tensors_again = LoraAdapter::of(said, in_one.named(), base, "test", "test").named();
+  Weights merged = base.clone(torch::kFloat32), one_by_one = base.clone(torch::kFloat32);
+  LoraAdapter::of(said, tensors_again, base, "test", "test").merge(merged);
+  for (std::size_t i = 0; i < alike.size(); ++i) {
+    const LoraAdapter weighted = alike[i].clone(torch::kFloat32);
+    for (const auto& [name, tensor] : weighted.named()) {
+      if (name.find("lora_B") != std::string::npos) tensor.mul_(weights[i]);
+    }
+    weighted.merge(one_by_one);
+  }
+  CHECK(relative_distance(logits_of(merged, {tokens}).detach(),
+                          logits_of(one_by_one, {tokens}).detach()) < 1e-5);
+
   const LoraAdapter same = adapters[1].in_form(adapters[1].config());
   const NamedTensors one = adapters[1].named(), other = same.named();
   REQUIRE(one.size() == other.size());

@@ -120,7 +120,8 @@ TEST_CASE("what is more than plain LoRA is refused by key and value") {
       {R"({"peft_type": "IA3"})", "peft_type", "IA3"},
       {R"({"task_type": "SEQ_CLS"})", "task_type", "SEQ_CLS"},
       {R"({"use_dora": true})", "use_dora", "true"},
-      {R"({"modules_to_save": ["lm_head"]})", "modules_to_save", "lm_head"},
+      {R"({"modules_to_save": [2]})", "modules_to_save", "[2]"},
+      {R"({"modules_to_save": ["lm_head"], "bias": "all"})", "modules_to_save", "lm_head"},
       {R"({"init_lora_weights": "pissa"})", "init_lora_weights", "pissa"},
       {R"({"lora_bias": true})", "lora_bias", "true"},
       {R"({"layer_replication": [[0, 2]]})", "layer_replication", "[[0,2]]"},
@@ -160,6 +161,7 @@ TEST_CASE("a config comes back as it was written") {
           "target_modules": ["q_proj", "up_proj"], "exclude_modules": "x.*",
           "rank_pattern": {"z": 1, "a": 2}, "alpha_pattern": {"y": 3.5, "b": 4},
           "layers_to_transform": [0, 1], "layers_pattern": "layers",
+          "modules_to_save": ["lm_head", "embed_tokens"], "ensure_weight_tying": true,
           "base_model_name_or_path": "some/base"})");
   const std::string text = config.json(model("llama"));
   CHECK(LoraConfig::parse(text, "b.json").json(model("llama")) == text);

@@ -86,19 +86,13 @@ TEST_CASE("logits with an adapter are PEFT's, with and without gradients") {
   });
 }
 
-TEST_CASE("a merged model is the adapted one, and restoring it gives the base bit for bit") {
+TEST_CASE("a merged model is the adapted one") {
   torch::NoGradGuard no_grad;
   for_each_case([](const Case& one) {
     Weights weights = one.weights.clone(torch::kFloat32);
-    const auto before = values(weights);
-    LoraAdapter::Replaced replaced;
-    one.adapter.merge(weights, &replaced);
+    one.adapter.merge(weights);
     CHECK(relative_distance(logits_of(weights, one.reference.sequences), one.expected()) <
           kTolerance);
-    CHECK_FALSE(holds(weights, before));
-    one.adapter.merge(weights, &replaced);  // the same rows again
-    LoraAdapter::restore(replaced);
-    CHECK(holds(weights, before));
     // bfloat16: added in float32, rounded once
     Weights narrow = one.weights.clone(torch::kBFloat16), wide = narrow.clone(torch::kFloat32);
     one.adapter.merge(narrow);

@@ -37,6 +37,9 @@ void refuse_lora_keys(const Deck& deck, const std::string& why);
 /// "deck.ini:14: lora.targets", for messages of find_targets().
 std::string lora_place(const Deck& deck);
 
+/// Of libtorch, MPI and HDF5 at work on a CPU, beside all that is reckoned here.
+inline constexpr double kProgramBytes = 150e6;
+
 /// Memory of what is trained, but for activations: leaves, masters, moments, gradients, and in
 /// bfloat16 their float32 sums where a batch, of about `batch_tokens`, takes several passes.
 /// InputError: lora.targets matches nothing.

@@ -5,10 +5,12 @@
 #include <sstream>
 
 #include "edit_checkpoint.hpp"
+#include "edit_cost.hpp"
 #include "factsweep/edit/ft_c.hpp"
 #include "factsweep/edit/memit.hpp"
 #include "factsweep/edit/rome.hpp"
 #include "factsweep/model/torch.hpp"
+#include "factsweep/studies/support/training_options.hpp"
 #include "factsweep/studies/support/weight_outputs.hpp"
 #include "lesson.hpp"
 #include "outcomes.hpp"
@@ -38,20 +40,27 @@ MemitSettings memit_settings(const Deck& deck, const std::string& preset) {
   return settings;
 }
 
-double editing_flop(const Draft& draft) {
+Cost editing_cost(const Draft& draft) {
   const Deck& deck = draft.deck();
   const GridPoint& at = draft.at;
   if (at.method->name == "ft_c")
-    return 3 * static_cast<double>(ft_c_settings(deck, at.preset).epochs) * draft.forward_flop();
-  // a value is sought through the layers above, with every context before the question
-  const bool memit = at.method->name == "memit";
-  const ValueSettings value =
-      memit ? memit_settings(deck, at.preset).value : rome_settings(deck, at.preset).value;
-  const double contexts = memit ? 6 : 21;
-  const auto wanted = static_cast<double>(deck.integer("edit.records"));
-  const auto all = static_cast<double>(at.records);
-  return 2 * static_cast<double>(value.steps) * contexts * draft.forward_flop() *
-         (wanted > 0 ? std::min(wanted, all) / all : 1);
+    return {.flop = 3 * static_cast<double>(ft_c_settings(deck, at.preset).epochs) *
+                    draft.forward_flop(),
+            .bytes = kProgramBytes + draft.evaluation_bytes()};
+  if (at.method->name == "memit") {
+    const MemitSettings settings = memit_settings(deck, at.preset);
+    return search_cost(draft, {.value = settings.value,
+                               .contexts = settings.contexts,
+                               .first_layer = settings.layers.back() + 1,
+                               .key_layers = settings.layers,
+                               .moments = settings.layers.size() + 2});
+  }
+  const RomeSettings settings = rome_settings(deck, at.preset);
+  return search_cost(draft, {.value = settings.value,
+                             .contexts = settings.contexts,
+                             .first_layer = settings.layer,
+                             .key_layers = {settings.layer},
+                             .moments = settings.moment_adjustment ? std::size_t{2} : 0});
 }
 
 struct Edit : Ground {
@@ -285,10 +294,10 @@ Upstream add_edit(const Draft& draft, Upstream original) {
             draft.inputs.matrices, draft.kept()};
   const std::vector<std::int64_t> layers = second_moment_layers(deck, edit.method, edit.preset);
   if (!layers.empty()) edit.moments = add_second_moment(draft, original, layers);
-  const auto [stage, is_new] =
-      draft.builder.add(edit, draft.point_title("edit"),
-                        {.flop = editing_flop(draft) + draft.evaluation_flop(),
-                         .bytes = edit.kept ? draft.model_bytes() : 0});
+  Cost cost = editing_cost(draft);
+  cost.flop += draft.evaluation_flop();
+  if (edit.kept) cost.bytes += draft.model_bytes() + comparison_bytes(draft.model());
+  const auto [stage, is_new] = draft.builder.add(edit, draft.point_title("edit"), cost);
   std::vector<AnyColumn> columns = draft.columns(/*abilities=*/edit.makes_one_model());
   columns.emplace_back(kLearnNorm);
   draft.place_row(stage, columns);

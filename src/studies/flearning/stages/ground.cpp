@@ -115,6 +115,14 @@ double Draft::evaluation_flop() const {
   return static_cast<double>(texts) / static_cast<double>(at.records) * forward_flop();
 }
 
+double Draft::evaluation_bytes() const {
+  const double all = evaluation_flop() / forward_flop() * static_cast<double>(at.records);
+  const double together =
+      static_cast<double>(deck().integer("flearning.batch_tokens")) / kTokensPerText;
+  return kAnswerTokens * std::min(all, together) * static_cast<double>(model().vocabulary) *
+         (weight_bytes(deck()) + 4);
+}
+
 std::vector<AnyColumn> Draft::columns(bool abilities) const {
   std::vector<AnyColumn> all = evaluation_columns(deck(), corpus().has_portability());
   if (!abilities) return all;

@@ -106,8 +106,9 @@ struct Draft {
   double model_bytes() const;
   /// One text of each record.
   double forward_flop() const;
-  /// What evaluate() asks.
+  /// What evaluate() asks, and the logits of the answers that are asked together.
   double evaluation_flop() const;
+  double evaluation_bytes() const;
 
   /// What the point's row has of its model's answers. `abilities`: to what is asked beside, too.
   std::vector<AnyColumn> columns(bool abilities = true) const;
@@ -120,6 +121,6 @@ struct Draft {
 };
 
 inline constexpr double kTokensPerText = 18;  // a question with its answer
-
+inline constexpr double kAnswerTokens = 3;
 
 }  // namespace factsweep::flearning

@@ -14,15 +14,6 @@ std::string learning_rate_key(const Lesson& lesson) {
   return lesson.section + (lesson.lora ? ".lora_learning_rate" : ".learning_rate");
 }
 
-constexpr double kAnswerTokens = 3;
-
-/// Logits of the answers asked together, and their float32 copies.
-double evaluation_bytes(const Draft& draft) {
-  const auto tokens = static_cast<double>(draft.deck().integer("flearning.batch_tokens"));
-  return kAnswerTokens * tokens / kTokensPerText * static_cast<double>(draft.model().vocabulary) *
-         (weight_bytes(draft.deck()) + 4);
-}
-
 }  // namespace
 
 std::vector<std::string> Lesson::deck_keys() const {
@@ -38,7 +29,6 @@ std::vector<std::string> Lesson::deck_keys() const {
 }
 
 Cost Lesson::cost(const Draft& draft) const {
-  constexpr double kProgramBytes = 150e6;  // libtorch, MPI and HDF5 at work on a CPU
   const Deck& deck = draft.deck();
   // a frozen weight needs no gradient of its own, only that of its input
   const double passes = lora ? 2 : 3;
@@ -53,7 +43,7 @@ Cost Lesson::cost(const Draft& draft) const {
   return {.flop = static_cast<double>(deck.integer(section + ".epochs")) * passes *
                   draft.forward_flop(),
           .bytes = training_bytes(deck, draft.model(), adapter, batch) + activations +
-                   evaluation_bytes(draft) + kProgramBytes - (lora ? 0 : draft.model_bytes()),
+                   draft.evaluation_bytes() + kProgramBytes - (lora ? 0 : draft.model_bytes()),
           .activations = activations,
           .checkpoint = checkpoint_bytes(deck, draft.model(), adapter)};
 }

@@ -6,6 +6,7 @@
 #include "factsweep/core/random.hpp"
 #include "factsweep/model/torch.hpp"
 #include "factsweep/studies/support/training.hpp"
+#include "factsweep/studies/support/training_options.hpp"
 #include "stages.hpp"
 
 namespace factsweep::kshot {
@@ -141,7 +142,13 @@ std::string asking_fingerprint(const TaskEntry& task) {
 }
 
 double test_flop(const Draft& draft, const TaskEntry& task) {
-  return 2.5 * draft.tokens_of(task.test) * draft.model.flop_per_token();
+  return 2.5 * draft.lengths_of(task.test).tokens * draft.model.flop_per_token();
+}
+
+double answer_bytes(const Draft& draft, const TaskSet& set) {
+  const auto together = static_cast<double>(draft.deck().integer("eval.batch_tokens"));
+  return kProgramBytes + asking_bytes(draft.deck(), draft.model,
+                                      std::min(together, draft.lengths_of(set).tokens));
 }
 
 Model adapted(const Model& base, const LoraAdapter& adapter) {

@@ -33,6 +33,8 @@ EvaluationSettings answer_settings(const TaskEntry& task, const Deck& deck);
 /// where the deck does not say.
 std::string asking_fingerprint(const TaskEntry& task);
 double test_flop(const Draft& draft, const TaskEntry& task);
+/// Memory of answering a set's questions.
+double answer_bytes(const Draft& draft, const TaskSet& set);
 
 /// The base with one adapter, which it shares.
 Model adapted(const Model& base, const LoraAdapter& adapter);

@@ -92,15 +92,15 @@ Upstream add_training(Draft& draft, const std::vector<std::size_t>& group) {
   BankTraining training;
   training.model = draft.fingerprint;
   std::string title;
-  double tokens = 0;
+  Lengths lengths;
   for (const std::size_t adapter : group) {
     const BankEntry& entry = draft.sets().bank[adapter];
     training.adapters.push_back(entry.name);
     training.data.push_back(fingerprint(entry.set));
     title += (title.empty() ? "bank " : ", ") + entry.name;
-    tokens += draft.tokens_of(entry.set);
+    lengths.add(draft.lengths_of(entry.set));
   }
-  const Cost cost = learning_cost(draft, "bank", tokens, static_cast<double>(group.size()));
+  const Cost cost = learning_cost(draft, "bank", lengths, static_cast<double>(group.size()));
   const Upstream stage = draft.builder.add(training, title, cost).stage;
   for (const std::size_t adapter : group) {
     place_adapter(draft, stage, adapter);

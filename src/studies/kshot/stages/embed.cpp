@@ -85,7 +85,7 @@ PlanBuilder::Added add(Draft& draft, Embed embed, const std::string& title) {
   embed.directory = draft.deck().text("augment.encoder");
   const double flop_per_token = 24 * static_cast<double>(draft.width * draft.width) * 6;
   return draft.builder.add(embed, "embed " + title,
-                           {.flop = draft.tokens_of(texts) * flop_per_token});
+                           {.flop = draft.lengths_of(texts).tokens * flop_per_token});
 }
 
 }  // namespace

@@ -35,10 +35,11 @@ Cost gate_cost(const Draft& draft, const TaskSet& like, std::int64_t experts) {
   const Deck& deck = draft.deck();
   const double examples = static_cast<double>(experts * deck.integer("phatgoose.steps") *
                                               deck.integer("train.batch_size"));
-  const double tokens = draft.tokens_of(like) / static_cast<double>(like.examples.size());
-  const double activations = learning_activations(draft);
+  const Lengths lengths = draft.lengths_of(like);
+  const double tokens = lengths.tokens / lengths.examples;
+  const double activations = learning_activations(draft, lengths);
   return {.flop = 2 * examples * tokens * draft.model.flop_per_token(),
-          .bytes = activations,
+          .bytes = kProgramBytes + activations,
           .activations = activations};
 }
 

@@ -33,28 +33,25 @@ TrainingExamples lessons_of(const TaskSet& set, const Model& model, const Deck& 
   return lessons;
 }
 
-namespace {
-
-std::int64_t batch_tokens(const Deck& deck) {
-  return deck.integer("train.batch_size") * deck.integer("kshot.longest");
-}
-
-}  // namespace
-
-double learning_activations(const Draft& draft) {
+double learning_activations(const Draft& draft, const Lengths& lengths) {
   const Deck& deck = draft.deck();
-  constexpr double kAnswerShare = 0.25;  // of a prompt and its answer
-  const std::int64_t tokens = std::min(batch_tokens(deck), deck.integer("train.microbatch_tokens"));
-  return activation_bytes(deck, draft.model, static_cast<double>(tokens), kAnswerShare);
+  const double tokens =
+      std::min(lengths.batch(static_cast<double>(deck.integer("train.batch_size"))),
+               static_cast<double>(deck.integer("train.microbatch_tokens")));
+  return activation_bytes(deck, draft.model, tokens, lengths.answers / lengths.tokens);
 }
 
-Cost learning_cost(const Draft& draft, const std::string& section, double tokens, double adapters) {
+Cost learning_cost(const Draft& draft, const std::string& section, const Lengths& lengths,
+                   double adapters) {
   const Deck& deck = draft.deck();
   const double epochs = static_cast<double>(deck.integer(section + ".epochs"));
-  const double activations = learning_activations(draft);
-  return {.flop = 2 * epochs * tokens * draft.model.flop_per_token(),
-          .bytes = adapters * training_bytes(deck, draft.model, lora_config(deck),
-                                             static_cast<double>(batch_tokens(deck))) +
+  const double activations = learning_activations(draft, lengths);
+  const double batch = lengths.batch(static_cast<double>(deck.integer("train.batch_size")));
+  return {.flop = 2 * epochs *
+                  (lengths.tokens * draft.model.flop_per_token() +
+                   lengths.answers * draft.model.head_flop_per_token()),
+          .bytes = kProgramBytes +
+                   adapters * training_bytes(deck, draft.model, lora_config(deck), batch) +
                    activations,
           .activations = activations,
           .checkpoint = adapters * checkpoint_bytes(deck, draft.model, lora_config(deck))};

@@ -18,9 +18,10 @@ std::vector<std::string> learning_keys(const std::string& section,
 TrainSettings learning_settings(const std::string& section, std::uint64_t seed, const Deck& deck);
 /// What training sees of a set. InputError: nothing.
 TrainingExamples lessons_of(const TaskSet& set, const Model& model, const Deck& deck);
-/// What a pass of any training leaves for its backward pass, in bytes.
-double learning_activations(const Draft& draft);
-/// Of training `adapters` adapters at once on so many tokens an epoch.
-Cost learning_cost(const Draft& draft, const std::string& section, double tokens, double adapters);
+/// What a pass of a training leaves for its backward pass, in bytes.
+double learning_activations(const Draft& draft, const Lengths& lengths);
+/// Of training `adapters` adapters at once on such examples.
+Cost learning_cost(const Draft& draft, const std::string& section, const Lengths& lengths,
+                   double adapters);
 
 }  // namespace factsweep::kshot

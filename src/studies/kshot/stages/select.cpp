@@ -53,7 +53,8 @@ struct Select {
     ExpertSignals gathered{bank.names, std::vector<double>(bank.size(), 0),
                            std::vector<double>(bank.size(), 0)};
     for (std::size_t i = 0; i < bank.size(); ++i) {
-      if (!bank.at(i).is_usable(run)) gathered.perplexity[i] = kNaN;
+      if (!bank.at(i).is_usable(run) || !sets.adapter(bank.names[i]).can_be_mixed())
+        gathered.perplexity[i] = kNaN;
     }
     const std::vector<std::int64_t> places = shots.among(drawn, sets);
     for (std::size_t i = 0; i < signals.size(); ++i) {

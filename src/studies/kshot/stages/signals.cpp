@@ -127,7 +127,8 @@ const std::vector<Upstream>& add_signals(Draft& draft, std::size_t task, std::in
   const TaskSet set = signals.shots.read(draft.sets());
   signals.examples = fingerprint(set);
   signals.reasoned = signals.shots.outputs(draft.sets(), /*reasons=*/true);
-  const Cost cost{.flop = 3 * draft.tokens_of(set) * draft.model.flop_per_token()};
+  const Cost cost{.flop = 3 * draft.lengths_of(set).tokens * draft.model.flop_per_token(),
+                  .bytes = answer_bytes(draft, set)};
   const auto place = static_cast<std::uint64_t>(
       std::find(draft.draws.begin(), draft.draws.end(), draw) - draft.draws.begin());
   for (std::size_t i = 0; i < draft.bank.size(); ++i) {

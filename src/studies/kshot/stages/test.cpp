@@ -61,7 +61,11 @@ Upstream add_test(Draft& draft, std::size_t task, std::size_t tested) {
   }
   const std::string title =
       fmt::format("test {} {}", entry.name, tested == 0 ? "base" : test.adapter);
-  const Upstream stage = draft.builder.add(test, title, {.flop = test_flop(draft, entry)}).stage;
+  const Upstream stage = draft.builder
+                             .add(test, title,
+                                  {.flop = test_flop(draft, entry),
+                                   .bytes = answer_bytes(draft, entry.test)})
+                             .stage;
   for (const AnyColumn& column : test_columns(draft.sets()))
     draft.builder.place(stage, of_bank(column), {task, tested});
   draft.tests[{task, tested}] = stage;

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
-#include <tuple>
 #include <utility>
 
 #include "asking.hpp"
@@ -42,43 +41,48 @@ std::vector<AnyColumn> tuned_columns(const Method& how) {
 
 Cost cost_of(const Draft& draft, const GridPoint& at, const TaskSet& shots) {
   const TaskEntry& task = draft.sets().tasks[at.task];
-  double tokens = draft.tokens_of(shots);
+  Lengths lengths = draft.lengths_of(shots);
   if (at.has_data()) {
     const TaskSet& pool = draft.sets().pools[*task.pool].set;
-    tokens += draft.tokens_of(pool) * static_cast<double>(at.budget) /
-              static_cast<double>(pool.examples.size());
+    lengths.add(draft.lengths_of(pool),
+                static_cast<double>(at.budget) / static_cast<double>(pool.examples.size()));
   }
   Cost cost;
   if (at.method->tuning == Tuning::search)
-    cost.flop = static_cast<double>(draft.deck().integer("lorahub.evaluations")) * tokens *
-                draft.model.flop_per_token();
+    cost.flop = static_cast<double>(draft.deck().integer("lorahub.evaluations")) *
+                lengths.tokens * draft.model.flop_per_token();
   if (at.method->is_trained())
     cost =
-        learning_cost(draft, "moe", tokens, std::max<double>(1, static_cast<double>(at.experts)));
+        learning_cost(draft, "moe", lengths, std::max<double>(1, static_cast<double>(at.experts)));
   if (at.method->has_gates()) cost = gate_cost(draft, shots, at.experts);
   cost.flop += test_flop(draft, task) + draft.worker.abilities.flop(draft.model);
+  cost.bytes = std::max(cost.bytes, answer_bytes(draft, task.test));
   return cost;
 }
 
 using Shapes = std::vector<std::pair<std::string, std::vector<std::int64_t>>>;
 
-/// Tensors that a point of the method can keep. Which adapters of the bank it will have is not known:
-/// there is room for any.
+/// What an adapter has that a point of the method keeps, or its mixture's experts. Which adapters of
+/// the bank it will have is not known: there is room for any.
+LoraConfig kept_config(const Draft& draft, const Method& how, std::int64_t experts) {
+  if (how.start == Start::fresh) return stored_lora_config(draft.deck());
+  const LoraConfig& form = draft.sets().form.config;
+  return how.tuning == Tuning::average ? stacked_form(form, experts) : form;
+}
+
+/// Tensors that it can keep.
 Shapes kept_shapes(const Draft& draft, const Method& how, std::int64_t experts) {
   const Shapes one =
-      how.start == Start::fresh
-          ? adapter_shapes(lora_config(draft.deck()), draft.model, lora_place(draft.deck()))
-          : draft.sets().form.shapes;
+      adapter_shapes(kept_config(draft, how, experts), draft.model, lora_place(draft.deck()));
   return how.is_mixture() ? mixture_shapes(one, experts) : one;
 }
 
 void decide_what_is_kept(Draft& draft) {
   TrainedWeights all;
-  std::map<std::tuple<bool, bool, std::int64_t>, double> of_kind;  // bytes
+  std::map<std::pair<const Method*, std::int64_t>, double> of_kind;  // bytes
   for (const GridPoint& at : draft.points) {
     if (!at.method->is_kept()) continue;
-    const auto [known, is_new] = of_kind.try_emplace(
-        {at.method->start == Start::fresh, at.method->is_mixture(), at.experts});
+    const auto [known, is_new] = of_kind.try_emplace({at.method, at.experts});
     if (is_new)
       known->second = bytes_of(draft.deck(), kept_shapes(draft, *at.method, at.experts));
     all.add(known->second);
@@ -90,7 +94,7 @@ void decide_what_is_kept(Draft& draft) {
 
 /// "final/<tensor>" of the weights file, and what they are.
 void place_weights(Draft& draft, Upstream stage, const Tune& tune, std::int64_t experts) {
-  const bool is_fresh = tune.how().start == Start::fresh, is_mixture = tune.how().is_mixture();
+  const bool is_mixture = tune.how().is_mixture();
   WeightGroup group{.name = is_mixture ? "mixture" : "lora",
                     .about = BaseModel::of(draft.deck().text("model.path")).about(),
                     .outputs = {}};
@@ -100,9 +104,7 @@ void place_weights(Draft& draft, Upstream stage, const Tune& tune, std::int64_t 
                              .text_length = tune.mixture_config_bytes(experts),
                              .long_name = "the mixture's moe.json"});
   } else {
-    group.about[kAdapterConfig] =
-        is_fresh ? stored_lora_config(draft.deck()).json(draft.model)
-                 : draft.sets().form.json;
+    group.about[kAdapterConfig] = kept_config(draft, tune.how(), experts).json(draft.model);
   }
   for (const auto& [name, shape] : kept_shapes(draft, tune.how(), experts))
     group.outputs.push_back({.path = "final/" + name,

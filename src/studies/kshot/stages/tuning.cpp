@@ -120,9 +120,8 @@ class Tuner {
 
   void one_adapter() {
     const TrainSettings settings = tuning_settings();
-    const LoraAdapter start = how_.start == Method::Start::fresh
-                                  ? fresh_adapter(settings.seed)
-                                  : stage_.bank.at(selected().at(0)).read(worker_, run_);
+    const LoraAdapter start = how_.start == Method::Start::fresh ? fresh_adapter(settings.seed)
+                                                                 : adapter(selected().at(0));
     Trainer trainer(Trainee::lora(base_.weights, start), lessons(), settings);
     train_and_test(trainer, [&] {
       keep(master_of(start, trainer));
@@ -131,17 +130,17 @@ class Tuner {
   }
 
   void average() {
-    std::vector<LoraAdapter> adapters = selected_adapters();
+    const std::vector<LoraAdapter> adapters = selected_adapters();
     const std::vector<double> weights(adapters.size(), 1 / static_cast<double>(adapters.size()));
-    for (LoraAdapter& adapter : adapters) adapter = scaled(adapter, weights.front());
+    const LoraAdapter sum = stacked(adapters, weights);
     run_.emit_padded(kWeight, weights, kNaN);
-    test(base_.with(with_adapters(base_.weights, adapters)));
+    keep(sum.named());
+    test(adapted(base_, sum));
   }
 
   /// LoRAHub (arXiv 2307.13269): weights of the adapters' matrices that make the lessons likely.
   void search() {
-    std::vector<LoraAdapter> adapters = selected_adapters();
-    for (LoraAdapter& adapter : adapters) adapter = in_bank_form(adapter);
+    const std::vector<LoraAdapter> adapters = selected_adapters();
     const auto start = std::chrono::steady_clock::now();
     std::vector<ScoreRequest> requests;
     for (Example& lesson : lessons())
@@ -190,10 +189,21 @@ class Tuner {
     return adapters;
   }
 
+  /// InputError: one that cannot be mixed is the best.
+  LoraAdapter adapter(std::size_t i) const {
+    const BankAdapter of = stage_.bank.at(i);
+    if (!worker_.sets.adapter(of.name).can_be_mixed())
+      throw InputError(
+          fmt::format("the best adapter, '{}', saves whole modules (modules_to_save), so {} cannot "
+                      "begin with it: it is asked as it is. Use source_best.",
+                      of.name, how_.name));
+    return of.read(worker_, run_);
+  }
+
+  /// In the bank's form.
   std::vector<LoraAdapter> selected_adapters() {
     std::vector<LoraAdapter> adapters;
-    for (const std::size_t i : selected())
-      adapters.push_back(stage_.bank.at(i).read(worker_, run_));
+    for (const std::size_t i : selected()) adapters.push_back(in_bank_form(adapter(i)));
     return adapters;
   }
 
@@ -207,10 +217,7 @@ class Tuner {
                             {hash_text("expert"), seed(), static_cast<std::uint64_t>(i)}))});
       return list;
     }
-    for (const std::size_t i : selected()) {
-      const BankAdapter adapter = stage_.bank.at(i);
-      list.push_back({adapter.name, adapter.read(worker_, run_)});
-    }
+    for (const std::size_t i : selected()) list.push_back({stage_.bank.names.at(i), adapter(i)});
     for (std::int64_t copy = 2; copy <= stage_.experts.value_or(1); ++copy)
       list.push_back({fmt::format("{}-{}", list.front().name, copy), list.front().adapter});
     return list;
@@ -322,12 +329,12 @@ class Tuner {
     keep(moe.named());
   }
   void keep(const LoraAdapter& adapter) {
-    if (!stage_.kept) return;
     keep((how_.start == Method::Start::fresh ? adapter : in_bank_form(adapter)).named());
   }
   /// Each in the corner of its place, which has room for the largest adapters of the bank; zeros are
   /// what is not there.
   void keep(const NamedTensors& tensors) {
+    if (!stage_.kept) return;
     const std::map<std::string, torch::Tensor> named(tensors.begin(), tensors.end());
     for (const Output& output : run_.stage().outputs) {
       if (!output.name.text().starts_with(kFinal)) continue;

@@ -73,9 +73,68 @@ std::string message(const Decks& decks, const std::vector<std::string>& override
   return "no error";
 }
 
+std::uint64_t dataset_rows(const Plan& plan) {
+  for (const DatasetSpec& spec : plan.datasets) {
+    if (spec.path == "/records/edits/row") return spec.shape.at(0);
+  }
+  return 0;
+}
+
 constexpr const char* kEight = "--grid.lambda=0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1";
 
 }  // namespace
+
+TEST_CASE("records that are longer than a model's positions are left out, or counted", "[flearning]") {
+  const TemporaryFolder folder;
+  const std::string bounded = write_family_model(folder / "gpt2", "gpt2").string(),  // 64 positions
+      free = write_tiny_model(folder / "llama").string();                            // 1024
+  const std::string many(70, 'x'), more(1100, 'x');
+  const Decks decks([&](nlohmann::json& records) {
+    records[1]["rephrase_prompt"] = many + " person1 lives in";
+    records[3]["locality_ground_truth"] = more;
+  });
+  const auto notes = [&](const std::string& model) {
+    std::string all;
+    const Plan plan = decks.expand({"--grid.model=" + model});
+    for (const std::string& note : plan.notes) all += note + "\n";
+    return std::pair{all, dataset_rows(plan)};
+  };
+  const auto [left_out, kept] = notes(bounded);
+  CHECK(kept == 3);  // the last one teaches nothing new
+  CHECK(left_out.find("2 records are left out: asked or taught as the deck says it is a text of more "
+                      "tokens than the model has positions (") != std::string::npos);
+  CHECK(left_out.find("record 2: ") != std::string::npos);
+  CHECK(left_out.find(" of 64") != std::string::npos);
+  const auto [used, all] = notes(free);
+  CHECK(all == 5);
+  CHECK(used.find("1 records are used though asked or taught as the deck says it is a text of more "
+                  "tokens than the model was trained with (") != std::string::npos);
+  CHECK(used.find(" of 1024") != std::string::npos);
+  CHECK(notes(bounded + ", " + free).second == 3);  // both are asked the same
+}
+
+TEST_CASE("what ROME and MEMIT take is foreseen by their edits, texts and layers", "[flearning]") {
+  const Decks decks;
+  const auto edit = [&](const std::string& method, std::vector<std::string> more = {}) {
+    more.push_back("--grid.method=" + method);
+    for (const Stage& stage : decks.expand(more).stages) {
+      if (stage.kind == "edit") return stage;
+    }
+    throw BugError("no edit stage");
+  };
+  const Stage rome = edit("rome"), memit = edit("memit");
+  CHECK(rome.cost_flop > 2 * memit.cost_flop);  // it has more contexts
+  const double once = edit("rome", {"--edit.records=1"}).cost_flop,
+               each = edit("rome", {"--edit.records=2"}).cost_flop - once;
+  CHECK(each > 0);
+  CHECK(once > each);  // contexts are sampled once
+  // second moments in float64: of two layers, their sum and its factor
+  const double side = static_cast<double>(
+      ModelConfig::read(model_data("llama-tied")).mlp_width);
+  CHECK(memit.memory_bytes - edit("memit", {"--edit.layers=1"}).memory_bytes ==
+        Approx(8 * side * side).epsilon(1e-3));
+  CHECK(edit("rome", {"--store.deltas=none"}).memory_bytes < rome.memory_bytes);
+}
 
 TEST_CASE("eight lambdas cost ten trainings, and two when nothing is learned", "[flearning]") {
   const Decks decks;

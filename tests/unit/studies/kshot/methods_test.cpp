@@ -67,7 +67,8 @@ TEST_CASE("kshot: adapters that users bring") {
         16);
   CHECK(dataset(plan, "/deltas/mixture/final/model.layers.0.mlp.down_proj.experts.0.lora_A.weight")
             .shape[1] >= 4);
-  CHECK(dataset(plan, "/deltas/lora/final/base_model." + q).shape[1] == 16);
+  CHECK(dataset(plan, "/deltas/lora/final/base_model." + q).shape[1] == 3 * 16);  // one on the other
+  CHECK(dataset(plan, "/deltas/lora_2/final/base_model." + q).shape[1] == 16);
 
   // it is known by what it holds, wherever it lies, in default/, too
   const TemporaryFolder elsewhere;

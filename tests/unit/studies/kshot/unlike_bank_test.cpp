@@ -155,6 +155,30 @@ TEST_CASE("kshot: every method works with a bank of unlike adapters", "[kshot]")
     CHECK(torch::equal(by_name.at(name), tensor));
   }
   // its place says in which form it is
-  const std::string about = dataset(sweep.plan, "/deltas/lora_2/about/adapter_config").content.as_text().at(0);
-  CHECK_NOTHROW(LoraAdapter::of(LoraConfig::parse(about, "kept"), kept, base, "kept", "kept"));
+  const auto said = [&](const std::string& group) {
+    return LoraConfig::parse(
+        dataset(sweep.plan, "/deltas/" + group + "/about/adapter_config").content.as_text().at(0), "kept");
+  };
+  CHECK_NOTHROW(LoraAdapter::of(said("lora_2"), kept, base, "kept", "kept"));
+
+  // the sum of all three with equal weights is one adapter, and the model is what they make together
+  const std::size_t average = sweep.leaf("uniform");
+  const LoraAdapter uniform =
+      LoraAdapter::of(said("lora_3"), stored(sweep, bench, average, "final/", true), base, "kept", "kept");
+  Weights merged = base.clone(torch::kFloat32), in_turn = base.clone(torch::kFloat32);
+  uniform.merge(merged);
+  for (const LoraAdapter& adapter : bank) {
+    const LoraAdapter third = adapter.clone(torch::kFloat32);
+    for (const auto& [name, tensor] : third.named()) {
+      if (name.find("lora_B") != std::string::npos) tensor.div_(3);
+    }
+    third.merge(in_turn);
+  }
+  const auto is = merged.named(), should = in_turn.named(), was = base.named();
+  double moved = 0;
+  for (std::size_t i = 0; i < is.size(); ++i) {
+    CHECK((is[i].second - should[i].second).abs().max().item<double>() < 1e-6);
+    moved = std::max(moved, (is[i].second - was[i].second).abs().max().item<double>());
+  }
+  CHECK(moved > 1e-4);
 }

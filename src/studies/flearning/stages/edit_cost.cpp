@@ -1,0 +1,82 @@
+#include "edit_cost.hpp"
+
+#include <algorithm>
+
+#include "factsweep/studies/support/training_options.hpp"
+
+namespace factsweep::flearning {
+namespace {
+
+constexpr double kCharactersPerToken = 4.5;
+constexpr double kFirstWords = 5;  // that contexts begin with: each is decoded on its own
+/// What a pass that samples the next token of a sequence or two takes, measured: it reads all weights.
+constexpr double kTokensOfSmallPass = 128;
+
+/// Mean lengths of the texts of an edit, in tokens: up to the subject's last one, from it to the last
+/// but one of the answer, and of the answer.
+struct EditLengths {
+  double before = 0, after = 0, answer = 0;
+};
+
+EditLengths lengths_of(std::span<const EditRecord> records) {
+  EditLengths lengths;
+  const auto tokens = [&](std::size_t characters) {
+    return static_cast<double>(characters) / kCharactersPerToken / static_cast<double>(records.size());
+  };
+  for (const EditRecord& record : records) {
+    const std::size_t subject = record.prompt.rfind(record.subject),
+                      end = subject == std::string::npos ? 0 : subject + record.subject.size();
+    lengths.before += tokens(end);
+    lengths.after += tokens(record.prompt.size() - end + record.target_new.size() + 1);
+    lengths.answer += tokens(record.target_new.size() + 1);
+  }
+  lengths.after = std::max(lengths.after, 1.0);
+  lengths.answer = std::max(lengths.answer, 1.0);
+  return lengths;
+}
+
+}  // namespace
+
+Cost search_cost(const Draft& draft, const SearchWork& work) {
+  const Deck& deck = draft.deck();
+  const ModelConfig& model = draft.model();
+  const auto wanted = static_cast<std::size_t>(deck.integer("edit.records"));
+  const std::size_t edits = wanted > 0 ? std::min(wanted, draft.at.records) : draft.at.records;
+  const EditLengths lengths = lengths_of(std::span(draft.corpus().records).first(edits));
+
+  double contexts = 1, tokens = 0, passes = 0;  // the prompt alone is the first
+  for (const ContextLength& length : work.contexts) {
+    contexts += static_cast<double>(length.count);
+    tokens += static_cast<double>(length.count * length.tokens);
+    passes += kFirstWords * static_cast<double>(length.tokens);
+  }
+  const double texts = contexts + 1;  // "{subject} is a"
+  const double before = lengths.before + tokens / contexts;
+  const double token = model.flop_per_token(), layer = token / static_cast<double>(model.layers);
+
+  double looked_up = 0;
+  for (const std::int64_t of : work.key_layers)
+    looked_up += contexts * before * layer * static_cast<double>(of + 1);
+  const double rows = texts * lengths.after, predicted = contexts * lengths.answer + 1;
+  // forward, and back to the vector: no weight has a gradient
+  const double step =
+      2 * (rows * layer * static_cast<double>(model.layers - work.first_layer) +
+           predicted * model.head_flop_per_token());
+  const double each =
+      texts * before * token + looked_up + static_cast<double>(work.value.steps) * step;
+
+  const auto together =
+      static_cast<double>(std::min(static_cast<std::int64_t>(edits), work.value.batch_requests));
+  const double side = static_cast<double>(model.mlp_width);
+  return {.flop = passes * kTokensOfSmallPass * token + static_cast<double>(edits) * each,
+          .bytes = kProgramBytes + 8 * side * side * static_cast<double>(work.moments) +
+                   std::max(draft.evaluation_bytes(),
+                            activation_bytes(deck, model, together * rows, predicted / rows) +
+                                asking_bytes(deck, model, together * texts * before))};
+}
+
+double comparison_bytes(const ModelConfig& model) {
+  return 5 * 4 * static_cast<double>(model.vocabulary) * static_cast<double>(model.width);
+}
+
+}  // namespace factsweep::flearning
