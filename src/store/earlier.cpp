@@ -82,6 +82,20 @@ struct EarlierSweep::Files {
   std::vector<std::string> keys;
   std::vector<std::uint8_t> status;
   std::vector<double> seconds, peak_bytes;
+  mutable std::map<const DatasetSpec*, bool> found;  // what looking has told
+
+  /// Whether the file has the datasets that the stage's plan has today: those of earlier versions may
+  /// have fewer. A weights file that is gone is told of when it is read.
+  bool has(const std::vector<Transfer>& transfers) const {
+    const std::lock_guard guard(h5::mutex());
+    return std::all_of(transfers.begin(), transfers.end(), [&](const Transfer& transfer) {
+      const h5::File& file = transfer.source->file == File::weights ? weights : results;
+      const auto [known, is_new] = found.try_emplace(transfer.from, true);
+      if (is_new && file.is_open())
+        known->second = H5Lexists(file.id(), transfer.from->path.c_str(), H5P_DEFAULT) > 0;
+      return known->second;
+    });
+  }
 
   Array read(const Transfer& transfer) const {
     const bool of_weights = transfer.source->file == File::weights;
@@ -174,8 +188,9 @@ std::vector<bool> EarlierSweep::offers(const Plan& earlier, const Plan& plan) co
   std::vector<bool> offered(plan.stages.size());
   for (std::size_t i = 0; i < plan.stages.size(); ++i) {
     const auto done = finished.find(plan.stages[i].key);
-    offered[i] = done != finished.end() &&
-                 transfers(earlier.stages[done->second], from, plan.stages[i], to).has_value();
+    if (done == finished.end()) continue;
+    const auto list = transfers(earlier.stages[done->second], from, plan.stages[i], to);
+    offered[i] = list && files_->has(*list);
   }
   return offered;
 }
@@ -192,7 +207,7 @@ std::size_t EarlierSweep::take_over(const Communicator& comm, const Plan& earlie
     const auto done = finished.find(stage.key);
     if (done == finished.end() || store.record(i).status == Status::done) continue;
     const auto list = transfers(earlier.stages[done->second], from, stage, to);
-    if (!list) continue;
+    if (!list || !files_->has(*list)) continue;
     for (const Transfer& transfer : *list) {
       const Array array =
           widened(files_->read(transfer), *transfer.source, transfer.to->places.front());

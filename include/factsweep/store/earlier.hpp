@@ -35,7 +35,7 @@ class EarlierSweep {
 
   /// Copies into `store` what finished stages have left that `plan` has too, and marks them done
   /// there. Rows may have become wider; a stage whose arrays do not fit their new places, or of which
-  /// `plan` keeps what was not kept here, stays to be done. `earlier` is this sweep's own plan;
+  /// `plan` keeps what was not kept here, or that this file's version did not store, stays to be done. `earlier` is this sweep's own plan;
   /// InputError: it is not, see is_of(). Independent: each rank
   /// takes its share, and is told how many stages it took; the store shows them to other ranks once
   /// it is closed and opened again.
