@@ -14,7 +14,6 @@ from analysis.kshot import quantities as of_experts
 from analysis.kshot import tables as expert_tables
 from analysis.slick import quantities as of_labels
 from analysis.slick import tables as label_tables
-from analysis.slick.groups import Labels
 from analysis.sweep import read
 
 
@@ -74,11 +73,11 @@ def write_abilities(path, ends, model="tiny"):
 def test_abilities_before_and_after_of_labels(tmp_path):
     world = synthetic_slick.World(seeds=(1, 2), epochs=4)
     path = synthetic_slick.write(tmp_path / "able.h5", world)
-    (part,) = of_labels.parts(read(path), read(path).group(Labels))
+    (part,) = of_labels.parts(read(path), of_labels.models_of(read(path)))
     assert label_tables.abilities(part) is None and abilities(part.sweep) == []
     write_abilities(path, ("_early_stop", "_final"))
     sweep = read(path)
-    (part,) = of_labels.parts(sweep, sweep.group(Labels))
+    (part,) = of_labels.parts(sweep, of_labels.models_of(sweep))
     assert abilities(sweep) == ["ability_arc", "ability_perplexity"]
     table = label_tables.abilities(part)
     head = ["ability", "D", "points", "base", "EARLY_STOP", "CONVERGENCE", "change"]
