@@ -7,15 +7,13 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
-#include <condition_variable>
 #include <cstdlib>
 #include <exception>
-#include <mutex>
 #include <string_view>
 #include <thread>
 #include <utility>
 
-#include "factsweep/core/console.hpp"
+#include "deadline.hpp"
 #include "factsweep/core/error.hpp"
 
 namespace factsweep {
@@ -132,37 +130,6 @@ std::string pack_error(const std::exception_ptr& error) {
       throw std::runtime_error(message);
   }
 }
-
-/// Ends the process where MPI waits for a rank that stands still before or after anybody watches.
-class Deadline {
- public:
-  Deadline(double seconds, std::string why) {
-    if (seconds <= 0) return;
-    thread_ = std::thread([this, seconds, why = std::move(why)] {
-      std::unique_lock lock(mutex_);
-      if (over_.wait_for(lock, std::chrono::duration<double>(seconds), [this] { return is_over_; }))
-        return;
-      console::write_error(why);
-      std::_Exit(static_cast<int>(ExitCode::environment));
-    });
-  }
-  ~Deadline() {
-    {
-      const std::lock_guard lock(mutex_);
-      is_over_ = true;
-    }
-    over_.notify_all();
-    if (thread_.joinable()) thread_.join();
-  }
-  Deadline(const Deadline&) = delete;
-  Deadline& operator=(const Deadline&) = delete;
-
- private:
-  std::mutex mutex_;
-  std::condition_variable over_;
-  bool is_over_ = false;
-  std::thread thread_;
-};
 
 /// Seconds until all ranks must be there: on many nodes they load the program for minutes.
 double start_limit() {
