@@ -55,7 +55,8 @@ RUN = {
     "factsweep plan DECK --device h100": Run("", {"DECK": "deck.ini"}),
     "factsweep plan DECK": Run("", {"DECK": "deck.ini"}),
     "factsweep run DECK": Run("--run.output=once_more.h5 --train.epochs=1", {"DECK": "deck.ini"}),
-    "factsweep status FILE [--follow]": Run("", SWEEP, says=("points done",)),
+    "factsweep status FILE [--follow] [--stages]": Run("", SWEEP, says=("points done", "slowest")),
+    "factsweep --version": Run(says=("libtorch",)),
     "factsweep status FILE": Run("", SWEEP, says=("points done",)),
     "factsweep world --output DIR": Run("--subjects 30 --passes 1 --width 16 --layers 1 --vocabulary 600 --threads 1", {"DIR": "small"}),
     "factsweep embed --model DIR": Run("", {"DIR": "tests/unit/encoder/data/bert"}, "texts.jsonl", says=("embedding",)),
@@ -90,6 +91,7 @@ RUN = {
     # adapters and mixtures
     "factsweep export FILE --point ID --output DIR": Run("", LORA),
     "factsweep export FILE --point ID --output DIR --format hf --model BASE": Run("", {**LORA, "DIR": "merged"}),
+    "factsweep export FILE --point ID --format hf --model MODEL --output DIR": Run("", {**LORA, **MODEL, "DIR": "merged_again"}),
     "factsweep generate --model BASE --adapter DIR [--adapter DIR2]": Run("--max-new-tokens 4", LORA, "prompts.jsonl"),
     "factsweep score --model BASE --adapter DIR": Run("", LORA, "records.jsonl", says=("perplexity",)),
     "factsweep score --model DIR": Run("", {"DIR": "world/model"}, "records.jsonl", says=("logprobs",)),
@@ -104,6 +106,9 @@ RUN = {
     "jobs/facts.py popqa/test.tsv --output popqa.jsonl >>inputs/mine.ini": Run(),
     "jobs/facts.py ... --output FILE.jsonl": Run("", {"...": "popqa/test.tsv", "FILE": "again"}),
     # what the pages on architecture and speed name
+    "tests/system/chaos.sh FIRST-LAST": Run(
+        "", {"FIRST-LAST": "1-1"}, before="FACTSWEEP=$(command -v factsweep) FACTSWEEP_SOURCE=$PWD "
+    ),
     "jobs/interruptible.sh mpirun ...": Run("", {"...": "-n 2 factsweep run deck.ini --train.epochs=1"}),
     "time factsweep run DECK --store.answers=false": Run("--run.output=unsaid.h5 --train.epochs=1", {"DECK": "deck.ini"}),
     "mpirun -n 2 build/factsweep run inputs/slick/smollm2.ini --slick.stop_after=label --label.p_true=off --label.max_new_tokens=10 "
