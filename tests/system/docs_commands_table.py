@@ -106,9 +106,6 @@ RUN = {
     "jobs/facts.py popqa/test.tsv --output popqa.jsonl >>inputs/mine.ini": Run(),
     "jobs/facts.py ... --output FILE.jsonl": Run("", {"...": "popqa/test.tsv", "FILE": "again"}),
     # what the pages on architecture and speed name
-    "tests/system/chaos.sh FIRST-LAST": Run(
-        "", {"FIRST-LAST": "1-1"}, before="FACTSWEEP=$(command -v factsweep) FACTSWEEP_SOURCE=$PWD "
-    ),
     "jobs/interruptible.sh mpirun ...": Run("", {"...": "-n 2 factsweep run deck.ini --train.epochs=1"}),
     "time factsweep run DECK --store.answers=false": Run("--run.output=unsaid.h5 --train.epochs=1", {"DECK": "deck.ini"}),
     "mpirun -n 2 build/factsweep run inputs/slick/smollm2.ini --slick.stop_after=label --label.p_true=off --label.max_new_tokens=10 "
@@ -157,6 +154,7 @@ LISTED = {
     "python -m pytest tests/analysis": Listed("tests/run.sh runs it"),
     "cmake --preset debug && cmake --build --preset debug --target test_plan && build-debug/tests/test_plan": Listed("builds the program anew"),
     "ctest --test-dir build-debug -R plan": Listed("builds the program anew"),
+    "tests/system/chaos.sh FIRST-LAST": Listed("tests/run.sh runs it with a few seeds"),
     "ctest -R device": Listed("tests/run.sh runs it"),
     "tests/cuda/bundle.sh FOLDER": Listed("is for a machine with a GPU"),
     "tests/cuda/bundle.sh FOLDER --rehearsal": Listed("builds the program anew"),
