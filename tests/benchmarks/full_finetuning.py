@@ -82,8 +82,10 @@ class Trainer:
                 self.seconds = time.perf_counter() - self.started
 
         self.clock = Clock()
+        passes = max(1, batch // options.trainer_batch)
         arguments = transformers.TrainingArguments(
-            output_dir=str(scratch / "trainer"), per_device_train_batch_size=batch, num_train_epochs=1, max_grad_norm=0,
+            output_dir=str(scratch / "trainer"), per_device_train_batch_size=batch // passes,
+            gradient_accumulation_steps=passes, num_train_epochs=1, max_grad_norm=0,
             lr_scheduler_type="constant", learning_rate=SETTINGS["learning_rate"], bf16=options.dtype == "bfloat16", use_cpu=options.device == "cpu",
             save_strategy="no", logging_strategy="no", report_to="none", disable_tqdm=True, remove_unused_columns=False)  # fmt: skip
         rows = [{"ids": prompt + answer, "prompt": len(prompt)} for prompt, answer in examples]
@@ -194,6 +196,8 @@ def main():
     parser.add_argument("--dtype", choices=["bfloat16", "float32"], default="bfloat16")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--pass-tokens", type=int, default=4096, help="most tokens of one pass of the loop, as factsweep's")
+    parser.add_argument("--trainer-batch", type=int, default=128, help="most examples of one pass of Trainer, whose logits of a large batch take"
+                        " more than 23 GB here")  # fmt: skip
     options = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = str(options.threads)
     import torch
