@@ -195,8 +195,8 @@ std::vector<EditCorpus> EditCorpus::read(const Deck& deck) {
     const auto wanted = static_cast<std::size_t>(deck.integer("data.records"));
     const auto order = permutation(
         static_cast<std::int64_t>(file.records.size()),
-        CounterRandom(hash_words({hash_text("edits"), hash_text(corpus.name),
-                                  static_cast<std::uint64_t>(deck.integer("data.seed"))})));
+        CounterRandom(hash_words(
+            {hash_text("edits"), static_cast<std::uint64_t>(deck.integer("data.seed"))})));
     for (const std::int64_t i : order) {
       if (wanted > 0 && corpus.records.size() == wanted) break;
       corpus.records.push_back(file.records[static_cast<std::size_t>(i)]);

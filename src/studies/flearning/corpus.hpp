@@ -27,7 +27,8 @@ struct EditCorpus {
   std::map<std::string, std::int64_t> not_measured, not_used;
   bool has_old = true, has_subjects = true;  // else no record has one, in its prompt
 
-  /// data.edits, cut to data.records of them chosen by data.seed. Where a method of the deck
+  /// data.edits, cut to data.records of them chosen by data.seed, whatever the file is called: the
+  /// same edits in another form, or a renamed file, are the same work. Where a method of the deck
   /// forgets, records without an old answer are left out, where one looks up the subject those whose
   /// prompt lacks it, unless all would be: then has_old, has_subjects say so; and those with a text
   /// that is longer than the learned positions of a model. InputError.

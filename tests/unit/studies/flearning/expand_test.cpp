@@ -20,7 +20,8 @@ namespace {
 class Decks {
  public:
   using Change = std::function<void(nlohmann::json& records)>;
-  explicit Decks(const Change& change = nullptr) {
+  explicit Decks(const Change& change = nullptr, const std::string& file = "edits.json")
+      : edits_(folder_.path() / file) {
     nlohmann::json records = nlohmann::json::array();
     for (int i = 0; i < 6; ++i) {
       const std::string number = std::to_string(i);
@@ -34,20 +35,21 @@ class Decks {
                          {"locality_ground_truth", "blue"}});
     }
     if (change) change(records);
-    write_file(folder_.path() / "edits.json", records.dump());
+    write_file(edits_, records.dump());
     write_file(folder_.path() / "text.txt", "a text\n");
   }
 
   Plan expand(const std::vector<std::string>& overrides) const {
     const std::string text =
         "[run]\nstudy = flearning\n[model]\npath = " + model_data("llama-tied").string() +
-        "\n[data]\nedits = " + (folder_.path() / "edits.json").string() +
+        "\n[data]\nedits = " + edits_.string() +
         "\n[edit]\nlayers = 0, 1\nft_c_layer = 1\ntext = " + (folder_.path() / "text.txt").string() + "\n";
     return expand_deck(flearning::make_study(), text, overrides).plan;
   }
 
  private:
   TemporaryFolder folder_;
+  std::filesystem::path edits_;
 };
 
 std::map<std::string, int> kinds(const Plan& plan) {
@@ -409,9 +411,9 @@ TEST_CASE("what a deck changes decides which stages change", "[flearning]") {
         Kinds{"original", "delta", "search", "forget", "learn", "second_moment", "edit"});
 }
 
-TEST_CASE("a model and its records are known by what they are, not by where they lie",
+TEST_CASE("a model and its records are known by what they are, not by their place or name",
           "[flearning]") {
-  const Decks one, other;
+  const Decks one, other, renamed(nullptr, "renamed.json");
   const auto keys_of = [](const Plan& plan) {
     std::vector<std::string> all;
     for (const Stage& stage : plan.stages) all.push_back(stage.key);
@@ -420,6 +422,9 @@ TEST_CASE("a model and its records are known by what they are, not by where they
   const Plan here = one.expand({"--grid.method=memit, f_learning_lora"}),
              there = other.expand({"--grid.method=memit, f_learning_lora"});
   CHECK(keys_of(here) == keys_of(there));
+  const Plan few = one.expand({"--data.records=3"}), of_renamed = renamed.expand({"--data.records=3"});
+  CHECK(keys_of(few) == keys_of(of_renamed));
+  CHECK(few.stages.front().title != of_renamed.stages.front().title);
   REQUIRE(here.inputs.size() == 3);
   CHECK(here.inputs[1].name == "data.edits edits");
   for (std::size_t i = 0; i < 3; ++i)
