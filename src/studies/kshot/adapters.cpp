@@ -104,7 +104,7 @@ void place_adapter(Draft& draft, Upstream stage, std::size_t adapter) {
   draft.builder.place(stage, loss_rose_column(entry.name), {adapter});
   draft.builder.declare(
       weights_text(folder + kAdapterConfig, entry.form.json, "the adapter's adapter_config.json"));
-  for (const auto& [name, text] : BaseModel::of(draft.deck().text("model.path")).about())
+  for (const auto& [name, text] : draft.base.about())
     draft.builder.declare(weights_text(folder + name, text, name));
   for (const auto& [tensor, shape] : entry.form.shapes)
     draft.builder.place_tensor(stage, output_of(entry.name, tensor),

@@ -13,8 +13,6 @@
 namespace factsweep::kshot {
 namespace {
 
-constexpr double kCharactersPerToken = 4.5;
-
 /// What the bank's adapters adapt, and fresh experts where there are any.
 std::vector<std::string> mixed_modules(const Deck& deck, const Sets& sets, const ModelConfig& model,
                                        const std::vector<GridPoint>& points) {
@@ -42,6 +40,7 @@ Draft::Draft(const Deck& deck, const Worker& inputs, std::vector<GridPoint> grid
       builder("kshot", deck),
       model(ModelConfig::read(deck.text("model.path"))),
       fingerprint(model_fingerprint(deck.text("model.path"))),
+      base(BaseModel::of(deck.text("model.path"))),
       points(std::move(grid)),
       modules(mixed_modules(deck, inputs.sets, model, points)),
       template_bytes_(prompts(deck).size()) {

@@ -16,6 +16,7 @@
 #include "factsweep/studies/support/abilities.hpp"
 #include "factsweep/studies/support/lists.hpp"
 #include "factsweep/studies/support/models.hpp"
+#include "factsweep/studies/support/weight_outputs.hpp"
 #include "grid.hpp"
 
 namespace factsweep::kshot {
@@ -61,6 +62,7 @@ struct Draft {
   PlanBuilder builder;
   const ModelConfig model;
   const std::string fingerprint;  // of the model's files
+  const BaseModel base;           // that kept weights are to be added to
   const std::vector<GridPoint> points;
   std::vector<std::int64_t> draws;                   // of the points, ascending
   std::int64_t shots = 1, experts = 1, samples = 1;  // largest of all points

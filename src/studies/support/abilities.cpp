@@ -12,6 +12,7 @@
 #include "factsweep/core/random.hpp"
 #include "factsweep/data/texts.hpp"
 #include "factsweep/studies/support/lists.hpp"
+#include "factsweep/studies/support/training_options.hpp"
 #include "factsweep/tasks/likelihood.hpp"
 #include "factsweep/tasks/read_tasks.hpp"
 
@@ -19,7 +20,6 @@ namespace factsweep {
 namespace {
 
 constexpr const char *kLikelihood = "_likelihood", *kPerplexity = "perplexity";
-constexpr double kCharactersPerToken = 4.5;
 
 /// Whether the likelihood of a task's options is a value beside what is generated.
 bool has_likelihood(const TaskSet& task) {
@@ -119,20 +119,32 @@ Abilities Abilities::read(const Deck& deck, const AbilityKeys& keys) {
                               static_cast<std::uint64_t>(deck.integer(keys.seed))));
     all.tasks_.back().bad = whole.bad;
   }
+  all.sum_up();
   return all;
 }
 
-std::string Abilities::fingerprint() const {
+void Abilities::sum_up() {
   std::uint64_t hash = questions_hash(tasks_);
   if (!texts_.empty())
     hash = hash_words({hash, texts_hash(texts_), static_cast<std::uint64_t>(text_tokens_),
                        static_cast<std::uint64_t>(text_window_)});
-  return hex(hash);
+  fingerprint_ = hex(hash);
+  double characters = 0;
+  for (const TaskSet& task : tasks_) {
+    for (const TaskExample& example : task.examples) {
+      characters += static_cast<double>(example.instruction.size() + example.input.size());
+      for (const std::string& option : example.options)
+        characters += static_cast<double>(option.size());
+      tokens_ += static_cast<double>(max_new_tokens_of(task.kind)) / 4;
+    }
+  }
+  if (!texts_.empty()) tokens_ += static_cast<double>(text_tokens_);
+  tokens_ += characters / kCharactersPerToken;
 }
 
 AbilityFields Abilities::fields() const {
   if (!any()) return {};
-  return {fingerprint(), {keys_.batch_tokens}};
+  return {fingerprint_, {keys_.batch_tokens}};
 }
 
 std::vector<Column<double>> Abilities::columns(const std::string& when) const {
@@ -237,17 +249,7 @@ void Abilities::emit(StageRun& run, const Model& model, const ModelOf& model_of)
 }
 
 double Abilities::flop(const ModelConfig& model) const {
-  double tokens = 0, characters = 0;
-  for (const TaskSet& task : tasks_) {
-    for (const TaskExample& example : task.examples) {
-      characters += static_cast<double>(example.instruction.size() + example.input.size());
-      for (const std::string& option : example.options)
-        characters += static_cast<double>(option.size());
-      tokens += static_cast<double>(max_new_tokens_of(task.kind)) / 4;
-    }
-  }
-  if (!texts_.empty()) tokens += static_cast<double>(text_tokens_);
-  return (tokens + characters / kCharactersPerToken) * model.flop_per_token();
+  return tokens_ * model.flop_per_token();
 }
 
 void Abilities::fill(PlanBuilder& builder, const std::vector<std::string>& models) const {

@@ -47,7 +47,7 @@ class Abilities {
   /// Whether anything is asked.
   bool any() const { return !tasks_.empty() || !texts_.empty(); }
   /// Changes with all that is asked.
-  std::string fingerprint() const;
+  const std::string& fingerprint() const { return fingerprint_; }
   AbilityFields fields() const;
 
   /// /points/ability_<task> and, of a task whose options are no more than read, _likelihood beside
@@ -75,6 +75,8 @@ class Abilities {
   std::vector<std::string> spelling_notes(const std::string& model) const;
 
  private:
+  /// Fills fingerprint_ and tokens_: plans ask for them at every point.
+  void sum_up();
   double perplexity(const Model& model, std::int64_t batch_tokens, const StepCallback& step) const;
 
   AbilityKeys keys_{};
@@ -82,6 +84,8 @@ class Abilities {
   std::vector<std::string> texts_, files_;  // files: of ability.tasks
   std::string text_file_;
   std::int64_t text_tokens_ = 0, text_window_ = 0;
+  std::string fingerprint_;
+  double tokens_ = 0;  // of asking once, about
 };
 
 /// Stage "abilities": what a base model can do, for comparison. A study's kind adds run().

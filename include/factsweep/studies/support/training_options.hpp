@@ -37,6 +37,8 @@ void refuse_lora_keys(const Deck& deck, const std::string& why);
 /// "deck.ini:14: lora.targets", for messages of find_targets().
 std::string lora_place(const Deck& deck);
 
+/// Of English text in a vocabulary of some ten thousand tokens, for estimates.
+inline constexpr double kCharactersPerToken = 4.5;
 /// Of libtorch, MPI and HDF5 at work on a CPU, beside all that is reckoned here.
 inline constexpr double kProgramBytes = 150e6;
 

@@ -7,7 +7,6 @@
 namespace factsweep::flearning {
 namespace {
 
-constexpr double kCharactersPerToken = 4.5;
 constexpr double kFirstWords = 5;  // that contexts begin with: each is decoded on its own
 /// What a pass that samples the next token of a sequence or two takes, measured: it reads all weights.
 constexpr double kTokensOfSmallPass = 128;

@@ -96,7 +96,7 @@ void decide_what_is_kept(Draft& draft) {
 void place_weights(Draft& draft, Upstream stage, const Tune& tune, std::int64_t experts) {
   const bool is_mixture = tune.how().is_mixture();
   WeightGroup group{.name = is_mixture ? "mixture" : "lora",
-                    .about = BaseModel::of(draft.deck().text("model.path")).about(),
+                    .about = draft.base.about(),
                     .outputs = {}};
   if (is_mixture) {
     group.outputs.push_back({.path = Tune::kOwnConfig,
