@@ -122,21 +122,16 @@ EarlierSweep::EarlierSweep(const std::filesystem::path& results)
   const std::lock_guard guard(h5::mutex());
   h5::prepare();
   const std::string name = results.string();
-  std::error_code ignored;
-  if (!std::filesystem::exists(results, ignored))
-    throw InputError(fmt::format("{}: no such file.", name));
   Files& files = *files_;
   files.path = results;
-  files.results = h5::open_serial(results, H5F_ACC_RDONLY);
-  check_kind(files.results, name, "factsweep results");
+  files.results = open_results(results);
   files.study = h5::text_attribute(files.results.id(), {name}, "study");
   files.deck = h5::text_attribute(files.results.id(), {name}, "deck");
   files.keys = h5::read_all(files.results, {name, "/stages/key"}, DType::text).as_text();
-  const Array status = h5::read_all(files.results, {name, "/stages/status"}, DType::uint8);
-  const Array seconds = h5::read_all(files.results, {name, "/stages/seconds"}, DType::float64);
-  files.status.assign(status.as<std::uint8_t>().begin(), status.as<std::uint8_t>().end());
-  files.seconds.assign(seconds.as<double>().begin(), seconds.as<double>().end());
+  files.status = read_column<std::uint8_t>(files.results, name, "/stages/status");
+  files.seconds = read_column<double>(files.results, name, "/stages/seconds");
   files.peak_bytes = read_peak_bytes(files.results, name, files.keys.size());
+  std::error_code ignored;
   if (std::filesystem::exists(weights_path(results), ignored))
     files.weights = h5::open_serial(weights_path(results), H5F_ACC_RDONLY);
 }

@@ -64,6 +64,17 @@ std::vector<double> read_peak_bytes(const h5::File& file, const std::string& nam
 /// InputError: another kind of file, or of another layout version.
 void check_kind(const h5::File& file, const std::string& name, const std::string& filetype);
 
+/// The results of a sweep, to be read. InputError: no such file, or another kind of file.
+h5::File open_results(const std::filesystem::path& path);
+
+/// A whole dataset of numbers of the file of this name.
+template <typename T>
+std::vector<T> read_column(const h5::File& file, const std::string& name, const char* path) {
+  const Array array = h5::read_all(file, {name, path}, dtype_of<T>());
+  const std::span<const T> values = array.as<T>();
+  return {values.begin(), values.end()};
+}
+
 /// Flushes a file, and writes its first bytes once more, as HDF5 does when it closes a file:
 /// where that fails on one rank HDF5 leaves the others waiting. EnvironmentError.
 void try_last_write(const std::filesystem::path& path);

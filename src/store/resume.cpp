@@ -148,13 +148,6 @@ void reset_column(const h5::File& file, const std::string& name, const std::stri
 }
 
 template <typename T>
-std::vector<T> read_column(const h5::File& file, const std::string& name, const char* path) {
-  const Array array = h5::read_all(file, {name, path}, dtype_of<T>());
-  const std::span<const T> values = array.as<T>();
-  return {values.begin(), values.end()};
-}
-
-template <typename T>
 void append(std::string& packed, const std::vector<T>& values) {
   packed.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T));
 }
@@ -183,12 +176,19 @@ void check_kind(const h5::File& file, const std::string& name, const std::string
   }
 }
 
+h5::File open_results(const fs::path& path) {
+  std::error_code ignored;
+  if (!fs::exists(path, ignored)) throw InputError(fmt::format("{}: no such file.", path.string()));
+  h5::File file = h5::open_serial(path, H5F_ACC_RDONLY);
+  check_kind(file, path.string(), "factsweep results");
+  return file;
+}
+
 bool holds_nothing(const fs::path& path) {
   const std::string name = path.string();
   const fs::path weights = weights_path(path);
   try {
-    const h5::File file = h5::open_serial(path, H5F_ACC_RDONLY);
-    check_kind(file, name, "factsweep results");
+    const h5::File file = open_results(path);
     const auto stages = read_column<std::uint8_t>(file, name, "/stages/status");
     if (std::count(stages.begin(), stages.end(), static_cast<std::uint8_t>(Status::done)) > 0)
       return false;

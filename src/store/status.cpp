@@ -3,9 +3,7 @@
 
 #include <algorithm>
 
-#include "factsweep/store/store.hpp"
-#include "h5.hpp"
-#include "layout.hpp"
+#include "files.hpp"
 
 namespace factsweep {
 namespace {
@@ -29,16 +27,15 @@ std::int64_t count(std::span<const std::uint8_t> rows, Status status) {
 
 /// Rows of stages with their cost, seconds and status.
 struct StageRows {
-  Array status_column, cost_column, seconds_column, rank_column;
-  std::span<const std::uint8_t> status = status_column.as<std::uint8_t>();
-  std::span<const double> cost = cost_column.as<double>(), seconds = seconds_column.as<double>();
-  std::span<const std::int32_t> rank = rank_column.as<std::int32_t>();
+  std::vector<std::uint8_t> status;
+  std::vector<double> cost, seconds;
+  std::vector<std::int32_t> rank;
 
   StageRows(const h5::File& file, const std::string& name)
-      : status_column(h5::read_all(file, {name, "/stages/status"}, DType::uint8)),
-        cost_column(h5::read_all(file, {name, "/stages/cost_flop"}, DType::float64)),
-        seconds_column(h5::read_all(file, {name, "/stages/seconds"}, DType::float64)),
-        rank_column(h5::read_all(file, {name, "/stages/rank"}, DType::int32)) {
+      : status(read_column<std::uint8_t>(file, name, "/stages/status")),
+        cost(read_column<double>(file, name, "/stages/cost_flop")),
+        seconds(read_column<double>(file, name, "/stages/seconds")),
+        rank(read_column<std::int32_t>(file, name, "/stages/rank")) {
     if (cost.size() != status.size() || seconds.size() != status.size() ||
         rank.size() != status.size())
       throw InputError(fmt::format("{}: the columns of /stages differ in length.", name));
@@ -108,8 +105,7 @@ void list_stages(const h5::File& file, const std::string& name, const StageRows&
 /// /points/loss_rose, where the study has it.
 std::vector<std::string> points_that_rose(const h5::File& file, const std::string& name) {
   if (H5Lexists(file.id(), "/points/loss_rose", H5P_DEFAULT) <= 0) return {};
-  const Array rose = h5::read_all(file, {name, "/points/loss_rose"}, DType::uint8);
-  const auto flags = rose.as<std::uint8_t>();
+  const auto flags = read_column<std::uint8_t>(file, name, "/points/loss_rose");
   std::vector<std::string> ids;
   for (std::size_t i = 0; i < flags.size(); ++i) {
     if (flags[i] == 1) ids.push_back(text_row(file, {name, "/points/id"}, i));
@@ -138,8 +134,7 @@ SweepStatus read_status(const std::filesystem::path& path) {
   SweepStatus result;
   result.study = h5::text_attribute(file.id(), {name}, "study");
   result.ranks = static_cast<int>(h5::integer_attribute(file.id(), {name}, "ranks"));
-  const Array points_column = h5::read_all(file, {name, "/points/status"}, DType::uint8);
-  const auto points = points_column.as<std::uint8_t>();
+  const auto points = read_column<std::uint8_t>(file, name, "/points/status");
   result.points = static_cast<std::int64_t>(points.size());
   result.points_done = count(points, Status::done);
   result.points_failed = count(points, Status::failed) + count(points, Status::blocked);

@@ -244,8 +244,10 @@ void Store::close() {
   const std::unique_ptr<Files> files = std::move(files_);
   on_all(files->comm, [&] {
     for (OpenFile& opened : files->files) {
+      if (!opened.file.is_open()) continue;
       opened.open.clear();
       opened.file.close({opened.name}, "close the file");
+      sync_to_disk(opened.name);
     }
   });
   files->lock = JobLock();
