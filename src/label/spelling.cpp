@@ -41,9 +41,9 @@ std::vector<std::string> spell_all(const Tokenizer& tokenizer,
 std::vector<std::string> spelling_warnings(const std::filesystem::path& model,
                                            const std::string& source,
                                            std::span<const AskedAnswer> answers) {
-  std::unique_ptr<Tokenizer> tokenizer;
+  std::shared_ptr<const Tokenizer> tokenizer;
   try {
-    tokenizer = Tokenizer::load(model);
+    tokenizer = Tokenizer::shared(model);
   } catch (const InputError&) {
     return {};
   }

@@ -12,7 +12,7 @@ namespace factsweep {
 TextLengths::TextLengths(const std::filesystem::path& model) {
   model_.weights.config = ModelConfig::read(model);
   try {
-    model_.tokenizer = Tokenizer::load(model);
+    model_.tokenizer = Tokenizer::shared(model);
   } catch (const InputError&) {
     return;
   }

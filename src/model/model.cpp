@@ -12,7 +12,7 @@ Model Model::load(const std::filesystem::path& directory, torch::Dtype dtype,
                   torch::Device device) {
   Model model;
   model.weights = Weights::load(directory, dtype, device);
-  std::shared_ptr<const Tokenizer> tokenizer = Tokenizer::load(directory);
+  std::shared_ptr<const Tokenizer> tokenizer = Tokenizer::shared(directory);
   // training appends the first, which is the tokenizer's own
   for (const TokenId id : end_tokens(directory, *tokenizer)) {
     if (id < model.weights.config.vocabulary) model.eos.push_back(id);

@@ -23,6 +23,8 @@ class Tokenizer {
   /// and add_bos/add_eos from tokenizer_config.json where present. Any of these may be gzipped.
   /// InputError: none there, a damaged file, a component we do not know (named).
   static std::unique_ptr<Tokenizer> load(const std::filesystem::path& directory);
+  /// The same, read once a process as long as the folder's files keep their names, sizes and times.
+  static std::shared_ptr<const Tokenizer> shared(const std::filesystem::path& directory);
   virtual ~Tokenizer() = default;
 
   /// Token ids of `text`. `with_special`: add BOS/EOS the way the tokenizer does by default

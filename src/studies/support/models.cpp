@@ -38,7 +38,7 @@ CheckedModels check_models(const std::vector<std::string>& directories) {
     unless_missing([&] { check_weights(directory); });
     unless_missing([&] {
       checked.tokenizers[directory] = within_rows(
-          Tokenizer::load(directory), ModelConfig::read(directory).vocabulary, directory);
+          Tokenizer::shared(directory), ModelConfig::read(directory).vocabulary, directory);
     });
   }
   return checked;
