@@ -60,6 +60,20 @@ inline std::filesystem::path write_family_model(const std::filesystem::path& fol
   return folder;
 }
 
+/// Lets every text begin with <s>, as Llama's tokenizers do.
+inline void begin_texts(const std::filesystem::path& folder) {
+  nlohmann::json tokenizer = read_json(folder / "tokenizer.json");
+  const nlohmann::json begin = {{"SpecialToken", {{"id", "<s>"}, {"type_id", 0}}}},
+                       text = {{"Sequence", {{"id", "A"}, {"type_id", 0}}}};
+  tokenizer["post_processor"] = {
+      {"type", "TemplateProcessing"},
+      {"single", {begin, text}},
+      {"pair", {begin, text, {{"Sequence", {{"id", "B"}, {"type_id", 1}}}}}},
+      {"special_tokens", {{"<s>", {{"id", "<s>"}, {"ids", {1}}, {"tokens", {"<s>"}}}}}}};
+  write_file(folder / "tokenizer.json", tokenizer.dump());
+  write_file(folder / "tokenizer_config.json", R"({"bos_token": "<s>"})");
+}
+
 /// Takes a character out of that tokenizer's vocabulary: no tokens spell a text with it.
 inline void forget_character(const std::filesystem::path& folder, const std::string& character) {
   nlohmann::json tokenizer = read_json(folder / "tokenizer.json");

@@ -107,6 +107,23 @@ for name in ("curves/loss", "curves/accuracy_test_unknown", "predictions/correct
 assert not numpy.array_equal(two["curves/loss"][0], two["curves/loss"][1], equal_nan=True)
 PYTHON
 
+echo "--- of a file of an earlier version only the stages are taken over that have all their values"
+cp small.h5 older.h5 && cp small.weights.h5 older.weights.h5
+python3 - <<'PYTHON'
+import h5py
+
+with h5py.File("older.h5", "r+") as file:
+    del file["points/loss_rose"], file["stages/peak_bytes"]
+with h5py.File("small.h5") as file:
+    kinds = file["stages/kind"].asstr()[:].tolist()
+with open("without.txt", "w") as without:
+    print(len(kinds) - kinds.count("train"), end="", file=without)
+PYTHON
+older=$(cat without.txt)
+expect 0 "$older of [0-9]+ stages are taken over" "$FACTSWEEP" plan deck.ini --run.reuse=older.h5 --run.output=newer.h5
+expect 0 "$older of [0-9]+ stages taken over from older.h5" launch 2 run deck.ini --run.reuse=older.h5 --run.output=newer.h5
+same_results whole.h5 newer.h5 || fail "what was taken over of an older file differs"
+
 mv small.weights.h5 elsewhere
 expect 2 "small.weights.h5: no such file;;run.reuse" launch 2 run deck.ini --run.reuse=small.h5 --run.output=weightless.h5
 expect 2 "no such file" launch 2 run deck.ini --run.reuse=absent.h5 --run.output=bad.h5

@@ -93,16 +93,7 @@ TEST_CASE("a perplexity is that of windows, each alone", "[slick]") {
     const auto write = [&](const TemporaryFolder& folder) {
       const std::string deck = write_asked(folder);
       if (!begins) return deck;
-      nlohmann::json tokenizer = read_json(folder / "model/tokenizer.json");
-      const nlohmann::json begin = {{"SpecialToken", {{"id", "<s>"}, {"type_id", 0}}}},
-                           text = {{"Sequence", {{"id", "A"}, {"type_id", 0}}}};
-      tokenizer["post_processor"] = {
-          {"type", "TemplateProcessing"},
-          {"single", {begin, text}},
-          {"pair", {begin, text, {{"Sequence", {{"id", "B"}, {"type_id", 1}}}}}},
-          {"special_tokens", {{"<s>", {{"id", "<s>"}, {"ids", {1}}, {"tokens", {"<s>"}}}}}}};
-      write_file(folder / "model/tokenizer.json", tokenizer.dump());
-      write_file(folder / "model/tokenizer_config.json", R"({"bos_token": "<s>"})");
+      begin_texts(folder / "model");
       return deck;
     };
     TemporaryFolder copy;

@@ -172,16 +172,7 @@ TEST_CASE("prompts begin with the begin token once", "[slick]") {
   const auto begun = [](const std::vector<std::string>& overrides) {
     const auto write = [](const TemporaryFolder& folder) {
       std::string deck = write_inputs(folder, 1);
-      nlohmann::json tokenizer = read_json(folder / "model/tokenizer.json");
-      const nlohmann::json begin = {{"SpecialToken", {{"id", "<s>"}, {"type_id", 0}}}},
-                           text = {{"Sequence", {{"id", "A"}, {"type_id", 0}}}};
-      tokenizer["post_processor"] = {
-          {"type", "TemplateProcessing"},
-          {"single", {begin, text}},
-          {"pair", {begin, text, {{"Sequence", {{"id", "B"}, {"type_id", 1}}}}}},
-          {"special_tokens", {{"<s>", {{"id", "<s>"}, {"ids", {1}}, {"tokens", {"<s>"}}}}}}};
-      write_file(folder / "model/tokenizer.json", tokenizer.dump());
-      write_file(folder / "model/tokenizer_config.json", R"({"bos_token": "<s>"})");
+      begin_texts(folder / "model");
       return deck;
     };
     return input_error([&] { StudySweep(slick::make_study(), write, overrides); });
