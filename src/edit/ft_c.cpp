@@ -97,7 +97,7 @@ class Trained {
     return {layer_, working_.detach().to(torch::kFloat64) - start_.to(torch::kFloat64)};
   }
 
-  void store(EditState& state) const {
+  void store(WorkState& state) const {
     if (adam_.steps() == 0) return;
     const auto steps = static_cast<double>(adam_.steps());
     state.tensors.emplace_back(name("steps"), torch::tensor({steps}, torch::kFloat64));
@@ -105,7 +105,7 @@ class Trained {
     state.tensors.emplace_back(name("momentum"), adam_.momentum());
     state.tensors.emplace_back(name("variance"), adam_.variance());
   }
-  void restore(const EditState& state) {
+  void restore(const WorkState& state) {
     const auto stepped = std::find_if(state.tensors.begin(), state.tensors.end(),
                                       [&](const auto& one) { return one.first == name("steps"); });
     if (stepped == state.tensors.end()) return;
@@ -153,7 +153,7 @@ FtSettings FtSettings::preset(std::string_view name) {
 }
 
 FtEdit ft_c(const Model& model, const std::vector<EditRecord>& records, const FtSettings& settings,
-            const std::function<void(double, std::int64_t)>& step, const EditKeeper& keeper) {
+            const std::function<void(double, std::int64_t)>& step, const WorkKeeper& keeper) {
   torch::NoGradGuard no_grad;
   require(!records.empty() && !settings.layers.empty(), "ft_c: nothing to edit");
   for (const std::int64_t layer : settings.layers) check_layer(model.weights.config, "FT-c", layer);
@@ -190,7 +190,7 @@ FtEdit ft_c(const Model& model, const std::vector<EditRecord>& records, const Ft
            (done / epoch >= settings.epochs || edit.loss < settings.stop_loss);
   };
   const auto state = [&] {
-    EditState now{done, {{"losses", torch::tensor({sum, edit.loss}, torch::kFloat64)}}};
+    WorkState now{done, {{"losses", torch::tensor({sum, edit.loss}, torch::kFloat64)}}};
     for (const Trained& weight : trained) weight.store(now);
     return now;
   };

@@ -29,7 +29,7 @@ Tensor find_values(const Weights& weights, std::span<const EditRequest> requests
                    std::int64_t layer, const ValueSettings& settings,
                    std::vector<SearchReport>& reports,
                    const std::function<void(double, std::int64_t)>& step,
-                   const EditKeeper& keeper) {
+                   const WorkKeeper& keeper) {
   std::vector<Tensor> values;
   const auto batch_size = static_cast<std::size_t>(settings.batch_requests);
   std::size_t done = 0;
@@ -46,7 +46,7 @@ Tensor find_values(const Weights& weights, std::span<const EditRequest> requests
     std::vector<double> table;
     for (const SearchReport& report : reports)
       table.insert(table.end(), {report.loss, static_cast<double>(report.steps)});
-    return EditState{static_cast<std::int64_t>(done),
+    return WorkState{static_cast<std::int64_t>(done),
                      {{"values", torch::cat(values)},
                       {"reports", torch::tensor(table, torch::kFloat64).view({-1, 2})}}};
   };
@@ -104,7 +104,7 @@ MemitSettings MemitSettings::preset(std::string_view name) {
 MemitEdit memit(const Model& model, const std::vector<EditRecord>& records,
                 const std::vector<std::string>& contexts, const SecondMoments& moments,
                 const MemitSettings& settings,
-                const std::function<void(double, std::int64_t)>& step, const EditKeeper& keeper) {
+                const std::function<void(double, std::int64_t)>& step, const WorkKeeper& keeper) {
   torch::NoGradGuard no_grad;
   require(
       std::is_sorted(settings.layers.begin(), settings.layers.end()) && !settings.layers.empty(),

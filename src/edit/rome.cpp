@@ -96,7 +96,7 @@ std::vector<RomeEdit> Rome::edit(const Model& model, const std::vector<EditRecor
 
 Weights Rome::edit_in_sequence(const Model& model, const std::vector<EditRecord>& records,
                                const std::function<void(double, std::int64_t)>& step,
-                               const EditKeeper& keeper) const {
+                               const WorkKeeper& keeper) const {
   Model now = model;
   const auto matrix = [&]() -> Tensor& {
     LayerWeights& layer = now.weights.layers.at(static_cast<std::size_t>(settings_.layer));
@@ -108,7 +108,7 @@ Weights Rome::edit_in_sequence(const Model& model, const std::vector<EditRecord>
     matrix() = keeper.from->at("matrix", matrix().sizes()).to(matrix().options());
   }
   const auto state = [&] {
-    return EditState{static_cast<std::int64_t>(done), {{"matrix", matrix()}}};
+    return WorkState{static_cast<std::int64_t>(done), {{"matrix", matrix()}}};
   };
   while (done < records.size()) {
     const WeightDelta delta = edit(now, {records[done]},

@@ -7,6 +7,7 @@
 #include <numeric>
 #include <set>
 #include <span>
+#include <utility>
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/random.hpp"
@@ -23,29 +24,30 @@ std::uint64_t draw_key(const char* purpose, const LabelSettings& settings, const
                      hash_text(question.question), set});
 }
 
-/// `items` are set-major.
-void label_exactly(const Model& model, const std::vector<Question>& questions,
-                   const std::vector<ProbeItem>& items, const LabelSettings& settings,
-                   const std::function<void(double, std::int64_t)>& step,
-                   std::vector<Label>& labels) {
-  const std::vector<ProbeResult> results = probe(model, items, settings.probe, step);
-  for (std::size_t j = 0; j < items.size(); ++j) {
-    const std::size_t set = j / questions.size(), i = j % questions.size();
-    labels[i].greedy[set] = results[j].greedy ? 1 : 0;
-    labels[i].p[set] = static_cast<float>(std::min(results[j].p, 1.0));
-    labels[i].pruned[set] = static_cast<float>(results[j].pruned);
-    labels[i].drawn[set] = CounterRandom(draw_key("binomial", settings, questions[i], set))
-                               .binomial(static_cast<int>(settings.samples), results[j].p);
-    labels[i].near_ties += results[j].near_tie ? 1 : 0;
-    if (set == 0) labels[i].said = results[j].said;
-  }
-}
+/// What was asked of all questions after each exemplar set, one set after the other.
+struct Asked {
+  std::vector<ProbeItem> items;
+  std::vector<ProbeResult> results;
+  std::vector<std::string> texts;  // with keep_text: 1 + samples an item
 
-void label_set_by_sampling(const Model& model, const std::vector<Question>& questions,
-                           const std::vector<ProbeItem>& items, std::size_t set,
-                           const LabelSettings& settings,
-                           const std::function<void(std::int64_t)>& step,
-                           std::vector<Label>& labels) {
+  /// Of the items that have been asked.
+  WorkState state() const {
+    WorkState state = state_of(results);
+    state.add_texts("texts", texts);
+    return state;
+  }
+  void take_up(const WorkState& state) {
+    results = results_of(state);
+    texts = state.texts("texts");
+  }
+};
+
+/// Asks the questions after the next set, which the results end before.
+void sample_next_set(const Model& model, const std::vector<Question>& questions,
+                     const LabelSettings& settings, const std::function<void(std::int64_t)>& step,
+                     Asked& asked) {
+  const std::size_t first = asked.results.size(), set = first / questions.size();
+  const auto items = std::span(asked.items).subspan(first, questions.size());
   std::vector<DecodeRequest> requests;
   for (std::size_t i = 0; i < items.size(); ++i) {
     requests.push_back(
@@ -62,16 +64,49 @@ void label_set_by_sampling(const Model& model, const std::vector<Question>& ques
                            .top_k = settings.probe.top_k};
   const auto answers = decode(model, requests, how, alive, step);
   for (std::size_t i = 0; i < items.size(); ++i) {
-    labels[i].greedy[set] = items[i].matcher->matches(answers[i].front().text) ? 1 : 0;
-    if (set == 0 && (settings.keep_text || labels[i].greedy[set] == 1))
-      labels[i].said = answers[i].front().text;
-    for (std::size_t s = 1; s < answers[i].size(); ++s)
-      labels[i].drawn[set] += items[i].matcher->matches(answers[i][s].text) ? 1 : 0;
-    labels[i].p[set] =
-        static_cast<float>(labels[i].drawn[set]) / static_cast<float>(settings.samples);
+    const auto is_right = [&](const Decoded& answer) {
+      return items[i].matcher->matches(answer.text);
+    };
+    ProbeResult result{.greedy = is_right(answers[i].front())};
+    if (settings.keep_text || result.greedy) result.said = answers[i].front().text;
+    const auto right = std::count_if(answers[i].begin() + 1, answers[i].end(), is_right);
+    result.p = static_cast<double>(right) / static_cast<double>(settings.samples);
+    asked.results.push_back(std::move(result));
     if (!settings.keep_text) continue;
-    for (const Decoded& answer : answers[i]) labels[i].text.push_back(answer.text);
+    for (const Decoded& answer : answers[i]) asked.texts.push_back(answer.text);
   }
+}
+
+std::vector<Label> labels_of(const std::vector<Question>& questions, const ExemplarSets& sets,
+                             const LabelSettings& settings, const Asked& asked) {
+  const Label empty{std::vector<std::uint8_t>(sets.size()),
+                    std::vector<float>(sets.size()),
+                    std::vector<float>(sets.size()),
+                    std::vector<std::int32_t>(sets.size()),
+                    0,
+                    {}};
+  std::vector<Label> labels(questions.size(), empty);
+  const auto told = static_cast<std::size_t>(settings.samples) + 1;
+  for (std::size_t j = 0; j < asked.results.size(); ++j) {
+    const std::size_t set = j / questions.size(), i = j % questions.size();
+    const ProbeResult& result = asked.results[j];
+    Label& label = labels[i];
+    label.greedy[set] = result.greedy ? 1 : 0;
+    label.p[set] = static_cast<float>(std::min(result.p, 1.0));
+    label.pruned[set] = static_cast<float>(result.pruned);
+    label.drawn[set] =
+        settings.exact
+            ? CounterRandom(draw_key("binomial", settings, questions[i], set))
+                  .binomial(static_cast<int>(settings.samples), result.p)
+            : static_cast<std::int32_t>(
+                  std::lround(result.p * static_cast<double>(settings.samples)));
+    label.near_ties += result.near_tie ? 1 : 0;
+    if (set == 0) label.said = result.said;
+    if (asked.texts.empty()) continue;
+    const auto texts = std::span(asked.texts).subspan(j * told, told);
+    label.text.insert(label.text.end(), texts.begin(), texts.end());
+  }
+  return labels;
 }
 
 /// Decodes the greedy answers of the first set that are not known yet.
@@ -172,47 +207,40 @@ std::array<float, kCategories> Label::category_probability(std::int64_t samples)
 
 std::vector<Label> label_questions(const Model& model, const std::vector<Question>& questions,
                                    const ExemplarSets& sets, const LabelSettings& settings,
-                                   const std::function<void(double, std::int64_t)>& step) {
-  const Label empty{std::vector<std::uint8_t>(sets.size()),
-                    std::vector<float>(sets.size()),
-                    std::vector<float>(sets.size()),
-                    std::vector<std::int32_t>(sets.size()),
-                    0,
-                    {}};
-  std::vector<Label> labels(questions.size(), empty);
+                                   const std::function<void(double, std::int64_t)>& step,
+                                   const WorkKeeper& keeper) {
+  Asked asked;
   std::vector<std::vector<std::string>> golds;
   std::vector<std::shared_ptr<const AnswerMatcher>> matchers;
   for (const Question& question : questions) {
     golds.push_back(spell_all(*model.tokenizer, accepted_answers(question)));
     matchers.push_back(AnswerMatcher::make(settings.match, golds.back()));
   }
-  const auto items_of = [&](std::size_t set) {
-    std::vector<ProbeItem> items;
+  for (std::size_t set = 0; set < sets.size(); ++set) {
     for (std::size_t i = 0; i < questions.size(); ++i) {
       const std::string prompt = settings.prompts.asked(sets[set], questions[i]);
-      items.push_back(make_item(model, prompt, std::string(blank_before_answer(prompt)), golds[i],
-                                matchers[i]));
-      items.back().set = static_cast<std::int32_t>(set);
+      asked.items.push_back(make_item(model, prompt, std::string(blank_before_answer(prompt)),
+                                      golds[i], matchers[i]));
+      asked.items.back().set = static_cast<std::int32_t>(set);
     }
-    return items;
-  };
-  std::vector<ProbeItem> all;
-  for (std::size_t set = 0; set < sets.size(); ++set) {
-    if (settings.exact) {
-      const std::vector<ProbeItem> items = items_of(set);
-      all.insert(all.end(), items.begin(), items.end());
-      continue;
+  }
+  const auto keep = [&] { keeper.keep(false, [&] { return asked.state(); }); };
+  if (settings.exact) {
+    asked.results = probe(model, asked.items, settings.probe, step, keeper);
+    keep();
+  } else {
+    if (keeper.from) asked.take_up(*keeper.from);
+    while (asked.results.size() < asked.items.size()) {
+      const double share =
+          static_cast<double>(asked.results.size()) / static_cast<double>(asked.items.size());
+      const auto tell = [&](std::int64_t tokens) { step(share, tokens); };
+      sample_next_set(model, questions, settings, tell, asked);
+      keep();
     }
-    const auto tell = [&](std::int64_t tokens) {
-      step(static_cast<double>(set) / static_cast<double>(sets.size()), tokens);
-    };
-    label_set_by_sampling(model, questions, items_of(set), set, settings, tell, labels);
   }
-  if (settings.exact) label_exactly(model, questions, all, settings, step, labels);
-  if (settings.answer_bytes > 0 && !sets.empty()) {
-    if (!settings.exact) all = items_of(0);
-    tell_answers(model, std::span(all).first(questions.size()), settings, step, labels);
-  }
+  std::vector<Label> labels = labels_of(questions, sets, settings, asked);
+  if (settings.answer_bytes > 0 && !sets.empty())
+    tell_answers(model, std::span(asked.items).first(questions.size()), settings, step, labels);
   return labels;
 }
 

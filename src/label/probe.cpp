@@ -1,6 +1,7 @@
 #include "factsweep/label/probe.hpp"
 
 #include <algorithm>
+#include <type_traits>
 #include <utility>
 
 #include "factsweep/core/error.hpp"
@@ -34,23 +35,40 @@ std::string_view without_leading_space(std::string_view text) {
 class Prober {
  public:
   Prober(const Model& model, const std::vector<ProbeItem>& items, const ProbeSettings& settings,
-         const std::function<void(double, std::int64_t)>& step)
-      : model_(model), items_(items), settings_(settings), step_(step), results_(items.size()) {}
+         const std::function<void(double, std::int64_t)>& step, const WorkKeeper& keeper)
+      : model_(model),
+        items_(items),
+        settings_(settings),
+        step_(step),
+        keeper_(keeper),
+        results_(items.size()) {}
 
   std::vector<ProbeResult> run() {
+    take_up();
     encode_prefixes();
-    for (std::size_t begin = 0; begin < items_.size();) {
-      begin = ask(begin);
+    while (asked_ < items_.size()) {
+      ask();
       while (!frontier_.empty()) {
         std::vector<Path> paths = std::exchange(frontier_, {});
         for (std::size_t first = 0; first < paths.size();) first = follow(paths, first);
       }
+      finished_ = asked_;
+      keeper_.keep(false, [this] { return state_of(std::span(results_).first(finished_)); });
     }
     decode_near_ties();
     return std::move(results_);
   }
 
  private:
+  /// Goes on where an earlier call was stopped.
+  void take_up() {
+    if (!keeper_.from) return;
+    std::vector<ProbeResult> before = results_of(*keeper_.from);
+    asked_ = finished_ = before.size();
+    require(asked_ <= items_.size(), "probe: a state of fewer items");
+    std::move(before.begin(), before.end(), results_.begin());
+  }
+
   /// What the prompts of each set begin with, all sets in one pass.
   void encode_prefixes() {
     std::vector<std::vector<TokenId>> prefixes;
@@ -87,10 +105,10 @@ class Prober {
     }
   };
 
-  /// Prompts from item `begin` on, as many as fit; returns the first item not taken. Their keys and
-  /// values stay for the paths that follow. Answers are not fed yet: most questions are not worth
-  /// it.
-  std::size_t ask(std::size_t begin) {
+  /// The next prompts, as many as fit. Their keys and values stay for the paths that follow.
+  /// Answers are not fed yet: most questions are not worth it.
+  void ask() {
+    const std::size_t begin = asked_;
     Batch batch;
     std::vector<Path> paths;
     for (std::size_t i = begin;
@@ -107,7 +125,6 @@ class Prober {
     const Candidates candidates = forward(batch, {.prefix = &prefix_}, &kept_, {});
     for (std::size_t j = 0; j < paths.size(); ++j)
       walk(std::move(paths[j]), candidates, batch.first_row[j]);
-    return asked_;
   }
 
   /// One forward pass of the tokens that paths drew beyond their prompts; returns the first path
@@ -273,24 +290,70 @@ class Prober {
   const std::vector<ProbeItem>& items_;
   const ProbeSettings settings_;
   const std::function<void(double, std::int64_t)>& step_;
+  const WorkKeeper& keeper_;
   std::vector<ProbeResult> results_;
   std::vector<Path> frontier_;
   KeyValueCache kept_;  // of the prompts asked last, after the prefix: items from first_kept_ on
   std::size_t first_kept_ = 0;
   SharedPrefix prefix_;
   std::vector<std::int64_t> prefix_of_;  // [item]
-  std::size_t asked_ = 0;
+  std::size_t asked_ = 0, finished_ = 0;  // items, from the first one on
 };
+
+/// One value a result.
+template <typename T>
+torch::Tensor column_of(std::span<const ProbeResult> results, T ProbeResult::*member) {
+  using Stored = std::conditional_t<std::is_same_v<T, bool>, std::uint8_t, T>;
+  torch::Tensor column = torch::empty({static_cast<std::int64_t>(results.size())},
+                                      c10::CppTypeToScalarType<Stored>::value);
+  for (std::size_t i = 0; i < results.size(); ++i)
+    column.data_ptr<Stored>()[i] = static_cast<Stored>(results[i].*member);
+  return column;
+}
+
+template <typename T>
+void fill_from(std::vector<ProbeResult>& results, const torch::Tensor& column,
+               T ProbeResult::*member) {
+  const torch::Tensor values = column.to(torch::kCPU, torch::kFloat64).contiguous();
+  for (std::size_t i = 0; i < results.size(); ++i)
+    results[i].*member = static_cast<T>(values.data_ptr<double>()[i]);
+}
 
 }  // namespace
 
+WorkState state_of(std::span<const ProbeResult> results) {
+  WorkState state{static_cast<std::int64_t>(results.size()),
+                  {{"p", column_of(results, &ProbeResult::p)},
+                   {"pruned", column_of(results, &ProbeResult::pruned)},
+                   {"greedy", column_of(results, &ProbeResult::greedy)},
+                   {"near_tie", column_of(results, &ProbeResult::near_tie)}}};
+  std::vector<std::string> said;
+  for (const ProbeResult& result : results) said.push_back(result.said);
+  state.add_texts("said", said);
+  return state;
+}
+
+std::vector<ProbeResult> results_of(const WorkState& state) {
+  std::vector<ProbeResult> results(static_cast<std::size_t>(state.done));
+  fill_from(results, state.at("p", {state.done}), &ProbeResult::p);
+  fill_from(results, state.at("pruned", {state.done}), &ProbeResult::pruned);
+  fill_from(results, state.at("greedy", {state.done}), &ProbeResult::greedy);
+  fill_from(results, state.at("near_tie", {state.done}), &ProbeResult::near_tie);
+  std::vector<std::string> said = state.texts("said");
+  if (said.size() != results.size())
+    throw InputError("the checkpoint has an answer too few or too many. Remove the checkpoint.");
+  for (std::size_t i = 0; i < results.size(); ++i) results[i].said = std::move(said[i]);
+  return results;
+}
+
 std::vector<ProbeResult> probe(const Model& model, const std::vector<ProbeItem>& items,
                                const ProbeSettings& settings,
-                               const std::function<void(double, std::int64_t)>& step) {
+                               const std::function<void(double, std::int64_t)>& step,
+                               const WorkKeeper& keeper) {
   if (items.empty()) return {};
   require(settings.max_new_tokens >= 1, "probe: max_new_tokens >= 1");
   torch::NoGradGuard no_grad;
-  return Prober(model, items, settings, step).run();
+  return Prober(model, items, settings, step, keeper).run();
 }
 
 ProbeItem make_item(const Model& model, const std::string& prompt, const std::string& lead,

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "factsweep/data/edits.hpp"
-#include "factsweep/edit/edit_state.hpp"
+#include "factsweep/model/work_state.hpp"
 #include "factsweep/edit/weight_delta.hpp"
 #include "factsweep/model/model.hpp"
 
@@ -41,6 +41,6 @@ struct FtEdit {
   std::int64_t epochs = 0;
 };
 FtEdit ft_c(const Model& model, const std::vector<EditRecord>& records, const FtSettings& settings,
-            const std::function<void(double, std::int64_t)>& step, const EditKeeper& keeper = {});
+            const std::function<void(double, std::int64_t)>& step, const WorkKeeper& keeper = {});
 
 }  // namespace factsweep

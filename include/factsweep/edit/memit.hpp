@@ -9,7 +9,7 @@
 
 #include "factsweep/data/edits.hpp"
 #include "factsweep/edit/contexts.hpp"
-#include "factsweep/edit/edit_state.hpp"
+#include "factsweep/model/work_state.hpp"
 #include "factsweep/edit/second_moment.hpp"
 #include "factsweep/edit/value_search.hpp"
 #include "factsweep/edit/weight_delta.hpp"
@@ -41,6 +41,6 @@ MemitEdit memit(const Model& model, const std::vector<EditRecord>& records,
                 const std::vector<std::string>& contexts, const SecondMoments& moments,
                 const MemitSettings& settings,
                 const std::function<void(double, std::int64_t)>& step,
-                const EditKeeper& keeper = {});
+                const WorkKeeper& keeper = {});
 
 }  // namespace factsweep

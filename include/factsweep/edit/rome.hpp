@@ -8,7 +8,7 @@
 
 #include "factsweep/data/edits.hpp"
 #include "factsweep/edit/contexts.hpp"
-#include "factsweep/edit/edit_state.hpp"
+#include "factsweep/model/work_state.hpp"
 #include "factsweep/edit/second_moment.hpp"
 #include "factsweep/edit/value_search.hpp"
 #include "factsweep/edit/weight_delta.hpp"
@@ -63,7 +63,7 @@ class Rome {
   /// them, which shares all but one matrix with `model`.
   Weights edit_in_sequence(const Model& model, const std::vector<EditRecord>& records,
                            const std::function<void(double, std::int64_t)>& step,
-                           const EditKeeper& keeper = {}) const;
+                           const WorkKeeper& keeper = {}) const;
 
  private:
   RomeSettings settings_;

@@ -59,10 +59,12 @@ struct Label {
 };
 
 /// Labels questions of one relation; an answer is right when it is any that a question accepts.
-/// `step(fraction, tokens)` after each forward pass.
+/// `step(fraction, tokens)` after each forward pass. Parts that `keeper` is given: prompts, one
+/// exemplar set after the other.
 std::vector<Label> label_questions(const Model& model, const std::vector<Question>& questions,
                                    const ExemplarSets& sets, const LabelSettings& settings,
-                                   const std::function<void(double, std::int64_t)>& step);
+                                   const std::function<void(double, std::int64_t)>& step,
+                                   const WorkKeeper& keeper = {});
 
 /// P(True) of each question's gold answer (Kadavath et al., arXiv 2207.05221; SliCK, appendix J):
 /// P("(A)") / (P("(A)") + P("(B)")) after "The proposed answer is:"; the raw P("(A)") when not

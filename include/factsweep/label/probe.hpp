@@ -10,11 +10,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "factsweep/data/answer_matcher.hpp"
 #include "factsweep/model/model.hpp"
+#include "factsweep/model/work_state.hpp"
 
 namespace factsweep {
 
@@ -40,17 +42,23 @@ struct ProbeItem {
 };
 
 struct ProbeResult {
-  double p = 0;           // probability that a sampled answer matches
+  double p = 0;           // probability that a sampled answer matches (sampled: the share that does)
   double pruned = 0;      // probability of the branches below branch_floor: bounds the error of p
   bool greedy = false;    // the greedy answer matches
   bool near_tie = false;  // the greedy verdict came from real decoding
   std::string said;       // the greedy answer, where it matches and was followed to its end
 };
 
-/// `step(fraction, tokens)` is called after each pass: the share of items asked so far.
+/// The first items' results as a state of the work, and back. InputError: WorkState::at().
+WorkState state_of(std::span<const ProbeResult> results);
+std::vector<ProbeResult> results_of(const WorkState& state);
+
+/// `step(fraction, tokens)` is called after each pass: the share of items asked so far. `keeper` is
+/// given the results of the items whose answers have all been followed, after each such batch.
 std::vector<ProbeResult> probe(const Model& model, const std::vector<ProbeItem>& items,
                                const ProbeSettings& settings,
-                               const std::function<void(double, std::int64_t)>& step);
+                               const std::function<void(double, std::int64_t)>& step,
+                               const WorkKeeper& keeper = {});
 
 /// `answer` after `lead` (" " after "A:", nothing after a newline), tokenised as the model's
 /// tokenizer continues `prompt`.

@@ -1,31 +1,36 @@
-// What an editor has done so far, so that one that is stopped goes on where it was.
+// What a long piece of work has done so far, so that one that is stopped goes on where it was.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "factsweep/model/safetensors.hpp"
 
 namespace factsweep {
 
-struct EditState {
-  std::int64_t done = 0;  // parts of the work: records, or batches of all epochs
+struct WorkState {
+  std::int64_t done = 0;  // parts of the work: records, questions, or batches of all epochs
   NamedTensors tensors;   // what the rest of the work depends on
 
   /// InputError: there is no such tensor of this shape (-1: of any length) in the state.
   torch::Tensor at(const std::string& name, at::IntArrayRef shape) const;
+
+  /// Texts of any bytes, as two tensors. InputError: as at(), or other lengths than the bytes have.
+  void add_texts(const std::string& name, const std::vector<std::string>& texts);
+  std::vector<std::string> texts(const std::string& name) const;
 };
 
-/// Whence an editor takes a state, and whither it gives those that it comes to.
-struct EditKeeper {
+/// Whence a piece of work takes a state, and whither it gives those that it comes to.
+struct WorkKeeper {
   /// Of an earlier call with the same arguments.
-  std::optional<EditState> from = {};
-  /// Called after each part of the work, before the editor's step() is. `state` gives the state as
-  /// it is until the next call; is_over: nothing is left to be done.
-  std::function<void(bool is_over, const std::function<EditState()>& state)> keep =
-      [](bool, const std::function<EditState()>&) {};
+  std::optional<WorkState> from = {};
+  /// Called after each part of the work, before its step() is. `state` gives the state as it is
+  /// until the next call; is_over: nothing is left to be done.
+  std::function<void(bool is_over, const std::function<WorkState()>& state)> keep =
+      [](bool, const std::function<WorkState()>&) {};
 };
 
 }  // namespace factsweep

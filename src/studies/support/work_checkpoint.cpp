@@ -1,4 +1,4 @@
-#include "edit_checkpoint.hpp"
+#include "factsweep/studies/support/work_checkpoint.hpp"
 
 #include <fmt/format.h>
 
@@ -9,15 +9,15 @@
 #include "factsweep/model/torch.hpp"
 #include "factsweep/studies/support/training.hpp"
 
-namespace factsweep::flearning {
+namespace factsweep {
 namespace {
 
-constexpr const char* kPrefix = "edit.";
+constexpr const char* kPrefix = "work.";
 constexpr const char* kNumbers = "stage.numbers";  // parts that are done, and seconds
 
 }  // namespace
 
-EditCheckpoint::EditCheckpoint(StageRun& run)
+WorkCheckpoint::WorkCheckpoint(StageRun& run)
     : run_(run),
       path_(checkpoint_of(run.bench())),
       schedule_(run.deck().seconds("run.checkpoint_interval")) {
@@ -29,7 +29,7 @@ EditCheckpoint::EditCheckpoint(StageRun& run)
     if (key == file->metadata().end() || key->second != run.stage().key)
       throw InputError("it is of another stage.");
     const torch::Tensor numbers = file->read(kNumbers, {2}, torch::kFloat64, torch::kCPU);
-    EditState state;
+    WorkState state;
     state.done = static_cast<std::int64_t>(numbers[0].item<double>());
     for (const std::string& name : file->names()) {
       if (name.starts_with(kPrefix))
@@ -45,8 +45,8 @@ EditCheckpoint::EditCheckpoint(StageRun& run)
   }
 }
 
-EditKeeper EditCheckpoint::keeper() {
-  const auto keep = [this](bool is_over, const std::function<EditState()>& state) {
+WorkKeeper WorkCheckpoint::keeper() {
+  const auto keep = [this](bool is_over, const std::function<WorkState()>& state) {
     last_ = state;
     if (is_over || schedule_.is_due()) save(last_());
     if (is_over) last_ = nullptr;
@@ -54,7 +54,7 @@ EditKeeper EditCheckpoint::keeper() {
   return {.from = std::exchange(from_, std::nullopt), .keep = keep};
 }
 
-StepCallback EditCheckpoint::steps() {
+StepCallback WorkCheckpoint::steps() {
   return [this](double fraction, std::int64_t tokens) {
     try {
       run_.step(fraction, tokens);
@@ -65,7 +65,7 @@ StepCallback EditCheckpoint::steps() {
   };
 }
 
-void EditCheckpoint::save(const EditState& state) {
+void WorkCheckpoint::save(const WorkState& state) {
   const Stopwatch saving;
   if (path_.empty()) return schedule_.saved(0);
   NamedTensors tensors = {
@@ -85,8 +85,8 @@ void EditCheckpoint::save(const EditState& state) {
   }
 }
 
-void EditCheckpoint::remove() const {
+void WorkCheckpoint::remove() const {
   remove_checkpoint(path_);
 }
 
-}  // namespace factsweep::flearning
+}  // namespace factsweep

@@ -90,15 +90,15 @@ TEST_CASE("ft_c: stopped after any batch and continued it is uninterrupted") {
   FtSettings settings = settings_of("target_new");
   settings.batch_size = 1;
   settings.bound = 1e-3;
-  std::vector<EditState> states;
-  EditKeeper keeper;
-  keeper.keep = [&](bool, const std::function<EditState()>& state) {
+  std::vector<WorkState> states;
+  WorkKeeper keeper;
+  keeper.keep = [&](bool, const std::function<WorkState()>& state) {
     states.push_back(state());
     for (auto& [name, tensor] : states.back().tensors) tensor = tensor.clone();
   };
   const FtEdit whole = ft_c(c.model, edit_records(), settings, no_step, keeper);
   REQUIRE(states.size() == edit_records().size() * static_cast<std::size_t>(whole.epochs));
-  for (const EditState& state : states) {
+  for (const WorkState& state : states) {
     const FtEdit again = ft_c(c.model, edit_records(), settings, no_step, {.from = state});
     CHECK(again.epochs == whole.epochs);
     CHECK(again.loss == whole.loss);

@@ -61,15 +61,15 @@ TEST_CASE("memit: stopped after any search and continued it is uninterrupted") {
   const EditCase c("llama", torch::kBFloat16);
   MemitSettings settings = case_settings();
   settings.value.batch_requests = 1;
-  const auto edit = [&](const EditKeeper& keeper) {
+  const auto edit = [&](const WorkKeeper& keeper) {
     return memit(c.model, edit_records(), edit_contexts(), c.moments(), settings, no_step, keeper);
   };
-  std::vector<EditState> states;
-  EditKeeper keeper;
-  keeper.keep = [&](bool, const std::function<EditState()>& state) { states.push_back(state()); };
+  std::vector<WorkState> states;
+  WorkKeeper keeper;
+  keeper.keep = [&](bool, const std::function<WorkState()>& state) { states.push_back(state()); };
   const MemitEdit whole = edit(keeper);
   REQUIRE(states.size() == edit_records().size());
-  for (const EditState& state : states) {
+  for (const WorkState& state : states) {
     const MemitEdit again = edit({.from = state});
     for (std::size_t i = 0; i < whole.deltas.size(); ++i)
       CHECK(torch::equal(again.deltas[i].delta_DF, whole.deltas[i].delta_DF));

@@ -108,11 +108,11 @@ TEST_CASE("rome: in sequence each edit stands on those before, in one matrix") {
     }
     const Weights wanted = edited(c.model.weights, deltas);
 
-    std::vector<EditState> states;
+    std::vector<WorkState> states;
     std::vector<bool> ends;
     double share = 0;
-    EditKeeper keeper;
-    keeper.keep = [&](bool is_over, const std::function<EditState()>& state) {
+    WorkKeeper keeper;
+    keeper.keep = [&](bool is_over, const std::function<WorkState()>& state) {
       states.push_back(state());
       ends.push_back(is_over);
     };
@@ -133,7 +133,7 @@ TEST_CASE("rome: in sequence each edit stands on those before, in one matrix") {
     for (std::size_t i = 0; i < states.size(); ++i) {
       CHECK(states[i].tensors.size() == 1);
       CHECK(ends[i] == (i + 1 == states.size()));
-      const EditKeeper from{.from = states[i]};
+      const WorkKeeper from{.from = states[i]};
       CHECK(same_bits(rome.edit_in_sequence(c.model, records, no_step, from), wanted));
     }
   }

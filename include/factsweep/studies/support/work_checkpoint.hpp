@@ -1,5 +1,5 @@
-// What a stage of edits keeps on the disk, so that one that is stopped goes on where it was, and
-// how long its edits took.
+// What a stage of edits or labels keeps on the disk, so that one that is stopped goes on where it
+// was, and how long its work took. (Trainings keep theirs by stage_loop().)
 #pragma once
 
 #include <filesystem>
@@ -8,21 +8,21 @@
 #include <string>
 
 #include "factsweep/core/stopwatch.hpp"
-#include "factsweep/edit/edit_state.hpp"
+#include "factsweep/model/work_state.hpp"
 #include "factsweep/stage/stage_run.hpp"
 #include "factsweep/train/save_schedule.hpp"
 
-namespace factsweep::flearning {
+namespace factsweep {
 
-class EditCheckpoint {
+class WorkCheckpoint {
  public:
   /// Takes up what an earlier run left; a file that is damaged or another stage's is ignored. The
   /// clock goes on from there.
-  explicit EditCheckpoint(StageRun& run);
+  explicit WorkCheckpoint(StageRun& run);
 
-  /// For an editor: states are saved as run.checkpoint_interval says, and at the end.
-  EditKeeper keeper();
-  /// For the same editor: run.steps(), which saves the last state when the stage is told to stop.
+  /// For what does the work: states are saved as run.checkpoint_interval says, and at the end.
+  WorkKeeper keeper();
+  /// For the same: run.steps(), which saves the last state when the stage is told to stop.
   StepCallback steps();
 
   /// Of all runs of the stage.
@@ -32,14 +32,14 @@ class EditCheckpoint {
   void remove() const;
 
  private:
-  void save(const EditState& state);
+  void save(const WorkState& state);
 
   StageRun& run_;
   const std::filesystem::path path_;  // empty: nothing is kept
-  std::optional<EditState> from_;
-  std::function<EditState()> last_;  // the state that the editor is in; empty: none is to be saved
+  std::optional<WorkState> from_;
+  std::function<WorkState()> last_;  // the state that the work is in; empty: none is to be saved
   Stopwatch clock_;
   SaveSchedule schedule_;
 };
 
-}  // namespace factsweep::flearning
+}  // namespace factsweep

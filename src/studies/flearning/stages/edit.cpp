@@ -2,9 +2,7 @@
 // in its place.
 #include <algorithm>
 #include <map>
-#include <sstream>
 
-#include "edit_checkpoint.hpp"
 #include "edit_cost.hpp"
 #include "factsweep/edit/ft_c.hpp"
 #include "factsweep/edit/memit.hpp"
@@ -12,6 +10,7 @@
 #include "factsweep/model/torch.hpp"
 #include "factsweep/studies/support/training_options.hpp"
 #include "factsweep/studies/support/weight_outputs.hpp"
+#include "factsweep/studies/support/work_checkpoint.hpp"
 #include "lesson.hpp"
 #include "outcomes.hpp"
 #include "stages.hpp"
@@ -109,9 +108,9 @@ WeightChange change_between(const Weights& before, const Weights& after) {
 struct EditsApart {
   std::map<std::string, std::vector<double>> outcomes;  // by name: of each edit's own record
   std::vector<double> norms;       // [layer, module]: sums over edits of how far each matrix moved
-  std::vector<std::string> cases;  // answers to the questions of the first edits, each a line
+  std::vector<std::string> cases;  // answers to the questions of the first edits
 
-  static constexpr const char *kNorms = "norms", *kCases = "cases";
+  static constexpr const char *kNorms = "norms", *kCases = "cases", *kOutcome = "outcome.";
 
   void add(const EditsApart& more) {
     for (const auto& [name, values] : more.outcomes) {
@@ -122,31 +121,24 @@ struct EditsApart {
     for (std::size_t k = 0; k < norms.size(); ++k) norms[k] += more.norms[k];
     cases.insert(cases.end(), more.cases.begin(), more.cases.end());
   }
-  EditState state(std::size_t done) const {
-    std::string lines;
-    for (const std::string& answer : cases) lines += answer + '\n';
-    const std::vector<double> letters(lines.begin(), lines.end());
-    EditState now{static_cast<std::int64_t>(done),
-                  {{kNorms, torch::tensor(norms, torch::kFloat64)},
-                   {kCases, torch::tensor(letters, torch::kFloat64)}}};
+  WorkState state(std::size_t done) const {
+    WorkState now{static_cast<std::int64_t>(done),
+                  {{kNorms, torch::tensor(norms, torch::kFloat64)}}};
     for (const auto& [name, values] : outcomes)
-      now.tensors.emplace_back(name, torch::tensor(values, torch::kFloat64));
+      now.tensors.emplace_back(kOutcome + name, torch::tensor(values, torch::kFloat64));
+    now.add_texts(kCases, cases);
     return now;
   }
-  static EditsApart of(const EditState& state) {
+  static EditsApart of(const WorkState& state) {
     EditsApart edits;
+    const std::string outcome = kOutcome;
     for (const auto& [name, tensor] : state.tensors) {
+      if (name != kNorms && !name.starts_with(outcome)) continue;
       const torch::Tensor values = tensor.to(torch::kCPU, torch::kFloat64).contiguous();
       const double *begin = values.data_ptr<double>(), *end = begin + values.numel();
-      if (name == kNorms) {
-        edits.norms.assign(begin, end);
-      } else if (name == kCases) {
-        std::istringstream lines{std::string(begin, end)};
-        for (std::string answer; std::getline(lines, answer);) edits.cases.push_back(answer);
-      } else {
-        edits.outcomes[name].assign(begin, end);
-      }
+      (name == kNorms ? edits.norms : edits.outcomes[name.substr(outcome.size())]).assign(begin, end);
     }
+    edits.cases = state.texts(kCases);
     return edits;
   }
 };
@@ -176,9 +168,9 @@ EditsApart ask_apart(const Edit& stage, const Worker& worker, StageRun& run, con
 /// As many edits at a time as are searched together, then what their models answer. The clock of
 /// `checkpoint` runs while they are made.
 EditsApart edit_apart(const Edit& stage, const Worker& worker, StageRun& run,
-                      EditCheckpoint& checkpoint, const Rome& rome, const RomeSettings& settings, const Model& start,
+                      WorkCheckpoint& checkpoint, const Rome& rome, const RomeSettings& settings, const Model& start,
                       const std::vector<EditRecord>& asked) {
-  const EditKeeper keeper = checkpoint.keeper();
+  const WorkKeeper keeper = checkpoint.keeper();
   const StepCallback step = checkpoint.steps();
   const auto share = [&](double records) { return records / static_cast<double>(asked.size()); };
   EditsApart all;
@@ -229,7 +221,7 @@ void Edit::run(Worker& worker, StageRun& run) const {
   }
   const std::vector<EditRecord> asked(first.begin(), first.end());
 
-  EditCheckpoint checkpoint(run);
+  WorkCheckpoint checkpoint(run);
   const StepCallback step = checkpoint.steps();
   SecondMoments of_keys;
   if (moments)

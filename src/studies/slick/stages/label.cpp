@@ -15,6 +15,7 @@
 #include "factsweep/stage/table.hpp"
 #include "factsweep/studies/support/counts.hpp"
 #include "factsweep/studies/support/training_options.hpp"
+#include "factsweep/studies/support/work_checkpoint.hpp"
 #include "stages.hpp"
 
 namespace factsweep::slick {
@@ -129,7 +130,8 @@ struct Label {
   }
   std::vector<std::string> deck_keys() const {
     std::vector<std::string> keys = deck_names(kLabelPrompts);
-    keys.insert(keys.end(), {"model.dtype", "label.", "data.language"});
+    keys.insert(keys.end(),
+                {"model.dtype", "label.", "data.language", "run.checkpoint_interval"});
     return keys;
   }
 
@@ -137,9 +139,11 @@ struct Label {
     worker.use(directory);
     LabelSettings settings = label_settings(run.deck());
     settings.answer_bytes = answer_bytes;
+    WorkCheckpoint checkpoint(run);
     emit(run, label_table(run.deck(), answer_bytes),
          label_questions(worker.model, worker.questions(chunk), worker.exemplars.at(relation),
-                         settings, run.steps()));
+                         settings, checkpoint.steps(), checkpoint.keeper()));
+    checkpoint.remove();
   }
 };
 

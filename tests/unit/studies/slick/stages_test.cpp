@@ -7,13 +7,12 @@
 
 #include "../../../../src/studies/slick/evaluation.hpp"
 #include "catch.hpp"
-#include "facts.hpp"
 #include "factsweep/core/file.hpp"
 #include "factsweep/core/utf8.hpp"
 #include "factsweep/data/trim.hpp"
 #include "factsweep/model/decoding.hpp"
 #include "factsweep/studies/slick/study.hpp"
-#include "study_sweep.hpp"
+#include "slick_sweep.hpp"
 #include "tiny_directory.hpp"
 #include "tiny_model.hpp"
 
@@ -22,71 +21,9 @@ using namespace factsweep::test;
 
 namespace {
 
-std::string write_inputs(const TemporaryFolder& folder, int answers) {
-  write_facts(folder.path(), answers);
-  return "[run]\nstudy = slick\n[model]\npath = " + write_tiny_model(folder / "model").string() +
-         "\n[data]\nrelations = P1\nood_relations = P2\nfacts = " + folder.path().string() +
-         "\n[label]\nquestions_per_relation = 12\ntest_questions_per_relation = 4\n"
-         "exemplar_sets = 2\nshots = 1\nchunk = 8\nsamples = 5\n"
-         "[slick]\ntrain_size = 4\nsize_rule = known_unknown\ndev_questions_per_relation = 3\n"
-         "[train]\nepochs = 3\nbatch_size = 2\nlearning_rate = 1e-2\n"
-         "[grid]\nunknown_ratio = 0.5\n";
-}
-
-/// A study of one relation.
-class Sweep : public StudySweep {
- public:
-  explicit Sweep(const std::vector<std::string>& overrides = {}, int answers = 1)
-      : StudySweep(
-            slick::make_study(),
-            [=](const TemporaryFolder& folder) { return write_inputs(folder, answers); },
-            overrides) {}
-
-  std::filesystem::path model() const { return folder_ / "model"; }
-
-  /// Known and unknown by turns, whatever the model knows.
-  void plant_labels(MemoryWorkbench& bench) const {
-    for (std::size_t i = 0; i < plan.stages.size(); ++i) {
-      if (plan.stages[i].kind != "label") continue;
-      const Output& category = *plan.stages[i].find_output("/labels/base/category");
-      std::vector<std::uint8_t> values(category.places[0].count[0]);
-      for (std::size_t row = 0; row < values.size(); ++row) values[row] = row % 2 == 0 ? 0 : 3;
-      bench.plant(i, category.name, Array::of(values));
-    }
-    bench.run(*executor, first("labelled"));
-  }
-};
+using Sweep = SlickSweep;
 
 }  // namespace
-
-TEST_CASE("label: counts, probabilities and categories belong together", "[slick]") {
-  const Sweep sweep;
-  MemoryWorkbench bench(sweep.plan);
-  const std::size_t stage = sweep.first("label");
-  bench.run(*sweep.executor, stage);
-  const auto p = values<float>(bench, stage, "/labels/base/p");
-  const auto p_exact = values<float>(bench, stage, "/labels/base/p_exact");
-  const auto drawn = values<std::int32_t>(bench, stage, "/labels/base/drawn");
-  const auto p_sample = values<float>(bench, stage, "/labels/base/p_sample");
-  const auto by_category = values<float>(bench, stage, "/labels/base/category_probability");
-  const auto category = values<std::uint8_t>(bench, stage, "/labels/base/category");
-  REQUIRE(category.size() == 8);
-  REQUIRE(p.size() == 16);
-  for (std::size_t row = 0; row < category.size(); ++row) {
-    CHECK(p_exact[row] == Approx((p[2 * row] + p[2 * row + 1]) / 2).margin(1e-7));
-    CHECK(p_sample[row] == Approx((drawn[2 * row] + drawn[2 * row + 1]) / 10.0));
-    float sum = 0;
-    for (std::size_t c = 0; c < 4; ++c) sum += by_category[4 * row + c];
-    CHECK(sum == Approx(1).epsilon(1e-5));
-    CHECK(by_category[4 * row + category[row]] > 0);
-  }
-  CHECK(bench.steps > 0);
-  // again, and after other stages: the same
-  MemoryWorkbench other(sweep.plan);
-  other.run_all(*sweep.executor, "label");
-  CHECK(
-      (other.output(stage, "/labels/base/p").bytes == bench.output(stage, "/labels/base/p").bytes));
-}
 
 TEST_CASE("train: what ends an answer is what comes after it in an exemplar", "[slick]") {
   const auto loss = [](const std::vector<std::string>& overrides) {
@@ -171,7 +108,7 @@ TEST_CASE("train: a loss that ends above where it began is told of", "[slick]") 
 TEST_CASE("prompts begin with the begin token once", "[slick]") {
   const auto begun = [](const std::vector<std::string>& overrides) {
     const auto write = [](const TemporaryFolder& folder) {
-      std::string deck = write_inputs(folder, 1);
+      std::string deck = write_slick_inputs(folder, 1);
       begin_texts(folder / "model");
       return deck;
     };
@@ -186,20 +123,6 @@ TEST_CASE("prompts begin with the begin token once", "[slick]") {
                Catch::Matchers::ContainsSubstring("prompt." + key) &&
                    Catch::Matchers::ContainsSubstring("begins with the model's begin token"));
   }
-}
-
-TEST_CASE("p_true: a probability of every test question", "[slick]") {
-  const Sweep sweep;
-  MemoryWorkbench bench(sweep.plan);
-  const std::size_t stage = sweep.first("p_true");
-  bench.run(*sweep.executor, stage);
-  const auto p = values<float>(bench, stage, "/labels/base/p_true");
-  CHECK(p.size() == 4);
-  CHECK(std::all_of(p.begin(), p.end(), [](float one) { return one > 0 && one < 1; }));
-  const Sweep raw({"--label.p_true=raw"});
-  MemoryWorkbench other(raw.plan);
-  other.run(*raw.executor, raw.first("p_true"));
-  CHECK(values<float>(other, raw.first("p_true"), "/labels/base/p_true")[0] < p[0]);
 }
 
 TEST_CASE("train: what is learnt, and what of it is told", "[slick]") {
@@ -434,7 +357,7 @@ TEST_CASE("of several models each stage asks its own", "[slick]") {
     return std::make_unique<StudySweep>(
         slick::make_study(),
         [&](const TemporaryFolder& folder) {
-          const std::string deck = write_inputs(folder, 1);
+          const std::string deck = write_slick_inputs(folder, 1);
           write_tiny_model(folder / "other");
           nlohmann::json config = read_json(folder / "other/config.json");
           config["rope_theta"] = 10.0;
