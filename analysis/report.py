@@ -55,7 +55,7 @@ def report(path: Path, folder: Path | None, published: bool, parts: int) -> None
     title = study.TITLE if study else sweep.study
     sections = [overview, *sections, _methods(sweep, study, writer)]
     html.write_page(page, f"{title}: {path.name}", sections, writer.data)
-    writer.written.finish()
+    writer.finish()
     print(f"\nfigures and tables: {writer.folder}\npage: {page}")
 
 

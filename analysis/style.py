@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 
@@ -161,10 +162,31 @@ def layer_axis(axes: Axes) -> None:
     axes.xaxis.get_major_locator().set_params(integer=True)
 
 
-def save(figure: Figure, png: Path) -> Path:
-    """Writes the PNG, and a PDF beside it; returns the PNG. The figure is laid out from then on."""
-    figure.savefig(png)
-    figure.set_layout_engine("none")  # done: laying out takes as long as drawing
-    # No date in the PDF: equal results give equal files.
-    figure.savefig(png.with_suffix(".pdf"), metadata={"CreationDate": None})
-    return png
+def save(figure: Figure, png: Path) -> None:
+    """Writes the PNG, and a PDF beside it. The figure is laid out from then on."""
+    save_png(figure, png)
+    save_pdf(figure, png.with_suffix(".pdf"))
+
+
+def save_png(figure: Figure, path: Path) -> None:
+    """Lays the figure out, for all that saves it later, too."""
+    figure.set_dpi(plt.rcParams["savefig.dpi"])
+    figure.get_layout_engine().execute(figure)
+    with _laid_out(figure):
+        figure.savefig(path)
+
+
+def save_pdf(figure: Figure, path: Path) -> None:
+    # No date: equal results give equal files.
+    with _laid_out(figure):
+        figure.savefig(path, metadata={"CreationDate": None})
+
+
+@contextlib.contextmanager
+def _laid_out(figure: Figure) -> Iterator[None]:
+    """While a figure has an engine for its layout, even one that does nothing, saving draws it
+    twice.
+    """
+    with plt.rc_context({"figure.constrained_layout.use": False}):
+        figure.set_layout_engine(None)
+        yield

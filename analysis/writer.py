@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
@@ -14,6 +15,7 @@ from matplotlib.figure import Figure
 
 from . import drawn, style
 from .html import Section
+from .pdf import begin as begin_pdf
 from .store import Missing
 from .table import PAPER, Table
 from .words import Finding, stated, words
@@ -31,6 +33,13 @@ class Writer:
         self.left_out: list[str] = []
         self.data: list[str] = []  # of the page's script
         self.published = False  # something of a paper stands in the report
+        self._pdfs: list[Future[None]] = []
+
+    def finish(self) -> None:
+        """When all is drawn."""
+        for pdf in self._pdfs:
+            pdf.result()
+        self.written.finish()
 
     def leave_out(self, reason: str, where: str = "") -> None:
         """Each reason is told once."""
@@ -117,8 +126,9 @@ class Writer:
             return
         empty = [panel for panel, has in known.items() if not has]
         caption += "".join(f" Panel {panel}: none of its values is known." for panel in empty)
-        png, _, csv = (self.written.path(f"{name}.{kind}") for kind in ("png", "pdf", "csv"))
-        style.save(figure, png)
+        png, pdf, csv = (self.written.path(f"{name}.{kind}") for kind in ("png", "pdf", "csv"))
+        style.save_png(figure, png)
+        self._pdfs.append(begin_pdf(figure, pdf))
         shown = drawn.series(figure)
         self.published |= drawn.of_paper(figure)
         drawn.write_csv(csv, shown)

@@ -118,7 +118,7 @@ def _ratio_axis(axes: Axes, ratios: np.ndarray) -> None:
             told.append(value)
     axes.xaxis.set_major_locator(FixedLocator(told))
     axes.xaxis.set_minor_locator(FixedLocator(percent))
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.set_xlabel("Unknown examples in $D$ (%)")
 
 
