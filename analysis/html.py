@@ -103,7 +103,8 @@ class Section:
 
 def _cell(cell: str, attributes: str) -> str:
     key = _key(cell)
-    return f"<td{attributes}{'' if key is None else f' data-v={key:.10g}'}>{escape(cell)}</td>"
+    sorts = "" if key is None else f" data-v={key:.10g}"
+    return f"<td{attributes}{sorts}>{escape(_lines(cell))}</td>"
 
 
 def _key(cell: str) -> float | None:
@@ -113,7 +114,13 @@ def _key(cell: str) -> float | None:
 
 
 def _plain(cell: str) -> str | list:
-    return cell if (key := _key(cell)) is None else [cell, key]
+    shown = _lines(cell)
+    return shown if (key := _key(cell)) is None else [shown, key]
+
+
+def _lines(cell: str) -> str:
+    """Where there is no room, limits stand on a line of their own under the value."""
+    return re.sub(r"\[.*?\]", lambda limits: limits[0].replace(" ", "\u00a0"), cell)
 
 
 def _spots(one: Series) -> dict:

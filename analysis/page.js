@@ -93,6 +93,57 @@ function enliven(table) {
   search?.addEventListener("input", show);
 }
 
+// --- Tables wider than the window: the first column stays, and it is told which others are seen --
+
+function tellColumns(scroll) {
+  const [back, on] = [["\u2190", "columns before"], ["\u2192", "columns after"]].map(
+    ([textContent, title]) => element("button", { textContent, title }));
+  const told = element("span");
+  const line = element("div", { className: "columns", hidden: true }, back, told, on);
+  scroll.before(line);
+
+  // The columns other than the first, and between which edges they are seen.
+  function places() {
+    const boxes = [...scroll.querySelectorAll("th")].map((head) => head.getBoundingClientRect());
+    const [first, ...others] = boxes;
+    return { others, left: first.right, right: scroll.getBoundingClientRect().right };
+  }
+  const hiddenAfter = ({ others, left, right }) =>
+    others.find((box) => box.right > right + 2 && box.left > left + 2);
+  const hiddenBefore = ({ others, left }) => others.findLast((box) => box.left < left - 2);
+
+  function look() {
+    const wide = scroll.scrollWidth > scroll.clientWidth + 1;
+    scroll.classList.toggle("wide", wide);
+    const found = places();
+    const [before, after] = [hiddenBefore(found), hiddenAfter(found)];
+    line.hidden = !wide;
+    scroll.tabIndex = wide ? 0 : -1; // arrow keys scroll what has the focus
+    back.disabled = !before;
+    on.disabled = !after;
+    scroll.classList.toggle("before", Boolean(before));
+    scroll.classList.toggle("after", Boolean(after));
+    const { others } = found;
+    const from = others.indexOf(before) + 3;
+    const to = after ? Math.max(from, others.indexOf(after) + 1) : others.length + 1;
+    told.textContent = `columns ${from} to ${to} of ${others.length + 1}`;
+  }
+  back.addEventListener("click", () => {
+    const found = places();
+    scroll.scrollLeft += hiddenBefore(found).right - found.right;
+    look();
+  });
+  on.addEventListener("click", () => {
+    const found = places();
+    scroll.scrollLeft += hiddenAfter(found).left - found.left;
+    look();
+  });
+  scroll.addEventListener("scroll", look);
+  const observer = new ResizeObserver(look);
+  observer.observe(scroll);
+  observer.observe(scroll.querySelector("table"));
+}
+
 // --- Values at the pointer ---------------------------------------------------------------------
 
 const tip = element("div", { id: "tip" });
@@ -150,6 +201,7 @@ function filled(...content) {
   if (!dialog.open) dialog.showModal();
   dialog.scrollTop = 0;
   dialog.querySelectorAll(".table table").forEach(enliven);
+  dialog.querySelectorAll(".scroll").forEach(tellColumns);
 }
 
 async function openPoints(rows) {
@@ -225,6 +277,7 @@ tip.hidden = true;
 // beside the page the contents are open, above it they would push it down
 document.querySelector("nav details").open = matchMedia("(min-width: 1360px)").matches;
 document.querySelectorAll(".table table").forEach(enliven);
+document.querySelectorAll(".scroll").forEach(tellColumns);
 document.querySelectorAll(".plot").forEach(watch);
 document.querySelector("table[data-points]")?.addEventListener("click", async (event) => {
   const cell = event.target.closest("td:first-child");

@@ -2,6 +2,8 @@
 told at the pointer, a click leads to points, stages and questions, and nothing is cut off.
 """
 
+import re
+
 import h5py
 import pytest
 import synthetic_flearning
@@ -32,6 +34,42 @@ return { cut, images, wide: scrollWidth - clientWidth };
 """
 
 
+# Of each table that is wider than the page: what is told of it, its heads that come into full view
+# from arrow to arrow, and where its first column is seen.
+WIDE = """
+document.querySelectorAll("details").forEach((one) => (one.open = true));
+const found = {};
+for (const scroll of document.querySelectorAll("main .scroll")) {
+  if (scroll.scrollWidth <= scroll.clientWidth + 1) continue;
+  const line = scroll.previousElementSibling;
+  scroll.dispatchEvent(new Event("scroll")); // those of the browser wait for a frame
+  const heads = [...scroll.querySelectorAll("th")];
+  const first = scroll.querySelector("td");
+  const places = [], seen = new Set([0]), told = [line.textContent];
+  const look = () => {
+    const box = scroll.getBoundingClientRect();
+    const edge = heads[0].getBoundingClientRect().right;
+    places.push(Math.round(first.getBoundingClientRect().left - box.left));
+    heads.forEach((head, k) => {
+      const { left, right } = head.getBoundingClientRect();
+      if (left >= edge - 2 && right <= box.right + 2) seen.add(k);
+    });
+  };
+  const [back, on] = line.querySelectorAll("button");
+  const begins = back.disabled && !on.disabled;
+  look();
+  for (let k = 0; k < 50 && !on.disabled; ++k) {
+    on.click();
+    look();
+  }
+  told.push(line.textContent);
+  found[told[0] + told[1]] = { heads: heads.length, seen: seen.size, places, told, begins,
+    ends: on.disabled && !back.disabled };
+}
+return Object.values(found);
+"""
+
+
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
@@ -46,6 +84,18 @@ def pages(tmp_path_factory):
 @pytest.mark.parametrize("width", [1400, 800])
 def test_nothing_is_cut_off(pages, study, width):
     assert in_browser(pages[study], CUT_OFF, width) == {"cut": [], "images": 0, "wide": 0}
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_of_a_table_wider_than_the_page_it_is_told_and_every_column_can_be_reached(pages, study):
+    found = in_browser(pages[study], WIDE, 800)
+    assert found
+    for table in found:
+        assert table["begins"] and table["ends"] and table["seen"] == table["heads"] > 2
+        assert set(table["places"]) == {0}, "the first column moves"
+        first, last = table["told"]
+        assert re.fullmatch(rf"\S*columns 2 to \d+ of {table['heads']}\S*", first), first
+        assert re.search(rf"to {table['heads']} of {table['heads']}", last), last
 
 
 @pytest.mark.parametrize("study", STUDIES)
