@@ -38,7 +38,10 @@ std::string say(const JobSign& job, std::int64_t running) {
 }
 
 std::string summary(const SweepStatus& s) {
-  const double share = s.cost_total > 0 ? s.cost_done / s.cost_total : 1;
+  // a job that runs counts what its stages have done so far, too
+  const JobProgress* told = s.job && s.job->is_running && !is_over(s) ? &s.job->progress : nullptr;
+  const double of_stages = s.cost_total > 0 ? s.cost_done / s.cost_total : 1;
+  const double share = told != nullptr ? std::max(told->share, of_stages) : of_stages;
   std::string text = fmt::format(
       "{}: {} of {} points done, {} failed; {} of {} stages done, {} running, {} failed, {} "
       "blocked; {:.1f}% of the work\n",
@@ -46,8 +49,9 @@ std::string summary(const SweepStatus& s) {
       s.stages_failed, s.stages_blocked, 100 * share);
   if (s.cost_done > 0 && !is_over(s)) {
     const int ranks = std::max(1, s.job && s.job->is_running ? s.job->ranks : s.ranks);
-    const double left =
+    const double by_stages =
         s.seconds_done * (s.cost_total - s.cost_done) / s.cost_done / ranks;
+    const double left = told != nullptr ? told->seconds_left.value_or(by_stages) : by_stages;
     text += fmt::format("about {} to go on {} ranks\n", console::duration(left), ranks);
   }
   if (s.job)

@@ -17,6 +17,9 @@
 namespace factsweep {
 namespace {
 
+/// Of a labelling whose greedy answers are told afterwards, about: for its progress.
+constexpr double kShareOfAsking = 0.8;
+
 /// One key a (question, exemplar set): the draws do not depend on what else is labelled, nor where.
 std::uint64_t draw_key(const char* purpose, const LabelSettings& settings, const Question& question,
                        std::size_t set) {
@@ -124,7 +127,14 @@ void tell_answers(const Model& model, std::span<const ProbeItem> items,
   const auto is_short = [&](std::size_t, std::string_view text) {
     return static_cast<std::int64_t>(text.size()) < settings.answer_bytes;
   };
-  const auto tell = [&](std::int64_t tokens) { step(1, tokens); };
+  double expected = 0, done = 0;  // tokens
+  for (const DecodeRequest& request : requests)
+    expected += static_cast<double>(request.prompt.size()) +
+                static_cast<double>(settings.probe.max_new_tokens) / 2;
+  const auto tell = [&](std::int64_t tokens) {
+    done += static_cast<double>(tokens);
+    step(std::min(1.0, done / expected), tokens);
+  };
   const auto answers =
       decode(model, requests, {.max_new_tokens = settings.probe.max_new_tokens}, is_short, tell);
   for (std::size_t k = 0; k < open.size(); ++k) labels[open[k]].said = answers[k].front().text;
@@ -224,23 +234,29 @@ std::vector<Label> label_questions(const Model& model, const std::vector<Questio
       asked.items.back().set = static_cast<std::int32_t>(set);
     }
   }
+  const bool tells = settings.answer_bytes > 0 && !sets.empty();
+  const double asking = tells ? kShareOfAsking : 1;
+  const auto ask = [&](double share, std::int64_t tokens) { step(asking * share, tokens); };
   const auto keep = [&] { keeper.keep(false, [&] { return asked.state(); }); };
   if (settings.exact) {
-    asked.results = probe(model, asked.items, settings.probe, step, keeper);
+    asked.results = probe(model, asked.items, settings.probe, ask, keeper);
     keep();
   } else {
     if (keeper.from) asked.take_up(*keeper.from);
     while (asked.results.size() < asked.items.size()) {
       const double share =
           static_cast<double>(asked.results.size()) / static_cast<double>(asked.items.size());
-      const auto tell = [&](std::int64_t tokens) { step(share, tokens); };
+      const auto tell = [&](std::int64_t tokens) { ask(share, tokens); };
       sample_next_set(model, questions, settings, tell, asked);
       keep();
     }
   }
   std::vector<Label> labels = labels_of(questions, sets, settings, asked);
-  if (settings.answer_bytes > 0 && !sets.empty())
-    tell_answers(model, std::span(asked.items).first(questions.size()), settings, step, labels);
+  const auto tell = [&](double share, std::int64_t tokens) {
+    step(asking + (1 - asking) * share, tokens);
+  };
+  if (tells)
+    tell_answers(model, std::span(asked.items).first(questions.size()), settings, tell, labels);
   return labels;
 }
 

@@ -138,10 +138,10 @@ bool JobLock::guards() const {
   return held_ == nullptr || held_->guards;
 }
 
-void JobLock::tell(const std::vector<RunningStage>& running) const {
+void JobLock::tell(const JobProgress& progress) const {
   if (held_ == nullptr) return;
   const std::lock_guard lock(held_->mutex);
-  held_->record.running = running;
+  held_->record.progress = progress;
   held_->write_sign();
 }
 

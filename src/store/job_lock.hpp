@@ -32,8 +32,8 @@ class JobLock {
   /// False on a file system without locks, where a second job is noticed by its signs alone.
   bool guards() const;
 
-  /// What the job runs, beside a sign of life in the file; from any thread. Of no lock: nothing.
-  void tell(const std::vector<RunningStage>& running) const;
+  /// How far the job is, beside a sign of life in the file; from any thread. Of no lock: nothing.
+  void tell(const JobProgress& progress) const;
 
  private:
   struct Held;

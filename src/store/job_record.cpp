@@ -61,8 +61,10 @@ double JobRecord::age_s() const {
 
 void write_job(int descriptor, const JobRecord& record) {
   nlohmann::json running = nlohmann::json::array();  // in whole seconds and thousandths, as room is short
-  for (const RunningStage& one : record.running)
+  for (const RunningStage& one : record.progress.running)
     running.push_back({one.stage, std::llround(one.seconds), std::llround(1000 * one.fraction)});
+  const std::optional<double>& seconds = record.progress.seconds_left;
+  const nlohmann::json left = seconds ? nlohmann::json(std::llround(*seconds)) : nlohmann::json();
   const std::string line = padded({{"host", record.host},
                                    {"process", record.process},
                                    {"job", record.job},
@@ -70,6 +72,8 @@ void write_job(int descriptor, const JobRecord& record) {
                                    {"since", record.since},
                                    {"sign", record.sign},
                                    {"beats", record.beats},
+                                   {"share", record.progress.share},
+                                   {"left", left},
                                    {"running", running}});
   if (::pwrite(descriptor, line.data(), line.size(), 0) < 0) return;
 }
@@ -91,7 +95,10 @@ std::optional<JobRecord> read_job(int descriptor) {
     record.sign = job.at("sign");
     record.beats = job.at("beats");
     for (const nlohmann::json& one : job.value("running", nlohmann::json::array()))
-      record.running.push_back({one.at(0), one.at(1), one.at(2).get<double>() / 1000});
+      record.progress.running.push_back({one.at(0), one.at(1), one.at(2).get<double>() / 1000});
+    record.progress.share = job.value("share", 0.0);
+    if (const auto left = job.find("left"); left != job.end() && left->is_number())
+      record.progress.seconds_left = left->get<double>();
     if (end.is_object()) record.ended = end.at("ended");
   } catch (const nlohmann::json::exception&) {
     return std::nullopt;

@@ -19,7 +19,7 @@ struct JobRecord {
   int ranks = 1;
   std::string since, sign;  // UTC: its start, its last sign of life
   std::int64_t beats = 0;
-  std::vector<RunningStage> running;  // that have run longest
+  JobProgress progress;
   std::string ended;
 
   /// Of this process, now.

@@ -34,7 +34,7 @@ std::optional<JobSign> read_job_sign(const std::filesystem::path& results) {
   std::optional<JobSign> sign;
   if (job)
     sign = {is_running(descriptor, *job), job->ranks, job->holder(), readable_time(job->sign),
-            job->age_s(), job->ended, job->running};
+            job->age_s(), job->ended, job->progress};
   ::close(descriptor);
   return sign;
 }

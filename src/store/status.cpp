@@ -88,7 +88,7 @@ void list_stages(const h5::File& file, const std::string& name, const StageRows&
   }
   // those that the job has told of, then others: it tells every few seconds
   std::vector<std::size_t> running;
-  for (const RunningStage& told : result.job ? result.job->running : std::vector<RunningStage>()) {
+  for (const RunningStage& told : result.job ? result.job->progress.running : std::vector<RunningStage>()) {
     if (told.stage >= rows.status.size() || !rows.is(told.stage, Status::running)) continue;
     running.push_back(told.stage);
     result.running.push_back(line(told.stage));

@@ -323,9 +323,9 @@ void Store::set_record(std::size_t stage, const StageRecord& record) {
     files_->reasons[stage] = reason.as_text().front();
 }
 
-void Store::tell(const std::vector<RunningStage>& running) const {
+void Store::tell(const JobProgress& progress) const {
   require(files_ != nullptr, "Store::tell after close");
-  files_->lock.tell(running);
+  files_->lock.tell(progress);
 }
 
 }  // namespace factsweep

@@ -160,7 +160,7 @@ void Coordinator::tell_running() {
       longest.begin(), end, longest.end(),
       [](const RunningStage& a, const RunningStage& b) { return a.seconds > b.seconds; });
   longest.erase(end, longest.end());
-  tell_(longest);
+  tell_({std::move(longest), progress_.share(), progress_.seconds_left(last_told_ - started_)});
 }
 
 void Coordinator::show_progress() {

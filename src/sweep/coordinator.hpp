@@ -17,7 +17,7 @@ namespace factsweep {
 class Coordinator {
  public:
   /// Told which stages have run longest, every few seconds.
-  using Tell = std::function<void(const std::vector<RunningStage>&)>;
+  using Tell = std::function<void(const JobProgress&)>;
 
   /// `artifacts`: shared outputs of stages that an earlier run finished.
   Coordinator(const Communicator& comm, const Plan& plan, const std::vector<bool>& done,

@@ -48,8 +48,8 @@ SweepResult run_sweep(const Communicator& world, Executor& executor, const Plan&
   on_root(comm, [&] {
     coordinator = std::make_shared<Coordinator>(comm, plan, done, read_artifacts(plan, store, done),
                                                 settings.wall_limit_s,
-                                                [&store](const std::vector<RunningStage>& running) {
-                                                  store.tell(running);
+                                                [&store](const JobProgress& progress) {
+                                                  store.tell(progress);
                                                 });
   });
   if (comm.rank() == 0) {

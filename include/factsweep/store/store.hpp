@@ -57,6 +57,13 @@ struct RunningStage {
   double fraction = 0;    // of it that is done
 };
 
+/// What a job says of itself while it runs.
+struct JobProgress {
+  std::vector<RunningStage> running;  // those that have run longest, kShownStages at most
+  double share = 0;                   // of the sweep's work that is done, running stages' included
+  std::optional<double> seconds_left;
+};
+
 class Store {
  public:
   /// Creates both files, or reopens them when they exist. Collective; every rank passes the same
@@ -93,8 +100,8 @@ class Store {
   /// Independent. The most memory that was held while the stage ran, for read_seen().
   void set_peak_bytes(std::size_t stage, double bytes);
 
-  /// On rank 0, from any thread: what runs, for read_status(). At most kShownStages of them.
-  void tell(const std::vector<RunningStage>& running) const;
+  /// On rank 0, from any thread: how far the job is, for read_status().
+  void tell(const JobProgress& progress) const;
 
  private:
   struct Files;
@@ -118,7 +125,7 @@ struct JobSign {
   std::string last_sign;  // "2026-11-29 12:51:09 UTC"
   double age_s = 0;       // of it, by this machine's clock
   std::string ended;      // why it ended, where it could say so
-  std::vector<RunningStage> running;  // as it said last; those that have run longest
+  JobProgress progress;   // as it said last
 };
 /// Nothing: no job runs, and the last one ended in order.
 std::optional<JobSign> read_job_sign(const std::filesystem::path& results);

@@ -137,7 +137,7 @@ TEST_CASE("status lists ten stages of a kind, and of running ones what the job t
       store.set_record(i, {Status::done, static_cast<double>(i), 3, ""});
     for (std::size_t i = 13; i <= 24; ++i) store.set_record(i, {Status::failed, 1, 2, "it broke"});
     for (std::size_t i = 25; i <= 26; ++i) store.set_record(i, {Status::running, 0, 1, ""});
-    store.tell({{26, 720, 0.25}, {12, 900, 0.99}});  // stage 12 has finished meanwhile
+    store.tell({{{26, 720, 0.25}, {12, 900, 0.99}}, 0.625, 90.4});  // stage 12 has finished meanwhile
     const SweepStatus status = read_status(path);
     CHECK(status.stages_failed == 12);
     REQUIRE(status.slowest.size() == 10);
@@ -156,6 +156,10 @@ TEST_CASE("status lists ten stages of a kind, and of running ones what the job t
     CHECK_FALSE(status.running[1].fraction);
     REQUIRE(status.job);
     CHECK(status.job->is_running);
+    CHECK(status.job->progress.share == 0.625);
+    CHECK(status.job->progress.seconds_left == 90);
+    store.tell({});
+    CHECK_FALSE(read_status(path).job->progress.seconds_left);
   }
   store.close();
 }

@@ -223,6 +223,8 @@ void Edit::run(Worker& worker, StageRun& run) const {
 
   WorkCheckpoint checkpoint(run);
   const StepCallback step = checkpoint.steps();
+  // sampling contexts counts from 0 to 1, too, and is next to nothing of the work
+  const StepCallback before = [&](double, std::int64_t tokens) { step(0, tokens); };
   SecondMoments of_keys;
   if (moments)
     of_keys = stored_moments(run, *moments, second_moment_layers(deck, method, preset),
@@ -233,13 +235,13 @@ void Edit::run(Worker& worker, StageRun& run) const {
     after = edited(start.weights, edit.deltas, torch::kFloat32);
   } else if (method == "memit") {
     const MemitSettings settings = memit_settings(deck, preset);
-    const auto contexts = sample_contexts(start, settings.contexts, seed, step);
+    const auto contexts = sample_contexts(start, settings.contexts, seed, before);
     const MemitEdit edit =
         memit(start, asked, contexts, of_keys, settings, step, checkpoint.keeper());
     after = edited(start.weights, edit.deltas);
   } else {
     const RomeSettings settings = rome_settings(deck, preset);
-    const auto contexts = sample_contexts(start, settings.contexts, seed, step);
+    const auto contexts = sample_contexts(start, settings.contexts, seed, before);
     const Rome rome(start, contexts, of_keys, settings);
     rome.check(start, asked);
     if (makes_one_model())
