@@ -19,6 +19,12 @@ void keep_freed_memory() {
 #endif
 }
 
+void give_back_freed_memory() {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
+}
+
 double free_memory() {
   std::ifstream file("/proc/meminfo");
   double kibibytes = 0;

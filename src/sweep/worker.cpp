@@ -88,6 +88,7 @@ void Worker::run(std::size_t stage) {
   std::string fault;  // of the machine
   try {
     store_.set_record(stage, record);
+    if (plan_.stages[stage].memory_bytes > 0) give_back_freed_memory();
     take_peak_memory();
     executor_.run(plan_, stage, *this);
     if (const double peak = take_peak_memory(); !std::isnan(peak)) store_.set_peak_bytes(stage, peak);

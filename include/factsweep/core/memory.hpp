@@ -8,6 +8,9 @@ namespace factsweep {
 /// small ones. Does nothing on C libraries other than glibc.
 void keep_freed_memory();
 
+/// Hands freed memory back once, so that what is measured from here on is not what others left.
+void give_back_freed_memory();
+
 /// Bytes of this machine's memory that a process could still get; 0 where the system does not say.
 double free_memory();
 
