@@ -223,6 +223,10 @@ def _experts(
     router = take(f"{name}.router.weight", len(config["experts"]), columns)
     a, b = [], []
     for k, rank in enumerate(module["ranks"]):
+        if rank == 0:  # an expert without this module, which has no tensors of it
+            a.append(weight.new_zeros((0, columns)))
+            b.append(weight.new_zeros((rows, 0)))
+            continue
         a.append(take(f"{name}.experts.{k}.lora_A.weight", rank, columns))
         b.append(take(f"{name}.experts.{k}.lora_B.weight", rows, rank))
     scales = module["scales"]

@@ -153,9 +153,11 @@ def _entries(
             told = _parsed(config(row))
             if expert is None:
                 name, scale = "", lora_scale(told, module, a.shape[1])
-            else:
+            elif _adapts(told, module, expert):
                 name = _expert_name(told["experts"], expert)
                 scale = told["modules"][module]["scales"][expert]
+            else:
+                continue
             which = Which(kind, when, matrix, layer, name, shape, base)
             yield which, stage, LowRank(a, b, row, scale)
 
@@ -181,6 +183,14 @@ def _factors(
             found.setdefault((parsed["module"], expert), {})[parsed["factor"]] = data
     for key, pair in found.items():
         yield key, pair["A"], pair["B"]
+
+
+def _adapts(mixture: dict, module: str, expert: int) -> bool:
+    """Whether an expert of a mixture has this module, as unlike adapters need not: the dataset has
+    room for all that some mixture of the sweep adapts.
+    """
+    ranks = mixture["modules"].get(module, {}).get("ranks", ())
+    return expert < len(ranks) and ranks[expert] > 0
 
 
 def _expert_name(names: Sequence[str], expert: int) -> str:

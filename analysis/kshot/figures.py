@@ -24,7 +24,8 @@ def activation(part: ExpertPart) -> Figure:
     tasks = [task for task in part.tasks if task in chosen.index]
     rows = {task: points.index[points["task"] == task][0] for task in tasks}
     shares = {task: _by_layer(part, row) for task, row in rows.items()}
-    most = max(float(np.nanmax(share)) for share in shares.values())
+    known = [share[np.isfinite(share)] for share in shares.values()]
+    most = float(np.concatenate(known).max(initial=0))
     figure, panels = style.wrapped(len(tasks), width=2.3, height=3.0)
     image = None
     for axes, task in zip(panels, tasks, strict=True):
@@ -40,10 +41,12 @@ def activation(part: ExpertPart) -> Figure:
 
 
 def _by_layer(part: ExpertPart, row: int) -> np.ndarray:
-    """[layer, expert]: mean over the adapted modules of a layer."""
+    """[layer, expert]: mean over the adapted modules of a layer; NaN where the mixture has none."""
     experts = len(part.selection.experts(row))
     share, layers = part.shares.share[row][:, :experts], part.shares.layer
-    return np.stack([share[layers == layer].mean(axis=0) for layer in np.unique(layers)])
+    known = np.isfinite(share).all(axis=1)
+    means = [share[known & (layers == layer)] for layer in np.unique(layers)]
+    return np.stack([m.mean(axis=0) if len(m) else np.full(experts, np.nan) for m in means])
 
 
 def perplexity(part: ExpertPart) -> Figure:

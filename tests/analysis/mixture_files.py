@@ -39,7 +39,7 @@ def write_mixture(
     scales: Sequence[float] = (2.0, 0.5, 1.25),
     targets: Sequence[str] = TARGETS,
 ) -> Path:
-    """Experts of every linear whose name ends so."""
+    """Experts of every linear whose name ends so. One of rank 0 has no tensors of it."""
     generator = torch.Generator().manual_seed(7)
     tensors, modules = {}, {}
     for name, linear in model.named_modules():
@@ -51,6 +51,8 @@ def write_mixture(
         modules[name] = {"ranks": list(ranks), "scales": list(scales)}
         tensors[f"{name}.router.weight"] = torch.randn(len(ranks), wide, generator=generator)
         for k, rank in enumerate(ranks):
+            if rank == 0:
+                continue
             for factor, shape in (("A", (rank, wide)), ("B", (out, rank))):
                 values = 0.2 * torch.randn(*shape, generator=generator)
                 tensors[f"{name}.experts.{k}.lora_{factor}.weight"] = values

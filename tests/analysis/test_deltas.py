@@ -179,6 +179,26 @@ def test_experts_of_mixtures_are_told_apart_by_name(results):
     assert cosine["y"] == pytest.approx(expected_cosine(change[1, 0], change[0, 1]), abs=1e-6)
 
 
+def test_mixtures_of_unlike_experts_have_what_their_experts_have(results):
+    """The dataset has room for what either mixture adapts: here the first one lacks the module, and
+    of the second one an expert does.
+    """
+    a, b = draw(2, 2, 2, 9), draw(2, 2, 14, 2)
+    tensors = {}
+    for expert in range(2):
+        tensors[f"{MODULE}.experts.{expert}.lora_A.weight"] = a[expert]
+        tensors[f"{MODULE}.experts.{expert}.lora_B.weight"] = b[expert]
+    other = MODULE.replace(".2.", ".1.")
+    has = ({other: {"ranks": [2, 2], "scales": [1.0, 1.0]}}, {MODULE: {"ranks": [0, 2], "scales": [1.0, 0.5]}})
+    configs = [json.dumps({"experts": ["x", "y"], "modules": modules}) for modules in has]
+    with weights_file.begin(results) as file:
+        weights_file.write_group(file, "mixture", STAGES[:2], tensors, mixture_config=configs)
+    rows, _ = deltas(results)
+    (only,) = rows.itertuples()
+    assert (only.expert, only.point) == ("y", POINTS[1])
+    assert only.norm == pytest.approx(np.linalg.norm(0.5 * b[1, 1] @ a[1, 1]), rel=1e-6)
+
+
 # --- Which rows and pairs ----------------------------------------------------------------------
 
 

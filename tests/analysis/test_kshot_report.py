@@ -3,10 +3,14 @@
 from dataclasses import replace
 
 import h5py
+import numpy as np
+import pytest
 import synthetic_kshot
 from reports import compare, csv_rows, page_with, report, stems
 from synthetic_kshot import FAILURE, World
 
+from analysis.kshot import figures
+from analysis.kshot.quantities import part_of
 from analysis.sweep import read
 
 FIGURES = {
@@ -66,6 +70,25 @@ def test_report_says_what_each_missing_part_needs(tmp_path, capsys):
     ):
         assert reason in printed
     assert stems(tmp_path / "few_report", "png") == {"figure7_activation"}
+
+
+def test_the_activation_is_over_the_modules_that_a_mixture_has(tmp_path):
+    world = World(methods=("base", "ours"), axes=(), draws=(1,), seeds=(1,))
+    path = synthetic_kshot.write(tmp_path / "unlike.h5", world)
+    with h5py.File(path, "r+") as file:
+        whole = file["moe/share"][:]
+        layers = file["moe/layer"][:]
+        lacking = np.flatnonzero(layers == layers[0])[0]  # one of the first layer's modules
+        whole[:, lacking] = np.nan
+        whole[:, layers == layers[-1]] = np.nan  # and all of the last one's
+        file["moe/share"][:] = whole
+    part = part_of(read(path))
+    figure = figures.activation(part)
+    shown = np.asarray(figure.axes[0].images[0].get_array())
+    row = part.first("ours", "figure 7").index[0]
+    kept = [k for k in np.flatnonzero(layers == layers[0]) if k != lacking]
+    assert shown[0] == pytest.approx(whole[row][kept][:, : shown.shape[1]].mean(axis=0))
+    assert np.isnan(shown[-1]).all() and np.isfinite(shown[:-1]).all()
 
 
 def test_report_of_a_sweep_that_has_begun(tmp_path, capsys):
