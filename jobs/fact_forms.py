@@ -41,6 +41,8 @@ class Form:
     relation: str | None = None
     split: str | None = None
     is_mkqa: bool = False
+    is_plain: bool = False  # of no data set that is known by its columns
+    separator: str | None = None  # of the answers in one text
 
     def names(self) -> list[str]:
         return [name for name in (self.question, *self.answers, self.subject, self.relation, self.split) if name]
@@ -81,12 +83,13 @@ def form_named(name: str, source: Source, language: str) -> Form:
     if len(answers) != 1:
         there = "both 'answer' and 'answers'" if answers else f"no 'answer' or 'answers', but {', '.join(source.columns)}"
         raise BadInput(f"{source.path}: has {there}. Name the columns with --question and --answers.")
-    return Form("question", (answers[0],), if_there("subject"), if_there("relation"), if_there("split"))
+    optional = [if_there(name) for name in ("subject", "relation", "split")]
+    return Form("question", (answers[0],), *optional, is_plain=True)
 
 
 def form_of(source: Source, flags: argparse.Namespace) -> Form:
     if flags.question:
-        form = Form(flags.question, (flags.answers,))
+        form = Form(flags.question, tuple(flags.answers), is_plain=True)
     else:
         fits = [name for name, columns in FORMS.items() if set(columns) <= set(source.columns)]
         if not fits and not flags.form:
@@ -96,6 +99,7 @@ def form_of(source: Source, flags: argparse.Namespace) -> Form:
     if flags.language and not form.is_mkqa:
         raise BadInput(f"{source.path}: is not of MKQA's form, so --language has no effect. Leave it out.")
     form = replace(form, **{key: getattr(flags, key) for key in ("subject", "relation", "split") if getattr(flags, key)})
+    form = replace(form, separator=flags.answer_separator)
     check_columns(form.names(), source)
     return form
 
@@ -169,13 +173,15 @@ def answers_in(value: Any) -> Iterator[str]:
             raise LeftOut("with an answer that is neither a text nor a number", repr(value)[:40])
 
 
-def answers_of(value: Any) -> list[str]:
-    """A text may be a list, which PopQA's is."""
+def answers_of(value: Any, separator: str | None) -> list[str]:
+    """A text may be a list, which PopQA's is; any other is several texts where it has separators."""
     text = value.strip() if isinstance(value, str) else ""
     if text[:1] + text[-1:] in ("[]", "{}"):
         value = parsed(text)
         if not isinstance(value, (list, dict)):
             raise LeftOut("with answers in brackets that are neither JSON nor Python", repr(text[:40]))
+    elif separator:
+        value = text.split(separator)
     return list(answers_in(value))
 
 
@@ -201,7 +207,7 @@ def record_of(row: Row | None, form: Form, split: str | None, drop: Callable[[Le
     answers: list[str] = []
     for name in form.answers:
         value = value_at(row, name)
-        answers += answers_of(short_answers(value) if form.is_mkqa else value)
+        answers += answers_of(short_answers(value) if form.is_mkqa else value, form.separator)
     answers = list(dict.fromkeys(answers))
     lines = [text for text in answers if "\n" not in text and "\r" not in text]
     if not lines:

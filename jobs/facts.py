@@ -18,6 +18,7 @@ import heapq
 import itertools
 import json
 import os
+import re
 import signal
 import sys
 from collections import Counter
@@ -27,7 +28,7 @@ from dataclasses import replace
 from typing import TextIO
 
 from data_files import BadInput, open_source
-from fact_forms import FORMS, MKQA_LANGUAGES, LeftOut, Record, column_of, form_of, record_of
+from fact_forms import FORMS, MKQA_LANGUAGES, Form, LeftOut, Record, column_of, form_of, record_of
 
 DECK_LANGUAGES = ("en", "de", "nl", "fr", "es", "it", "pt", "tr")  # that data.language knows by name
 
@@ -128,6 +129,14 @@ def check_columns_agree(first: list[str], columns: list[str], path: str, first_p
         raise BadInput(f"{path}: gives {said[0]}, and {first_path} gives {said[1]}. Convert them one by one.")
 
 
+def more_answers(columns: list[str], form: Form) -> list[str]:
+    """What may be answers, too, of a table whose columns this program does not know."""
+    if not form.is_plain:
+        return []
+    read = {column_of(name, columns) for name in form.names()}
+    return [name for name in columns if name not in read and re.search("answer|alias", name, re.IGNORECASE)]
+
+
 def convert(flags: argparse.Namespace, inputs: list[tuple[str, str | None]], table: Table, left_out: Counts) -> None:
     """`inputs`: files, and the split of each where it is named."""
     sample = Sample(flags.limit, flags.seed) if flags.limit else None
@@ -140,6 +149,8 @@ def convert(flags: argparse.Namespace, inputs: list[tuple[str, str | None]], tab
         columns = [key for key in ("subject", "relation", "split") if getattr(form, key)] + ["split"] * bool(split)
         first = columns if first is None else first
         check_columns_agree(first, columns, path, inputs[0][0])
+        if others := more_answers(source.columns, form):
+            print(f"note: {path}: not read: {', '.join(others)}; --answers names columns of answers", file=sys.stderr)
         if flags.dev_share and "split" not in columns:
             raise BadInput(f"{path}: --dev-share takes of train questions, and there is no split: name it --train.")
         for number, row in enumerate(source.rows(sorted({column_of(name, source.columns) for name in form.names()})), 1):
@@ -189,8 +200,10 @@ def flags_of(arguments: list[str]) -> tuple[argparse.Namespace, list[tuple[str, 
     for name in ("train", "dev", "test"):
         parser.add_argument(f"--{name}", nargs="+", action="extend", default=[], metavar="FILE", help=f"of the {name} split")
     parser.add_argument("--form", choices=FORMS, help="where the columns would tell another one")
-    for name in ("question", "answers", "subject", "relation", "split"):
+    for name in ("question", "subject", "relation", "split"):
         parser.add_argument(f"--{name}", metavar="COLUMN")
+    parser.add_argument("--answers", metavar="COLUMN", action="append", help="once for each column of answers that are right")
+    parser.add_argument("--answer-separator", metavar="TEXT", help="between the answers of one cell, such as '|'")
     parser.add_argument("--language", choices=MKQA_LANGUAGES, help="of MKQA's questions and answers; en")
     parser.add_argument("--dev-share", type=share, default=0, help="of the train questions go to dev")
     parser.add_argument("--limit", type=positive, metavar="N", help="a random sample of N questions, each with all of its rows")

@@ -297,3 +297,17 @@ def test_bad_flags_are_said(tmp_path, capsys):
     ]:
         code, out, err = run(capsys, *arguments)
         assert code == 2 and message in err, err
+
+
+def test_answers_in_several_columns_and_in_one_cell(tmp_path, capsys):
+    rows = [{"question": "Who?", "answer": "Ann", "possible_answers": "Ann|Bo | Cy"}, {"question": "Why?", "answer": "So", "possible_answers": ""}]
+    path = csv_file(tmp_path / "a.csv", rows)
+    code, out, err = run(capsys, path)
+    assert code == 0 and [row["answer"] for row in rows_of(out)] == [["Ann"], ["So"]]
+    assert err == f"note: {path}: not read: possible_answers; --answers names columns of answers\n"
+    named = ["--question", "question", "--answers", "answer", "--answers", "possible_answers"]
+    code, out, err = run(capsys, path, *named, "--answer-separator", "|")
+    assert (code, err) == (0, "")
+    assert [row["answer"] for row in rows_of(out)] == [["Ann", "Bo", "Cy"], ["So"]]
+    code, out, _ = run(capsys, path, *named)
+    assert [row["answer"] for row in rows_of(out)] == [["Ann", "Ann|Bo | Cy"], ["So"]]
