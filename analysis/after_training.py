@@ -84,11 +84,14 @@ def ability_table(
 
     `groups`: finished points by what they have in common, which `head` says what it is.
     """
+    drawn = sweep.science.get("ability.examples", "0")
     table = Table(
         "abilities",
         "Other abilities before and after fine-tuning (percent; the perplexity of a text as it is)",
         "Limits are over the points alone. What is asked has nothing to do with what is taught.",
     )
+    if drawn != "0":
+        table.notes.append(f"Of each task {drawn} examples at most are asked.")
     named, groups = abilities(sweep), list(groups)
     ends = WHEN if named and f"{named[0]}_final" in sweep.points else {"": "after"}
     for ability in named:

@@ -114,7 +114,7 @@ def _bars(axes: Axes, bars: BarContainer) -> Series:
     middle = boxes[:, :2] + boxes[:, 2:] / 2
     at, length = (middle[:, 1], boxes[:, 2]) if across else (middle[:, 0], boxes[:, 3])
     told = getattr(bars, "told", Told())
-    one = _series(axes, bars, told, list(at), [*map(alone, length)], tuple(middle.T))
+    one = _series(axes, bars, told, list(at), list(told.found) or [*map(alone, length)], tuple(middle.T))
     if across:  # what is long is the value, and what it is of has a name
         one.x, one.names, one.axes = one.names or one.x, [], one.axes[::-1]
     return one
@@ -149,12 +149,22 @@ def _ticks(axes: Axes, x: list) -> list:
     """The words on the axis, where it has words for these places."""
     if not all(float(value).is_integer() for value in x if math.isfinite(value)):
         return x
-    words = {
-        float(at): label.get_text()
+    labels = {
+        float(at): plain(label.get_text())
         for at, label in zip(axes.get_xticks(), axes.get_xticklabels(), strict=False)
-        if re.search(r"[^\W\d]", label.get_text())
     }
-    return [" ".join(words[value].split()) if value in words else value for value in x]
+    if not any(_is_word(text, at) for at, text in labels.items()):
+        return x
+    return [labels.get(value) or value for value in x]
+
+
+def _is_word(label: str, at: float) -> bool:
+    """Whether a tick is called otherwise than by its number."""
+    try:
+        number = float(label.replace("\u2212", "-").replace("10^", "1e"))
+    except ValueError:
+        return bool(label)
+    return not math.isclose(number, at)
 
 
 def _places(axes: Axes, at: np.ndarray) -> np.ndarray:
@@ -176,11 +186,11 @@ def _title(axes: Axes) -> str:
 def plain(text: str) -> str:
     """Words without the marks of formulas."""
     text = re.sub(r"\\(?:mathrm|bf)\{(\w+)\}", r"\1", text)
-    text = re.sub(r"\\(lambda|tau|rho|theta|Delta)", lambda m: GREEK[m[1]], text)
+    text = re.sub(r"\\(lambda|tau|rho|theta|Delta|leq)", lambda m: SIGNS[m[1]], text)
     return " ".join(re.sub(r"[${}]|\\,", "", text.replace(r"\|", "‖")).split())
 
 
-GREEK = {"lambda": "λ", "tau": "τ", "rho": "ρ", "theta": "θ", "Delta": "Δ"}
+SIGNS = {"lambda": "λ", "tau": "τ", "rho": "ρ", "theta": "θ", "Delta": "Δ", "leq": "≤"}
 
 
 def write_csv(path: Path, drawn: Sequence[Series]) -> None:

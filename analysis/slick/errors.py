@@ -72,7 +72,8 @@ def forgotten_table(part: LabelledPart) -> Table | None:
         for k in np.flatnonzero(wrong.any(axis=0)):
             told_so = Counter(map(text, answers[wrong[:, k], k]))
             found.append((int(wrong[:, k].sum()), len(chosen), label, rows[k], told_so))
-    table = told("forgotten", count=len(found))
+    asked = {row for *_, row, _ in found}
+    table = told("forgotten", count=len(found), questions=len(asked))
     table.folded = True
     found = sorted(found, key=lambda one: (-one[0] / one[1], one[3]))
     for count, seeds, label, row, told_so in found:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from .. import style
 from ..drawn import Rows, tell
 from ..statistics import crossed_mean, crossed_percent
 from ..store import need
+from ..table import alone
 from ..words import words
 from .groups import CATEGORIES, Labels
 from .quantities import (
@@ -296,7 +298,8 @@ def categories_by_exposure(labels: Labels) -> Figure:
     x, bottom, total = np.arange(len(counts)), 0.0, counts.sum(axis=1)
     for k, name in enumerate(CATEGORIES):
         height = 100 * counts.get(k, 0 * total) / total
-        axes.bar(x, height, 0.8, bottom=bottom, color=COLOUR[name], label=LONG[name])
+        bars = axes.bar(x, height, 0.8, bottom=bottom, color=COLOUR[name], label=LONG[name])
+        tell(bars, found=[replace(alone(h), examples=n) for h, n in zip(height, total, strict=True)])
         bottom += height
     for at, n in zip(x, total, strict=True):
         look = {"ha": "center", "va": "bottom", "fontsize": 6.5, "color": style.GREY}

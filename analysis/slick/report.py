@@ -68,7 +68,8 @@ def _labels(sweep: Sweep, model: Model, writer: Writer) -> Section:
         writer.leave_out("label summary needs /labels/base")
     else:
         for split, role in (("train", "id"), ("test", "id"), ("test", "ood")):
-            make = partial(tables.label_table, split=split, role=role)
+            rule = sweep.science.get("slick.size_rule", "")
+            make = partial(tables.label_table, split=split, role=role, size_rule=rule)
             writer.table(section, make, labels, beside(sweep, "categories"), show=None)
     wrong = model.errors
     writer.table(section, errors.base_table, wrong, beside(sweep, "errors"), show=None)

@@ -246,14 +246,24 @@ def note_table(data: DataRead) -> Table | None:
     return table
 
 
-def label_table(labels: Labels, published: PaperTable, split: str, role: str) -> Table:
-    """Categories a relation: drawn counts, and those expected over the draws of the samples."""
+def label_table(
+    labels: Labels, published: PaperTable, split: str, role: str, size_rule: str
+) -> Table:
+    """Categories a relation: drawn counts, and those expected over the draws of the samples. What
+    decides how large D can be is told by `size_rule` (slick.size_rule).
+    """
     asked = labels.rows(split, role)
     chosen = asked & labels.labelled
     need(chosen.any(), f"label summary needs labelled {split} questions ({role})")
     train, expected = split == "train", labels.category_probability is not None
     masks = {str(name): chosen & (labels.relation == name) for name in set(labels.relation[chosen])}
-    smallest = {name: int(labels.counts(mask).min()) for name, mask in sorted(masks.items())}
+    known_unknown = size_rule == "known_unknown"
+
+    def decisive(mask: np.ndarray) -> int:
+        *known, unknown = labels.counts(mask)
+        return int(min(sum(known), unknown) if known_unknown else min(*known, unknown))
+
+    smallest = {name: decisive(mask) for name, mask in sorted(masks.items())}
     table = told("labels", f"labels_{split}_{role}", split=split, role=role.upper())
 
     def add(name: str, mask: np.ndarray, smallest: int) -> None:
@@ -278,11 +288,13 @@ def label_table(labels: Labels, published: PaperTable, split: str, role: str) ->
         shares = ", ".join(f"{SHORT[category]} {share:g} %" for category, share in printed)
         table.note("labels.paper", shares=shares)
     if train:
-        table.note("labels.smallest")
+        table.note("labels.smaller" if known_unknown else "labels.smallest")
     if expected:
         table.note("labels.expected")
     if labels.ambiguous is not None and (several := int((labels.ambiguous[chosen] == 1).sum())):
         table.note("labels.ambiguous", count=several)
+    if labels.aliases is not None and (several := int((labels.aliases[chosen] != "").sum())):
+        table.note("labels.several", count=several)
     if unlabelled := int(asked.sum() - chosen.sum()):
         table.note("labels.unlabelled", count=unlabelled)
     return table

@@ -1,5 +1,7 @@
 """What fine-tuning came to, in the part of the report that all studies share."""
 
+import json
+
 import h5py
 import numpy as np
 import synthetic_flearning
@@ -91,6 +93,13 @@ def test_abilities_before_and_after_of_labels(tmp_path):
     change = 10 + natural.to_numpy().mean() - 9
     assert rows["perplexity", "D_Natural"][1] == "9.00"
     assert rows["perplexity", "D_Natural"][4] == f"{change:+.2f}"
+    assert not any("at most are asked" in note for note in table.notes)
+    with h5py.File(path, "r+") as file:
+        science = json.loads(file.attrs["science"]) | {"ability.examples": "10"}
+        file.attrs["science"] = json.dumps(science)
+    sweep = read(path)
+    (part,) = of_labels.parts(sweep, of_labels.models_of(sweep))
+    assert "Of each task 10 examples at most are asked." in label_tables.abilities(part).notes
 
 
 def test_abilities_before_and_after_of_experts_and_edits(tmp_path):

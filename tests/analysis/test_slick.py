@@ -1,5 +1,6 @@
 """The quantities behind the figures, from a synthetic file whose truth is known."""
 
+import copy
 import itertools
 
 import h5py
@@ -8,6 +9,7 @@ import pytest
 import synthetic_slick
 from synthetic_slick import World
 
+from analysis import drawn, style
 from analysis.slick import errors, figures, quantities, tables
 from analysis.slick.groups import Errors, Labels
 from analysis.statistics import crossed_mean
@@ -216,7 +218,7 @@ def test_early_stop_of_idk_says_which_rule(part):
 
 def test_records_that_differ_and_records_left_out_are_told(part):
     labels = part.labels
-    table = tables.label_table(labels, {}, "train", "id")
+    table = tables.label_table(labels, {}, "train", "id", "four_categories")
     count = int(labels.ambiguous[labels.rows("train", "id") & labels.labelled].sum())
     assert any(note.startswith(f"{count} of them ask") for note in table.notes)
     assert tables.left_out_table(part.data).rows == [["several answers", "31"]]
@@ -230,12 +232,34 @@ def test_table3_compares_with_the_ratio_of_idk(part):
 
 def test_label_table_counts_and_smallest_category(part):
     labels = part.labels
-    table = tables.label_table(labels, {}, "train", "id")
+    table = tables.label_table(labels, {}, "train", "id", "four_categories")
     chosen = labels.rows("train", "id") & labels.labelled
     assert [int(table.rows[-1][k]) for k in (1, 3, 5, 7)] == np.bincount(
         labels.category[chosen]
     ).tolist()
     assert int(table.rows[-1][-1]) == sum(int(row[-1]) for row in table.rows[:-1])
+    assert any(note.startswith("min: the smallest category") for note in table.notes)
+
+
+def test_label_table_has_what_limits_d_by_the_rule_of_the_deck(part):
+    labels = part.labels
+    table = tables.label_table(labels, {}, "train", "id", "known_unknown")
+    for row in table.rows[:-1]:
+        of = labels.rows("train", "id") & labels.labelled & (labels.relation == row[0])
+        *known, unknown = labels.counts(of)
+        assert int(row[-1]) == min(sum(known), unknown)
+    assert any(note.startswith("min: the smaller of Known and Unknown") for note in table.notes)
+
+
+def test_questions_with_several_answers_are_counted_as_such(part):
+    aliases = np.full(len(part.labels.question), "", dtype=object)
+    chosen = np.flatnonzero(part.labels.rows("train", "id") & part.labels.labelled)
+    aliases[chosen[:3]] = '["another"]'
+    labels = copy.copy(part.labels)
+    labels.aliases, labels.ambiguous = aliases, None
+    notes = tables.label_table(labels, {}, "train", "id", "four_categories").notes
+    assert "3 of them have several answers, of which any is right." in notes
+    assert not any("data.repeated" in note for note in notes)
 
 
 @pytest.mark.parametrize(
@@ -290,3 +314,7 @@ def test_exposures_of_a_large_corpus_are_shown_by_powers_of_ten(tmp_path):
     shown = [label.get_text() for label in axes.get_xticklabels()]
     assert asked.all()
     assert shown == ["0", "2\u201310", "$\\leq 10^3$", "$\\leq 10^5$", "$> 10^6$"]
+    style.save(figure, tmp_path / "exposures.png")
+    first = drawn.series(figure)[0]
+    assert first.x == ["0", "2\u201310", "\u2264 10^3", "\u2264 10^5", "> 10^6"]
+    assert [found.examples for found in first.found] == [1] * 5
