@@ -144,6 +144,7 @@ std::string table(const Results& results, const std::string& file, const std::st
              relations = results.texts(base + "relation"),
              subjects = results.texts(base + "subject"), splits = results.texts(base + "split"),
              roles = results.texts(base + "role"), said = results.texts(own + "greedy_answer");
+  const auto exposures = results.numbers<std::int32_t>(base + "exposures");
   const auto category = results.numbers<std::uint8_t>(own + "category"),
              greedy = results.numbers<std::uint8_t>(own + "greedy");
   const auto probability = results.numbers<float>(own + "category_probability"),
@@ -153,7 +154,7 @@ std::string table(const Results& results, const std::string& file, const std::st
              p_true = results.numbers<float>(own + "p_true");
   const std::size_t count = questions.size(), sets = count == 0 ? 0 : greedy.size() / count;
   std::string text =
-      "row,question,answers,subject,relation,split,role,label,label_probability,p,p_greedy,p_true,"
+      "row,question,answers,subject,relation,split,role,exposures,label,label_probability,p,p_greedy,p_true,"
       "answer_before,right_before";
   std::optional<After> after;
   if (!point.empty()) {
@@ -179,6 +180,7 @@ std::string table(const Results& results, const std::string& file, const std::st
         field(relations[i]),
         splits[i],
         roles[i],
+        at(exposures, i, -1) < 0 ? "" : fmt::format("{}", exposures[i]),
         is_labelled ? kCategories[label] : "",
         is_labelled ? number(at(probability, i * kCategories.size() + label, NAN)) : "",
         is_labelled ? number(p) : "",
@@ -279,7 +281,7 @@ ExitCode questions(const Words& words) {
     fmt::print("{}", csv);
   } else {
     write_file(output, csv);
-    console::info("{} questions in {}", std::count(csv.begin(), csv.end(), '\n') - 1, output);
+    console::info("{} questions in {}", results.texts("/labels/base/question").size(), output);
   }
   return ExitCode::done;
 }

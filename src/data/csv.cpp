@@ -59,7 +59,8 @@ class CsvReader {
         ++at_;
       }
       if (c == '\n') ++line_;
-      value += c;
+      const bool ends_line = c == '\r' && at_ + 1 < text_.size() && text_[at_ + 1] == '\n';
+      if (!ends_line) value += c;  // one line break, whatever system wrote it
     }
     if (at_end())
       throw InputError(

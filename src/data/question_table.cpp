@@ -90,7 +90,8 @@ class Columns {
     if (!found.is_string())
       throw InputError(fmt::format("{}: has no text in '{}'.", where, column));
     std::string plain(trimmed(found.get_ref<const std::string&>()));
-    if (plain.empty()) throw InputError(fmt::format("{}: has an empty '{}'.", where, column));
+    if (plain.empty()) throw InputError(fmt::format(
+          "{}: has an empty '{}'. Fill it in, or take the row out, as jobs/facts.py does.", where, column));
     return plain;
   }
 
@@ -99,7 +100,8 @@ class Columns {
     for (const std::string& one : written_answers(object, where)) {
       const std::string_view answer = trimmed(one);
       if (answer.empty())
-        throw InputError(fmt::format("{}: has an empty answer in '{}'.", where, form_.answers));
+        throw InputError(fmt::format(
+            "{}: has an empty answer in '{}'. Fill it in, or take it out, as jobs/facts.py does.", where, form_.answers));
       if (answer.find_first_of("\r\n") != answer.npos)
         throw InputError(
             fmt::format("{}: has an answer with a line break, where decoded answers end.", where));
@@ -177,10 +179,13 @@ void draw_splits(std::vector<Row>& rows, const std::string& relation, const Tabl
 }
 
 void guess_subjects(std::vector<Row>& rows) {
-  std::vector<std::string> questions;
-  for (const Row& row : rows) questions.push_back(row.question);
+  std::vector<std::string> questions;  // a line break stands for a blank
+  for (const Row& row : rows) {
+    std::string& question = questions.emplace_back(row.question);
+    for (char& c : question) c = c == '\n' || c == '\r' || c == '\t' ? ' ' : c;
+  }
   const Template form = Template::common(questions);
-  for (Row& row : rows) row.subject = form.subject(row.question);
+  for (std::size_t i = 0; i < rows.size(); ++i) rows[i].subject = form.subject(questions[i]);
 }
 
 }  // namespace

@@ -76,7 +76,7 @@ void select_questions(const std::string& relation, const RecordsOfSplit& records
         ++(merge ? result.merged : result.dropped_equal);
       } else {
         result.questions.push_back({relation, split, record.question, record.answers.front(),
-                                    record.subject, record.exposures, differ});
+                                    record.subject, record.exposures, differ && !merge});
         if (merge)
           result.questions.back().aliases = answers.others(record.question, record.answers.front());
       }

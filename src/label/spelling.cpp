@@ -8,22 +8,24 @@
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/utf8.hpp"
 #include "factsweep/data/answer_matcher.hpp"
+#include "factsweep/text/utf8_check.hpp"
 
 namespace factsweep {
 
 Spelling spell(const Tokenizer& tokenizer, std::string_view answer) {
   const std::string plain(AnswerMatcher::trimmed(answer));
-  std::string text;
+  std::string bytes;
   try {
     for (const TokenId id : tokenizer.encode(" " + plain)) {  // as inside a sentence
       if (tokenizer.is_special(id)) return {plain, false};
-      text += tokenizer.piece(id);
+      bytes += tokenizer.piece(id);
     }
   } catch (const InputError&) {
     return {plain, false};  // an unknown character, and no token for it
   }
-  const std::string_view spelled = AnswerMatcher::trimmed(text);
-  if (spelled.empty()) return {plain, false};
+  const std::string_view spelled = AnswerMatcher::trimmed(bytes);
+  // a tokenizer of bytes that lacks one of a character leaves the others
+  if (spelled.empty() || (!text::is_valid_utf8(spelled) && text::is_valid_utf8(plain))) return {plain, false};
   return {std::string(spelled), true};
 }
 

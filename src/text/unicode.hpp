@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "factsweep/text/utf8_check.hpp"
+
 namespace factsweep::text {
 
 enum class NormalForm { nfc, nfd, nfkc, nfkd };
@@ -20,7 +22,6 @@ std::string lowercase(std::string_view text);
 
 /// Ill-formed bytes become U+FFFD, one for each maximal ill-formed part (Rust's from_utf8_lossy).
 std::string replace_invalid_utf8(std::string_view text);
-bool is_valid_utf8(std::string_view text);
 
 /// Rust's regex class \w.
 bool is_word(char32_t character);

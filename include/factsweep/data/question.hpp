@@ -20,7 +20,7 @@ struct Question {
   std::string subject;   // "Painblanc"
   std::int32_t exposures =
       -1;  // times the training corpus states the fact; -1: nobody has counted
-  bool ambiguous = false;  // records of the relation, of any split, give it different answers
+  bool ambiguous = false;  // other records, of any split, give it answers that are wrong here
   std::vector<std::string> aliases = {};  // other answers that are right, no two alike
 };
 

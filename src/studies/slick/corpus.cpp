@@ -198,7 +198,7 @@ std::vector<std::string> Corpus::notes(const Deck& deck) const {
   std::int64_t records = 0;
   std::set<std::pair<std::string, std::string>> questions;
   for (const Question& question : rows) {
-    if (!question.ambiguous || !question.aliases.empty()) continue;
+    if (!question.ambiguous) continue;
     ++records;
     questions.emplace(question.relation, question.question);
   }
@@ -223,6 +223,12 @@ std::vector<std::string> Corpus::notes(const Deck& deck) const {
     unused += fmt::format("{}{} {}", unused.empty() ? "" : ", ", count, reason);
   if (!unused.empty())
     notes.push_back(fmt::format("{}: not used, as the deck asks: {}", directory, unused));
+  std::size_t dev_questions = 0;
+  for (const auto& [relation, some] : dev) dev_questions += some.size();
+  notes.push_back(fmt::format(
+      "{}: {} train and {} test questions are labelled; {} dev questions are there for exemplars and "
+      "EARLY_STOP",
+      directory, train_rows, rows.size() - train_rows, dev_questions));
   return notes;
 }
 

@@ -92,8 +92,9 @@ Abilities Abilities::read(const Deck& deck, const AbilityKeys& keys) {
   all.text_window_ = deck.integer("ability.text_window");
   std::set<std::string> names;
   if (all.text_file_.empty()) {
+    const bool is_off = deck.where("ability.text") != "default";  // said to be none, of a deck that has one
     for (const char* key : {"ability.text_tokens", "ability.text_window"}) {
-      if (!deck.is_default(key))
+      if (!is_off && !deck.is_default(key))
         throw deck.error(key, "has no effect without ability.text. Leave it out.");
     }
   } else {

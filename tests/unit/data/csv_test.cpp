@@ -44,7 +44,7 @@ TEST_CASE("rows of fields, with the line where each begins", "[data]") {
 TEST_CASE("a quoted field holds separators, line breaks and marks", "[data]") {
   CHECK(csv_rows("\"a, b\",\"say \"\"x\"\"\",\"\"\n\"two\r\nlines\n\",c\nd,e\"f\" g\n") ==
         std::vector<CsvRow>{
-            {1, {"a, b", "say \"x\"", ""}}, {2, {"two\r\nlines\n", "c"}}, {5, {"d", "e\"f\" g"}}});
+            {1, {"a, b", "say \"x\"", ""}}, {2, {"two\nlines\n", "c"}}, {5, {"d", "e\"f\" g"}}});
   CHECK(csv_error("a,b\nc,\"d\n\ne") ==
         "x.csv:2: a quotation mark opens a field and is never closed.");
   CHECK(csv_error("a\n\"b\nc\"d,e\n").starts_with("x.csv:3: text follows the quotation mark"));

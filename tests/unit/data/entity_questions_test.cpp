@@ -188,7 +188,7 @@ TEST_CASE("merged, a question has the answers of all its records", "[data]") {
                                        {"Dee", "Cy"},
                                        {"Eve"},
                                        {"Henry VIII", "Thomas Pope", "John Strachan"}});
-  CHECK(flags == std::vector<bool>{true, false, true, true, false, true, false, true});
+  CHECK(flags == std::vector<bool>(8));  // no answer of another record is wrong
   CHECK(subjects(all, Split::train) ==
         std::vector<std::string>{"Trinity College", "Acme", "Dual", "Across", "Tested"});
   CHECK(all.merged == 2);

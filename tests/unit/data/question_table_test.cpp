@@ -136,6 +136,16 @@ TEST_CASE("one question in several rows", "[data]") {
         4);
 }
 
+TEST_CASE("a line break in a question is one, and a blank to the guess of its subject", "[data]") {
+  const Tables files;
+  const fs::path path = files.write("a.csv",
+                                    "question,answer,split\r\n\"What is the capital of\r\nMower County?\","
+                                    "Austin,train\r\nWhat is the capital of Chad?,N'Djamena,test\r\n");
+  CHECK(listed(path) ==
+        "all train What is the capital of\nMower County? (Mower County) [Austin]\n"
+        "all test What is the capital of Chad? (Chad) [N'Djamena]\n");
+}
+
 TEST_CASE("splits are drawn by question and relation, and said", "[data]") {
   const Tables files;
   std::string text = "question,answer,relation\n";

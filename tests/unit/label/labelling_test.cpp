@@ -259,6 +259,20 @@ TEST_CASE("a gold answer is compared as the tokenizer's normalizer spells it") {
   }
 }
 
+TEST_CASE("no tokens spell an answer of which a vocabulary of bytes lacks one") {
+  const TemporaryFolder folder;
+  nlohmann::json tokenizer =
+      read_json(model_data("../../text/data/tiny_bpe") / "tokenizer.json");
+  nlohmann::json& vocabulary = tokenizer["model"]["vocab"];
+  vocabulary["no byte"] = vocabulary.at("\u00f1");  // as byte 0xf1 is written there
+  vocabulary.erase("\u00f1");
+  write_file(folder / "tokenizer.json", tokenizer.dump());
+  const auto poor = Tokenizer::load(folder.path());
+  CHECK(spell(*poor, "Turkey").possible);
+  CHECK(spell(*poor, "T\u00fcrkiye").possible);
+  CHECK_FALSE(spell(*poor, "Tur\U00050000key").possible);  // f1 90 80 80
+}
+
 TEST_CASE("kept texts are the greedy answer and the samples of each set") {
   const Model model = tiny_model();
   LabelSettings settings;

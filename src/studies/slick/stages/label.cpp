@@ -59,7 +59,7 @@ const Table<Question>& question_table() {
       {by_question<std::int32_t>("exposures", "1", "statements of the fact in the training corpus"),
        &Question::exposures},
       {by_question<std::uint8_t>("ambiguous", "1",
-                                 "1: other records give the question another answer"),
+                                 "1: other records give the question another answer, which is wrong here"),
        &Question::ambiguous}};
   return table;
 }

@@ -405,7 +405,7 @@ TEST_CASE("labelling alone plans no point, and the decks' mistakes are told") {
 
 TEST_CASE("records that differ are said, stored, and left out where the deck wants it") {
   const Decks decks;
-  REQUIRE(decks.expand({}).notes.size() == 1);
+  REQUIRE(decks.expand({}).notes.size() == 2);
   CHECK_THAT(
       decks.expand({}).notes[0],
       ContainsSubstring("not used, as the deck asks: 25 train questions of data.ood_relations"));
@@ -431,13 +431,13 @@ TEST_CASE("records that differ are said, stored, and left out where the deck wan
   const auto flags = dataset(kept, "/labels/base/ambiguous")->content.as<std::uint8_t>();
   CHECK(flags.size() == 24 + 25 + 3 * 7);
   CHECK(std::accumulate(flags.begin(), flags.end(), 0) == 2);
-  REQUIRE(kept.notes.size() == 3);
+  REQUIRE(kept.notes.size() == 4);
   CHECK_THAT(kept.notes[0], ContainsSubstring(": 1 records left out: several answers"));
   CHECK_THAT(kept.notes[1], ContainsSubstring(": 2 of 70 labelled records ask 1 questions"));
   CHECK(dataset(kept, "/labels/left_out")->content.as<std::int64_t>()[0] == 1);
 
   const Plan fewer = decks.expand({"--data.repeated=drop"});
-  REQUIRE(fewer.notes.size() == 4);
+  REQUIRE(fewer.notes.size() == 5);
   CHECK(dataset(fewer, "/labels/base/ambiguous")->shape == std::vector<std::uint64_t>{67});
   const auto counts = dataset(fewer, "/labels/left_out")->content.as<std::int64_t>();
   const auto reasons = dataset(fewer, "/labels/left_out_reason")->content.as_text();
@@ -472,7 +472,7 @@ TEST_CASE("merged records: all of their answers, stored, in the keys, and as exe
   CHECK(texts[2] == R"(["there"])");
   CHECK(texts[1].empty());
   CHECK(dataset(merged, "/labels/base/answer")->content.as_text()[2] == "here");
-  REQUIRE(merged.notes.size() == 3);
+  REQUIRE(merged.notes.size() == 4);
   CHECK_THAT(merged.notes[0], ContainsSubstring(": 2 records left out: asked before in its split"));
   CHECK_THAT(merged.notes[1],
              ContainsSubstring(": 2 of 69 labelled questions have several answers: any is right; "
@@ -512,11 +512,11 @@ TEST_CASE("a table of the same questions is the same study") {
   const Plan of_folder = decks.expand({}), of_table = decks.expand({facts});
   for (const char* kind : {"label", "p_true", "train"})
     CHECK(keys(of_table, kind) == keys(of_folder, kind));
-  CHECK(of_table.notes.size() == 1);
+  CHECK(of_table.notes.size() == 2);
   CHECK(dataset(of_table, "/labels/note") == nullptr);
 
   const Plan drawn = decks.expand({facts, "--data.split=none", "--data.split_shares=0.5,0.3,0.2"});
-  REQUIRE(drawn.notes.size() == 2);
+  REQUIRE(drawn.notes.size() == 3);
   CHECK_THAT(drawn.notes[0], ContainsSubstring("no column 'none' (data.split)"));
   CHECK(dataset(drawn, "/labels/note")->content.as_text().at(0) == drawn.notes[0]);
   CHECK(dataset(drawn, "/labels/base/question")->shape == std::vector<std::uint64_t>{2 * 22 + 3 * 9});
@@ -567,10 +567,10 @@ TEST_CASE("gold answers that the vocabulary cannot spell are counted") {
   const TemporaryFolder model;
   write_tiny_model(model.path());
   const std::string path = "--model.path=" + model.path().string();
-  CHECK(decks.expand({path}).notes.size() == 1);
+  CHECK(decks.expand({path}).notes.size() == 2);
   forget_character(model.path(), "9");  // of every split's "town9"
   const Plan plan = decks.expand({path});
-  REQUIRE(plan.notes.size() == 2);
+  REQUIRE(plan.notes.size() == 3);
   CHECK(dataset(plan, "/labels/note")->content.as_text() == std::vector{plan.notes.front()});
   CHECK_THAT(plan.notes.front(),
              ContainsSubstring("spell 4 of 71") && ContainsSubstring("'town9'"));
