@@ -89,9 +89,8 @@ ExitCode export_point(const Words& words) {
       "base model directory; in a PEFT directory it replaces the deck's model.path")(
       "when", po::value(&when)->default_value(when), "final | early_stop")(
       "format", po::value(&format)->default_value(format),
-      "hf: a whole model directory (LoRA: merged); peft: a LoRA adapter; auto: peft for LoRA "
-      "points, "
-      "hf for others")("dtype", po::value(&dtype)->default_value(dtype),
+      "hf: a whole model directory (LoRA: merged); peft: a LoRA adapter; auto: peft for points that "
+      "are kept as an adapter, hf for others")("dtype", po::value(&dtype)->default_value(dtype),
                        "float32 | bfloat16 of the written weights; auto: of a whole model the run's "
                        "model.dtype, of adapters and mixtures float32");
   po::variables_map flags;
@@ -128,8 +127,9 @@ ExitCode export_point(const Words& words) {
   if (format == "peft" || (format == "auto" && kind == WeightsKind::adapter)) {
     if (kind != WeightsKind::adapter) {
       throw InputError(fmt::format(
-          "{}: point '{}' was fully fine-tuned, which leaves no adapter. Use --format hf.", file,
-          point));
+          "{}: of point '{}' all that its model has changed is kept, not an adapter. Use --format hf "
+          "with --model.",
+          file, point));
     }
     write_peft(weights, model, of_adapter, output);
     console::info("{} of {} as a PEFT adapter in {}", what, file, output);

@@ -96,7 +96,7 @@ void check(const Deck& deck, const Sets& sets, const GridPoint& at) {
                                  "bank.evaluate = true.",
                                  method));
   if (at.shots > static_cast<std::int64_t>(task.train.examples.size()))
-    throw deck.error("grid.shots", fmt::format("the task {} has {} {}.", task.name,
+    throw deck.error("grid.shots", fmt::format("is too many: the task {} has {} {}.", task.name,
                                                task.train.examples.size(),
                                                task.chosen ? "shots, which you chose"
                                                            : "examples to draw shots from"));

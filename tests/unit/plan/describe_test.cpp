@@ -70,7 +70,7 @@ TEST_CASE("the tables of a plan", "[plan]") {
   CHECK(has_line(text, "  unknown_ratio  0.5 (2), none (1)"));
   CHECK(has_line(text, "  seed           1 (2), 2 (1)"));
   CHECK(has_line(text, "  memory a rank  2.50 GB (model 2.00 GB, 'train 1' 500.0 MB)"));
-  CHECK(has_line(text, "  result file    11.2 kB in 2 datasets"));
+  CHECK(has_line(text, "  result file    14.0 kB in 2 datasets"));
   CHECK(has_line(text, "  weights file   2.0 MB in 1 dataset"));
   CHECK(has_line(text, "  predicted time  40.0 s on 2 ranks of 10 FLOP/s, 75% busy"));
   CHECK(has_line(text, "  longest chain   40.0 s: more ranks cannot be faster"));
