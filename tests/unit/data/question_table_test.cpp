@@ -190,13 +190,13 @@ TEST_CASE("what is wrong with a table is said with file and line", "[data]") {
         "a.csv:1: the column 'question' is there twice.");
   CHECK(files.message("a.csv", "question,answer\nWho?,Ann\n\nWho?,Rome, Italy\n") ==
         "a.csv:4: has 3 fields, and there are 2 columns.");
-  CHECK(files.message("a.csv", "question,answer\n  ,Ann\n") == "a.csv:2: has an empty 'question'.");
+  CHECK(files.message("a.csv", "question,answer\n  ,Ann\n") == "a.csv:2: has an empty 'question'. Fill it in, or take the row out, as jobs/facts.py does.");
   CHECK(files.message("a.csv", "question,answer\n\"Who\nis it?\",\n") ==
-        "a.csv:2: has an empty 'answer'.");
+        "a.csv:2: has an empty 'answer'. Fill it in, or take the row out, as jobs/facts.py does.");
   CHECK(files.message("a.csv", "question,answer\n\"Who\nis it?\",Ann\nWho?,\"Ann\nBo\"\n") ==
         "a.csv:4: has an answer with a line break, where decoded answers end.");
   CHECK(files.message("a.csv", "question,answer\nWho?,Ann||Bo\n", {.separator = "|"}) ==
-        "a.csv:2: has an empty answer in 'answer'.");
+        "a.csv:2: has an empty answer in 'answer'. Fill it in, or take it out, as jobs/facts.py does.");
   CHECK(files.message("a.csv", "question,answer\nWho?,\"['Ann', 'Bo']\"\n")
             .starts_with("a.csv:2: 'answer' is no JSON list of texts"));
   CHECK(files.message("a.csv", "question,answer\nWho?,Ann\nWho?,\"Ann\n")
@@ -206,7 +206,7 @@ TEST_CASE("what is wrong with a table is said with file and line", "[data]") {
   CHECK(files.message("a.csv", "question,answer,split\nWho?,Ann,train\nWho?,Ann,eval\n")
             .starts_with("a.csv:3: 'eval' in 'split' is no split"));
   CHECK(files.message("a.csv", "question,answer,relation\nWho?,Ann,\n") ==
-        "a.csv:2: has an empty 'relation'.");
+        "a.csv:2: has an empty 'relation'. Fill it in, or take the row out, as jobs/facts.py does.");
   CHECK(files.message("a.csv", "question,answer\n") == "a.csv: has no question.");
   CHECK(files.message("a.json", R"([{"question": "Who?", "answer": "Ann"}, {"question": "Who?"}])")
             .starts_with("a.json:1: record 2: there is no 'answer'"));
