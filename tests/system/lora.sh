@@ -39,7 +39,7 @@ PYTHON
 
 "$FACTSWEEP" export out.h5 --point unknown_ratio-0.5-lora_rank0-s1 --output full --model "$world/model" 2>>export.log
 [ -f full/model.safetensors ] || fail "the full point is no model directory"
-expect 2 "fully fine-tuned" "$FACTSWEEP" export out.h5 --point unknown_ratio-0.5-lora_rank0-s1 --output no --format peft
+expect 2 "all that its model has changed is kept, not an adapter" "$FACTSWEEP" export out.h5 --point unknown_ratio-0.5-lora_rank0-s1 --output no --format peft
 
 launch 2 run deck.ini "${settings[@]}" --run.output=two.h5 2>two.log || { cat two.log; fail "two ranks"; }
 same_results out.h5 two.h5
