@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -148,7 +149,8 @@ def _times(part: EditPart, variant: Variant | None, count: int) -> Cells:
     edited = int(variant.points["n_records"].max())
     seconds, each = float(variant.points["edit_seconds"].mean()), _per_edit(variant)
     shown = f"{seconds:.4g}" + (f" for {edited}" if edited != count else "")
-    cells = Cell(shown, alone(seconds)), Cell(f"{each:.3g}", alone(each)), number(ratio, 2)
+    timed = replace(alone(seconds), examples=edited)
+    cells = Cell(shown, timed), Cell(f"{each:.3g}", alone(each)), number(ratio, 2)
     return list(zip(heads, cells, strict=True))
 
 

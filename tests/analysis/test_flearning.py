@@ -185,6 +185,7 @@ def test_seconds_by_number_of_edits_and_their_ratio_to_full_fine_tuning(tmp_path
     rows = {row[0]: row for row in table.rows}
     assert rows["F-Learning_FT, \u03bb 0.1"][1:5] == ["1", "1", "2.00", "1.47 (2.04)"]
     assert rows["ROME"][5:8] == ["50 for 5", "10", "20.00"]
+    assert rows["ROME"][5].found[0].examples == 5
 
 
 def test_eight_lambdas_share_the_trainings_before_them(tmp_path):
