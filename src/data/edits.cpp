@@ -128,15 +128,22 @@ class Reader {
     if (!first.value.is_object())
       throw RecordError(first.where, fmt::format("the record is no object but {}",
                                                  excerpt(first.value.dump())));
-    std::vector<std::string> keys;
-    for (const auto& item : first.value.items()) keys.push_back(excerpt(item.key()));
-    std::string known;
+    std::vector<std::string> keys;  // as the file calls them
+    for (const auto& item : first.value.items()) {
+      const auto renamed = settings_.columns.find(item.key());
+      keys.push_back(excerpt(renamed == settings_.columns.end() ? item.key() : renamed->second));
+    }
+    std::string absent, known;
+    for (const auto& [name, column] : settings_.columns) {
+      if (named_.count(name) == 0)
+        absent += fmt::format("There is no '{}', which data.{} names. ", column, name);
+    }
     for (const EditForm& form : all_edit_forms())
       known += fmt::format("\n  {}: {}", form.name, form.keys);
     throw InputError(fmt::format(
-        "{}: the record has the keys of no known form of edits: {}. Say which is what "
+        "{}: the record has the keys of no known form of edits: {}. {}Say which is what "
         "(data.prompt, data.target_new and so on), or rename them. The forms are:{}",
-        first.where, fmt::join(keys, ", "), known));
+        first.where, fmt::join(keys, ", "), absent, known));
   }
 
   void add(const DataRecord& record) {

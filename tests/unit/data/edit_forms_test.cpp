@@ -267,8 +267,10 @@ TEST_CASE("columns of one's own names, and texts between separators", "[data]") 
   REQUIRE(edit.unrelated.size() == 2);
   CHECK(edit.unrelated[1].prompt == "Cy lives in");
   CHECK(edit.unrelated[1].answers == Texts{"Bern"});
-  CHECK_THAT(EditsFile(text, ".csv").message({.columns = {{"prompt", "question"}}}),
-             Catch::Matchers::ContainsSubstring("no known form"));
+  const std::string message = EditsFile("who,asks,becomes\nAnn,Ann lives in,Bonn\n", ".csv")
+                                  .message({.columns = {{"prompt", "ask"}, {"target_new", "becomes"}}});
+  CHECK_THAT(message, Catch::Matchers::ContainsSubstring("no known form of edits: asks, becomes, who. ") &&
+                          Catch::Matchers::ContainsSubstring("There is no 'ask', which data.prompt names."));
   CHECK_THAT(EditsFile(json::array({easyedit("a", "b")}).dump())
                  .message({.columns = {{"rephrase", "again"}}}),
              Catch::Matchers::ContainsSubstring("no record has 'again', which data.rephrase names"));
