@@ -45,10 +45,9 @@ def stated(study: str, finding: Finding) -> str:
     """
     begin = f"{finding.found.direction}: "
     found = with_limits(finding.found, finding.digits)
-    if not math.isfinite(finding.found.low):
-        found = f"{found}, from a single value, which has no limits"
+    alone = "" if math.isfinite(finding.found.low) else " A single value has no limits."
     (sentence,) = [p for p in _sections(study)[finding.section] if p.startswith(begin)]
-    return sentence.removeprefix(begin).format(found=found, **finding.values)
+    return sentence.removeprefix(begin).format(found=found, **finding.values) + alone
 
 
 class ToldTable(Table):

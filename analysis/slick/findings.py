@@ -37,11 +37,11 @@ def fitted_at_stop(part: LabelledPart) -> Finding:
 
 def after_stop(part: LabelledPart) -> Finding:
     """Test accuracy at CONVERGENCE less that at EARLY_STOP, which the test did not choose."""
-    ratio, points = part.half("accuracy after early stop")
-    last, stop = (
-        answers(part, points, when, "id", "accuracy after early stop")
-        for when in ("final", "early_stop")
-    )
+    what = "accuracy after early stop"
+    ratio, points = part.half(what)
+    stopped = part.column("epoch_early_stop", points, what)
+    need((stopped < part.epochs[-1]).any(), f"{what} needs a point that stopped before the last epoch")
+    last, stop = (answers(part, points, when, "id", what) for when in ("final", "early_stop"))
     return Finding(
         "after_stop", crossed_mean(minus(last, stop)).interval, {"percent": 100 * ratio}
     )

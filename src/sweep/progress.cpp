@@ -51,7 +51,7 @@ double Progress::share() const {
 std::optional<double> Progress::seconds_left(double elapsed) const {
   const double here = done_ - before_;
   if (here <= 0) return std::nullopt;
-  return elapsed * (total_ - done_) / here;
+  return elapsed * std::max(0.0, total_ - done_) / here;  // which rounding may take below 0
 }
 
 }  // namespace factsweep
