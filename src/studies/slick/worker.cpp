@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "factsweep/core/utf8.hpp"
@@ -13,21 +14,27 @@
 namespace factsweep::slick {
 namespace {
 
-void check_room(const Deck& deck, const char* key, const Tokenizer& tokenizer,
-                const std::string& lead, const std::vector<std::string>& answers) {
-  const std::string* longest = nullptr;
-  std::int64_t needed = deck.integer(key);
+/// The longest answer, of those that have more tokens than the key of the deck allows.
+struct TooLong {
+  std::string answer;
+  std::int64_t tokens = 0;
+};
+
+std::optional<TooLong> too_long(const Deck& deck, const char* key, const Tokenizer& tokenizer,
+                                const std::string& lead, const std::vector<std::string>& answers) {
+  std::optional<TooLong> longest;
   for (const std::string& answer : answers) {
     const auto tokens = static_cast<std::int64_t>(tokenizer.encode(lead + answer).size());
-    if (tokens <= needed) continue;
-    needed = tokens;
-    longest = &answer;
+    if (tokens > (longest ? longest->tokens : deck.integer(key))) longest = {answer, tokens};
   }
-  if (longest == nullptr) return;
-  throw deck.error(key,
-                   fmt::format("is too short: the answer '{}' has {} tokens and could never be "
-                               "given. Set it to {} or more.",
-                               *longest, needed, needed));
+  return longest;
+}
+
+InputError too_short(const Deck& deck, const char* key, const TooLong& longest,
+                     const std::string& more = "") {
+  return deck.error(key, fmt::format("is too short: the answer '{}' has {} tokens and could never be "
+                                     "given. Set it to {} or more{}.",
+                                     longest.answer, longest.tokens, longest.tokens, more));
 }
 
 /// A template may hold the begin token, where the tokenizer adds none.
@@ -58,13 +65,19 @@ void check_texts(const Deck& deck, const Tokenizer& tokenizer, const Corpus& cor
     }
   };
   add(corpus.rows);
-  check_room(deck, "label.max_new_tokens", tokenizer, std::string(blank_before_answer(asked)),
-             answers);
+  constexpr const char *kLabel = "label.max_new_tokens", *kTrained = "slick.answer_max_tokens";
+  const auto labelled =
+      too_long(deck, kLabel, tokenizer, std::string(blank_before_answer(asked)), answers);
   add(corpus.dev_probe);
   const std::vector<std::string> variants = deck.text_list("grid.variant");
   if (std::find(variants.begin(), variants.end(), "idk") != variants.end())
     answers.push_back(training.idk);
-  check_room(deck, "slick.answer_max_tokens", tokenizer, answer_lead(deck, trained), answers);
+  const auto taught = too_long(deck, kTrained, tokenizer, answer_lead(deck, trained), answers);
+  if (labelled && taught)
+    throw too_short(deck, kLabel, *labelled,
+                    fmt::format(", and {} to {} or more", kTrained, taught->tokens));
+  if (labelled) throw too_short(deck, kLabel, *labelled);
+  if (taught) throw too_short(deck, kTrained, *taught);
 }
 
 }  // namespace

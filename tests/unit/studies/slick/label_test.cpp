@@ -69,3 +69,17 @@ TEST_CASE("label: stopped anywhere and continued is uninterrupted", "[slick]") {
     }
   }
 }
+
+TEST_CASE("limits that no answer of some question fits in are named together", "[slick]") {
+  const auto error = [](const std::vector<std::string>& overrides) {
+    return input_error([&] { SlickSweep sweep(overrides); });
+  };
+  using Catch::Matchers::ContainsSubstring;
+  const std::string label = "--label.max_new_tokens=6", taught = "--slick.answer_max_tokens=4";
+  CHECK_THAT(error({label}), ContainsSubstring("label.max_new_tokens = 6 is too short") &&
+                                 ContainsSubstring("Set it to 7 or more."));
+  CHECK_THAT(error({taught}), ContainsSubstring("slick.answer_max_tokens = 4 is too short"));
+  CHECK_THAT(error({label, taught}),
+             ContainsSubstring("label.max_new_tokens = 6 is too short") &&
+                 ContainsSubstring("or more, and slick.answer_max_tokens to 6 or more."));
+}
