@@ -90,8 +90,10 @@ class Columns {
     if (!found.is_string())
       throw InputError(fmt::format("{}: has no text in '{}'.", where, column));
     std::string plain(trimmed(found.get_ref<const std::string&>()));
-    if (plain.empty()) throw InputError(fmt::format(
-          "{}: has an empty '{}'. Fill it in, or take the row out, as jobs/facts.py does.", where, column));
+    if (plain.empty())
+      throw InputError(fmt::format(
+          "{}: has an empty '{}'. Fill it in, or take the row out, as jobs/facts.py does.", where,
+          column));
     return plain;
   }
 
@@ -101,7 +103,8 @@ class Columns {
       const std::string_view answer = trimmed(one);
       if (answer.empty())
         throw InputError(fmt::format(
-            "{}: has an empty answer in '{}'. Fill it in, or take it out, as jobs/facts.py does.", where, form_.answers));
+            "{}: has an empty answer in '{}'. Fill it in, or take it out, as jobs/facts.py does.",
+            where, form_.answers));
       if (answer.find_first_of("\r\n") != answer.npos)
         throw InputError(
             fmt::format("{}: has an answer with a line break, where decoded answers end.", where));
