@@ -114,7 +114,8 @@ def _bars(axes: Axes, bars: BarContainer) -> Series:
     middle = boxes[:, :2] + boxes[:, 2:] / 2
     at, length = (middle[:, 1], boxes[:, 2]) if across else (middle[:, 0], boxes[:, 3])
     told = getattr(bars, "told", Told())
-    one = _series(axes, bars, told, list(at), list(told.found) or [*map(alone, length)], tuple(middle.T))
+    found = list(told.found) or [*map(alone, length)]
+    one = _series(axes, bars, told, list(at), found, tuple(middle.T))
     if across:  # what is long is the value, and what it is of has a name
         one.x, one.names, one.axes = one.names or one.x, [], one.axes[::-1]
     return one

@@ -299,7 +299,8 @@ def categories_by_exposure(labels: Labels) -> Figure:
     for k, name in enumerate(CATEGORIES):
         height = 100 * counts.get(k, 0 * total) / total
         bars = axes.bar(x, height, 0.8, bottom=bottom, color=COLOUR[name], label=LONG[name])
-        tell(bars, found=[replace(alone(h), examples=n) for h, n in zip(height, total, strict=True)])
+        shares = zip(height, total, strict=True)
+        tell(bars, found=[replace(alone(share), examples=n) for share, n in shares])
         bottom += height
     for at, n in zip(x, total, strict=True):
         look = {"ha": "center", "va": "bottom", "fontsize": 6.5, "color": style.GREY}

@@ -40,7 +40,8 @@ def after_stop(part: LabelledPart) -> Finding:
     what = "accuracy after early stop"
     ratio, points = part.half(what)
     stopped = part.column("epoch_early_stop", points, what)
-    need((stopped < part.epochs[-1]).any(), f"{what} needs a point that stopped before the last epoch")
+    is_earlier = stopped < part.epochs[-1]
+    need(is_earlier.any(), f"{what} needs a point that stopped before the last epoch")
     last, stop = (answers(part, points, when, "id", what) for when in ("final", "early_stop"))
     return Finding(
         "after_stop", crossed_mean(minus(last, stop)).interval, {"percent": 100 * ratio}

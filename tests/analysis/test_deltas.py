@@ -189,8 +189,9 @@ def test_mixtures_of_unlike_experts_have_what_their_experts_have(results):
         tensors[f"{MODULE}.experts.{expert}.lora_A.weight"] = a[expert]
         tensors[f"{MODULE}.experts.{expert}.lora_B.weight"] = b[expert]
     other = MODULE.replace(".2.", ".1.")
-    has = ({other: {"ranks": [2, 2], "scales": [1.0, 1.0]}}, {MODULE: {"ranks": [0, 2], "scales": [1.0, 0.5]}})
-    configs = [json.dumps({"experts": ["x", "y"], "modules": modules}) for modules in has]
+    first = {other: {"ranks": [2, 2], "scales": [1.0, 1.0]}}
+    second = {MODULE: {"ranks": [0, 2], "scales": [1.0, 0.5]}}
+    configs = [json.dumps({"experts": ["x", "y"], "modules": has}) for has in (first, second)]
     with weights_file.begin(results) as file:
         weights_file.write_group(file, "mixture", STAGES[:2], tensors, mixture_config=configs)
     rows, _ = deltas(results)

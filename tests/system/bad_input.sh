@@ -8,29 +8,27 @@ need_python "h5py, safetensors, numpy"
 tiny_world
 tiny_deck deck.ini
 facts=$world/facts model=$world/model
-broken=0 first=1
+broken=0
 
 # Notes a failure and goes on: one run shows everything that is wrong.
 check() { (expect "$@") || broken=$((broken + 1)); }
 
-# One bad run on two ranks, where one alone must speak; the first run of a section on one, too.
+# One bad run, on one and on two ranks.
 bad() { # CODE WORDS DECK [overrides]
   local code=$1 words=$2 ranks
   shift 2
-  for ranks in $first 2; do
+  for ranks in 1 2; do
     rm -f out.h5 out.h5.lock out.weights.h5
     check "$code" "$words" launch "$ranks" run "$@"
     [ "$(grep -c 'error: ' messages)" = 1 ] || { cat messages; echo "FAILED: more or less than one 'error:' on $ranks ranks: $*"; broken=$((broken + 1)); }
     ! grep -qE 'terminate called|Segmentation|signal [0-9]' messages || { cat messages; echo "FAILED: a crash: $*"; broken=$((broken + 1)); }
   done
-  first=
 }
-section() { echo "--- $1"; first=1; }
 # A copy of the model or the facts to damage.
 model_copy() { rm -rf "$1"; cp -r "$model" "$1"; }
 facts_copy() { rm -rf "$1"; cp -r "$facts" "$1"; }
 
-section "models"
+echo "--- models"
 bad 2 'nowhere/model: no such model folder' deck.ini --model.path=nowhere/model
 model_copy no-config; rm no-config/config.json
 bad 2 'no-config/config.json: no such file' deck.ini --model.path=no-config
@@ -75,7 +73,7 @@ lines '{"prompt": "a", "completion": "b"}'
 check 2 'not finite' "$FACTSWEEP" generate --model nan --input lines.jsonl
 check 2 'lines.jsonl:1: .*not finite' "$FACTSWEEP" score --model nan --input lines.jsonl
 
-section "data"
+echo "--- data"
 bad 2 'nowhere' deck.ini --data.facts=nowhere
 bad 2 "no relation 'W9'. It has: W1" deck.ini '--data.relations=W1, W9'
 bad 2 "data.ood_relations.*W1 is also in data.relations" deck.ini '--data.ood_relations=W1'
@@ -98,7 +96,7 @@ bad 2 'relation W1 has [0-9]+ dev questions.*at least 42;;label.exemplar_sets' d
 rm -f out.h5 out.weights.h5
 check 4 'slick.train_size = 5000, but .*allow;;size_rule' launch 2 run deck.ini --slick.train_size=5000
 
-section "outputs"
+echo "--- outputs"
 launch 1 run deck.ini --slick.stop_after=label --run.output=other.h5
 bad 2 "other.h5: was begun with another deck: .*label.samples \(was '16', now '17'\);;label.temperature" deck.ini \
   --slick.stop_after=label --run.output=other.h5 --label.samples=17 --label.temperature=0.7
@@ -136,7 +134,7 @@ else
   echo "no small disk can be mounted here: a full disk is not tested"
 fi
 
-section "devices that a plan is for"
+echo "--- devices that a plan is for"
 check 0 'Does not fit: .* needs about [0-9.]+ MB of memory even with the smallest passes, and 500.0 kB are there for each of 2 ranks;;4e.14 FLOP/s a rank' "$FACTSWEEP" plan deck.ini --device-memory=1MB --flops 4e14 --ranks-per-device 2
 check 2 "device = 'h20' is no device that this program knows: .*a100-80.*;;device-memory 80GB" "$FACTSWEEP" plan deck.ini --device h20
 check 2 "'80' is no size of a memory" "$FACTSWEEP" plan deck.ini --device-memory 80
@@ -144,7 +142,7 @@ check 2 "flops = '-3' is no rate" "$FACTSWEEP" plan deck.ini --flops=-3
 check 2 "ranks = '' is no number of ranks" "$FACTSWEEP" plan deck.ini --ranks
 [ -e /dev/nvidia0 ] || check 3 'run.device = cuda: .*;;Or use run.device = cpu' "$FACTSWEEP" run deck.ini --run.device=cuda --run.output=cuda.h5
 
-section "decks"
+echo "--- decks"
 with() { sed "$1" deck.ini >changed.ini; }
 line=$(grep -n '^epochs' deck.ini | cut -d: -f1)
 with 's/^epochs .*/epoch = 3/'
@@ -174,7 +172,7 @@ bad 2 'nowhere.ini: no such file' nowhere.ini
 bad 2 'a deck is missing'
 bad 2 'one deck at a time' deck.ini deck.ini
 
-section "commands and flags"
+echo "--- commands and flags"
 check 2 "'fly' is no command of factsweep. Known: run" "$FACTSWEEP" fly
 check 2 'factsweep tokenize has no flag --frobnicate. factsweep tokenize --help' "$FACTSWEEP" tokenize --model "$model" --frobnicate
 check 2 'model' "$FACTSWEEP" tokenize
@@ -195,7 +193,7 @@ for options in '--dtype=float16' '--device=tpu' '--temperature=-1' '--samples=0'
 done
 check 2 'nowhere' "$FACTSWEEP" score --model nowhere
 
-section "JSON lines"
+echo "--- JSON lines"
 lines '{"text": "a"}' '' '{"text": "b"'
 check 2 'lines.jsonl:3: not valid JSON' "$FACTSWEEP" tokenize --model "$model" --input lines.jsonl
 lines '{"text": "a"}' '{"txt": "b"}'

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "factsweep/data/edits.hpp"
-#include "factsweep/model/work_state.hpp"
 #include "factsweep/edit/weight_delta.hpp"
 #include "factsweep/model/model.hpp"
+#include "factsweep/model/work_state.hpp"
 
 namespace factsweep {
 

@@ -9,10 +9,10 @@
 
 #include "factsweep/data/edits.hpp"
 #include "factsweep/edit/contexts.hpp"
-#include "factsweep/model/work_state.hpp"
 #include "factsweep/edit/second_moment.hpp"
 #include "factsweep/edit/value_search.hpp"
 #include "factsweep/edit/weight_delta.hpp"
+#include "factsweep/model/work_state.hpp"
 
 namespace factsweep {
 
