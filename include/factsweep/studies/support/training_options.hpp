@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "factsweep/adapter/lora.hpp"
@@ -39,6 +40,9 @@ std::string lora_place(const Deck& deck);
 
 /// Of English text in a vocabulary of some ten thousand tokens, for estimates.
 inline constexpr double kCharactersPerToken = 4.5;
+/// The same of these texts in the model's vocabulary, with the tokens that stand around a text;
+/// kCharactersPerToken where there are no texts, or its tokenizer cannot be read yet.
+double characters_per_token(const std::string& model, std::span<const std::string> texts);
 /// Of libtorch, MPI and HDF5 at work on a CPU, beside all that is reckoned here.
 inline constexpr double kProgramBytes = 150e6;
 

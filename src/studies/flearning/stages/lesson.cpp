@@ -33,13 +33,13 @@ Cost Lesson::cost(const Draft& draft) const {
   // a frozen weight needs no gradient of its own, only that of its input
   const double passes = lora ? 2 : 3;
   // a batch may be smaller than a pass may be
-  const double batch = static_cast<double>(deck.integer("train.batch_size")) * kTokensPerText;
+  const double batch = static_cast<double>(deck.integer("train.batch_size")) * draft.tokens().text;
   const double tokens =
       std::min(static_cast<double>(deck.integer("train.microbatch_tokens")), batch);
   std::optional<LoraConfig> adapter;
   if (lora) adapter = lora_config(deck);
   const double activations =
-      activation_bytes(deck, draft.model(), tokens, kAnswerTokens / kTokensPerText);
+      activation_bytes(deck, draft.model(), tokens, draft.tokens().answer / draft.tokens().text);
   return {.flop = static_cast<double>(deck.integer(section + ".epochs")) * passes *
                   draft.forward_flop(),
           .bytes = training_bytes(deck, draft.model(), adapter, batch) + activations +
