@@ -24,6 +24,8 @@ namespace {
 
 /// Share of a data sheet's rate of products that a sweep reaches.
 constexpr double kEfficiency = 0.4;
+/// Share of the rate of passes alone: a stage reads and writes weights beside them, and begins.
+constexpr double kOfPasses = 0.85;
 
 /// What sweeps have seen of their own cost: those that --seen names; else, unless another device is
 /// planned for, this deck's own and those that it takes over from.
@@ -71,10 +73,10 @@ Rate rate_of(const DeckArguments& arguments, const Experience& experience, const
             fmt::format("{:.0f}% of the {:.3g} FLOP/s in {} that {} has by its data sheet",
                         100 * kEfficiency, peak, dtype, machine.name)};
   }
-  return {measure_training_rate(ModelConfig::read(deck.text("model.path")), dtype),
-          fmt::format("the rate at which one thread of this machine trains layers as wide as the "
-                      "model's in {}, measured now",
-                      dtype)};
+  return {kOfPasses * measure_training_rate(ModelConfig::read(deck.text("model.path")), dtype),
+          fmt::format("{:.0f}% of the rate at which one thread of this machine trains layers as wide as "
+                      "the model's in {}, measured now",
+                      100 * kOfPasses, dtype)};
 }
 
 std::string fit_line(const DeckArguments& arguments, const Plan& plan,

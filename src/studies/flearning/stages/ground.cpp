@@ -123,6 +123,10 @@ double Draft::model_bytes() const {
   return static_cast<double>(model().parameters()) * weight_bytes(deck());
 }
 
+double Draft::start_flop() const {
+  return 2 * kFlopOfUpdate * static_cast<double>(model().parameters());
+}
+
 double Draft::forward_flop() const {
   return static_cast<double>(at.records) *
          (tokens().text * model().flop_per_token() +

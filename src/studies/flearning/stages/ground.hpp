@@ -123,6 +123,8 @@ struct Draft {
 
   const TextTokens& tokens() const { return inputs.tokens.at(at.model)[at.data_set]; }
   double model_bytes() const;
+  /// To read the base model and to add the terms that a stage starts from.
+  double start_flop() const;
   /// One text of each record.
   double forward_flop() const;
   /// What evaluate() asks, and the logits of the answers that are asked together.

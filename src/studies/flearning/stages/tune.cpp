@@ -174,7 +174,7 @@ Upstream add_tune(const Draft& draft, Upstream original) {
     columns.insert(columns.end(), {kLoss, kLearnNorm});
     if (tune.forgetting.delta) columns.emplace_back(kCosine);
   }
-  cost.flop += draft.evaluation_flop();
+  cost.flop += draft.start_flop() + draft.evaluation_flop();
   if (tune.forgetting.delta) columns.insert(columns.end(), {kLambdaUsed, kForgetNorm});
   const auto [stage, is_new] =
       tune.lora ? draft.builder.add(Learn{tune}, draft.point_title("learn"), cost)
