@@ -15,7 +15,7 @@ using namespace factsweep::test;
 
 namespace {
 
-std::string write_inputs(const TemporaryFolder& folder) {
+std::string write_lora_deck(const TemporaryFolder& folder) {
   nlohmann::json records = nlohmann::json::array();
   for (int i = 0; i < 4; ++i) {
     const std::string number = std::to_string(i);
@@ -32,10 +32,10 @@ std::string write_inputs(const TemporaryFolder& folder) {
          "[store]\ndeltas = final\n[grid]\nlambda_lora = 0.5\nlayers = 1\n";
 }
 
-class Sweep : public StudySweep {
+class LoraSweep : public StudySweep {
  public:
-  explicit Sweep(const std::vector<std::string>& overrides)
-      : StudySweep(flearning::make_study(), write_inputs, overrides) {}
+  explicit LoraSweep(const std::vector<std::string>& overrides)
+      : StudySweep(flearning::make_study(), write_lora_deck, overrides) {}
 
   std::string model() const { return (folder_ / "model").string(); }
   std::vector<std::string> texts(const std::string& path) const {
@@ -78,7 +78,7 @@ double norm_of(const MemoryWorkbench& bench, std::size_t stage, const std::strin
 
 TEST_CASE("a point of LoRA alone leaves an adapter, of what it forgets and of what it learns",
           "[flearning]") {
-  const Sweep sweep({"--original.train=off",
+  const LoraSweep sweep({"--original.train=off",
                      "--grid.method=lora, forget_lora, f_learning_lora, f_learning_lora_ft"});
   CHECK_THAT(sweep.plan.kept, Catch::Matchers::ContainsSubstring("the weights of 1 point (") &&
                                   Catch::Matchers::ContainsSubstring("the adapters of 3 points ("));
@@ -127,7 +127,7 @@ TEST_CASE("a point of LoRA alone leaves an adapter, of what it forgets and of wh
 
 TEST_CASE("what lies on an Original model that was trained whole is kept whole, and says why",
           "[flearning]") {
-  const Sweep sweep({"--grid.method=original, ft, lora, forget_lora, f_learning_lora"});
+  const LoraSweep sweep({"--grid.method=original, ft, lora, forget_lora, f_learning_lora"});
   CHECK_THAT(sweep.plan.kept, Catch::Matchers::ContainsSubstring("the weights of 4 points ("));
   for (const std::string method : {"ft", "lora", "forget_lora", "f_learning_lora"}) {
     INFO(method);
