@@ -58,6 +58,7 @@ Upstream add_best(Draft& draft, std::size_t task) {
                                   {.flop = abilities.flop(draft.model)})
                              .stage;
   draft.builder.output(stage, kExperts);
+  draft.builder.output(stage, asked_column(draft.sets()));
   output_test(draft, stage);
   return stage;
 }
