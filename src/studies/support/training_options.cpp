@@ -114,6 +114,10 @@ std::string lora_place(const Deck& deck) {
   return deck.where("lora.targets") + ": lora.targets";
 }
 
+double update_flop(const Deck& deck) {
+  return deck.text("model.dtype") == "bfloat16" ? 1000 : 300;
+}
+
 double characters_per_token(const std::string& model, std::span<const std::string> texts) {
   double characters = 0, tokens = 0;
   try {

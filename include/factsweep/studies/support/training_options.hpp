@@ -46,9 +46,9 @@ double characters_per_token(const std::string& model, std::span<const std::strin
 /// Of libtorch, MPI and HDF5 at work on a CPU, beside all that is reckoned here.
 inline constexpr double kProgramBytes = 150e6;
 
-/// What an optimizer step takes for each parameter that it trains, in FLOP of a pass that take as long:
-/// it reads and writes memory.
-inline constexpr double kFlopOfUpdate = 1000;
+/// What an optimizer step takes for each parameter that it trains, in FLOP of a pass in model.dtype
+/// that take as long: it reads and writes memory, while products of bfloat16 are several times as fast.
+double update_flop(const Deck& deck);
 
 /// Memory of what is trained, but for activations: leaves, masters, moments, gradients, and in
 /// bfloat16 their float32 sums where a batch, of about `batch_tokens`, takes several passes.

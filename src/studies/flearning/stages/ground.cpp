@@ -124,7 +124,7 @@ double Draft::model_bytes() const {
 }
 
 double Draft::start_flop() const {
-  return 2 * kFlopOfUpdate * static_cast<double>(model().parameters());
+  return 2 * update_flop(deck()) * static_cast<double>(model().parameters());
 }
 
 double Draft::forward_flop() const {

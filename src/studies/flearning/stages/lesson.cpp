@@ -48,7 +48,7 @@ Cost Lesson::cost(const Draft& draft) const {
                                  static_cast<double>(deck.integer("train.batch_size")));
   const double updates = lora ? 0 : epochs * steps + kUpdatesBeside;
   return {.flop = epochs * passes * draft.forward_flop() +
-                  updates * kFlopOfUpdate * static_cast<double>(draft.model().parameters()),
+                  updates * update_flop(deck) * static_cast<double>(draft.model().parameters()),
           .bytes = training_bytes(deck, draft.model(), adapter, batch) + activations +
                    draft.evaluation_bytes() + kProgramBytes - (lora ? 0 : draft.model_bytes()),
           .activations = activations,
