@@ -107,6 +107,21 @@ std::string other_base(const LoraConfig& config, const fs::path& model) {
       config.base_model, model.string());
 }
 
+LoraConfig read_adapter_config(const fs::path& given, const ModelConfig& base) {
+  const fs::path directory = adapter_directory(given);
+  LoraConfig config = LoraConfig::read(directory / kConfigFile);
+  if (!config.keeps_tied || !base.tied_head || config.saved.empty()) return config;
+  const std::string place = (directory / kConfigFile).string();
+  if (!find_saved(config, base, place).head.empty()) return config;
+  const SafetensorsReader reader((directory / kTensorFile).string());
+  for (const std::string& head : head_modules(base)) {
+    if (!reader.has(saved_tensor(head + ".weight"))) continue;
+    config.saved.push_back(head);
+    break;
+  }
+  return config;
+}
+
 LoraAdapter LoraAdapter::load(const fs::path& given, const Weights& base) {
   const fs::path directory = adapter_directory(given);
   const std::string file = (directory / kTensorFile).string();
@@ -116,7 +131,7 @@ LoraAdapter LoraAdapter::load(const fs::path& given, const Weights& base) {
                     "adapter with PEFT again (safe_serialization, its default).",
                     directory.string()));
   }
-  const LoraConfig config = LoraConfig::read(directory / kConfigFile);
+  const LoraConfig config = read_adapter_config(directory, base.config);
   const SafetensorsReader reader(file);
   NamedTensors tensors;
   for (const std::string& name : reader.names()) tensors.emplace_back(name, reader.view(name));

@@ -131,9 +131,16 @@ std::vector<LoraTarget> find_targets(const LoraConfig& config, const ModelConfig
     if (!targets.holds(name) || excluded.holds(name) ||
         std::find(saved.begin(), saved.end(), name) != saved.end())
       continue;
-    throw InputError(
-        fmt::format("{}: '{}' is chosen, but only the linears of blocks can be adapted: {}.", where,
-                    name, existing(base)));
+    const std::vector<std::string> heads = head_modules(base);
+    const bool can_be_saved =
+        name == module_name(base, tensor_shapes(base).front().first) ||
+        std::find(heads.begin(), heads.end(), name) != heads.end();
+    throw InputError(fmt::format(
+        "{}: '{}' is chosen, but only the linears of blocks can be adapted: {}.{}", where, name,
+        existing(base),
+        can_be_saved && !strict ? " Of embedding and head the adapter can hold all (PEFT's "
+                                  "modules_to_save), which is trained in place of A and B."
+                                : ""));
   }
   if (found.empty() || (strict && !unused.empty())) {
     const std::string what = unused.empty() ? "" : fmt::format(": '{}'", *unused.begin());

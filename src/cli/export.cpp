@@ -8,46 +8,13 @@
 #include "factsweep/cli/commands.hpp"
 #include "factsweep/core/console.hpp"
 #include "factsweep/desk/written_weights.hpp"
+#include "factsweep/plan/plan.hpp"
 #include "factsweep/store/stored_weights.hpp"
 #include "flags.hpp"
 
 namespace factsweep::cli {
 namespace po = boost::program_options;
 namespace {
-
-/// An adapter of a K-shot study's bank.
-StoredWeights read_bank_adapter(const std::string& file, const std::string& adapter) {
-  const std::optional<Array> bank = find_dataset(file, "/bank/name", DType::text);
-  if (!bank)
-    throw InputError(fmt::format("{}: holds no bank of adapters; it is no K-shot study's.", file));
-  const std::vector<std::string> names = bank->as_text();
-  const auto found = std::find(names.begin(), names.end(), adapter);
-  if (found == names.end())
-    throw InputError(fmt::format("{}: its bank has no '{}'. It has: {}.", file, adapter,
-                                 fmt::join(names, ", ")));
-  const std::optional<Array> usable = find_dataset(file, "/bank/usable", DType::uint8);
-  if (!usable || usable->as<std::uint8_t>()[static_cast<std::size_t>(found - names.begin())] != 1)
-    throw InputError(fmt::format(
-        "{}: the adapter '{}' is not trained yet, or its training diverged.", file, adapter));
-  return read_weights_group(file, "/bank/" + adapter);
-}
-
-/// The adapter of the bank that a point of a K-shot study asked as it is; empty: it is the base model, or
-/// it is not known.
-std::string asked_adapter(const std::string& file, const std::string& method, std::size_t point) {
-  const std::optional<Array> bank = find_dataset(file, "/bank/name", DType::text);
-  if (!bank || method == "base") return "";
-  const std::vector<std::string> names = bank->as_text();
-  if (method == "expert_lora") {
-    const std::string task = find_dataset(file, "/points/task", DType::text)->as_text().at(point);
-    const std::vector<std::string> tasks = find_dataset(file, "/bank/task", DType::text)->as_text();
-    const auto own = std::find(tasks.begin(), tasks.end(), task);
-    return own == tasks.end() ? "" : names.at(static_cast<std::size_t>(own - tasks.begin()));
-  }
-  const std::optional<Array> selected = find_row(file, "/selection/adapter", DType::int32, point);
-  const std::int32_t row = selected ? selected->as<std::int32_t>()[0] : -1;
-  return row < 0 ? "" : names.at(static_cast<std::size_t>(row));
-}
 
 /// InputError: the point changed no weights, or those of its best epoch are asked of a study that has
 /// the last ones alone. Says what to export instead.
@@ -58,20 +25,19 @@ void check_left_weights(const std::string& file, const std::string& point, const
         "out.",
         file));
   const std::optional<Array> ids = find_dataset(file, "/points/id", DType::text),
-                             methods = find_dataset(file, "/points/method", DType::text);
-  if (!ids || !methods || science_value(file, "run.study") != "kshot") return;
+                             asked = find_dataset(file, kAsked, DType::text);
+  if (!ids || !asked) return;
   const std::vector<std::string> all = ids->as_text();
   const auto found = std::find(all.begin(), all.end(), point);
   if (found == all.end()) return;  // read_weights() says which there are
-  const auto row = static_cast<std::size_t>(found - all.begin());
-  const std::string method = methods->as_text().at(row);
-  if (method != "base" && method != "expert_lora" && method != "source_best") return;
-  const std::string adapter = asked_adapter(file, method, row);
+  const std::string what = asked->as_text().at(static_cast<std::size_t>(found - all.begin()));
+  if (what.empty()) return;
+  const std::size_t group = what.find('/', 1);
+  const std::string adapter = group == what.npos ? "" : what.substr(group + 1);
   throw InputError(fmt::format(
-      "{}: point '{}' ({}) made nothing of its own: it asked {}.", file, point, method,
-      method == "base"   ? "the base model, which can be used as it is"
-      : adapter.empty() ? "an adapter of the bank. Export that with --adapter NAME"
-                        : fmt::format("the bank's adapter '{0}'. Export that with --adapter {0}", adapter)));
+      "{}: point '{}' made nothing of its own: it asked {}.", file, point,
+      adapter.empty() ? "the base model, which can be used as it is"
+                      : fmt::format("the adapter '{0}'. Export that with --adapter {0}", adapter)));
 }
 
 }  // namespace
@@ -83,7 +49,7 @@ ExitCode export_point(const Words& words) {
   options.add_options()("file", po::value(&file)->required(),
                         "results file; may stand without --file")(
       "point", po::value(&point), "id of the point, as in /points/id")(
-      "adapter", po::value(&adapter), "or an adapter of a K-shot study's bank, as in /bank/name")(
+      "adapter", po::value(&adapter), "or an adapter that the file keeps by its name, as in /bank/name")(
       "output", po::value(&output)->required(), "folder to write")(
       "model", po::value(&model),
       "base model directory; in a PEFT directory it replaces the deck's model.path")(
@@ -108,7 +74,7 @@ ExitCode export_point(const Words& words) {
     throw InputError("command line: export needs either --point or --adapter.");
   if (adapter.empty()) check_left_weights(file, point, when);
   const StoredWeights weights =
-      adapter.empty() ? read_weights(file, point, when) : read_bank_adapter(file, adapter);
+      adapter.empty() ? read_weights(file, point, when) : read_adapter(file, adapter);
   const std::string& what = adapter.empty() ? point : adapter;
   check_base(weights, model, file, what);
   const WeightsKind kind = kind_of(weights);
@@ -126,10 +92,11 @@ ExitCode export_point(const Words& words) {
   }
   if (format == "peft" || (format == "auto" && kind == WeightsKind::adapter)) {
     if (kind != WeightsKind::adapter) {
+      const std::string why = why_no_adapter(weights);
       throw InputError(fmt::format(
-          "{}: of point '{}' all that its model has changed is kept, not an adapter. Use --format hf "
+          "{}: of point '{}' all that its model has changed is kept, not an adapter{}{}. Use --format hf "
           "with --model.",
-          file, point));
+          file, point, why.empty() ? "" : ": ", why));
     }
     write_peft(weights, model, of_adapter, output);
     console::info("{} of {} as a PEFT adapter in {}", what, file, output);

@@ -12,7 +12,7 @@
 #include "factsweep/cli/commands.hpp"
 #include "factsweep/core/console.hpp"
 #include "factsweep/core/file.hpp"
-#include "factsweep/model/device.hpp"
+#include "factsweep/model/training_rate.hpp"
 #include "factsweep/plan/describe.hpp"
 #include "factsweep/plan/machine.hpp"
 #include "factsweep/plan/seen.hpp"
@@ -22,8 +22,10 @@
 namespace factsweep::cli {
 namespace {
 
-constexpr double kEfficiency =
-    0.4;  // share of the matrix-multiply rate that a sweep reaches, for the forecast
+/// Share of a data sheet's rate of products that a sweep reaches.
+constexpr double kEfficiency = 0.4;
+/// Share of the rate of passes alone: a stage reads and writes weights beside them, and begins.
+constexpr double kOfPasses = 0.85;
 
 /// What sweeps have seen of their own cost: those that --seen names; else, unless another device is
 /// planned for, this deck's own and those that it takes over from.
@@ -51,8 +53,8 @@ struct Rate {
   std::string because;
 };
 
-Rate rate_of(const DeckArguments& arguments, const Experience& experience,
-             const std::string& dtype) {
+Rate rate_of(const DeckArguments& arguments, const Experience& experience, const Deck& deck) {
+  const std::string dtype = deck.text("model.dtype");
   if (arguments.flops > 0)
     return {arguments.flops, fmt::format("{:.3g} FLOP/s a rank, as --flops says", arguments.flops)};
   if (has_pace(experience.seen)) {
@@ -71,9 +73,10 @@ Rate rate_of(const DeckArguments& arguments, const Experience& experience,
             fmt::format("{:.0f}% of the {:.3g} FLOP/s in {} that {} has by its data sheet",
                         100 * kEfficiency, peak, dtype, machine.name)};
   }
-  return {kEfficiency * measure_matrix_rate(dtype),
-          fmt::format("{:.0f}% of this machine's matrix-multiply rate on one thread",
-                      100 * kEfficiency)};
+  return {kOfPasses * measure_training_rate(ModelConfig::read(deck.text("model.path")), dtype),
+          fmt::format("{:.0f}% of the rate at which one thread of this machine trains layers as wide as "
+                      "the model's in {}, measured now",
+                      100 * kOfPasses, dtype)};
 }
 
 std::string fit_line(const DeckArguments& arguments, const Plan& plan,
@@ -116,7 +119,7 @@ ExitCode plan(const Words& words) {
   }
   const Experience experience = experience_of(arguments, deck);
   expect_memory(expanded, experience.seen);
-  const Rate rate = rate_of(arguments, experience, deck.text("model.dtype"));
+  const Rate rate = rate_of(arguments, experience, deck);
   fmt::print("{}", describe(expanded, arguments.ranks, rate.pace, done));
   for (const std::string& weights : {expanded.kept, expanded.not_kept}) {
     if (!weights.empty()) fmt::print("\n{}\n", weights);

@@ -49,19 +49,30 @@ std::string read_file(const fs::path& path) {
   return content;
 }
 
-namespace {
-
-/// The parser's reason. It quotes a token whole, at times a file's only line: its middle is left out.
-std::string reason_of(const nlohmann::json::exception& error) {
-  const std::string_view text = error.what();
+JsonFault::JsonFault(const nlohmann::json::exception& error, std::string_view text) {
+  const auto* parse = dynamic_cast<const nlohmann::json::parse_error*>(&error);
+  // of its own: "[json.exception.parse_error.101] parse error at line 1, column 5: "
+  std::string_view said = error.what();
+  for (const std::string_view end : {"] ", "column ", ": "}) {
+    const std::size_t found = said.find(end);
+    if (found == std::string_view::npos || (!parse && end != "] ")) break;
+    said.remove_prefix(found + end.size());
+  }
+  if (parse) {
+    const std::string_view before = text.substr(0, parse->byte);
+    line += std::count(before.begin(), before.end(), '\n');
+    const std::size_t start = before.rfind('\n');
+    column = std::max<std::int64_t>(1, std::ssize(before) -
+                                           (start == before.npos ? 0 : std::int64_t(start) + 1));
+  }
+  // A token is quoted whole, at times a file's only line: the middle is left out, as what was
+  // expected stands at the end.
   constexpr std::size_t kLongest = 240;  // bytes
-  if (text.size() <= kLongest) return std::string(text);
-  // what was expected stands at the end
-  return fmt::format("{} ... {}", utf8_prefix(text, kLongest / 2),
-                     text.substr(text.size() - kLongest / 2));
+  reason = said.size() <= kLongest
+               ? std::string(said)
+               : fmt::format("{} ... {}", utf8_prefix(said, kLongest / 2),
+                             said.substr(said.size() - kLongest / 2));
 }
-
-}  // namespace
 
 nlohmann::json read_json(const fs::path& path) {
   const fs::path found = find_file(path);
@@ -69,14 +80,12 @@ nlohmann::json read_json(const fs::path& path) {
   try {
     return nlohmann::json::parse(text);
   } catch (const nlohmann::json::parse_error& error) {
-    const std::size_t end = std::min<std::size_t>(error.byte, text.size());
-    const auto line = 1 + std::count(text.begin(), text.begin() + end, '\n');
-    const std::size_t start = text.rfind('\n', end == 0 ? 0 : end - 1);
-    const std::size_t column = end - (start == std::string::npos ? 0 : start);
-    throw InputError(
-        fmt::format("{}:{}:{}: not valid JSON: {}", found.string(), line, column, reason_of(error)));
+    const JsonFault fault(error, text);
+    throw InputError(fmt::format("{}:{}:{}: not valid JSON: {}", found.string(), fault.line,
+                                 fault.column, fault.reason));
   } catch (const nlohmann::json::exception& error) {  // a number beyond the largest double
-    throw InputError(fmt::format("{}: not usable JSON: {}", found.string(), reason_of(error)));
+    throw InputError(fmt::format("{}: not usable JSON: {}", found.string(),
+                                 JsonFault(error, text).reason));
   }
 }
 
@@ -93,7 +102,9 @@ void for_each_json_line(std::string_view text, std::string_view name,
     try {
       record = nlohmann::json::parse(line);
     } catch (const nlohmann::json::exception& error) {
-      throw InputError(fmt::format("{}:{}: not valid JSON: {}", name, number, reason_of(error)));
+      const JsonFault fault(error, line);
+      throw InputError(fmt::format("{}:{}: not valid JSON: column {}: {}", name, number,
+                                   fault.column, fault.reason));
     }
     visit(record, number);
   }

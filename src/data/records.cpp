@@ -40,14 +40,18 @@ bool is_utf8(std::string_view text) {
   return character >= 0;
 }
 
-DataRecord parsed(std::string_view text, std::string where) {
-  if (!is_utf8(text)) return {nullptr, std::move(where), kNotUtf8};
+/// `line`: the text's first; `what`: what it is called after file and line, ": record 3".
+DataRecord parsed(std::string_view text, const std::string& file, std::int64_t line,
+                  const std::string& what = "") {
+  const auto where = [&] { return fmt::format("{}:{}{}", file, line, what); };
+  if (!is_utf8(text)) return {nullptr, where(), kNotUtf8};
   try {
-    return {json::parse(text), std::move(where), {}};
+    return {json::parse(text), where(), {}};
   } catch (const json::exception& error) {
-    std::string reason = error.what();
-    reason.erase(0, reason.find("] ") + 2);  // the parser's own number of the error
-    return {nullptr, std::move(where), fmt::format("is not valid JSON: {}", excerpt(reason))};
+    const JsonFault fault(error, text);
+    line += fault.line - 1;
+    return {nullptr, where(),
+            fmt::format("is not valid JSON: column {}: {}", fault.column, excerpt(fault.reason))};
   }
 }
 
@@ -143,13 +147,13 @@ class JsonReader {
   void visit_items(const std::vector<Item>& items) {
     std::int64_t number = 0;
     for (const Item& item : items)
-      visit_(parsed(item.text, fmt::format("{}:{}: record {}", file_, item.line, ++number)));
+      visit_(parsed(item.text, file_, item.line, fmt::format(": record {}", ++number)));
   }
 
   /// One record, or many.
   void read_object(const std::vector<Item>& items, const Item& whole,
                    const std::function<bool(const json&)>& is_record) {
-    const DataRecord one = parsed(whole.text, fmt::format("{}:{}", file_, whole.line));
+    const DataRecord one = parsed(whole.text, file_, whole.line);
     std::vector<Item> values, lists;
     for (const Item& item : items) values.push_back(value_of(item));
     const auto begins = [](char bracket) {
@@ -176,7 +180,7 @@ class JsonReader {
       begin = end + 1;
       ++number;
       if (line.find_first_not_of(kBlank) == line.npos) continue;
-      visit_(parsed(line, fmt::format("{}:{}", file_, number)));
+      visit_(parsed(line, file_, number));
     }
   }
 

@@ -80,6 +80,10 @@ WeightsKind kind_of(const StoredWeights& weights) {
   return about(weights, kAdapterConfig).empty() ? WeightsKind::deltas : WeightsKind::adapter;
 }
 
+std::string why_no_adapter(const StoredWeights& weights) {
+  return about(weights, kNoAdapter);
+}
+
 void check_base(const StoredWeights& weights, const std::string& model, const std::string& file,
                 const std::string& what) {
   const std::string wanted = about(weights, kBaseFingerprint);

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
 #include <limits>
 #include <stdexcept>
@@ -164,21 +163,6 @@ std::string device_fault(const std::string& device) {
 
 void use_threads(int threads) {
   at::set_num_threads(threads);
-}
-
-double measure_matrix_rate(const std::string& dtype) {
-  const std::int64_t n = 768;
-  const torch::Tensor a = torch::ones({n, n}, parse_dtype(dtype)), b = torch::ones_like(a);
-  use_threads(1);
-  double best = 0;
-  for (int repeat = 0; repeat < 5; ++repeat) {
-    const auto start = std::chrono::steady_clock::now();
-    torch::mm(a, b);
-    const double seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    best = std::max(best, 2.0 * static_cast<double>(n * n * n) / seconds);
-  }
-  return best;
 }
 
 std::string libtorch_version() {

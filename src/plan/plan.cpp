@@ -27,16 +27,20 @@ const Output* Stage::find_output(std::string_view wanted) const {
   return found == outputs.end() ? nullptr : &*found;
 }
 
-std::size_t Plan::add_stage(Stage stage) {
-  const bool reads_deck = !stage.science.is_null();
-  if (reads_deck) stage.configuration["deck"] = std::exchange(stage.science, nullptr);
-  std::uint64_t key = hash_words({hash_text(stage.kind), hash_text(stage.configuration.dump())});
+std::string Plan::key_of(const Stage& stage) const {
+  nlohmann::json configuration = stage.configuration;
+  if (!stage.science.is_null()) configuration["deck"] = stage.science;
+  std::uint64_t key = hash_words({hash_text(stage.kind), hash_text(configuration.dump())});
   for (const std::size_t index : stage.upstream) {
-    require(index < stages.size(), "Plan::add_stage: a stage may only depend on earlier ones");
+    require(index < stages.size(), "Plan: a stage may only depend on earlier ones");
     key = hash_words({key, hash_text(stages[index].key)});
   }
-  stage.key = hex(key);
-  if (reads_deck) stage.configuration.erase("deck");
+  return hex(key);
+}
+
+std::size_t Plan::add_stage(Stage stage) {
+  stage.key = key_of(stage);
+  stage.science = nullptr;
   const auto [found, fresh] = stage_of_key_.try_emplace(stage.key, stages.size());
   if (fresh) stages.push_back(std::move(stage));
   return found->second;

@@ -1,6 +1,7 @@
 #include "factsweep/store/stored_weights.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -115,6 +116,22 @@ std::string keep_advice(const std::string& when) {
                      when == "early_stop" ? "early_stop+final" : "final");
 }
 
+/// Folders at the root of a results file that list names and whether what bears them is usable, with
+/// the names.
+std::map<std::string, std::vector<std::string>> named_groups(const std::filesystem::path& results) {
+  const std::lock_guard guard(h5::mutex());
+  h5::prepare();
+  const std::string name = results.string();
+  const h5::File file = h5::open_serial(results, H5F_ACC_RDONLY);
+  std::map<std::string, std::vector<std::string>> groups;
+  for (const std::string& member : members(file, name, "/")) {
+    const std::string folder = "/" + member;
+    if (exists(file, folder + "/name") && exists(file, folder + "/usable"))
+      groups[folder] = h5::read_all(file, {name, folder + "/name"}, DType::text).as_text();
+  }
+  return groups;
+}
+
 h5::File open_weights(const std::filesystem::path& weights, const std::string& when) {
   std::error_code ignored;
   if (!std::filesystem::exists(weights, ignored))
@@ -152,6 +169,27 @@ StoredWeights read_weights_group(const std::filesystem::path& results, const std
   StoredWeights stored;
   read_folder(file, name, group, std::nullopt, stored);
   return stored;
+}
+
+StoredWeights read_adapter(const std::filesystem::path& results, const std::string& name) {
+  std::vector<std::string> names;
+  for (const auto& [folder, has] : named_groups(results)) {
+    names.insert(names.end(), has.begin(), has.end());
+    const auto found = std::find(has.begin(), has.end(), name);
+    if (found == has.end()) continue;
+    const std::optional<Array> usable = find_dataset(results, folder + "/usable", DType::uint8);
+    if (!usable || usable->as<std::uint8_t>()[static_cast<std::size_t>(found - has.begin())] != 1)
+      throw InputError(
+          fmt::format("{}: the adapter '{}' is not trained yet, or its training diverged.",
+                      results.string(), name));
+    return read_weights_group(results, folder + "/" + name);
+  }
+  if (names.empty())
+    throw InputError(fmt::format(
+        "{}: keeps no adapters by their names. Export what a point has made, with --point.",
+        results.string()));
+  throw InputError(fmt::format("{}: keeps no adapter '{}'. It has: {}.", results.string(), name,
+                               fmt::join(names, ", ")));
 }
 
 std::string science_value(const std::filesystem::path& results, const std::string& key) {

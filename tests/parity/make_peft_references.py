@@ -51,6 +51,9 @@ ADAPTERS = {
     # PEFT does not know wte as an embedding, and ties nothing
     "gpt2-saved-embedding": ("gpt2", {"r": 2, "lora_alpha": 4, "target_modules": ["c_attn"], "modules_to_save": ["wte"],
                                       "ensure_weight_tying": True}),
+    # but ties the embedding to a head that is named, and writes the embedding's name in the head's place
+    "gpt2-saved-tied": ("gpt2", {"r": 2, "lora_alpha": 4, "target_modules": ["c_attn"], "modules_to_save": ["lm_head"],
+                                 "ensure_weight_tying": True}),
 }  # fmt: skip
 
 

@@ -31,6 +31,8 @@ KINDS = {
     "all-linear": {"r": 4, "lora_alpha": 8, "target_modules": "all-linear"},
     "rslora, all biases": {"r": 6, "lora_alpha": 3, "target_modules": "all-linear", "use_rslora": True, "bias": "all"},
     "head saved": {"r": 2, "lora_alpha": 4, "target_modules": "all-linear", "modules_to_save": ["head"]},
+    "head saved and tied": {"r": 2, "lora_alpha": 4, "target_modules": "all-linear", "modules_to_save": ["head"],
+                            "ensure_weight_tying": True},
     "embedding and head saved": {"r": 2, "lora_alpha": 4, "target_modules": "all-linear", "modules_to_save": ["embedding", "head"]},
     "one layer, patterns": {"r": 3, "lora_alpha": 6, "layers_to_transform": [1], "bias": "lora_only"},
 }

@@ -59,11 +59,27 @@ together = trainings.savings(read(pathlib.Path("ranks-2.h5")))[-1]
 trained = spent[[kind in ("original", "delta", "learn") for kind in kinds]].sum()
 assert abs(together.shared_seconds - trained) < 1e-6 * trained, (together, trained)
 PYTHON
-point=$(python3 -c "import h5py; print(next(i.decode() for i in h5py.File('ranks-2.h5')['points/id'] if i.startswith(b'ft-')))")
+point_of() { # FILE METHOD
+  python3 -c "import h5py, sys; print(next(i.decode() for i in h5py.File(sys.argv[1])['points/id'] if i.decode().startswith(sys.argv[2] + '-')))" "$1" "$2"
+}
+point=$(point_of ranks-2.h5 ft)
 "$FACTSWEEP" export ranks-2.h5 --point "$point" --model "$world/model" --format hf --output exported
 expect 2 "'exported' is not the model that '$point';;$world/model" \
   "$FACTSWEEP" export ranks-2.h5 --point "$point" --model exported --format hf --output no
 expect 0 '"ids"' bash -c 'echo "{\"prompt\": \"Q: a\"}" | "$FACTSWEEP" generate --model exported --max-new-tokens 2'
+expect 2 "not an adapter: its Original model was fine-tuned whole;;original.train = off;;--format hf" "$FACTSWEEP" export ranks-2.h5 \
+  --point "$(point_of ranks-2.h5 lora)" --format peft --output no
+
+echo "--- LoRA on the model as it is"
+launch 1 run deck.ini --original.train=off --grid.method=lora,f_learning_lora --grid.lambda_lora=1 --grid.layers=all \
+  --search.locality=0 --run.output=as-is.h5 2>run.log || { cat run.log; fail "a run without an Original model's training"; }
+for method in lora f_learning_lora; do
+  "$FACTSWEEP" export as-is.h5 --point "$(point_of as-is.h5 $method)" --output $method 2>export.log || { cat export.log; fail "export"; }
+  [ -e $method/adapter_config.json ] || fail "$method is no PEFT directory"
+  if python3 -c "import peft, torch, transformers" 2>/dev/null; then
+    python3 "$here/../parity/peft_live.py" --factsweep "$FACTSWEEP" --model "$world/model" --adapter $method || fail "$method in transformers"
+  fi
+done
 
 echo "--- bad input"
 expect 2 'grid.lambda;;nan' "$FACTSWEEP" run deck.ini --grid.lambda=nan

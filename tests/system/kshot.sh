@@ -118,7 +118,7 @@ with h5py.File("one.h5") as trained, h5py.File("brought.h5") as brought:
     for name in ("points/accuracy", "curves/loss", "selection/adapter", "signals/reasoning_perplexity", "bank/similarity"):
         assert np.array_equal(trained[name][:], brought[name][:], equal_nan=True), name
 PYTHON
-expect 2 "no 'w9';;w1, choice, w3" "$FACTSWEEP" export one.h5 --adapter w9 --output no
+expect 2 "no adapter 'w9';;w1, choice, w3" "$FACTSWEEP" export one.h5 --adapter w9 --output no
 expect 2 "either --point or --adapter" "$FACTSWEEP" export one.h5 --output no
 
 echo "--- mistakes"

@@ -92,9 +92,9 @@ else
   echo "exports not compared with transformers: needs a python3 with peft, torch and transformers"
 fi
 for method in base expert_lora source_best; do
-  expect 2 "\($method\) made nothing of its own;;it asked" "$FACTSWEEP" export whole.h5 --point "$(point_of whole.h5 $method)" --output no
+  expect 2 "made nothing of its own;;it asked" "$FACTSWEEP" export whole.h5 --point "$(point_of whole.h5 $method)" --output no
 done
-expect 2 "the bank's adapter 'w1'. Export that with --adapter w1" "$FACTSWEEP" export whole.h5 --point expert_lora-w1 --output no
+expect 2 "it asked the adapter 'w1'. Export that with --adapter w1" "$FACTSWEEP" export whole.h5 --point expert_lora-w1 --output no
 expect 2 "has final weights alone" "$FACTSWEEP" export kept.h5 --point "$(point_of kept.h5 lora)" --when early_stop --output no
 "$FACTSWEEP" export kept.h5 --point "$(point_of kept.h5 uniform)" --format hf --model "$world/model" --output merged 2>export.log || { cat export.log; fail "export"; }
 "$FACTSWEEP" generate --model merged --max-new-tokens 14 --threads 1 --input prompts.jsonl --output merged.jsonl 2>generate.log || { cat generate.log; fail "generate"; }

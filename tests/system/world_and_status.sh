@@ -21,7 +21,7 @@ for seed in 7 7 8; do
 done
 
 echo "--- plan"
-expect 0 ' label +12 +12;; p_true +4;; labelled +1 +1;; base_errors +1;; train +6;; all +24;;points +6 in all;;result file;;predicted time;;matrix-multiply rate' "$FACTSWEEP" plan deck.ini
+expect 0 ' label +12 +12;; p_true +4;; labelled +1 +1;; base_errors +1;; train +6;; all +24;;points +6 in all;;result file;;predicted time;;trains layers as wide as the model' "$FACTSWEEP" plan deck.ini
 expect 0 '1000 ranks' "$FACTSWEEP" plan deck.ini --ranks 1000
 [ ! -e out.h5 ] || fail "plan writes results"
 

@@ -128,6 +128,11 @@ class LoraAdapter {
 /// The directory itself, or its folder default/ where only that holds an adapter: so a PEFT model
 /// with several adapters is saved, or a trainer's checkpoint.
 std::filesystem::path adapter_directory(const std::filesystem::path& directory);
+/// What its adapter_config.json says of an adapter of that base model. Where PEFT has tied a saved head
+/// to the embedding, it writes the embedding's name in the head's place, and both tensors: if it would
+/// not tie them again by that name (GPT-2's), the tensors tell that the head is meant. InputError: see
+/// LoraConfig::read.
+LoraConfig read_adapter_config(const std::filesystem::path& directory, const ModelConfig& base);
 /// Says that the adapter was made for a model of another name than the directory's last folder;
 /// empty: it was not, or does not say for which.
 std::string other_base(const LoraConfig& config, const std::filesystem::path& model);

@@ -15,6 +15,8 @@ namespace factsweep {
 
 /// The text of an adapter's adapter_config.json beside its tensors in a weights file.
 inline constexpr const char* kAdapterConfig = "adapter_config";
+/// Beside a whole model's change: why it is no adapter, where one may be looked for.
+inline constexpr const char* kNoAdapter = "no_adapter";
 
 /// Modules by name, as PEFT's target_modules and exclude_modules choose them.
 struct ModuleFilter {

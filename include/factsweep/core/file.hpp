@@ -2,6 +2,7 @@
 // too.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <nlohmann/json.hpp>
@@ -15,6 +16,14 @@ std::filesystem::path find_file(const std::filesystem::path& path);
 
 /// The whole content, unpacked when it is gzip. InputError: missing, unreadable, damaged gzip.
 std::string read_file(const std::filesystem::path& path);
+
+/// What a JSON parser says of a text, and where in it, from 1; the reason names no place.
+struct JsonFault {
+  std::int64_t line = 1, column = 1;
+  std::string reason;
+
+  JsonFault(const nlohmann::json::exception& error, std::string_view text);
+};
 
 /// Parses a JSON document. InputError with file:line:column and the parser's reason.
 nlohmann::json read_json(const std::filesystem::path& path);

@@ -11,6 +11,8 @@ namespace factsweep {
 /// What stored weights are; `about` says so.
 enum class WeightsKind { deltas, adapter, mixture };
 WeightsKind kind_of(const StoredWeights& weights);
+/// Why deltas are no adapter; empty: the sweep does not say.
+std::string why_no_adapter(const StoredWeights& weights);
 
 /// InputError: `model` is a model directory with other weights than those that the sweep changed.
 /// `what`: what they are in the results `file`, for messages.

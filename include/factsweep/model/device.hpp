@@ -49,10 +49,6 @@ std::string device_fault(const std::string& device);
 /// CPU threads of this process's products.
 void use_threads(int threads);
 
-/// FLOP/s of square matrix products of that dtype on one thread of this machine, best of a few;
-/// products use one thread from then on.
-double measure_matrix_rate(const std::string& dtype);
-
 std::string libtorch_version();
 
 }  // namespace factsweep

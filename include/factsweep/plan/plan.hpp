@@ -38,6 +38,11 @@ struct DatasetSpec {
   Array content;             // written at creation when not empty (questions, axis values)
 };
 
+/// What a point asked in place of weights that it made: a text of each point, where a study has some
+/// that make none. Empty: its own weights; "/": the base model; or the group of the weights file that
+/// holds an adapter, as "/bank/sst2".
+inline constexpr const char* kAsked = "/points/asked";
+
 /// Names in the results file.
 DatasetSpec dataset(std::string path, DType dtype, std::vector<std::uint64_t> shape,
                     std::vector<std::string> dimensions, std::string units, std::string long_name,
@@ -121,6 +126,8 @@ struct Plan {
   std::string kept, not_kept;
   double model_bytes = 0;          // weights of one model copy, for the memory column of `plan`
 
+  /// The key that add_stage() would give it.
+  std::string key_of(const Stage& stage) const;
   /// Index of the stage (kind, configuration, upstream); appended when new, shared when it exists.
   /// The caller adds the places of a shared stage's outputs itself.
   std::size_t add_stage(Stage stage);

@@ -53,11 +53,11 @@ class PlanBuilder {
   /// A dataset whose rows stages fill, or nobody.
   void declare(const AnyColumn& column);
   void declare(const std::vector<AnyColumn>& columns);
-  /// A dataset that is known now.
+  /// A dataset that is known now. A text takes the bytes of the longest, or those of the column.
   template <typename T>
   void fill(const Column<T>& column, const std::vector<T>& values) {
     if constexpr (std::same_as<T, std::string>) {
-      std::size_t longest = 1;
+      std::size_t longest = std::max<std::size_t>(1, column.text_length);
       for (const std::string& value : values) longest = std::max(longest, value.size());
       fill(column, Array::of_text(values, longest), longest);
     } else {
@@ -80,6 +80,12 @@ class PlanBuilder {
   template <StageKind K>
   Added add(const K& fields, std::string title, const Cost& cost) {
     return add(stage_of(fields, deck_), std::move(title), cost);
+  }
+
+  /// The key that add() would give such a stage; its upstreams are there.
+  template <StageKind K>
+  std::string key_of(const K& fields) const {
+    return plan_.key_of(stage_of(fields, deck_));
   }
 
   /// The stage's output lands in `rows` rows from `at` on: `at` has the first indices of the

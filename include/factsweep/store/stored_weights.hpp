@@ -29,6 +29,11 @@ struct StoredWeights {
 StoredWeights read_weights(const std::filesystem::path& results, const std::string& point,
                            const std::string& when);
 
+/// An adapter that the weights file beside `results` keeps by its name, whatever group it is in. The
+/// results file has the same group with `name`, and `usable`: whether an adapter came about.
+/// InputError: there is none of that name (says which there are), or it is not usable.
+StoredWeights read_adapter(const std::filesystem::path& results, const std::string& name);
+
 /// A group of the weights file beside `results` by its path ("/bank/sst2"): its texts and tensors.
 /// InputError: no such file or group.
 StoredWeights read_weights_group(const std::filesystem::path& results, const std::string& group);

@@ -1,6 +1,7 @@
 // The ways to bring new knowledge into a model that the study compares.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,11 @@ struct Method {
   /// Whether a point has a model of its own that could be kept.
   bool leaves_weights() const { return kind != Kind::original && makes_one_model(); }
   bool has_lambda() const { return forget != Tuning::none; }
+  /// How many products of low rank are all that a point adds to its original model; 0: it adds more.
+  std::int64_t low_rank_terms() const {
+    if (forget == Tuning::full || learn == Tuning::full) return 0;
+    return (forget == Tuning::lora ? 1 : 0) + (learn == Tuning::lora ? 1 : 0);
+  }
   /// Whether it edits what the model looks up at the subject's last token.
   bool needs_subject() const;
 };

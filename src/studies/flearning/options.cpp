@@ -106,8 +106,9 @@ void declare(OptionTable& table) {
                                    .lora_targets = "q_proj, v_proj",
                                    .delta_dtype = "float32"});
   table.choice("store.deltas", "auto", {"auto", "none", "final"},
-               "final: keep every point's weights minus the base model's; auto: where all of them "
-               "are at most 1 GB; the original model and delta_old are always kept");
+               "final: keep every point's weights minus the base model's, or its adapter; auto: where "
+               "all of them are at most 1 GB (adapters 10 GB); the original model and delta_old are "
+               "always kept");
   declare_editors(table);
   declare_abilities(table, kAbilityKeys);
   table.choices("grid.method", "original, ft, f_learning_ft", method_names(),

@@ -20,6 +20,7 @@
 #include "factsweep/stage/executor.hpp"
 #include "factsweep/studies/support/counts.hpp"
 #include "factsweep/studies/support/models.hpp"
+#include "factsweep/studies/support/training_options.hpp"
 #include "options.hpp"
 #include "stages/outcomes.hpp"
 #include "stages/stages.hpp"
@@ -40,6 +41,8 @@ Inputs read_inputs(PlanBuilder& builder, const Worker& worker) {
     inputs.fingerprints[directory] = model_fingerprint(directory);
     inputs.models.emplace(directory, models.back());
     inputs.bases.emplace(directory, BaseModel::of(directory));
+    for (const EditCorpus& corpus : worker.corpora)
+      inputs.tokens[directory].push_back(TextTokens::of(deck, directory, corpus));
   }
   inputs.matrices = Matrices::of(models);
   inputs.abilities = worker.abilities.fingerprint();
@@ -106,16 +109,22 @@ void add_inputs(PlanBuilder& builder, const Inputs& inputs, const std::vector<Gr
   if (!inputs.text.empty()) builder.input({"edit.text", deck.text("edit.text"), inputs.text});
 }
 
-/// What points leave: each a whole model's change, however it was trained.
+/// What points leave: a whole model's change, or an adapter.
 Keeping keeping_of(const Deck& deck, const Inputs& inputs, const std::vector<GridPoint>& points) {
   std::map<std::string, double> of_model;
   for (const auto& [directory, model] : inputs.models)
     of_model[directory] = bytes_of(deck, tensor_shapes(model));
-  TrainedWeights whole;
+  TrainedWeights whole, adapters;
   for (const GridPoint& at : points) {
-    if (at.method->leaves_weights()) whole.add(of_model.at(at.model));
+    if (!at.method->leaves_weights()) continue;
+    const ModelConfig& model = inputs.models.at(at.model);
+    const auto adapter = left_adapter(deck, inputs.worker.corpora[at.data_set], at);
+    if (adapter)
+      adapters.add(bytes_of(deck, adapter_shapes(*adapter, model, lora_place(deck))));
+    else
+      whole.add(of_model.at(at.model));
   }
-  return {deck, whole, {}};
+  return {deck, whole, adapters};
 }
 
 Plan make_plan(const Deck& deck, const Worker& worker) {

@@ -49,7 +49,7 @@ void Sets::read_forms(const Deck& deck, const ModelConfig& model) {
     std::string where = lora_place(deck);
     if (entry.is_brought()) {
       where = entry.adapter + "/adapter_config.json";
-      config = LoraConfig::read(where);
+      config = read_adapter_config(entry.adapter, model);
       check_brought(entry.adapter, config, model);
     }
     entry.form = form_of(config, where);
@@ -60,6 +60,21 @@ void Sets::read_forms(const Deck& deck, const ModelConfig& model) {
 
 std::string BankEntry::fingerprint() const {
   return model_fingerprint(adapter);
+}
+
+std::string bank_group(const std::string& adapter) {
+  return "/bank/" + adapter;
+}
+
+Column<std::string> asked_column(const Sets& sets) {
+  auto asked = column<std::string>(kAsked, {"point"}, "",
+                                   "what it asked in place of weights of its own: the group of an "
+                                   "adapter, or / for the base model");
+  asked.role = Role::text;
+  asked.text_length = 1;
+  for (const BankEntry& entry : sets.bank)
+    asked.text_length = std::max(asked.text_length, bank_group(entry.name).size());
+  return asked;
 }
 
 Column<std::uint8_t> usable_column(const std::string& adapter) {
@@ -99,7 +114,7 @@ LoraAdapter BankAdapter::read(const Worker& worker, StageRun& run) const {
 
 void place_adapter(Draft& draft, Upstream stage, std::size_t adapter) {
   const BankEntry& entry = draft.sets().bank[adapter];
-  const std::string folder = fmt::format("/bank/{}/", entry.name);
+  const std::string folder = bank_group(entry.name) + "/";
   draft.builder.place(stage, usable_column(entry.name), {adapter});
   draft.builder.place(stage, loss_rose_column(entry.name), {adapter});
   draft.builder.declare(

@@ -13,6 +13,7 @@
 namespace factsweep::kshot {
 
 struct Draft;
+struct Sets;
 struct Worker;
 
 /// PEFT's configuration of an adapter and its tensors.
@@ -65,6 +66,10 @@ Column<T> bank_column(const std::string& adapter, const std::string& name, const
   const std::string path = "/bank/" + name;
   return named(column<T>(path, {"adapter"}, units, long_name), path + "/" + adapter);
 }
+/// The group of the weights file that holds an adapter of the bank.
+std::string bank_group(const std::string& adapter);
+/// kAsked of points that make no weights of their own: a bank_group(), or "/".
+Column<std::string> asked_column(const Sets& sets);
 Column<std::uint8_t> usable_column(const std::string& adapter);
 Column<std::string> failure_column(const std::string& adapter);
 Column<std::uint8_t> loss_rose_column(const std::string& adapter);

@@ -33,6 +33,25 @@ std::vector<std::string> mixed_modules(const Deck& deck, const Sets& sets, const
   return list;
 }
 
+/// The first examples of each set.
+std::vector<std::string> sample_texts(const Sets& sets) {
+  constexpr std::size_t kOfEach = 20;
+  std::vector<std::string> texts;
+  const auto add = [&](const TaskSet& set) {
+    for (std::size_t i = 0; i < std::min(kOfEach, set.examples.size()); ++i) {
+      const TaskExample& example = set.examples[i];
+      texts.push_back(example.instruction + example.input + example.output);
+    }
+  };
+  for (const TaskEntry& task : sets.tasks) {
+    add(task.train);
+    add(task.test);
+  }
+  for (const Pool& pool : sets.pools) add(pool.set);
+  for (const BankEntry& entry : sets.bank) add(entry.set);
+  return texts;
+}
+
 }  // namespace
 
 Draft::Draft(const Deck& deck, const Worker& inputs, std::vector<GridPoint> grid)
@@ -43,7 +62,9 @@ Draft::Draft(const Deck& deck, const Worker& inputs, std::vector<GridPoint> grid
       base(BaseModel::of(deck.text("model.path"))),
       points(std::move(grid)),
       modules(mixed_modules(deck, inputs.sets, model, points)),
-      template_bytes_(prompts(deck).size()) {
+      template_bytes_(prompts(deck).size()),
+      characters_per_token_(factsweep::characters_per_token(deck.text("model.path"),
+                                                            sample_texts(inputs.sets))) {
   builder.model_bytes(static_cast<double>(model.parameters()) * weight_bytes(deck));
   std::set<std::int64_t> all_draws;
   for (const GridPoint& at : points) {
@@ -88,8 +109,8 @@ Lengths Draft::lengths_of(const TaskSet& set) const {
   const double longest = static_cast<double>(deck().integer("kshot.longest"));
   Lengths lengths;
   for (const TaskExample& example : set.examples) {
-    const auto tokens = [](std::size_t characters) {
-      return static_cast<double>(characters) / kCharactersPerToken;
+    const auto tokens = [&](std::size_t characters) {
+      return static_cast<double>(characters) / characters_per_token_;
     };
     const double prompt =
         tokens(template_bytes_ + example.instruction.size() + example.input.size());

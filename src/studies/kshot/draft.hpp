@@ -81,6 +81,7 @@ struct Draft {
   void read_encoder(const std::string& directory);
 
   const std::size_t template_bytes_;
+  const double characters_per_token_;
 };
 
 /// /tasks, /pools and /selection/shot_row.

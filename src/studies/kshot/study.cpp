@@ -29,6 +29,21 @@ void Worker::prepare(const Deck& deck, const std::string& device) {
 
 namespace {
 
+/// What points ask that make no weights of their own; which adapter is the best, its stage says.
+void fill_asked(Draft& draft) {
+  std::vector<std::string> asked;
+  bool any = false;
+  for (const GridPoint& at : draft.points) {
+    std::string& what = asked.emplace_back();
+    if (at.method->tuning != Method::Tuning::none) continue;
+    any = true;
+    if (at.method->start == Method::Start::base) what = "/";
+    if (at.method->start == Method::Start::own)
+      what = bank_group(draft.sets().bank[draft.sets().expert_of(at.task).value()].name);
+  }
+  if (any) draft.builder.fill(asked_column(draft.sets()), asked);
+}
+
 void declare_all(Draft& draft) {
   draft.builder.dimension("task", draft.sets().tasks.size());
   draft.builder.dimension("shot", static_cast<std::uint64_t>(draft.shots));
@@ -39,6 +54,7 @@ void declare_all(Draft& draft) {
   declare_selection(draft);
   declare_data(draft);
   declare_tuning(draft);
+  fill_asked(draft);
   fill_tables(draft);
 }
 
@@ -50,6 +66,7 @@ Upstream add_leaf(Draft& draft, const GridPoint& at, std::uint64_t point) {
     if (at.method->start == Method::Start::own) return add_own(draft, at.task);
     const Upstream best = add_best(draft, at.task);
     draft.builder.place(best, kExperts, {point});
+    draft.builder.place(best, asked_column(draft.sets()), {point});
     return best;
   };
   const Upstream leaf = add();

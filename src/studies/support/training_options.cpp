@@ -9,6 +9,7 @@
 #include "factsweep/core/error.hpp"
 #include "factsweep/model/candidates.hpp"
 #include "factsweep/stage/common_options.hpp"
+#include "factsweep/text/tokenizer.hpp"
 
 namespace factsweep {
 namespace {
@@ -111,6 +112,24 @@ void refuse_lora_keys(const Deck& deck, const std::string& why) {
 
 std::string lora_place(const Deck& deck) {
   return deck.where("lora.targets") + ": lora.targets";
+}
+
+double update_flop(const Deck& deck) {
+  return deck.text("model.dtype") == "bfloat16" ? 1000 : 300;
+}
+
+double characters_per_token(const std::string& model, std::span<const std::string> texts) {
+  double characters = 0, tokens = 0;
+  try {
+    const std::shared_ptr<const Tokenizer> tokenizer = Tokenizer::shared(model);
+    for (const std::string& text : texts) {
+      characters += static_cast<double>(text.size());
+      tokens += static_cast<double>(tokenizer->encode(text, /*with_special=*/true).size());
+    }
+  } catch (const InputError&) {  // it is told of when the model is loaded
+    return kCharactersPerToken;
+  }
+  return characters > 0 && tokens > 0 ? characters / tokens : kCharactersPerToken;
 }
 
 namespace {

@@ -35,8 +35,12 @@ std::vector<std::string> Keeping::when(bool is_adapter) const {
 void Keeping::tell(PlanBuilder& builder) const {
   std::string kept, lost;
   const auto add = [](std::string& list, const TrainedWeights& of, const char* what) {
-    list += fmt::format("{}{} of {} point{} ({})", list.empty() ? "" : ", and the ", what,
-                        of.points, of.points == 1 ? "" : "s", console::bytes(of.bytes));
+    const std::string shared =
+        of.models < of.points
+            ? fmt::format("{} model{}, ", of.models, of.models == 1 ? "" : "s")
+            : "";
+    list += fmt::format("{}{} of {} point{} ({}{})", list.empty() ? "" : ", and the ", what,
+                        of.points, of.points == 1 ? "" : "s", shared, console::bytes(of.bytes));
   };
   for (const bool is_adapter : {false, true}) {
     const TrainedWeights& of = is_adapter ? adapters_ : whole_;
@@ -62,11 +66,13 @@ double bytes_of(const Deck& deck,
 
 void place_weights(PlanBuilder& builder, Upstream stage, const std::vector<std::string>& when,
                    const ModelConfig& model, const std::optional<LoraConfig>& lora,
-                   const std::string& long_name, const BaseModel& base) {
+                   const std::string& long_name, const BaseModel& base,
+                   const std::string& no_adapter) {
   if (when.empty()) return;
   const Deck& deck = builder.deck();
   WeightGroup group{.name = lora ? "lora" : "full", .about = base.about(), .outputs = {}};
   if (lora) group.about[kAdapterConfig] = lora->json(model);
+  if (!lora && !no_adapter.empty()) group.about[kNoAdapter] = no_adapter;
   const auto tensors = lora ? adapter_shapes(*lora, model, lora_place(deck)) : tensor_shapes(model);
   for (const std::string& time : when) {
     for (const auto& [name, shape] : tensors)

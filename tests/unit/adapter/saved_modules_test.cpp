@@ -23,7 +23,8 @@ const std::vector<SavedCase> kSavedCases = {{"llama-saved", "llama", false},
                                             {"gptj-saved", "gptj", false},
                                             {"qwen2-saved-head", "qwen2", false},
                                             {"qwen2-saved-tied", "qwen2", true},
-                                            {"gpt2-saved-embedding", "gpt2", false}};
+                                            {"gpt2-saved-embedding", "gpt2", false},
+                                            {"gpt2-saved-tied", "gpt2", true}};
 
 }  // namespace
 
@@ -107,6 +108,15 @@ TEST_CASE("saved modules that cannot be taken are named") {
   config.targets.names = {"q_proj"};
   CHECK(mistake("classifier") == "");  // PEFT counts for nothing what fits nothing
   CHECK_FALSE(find_saved(config, base.config, "here").any());
+
+  LoraConfig low_rank;
+  low_rank.targets.names = {"q_proj", "embed_tokens"};
+  const auto refusal = [&](bool strict) {
+    return input_error([&] { find_targets(low_rank, base.config, "here", strict); });
+  };
+  CHECK_THAT(refusal(false), ContainsSubstring("here: 'model.embed_tokens' is chosen") &&
+                                 ContainsSubstring("modules_to_save"));
+  CHECK_THAT(refusal(true), !ContainsSubstring("modules_to_save"));  // of a deck's lora.targets
 
   NamedTensors tensors = adapter.named();
   const auto error = [&] {

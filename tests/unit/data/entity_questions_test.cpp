@@ -259,7 +259,7 @@ TEST_CASE("a wrong file is named with line and record", "[data]") {
     return files.message({"P19"});
   };
   CHECK(with_train("[\n{\"question\": \"a\",\n \"answers\" [\"b\"]}]")
-            .starts_with(train + ":2: record 1 is not valid JSON: "));
+            .starts_with(train + ":3: record 1 is not valid JSON: column 12: syntax error"));
   CHECK(with_train("[\n {\"question\": \"a, [b\",\n  \"answers\": [\"b\", \"c\"]},\n\n "
                    "{\"answers\": [\"b\"]}\n]") == train + ":5: record 2 has no 'question'.");
   CHECK(with_train("[{\"question\": \"a\"}]") == train + ":1: record 1 has no 'answers'.");

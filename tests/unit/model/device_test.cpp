@@ -5,6 +5,7 @@
 #include "factsweep/core/error.hpp"
 #include "factsweep/model/staging.hpp"
 #include "factsweep/model/torch.hpp"
+#include "factsweep/model/training_rate.hpp"
 
 using namespace factsweep;
 
@@ -62,4 +63,13 @@ TEST_CASE("staged numbers are those that were there, lists in one tensor") {
   CHECK(torch::equal(staged(std::vector<float>{0.5F, -2}, torch::kCPU), torch::tensor({0.5F, -2.F})));
   CHECK(values_of({torch::tensor(0.1F), torch::tensor(3.F)}) ==
         std::vector<double>{static_cast<double>(0.1F), 3});
+}
+
+TEST_CASE("the rate of a training is measured on layers of any model's shape", "[cpu]") {
+  for (const std::string dtype : {"float32", "bfloat16"}) {
+    ModelConfig config = ModelConfig::llama(64, 32, 1, 2, 2, 48, 64);
+    CHECK(measure_training_rate(config, dtype) > 1e6);
+    config.width = 100;  // no multiple of a head's size
+    CHECK(measure_training_rate(config, dtype) > 1e6);
+  }
 }

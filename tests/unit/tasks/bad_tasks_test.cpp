@@ -38,7 +38,7 @@ TEST_CASE("a bad record costs neither its file nor the others") {
   CHECK(set.examples[2].row == 7);
   CHECK(set.bad.records() == 5);
   CHECK(set.bad.reasons().at("the record has an empty 'output'").first.at(0) == path.string() + ":1");
-  CHECK(set.bad.reasons().at("is not valid JSON").first.at(0).starts_with(path.string() + ":3: "));
+  CHECK(set.bad.reasons().at("is not valid JSON").first.at(0).starts_with(path.string() + ":3: column "));
   CHECK(set.bad.told().find('\xe9') == std::string::npos);
   std::string many;
   for (int i = 0; i < 11; ++i) many += "{\"instruction\": \"Do\"}\n";

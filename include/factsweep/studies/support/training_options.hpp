@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "factsweep/adapter/lora.hpp"
@@ -39,8 +40,15 @@ std::string lora_place(const Deck& deck);
 
 /// Of English text in a vocabulary of some ten thousand tokens, for estimates.
 inline constexpr double kCharactersPerToken = 4.5;
+/// The same of these texts in the model's vocabulary, with the tokens that stand around a text;
+/// kCharactersPerToken where there are no texts, or its tokenizer cannot be read yet.
+double characters_per_token(const std::string& model, std::span<const std::string> texts);
 /// Of libtorch, MPI and HDF5 at work on a CPU, beside all that is reckoned here.
 inline constexpr double kProgramBytes = 150e6;
+
+/// What an optimizer step takes for each parameter that it trains, in FLOP of a pass in model.dtype
+/// that take as long: it reads and writes memory, while products of bfloat16 are several times as fast.
+double update_flop(const Deck& deck);
 
 /// Memory of what is trained, but for activations: leaves, masters, moments, gradients, and in
 /// bfloat16 their float32 sums where a batch, of about `batch_tokens`, takes several passes.

@@ -23,14 +23,18 @@ struct BaseModel {
   std::map<std::string, std::string> about() const;
 };
 
-/// What all points of a sweep train, as their weights would lie in the file.
+/// What all points of a sweep train, as their weights would lie in the file. Points that share a
+/// training share its weights.
 struct TrainedWeights {
   double bytes = 0;
-  std::int64_t points = 0;
+  std::int64_t points = 0, models = 0;
 
-  void add(double more) {
-    bytes += more;
+  /// `is_new`: else an earlier point has the same.
+  void add(double more, bool is_new = true) {
     ++points;
+    if (!is_new) return;
+    bytes += more;
+    ++models;
   }
 };
 
@@ -59,11 +63,12 @@ double bytes_of(const Deck& deck,
 
 /// For each of `when` ("final") an output "final/<tensor>" of the stage for every tensor of the
 /// model, or of the adapter, whose adapter_config.json is in about/; in store.delta_dtype.
-/// `long_name` says what the model's tensors are; about/ says what `base` is, too. InputError:
-/// lora.targets matches nothing.
+/// `long_name` says what the model's tensors are; about/ says what `base` is, too, and of a model why
+/// it is `no_adapter`, where that is given (see kNoAdapter). InputError: lora.targets matches nothing.
 void place_weights(PlanBuilder& builder, Upstream stage, const std::vector<std::string>& when,
                    const ModelConfig& model, const std::optional<LoraConfig>& lora,
-                   const std::string& long_name, const BaseModel& base);
+                   const std::string& long_name, const BaseModel& base,
+                   const std::string& no_adapter = "");
 
 /// Emits tensors to the outputs that place_weights() made, in their dtype.
 TakeTensor weight_outputs(StageRun& run, const std::string& when, DType dtype);

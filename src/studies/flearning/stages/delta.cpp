@@ -49,7 +49,9 @@ const KindOf<Worker> kDelta = kind<Worker, Delta>();
 Upstream add_delta(const Draft& draft, Upstream original) {
   const Delta delta{draft.ground(original), draft.at.method->forget == Tuning::lora};
   const std::string title = draft.title(delta.lora ? "delta lora" : "delta full");
-  const auto [stage, is_new] = draft.builder.add(delta, title, delta.lesson().cost(draft));
+  Cost cost = delta.lesson().cost(draft);
+  cost.flop += draft.start_flop();
+  const auto [stage, is_new] = draft.builder.add(delta, title, cost);
   if (!is_new) return stage;
   std::optional<LoraConfig> adapter;
   if (delta.lora) adapter = stored_lora_config(draft.deck());

@@ -289,7 +289,7 @@ Upstream add_edit(const Draft& draft, Upstream original) {
   const std::vector<std::int64_t> layers = second_moment_layers(deck, edit.method, edit.preset);
   if (!layers.empty()) edit.moments = add_second_moment(draft, original, layers);
   Cost cost = editing_cost(draft);
-  cost.flop += draft.evaluation_flop();
+  cost.flop += draft.start_flop() + draft.evaluation_flop();
   if (edit.kept) cost.bytes += draft.model_bytes() + comparison_bytes(draft.model());
   const auto [stage, is_new] = draft.builder.add(edit, draft.point_title("edit"), cost);
   std::vector<AnyColumn> columns = draft.columns(/*abilities=*/edit.makes_one_model());

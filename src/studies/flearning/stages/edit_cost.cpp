@@ -17,10 +17,11 @@ struct EditLengths {
   double before = 0, after = 0, answer = 0;
 };
 
-EditLengths lengths_of(std::span<const EditRecord> records) {
+EditLengths lengths_of(std::span<const EditRecord> records, double tokens_per_character) {
   EditLengths lengths;
   const auto tokens = [&](std::size_t characters) {
-    return static_cast<double>(characters) / kCharactersPerToken / static_cast<double>(records.size());
+    return static_cast<double>(characters) * tokens_per_character /
+           static_cast<double>(records.size());
   };
   for (const EditRecord& record : records) {
     const std::size_t subject = record.prompt.rfind(record.subject),
@@ -41,7 +42,8 @@ Cost search_cost(const Draft& draft, const SearchWork& work) {
   const ModelConfig& model = draft.model();
   const auto wanted = static_cast<std::size_t>(deck.integer("edit.records"));
   const std::size_t edits = wanted > 0 ? std::min(wanted, draft.at.records) : draft.at.records;
-  const EditLengths lengths = lengths_of(std::span(draft.corpus().records).first(edits));
+  const EditLengths lengths = lengths_of(std::span(draft.corpus().records).first(edits),
+                                         draft.tokens().per_character);
 
   double contexts = 1, tokens = 0, passes = 0;  // the prompt alone is the first
   for (const ContextLength& length : work.contexts) {

@@ -67,6 +67,21 @@ std::vector<WeightTerm> start_terms(StageRun& run, const Ground& ground, const W
   return list;
 }
 
+TextTokens TextTokens::of(const Deck& deck, const std::string& model, const EditCorpus& corpus) {
+  constexpr std::size_t kSample = 200;
+  std::vector<std::string> texts;
+  double characters = 0, answers = 0;
+  for (const EditRecord& record :
+       std::span(corpus.records).first(std::min(kSample, corpus.records.size()))) {
+    texts.push_back(training_prompt(deck, record.prompt) + " " + record.target_new);
+    characters += static_cast<double>(texts.back().size());
+    answers += static_cast<double>(1 + record.target_new.size());
+  }
+  const double each = 1 / characters_per_token(model, texts),
+               count = std::max(1.0, static_cast<double>(texts.size()));
+  return {characters * each / count, answers * each / count + 1, each};
+}
+
 Ground Draft::ground(std::optional<Upstream> original) const {
   return {.fingerprint = inputs.fingerprints.at(at.model),
           .edits = corpus().fingerprint(at.records),
@@ -76,14 +91,23 @@ Ground Draft::ground(std::optional<Upstream> original) const {
           .directory = at.model,
           .data_set = at.data_set,
           .count = at.records,
-          .untrained = !trains_original()};
+          .untrained = !trains_original(deck(), corpus(), at)};
 }
 
-bool Draft::trains_original() const {
-  const auto asked = std::span(corpus().records).first(at.records);
-  return deck().flag("original.train") &&
+bool trains_original(const Deck& deck, const EditCorpus& corpus, const GridPoint& at) {
+  const auto asked = std::span(corpus.records).first(at.records);
+  return deck.flag("original.train") &&
          std::any_of(asked.begin(), asked.end(),
                      [](const EditRecord& record) { return !record.target_old.empty(); });
+}
+
+std::optional<LoraConfig> left_adapter(const Deck& deck, const EditCorpus& corpus,
+                                       const GridPoint& at) {
+  const std::int64_t terms = at.method->low_rank_terms();
+  if (terms == 0 || trains_original(deck, corpus, at)) return std::nullopt;
+  LoraConfig config = stacked_form(lora_config(deck), terms);
+  config.base_model = at.model;
+  return config;
 }
 
 std::string Draft::title(const std::string& what) const {
@@ -99,9 +123,14 @@ double Draft::model_bytes() const {
   return static_cast<double>(model().parameters()) * weight_bytes(deck());
 }
 
+double Draft::start_flop() const {
+  return 2 * update_flop(deck()) * static_cast<double>(model().parameters());
+}
+
 double Draft::forward_flop() const {
   return static_cast<double>(at.records) *
-         (kTokensPerText * model().flop_per_token() + 4 * model().head_flop_per_token());
+         (tokens().text * model().flop_per_token() +
+          tokens().answer * model().head_flop_per_token());
 }
 
 double Draft::evaluation_flop() const {
@@ -118,8 +147,8 @@ double Draft::evaluation_flop() const {
 double Draft::evaluation_bytes() const {
   const double all = evaluation_flop() / forward_flop() * static_cast<double>(at.records);
   const double together =
-      static_cast<double>(deck().integer("flearning.batch_tokens")) / kTokensPerText;
-  return kAnswerTokens * std::min(all, together) * static_cast<double>(model().vocabulary) *
+      static_cast<double>(deck().integer("flearning.batch_tokens")) / tokens().text;
+  return tokens().answer * std::min(all, together) * static_cast<double>(model().vocabulary) *
          (weight_bytes(deck()) + 4);
 }
 
@@ -133,13 +162,14 @@ void Draft::place_row(Upstream stage, const std::vector<AnyColumn>& columns) con
   builder.place(stage, columns, {row});
 }
 
-void Draft::place_changes(Upstream stage, const std::optional<LoraConfig>& adapter) const {
+void Draft::place_changes(Upstream stage, const std::optional<LoraConfig>& adapter,
+                          const std::string& no_adapter) const {
   place_weights(builder, stage, {"final"}, model(), adapter, "weights minus those before",
-                inputs.bases.at(at.model));
+                inputs.bases.at(at.model), no_adapter);
 }
 
 std::optional<DType> Draft::kept() const {
-  if (!at.method->leaves_weights() || keeping.when(/*is_adapter=*/false).empty())
+  if (!at.method->leaves_weights() || keeping.when(left_adapter().has_value()).empty())
     return std::nullopt;
   return delta_dtype(deck());
 }

@@ -74,12 +74,29 @@ struct Forgetting {
 std::vector<WeightTerm> start_terms(StageRun& run, const Ground& ground, const Weights& base,
                                     const Forgetting& forgetting = {}, double rate = 0);
 
+/// Whether the original model is trained: original.train, and old answers to train it on.
+bool trains_original(const Deck& deck, const EditCorpus& corpus, const GridPoint& at);
+
+/// What the point's model is more than its base, where that is an adapter: all of it was trained as
+/// LoRA. A sum of two has both ranks.
+std::optional<LoraConfig> left_adapter(const Deck& deck, const EditCorpus& corpus,
+                                       const GridPoint& at);
+
+/// How long the texts of a data set are in tokens of a model, on average.
+struct TextTokens {
+  double text = 0, answer = 0;  // a question with its new answer as taught; the answer and its end
+  double per_character = 0;
+
+  static TextTokens of(const Deck& deck, const std::string& model, const EditCorpus& corpus);
+};
+
 /// What a plan knows of the input files.
 struct Inputs {
   const Worker& worker;
   std::map<std::string, ModelConfig> models = {};        // by directory
   std::map<std::string, std::string> fingerprints = {};  // the same
   std::map<std::string, BaseModel> bases = {};           // the same
+  std::map<std::string, std::vector<TextTokens>> tokens = {};  // the same, of each corpus
   std::string abilities = {}, text = {};                 // of what is asked beside; of edit.text
   Matrices matrices = {};                                // axes of /norms
 };
@@ -96,14 +113,18 @@ struct Draft {
   const ModelConfig& model() const { return inputs.models.at(at.model); }
   Ground ground(std::optional<Upstream> original) const;
   const EditCorpus& corpus() const { return inputs.worker.corpora[at.data_set]; }
-  /// Whether the original model is trained: original.train, and old answers to train it on.
-  bool trains_original() const;
+  std::optional<LoraConfig> left_adapter() const {
+    return flearning::left_adapter(deck(), corpus(), at);
+  }
   /// "delta full llama zsre n10 s1"
   std::string title(const std::string& what) const;
   /// "learn f_learning_ft-0.3-llama-zsre-n10-s1", of a stage that is this point's alone.
   std::string point_title(const std::string& kind) const;
 
+  const TextTokens& tokens() const { return inputs.tokens.at(at.model)[at.data_set]; }
   double model_bytes() const;
+  /// To read the base model and to add the terms that a stage starts from.
+  double start_flop() const;
   /// One text of each record.
   double forward_flop() const;
   /// What evaluate() asks, and the logits of the answers that are asked together.
@@ -114,13 +135,12 @@ struct Draft {
   std::vector<AnyColumn> columns(bool abilities = true) const;
   /// The stage fills the point's row of these columns.
   void place_row(Upstream stage, const std::vector<AnyColumn>& columns) const;
-  /// Of the point's weights minus the base model's, where store.deltas keeps them.
+  /// Of the point's weights minus the base model's, or of its adapter, where store.deltas keeps them.
   std::optional<DType> kept() const;
-  /// Outputs "final/<tensor>" for what a stage changes: of the model, or of an adapter.
-  void place_changes(Upstream stage, const std::optional<LoraConfig>& adapter = {}) const;
+  /// Outputs "final/<tensor>" for what a stage changes: of the model, or of an adapter. `no_adapter`:
+  /// why it is none, where one may be looked for.
+  void place_changes(Upstream stage, const std::optional<LoraConfig>& adapter = {},
+                     const std::string& no_adapter = "") const;
 };
-
-inline constexpr double kTokensPerText = 18;  // a question with its answer
-inline constexpr double kAnswerTokens = 3;
 
 }  // namespace factsweep::flearning

@@ -1,6 +1,7 @@
 #include "lesson.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "factsweep/core/random.hpp"
 #include "factsweep/model/torch.hpp"
@@ -33,15 +34,21 @@ Cost Lesson::cost(const Draft& draft) const {
   // a frozen weight needs no gradient of its own, only that of its input
   const double passes = lora ? 2 : 3;
   // a batch may be smaller than a pass may be
-  const double batch = static_cast<double>(deck.integer("train.batch_size")) * kTokensPerText;
+  const double batch = static_cast<double>(deck.integer("train.batch_size")) * draft.tokens().text;
   const double tokens =
       std::min(static_cast<double>(deck.integer("train.microbatch_tokens")), batch);
   std::optional<LoraConfig> adapter;
   if (lora) adapter = lora_config(deck);
   const double activations =
-      activation_bytes(deck, draft.model(), tokens, kAnswerTokens / kTokensPerText);
-  return {.flop = static_cast<double>(deck.integer(section + ".epochs")) * passes *
-                  draft.forward_flop(),
+      activation_bytes(deck, draft.model(), tokens, draft.tokens().answer / draft.tokens().text);
+  // to make masters of the weights, and to compare and write what they have become
+  constexpr double kUpdatesBeside = 3;
+  const double epochs = static_cast<double>(deck.integer(section + ".epochs"));
+  const double steps = std::ceil(static_cast<double>(draft.at.records) /
+                                 static_cast<double>(deck.integer("train.batch_size")));
+  const double updates = lora ? 0 : epochs * steps + kUpdatesBeside;
+  return {.flop = epochs * passes * draft.forward_flop() +
+                  updates * update_flop(deck) * static_cast<double>(draft.model().parameters()),
           .bytes = training_bytes(deck, draft.model(), adapter, batch) + activations +
                    draft.evaluation_bytes() + kProgramBytes - (lora ? 0 : draft.model_bytes()),
           .activations = activations,

@@ -58,7 +58,7 @@ Upstream add_search(const Draft& draft, Upstream original, const Forgetting& for
   const std::string what = forgetting.lora ? "search lora " : "search full ";
   const auto [stage, is_new] = draft.builder.add(
       Search{draft.ground(original), forgetting}, draft.title(what + forgetting.layers),
-      {.flop = static_cast<double>(evaluations) * draft.forward_flop(),
+      {.flop = static_cast<double>(evaluations) * (draft.start_flop() + draft.forward_flop()),
        .bytes = draft.model_bytes()});
   if (!is_new) return stage;
   draft.builder.dimension("/search/" + draft.builder.stage(stage).key + "/evaluation", evaluations);

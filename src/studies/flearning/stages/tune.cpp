@@ -12,6 +12,11 @@
 namespace factsweep::flearning {
 namespace {
 
+/// Of a point whose own trainings are LoRA's, but which is kept whole.
+constexpr const char* kTrainedWhole =
+    "its Original model was fine-tuned whole on the old answers; with original.train = off a point of "
+    "LoRA is kept as an adapter";
+
 // Where something is forgotten.
 const auto kLambdaUsed =
     column<double>("/points/lambda_used", {"point"}, "1",
@@ -27,6 +32,27 @@ const auto kCosine =
     column<float>("/norms/cosine", {"point", "layer", "module"}, "1",
                   "cosine between the old knowledge's parameters and the change by learning",
                   "cos(theta_delta_old, theta* - theta')");
+
+/// What is forgotten, and what was learnt, as one adapter of the base model. `terms`: those of
+/// forgetting alone.
+LoraAdapter adapter_of(const std::vector<WeightTerm>& terms,
+                       const std::optional<LoraAdapter>& learnt) {
+  std::vector<LoraAdapter> adapters;
+  std::vector<double> factors;
+  for (const WeightTerm& term : terms) {
+    adapters.push_back(term.adapter.value().clone(torch::kFloat32));
+    factors.push_back(term.factor);
+    for (const LoraSlot& slot : adapters.back().slots()) {
+      if (term.range.holds(slot.layer)) continue;
+      for (const LoraPart& part : slot.parts) part.B.zero_();
+    }
+  }
+  if (learnt) {
+    adapters.push_back(*learnt);
+    factors.push_back(1);
+  }
+  return stacked(adapters, factors);
+}
 
 struct Tune : Ground {
   Forgetting forgetting;
@@ -50,6 +76,10 @@ struct Tune : Ground {
   }
   /// Where there is one.
   Lesson lesson() const { return {"learn", lora.value()}; }
+  /// Whether all that the model is more than the base is of low rank.
+  bool leaves_adapter() const {
+    return untrained && (!forgetting.delta || forgetting.lora) && lora.value_or(true);
+  }
 
   void run(Worker& worker, StageRun& run) const {
     const Deck& deck = run.deck();
@@ -69,10 +99,15 @@ struct Tune : Ground {
     run.emit(kEditSeconds, seconds);
 
     // Read again where the weights are compared with those before: a training needs the room.
-    const bool is_full = lora && !*lora;
+    const bool is_full = lora && !*lora, keeps_whole = kept && !leaves_adapter();
     Weights base;
-    if (kept || is_full) base = read_base(worker, deck).weights;
-    if (kept) {
+    if (keeps_whole || is_full) base = read_base(worker, deck).weights;
+    if (kept && leaves_adapter()) {
+      const TakeTensor take = weight_outputs(run, "final", *kept);
+      for (const auto& [name, tensor] : adapter_of(terms, taught.adapter).named())
+        take(name, tensor);
+    }
+    if (keeps_whole) {
       Weights after =
           is_full ? taught.weights : sum_of(base.clone(torch::kFloat32), terms, torch::kFloat32);
       if (taught.adapter) taught.adapter->merge(after);
@@ -139,13 +174,16 @@ Upstream add_tune(const Draft& draft, Upstream original) {
     columns.insert(columns.end(), {kLoss, kLearnNorm});
     if (tune.forgetting.delta) columns.emplace_back(kCosine);
   }
-  cost.flop += draft.evaluation_flop();
+  cost.flop += draft.start_flop() + draft.evaluation_flop();
   if (tune.forgetting.delta) columns.insert(columns.end(), {kLambdaUsed, kForgetNorm});
   const auto [stage, is_new] =
       tune.lora ? draft.builder.add(Learn{tune}, draft.point_title("learn"), cost)
                 : draft.builder.add(Forget{tune}, draft.point_title("forget"), cost);
   draft.place_row(stage, columns);
-  if (is_new && tune.kept) draft.place_changes(stage);
+  if (is_new && tune.kept) {
+    const bool is_low_rank = draft.at.method->low_rank_terms() > 0;
+    draft.place_changes(stage, draft.left_adapter(), is_low_rank ? kTrainedWhole : "");
+  }
   return stage;
 }
 

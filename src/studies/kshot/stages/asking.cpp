@@ -142,7 +142,7 @@ std::string asking_fingerprint(const TaskEntry& task) {
 }
 
 double test_flop(const Draft& draft, const TaskEntry& task) {
-  return 2.5 * draft.lengths_of(task.test).tokens * draft.model.flop_per_token();
+  return 2 * draft.lengths_of(task.test).tokens * draft.model.flop_per_token();
 }
 
 double answer_bytes(const Draft& draft, const TaskSet& set) {

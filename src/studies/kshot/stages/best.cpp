@@ -38,6 +38,7 @@ struct Best {
       throw std::runtime_error("no adapter of the bank is usable: all trainings diverged.");
     copy_test(tests[best], worker.sets, run);
     run.emit_padded(kExperts, {static_cast<std::int32_t>(best)});
+    run.emit(asked_column(worker.sets), bank_group(bank.names[best]));
     if (abilities.any())
       worker.abilities.emit(run, adapted(worker.base, bank.at(best).read(worker, run)));
   }
@@ -57,6 +58,7 @@ Upstream add_best(Draft& draft, std::size_t task) {
                                   {.flop = abilities.flop(draft.model)})
                              .stage;
   draft.builder.output(stage, kExperts);
+  draft.builder.output(stage, asked_column(draft.sets()));
   output_test(draft, stage);
   return stage;
 }

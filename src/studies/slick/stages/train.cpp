@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <map>
+#include <set>
 
 #include "../grid.hpp"
 #include "../options.hpp"
@@ -91,22 +93,24 @@ Train training_of(const Deck& deck, const GridPoint& at, bool all_answers, Train
   return train;
 }
 
-/// What points leave: whole models, or adapters.
+/// What points leave: whole models, or adapters. `training`: of a point.
 Keeping keeping_of(const std::vector<Draft>& drafts, const std::vector<GridPoint>& points,
-                   const Train& shared) {
-  const Deck& deck = drafts.front().deck();
+                   const std::function<Train(const GridPoint&)>& training) {
+  const PlanBuilder& builder = drafts.front().builder;
+  const Deck& deck = builder.deck();
   TrainedWeights whole, adapters;
   std::map<std::pair<std::size_t, std::int64_t>, double> bytes;  // by model and rank; 0: whole
+  std::set<std::string> trainings;                               // their keys
   for (const GridPoint& point : points) {
     const ModelConfig& model = drafts[point.model].model;
-    const std::optional<LoraConfig> lora =
-        training_of(deck, point, /*all_answers=*/false, shared).lora_config(deck);
+    const Train train = training(point);
+    const std::optional<LoraConfig> lora = train.lora_config(deck);
     const auto [known, is_new] = bytes.try_emplace({point.model, lora ? lora->rank : 0});
     if (is_new)
       known->second =
           lora ? bytes_of(deck, adapter_shapes(*lora, model, lora_place(deck)))
                : bytes_of(deck, tensor_shapes(model));
-    (lora ? adapters : whole).add(known->second);
+    (lora ? adapters : whole).add(known->second, trainings.insert(builder.key_of(train)).second);
   }
   return {deck, whole, adapters};
 }
@@ -153,16 +157,19 @@ void add_trainings(const std::vector<Draft>& drafts, const std::vector<Upstream>
                .answer_bytes = kept,
                .abilities = abilities.fields()};
   const bool all_answers = teaches_all_answers(deck, corpus);
-  const Keeping keeping = keeping_of(drafts, points, shared);
+  const auto training = [&](const GridPoint& at) {
+    shared.labelled = labelled[at.model];
+    shared.directory = drafts[at.model].directory;
+    return training_of(deck, at, all_answers, shared);
+  };
+  const Keeping keeping = keeping_of(drafts, points, training);
   keeping.tell(builder);
   const std::vector<AnyColumn> columns = point_columns(deck, abilities, kept);
   bool any_lora = false;
   for (std::size_t point = 0; point < points.size(); ++point) {
     const GridPoint& at = points[point];
     const Draft& draft = drafts[at.model];
-    shared.labelled = labelled[at.model];
-    shared.directory = draft.directory;
-    Train train = training_of(deck, at, all_answers, shared);
+    Train train = training(at);
     train.kept = keeping.when(train.lora);
     if (!train.kept.empty()) train.kept_dtype = delta_dtype(deck);
     any_lora = any_lora || train.lora;

@@ -50,7 +50,8 @@ std::string path_kept(const Plan& plan) {
 TEST_CASE("auto keeps whole models up to 1 GB in all, and adapters up to 10") {
   using Times = std::vector<std::string>;
   const Times last = {"final"}, none = {};
-  const TrainedWeights small{1e9, 4}, large{1.001e9, 4}, adapters{10e9, 3}, many{10.001e9, 3};
+  const TrainedWeights small{1e9, 4, 4}, large{1.001e9, 4, 4}, adapters{10e9, 3, 3},
+      many{10.001e9, 3, 3};
   const Keeping both(deck_of("auto"), small, adapters);
   CHECK(both.when(false) == last);
   CHECK(both.when(true) == last);
@@ -76,6 +77,23 @@ TEST_CASE("auto keeps whole models up to 1 GB in all, and adapters up to 10") {
   CHECK(told(both).not_kept.empty());
   const Plan nothing = told(Keeping(deck_of("auto"), {}, {}));
   CHECK((nothing.kept.empty() && nothing.not_kept.empty()));
+}
+
+TEST_CASE("the weights of points that share a training are counted once") {
+  const TemporaryFolder folder;
+  write_facts(folder.path());
+  // of a ratio of 0 D is known alone: both variants teach the same
+  const auto lost = [&](const std::string& variants) {
+    const Plan plan = expanded(folder.path(), {"--grid.variant=" + variants, "--store.deltas=none",
+                                               "--grid.unknown_ratio=0"});
+    CHECK(plan.points.front().leaf == plan.points.back().leaf);
+    return plan.not_kept;
+  };
+  std::string alone = lost("unknown_ratio");
+  const std::string of = "the weights of 1 point (";
+  REQUIRE(alone.find(of) != std::string::npos);
+  CHECK(lost("unknown_ratio, known_only") ==
+        alone.replace(alone.find(of), of.size(), "the weights of 2 points (1 model, "));
 }
 
 TEST_CASE("tensors take as many bytes as their elements do in the file") {
