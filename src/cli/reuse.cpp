@@ -143,7 +143,8 @@ void reuse_finished_stages(const Communicator& world, const Deck& deck, const Pl
                        changed = world.sum(static_cast<std::int64_t>(taken.changed));
     console::info("{} of {} stages taken over from {}", all, plan.stages.size(), file);
     if (changed > 0)
-      console::warn("{} of its stages are computed anew: the disk has changed what they wrote", changed);
+      console::warn("{} of its stages are computed anew: the disk has changed what they wrote",
+                    changed);
   }
   store.close();
 }

@@ -20,7 +20,7 @@ std::uint64_t stirred(std::uint64_t lane, std::uint64_t word) {
 }  // namespace
 
 std::uint64_t checksum(std::span<const std::byte> bytes) {
-  constexpr std::size_t kLanes = 8;  // side by side, as a processor has several multiplications under way
+  constexpr std::size_t kLanes = 8;  // a processor has several multiplications under way
   std::array<std::uint64_t, kLanes> lanes = {1, 2, 3, 4, 5, 6, 7, 8}, words{};
   const std::size_t size = bytes.size();
   for (; bytes.size() >= sizeof words; bytes = bytes.subspan(sizeof words)) {

@@ -112,9 +112,8 @@ class Trained {
     Tensor master, momentum, variance;
   };
   std::optional<Earlier> earlier(const WorkState& state) const {
-    const bool is_stepped = std::any_of(state.tensors.begin(), state.tensors.end(),
-                                        [&](const auto& one) { return one.first == name("steps"); });
-    if (!is_stepped) return std::nullopt;
+    const auto is_steps = [&](const auto& one) { return one.first == name("steps"); };
+    if (std::none_of(state.tensors.begin(), state.tensors.end(), is_steps)) return std::nullopt;
     const auto tensor = [&](const char* what) {
       return state.at(name(what), start_.sizes())
           .to(start_.device(), torch::kFloat32, /*non_blocking=*/false, /*copy=*/true);

@@ -99,8 +99,8 @@ struct EarlierSweep::Files {
     });
   }
 
-  /// Whether what the stage has left in `file` is what it wrote; it always is where an earlier version
-  /// has kept no sums.
+  /// Whether what the stage has left in `file` is what it wrote; it always is where an earlier
+  /// version has kept no sums.
   bool is_unchanged(std::size_t row, const Stage& stage, const Known& known, File file) const {
     const std::vector<std::int64_t>& kept = file == File::weights ? weights_checksum : checksum;
     if (kept.empty()) return true;
@@ -211,8 +211,8 @@ std::vector<bool> EarlierSweep::offers(const Plan& earlier, const Plan& plan) co
   return offered;
 }
 
-EarlierSweep::Taken EarlierSweep::take_over(const Communicator& comm, const Plan& earlier, const Plan& plan,
-                                    Store& store) const {
+EarlierSweep::Taken EarlierSweep::take_over(const Communicator& comm, const Plan& earlier,
+                                            const Plan& plan, Store& store) const {
   const Layout was(earlier, /*with_content=*/false), is(plan, /*with_content=*/false);
   const Known from = known_datasets(was), to = known_datasets(is);
   const std::map<std::string, std::size_t> finished = this->finished(earlier);

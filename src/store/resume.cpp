@@ -148,8 +148,8 @@ void reset_column(const h5::File& file, const std::string& name, const std::stri
   status.close({name, status_path}, "write");
 }
 
-/// Of stages with the status byte of finished ones, those whose results are what they wrote. Adds to
-/// `notes` which are not.
+/// Of stages with the status byte of finished ones, those whose results are what they wrote. Adds
+/// to `notes` which are not.
 std::vector<bool> finished_stages(const h5::File& file, const std::string& name, const Plan& plan,
                                   const Layout& layout, const std::vector<std::uint8_t>& status,
                                   std::vector<std::string>& notes) {
@@ -164,8 +164,8 @@ std::vector<bool> finished_stages(const h5::File& file, const std::string& name,
   }
   if (!changed.empty())
     notes.push_back(fmt::format("{}: holds other results than these stages wrote: {}. The disk has "
-                                "changed them, or the system had not written all when it went down: "
-                                "they are computed anew",
+                                "changed them, or the system had not written all when it went "
+                                "down: they are computed anew",
                                 name, shortened(changed)));
   return kept;
 }

@@ -58,7 +58,8 @@ class PartsReader {
     std::sort(places.begin(), places.end(), [](const Part& a, const Part& b) {
       return a.first_row() < b.first_row();
     });
-    const std::uint64_t row_bytes = bytes_of(spec_) / std::max<std::uint64_t>(1, spec_.shape.front());
+    const std::uint64_t rows = std::max<std::uint64_t>(1, spec_.shape.front()),
+                        row_bytes = bytes_of(spec_) / rows;
     for (std::size_t begin = 0, end = 0; begin < places.size(); begin = end) {
       std::uint64_t last = places[begin].end_row();
       for (end = begin + 1; end < places.size(); ++end) {

@@ -78,7 +78,7 @@ double Worker::take_peak_memory() const {
 
 /// The one boundary where a stage's failure becomes a row instead of a crash.
 void Worker::run(std::size_t stage) {
-  const Busy busy(activity_, plan_.stages[stage].title);
+  const Busy busy(activity_, plan_.stages[stage].title, /*has_work=*/true);
   stage_ = stage;
   shared_.clear();
   sums_.clear();
@@ -138,8 +138,8 @@ void Worker::hand_back(const std::string& fault) {
   comm_.send(report.pack(), 0, kRequestTag);
 }
 
-/// What it has not emitted itself is in the file since an earlier run, from whose checkpoint it went
-/// on.
+/// What it has not emitted itself is in the file since an earlier run, from whose checkpoint it
+/// went on.
 StageSums Worker::sums() const {
   StageSums sums;
   for (const Output& output : plan_.stages[stage_].outputs) {

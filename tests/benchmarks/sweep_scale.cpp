@@ -35,8 +35,8 @@ void schedule(const test::HeavyPlan& heavy, std::size_t ranks) {
              1e6 * seconds / static_cast<double>(heavy.cost.size()));
 }
 
-/// Half of the stages, those that come first, are done, and have left five numbers each; what is left is
-/// known when they have been looked at and a scheduler has it.
+/// Half of the stages, those that come first, are done, and have left five numbers each; what is
+/// left is known when they have been looked at and a scheduler has it.
 void resume(Plan& plan, const std::filesystem::path& path, const Communicator& world) {
   RunDescription run;
   run.deck_text = "[run]\n";

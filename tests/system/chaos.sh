@@ -28,7 +28,8 @@ python3 "$here/kshot_tiny.py" "$world" "$FACTSWEEP_SOURCE/tests/unit/encoder/dat
 sed 's/^method .*/method = ours, phatgoose_data/; s/^shots .*/shots = 6/; s/^experts .*/experts = 2/; s/^top_k .*/top_k = 1/; s/^signals .*/signals = pad/; s/^data_selection .*/data_selection = cosine/; s/^draw .*/draw = 1/; s/^epochs .*/epochs = 3/' deck.ini >kshot.ini
 printf '[store]\ndeltas = final\n' >>kshot.ini
 cc -shared -fPIC "$here/chaos.c" -o chaos.so -ldl
-# shellcheck disable=SC2086
+failed=""
 for study in ${2:-slick flearning kshot}; do
-  PYTHONPATH=$FACTSWEEP_SOURCE python3 "$here/chaos.py" "$FACTSWEEP" "$study.ini" --seeds "${1:-${FACTSWEEP_SEEDS:-1-2}}"
+  PYTHONPATH=$FACTSWEEP_SOURCE python3 "$here/chaos.py" "$FACTSWEEP" "$study.ini" --seeds "${1:-${FACTSWEEP_SEEDS:-1-2}}" || failed="$failed $study"
 done
+[ -z "$failed" ] || fail "chaos of$failed"

@@ -8,8 +8,8 @@
 
 namespace factsweep {
 
-/// Whatever changes within eight bytes, as a flipped bit, changes it for certain; anything else all but
-/// certainly.
+/// Whatever changes within eight bytes, as a flipped bit, changes it for certain; anything else all
+/// but certainly.
 std::uint64_t checksum(std::span<const std::byte> bytes);
 
 }  // namespace factsweep

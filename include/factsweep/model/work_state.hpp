@@ -28,9 +28,10 @@ struct WorkState {
 
 /// Whence a piece of work takes a state, and whither it gives those that it comes to.
 struct WorkKeeper {
-  /// Hands the state of an earlier call with the same arguments to `restore`, before any part of the
-  /// work. False: there is none, or `restore` threw InputError as the state is none of this work (of
-  /// another version of the program); then nothing may have changed, and the work begins anew.
+  /// Hands the state of an earlier call with the same arguments to `restore`, before any part of
+  /// the work. False: there is none, or `restore` threw InputError as the state is none of this
+  /// work (of another version of the program); then nothing may have changed, and the work begins
+  /// anew.
   std::function<bool(const std::function<void(const WorkState& from)>& restore)> take_up =
       [](const std::function<void(const WorkState&)>&) { return false; };
   /// Called after each part of the work, before its step() is. `state` gives the state as it is

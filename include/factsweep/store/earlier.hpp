@@ -40,9 +40,9 @@ class EarlierSweep {
   };
 
   /// Copies into `store` what finished stages have left that `plan` has too, and marks them done
-  /// there. Rows may have become wider; a stage whose arrays do not fit their new places, or of which
-  /// `plan` keeps what was not kept here, or that this file's version did not store, or whose results
-  /// the disk has changed, stays to be done. `earlier` is this sweep's own plan; InputError: it is
+  /// there. Rows may have become wider; a stage whose arrays do not fit their new places, or of
+  /// which `plan` keeps what was not kept here, or that this file's version did not store, or whose
+  /// results the disk has changed, stays to be done. `earlier` is this sweep's own plan; InputError: it is
   /// not, see is_of(). Independent: each rank takes its share; the store shows them to other ranks
   /// once it is closed and opened again.
   Taken take_over(const Communicator& comm, const Plan& earlier, const Plan& plan,

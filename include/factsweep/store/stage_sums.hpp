@@ -21,8 +21,8 @@ struct StageSums {
 /// Of one place of the output, whose bytes have the checksum `data`.
 std::uint64_t place_sum(std::uint64_t output_name, std::size_t place, std::uint64_t data);
 
-/// What the journal keeps of a sum: never kNoSum, and of each stage another number, so that an empty
-/// or misplaced row is none.
+/// What the journal keeps of a sum: never kNoSum, and of each stage another number, so that an
+/// empty or misplaced row is none.
 std::int64_t sealed(std::size_t stage, std::uint64_t sum);
 inline constexpr std::int64_t kNoSum = -1;  // as the file is made
 

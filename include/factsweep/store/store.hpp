@@ -94,8 +94,8 @@ class Store {
   std::uint64_t write(const Output& output, const Array& array);
   /// Independent. The same of what the output's places hold.
   std::uint64_t sum(const Output& output) const;
-  /// Independent. Whether the weights of a stage that is done are those that it has left; `planned`:
-  /// the stage.
+  /// Independent. Whether the weights of a stage that is done are those that it has left;
+  /// `planned`: the stage.
   bool keeps_weights(std::size_t stage, const Stage& planned) const;
   /// Independent. Of slabs that were complete when the file was opened (see `record`), that this
   /// rank wrote, or whose writer has since said that it is done.
@@ -103,8 +103,8 @@ class Store {
 
   /// The journal row of a stage as it was when the file was opened, or as this rank recorded it.
   StageRecord record(std::size_t stage) const;
-  /// Independent. Writes seconds, rank and reason, of a stage that is done its sums, then the status
-  /// byte; also of the points whose leaf it is.
+  /// Independent. Writes seconds, rank and reason, of a stage that is done its sums, then the
+  /// status byte; also of the points whose leaf it is.
   void set_record(std::size_t stage, const StageRecord& record);
   /// Independent. The most memory that was held while the stage ran, for read_seen().
   void set_peak_bytes(std::size_t stage, double bytes);

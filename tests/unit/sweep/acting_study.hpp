@@ -14,7 +14,9 @@ namespace factsweep {
 
 class ActingExecutor : public Executor {
  public:
-  static Array weights(double value) { return Array::of(std::vector<float>(6, static_cast<float>(value))); }
+  static Array weights(double value) {
+    return Array::of(std::vector<float>(6, static_cast<float>(value)));
+  }
 
   bool stops = true;       // does the kind "stops"?
   bool is_broken = false;  // this rank's device is lost

@@ -117,7 +117,8 @@ TEST_CASE("a finished stage whose results the disk has changed is computed anew,
   }
   {
     Store store(world, path, plan, description());
-    const std::vector<Status> wanted = {Status::done, Status::waiting, Status::waiting, Status::done};
+    const std::vector<Status> wanted = {Status::done, Status::waiting, Status::waiting,
+                                        Status::done};
     for (std::size_t i = 0; i < wanted.size(); ++i) CHECK(store.record(i).status == wanted[i]);
     REQUIRE(store.notes().size() == (world.rank() == 0 ? 1 : 0));
     for (const std::string& note : store.notes())
@@ -162,7 +163,8 @@ TEST_CASE("weights that the disk has changed are not read: they are computed ane
     CHECK(store.keeps_weights(0, plan.stages[0]));
     world.barrier();
     if (world.rank() == 0)
-      store.write({File::weights, "/weights/0", {1, 1}, {1, 1}}, Array::of(std::vector<float>{1.5F}));
+      store.write({File::weights, "/weights/0", {1, 1}, {1, 1}},
+                  Array::of(std::vector<float>{1.5F}));
     store.close();
   }
   study.stops = false;
