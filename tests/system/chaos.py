@@ -144,11 +144,11 @@ def during(draw, ranks, calm, calls):
         whom = rank
         if ranks == 1:  # nobody is left to notice
             return Fault(f"STOP and KILL {at}", {0, -9}, signals(signal.SIGSTOP, (pause, signal.SIGKILL)))
-        return Fault(f"STOP of {whom} {at} for good", {0, 3}, signals(signal.SIGSTOP), limits, {"FACTSWEEP_START_LIMIT": "20"})
+        return Fault(f"STOP of {whom} {at} for good", {0, 3, 137}, stop_for_good(moment, whom), limits, {"FACTSWEEP_START_LIMIT": "20"})
     if kind == "wall":
         return Fault(f"wall limit of {moment:.2f} s", {0, 5}, options=[f"--run.wall_limit={max(moment, 0.01):.2f}"])
     if kind == "second":
-        return Fault(f"a second job {at}", {0}, second_job(moment))
+        return Fault(f"a second job {at}", {0, 3}, second_job(moment))
     if kind == "full":
         # a stage that two ranks fell sick of is a failed one where a third rank goes on
         return Fault(f"disk full but for {free} bytes {at}", {0, 3} if ranks < 3 else {0, 3, 4}, fill_disk(moment, free))
@@ -160,14 +160,33 @@ def during(draw, ranks, calm, calls):
     return Fault(f"{deed} of rank {rank} at change {call} of files", codes, options=limits if deed == "hang" else [], environment=environment)
 
 
+def stop_for_good(moment, whom):
+    """Who stands still when the sweep is over and the others have gone is nobody's to notice."""
+    def act(job):
+        job.wait_until(moment)
+        job.send(signal.SIGSTOP, whom)
+        alone, end = 0, time.monotonic() + job.patience
+        while job.process.poll() is None and time.monotonic() < end and alone < 25:
+            time.sleep(0.2)
+            others = set(job.processes().values()) - {"", whom}
+            alone = 0 if others or not is_done() else alone + 1
+        if job.process.poll() is None and alone:
+            job.send(signal.SIGKILL, whom)
+        job.patience = max(1, end - time.monotonic())
+
+    return act
+
+
 def second_job(moment):
+    """One of two has the sweep, mostly the first; the other may come after it."""
     def act(job):
         job.wait_until(moment)
         if job.process.poll() is not None:
             return
         other = subprocess.run(job.base, stdout=job.log, stderr=job.log, env=job.environment, timeout=job.patience, check=False)
-        if other.returncode not in (0, 3):
-            raise Failure(f"code: the second job ends with {other.returncode}")
+        codes = [job.finish(), other.returncode]
+        if sorted(codes) not in ([0, 0], [0, 3]):
+            raise Failure(f"code: of two jobs at once the first ends with {codes[0]}, the second with {codes[1]}")
 
     return act
 
@@ -277,6 +296,14 @@ def finished(options, with_status):
     if said.returncode != 0 or "running on" in said.stdout:
         raise Failure(f"unreadable: status ends with {said.returncode}: {said.stdout}{said.stderr}")
     return {stage: seconds[stage] for stage in range(len(status)) if status[stage] == 2}
+
+
+def is_done():
+    try:
+        with h5py.File(OUTPUT) as file:
+            return bool((file["stages/status"][:] == 2).all())
+    except OSError:
+        return False
 
 
 def check_end(before, slack):
