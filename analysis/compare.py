@@ -18,7 +18,11 @@ from .store import RESULTS, WEIGHTS, StoreError, open_file, text
 from .sweep import TIME, Sweep, read
 from .table import NONE, Table
 
-NOT_RESULTS = {"seconds", "rank", "peak_bytes", "place", "base_model"}  # datasets, whatever their group; paths
+# datasets, whatever their group: how it ran, sums that are also of seconds, and paths
+NOT_RESULTS = {
+    *("seconds", "rank", "peak_bytes", "checksum", "weights_checksum"),
+    *("place", "base_model"),
+}
 _SLICE_BYTES = 1 << 26
 
 

@@ -132,15 +132,19 @@ void reuse_finished_stages(const Communicator& world, const Deck& deck, const Pl
   if (files.empty()) return;
   Store store(world, output, plan, run);
   for (const std::string& file : files) {
-    std::size_t taken = 0;
+    EarlierSweep::Taken taken;
     on_all(world, [&] {
       refuse_output(deck, file, output);
       const EarlierSweep earlier(file);
       check_study(deck, plan, file, earlier);
       taken = earlier.take_over(world, plan_of(earlier, file, deck), plan, store);
     });
-    const std::int64_t all = world.sum(static_cast<std::int64_t>(taken));
+    const std::int64_t all = world.sum(static_cast<std::int64_t>(taken.stages)),
+                       changed = world.sum(static_cast<std::int64_t>(taken.changed));
     console::info("{} of {} stages taken over from {}", all, plan.stages.size(), file);
+    if (changed > 0)
+      console::warn("{} of its stages are computed anew: the disk has changed what they wrote",
+                    changed);
   }
   store.close();
 }

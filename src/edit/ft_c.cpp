@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <stdexcept>
 
 #include "adam.hpp"
@@ -105,17 +106,24 @@ class Trained {
     state.tensors.emplace_back(name("momentum"), adam_.momentum());
     state.tensors.emplace_back(name("variance"), adam_.variance());
   }
-  void restore(const WorkState& state) {
-    const auto stepped = std::find_if(state.tensors.begin(), state.tensors.end(),
-                                      [&](const auto& one) { return one.first == name("steps"); });
-    if (stepped == state.tensors.end()) return;
+  /// Nothing: it had not been stepped yet. InputError: WorkState::at().
+  struct Earlier {
+    std::int64_t steps = 0;
+    Tensor master, momentum, variance;
+  };
+  std::optional<Earlier> earlier(const WorkState& state) const {
+    const auto is_steps = [&](const auto& one) { return one.first == name("steps"); };
+    if (std::none_of(state.tensors.begin(), state.tensors.end(), is_steps)) return std::nullopt;
     const auto tensor = [&](const char* what) {
       return state.at(name(what), start_.sizes())
           .to(start_.device(), torch::kFloat32, /*non_blocking=*/false, /*copy=*/true);
     };
-    master_ = tensor("master");
-    adam_.restore(static_cast<std::int64_t>(stepped->second.item<double>()), tensor("momentum"),
-                  tensor("variance"));
+    return Earlier{static_cast<std::int64_t>(state.at(name("steps"), {1}).item<double>()),
+                   tensor("master"), tensor("momentum"), tensor("variance")};
+  }
+  void restore(const Earlier& earlier) {
+    master_ = earlier.master;
+    adam_.restore(earlier.steps, earlier.momentum, earlier.variance);
     working_.copy_(within_bound(master_));
   }
 
@@ -178,13 +186,18 @@ FtEdit ft_c(const Model& model, const std::vector<EditRecord>& records, const Ft
   double sum = 0;         // of the epoch's losses
   std::int64_t done = 0;  // batches of all epochs
   const auto epoch = static_cast<std::int64_t>(batches.size());
-  if (keeper.from) {
-    done = keeper.from->done;
-    const Tensor numbers = keeper.from->at("losses", {2});
+  keeper.take_up([&](const WorkState& from) {
+    from.check_done(static_cast<std::size_t>(epoch * settings.epochs));
+    const Tensor numbers = from.at("losses", {2});
+    std::vector<std::optional<Trained::Earlier>> earlier;
+    for (const Trained& weight : trained) earlier.push_back(weight.earlier(from));
+    done = from.done;
     sum = numbers[0].item<double>();
     edit.loss = numbers[1].item<double>();
-    for (Trained& weight : trained) weight.restore(*keeper.from);
-  }
+    for (std::size_t i = 0; i < trained.size(); ++i) {
+      if (earlier[i]) trained[i].restore(*earlier[i]);
+    }
+  });
   const auto is_over = [&] {
     return done > 0 && done % epoch == 0 &&
            (done / epoch >= settings.epochs || edit.loss < settings.stop_loss);

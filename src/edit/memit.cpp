@@ -33,15 +33,17 @@ Tensor find_values(const Weights& weights, std::span<const EditRequest> requests
   std::vector<Tensor> values;
   const auto batch_size = static_cast<std::size_t>(settings.batch_requests);
   std::size_t done = 0;
-  if (keeper.from) {
-    const std::int64_t found = keeper.from->done;
-    const Tensor table = keeper.from->at("reports", {found, 2}).cpu();
-    values.push_back(keeper.from->at("values", {found, -1}).to(weights.embedding.device()));
+  keeper.take_up([&](const WorkState& from) {
+    const std::int64_t found = from.done;
+    from.check_done(requests.size());
+    const Tensor table = from.at("reports", {found, 2}).cpu();
+    values.push_back(
+        from.at("values", {found, weights.config.width}).to(weights.embedding.device()));
     for (std::int64_t m = 0; m < found; ++m)
       reports.push_back({table[m][0].item<double>(),
                          static_cast<std::int64_t>(table[m][1].item<double>())});
     done = static_cast<std::size_t>(found);
-  }
+  });
   const auto state = [&] {
     std::vector<double> table;
     for (const SearchReport& report : reports)

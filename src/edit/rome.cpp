@@ -103,10 +103,11 @@ Weights Rome::edit_in_sequence(const Model& model, const std::vector<EditRecord>
     return layer.linears[dense::down].weight;
   };
   std::size_t done = 0;
-  if (keeper.from) {
-    done = static_cast<std::size_t>(keeper.from->done);
-    matrix() = keeper.from->at("matrix", matrix().sizes()).to(matrix().options());
-  }
+  keeper.take_up([&](const WorkState& from) {
+    from.check_done(records.size());
+    matrix() = from.at("matrix", matrix().sizes()).to(matrix().options());
+    done = static_cast<std::size_t>(from.done);
+  });
   const auto state = [&] {
     return WorkState{static_cast<std::int64_t>(done), {{"matrix", matrix()}}};
   };

@@ -39,9 +39,15 @@ struct Asked {
     state.add_texts("texts", texts);
     return state;
   }
-  void take_up(const WorkState& state) {
-    results = results_of(state);
-    texts = state.texts("texts");
+  /// `told`: texts an item.
+  void take_up(const WorkState& state, std::size_t told) {
+    state.check_done(items.size());
+    std::vector<ProbeResult> before = results_of(state);
+    std::vector<std::string> said = state.texts("texts");
+    if (said.size() != told * before.size())
+      throw InputError("it has a text too few or too many.");
+    results = std::move(before);
+    texts = std::move(said);
   }
 };
 
@@ -242,7 +248,10 @@ std::vector<Label> label_questions(const Model& model, const std::vector<Questio
     asked.results = probe(model, asked.items, settings.probe, ask, keeper);
     keep();
   } else {
-    if (keeper.from) asked.take_up(*keeper.from);
+    const auto told = static_cast<std::size_t>(settings.keep_text ? settings.samples + 1 : 0);
+    keeper.take_up([&](const WorkState& from) {
+      asked.take_up(from, told);
+    });
     while (asked.results.size() < asked.items.size()) {
       const double share =
           static_cast<double>(asked.results.size()) / static_cast<double>(asked.items.size());

@@ -62,11 +62,12 @@ class Prober {
  private:
   /// Goes on where an earlier call was stopped.
   void take_up() {
-    if (!keeper_.from) return;
-    std::vector<ProbeResult> before = results_of(*keeper_.from);
-    asked_ = finished_ = before.size();
-    require(asked_ <= items_.size(), "probe: a state of fewer items");
-    std::move(before.begin(), before.end(), results_.begin());
+    keeper_.take_up([this](const WorkState& from) {
+      from.check_done(items_.size());
+      std::vector<ProbeResult> before = results_of(from);
+      asked_ = finished_ = before.size();
+      std::move(before.begin(), before.end(), results_.begin());
+    });
   }
 
   /// What the prompts of each set begin with, all sets in one pass.
@@ -341,7 +342,7 @@ std::vector<ProbeResult> results_of(const WorkState& state) {
   fill_from(results, state.at("near_tie", {state.done}), &ProbeResult::near_tie);
   std::vector<std::string> said = state.texts("said");
   if (said.size() != results.size())
-    throw InputError("the checkpoint has an answer too few or too many. Remove the checkpoint.");
+    throw InputError("it has an answer too few or too many.");
   for (std::size_t i = 0; i < results.size(); ++i) results[i].said = std::move(said[i]);
   return results;
 }

@@ -24,8 +24,12 @@ torch::Tensor WorkState::at(const std::string& name, at::IntArrayRef shape) cons
       fits = shape[axis] < 0 || tensor.size(static_cast<std::int64_t>(axis)) == shape[axis];
     if (fits) return tensor;
   }
-  throw InputError(fmt::format(
-      "the checkpoint has no tensor '{}' of the right shape. Remove the checkpoint.", name));
+  throw InputError(fmt::format("it has no tensor '{}' of the right shape.", name));
+}
+
+void WorkState::check_done(std::size_t parts) const {
+  if (done < 0 || static_cast<std::size_t>(done) > parts)
+    throw InputError(fmt::format("{} parts of {} are done.", done, parts));
 }
 
 void WorkState::add_texts(const std::string& name, const std::vector<std::string>& texts) {
@@ -51,8 +55,7 @@ std::vector<std::string> WorkState::texts(const std::string& name) const {
   for (std::int64_t i = 0; i < lengths.numel(); ++i) {
     const std::int64_t length = lengths.data_ptr<std::int64_t>()[i];
     if (length < 0 || static_cast<std::size_t>(length) > rest.size())
-      throw InputError(fmt::format(
-          "the checkpoint's texts '{}' do not have the lengths it says. Remove the checkpoint.", name));
+      throw InputError(fmt::format("its texts '{}' do not have the lengths it says.", name));
     texts.emplace_back(rest.substr(0, static_cast<std::size_t>(length)));
     rest.remove_prefix(static_cast<std::size_t>(length));
   }

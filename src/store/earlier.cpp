@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 
+#include "factsweep/core/checksum.hpp"
 #include "files.hpp"
 #include "inputs.hpp"
 
@@ -82,6 +83,7 @@ struct EarlierSweep::Files {
   std::vector<std::string> keys;
   std::vector<std::uint8_t> status;
   std::vector<double> seconds, peak_bytes;
+  std::vector<std::int64_t> checksum, weights_checksum;  // empty: of an earlier version
   mutable std::map<const DatasetSpec*, bool> found;  // what looking has told
 
   /// Whether the file has the datasets that the stage's plan has today: those of earlier versions may
@@ -95,6 +97,20 @@ struct EarlierSweep::Files {
         known->second = H5Lexists(file.id(), transfer.from->path.c_str(), H5P_DEFAULT) > 0;
       return known->second;
     });
+  }
+
+  /// Whether what the stage has left in `file` is what it wrote; it always is where an earlier
+  /// version has kept no sums.
+  bool is_unchanged(std::size_t row, const Stage& stage, const Known& known, File file) const {
+    const std::vector<std::int64_t>& kept = file == File::weights ? weights_checksum : checksum;
+    if (kept.empty()) return true;
+    const std::uint64_t sum =
+        sum_of(stage, file, [&](const Slab& place) -> std::optional<std::uint64_t> {
+          const DatasetSpec* spec = known.at({place.file, place.path});
+          if (!has({{spec, &place, nullptr}})) return std::nullopt;
+          return factsweep::checksum(read({spec, &place, nullptr}).bytes);
+        });
+    return kept[row] == sealed(row, sum);
   }
 
   Array read(const Transfer& transfer) const {
@@ -131,6 +147,11 @@ EarlierSweep::EarlierSweep(const std::filesystem::path& results)
   files.status = read_column<std::uint8_t>(files.results, name, "/stages/status");
   files.seconds = read_column<double>(files.results, name, "/stages/seconds");
   files.peak_bytes = read_peak_bytes(files.results, name, files.keys.size());
+  if (H5Lexists(files.results.id(), "/stages/checksum", H5P_DEFAULT) > 0) {
+    files.checksum = read_column<std::int64_t>(files.results, name, "/stages/checksum");
+    files.weights_checksum =
+        read_column<std::int64_t>(files.results, name, "/stages/weights_checksum");
+  }
   std::error_code ignored;
   if (std::filesystem::exists(weights_path(results), ignored))
     files.weights = h5::open_serial(weights_path(results), H5F_ACC_RDONLY);
@@ -190,12 +211,12 @@ std::vector<bool> EarlierSweep::offers(const Plan& earlier, const Plan& plan) co
   return offered;
 }
 
-std::size_t EarlierSweep::take_over(const Communicator& comm, const Plan& earlier, const Plan& plan,
-                                    Store& store) const {
+EarlierSweep::Taken EarlierSweep::take_over(const Communicator& comm, const Plan& earlier,
+                                            const Plan& plan, Store& store) const {
   const Layout was(earlier, /*with_content=*/false), is(plan, /*with_content=*/false);
   const Known from = known_datasets(was), to = known_datasets(is);
   const std::map<std::string, std::size_t> finished = this->finished(earlier);
-  std::size_t taken = 0;
+  Taken taken;
   for (auto i = static_cast<std::size_t>(comm.rank()); i < plan.stages.size();
        i += static_cast<std::size_t>(comm.size())) {
     const Stage& stage = plan.stages[i];
@@ -203,15 +224,26 @@ std::size_t EarlierSweep::take_over(const Communicator& comm, const Plan& earlie
     if (done == finished.end() || store.record(i).status == Status::done) continue;
     const auto list = transfers(earlier.stages[done->second], from, stage, to);
     if (!list || !files_->has(*list)) continue;
+    const std::size_t row = done->second;
+    const bool with_weights = std::any_of(list->begin(), list->end(), [](const Transfer& transfer) {
+      return transfer.source->file == File::weights;
+    });
+    const auto is_unchanged = [&](File file) {
+      return files_->is_unchanged(row, earlier.stages[row], from, file);
+    };
+    if (!is_unchanged(File::results) || (with_weights && !is_unchanged(File::weights))) {
+      ++taken.changed;
+      continue;
+    }
+    StageSums sums;
     for (const Transfer& transfer : *list) {
       const Array array =
           widened(files_->read(transfer), *transfer.source, transfer.to->places.front());
-      for (const Slab& place : transfer.to->places) store.write(place, array);
+      sums.of(transfer.to->places.front().file) += store.write(*transfer.to, array);
     }
-    const std::size_t row = done->second;
     if (!std::isnan(files_->peak_bytes[row])) store.set_peak_bytes(i, files_->peak_bytes[row]);
-    store.set_record(i, {Status::done, files_->seconds[row], comm.rank(), ""});
-    ++taken;
+    store.set_record(i, {Status::done, files_->seconds[row], comm.rank(), "", sums});
+    ++taken.stages;
   }
   return taken;
 }

@@ -191,6 +191,8 @@ void Layout::add_stages(const Plan& plan, bool with_content) {
   add_row("peak_bytes", DType::float64, "most memory that was held on the device meanwhile", 0,
           "byte");
   add_row("reason", DType::text, "why it failed", kReasonBytes);
+  add_row("checksum", DType::int64, "of what it left in this file, when it was done");
+  add_row("weights_checksum", DType::int64, "of what it left in the weights file");
   add_edges(plan, with_content);
   if (!with_content) return;
   numbers.content = row_numbers(rows);

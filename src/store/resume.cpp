@@ -7,6 +7,7 @@
 
 #include "files.hpp"
 #include "inputs.hpp"
+#include "unchanged.hpp"
 
 namespace factsweep {
 namespace fs = std::filesystem;
@@ -147,6 +148,28 @@ void reset_column(const h5::File& file, const std::string& name, const std::stri
   status.close({name, status_path}, "write");
 }
 
+/// Of stages with the status byte of finished ones, those whose results are what they wrote. Adds
+/// to `notes` which are not.
+std::vector<bool> finished_stages(const h5::File& file, const std::string& name, const Plan& plan,
+                                  const Layout& layout, const std::vector<std::uint8_t>& status,
+                                  std::vector<std::string>& notes) {
+  std::vector<bool> told(status.size());
+  for (std::size_t i = 0; i < status.size(); ++i)
+    told[i] = status[i] == static_cast<std::uint8_t>(Status::done);
+  if (std::find(told.begin(), told.end(), true) == told.end()) return told;
+  std::vector<bool> kept = unchanged_results(file, name, plan, layout, told);
+  std::vector<std::string> changed;
+  for (std::size_t i = 0; i < told.size(); ++i) {
+    if (told[i] && !kept[i]) changed.push_back(plan.stages[i].title);
+  }
+  if (!changed.empty())
+    notes.push_back(fmt::format("{}: holds other results than these stages wrote: {}. The disk has "
+                                "changed them, or the system had not written all when it went "
+                                "down: they are computed anew",
+                                name, shortened(changed)));
+  return kept;
+}
+
 template <typename T>
 void append(std::string& packed, const std::vector<T>& values) {
   packed.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T));
@@ -245,9 +268,9 @@ Journal resume_files(const fs::path& path, const Plan& plan, const Layout& layou
   const std::vector<std::uint8_t> stages = read_column<std::uint8_t>(file, name, "/stages/status");
   journal.seconds = read_column<double>(file, name, "/stages/seconds");
   journal.rank = read_column<std::int32_t>(file, name, "/stages/rank");
-  constexpr auto kDone = static_cast<std::uint8_t>(Status::done);
+  const std::vector<bool> kept = finished_stages(file, name, plan, layout, stages, notes);
   for (std::size_t i = 0; i < stages.size(); ++i) {
-    if (is_finished(stages[i], journal.seconds[i])) journal.status[i] = kDone;
+    if (kept[i]) journal.status[i] = static_cast<std::uint8_t>(Status::done);
   }
   // a run that died between a stage's two status bytes has not reached its points, so they follow
   // their leaf stage

@@ -13,6 +13,8 @@
 #include <optional>
 #include <unordered_map>
 
+#include "factsweep/core/checksum.hpp"
+#include "factsweep/core/random.hpp"
 #include "files.hpp"
 #include "job_lock.hpp"
 
@@ -159,6 +161,8 @@ struct Store::Files {
     put(group + "/seconds", row, H5T_NATIVE_DOUBLE, &record.seconds);
     put(group + "/rank", row, H5T_NATIVE_INT32, &rank);
     put(group + "/reason", row, reason_type, reason.bytes.data());
+  }
+  void put_status(const std::string& group, std::uint64_t row, const StageRecord& record) {
     const auto status = static_cast<std::uint8_t>(record.status);
     put(group + "/status", row, H5T_NATIVE_UINT8,
         &status);  // last: whoever reads it finds the rest in place
@@ -286,6 +290,37 @@ Array Store::read(const Slab& slab) const {
                        known.text_length, slab.offset, slab.count);
 }
 
+std::uint64_t Store::write(const Output& output, const Array& array) {
+  const std::uint64_t name = hash_text(output.name.text());
+  const std::uint64_t data = checksum(array.bytes);
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < output.places.size(); ++i) {
+    const Slab& place = output.places[i];
+    write(place, array);
+    // HDF5 makes texts as long as the dataset has them
+    const bool is_same = array.dtype != DType::text ||
+                         array.text_length == files_->of(place.file).find(place.path).text_length;
+    sum += place_sum(name, i, is_same ? data : checksum(read(place).bytes));
+  }
+  return sum;
+}
+
+std::uint64_t Store::sum(const Output& output) const {
+  const std::uint64_t name = hash_text(output.name.text());
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < output.places.size(); ++i)
+    sum += place_sum(name, i, checksum(read(output.places[i]).bytes));
+  return sum;
+}
+
+bool Store::keeps_weights(std::size_t stage, const Stage& planned) const {
+  const std::uint64_t sum = sum_of(planned, File::weights, [this](const Slab& place) {
+    return checksum(read(place).bytes);
+  });
+  const Array kept = read({File::results, "/stages/weights_checksum", {stage}, {1}});
+  return sum == 0 || kept.as<std::int64_t>()[0] == sealed(stage, sum);
+}
+
 StageRecord Store::record(std::size_t stage) const {
   require(files_ != nullptr, "Store::record after close");
   const std::lock_guard guard(h5::mutex());
@@ -312,8 +347,17 @@ void Store::set_record(std::size_t stage, const StageRecord& record) {
   const h5::Type type = h5::type_of(DType::text, kReasonBytes);
   for (const std::uint64_t point : files_->points_of_stage.at(stage)) {
     files_->put_record("/points", point, record, type.id(), reason);
+    files_->put_status("/points", point, record);
   }
   files_->put_record("/stages", stage, record, type.id(), reason);
+  if (record.status == Status::done) {
+    const std::int64_t results = sealed(stage, record.sums.results),
+                       weights = sealed(stage, record.sums.weights);
+    files_->put("/stages/checksum", stage, H5T_NATIVE_INT64, &results);
+    if (record.sums.weights != 0)
+      files_->put("/stages/weights_checksum", stage, H5T_NATIVE_INT64, &weights);
+  }
+  files_->put_status("/stages", stage, record);
   journal.status[stage] = static_cast<std::uint8_t>(record.status);
   journal.seconds[stage] = record.seconds;
   journal.rank[stage] = record.rank;

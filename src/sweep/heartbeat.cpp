@@ -21,7 +21,7 @@ struct Heartbeat::Beat {
   std::int32_t process = 0;
   bool leaves = false;  // the last one
   bool saves = false;   // of rank 0: save your work; of the others: told to
-  bool busy = false;
+  bool busy = false, has_work = false;
   double standing_s = 0;
   double silence_s = HeartbeatLimits().silence_s;  // ranks may not hear of their limits at once
   std::array<char, 64> host{};
@@ -189,6 +189,7 @@ Heartbeat::Beat Heartbeat::mine() const {
   beat.process = ::getpid();
   beat.saves = saves_;
   beat.busy = state.busy;
+  beat.has_work = state.has_work;
   beat.standing_s = standing_s_;
   beat.silence_s = now_.silence_s;
   put(beat.host, host_name());
@@ -314,11 +315,11 @@ void Heartbeat::end_when_saved() {
   if (is_over_ || has_ended_job_) return;
   constexpr double kPatience = 20, kTelling = 5;  // seconds
   bool saved = rank_ == 0 || size_ == 2 || since_loss_s_ > kPatience;
-  if (!hangs(0)) saved = saved && !activity_.state().busy;
+  if (!hangs(0)) saved = saved && !activity_.state().has_work;
   for (std::size_t rank = 1; rank < peers_.size(); ++rank) {
     const Peer& peer = peers_[rank];
     if (!peer.is_gone && !is_silent(peer) && !hangs(rank))
-      saved = saved && peer.last.saves && !peer.last.busy;
+      saved = saved && peer.last.saves && !peer.last.has_work;
   }
   saved = saved && (*is_told_ || since_loss_s_ > kTelling);
   if (!saved && since_loss_s_ < now_.grace_s) return;

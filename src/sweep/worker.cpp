@@ -78,11 +78,12 @@ double Worker::take_peak_memory() const {
 
 /// The one boundary where a stage's failure becomes a row instead of a crash.
 void Worker::run(std::size_t stage) {
-  const Busy busy(activity_, plan_.stages[stage].title);
+  const Busy busy(activity_, plan_.stages[stage].title, /*has_work=*/true);
   stage_ = stage;
   shared_.clear();
+  sums_.clear();
   begun_.reset();
-  const double start = seconds_since_start();
+  start_clock();
   StageRecord record{Status::running, 0, comm_.rank(), ""};
   Message report{.kind = code(Request::failed), .stage = static_cast<std::int64_t>(stage)};
   std::string fault;  // of the machine
@@ -92,7 +93,9 @@ void Worker::run(std::size_t stage) {
     take_peak_memory();
     executor_.run(plan_, stage, *this);
     if (const double peak = take_peak_memory(); !std::isnan(peak)) store_.set_peak_bytes(stage, peak);
+    record.sums = sums();
     record.status = Status::done;
+    keeps_weights_[stage] = true;
     report.kind = code(Request::finished);
     report.outputs = std::move(shared_);
   } catch (const StopRequested&) {
@@ -111,7 +114,7 @@ void Worker::run(std::size_t stage) {
   }
   if (!fault.empty()) return hand_back(fault);
   if (report.kind == code(Request::failed)) record.status = Status::failed;
-  record.seconds = seconds_since_start() - start;
+  record.seconds = clock().seconds();
   report.text = record.reason;
   try {
     store_.set_record(stage, record);
@@ -135,12 +138,42 @@ void Worker::hand_back(const std::string& fault) {
   comm_.send(report.pack(), 0, kRequestTag);
 }
 
+/// What it has not emitted itself is in the file since an earlier run, from whose checkpoint it
+/// went on.
+StageSums Worker::sums() const {
+  StageSums sums;
+  for (const Output& output : plan_.stages[stage_].outputs) {
+    if (output.places.empty()) continue;
+    const auto emitted = sums_.find(output.name.text());
+    sums.of(output.places.front().file) +=
+        emitted != sums_.end() ? emitted->second : store_.sum(output);
+  }
+  return sums;
+}
+
+/// Weights that an earlier run has left are too large to be looked at before anybody reads them.
+void Worker::check_weights(std::size_t upstream) {
+  const Stage& stage = plan_.stages[upstream];
+  const auto [found, is_new] = keeps_weights_.try_emplace(upstream, true);
+  if (is_new && store_.record(upstream).status == Status::done)
+    found->second = store_.keeps_weights(upstream, stage);
+  if (found->second) return;
+  store_.set_record(upstream, {Status::waiting, 0, comm_.rank(), ""});
+  throw InputError(
+      fmt::format("the weights that it needs are not those that '{}' wrote: the disk has changed "
+                  "them. Run again: they are computed anew.",
+                  stage.title));
+}
+
 /// Small outputs come by message. Large ones, weights, are read from the file that their writer has
 /// told the coordinator to be complete: file systems of clusters show them to other nodes then.
 const Array& Worker::input(std::size_t upstream, std::string_view name) {
   activity_.moved();
   const Output& planned = output_of(plan_.stages.at(upstream), name);
-  if (!planned.shared) return read_ = store_.read(planned.places.front());
+  if (!planned.shared) {
+    if (planned.places.front().file == File::weights) check_weights(upstream);
+    return read_ = store_.read(planned.places.front());
+  }
   auto found = fetched_.find(upstream);
   if (found == fetched_.end()) {
     Message reply =
@@ -157,7 +190,7 @@ const Array& Worker::input(std::size_t upstream, std::string_view name) {
 void Worker::emit(std::string_view name, const Array& array) {
   activity_.moved();
   const Output& output = output_of(plan_.stages[stage_], name);
-  for (const Slab& place : output.places) store_.write(place, array);
+  sums_[output.name] = store_.write(output, array);
   if (output.shared) shared_.push_back({std::string(name), array});
 }
 

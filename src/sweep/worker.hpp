@@ -1,6 +1,8 @@
 // A rank's side of the sweep: asks for stages, runs them, writes what they produce.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 
@@ -28,6 +30,8 @@ class Worker : public Workbench {
   void hand_back(const std::string& fault);
   std::string machine_fault() const;
   double take_peak_memory() const;
+  StageSums sums() const;
+  void check_weights(std::size_t upstream);
   Message ask(const Message& message);
 
   const Communicator& comm_;
@@ -41,6 +45,8 @@ class Worker : public Workbench {
   std::size_t stage_ = 0;                                     // the running one
   bool is_sick_ = false;                                      // takes no more stages
   std::vector<SharedOutput> shared_;                          // what it has emitted for others
+  std::map<std::string, std::uint64_t, std::less<>> sums_;    // of what it has emitted, by name
+  std::map<std::size_t, bool> keeps_weights_;  // of stages whose weights are read
   std::map<std::size_t, std::vector<SharedOutput>> fetched_;  // of other stages
   Array read_;                                                // the last large input
   std::optional<double> begun_;                               // share done at its first step

@@ -123,7 +123,9 @@ class Loop {
     }
     return {{"loop.members", torch::tensor(table, torch::kFloat64)},
             {"loop.loss", torch::tensor(loss, torch::kFloat64)},
-            {"loop.seconds", torch::tensor({clock_.seconds()}, torch::kFloat64)}};
+            {"loop.seconds",
+             torch::tensor({clock_.seconds(), options_.clock ? options_.clock->seconds() : 0},
+                           torch::kFloat64)}};
   }
 
   /// Returns the seconds of earlier runs.
@@ -132,10 +134,11 @@ class Loop {
     if (options_.checkpoint.empty()) return earlier;
     const auto saved = training_.restore(options_.checkpoint, [&](const SafetensorsReader& file) {
       std::vector<Lessons> members = members_of(file);
-      const double seconds = numbers(file, "loop.seconds", 1)[0];
+      const std::vector<double> seconds = numbers(file, "loop.seconds", 2);
       if (options_.read_state) options_.read_state(file);
       members_ = std::move(members);
-      earlier = seconds;
+      earlier = seconds[0];
+      if (options_.clock) options_.clock->go_on_from(seconds[1]);
     });
     is_saved_ = saved.has_value();
     if (!training_.refusal().empty())

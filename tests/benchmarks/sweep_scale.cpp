@@ -10,6 +10,7 @@
 #include <ctime>
 #include <optional>
 
+#include "factsweep/core/checksum.hpp"
 #include "factsweep/core/stopwatch.hpp"
 #include "factsweep/store/store.hpp"
 #include "factsweep/sweep/heartbeat.hpp"
@@ -35,19 +36,25 @@ void schedule(const test::HeavyPlan& heavy, std::size_t ranks) {
              1e6 * seconds / static_cast<double>(heavy.cost.size()));
 }
 
-/// Half of the stages, those that come first, are done; what is left is known when a scheduler has it.
+/// Half of the stages, those that come first, are done, and have left five numbers each; what is
+/// left is known when they have been looked at and a scheduler has it.
 void resume(Plan& plan, const std::filesystem::path& path, const Communicator& world) {
   RunDescription run;
   run.deck_text = "[run]\n";
   for (std::size_t i = 0; i < plan.stages.size(); ++i) {
     plan.stages[i].key = hex(i);
     plan.stages[i].title = fmt::format("a stage of a heavy plan, number {}", i);
+    plan.stages[i].outputs = {{"numbers", {{File::results, "/numbers", {i, 0}, {1, 5}}}}};
   }
+  plan.datasets = {{.path = "/numbers", .shape = {plan.stages.size(), 5}}};
   const double create = seconds_of([&] { Store(world, path, plan, run).close(); });
   {
     Store store(world, path, plan, run);
-    for (std::size_t i = 0; i < plan.stages.size() / 2; ++i)
-      store.set_record(i, {Status::done, 1, 0, ""});
+    for (std::size_t i = 0; i < plan.stages.size() / 2; ++i) {
+      const std::vector<double> numbers(5, static_cast<double>(i));
+      const std::uint64_t sum = store.write(plan.stages[i].outputs.front(), Array::of(numbers));
+      store.set_record(i, {Status::done, 1, 0, "", {.results = sum}});
+    }
     store.close();
   }
   std::size_t left = 0;
@@ -62,6 +69,17 @@ void resume(Plan& plan, const std::filesystem::path& path, const Communicator& w
   });
   fmt::print("results file made in {:.2f} s; what is left ({} stages) known in {:.2f} s\n", create,
              left, resume);
+}
+
+/// Of what stages leave; of weights, all of them.
+void sum_up() {
+  const std::vector<std::byte> weights(std::size_t{1} << 28, std::byte{7});
+  std::uint64_t sum = 0;
+  const std::clock_t start = std::clock();
+  for (int turn = 0; turn < 4; ++turn) sum ^= checksum(weights) + static_cast<std::uint64_t>(turn);
+  const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+  fmt::print("checksum ({:x}): {:.1f} GB a second of processor\n", sum,
+             4e-9 * static_cast<double>(weights.size()) / seconds);
 }
 
 class NoWork : public Executor {
@@ -121,6 +139,7 @@ int main(int argc, char** argv) {
   test::HeavyPlan heavy = test::heavy_plan(stages, hash_text("heavy tails"));
   schedule(heavy, std::strtoull(argv[3], nullptr, 10));
   resume(heavy.plan, path, world);
+  sum_up();
   std::filesystem::remove(path);
   return 0;
 }

@@ -10,6 +10,7 @@
 #include "factsweep/data/edits.hpp"
 #include "factsweep/edit/second_moment.hpp"
 #include "factsweep/edit/value_search.hpp"
+#include "factsweep/model/work_state.hpp"
 #include "tiny_model.hpp"
 
 namespace factsweep::test {
@@ -25,6 +26,16 @@ class BarePieceTokenizer : public PieceTokenizer {
 
 /// No step of a computation is of interest.
 inline void no_step(double, std::int64_t) {}
+
+/// Of work that an earlier call has begun.
+inline WorkKeeper going_on_from(const WorkState& state) {
+  WorkKeeper keeper;
+  keeper.take_up = [state](const std::function<void(const WorkState&)>& restore) {
+    restore(state);
+    return true;
+  };
+  return keeper;
+}
 
 inline nlohmann::json edit_cases() {
   return nlohmann::json::parse(read_file(model_data("../../edit/data/cases.json")));

@@ -2,12 +2,15 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <limits>
 #include <map>
 #include <string>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include "factsweep/stage/study.hpp"
 
@@ -20,6 +23,7 @@ class MemoryWorkbench : public Workbench {
   /// Stage `stage` of the plan; what it reads has to be there.
   void run(Executor& executor, std::size_t stage) {
     running_ = stage;
+    start_clock();
     executor.run(plan_, stage, *this);
   }
   /// The whole plan, or the stages of one kind.
@@ -63,15 +67,22 @@ class MemoryWorkbench : public Workbench {
   }
   void step(double fraction, std::int64_t tokens) override {
     require(fraction >= 0 && fraction <= 1 + 1e-9 && tokens >= 0, "progress is a share");
-    if (steps++ == stop_at) throw StopRequested();
+    if (steps++ != stop_at) return;
+    std::this_thread::sleep_for(stop_after);
+    stopped_s = clock().seconds();
+    throw StopRequested();
   }
+  void say(std::string_view text) override { said.emplace_back(text); }
   std::string checkpoint_stem() const override {
     return checkpoints.empty() ? "" : checkpoints + "/" + plan_.stages.at(running_).key;
   }
 
   std::int64_t steps = 0;
   std::int64_t stop_at = std::numeric_limits<std::int64_t>::max();  // the step that is told to stop
-  std::string checkpoints = {};                                     // a folder; empty: none
+  std::chrono::milliseconds stop_after{0};  // that this step takes
+  double stopped_s = 0;                     // what the stage's clock showed then
+  std::string checkpoints = {};             // a folder; empty: none
+  std::vector<std::string> said;
 
  private:
   const Plan& plan_;

@@ -5,12 +5,15 @@
 #include <filesystem>
 #include <functional>
 #include <limits>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "catch.hpp"
 #include "expand_deck.hpp"
+#include "factsweep/model/checkpoint_file.hpp"
+#include "factsweep/model/torch.hpp"
 #include "memory_workbench.hpp"
 #include "tiny_model.hpp"
 
@@ -85,6 +88,78 @@ class StudySweep {
     bench.stop_at = std::numeric_limits<std::int64_t>::max();
     bench.run(*executor, stage);
     CHECK(std::filesystem::is_empty(folder.path()));
+    check_equal(bench, whole, stage);
+    return bench.steps - before;
+  }
+  /// The stage is stopped at the step `stop`, in the middle of what it keeps a checkpoint of, and
+  /// run again: its clock shows what both runs took.
+  void check_seconds(const MemoryWorkbench& whole, std::size_t stage, std::int64_t stop) const {
+    INFO(plan.stages[stage].title << ", stopped at step " << stop);
+    const TemporaryFolder folder;
+    MemoryWorkbench bench = prepared(whole, stage);
+    bench.checkpoints = folder.path().string();
+    bench.stop_at = stop;
+    bench.stop_after = kStop;
+    const Stopwatch both;
+    CHECK_THROWS_AS(bench.run(*executor, stage), StopRequested);
+    REQUIRE_FALSE(std::filesystem::is_empty(folder.path()));
+    bench.stop_at = std::numeric_limits<std::int64_t>::max();
+    const Stopwatch second;
+    bench.run(*executor, stage);
+    const double took = bench.clock().seconds();
+    CHECK(took <= both.seconds());
+    CHECK(took >= bench.stopped_s + second.seconds() - kTolerance);
+  }
+  /// The stage is stopped at the step `stop`, and what it has kept is turned into what another
+  /// version of the program may have kept, without the tensors whose names have `lacking` in them:
+  /// it is put aside, said, and the stage begins anew.
+  void check_refused(const MemoryWorkbench& whole, std::size_t stage, std::int64_t stop,
+                     const std::string& lacking) const {
+    INFO(plan.stages[stage].title << ", without " << lacking);
+    const TemporaryFolder folder;
+    MemoryWorkbench bench = prepared(whole, stage);
+    bench.checkpoints = folder.path().string();
+    bench.stop_at = stop;
+    bench.stop_after = kStop;
+    CHECK_THROWS_AS(bench.run(*executor, stage), StopRequested);
+    const std::string file = bench.checkpoints + "/" + plan.stages[stage].key + ".safetensors";
+    std::map<std::string, std::string> about;
+    NamedTensors kept;
+    {
+      const auto reader = open_checkpoint_file(file);
+      REQUIRE(reader);
+      about = reader->metadata();
+      for (const std::string& name : reader->names()) {
+        if (name != "checksum" && name.find(lacking) == std::string::npos)
+          kept.emplace_back(name, reader->view(name).clone());
+      }
+    }
+    write_checkpoint_file(file, kept, about);
+    bench.stop_at = std::numeric_limits<std::int64_t>::max();
+    const std::int64_t before = bench.steps;
+    const Stopwatch second;
+    bench.run(*executor, stage);
+    REQUIRE(bench.said.size() == 1);
+    CHECK_THAT(bench.said.front(),
+               Catch::Matchers::ContainsSubstring("it begins anew: ") &&
+                   Catch::Matchers::ContainsSubstring(file + ".refused"));
+    CHECK_FALSE(std::filesystem::exists(file));
+    CHECK(std::filesystem::exists(file + ".refused"));
+    check_equal(bench, whole, stage);
+    CHECK(bench.steps - before == steps(whole, stage));
+    const double took = bench.clock().seconds();
+    CHECK(took <= second.seconds());
+  }
+
+  Plan plan;
+  std::unique_ptr<Executor> executor;
+
+ private:
+  static constexpr std::chrono::milliseconds kStop{30};
+  static constexpr double kTolerance = 0.005;  // s, between a call and the clock inside of it
+
+  void check_equal(const MemoryWorkbench& bench, const MemoryWorkbench& whole,
+                   std::size_t stage) const {
     for (const Output& output : plan.stages[stage].outputs) {
       if (output.places.empty() || output.name.text().ends_with("seconds")) continue;
       INFO(output.name.text());
@@ -92,11 +167,7 @@ class StudySweep {
           bench.output(stage, output.name).bytes == whole.output(stage, output.name).bytes;
       CHECK(same);
     }
-    return bench.steps - before;
   }
-
-  Plan plan;
-  std::unique_ptr<Executor> executor;
 
  protected:
   TemporaryFolder folder_;

@@ -154,7 +154,7 @@ LISTED = {
     "python -m pytest tests/analysis": Listed("tests/run.sh runs it"),
     "cmake --preset debug && cmake --build --preset debug --target test_plan && build-debug/tests/test_plan": Listed("builds the program anew"),
     "ctest --test-dir build-debug -R plan": Listed("builds the program anew"),
-    "tests/system/chaos.sh FIRST-LAST": Listed("tests/run.sh runs it with a few seeds"),
+    "tests/system/chaos.sh FIRST-LAST [STUDY]": Listed("tests/run.sh runs it with a few seeds"),
     "ctest -R device": Listed("tests/run.sh runs it"),
     "tests/cuda/bundle.sh FOLDER": Listed("is for a machine with a GPU"),
     "tests/cuda/bundle.sh FOLDER --rehearsal": Listed("builds the program anew"),

@@ -1,9 +1,9 @@
 // What a long piece of work has done so far, so that one that is stopped goes on where it was.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +18,9 @@ struct WorkState {
   /// InputError: there is no such tensor of this shape (-1: of any length) in the state.
   torch::Tensor at(const std::string& name, at::IntArrayRef shape) const;
 
+  /// InputError: more parts are done than the work has.
+  void check_done(std::size_t parts) const;
+
   /// Texts of any bytes, as two tensors. InputError: as at(), or other lengths than the bytes have.
   void add_texts(const std::string& name, const std::vector<std::string>& texts);
   std::vector<std::string> texts(const std::string& name) const;
@@ -25,8 +28,12 @@ struct WorkState {
 
 /// Whence a piece of work takes a state, and whither it gives those that it comes to.
 struct WorkKeeper {
-  /// Of an earlier call with the same arguments.
-  std::optional<WorkState> from = {};
+  /// Hands the state of an earlier call with the same arguments to `restore`, before any part of
+  /// the work. False: there is none, or `restore` threw InputError as the state is none of this
+  /// work (of another version of the program); then nothing may have changed, and the work begins
+  /// anew.
+  std::function<bool(const std::function<void(const WorkState& from)>& restore)> take_up =
+      [](const std::function<void(const WorkState&)>&) { return false; };
   /// Called after each part of the work, before its step() is. `state` gives the state as it is
   /// until the next call; is_over: nothing is left to be done.
   std::function<void(bool is_over, const std::function<WorkState()>& state)> keep =

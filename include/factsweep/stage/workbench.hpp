@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "factsweep/core/array.hpp"
+#include "factsweep/core/stopwatch.hpp"
 
 namespace factsweep {
 
@@ -27,6 +28,16 @@ class Workbench {
   virtual std::string checkpoint_stem() const = 0;
   /// Tells the user what has happened to the running stage and is no failure; a sentence.
   virtual void say(std::string_view) {}
+
+  /// Of the running stage. What keeps a checkpoint keeps its seconds too, and goes on from them.
+  WorkClock& clock() { return clock_; }
+
+ protected:
+  /// A stage begins.
+  void start_clock() { clock_ = WorkClock(); }
+
+ private:
+  WorkClock clock_;
 };
 
 }  // namespace factsweep

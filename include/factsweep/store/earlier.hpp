@@ -33,13 +33,19 @@ class EarlierSweep {
   /// Which stages of `plan` take_over() would copy from here. InputError: see there.
   std::vector<bool> offers(const Plan& earlier, const Plan& plan) const;
 
+  /// Stages of a rank's share.
+  struct Taken {
+    std::size_t stages = 0;   // taken over
+    std::size_t changed = 0;  // left, as the file does not hold any more what they wrote
+  };
+
   /// Copies into `store` what finished stages have left that `plan` has too, and marks them done
-  /// there. Rows may have become wider; a stage whose arrays do not fit their new places, or of which
-  /// `plan` keeps what was not kept here, or that this file's version did not store, stays to be done. `earlier` is this sweep's own plan;
-  /// InputError: it is not, see is_of(). Independent: each rank
-  /// takes its share, and is told how many stages it took; the store shows them to other ranks once
-  /// it is closed and opened again.
-  std::size_t take_over(const Communicator& comm, const Plan& earlier, const Plan& plan,
+  /// there. Rows may have become wider; a stage whose arrays do not fit their new places, or of
+  /// which `plan` keeps what was not kept here, or that this file's version did not store, or whose
+  /// results the disk has changed, stays to be done. `earlier` is this sweep's own plan; InputError: it is
+  /// not, see is_of(). Independent: each rank takes its share; the store shows them to other ranks
+  /// once it is closed and opened again.
+  Taken take_over(const Communicator& comm, const Plan& earlier, const Plan& plan,
                         Store& store) const;
 
  private:

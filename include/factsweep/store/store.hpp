@@ -16,6 +16,7 @@
 #include "factsweep/mpi/communicator.hpp"
 #include "factsweep/plan/plan.hpp"
 #include "factsweep/plan/seen.hpp"
+#include "factsweep/store/stage_sums.hpp"
 
 namespace factsweep {
 
@@ -39,6 +40,7 @@ struct StageRecord {
   double seconds = 0;
   int rank = -1;
   std::string reason;  // of a failure, cut to 256 bytes
+  StageSums sums = {};  // of a stage that is done
 };
 
 /// "1.14.5": of the HDF5 library that is loaded.
@@ -73,7 +75,7 @@ class Store {
   /// input that holds something else now (names it), or is no factsweep file or has another layout
   /// version. Input that only lies elsewhere is a note. EnvironmentError: folder unwritable, no
   /// space, another job has it. Stages that were not done (running, failed, blocked) count as
-  /// waiting again.
+  /// waiting again, and so do those whose results are not what they wrote: a note.
   Store(const Communicator& comm, const std::filesystem::path& path, const Plan& plan,
         const RunDescription& run);
   ~Store();  // closes without throwing; not collective-safe after a failure, so then it leaves the
@@ -88,14 +90,21 @@ class Store {
   /// Independent. `array.size()` must equal the slab's volume. EnvironmentError (path, HDF5's
   /// deepest reason).
   void write(const Slab& slab, const Array& array);
+  /// Independent. To every place of the output; returns its part of the stage's sum.
+  std::uint64_t write(const Output& output, const Array& array);
+  /// Independent. The same of what the output's places hold.
+  std::uint64_t sum(const Output& output) const;
+  /// Independent. Whether the weights of a stage that is done are those that it has left;
+  /// `planned`: the stage.
+  bool keeps_weights(std::size_t stage, const Stage& planned) const;
   /// Independent. Of slabs that were complete when the file was opened (see `record`), that this
   /// rank wrote, or whose writer has since said that it is done.
   Array read(const Slab& slab) const;
 
   /// The journal row of a stage as it was when the file was opened, or as this rank recorded it.
   StageRecord record(std::size_t stage) const;
-  /// Independent. Writes seconds, rank and reason, then the status byte; also of the points whose
-  /// leaf it is.
+  /// Independent. Writes seconds, rank and reason, of a stage that is done its sums, then the
+  /// status byte; also of the points whose leaf it is.
   void set_record(std::size_t stage, const StageRecord& record);
   /// Independent. The most memory that was held while the stage ran, for read_seen().
   void set_peak_bytes(std::size_t stage, double bytes);

@@ -24,6 +24,7 @@
 #include <string>
 #include <vector>
 
+#include "factsweep/core/stopwatch.hpp"
 #include "factsweep/train/training.hpp"
 
 namespace factsweep {
@@ -47,6 +48,9 @@ struct LoopOptions {
   /// Told what users should know and is no failure: a checkpoint that was refused or could not be
   /// written, passes that had to be made smaller; a sentence.
   std::function<void(const std::string& text)> say = {};
+
+  /// Of all that the caller does: kept with each checkpoint, and gone on from with it.
+  WorkClock* clock = nullptr;
 
   /// The caller's own state, under names that do not begin with "loop.": saved with each
   /// checkpoint.

@@ -17,6 +17,7 @@ LoopOptions stage_loop(Workbench& bench, double checkpoint_interval) {
   options.progress = [&bench](double fraction, std::int64_t tokens) {
     bench.step(fraction, tokens);
   };
+  options.clock = &bench.clock();
   options.say = [&bench](const std::string& text) { bench.say(text); };
   return options;
 }

@@ -4,10 +4,15 @@
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
+#include <numeric>
 #include <set>
+#include <span>
+#include <utility>
+#include <vector>
 
 #include "catch.hpp"
 #include "factsweep/core/array.hpp"
+#include "factsweep/core/checksum.hpp"
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/file.hpp"
 #include "factsweep/core/random.hpp"
@@ -23,6 +28,30 @@ TEST_CASE("hashes and streams are the same on every machine and in every version
   CounterRandom one(7), copy = one;
   CHECK(one.next() == copy.next());
   CHECK(hex(0xabc) == "0000000000000abc");
+}
+
+TEST_CASE("a checksum tells every flipped bit, order and length, and stays what it is", "[core]") {
+  std::set<std::uint64_t> seen;
+  for (const std::size_t size : {0, 1, 7, 8, 9, 63, 64, 65, 200}) {
+    std::vector<std::byte> bytes(size);
+    CHECK(seen.insert(checksum(bytes)).second);  // as many zeros, no more and no fewer
+    for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<std::byte>(37 * i + 11);
+    seen.insert(checksum(bytes));
+    for (std::size_t bit = 0; bit < 8 * size; ++bit) {
+      std::vector<std::byte> other = bytes;
+      other[bit / 8] ^= static_cast<std::byte>(1 << bit % 8);
+      CHECK(seen.insert(checksum(other)).second);
+    }
+  }
+  std::vector<std::uint64_t> words(40);
+  std::iota(words.begin(), words.end(), 0);
+  const std::uint64_t before = checksum(std::as_bytes(std::span(words)));
+  CHECK(before == 0x8768405fa2a721b8ULL);
+  std::swap(words[3], words[11]);  // both of one lane
+  const std::uint64_t within = checksum(std::as_bytes(std::span(words)));
+  std::swap(words[3], words[4]);
+  const std::uint64_t across = checksum(std::as_bytes(std::span(words)));
+  CHECK(std::set{before, within, across}.size() == 3);
 }
 
 TEST_CASE("draws have the distributions that they are named after", "[core]") {

@@ -99,7 +99,7 @@ TEST_CASE("ft_c: stopped after any batch and continued it is uninterrupted") {
   const FtEdit whole = ft_c(c.model, edit_records(), settings, no_step, keeper);
   REQUIRE(states.size() == edit_records().size() * static_cast<std::size_t>(whole.epochs));
   for (const WorkState& state : states) {
-    const FtEdit again = ft_c(c.model, edit_records(), settings, no_step, {.from = state});
+    const FtEdit again = ft_c(c.model, edit_records(), settings, no_step, going_on_from(state));
     CHECK(again.epochs == whole.epochs);
     CHECK(again.loss == whole.loss);
     for (std::size_t i = 0; i < whole.deltas.size(); ++i)

@@ -70,7 +70,7 @@ TEST_CASE("memit: stopped after any search and continued it is uninterrupted") {
   const MemitEdit whole = edit(keeper);
   REQUIRE(states.size() == edit_records().size());
   for (const WorkState& state : states) {
-    const MemitEdit again = edit({.from = state});
+    const MemitEdit again = edit(going_on_from(state));
     for (std::size_t i = 0; i < whole.deltas.size(); ++i)
       CHECK(torch::equal(again.deltas[i].delta_DF, whole.deltas[i].delta_DF));
     for (std::size_t i = 0; i < whole.searches.size(); ++i) {

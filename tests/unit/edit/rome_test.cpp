@@ -133,8 +133,8 @@ TEST_CASE("rome: in sequence each edit stands on those before, in one matrix") {
     for (std::size_t i = 0; i < states.size(); ++i) {
       CHECK(states[i].tensors.size() == 1);
       CHECK(ends[i] == (i + 1 == states.size()));
-      const WorkKeeper from{.from = states[i]};
-      CHECK(same_bits(rome.edit_in_sequence(c.model, records, no_step, from), wanted));
+      const WorkKeeper keeper = going_on_from(states[i]);
+      CHECK(same_bits(rome.edit_in_sequence(c.model, records, no_step, keeper), wanted));
     }
   }
 }

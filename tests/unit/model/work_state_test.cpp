@@ -24,6 +24,8 @@ TEST_CASE("a state that lacks something, or has it in another shape, is an error
   CHECK_THROWS_AS(state.at("p", {2}), InputError);
   CHECK_THROWS_AS(state.at("q", {-1}), InputError);
   CHECK_THROWS_AS(state.texts("p"), InputError);
+  CHECK_NOTHROW(state.check_done(2));
+  CHECK_THROWS_AS(state.check_done(1), InputError);
   for (const std::int64_t length : {std::int64_t{-1}, std::int64_t{4}, std::int64_t{1} << 62}) {
     WorkState torn{1, {{"said", torch::zeros({3}, torch::kUInt8)},
                        {"said.lengths", torch::tensor({length}, torch::kInt64)}}};

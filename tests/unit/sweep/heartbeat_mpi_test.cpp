@@ -50,7 +50,7 @@ TEST_CASE("a rank whose work stands still is named, and the others save theirs b
     world.barrier();  // for whoever looks from outside it hangs here
   } else {
     {
-      const Busy busy(activity, what);
+      const Busy busy(activity, what, /*has_work=*/true);
       const auto works_on = [&] {
         activity.moved();
         return seen.saves > 0;
@@ -71,6 +71,27 @@ TEST_CASE("a rank whose work stands still is named, and the others save theirs b
   heartbeat.end();
   CHECK(seen.saves == 1);
   CHECK(seen.ends == (world.rank() == 0 ? 1 : 0));
+}
+
+TEST_CASE("ranks that have nothing to save are not waited for", "[ranks]") {
+  const Communicator world = Communicator::world();
+  if (world.size() == 1) return test::skip("needs two ranks");
+  Activity activity;
+  Seen seen;
+  Heartbeat heartbeat(world, activity, seen.actions());
+  heartbeat.set_limits(kShort);
+  {
+    const Busy busy(activity, "opening the results");  // the last rank hangs, the others wait
+    const Stopwatch clock;
+    const auto is_over = [&] {
+      if (world.rank() < world.size() - 1) activity.moved();
+      return world.rank() == 0 ? seen.ends > 0 : clock.seconds() > 8;
+    };
+    within(kShort.grace_s / 2, is_over);
+  }
+  CHECK(seen.ends == (world.rank() == 0 ? 1 : 0));
+  world.barrier();
+  heartbeat.end();
 }
 
 TEST_CASE("who makes steps, or waits for others, does not hang", "[sweep]") {

@@ -92,6 +92,111 @@ TEST_CASE("a stage that stops ends the job, and the next one goes on with it", "
   CHECK(value_of(world, folder / "sweep.h5", plan, 1) == 2);
 }
 
+TEST_CASE("a finished stage whose results the disk has changed is computed anew, and it alone",
+          "[sweep]") {
+  const Communicator world = Communicator::world();
+  const SharedFolder folder(world);
+  Plan plan = empty_plan();
+  act(plan, "works");
+  act(plan, "works", {0});
+  act(plan, "breaks");
+  act(plan, "works", {1});
+  const fs::path path = folder / "sweep.h5";
+  const SweepResult first = sweep(world, path, plan);
+  CHECK(first.done == 3);
+  {
+    Store store(world, path, plan, description());
+    CHECK(store.notes().empty());
+    if (world.rank() == 0) {
+      store.write({File::results, "/values/1", {0}, {1}}, Array::of(std::vector{2.0 + 0x1p-51}));
+      store.set_record(2, {Status::failed, 1, 0, "it broke"});
+      const Array done = Array::of(std::vector<std::uint8_t>{2});  // one bit from failed
+      store.write({File::results, "/stages/status", {2}, {1}}, done);
+    }
+    store.close();
+  }
+  {
+    Store store(world, path, plan, description());
+    const std::vector<Status> wanted = {Status::done, Status::waiting, Status::waiting,
+                                        Status::done};
+    for (std::size_t i = 0; i < wanted.size(); ++i) CHECK(store.record(i).status == wanted[i]);
+    REQUIRE(store.notes().size() == (world.rank() == 0 ? 1 : 0));
+    for (const std::string& note : store.notes())
+      CHECK_THAT(note, Catch::Matchers::ContainsSubstring(
+                           "holds other results than these stages wrote: works 1; breaks 2."));
+    store.close();
+  }
+  const SweepResult again = sweep(world, path, plan);
+  CHECK(again.done == 3);
+  CHECK(again.failed == 1);
+  CHECK(value_of(world, path, plan, 1) == 2);
+}
+
+TEST_CASE("weights that the disk has changed are not read: they are computed anew", "[sweep]") {
+  const Communicator world = Communicator::world();
+  const SharedFolder folder(world);
+  const fs::path path = folder / "sweep.h5";
+  const bool pauses = GENERATE(false, true);
+  Plan plan = empty_plan();
+  act(plan, pauses ? "pauses" : "works");
+  keep_weights(plan);
+  act(plan, "works", {0});
+  act(plan, "stops", {0});
+  ActingExecutor study;
+  // one that pauses has its weights in the file from a run before the one that finishes it
+  const auto sweep_once = [&] {
+    Store store(world, path, plan, description());
+    const SweepResult result = run_sweep(world, study, plan, store, {});
+    store.close();
+    return result;
+  };
+  if (pauses) {
+    CHECK(sweep_once().done == 0);
+    study.has_kept = true;  // as its checkpoint would say
+  }
+  const SweepResult first = sweep_once();
+  CHECK(first.stopped);
+  CHECK(first.failed == 0);
+  const double value = value_of(world, path, plan, 0);
+  {
+    Store store(world, path, plan, description());
+    CHECK(store.keeps_weights(0, plan.stages[0]));
+    world.barrier();
+    if (world.rank() == 0)
+      store.write({File::weights, "/weights/0", {1, 1}, {1, 1}},
+                  Array::of(std::vector<float>{1.5F}));
+    store.close();
+  }
+  study.stops = false;
+  const SweepResult second = sweep_once();
+  CHECK(second.failed >= 1);
+  const SweepStatus status = read_status(path);
+  REQUIRE(status.failed.size() >= 1);
+  CHECK_THAT(status.failed[0].reason,
+             Catch::Matchers::ContainsSubstring("are not those that '" + plan.stages[0].title));
+  study.has_kept = false;
+  plan.stages[0].kind = "works";  // its key stays
+  const SweepResult third = sweep_once();
+  CHECK(third.done == 3);
+  CHECK(third.failed == 0);
+  CHECK(value_of(world, path, plan, 0) == value);
+  CHECK(value_of(world, path, plan, 1) == 1 + value + value);  // and the weights, all of its value
+}
+
+TEST_CASE("the journal has the seconds of all runs that a stage went on from", "[sweep]") {
+  const Communicator world = Communicator::world();
+  const SharedFolder folder(world);
+  Plan plan = empty_plan();
+  act(plan, "continued");
+  act(plan, "works");
+  sweep(world, folder / "sweep.h5", plan);
+  Store store(world, folder / "sweep.h5", plan, description());
+  CHECK(store.record(0).seconds > 100);
+  CHECK(store.record(0).seconds < 160);
+  CHECK(store.record(1).seconds < 60);  // it begins at nought again
+  store.close();
+}
+
 TEST_CASE("a worker tells how far its stage is", "[ranks]") {
   const Communicator world = Communicator::world();
   if (world.size() == 1) return test::skip("needs two ranks");

@@ -78,7 +78,8 @@ TEST_CASE("a larger sweep takes over what its rows are called now", "[sweep]") {
     Store store(world, folder / "large.h5", large.plan, description());
     const EarlierSweep earlier(folder / "small.h5");
     const auto taken = earlier.take_over(world, small.plan, large.plan, store);
-    CHECK(world.sum(static_cast<std::int64_t>(taken)) == 4);
+    CHECK(world.sum(static_cast<std::int64_t>(taken.stages)) == 4);
+    CHECK(world.sum(static_cast<std::int64_t>(taken.changed)) == 0);
     store.close();
   }
   CHECK(sweep(world, folder / "large.h5", large).done == 9);
@@ -86,4 +87,38 @@ TEST_CASE("a larger sweep takes over what its rows are called now", "[sweep]") {
   CHECK(sweep(world, folder / "alone.h5", alone).done == 9);
   CHECK(means(world, folder / "large.h5", large.plan) ==
         means(world, folder / "alone.h5", alone.plan));
+}
+
+TEST_CASE("of an earlier sweep nothing is taken over that the disk has changed", "[sweep]") {
+  const Communicator world = Communicator::world();
+  const SharedFolder folder(world);
+  const Expansion small = expand_toy("[grid]\nseed = 2, 3\nbonus = 1\n");
+  CHECK(sweep(world, folder / "small.h5", small).done == 4);
+  {
+    Store store(world, folder / "small.h5", small.plan, description());
+    if (world.rank() == 0)
+      store.write({File::results, "/points/mean", {1}, {1}}, Array::of(std::vector{3.25}));
+    store.close();
+  }
+  const Expansion large = expand_toy("[grid]\nseed = 3, 2\nbonus = 1\n");
+  {
+    Store store(world, folder / "large.h5", large.plan, description());
+    const EarlierSweep earlier(folder / "small.h5");
+    const auto taken = earlier.take_over(world, small.plan, large.plan, store);
+    CHECK(world.sum(static_cast<std::int64_t>(taken.stages)) == 3);
+    CHECK(world.sum(static_cast<std::int64_t>(taken.changed)) == 1);
+    store.close();
+  }
+  // what was taken over is believed by a rerun, in its new rows too
+  {
+    Store store(world, folder / "large.h5", large.plan, description());
+    CHECK(store.notes().empty());
+    std::size_t done = 0;
+    for (std::size_t i = 0; i < large.plan.stages.size(); ++i)
+      done += store.record(i).status == Status::done ? 1 : 0;
+    CHECK(done == 3);
+    store.close();
+  }
+  CHECK(sweep(world, folder / "large.h5", large).done == 4);
+  CHECK(means(world, folder / "large.h5", large.plan)[0] != 3.25);
 }

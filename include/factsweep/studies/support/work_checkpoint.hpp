@@ -16,8 +16,8 @@ namespace factsweep {
 
 class WorkCheckpoint {
  public:
-  /// Takes up what an earlier run left; a file that is damaged or another stage's is ignored. The
-  /// clock goes on from there.
+  /// Reads what an earlier run left. A file that is damaged or another stage's is put aside, and so
+  /// is one that the work does not take up.
   explicit WorkCheckpoint(StageRun& run);
 
   /// For what does the work: states are saved as run.checkpoint_interval says, and at the end.
@@ -32,11 +32,20 @@ class WorkCheckpoint {
   void remove() const;
 
  private:
+  /// An earlier run's state, and when it was kept: by clock(), and by the stage's.
+  struct Earlier {
+    WorkState state;
+    double work_s = 0, stage_s = 0;
+  };
+
+  std::optional<Earlier> read() const;
+  bool take_up(const std::function<void(const WorkState&)>& restore);
+  void refuse(const std::string& why) const;
   void save(const WorkState& state);
 
   StageRun& run_;
   const std::filesystem::path path_;  // empty: nothing is kept
-  std::optional<WorkState> from_;
+  std::optional<Earlier> earlier_;
   std::function<WorkState()> last_;  // the state that the work is in; empty: none is to be saved
   Stopwatch clock_;
   SaveSchedule schedule_;

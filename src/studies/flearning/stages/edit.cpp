@@ -129,16 +129,21 @@ struct EditsApart {
     now.add_texts(kCases, cases);
     return now;
   }
-  static EditsApart of(const WorkState& state) {
+  /// InputError: a tensor has not as many values as edits, or matrices, say.
+  static EditsApart of(const WorkState& state, std::size_t matrices, std::size_t cases) {
     EditsApart edits;
     const std::string outcome = kOutcome;
+    state.at(kNorms, {static_cast<std::int64_t>(matrices)});
     for (const auto& [name, tensor] : state.tensors) {
       if (name != kNorms && !name.starts_with(outcome)) continue;
+      if (name != kNorms) state.at(name, {state.done});
       const torch::Tensor values = tensor.to(torch::kCPU, torch::kFloat64).contiguous();
       const double *begin = values.data_ptr<double>(), *end = begin + values.numel();
       (name == kNorms ? edits.norms : edits.outcomes[name.substr(outcome.size())]).assign(begin, end);
     }
     edits.cases = state.texts(kCases);
+    if (edits.outcomes.empty() || edits.cases.size() != cases)
+      throw InputError("it lacks what its edits answer.");
     return edits;
   }
 };
@@ -175,10 +180,13 @@ EditsApart edit_apart(const Edit& stage, const Worker& worker, StageRun& run,
   const auto share = [&](double records) { return records / static_cast<double>(asked.size()); };
   EditsApart all;
   std::size_t done = 0;
-  if (keeper.from) {
-    all = EditsApart::of(*keeper.from);
-    done = static_cast<std::size_t>(keeper.from->done);
-  }
+  keeper.take_up([&](const WorkState& from) {
+    from.check_done(asked.size());
+    const auto edits = static_cast<std::size_t>(from.done);
+    all = EditsApart::of(from, stage.matrices.modules.size() * stage.matrices.layers,
+                         std::min(edits, case_count(run.deck())));
+    done = edits;
+  });
   const auto state = [&] { return all.state(done); };
   while (done < asked.size()) {
     const auto together = static_cast<std::size_t>(settings.value.batch_requests);

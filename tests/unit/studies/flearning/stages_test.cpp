@@ -235,6 +235,28 @@ TEST_CASE("a training that is stopped and continued is uninterrupted", "[flearni
   }
 }
 
+TEST_CASE("what a stage took is what all of its runs took", "[flearning]") {
+  const Sweep sweep({"--grid.method=ft, ft_c, rome, rome_reset, memit"});
+  const MemoryWorkbench whole = sweep.run();
+  for (const char* method : {"ft", "ft_c", "rome", "rome_reset", "memit"}) {
+    const std::size_t stage = sweep.leaf(method);
+    const bool is_training = sweep.plan.stages[stage].kind == "learn";
+    sweep.check_seconds(whole, stage, is_training ? 3 : sweep.steps(whole, stage) * 7 / 10);
+  }
+}
+
+TEST_CASE("edits whose checkpoint is of another version begin anew", "[flearning]") {
+  const Sweep sweep({"--grid.method=ft_c, rome, rome_reset, memit"});
+  const MemoryWorkbench whole = sweep.run();
+  const std::map<std::string, std::string> lacking = {
+      {"ft_c", "variance"}, {"rome", "matrix"}, {"rome_reset", "norms"}, {"memit", "reports"}};
+  for (const auto& [method, tensor] : lacking) {
+    const std::size_t stage = sweep.leaf(method);
+    sweep.check_refused(whole, stage, sweep.steps(whole, stage) * 7 / 10, tensor);
+    sweep.check_refused(whole, stage, sweep.steps(whole, stage) * 7 / 10, "stage.numbers");
+  }
+}
+
 TEST_CASE("edits that are stopped and continued are uninterrupted", "[flearning]") {
   const Sweep sweep({"--grid.method=ft_c, rome, rome_reset, memit", "--store.deltas=final"});
   const MemoryWorkbench whole = sweep.run();

@@ -302,5 +302,6 @@ TEST_CASE("stopped and continued, banks and mixtures are the uninterrupted ones"
     const std::int64_t steps = sweep.steps(whole, stage);
     for (const std::int64_t stop : {0, 2, 4})  // what was done is not done again
       CHECK(sweep.check_continued(whole, stage, stop) <= steps - stop);
+    sweep.check_seconds(whole, stage, 2);
   }
 }

@@ -67,6 +67,9 @@ TEST_CASE("label: stopped anywhere and continued is uninterrupted", "[slick]") {
       CHECK(again <= steps);
       if (part >= 0.6) CHECK(again < steps * 3 / 4);
     }
+    sweep.check_seconds(whole, stage, steps * 7 / 10);
+    for (const char* lacking : {"said", "pruned"})
+      sweep.check_refused(whole, stage, steps * 7 / 10, lacking);
   }
 }
 

@@ -431,4 +431,5 @@ TEST_CASE("train: stopped anywhere and continued is uninterrupted", "[slick]") {
     // an evaluation that was stopped is done again, what was done before it is not
     CHECK(sweep.check_continued(whole, stage, stop) <= whole.steps - (stop < 7 ? 0 : 5));
   }
+  sweep.check_seconds(whole, stage, 7);
 }
