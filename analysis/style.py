@@ -162,10 +162,12 @@ def layer_axis(axes: Axes) -> None:
     axes.xaxis.get_major_locator().set_params(integer=True)
 
 
-def save(figure: Figure, png: Path) -> None:
-    """Writes the PNG, and a PDF beside it. The figure is laid out from then on."""
+def save(figure: Figure, png: Path) -> Path:
+    """Writes the PNG, and a PDF beside it; returns the former. The figure is laid out from then on.
+    """
     save_png(figure, png)
     save_pdf(figure, png.with_suffix(".pdf"))
+    return png
 
 
 def save_png(figure: Figure, path: Path) -> None:

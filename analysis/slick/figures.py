@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from .. import style
-from ..drawn import Rows, tell
+from ..drawn import Rows, tell, tell_caption
 from ..statistics import crossed_mean, crossed_percent
 from ..store import need
 from ..table import alone
@@ -150,7 +150,7 @@ def idk_curves(part: LabelledPart) -> Figure:
     _early_stop(panels, stop, named=panels[1])
     panels[0].set_ylabel("Percent of the questions")
     style.legend_right(panels[1])
-    figure.set_label(" ".join(words("slick", "table3_idk_curves", early_stop=part.early_stop)))
+    tell_caption(figure, words("slick", "table3_idk_curves", early_stop=part.early_stop))
     return figure
 
 

@@ -8,6 +8,7 @@
 
 #include "catch.hpp"
 #include "factsweep/core/array.hpp"
+#include "factsweep/core/console.hpp"
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/file.hpp"
 #include "factsweep/core/random.hpp"
@@ -23,6 +24,12 @@ TEST_CASE("hashes and streams are the same on every machine and in every version
   CounterRandom one(7), copy = one;
   CHECK(one.next() == copy.next());
   CHECK(hex(0xabc) == "0000000000000abc");
+}
+
+TEST_CASE("one of a thing is told otherwise than several", "[core]") {
+  CHECK(console::counted(1, "rank") == "1 rank");
+  CHECK(console::counted(0, "rank") == "0 ranks");
+  CHECK(console::counted(21, "GPU") == "21 GPUs");
 }
 
 TEST_CASE("draws have the distributions that they are named after", "[core]") {
