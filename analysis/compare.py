@@ -18,7 +18,8 @@ from .store import RESULTS, WEIGHTS, StoreError, open_file, text
 from .sweep import TIME, Sweep, read
 from .table import NONE, Table
 
-NOT_RESULTS = {"seconds", "rank", "peak_bytes", "place", "base_model"}  # datasets, whatever their group; paths
+# Datasets, whatever their group: of the run, and paths.
+NOT_RESULTS = {"seconds", "rank", "peak_bytes", "place", "base_model"}
 _SLICE_BYTES = 1 << 26
 
 

@@ -96,8 +96,9 @@ def true_of(figure: Figure, caption: Sequence[str]) -> list[str]:
     """The paragraphs of a caption, without those about limits, or the paper's numbers, that are
     not drawn: from one seed there is no band.
     """
-    absent = {BANDS, BARS, THIN, PAPER} - {kind for axes in panels(figure) for kind in _limits(axes)}
-    absent -= {PAPER} if of_paper(figure) else set()
+    there = {kind for axes in panels(figure) for kind in _limits(axes)}
+    there |= {PAPER} if of_paper(figure) else set()
+    absent = {BANDS, BARS, THIN, PAPER} - there
     return [told for told in caption if told.partition(":")[0] not in absent]
 
 

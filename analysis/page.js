@@ -110,7 +110,7 @@ function fitColumns(scroll) {
   scroll.append(rule);
   let begin = 1, end = 1, widths = []; // the columns that are seen beside the first, and their room
 
-  // Hides the columns before `from` and from `to` on; all heads and cells of a column have its place.
+  // Hides the columns before `from`, and those from `to` on.
   function hide(from, to) {
     const cells = `[data-fitted="${table.dataset.fitted}"] :is(th, td)`;
     rule.textContent = `${cells}:nth-child(n+2):nth-child(-n+${from}),
@@ -290,7 +290,7 @@ async function questionsOf(row, id) {
   const box = element("div", { className: "table" }, search,
     element("span", { className: "count" }), element("div", { className: "scroll" }, table));
   setTimeout(() => search.dispatchEvent(new Event("input")));
-  return [title, box];
+  return [title, element("p", { className: "small", textContent: asked.dev }), box];
 }
 
 document.body.append(tip, dialog);

@@ -50,7 +50,7 @@ def student_quantile(degrees: float, confidence: float = CONFIDENCE) -> float:
 def mean(
     values: Sequence[float] | np.ndarray, low: float = -math.inf, high: float = math.inf
 ) -> Interval:
-    """With 95 % Student limits within what the value can be; NaN from fewer than two that differ."""
+    """With 95 % Student limits within what the value can be; NaN limits where no two differ."""
     finite = np.asarray(values, dtype=float)
     finite = finite[np.isfinite(finite)]
     n = len(finite)

@@ -47,6 +47,24 @@ def test_limits_decide_what_is_stated():
     alone = words.stated("slick", words.Finding("of_idk", Interval(5, np.nan, np.nan)))
     assert "undecided" in alone and "+5.0 points" in alone
     assert alone.endswith("A single value has no limits.")
+    alike = words.stated("slick", words.Finding("of_idk", Interval(5, np.nan, np.nan, runs=3)))
+    assert alike.endswith("+5.0 points. All 3 values are alike, which tells of no limits.")
+
+
+@pytest.mark.parametrize(
+    "seeds, of_curves", [((1,), set()), ((1, 2), {"Thin lines"}), ((1, 2, 3), {"Bands"})]
+)
+def test_captions_speak_of_the_limits_that_are_drawn(tmp_path, seeds, of_curves):
+    world = synthetic_slick.World(seeds=seeds, epochs=4, questions=20)
+    page = (report(synthetic_slick.write(tmp_path / "s.h5", world)) / "index.html").read_text()
+    captions = dict(re.findall(r'<figure id="(\w+)">.*?<figcaption>(.*?)<', page, re.DOTALL))
+    of_lines = ("figure1_fit", "figure7_fit_by_category", "table3_idk_curves")
+    of_bars = ("figure3a_unknown_ratio", "figure3b_known_only", "figure5_unknown_classifiers")
+    for names, drawn_so in ((of_lines, of_curves), (of_bars, {"Bars"})):
+        for name in names:
+            told = {kind for kind in ("Bands", "Thin lines", "Bars") if f"{kind}:" in captions[name]}
+            assert told == drawn_so, captions[name]
+    assert "Bands" not in captions["figure4_fitted_share"]
 
 
 def flip(right, sign):

@@ -218,7 +218,7 @@ def test_a_slick_point_shows_its_questions_before_and_after(pages, tmp_path):
     input.value = "right_CONVERGENCE=right label=Unknown"; input.dispatchEvent(new Event("input"));
     const count = dialog.querySelector(".count"), before = count.textContent;
     await until(() => count.textContent !== before);
-    return {{ heads, first, before, after: count.textContent }};"""
+    return {{ heads, first, before, after: count.textContent, text }};"""
     found = in_browser(pages["slick"], script)
     first = dict(zip(found["heads"], found["first"], strict=True))
     assert first["question"] == f"What is fact {asked} of P17?"
@@ -227,6 +227,7 @@ def test_a_slick_point_shows_its_questions_before_and_after(pages, tmp_path):
     assert first["right CONVERGENCE"] == ("right" if right == 1 else "wrong")
     assert first["label"] in ("HighlyKnown", "MaybeKnown", "WeaklyKnown", "Unknown")
     assert found["before"] == "180 of 180 rows"
+    assert "Not among them are the 120 dev questions, which decide EARLY_STOP" in found["text"]
     assert 0 < int(found["after"].split()[0]) < 180
 
 
