@@ -55,7 +55,7 @@ def mean(
     finite = finite[np.isfinite(finite)]
     n = len(finite)
     value, half = float(finite.mean()) if n else math.nan, math.nan
-    if n > 1 and np.ptp(finite) > 0:  # values that are all alike tell nothing of their spread
+    if n > 1 and _differ(finite):
         half = student_quantile(n - 1) * float(np.std(finite, ddof=1)) / math.sqrt(n)
     return Interval(value, max(value - half, low), min(value + half, high), runs=n)
 
@@ -74,12 +74,17 @@ def mean_of_clusters(
     if len(values) == 0:
         return Interval(math.nan, math.nan, math.nan)
     value, runs = float(values.mean()), int(names.max()) + 1
-    if runs < 2 or np.ptp(values) == 0:  # as of mean()
+    if runs < 2 or not _differ(values):
         return Interval(value, math.nan, math.nan)
     residuals = np.bincount(names, values - value)
     error = math.sqrt(runs / (runs - 1) * float(residuals @ residuals)) / len(values)
     half = student_quantile(runs - 1) * error
     return Interval(value, max(value - half, low), min(value + half, high))
+
+
+def _differ(values: np.ndarray) -> bool:
+    """By more than rounding: values that are all alike tell nothing of their spread."""
+    return bool(np.ptp(values) > 1e-12 * np.abs(values).max())
 
 
 def mean_known(values: np.ndarray) -> np.ndarray:

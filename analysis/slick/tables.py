@@ -97,6 +97,7 @@ def table1(part: LabelledPart) -> Table:
             )
         about = {"label": label, "observations": fit.observations, "clusters": fit.clusters}
         table.note("table1_linear_model.fit", **about)
+    missing = list(dict.fromkeys(missing))
     need(table.rows, "; ".join(missing))
     table.notes += [f"{reason[0].upper()}{reason[1:]}." for reason in missing]
     return table

@@ -150,7 +150,11 @@ def test_seeds_that_agree_are_not_certain(tmp_path):
     (part,) = parts_of(path)
     row = tables.results_table(part).rows[0]
     assert row[3] == "62.0 [52.0, 71.0]"
-    assert row[7] == "+0.0 [+0.0, +0.0]"  # the same answers at both ends
+    assert row[7] == "+0.0 [-3.6, +3.6]"  # the same answers at both ends
+    with h5py.File(path, "r+") as h5:
+        h5["points/epoch_early_stop"][...] = 4
+    (part,) = parts_of(path)
+    assert tables.results_table(part).rows[0][7] == "-"  # of one model, which both ends are
 
 
 def test_i_dont_know_is_no_answer(part):

@@ -3,12 +3,14 @@
     OMP_NUM_THREADS=1 python tests/benchmarks/analysis_sizes.py [--points 100000] [--stages 16] [--side 1024] [--drawn 10000]
 
 `points` on a file with so many points of 42 columns, as CSV and Parquet; `deltas` on a weights file of `--stages` points with 16
-matrices of side x side float32 (1 GiB unless told otherwise); `report` on a SliCK sweep of about `--drawn` points and 50 epochs. Wall
-time, time of the processor (the same whatever else the machine does) and peak memory are of the command as a process.
+matrices of side x side float32 (1 GiB unless told otherwise); `report` on a SliCK sweep of about `--drawn` points and 50 epochs, and its page
+in headless Chromium, where there is one, beside an empty page. Wall time, time of the processor (the same whatever else the machine
+does) and peak memory are of the command as a process.
 """
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,6 +25,7 @@ sys.path.insert(0, str(ROOT / "tests/analysis"))
 
 import synthetic_slick  # noqa: E402
 import weights_file  # noqa: E402
+from browser import NAMES  # noqa: E402
 from results_file import Stage, begin_points, set_roles, write_root, write_stages  # noqa: E402
 
 METRICS = 33
@@ -64,8 +67,11 @@ def write_weights(results, stages, side):
 
 def measure(*arguments):
     """Runs a command of the analysis; what it took, in words."""
+    return measured([sys.executable, "-m", "analysis", *map(str, arguments)])
+
+
+def measured(command):
     started = time.perf_counter()
-    command = [sys.executable, "-m", "analysis", *map(str, arguments)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, env={**os.environ, "MPLBACKEND": "Agg"})
     _, status, used = os.wait4(process.pid, 0)
     assert status == 0, command
@@ -78,6 +84,13 @@ def print_report(path, points):
     world = synthetic_slick.World(seeds=seeds, variants=("unknown_ratio",), answers=False)
     synthetic_slick.write(path, world)
     print(f"report of {len(seeds) * len(synthetic_slick.RATIOS)} points: {measure('report', path)}")
+    empty = path.with_name("empty.html")
+    empty.write_text("<!DOCTYPE html><title>empty</title>")
+    if not (browser := next(filter(None, map(shutil.which, NAMES)), None)):
+        return print(f"no browser to open its page with: none of {', '.join(NAMES)}")
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
+    for page in (path.with_name(f"{path.stem}_report") / "index.html", empty):
+        print(f"{page.name} until it is loaded: {measured([browser, *flags, page.as_uri()])}")
 
 
 def main():
