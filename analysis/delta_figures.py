@@ -60,7 +60,7 @@ def figure(rows: pd.DataFrame) -> Figure:
         for name, of_layer in rows.groupby("matrix", sort=False):
             line = of_layer.groupby("layer")[column].mean()  # over the experts of a mixture
             axes.plot(line.index, line, "o-", markersize=3, color=colours[name], label=name)
-        style.layer_axis(axes)
+        style.whole_axis(axes, "Layer")
         axes.set_ylabel(_PANELS[column])
         style.panel_title(
             axes, letter, "mean over pairs" if column == "cosine" else "mean over points"

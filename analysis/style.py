@@ -157,8 +157,9 @@ def legend_below(figure: Figure, handles: Sequence[Artist], columns: int = 0) ->
         legend.remove()
 
 
-def layer_axis(axes: Axes) -> None:
-    axes.set_xlabel("Layer")
+def whole_axis(axes: Axes, words: str) -> None:
+    """An x axis of layers, or epochs: there is none between two."""
+    axes.set_xlabel(words)
     axes.xaxis.get_major_locator().set_params(integer=True)
 
 

@@ -38,7 +38,8 @@ def by_duration(part: LabelledPart, test: str, what: str) -> Figure:
     colours = colormaps["cividis"](np.linspace(0.85, 0.25, len(fixed)))
     for epoch, colour in zip(fixed, colours, strict=True):
         values = table_of_means(points["seed"], ratio, curve[:, part.epochs == epoch][:, 0])
-        look = {"marker": ".", "markersize": 4, "linewidth": 1, "label": f"{epoch} epochs"}
+        look = {"marker": ".", "markersize": 4, "linewidth": 1}
+        look["label"] = f"{epoch} epoch{'s' * (epoch > 1)}"
         (line,) = left.plot(_percent(values), values.mean(), color=colour, **look)
         tell(line, rows=[points.index[ratio == x] for x in values.columns])
     label = f"CONVERGENCE ({part.epochs[-1]})"

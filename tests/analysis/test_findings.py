@@ -18,6 +18,7 @@ from analysis import drawn, flearning, kshot, slick, style, words
 from analysis.html import Section
 from analysis.report import STUDIES
 from analysis.statistics import Interval, crossed_mean
+from analysis.store import Missing
 from analysis.sweep import read
 from analysis.writer import Writer
 
@@ -132,6 +133,19 @@ def test_kshot(tmp_path, direction):
     (find,) = kshot.findings.FINDINGS["figure2_tuning"]
     part = kshot.quantities.part_of(read(path))
     assert words_of[direction] in words.stated("kshot", find(part))
+
+
+def test_a_task_without_mixed_cases_is_in_no_mean_of_them(tmp_path):
+    path = synthetic_kshot.write(tmp_path / "k.h5", synthetic_kshot.World(axes=()))
+    (find,) = kshot.findings.FINDINGS["figure11_cases"]
+    with h5py.File(path, "r+") as file:
+        file["tests/right"][0] = 1  # every adapter has all of the first task right
+    found = find(kshot.quantities.part_of(read(path))).found
+    assert np.isfinite([found.value, found.low, found.high]).all()
+    with h5py.File(path, "r+") as file:
+        file["tests/right"][...] = 1
+    with pytest.raises(Missing, match="a task with mixed cases"):
+        find(kshot.quantities.part_of(read(path)))
 
 
 def test_limits_of_a_difference_are_possible():
