@@ -20,6 +20,7 @@ from .sweep import AXIS, BOOKKEEPING, METRIC, attributes_of, check_whole, read_p
 
 CONFLICT = "conflict"  # column of joined files; empty where they agree
 IDENTITY = ["stage_key", "id"]  # a training may serve several points
+_AGAIN = ["kept", "source", "row"]
 _SHOWN = 5  # conflicts of a kind that are named one by one
 _FILL = {"f": np.nan, "u": 255, "i": -1}  # as the file has it where nothing was computed
 
@@ -34,6 +35,8 @@ class Points:
     source: np.ndarray
     row: np.ndarray
     conflicts: list[str] = field(default_factory=list)
+    # Finished rows of other files that are the same work as row `kept` of the table: source, row.
+    again: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=_AGAIN))
 
     @property
     def axes(self) -> list[str]:
@@ -95,11 +98,13 @@ def _joined(files: list[_File]) -> Points:
     undone = (every["status"] != DONE).rename("undone")
     kept = every.loc[undone.sort_values(kind="stable").index]
     kept = kept.drop_duplicates(IDENTITY).sort_index().assign(**{CONFLICT: ""})
-    conflicts = [*_few(_other_results(every, kept, roles)), *_few(_other_work(kept, roles))]
+    again = _again(every, kept)
+    conflicts = [*_few(_other_results(again, kept, roles)), *_few(_other_work(kept, roles))]
     source, row = (kept[name].to_numpy() for name in ("source", "row"))
     table = kept.drop(columns=["source", "row"]).reset_index(drop=True)
     table["point"] = np.arange(len(table))
-    return Points(paths, table, roles, source, row, conflicts)
+    again["kept"] = kept.index.get_indexer(again["index"])
+    return Points(paths, table, roles, source, row, conflicts, again[_AGAIN])
 
 
 def _check_joinable(files: list[_File]) -> None:
@@ -136,15 +141,19 @@ def _stacked(files: list[_File], differing: list[str]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _other_results(every: pd.DataFrame, kept: pd.DataFrame, roles: dict[str, str]) -> list[str]:
-    """Finished points whose work is equal, by its key, and whose results are not; `kept` marks
-    them.
+def _again(every: pd.DataFrame, kept: pd.DataFrame) -> pd.DataFrame:
+    """Finished points whose work is done in another file, too, beside the `_kept` one, whose label
+    is `index`.
     """
     done = every[every["status"] == DONE]
     again = done[done.duplicated(IDENTITY, keep=False) & ~done.index.isin(kept.index)]
-    pairs = again.merge(kept.reset_index(), on=IDENTITY, suffixes=("", "_kept"))
+    return again.merge(kept.reset_index(), on=IDENTITY, suffixes=("", "_kept"))
+
+
+def _other_results(pairs: pd.DataFrame, kept: pd.DataFrame, roles: dict[str, str]) -> list[str]:
+    """Points whose work is equal, by its key, and whose results are not; `kept` marks them."""
     found = []
-    for name in [n for n in every if roles.get(n) == METRIC and n not in BOOKKEEPING]:
+    for name in [n for n in kept if roles.get(n) == METRIC and n not in BOOKKEEPING]:
         one, other = pairs[f"{name}_kept"], pairs[name]
         unequal = (one != other) & ~(one.isna() & other.isna())
         for _, pair in pairs[unequal].iterrows():
