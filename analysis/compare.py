@@ -18,7 +18,7 @@ from .store import RESULTS, WEIGHTS, StoreError, open_file, text
 from .sweep import TIME, Sweep, read
 from .table import NONE, Table
 
-# datasets, whatever their group: how it ran, sums that are also of seconds, and paths
+# Datasets, whatever their group: of the run, sums that are also of its seconds, and paths.
 NOT_RESULTS = {
     *("seconds", "rank", "peak_bytes", "checksum", "weights_checksum"),
     *("place", "base_model"),

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from . import style
 from .deltas import COSINES, DELTAS, opened, weights_path, write_tables
+from .drawn import tell_caption
 from .html import Section
 from .store import StoreError
 from .sweep import Sweep
@@ -59,7 +60,7 @@ def figure(rows: pd.DataFrame) -> Figure:
         for name, of_layer in rows.groupby("matrix", sort=False):
             line = of_layer.groupby("layer")[column].mean()  # over the experts of a mixture
             axes.plot(line.index, line, "o-", markersize=3, color=colours[name], label=name)
-        style.layer_axis(axes)
+        style.whole_axis(axes, "Layer")
         axes.set_ylabel(_PANELS[column])
         style.panel_title(
             axes, letter, "mean over pairs" if column == "cosine" else "mean over points"
@@ -67,9 +68,8 @@ def figure(rows: pd.DataFrame) -> Figure:
     style.legend_below(drawn, style.in_order(panels.flat[0]))
     tensors, when = rows["tensors"].iloc[0], rows["when"].iloc[0].replace("_", " ")
     told = ", ".join(_TOLD[name] for name in shown)
-    drawn.set_label(
-        f"Deltas, {_TENSORS[tensors]} ({when}): {told} of what trainings changed in each matrix."
-    )
+    caption = f"{told} of what trainings changed in each matrix."
+    tell_caption(drawn, [f"Deltas, {_TENSORS[tensors]} ({when}): {caption}"])
     return drawn
 
 

@@ -15,13 +15,14 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.container import BarContainer
+from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.container import BarContainer, ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 
 from .statistics import Interval
-from .table import alone, plain_numbers
+from .table import PAPER, alone, plain_numbers
 
 OF_PAPER = "published"  # in the label of what is not of this sweep
 Rows = Sequence[Sequence[int]]  # of /points, for each value
@@ -80,6 +81,38 @@ def known_by_panel(figure: Figure) -> dict[str, bool]:
 def of_paper(figure: Figure) -> bool:
     """Whether anything in it is the paper's."""
     return any(OF_PAPER in label for axes in panels(figure) for label in _labels(axes))
+
+
+# What a paragraph of a caption begins with that is about what not every such figure has.
+BANDS, BARS, THIN = "Bands", "Bars", "Thin lines"
+
+
+def tell_caption(figure: Figure, paragraphs: Sequence[str]) -> None:
+    """Of a figure whose caption words.md does not have under its name."""
+    figure.caption = list(paragraphs)
+
+
+def true_of(figure: Figure, caption: Sequence[str]) -> list[str]:
+    """The paragraphs of a caption, without those about limits, or the paper's numbers, that are
+    not drawn: from one seed there is no band.
+    """
+    there = {kind for axes in panels(figure) for kind in _limits(axes)}
+    there |= {PAPER} if of_paper(figure) else set()
+    absent = {BANDS, BARS, THIN, PAPER} - there
+    return [told for told in caption if told.partition(":")[0] not in absent]
+
+
+def _limits(axes: Axes) -> Iterator[str]:
+    """How limits are drawn."""
+    bars = [bar for bar in axes.containers if isinstance(bar, ErrorbarContainer)]
+    of_bars = {id(lines) for bar in bars for lines in bar.lines[2]}
+    if any(bar.has_yerr for bar in bars):
+        yield BARS
+    for one in axes.collections:
+        if isinstance(one, PolyCollection):
+            yield BANDS
+        elif isinstance(one, LineCollection) and id(one) not in of_bars:
+            yield THIN
 
 
 def _labels(axes: Axes) -> Iterator[str]:

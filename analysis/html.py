@@ -60,7 +60,7 @@ class Section:
         """`file`: its CSV; `points`: it is that of points, whose rows the script has anyway."""
         paper = [' class="paper"' if c.startswith(PAPER) else "" for c in table.columns]
         heads = zip(table.columns, paper, strict=True)
-        head = "".join(f"<th{p}>{escape(column)}</th>" for column, p in heads)
+        head = "".join(f"<th{p}>{_breakable(column)}</th>" for column, p in heads)
         body = "".join(
             f"<tr>{''.join(map(_cell, row, paper))}</tr>" for row in table.rows[:MOST_ROWS]
         )
@@ -99,6 +99,11 @@ class Section:
             f'<details id="{escape(title)}"><summary>{escape(title)}</summary>'
             f"<pre>{escape(content)}</pre></details>"
         )
+
+
+def _breakable(head: str) -> str:
+    """Names such as accuracy_test_unknown_final may go on in the next line."""
+    return escape(head).replace("_", "_<wbr>")
 
 
 def _cell(cell: str, attributes: str) -> str:

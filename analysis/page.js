@@ -82,6 +82,7 @@ function enliven(table) {
     body.replaceChildren(...rendered);
     const part = found.length > MOST_ROWS ? `, the first ${MOST_ROWS} shown` : "";
     if (count) count.textContent = `${found.length} of ${every.length} rows${part}`;
+    table.dispatchEvent(new Event("filled"));
   }
   heads.forEach((head, k) => head.addEventListener("click", () => {
     down = column === k && !down;
@@ -93,55 +94,75 @@ function enliven(table) {
   search?.addEventListener("input", show);
 }
 
-// --- Tables wider than the window: the first column stays, and it is told which others are seen --
+// --- Tables wider than the window: as many columns as have room, whole, and ways to the others --
 
-function tellColumns(scroll) {
+let fitted = 0; // tables, for the rules that hide columns of each
+
+function fitColumns(scroll) {
+  const table = scroll.querySelector("table");
+  table.dataset.fitted = ++fitted;
+  const rule = element("style");
   const [back, on] = [["\u2190", "columns before"], ["\u2192", "columns after"]].map(
     ([textContent, title]) => element("button", { textContent, title }));
-  const told = element("span");
-  const line = element("div", { className: "columns", hidden: true }, back, told, on);
+  const told = element("span"), choice = element("select", { title: "show this column" });
+  const line = element("div", { className: "columns", hidden: true }, back, told, on, choice);
   scroll.before(line);
+  scroll.append(rule);
+  let begin = 1, end = 1, widths = []; // the columns that are seen beside the first, and their room
 
-  // The columns other than the first, and between which edges they are seen.
-  function places() {
-    const boxes = [...scroll.querySelectorAll("th")].map((head) => head.getBoundingClientRect());
-    const [first, ...others] = boxes;
-    return { others, left: first.right, right: scroll.getBoundingClientRect().right };
+  // Hides the columns before `from`, and those from `to` on.
+  function hide(from, to) {
+    const cells = `[data-fitted="${table.dataset.fitted}"] :is(th, td)`;
+    rule.textContent = `${cells}:nth-child(n+2):nth-child(-n+${from}),
+      ${cells}:nth-child(n+${to + 1}) { display: none; }`;
   }
-  const hiddenAfter = ({ others, left, right }) =>
-    others.find((box) => box.right > right + 2 && box.left > left + 2);
-  const hiddenBefore = ({ others, left }) => others.findLast((box) => box.left < left - 2);
-
-  function look() {
-    const wide = scroll.scrollWidth > scroll.clientWidth + 1;
-    scroll.classList.toggle("wide", wide);
-    const found = places();
-    const [before, after] = [hiddenBefore(found), hiddenAfter(found)];
-    line.hidden = !wide;
-    scroll.tabIndex = wide ? 0 : -1; // arrow keys scroll what has the focus
-    back.disabled = !before;
-    on.disabled = !after;
-    scroll.classList.toggle("before", Boolean(before));
-    scroll.classList.toggle("after", Boolean(after));
-    const { others } = found;
-    const from = others.indexOf(before) + 3;
-    const to = after ? Math.max(from, others.indexOf(after) + 1) : others.length + 1;
-    told.textContent = `columns ${from} to ${to} of ${others.length + 1}`;
+  const room = () => scroll.clientWidth - widths[0];
+  function endFrom(from) {
+    let left = room() - widths[from], to = from + 1;
+    while (to < widths.length && (left -= widths[to]) >= 0) ++to;
+    return to;
   }
-  back.addEventListener("click", () => {
-    const found = places();
-    scroll.scrollLeft += hiddenBefore(found).right - found.right;
-    look();
-  });
-  on.addEventListener("click", () => {
-    const found = places();
-    scroll.scrollLeft += hiddenAfter(found).left - found.left;
-    look();
-  });
-  scroll.addEventListener("scroll", look);
-  const observer = new ResizeObserver(look);
-  observer.observe(scroll);
-  observer.observe(scroll.querySelector("table"));
+  function beginTo(to) {
+    let left = room() - widths[to - 1], from = to - 1;
+    while (from > 1 && (left -= widths[from - 1]) >= 0) --from;
+    return from;
+  }
+  function show(from) {
+    begin = Math.max(1, Math.min(from, beginTo(widths.length)));
+    end = endFrom(begin);
+    hide(begin, end);
+    back.disabled = begin === 1;
+    on.disabled = end === widths.length;
+    told.textContent = `columns ${begin + 1} to ${end} of ${widths.length}`;
+    // one that has no room by itself breaks its words
+    table.classList.toggle("broken", scroll.scrollWidth > scroll.clientWidth + 1);
+  }
+  function fit() {
+    if (!scroll.clientWidth) return; // it is folded
+    rule.textContent = "";
+    table.classList.remove("broken");
+    const heads = [...table.tHead.rows[0].cells];
+    table.classList.toggle("narrow", heads[0].offsetWidth > 0.4 * scroll.clientWidth);
+    line.hidden = heads.length < 3 || scroll.scrollWidth <= scroll.clientWidth + 1;
+    if (line.hidden) return void table.classList.toggle("broken", heads.length < 3);
+    widths = heads.map((head) => head.getBoundingClientRect().width);
+    choice.replaceChildren(...heads.slice(1).map((head, k) =>
+      element("option", { textContent: head.textContent, value: k + 1 })));
+    step(begin);
+  }
+  function step(from) {
+    show(from);
+    choice.value = begin;
+  }
+  back.addEventListener("click", () => step(beginTo(begin)));
+  on.addEventListener("click", () => step(end));
+  choice.addEventListener("change", () => show(+choice.value));
+  table.addEventListener("filled", fit);
+  let width = 0; // that it was fitted to; its height may change by that
+  new ResizeObserver(() => {
+    if (width !== (width = scroll.clientWidth)) setTimeout(fit);
+  }).observe(scroll);
+  fit();
 }
 
 // --- Values at the pointer ---------------------------------------------------------------------
@@ -201,7 +222,7 @@ function filled(...content) {
   if (!dialog.open) dialog.showModal();
   dialog.scrollTop = 0;
   dialog.querySelectorAll(".table table").forEach(enliven);
-  dialog.querySelectorAll(".scroll").forEach(tellColumns);
+  dialog.querySelectorAll(".scroll").forEach(fitColumns);
 }
 
 async function openPoints(rows) {
@@ -269,7 +290,7 @@ async function questionsOf(row, id) {
   const box = element("div", { className: "table" }, search,
     element("span", { className: "count" }), element("div", { className: "scroll" }, table));
   setTimeout(() => search.dispatchEvent(new Event("input")));
-  return [title, box];
+  return [title, element("p", { className: "small", textContent: asked.dev }), box];
 }
 
 document.body.append(tip, dialog);
@@ -277,7 +298,7 @@ tip.hidden = true;
 // beside the page the contents are open, above it they would push it down
 document.querySelector("nav details").open = matchMedia("(min-width: 1360px)").matches;
 document.querySelectorAll(".table table").forEach(enliven);
-document.querySelectorAll(".scroll").forEach(tellColumns);
+document.querySelectorAll(".scroll").forEach(fitColumns);
 document.querySelectorAll(".plot").forEach(watch);
 document.querySelector("table[data-points]")?.addEventListener("click", async (event) => {
   const cell = event.target.closest("td:first-child");

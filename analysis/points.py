@@ -1,7 +1,8 @@
 """The points of one or several results files as one table, and `points FILE...`, which writes it.
 
 Files of one study are joined by the keys of their stages: equal keys are equal work. A point that
-several files have is one point; where they disagree about it, the conflict is named.
+several files have is one point. Where they disagree about it, the conflict is named, and the rows
+that it is about are marked.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ import pandas as pd
 from .store import DONE, RESULTS, STATUS, StoreError, open_file, values
 from .sweep import AXIS, BOOKKEEPING, METRIC, attributes_of, check_whole, read_points, science_of
 
+CONFLICT = "conflict"  # column of joined files; empty where they agree
 IDENTITY = ["stage_key", "id"]  # a training may serve several points
+_AGAIN = ["kept", "source", "row"]
 _SHOWN = 5  # conflicts of a kind that are named one by one
 _FILL = {"f": np.nan, "u": 255, "i": -1}  # as the file has it where nothing was computed
 
@@ -32,6 +35,8 @@ class Points:
     source: np.ndarray
     row: np.ndarray
     conflicts: list[str] = field(default_factory=list)
+    # Finished rows of other files that are the same work as row `kept` of the table: source, row.
+    again: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=_AGAIN))
 
     @property
     def axes(self) -> list[str]:
@@ -42,7 +47,7 @@ class Points:
         """Every column, in an order to read: what was asked, how far it is, what was found."""
         table = self.table.drop(columns=["point", "status", "stage"], errors="ignore")
         table["state"] = self.table["status"].map(STATUS)
-        first = ["id", "file", *self.axes, "state"]
+        first = ["id", "file", CONFLICT, *self.axes, "state"]
         last = ["seconds", "rank", *IDENTITY[:1], "reason"]
         found = [c for c in table if c not in first and c not in last]
         return table[[c for c in (*first, *found, *last) if c in table]]
@@ -92,12 +97,14 @@ def _joined(files: list[_File]) -> Points:
     every = _stacked(files, differing)
     undone = (every["status"] != DONE).rename("undone")
     kept = every.loc[undone.sort_values(kind="stable").index]
-    kept = kept.drop_duplicates(IDENTITY).sort_index()
-    conflicts = [*_other_results(every, kept, roles), *_other_work(kept, roles)]
+    kept = kept.drop_duplicates(IDENTITY).sort_index().assign(**{CONFLICT: ""})
+    again = _again(every, kept)
+    conflicts = [*_few(_other_results(again, kept, roles)), *_few(_other_work(kept, roles))]
     source, row = (kept[name].to_numpy() for name in ("source", "row"))
     table = kept.drop(columns=["source", "row"]).reset_index(drop=True)
     table["point"] = np.arange(len(table))
-    return Points(paths, table, roles, source, row, conflicts)
+    again["kept"] = kept.index.get_indexer(again["index"])
+    return Points(paths, table, roles, source, row, conflicts, again[_AGAIN])
 
 
 def _check_joinable(files: list[_File]) -> None:
@@ -134,13 +141,19 @@ def _stacked(files: list[_File], differing: list[str]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _other_results(every: pd.DataFrame, kept: pd.DataFrame, roles: dict[str, str]) -> Iterator[str]:
-    """Finished points whose work is equal, by its key, and whose results are not."""
+def _again(every: pd.DataFrame, kept: pd.DataFrame) -> pd.DataFrame:
+    """Finished points whose work is done in another file, too, beside the `_kept` one, whose label
+    is `index`.
+    """
     done = every[every["status"] == DONE]
     again = done[done.duplicated(IDENTITY, keep=False) & ~done.index.isin(kept.index)]
-    pairs = again.merge(kept, on=IDENTITY, suffixes=("", "_kept"))
+    return again.merge(kept.reset_index(), on=IDENTITY, suffixes=("", "_kept"))
+
+
+def _other_results(pairs: pd.DataFrame, kept: pd.DataFrame, roles: dict[str, str]) -> list[str]:
+    """Points whose work is equal, by its key, and whose results are not; `kept` marks them."""
     found = []
-    for name in [n for n in every if roles.get(n) == METRIC and n not in BOOKKEEPING]:
+    for name in [n for n in kept if roles.get(n) == METRIC and n not in BOOKKEEPING]:
         one, other = pairs[f"{name}_kept"], pairs[name]
         unequal = (one != other) & ~(one.isna() & other.isna())
         for _, pair in pairs[unequal].iterrows():
@@ -149,27 +162,30 @@ def _other_results(every: pd.DataFrame, kept: pd.DataFrame, roles: dict[str, str
                 f"(stage {pair['stage_key']}), but {name} is {pair[f'{name}_kept']} and "
                 f"{pair[name]}; the first is kept."
             )
-    return _few(found)
+            kept.loc[pair["index"], CONFLICT] = f"other results in {pair['file']}"
+    return found
 
 
-def _other_work(kept: pd.DataFrame, roles: dict[str, str]) -> Iterator[str]:
-    """Points that are equal on every axis and key of the deck, and yet of other work."""
+def _other_work(kept: pd.DataFrame, roles: dict[str, str]) -> list[str]:
+    """Points that are equal on every axis and key of the deck, and yet of other work; marked, too.
+    """
     axes = [c for c in kept if roles.get(c) == AXIS and c != "point"]
     found = []
     alike = kept[kept.duplicated(axes, keep=False)] if axes else kept.iloc[:0]
     for _, group in alike.groupby(axes, dropna=False, sort=False):
-        if group["source"].nunique() < 2:
+        of_files = group.drop_duplicates("source")
+        if len(of_files) < 2:
             continue
-        one, other = (
-            group.drop_duplicates("source").iloc[0],
-            group.drop_duplicates("source").iloc[1],
-        )
+        for label, point in group.iterrows():
+            others = of_files["file"][of_files["source"] != point["source"]]
+            kept.loc[label, CONFLICT] = f"other work in {', '.join(others)}"
+        one, other = of_files.iloc[0], of_files.iloc[1]
         found.append(
             f"{one['file']} and {other['file']}: point '{other['id']}' is equal on every axis and "
             f"key of the deck, but other work (stages {one['stage_key']} and "
             f"{other['stage_key']}): their models, data or code differ; both are kept."
         )
-    return _few(found)
+    return found
 
 
 def _few(found: list[str]) -> Iterator[str]:

@@ -74,11 +74,13 @@ def _state(sweep: Sweep) -> list[str]:
     lines = [f"{sweep.path}: {done} of {len(sweep.points)} points finished ({states})."]
     if done < len(sweep.points):
         lines.append("Unfinished points are left out of every figure and table.")
-    seeds = len({s for s in sweep.done.get("seed", ()) if s >= 0})  # -1: nothing is drawn
+    # -1: nothing is drawn
+    seeds, draws = (len({v for v in sweep.done.get(n, ()) if v >= 0}) for n in ("seed", "draw"))
     if seeds == 1:
+        drawn = "the draws of the shots and of " * (draws > 1)
         lines.append(
-            "One seed only: limits tell of the test examples, not of the seeds, and curves that "
-            "have limits by seeds alone have none."
+            f"One seed only: limits tell of {drawn}the test examples, not of the seeds, and curves "
+            "that have limits by seeds alone have none."
         )
     elif seeds > 1:
         thin = " Curves show both as thin lines, where more would have a band of limits."

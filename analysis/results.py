@@ -140,8 +140,30 @@ class Results(Mapping[str, xr.Dataset]):
         fill = {v: _FILL.get(part[v].dtype.kind, "") for part in along for v in part.data_vars}
         joined = xr.concat(along, POINT, join="outer", data_vars="all", fill_value=fill)
         joined = joined.reindex({POINT: np.arange(len(self._points.table))}, fill_value=fill)
+        self._tell_of_others(name, joined, parts)
         shared = self._only(name, rest)
         return joined.assign({v: shared[v] for v in shared.data_vars})
+
+    def _tell_of_others(self, name: str, joined: xr.Dataset, parts: dict[int, xr.Dataset]) -> None:
+        """Warns where a file has other values of the same work than those that are kept."""
+        for k, rows in self._points.again.groupby("source"):
+            if k not in parts:
+                continue
+            theirs = parts[k].isel({POINT: rows["row"].to_numpy(int)})
+            kept = joined.isel({POINT: rows["kept"].to_numpy(int)})
+            unequal = {
+                variable: _unequal_rows(kept[variable].values, theirs[variable].values)
+                for variable in joined.data_vars
+                if variable in theirs and POINT in theirs[variable].dims
+            }
+            names = [variable for variable, differs in unequal.items() if differs.any()]
+            if names:
+                count = np.any([unequal[variable] for variable in names], axis=0).sum()
+                warnings.warn(
+                    f"/{name} of {self.paths[k]} differs from that of an earlier file in {count} of "
+                    f"{len(rows)} points that are the same work ({', '.join(names)}); the earlier "
+                    "is kept."
+                )
 
     def _only(self, name: str, parts: dict[int, xr.Dataset]) -> xr.Dataset:
         """What all files have alike; of a group of one stage, that of a file where it is done."""
@@ -163,6 +185,14 @@ class Results(Mapping[str, xr.Dataset]):
 def _plain(column: Any) -> np.ndarray:
     """Texts as objects, whatever pandas has them in."""
     return column.to_numpy() if column.dtype.kind in "fiub" else column.to_numpy(dtype=object)
+
+
+def _unequal_rows(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """[row] differs in what both have; NaN equals NaN, and one may be padded."""
+    both = tuple(slice(min(sizes)) for sizes in zip(one.shape, other.shape, strict=True))
+    one, other = one[both], other[both]
+    equal = (one == other) | ((one != one) & (other != other))
+    return (~equal).reshape(len(one), -1).any(axis=1)
 
 
 def _joined_stages(parts: list[xr.Dataset]) -> xr.Dataset:

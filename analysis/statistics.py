@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 CONFIDENCE = 0.95
 RESAMPLED = 100  # resamples at once
+_NO_SPREAD = 1e-9  # percent points: what rounding leaves
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,12 @@ def student_quantile(degrees: float, confidence: float = CONFIDENCE) -> float:
 def mean(
     values: Sequence[float] | np.ndarray, low: float = -math.inf, high: float = math.inf
 ) -> Interval:
-    """With 95 % Student limits within what the value can be; NaN limits from fewer than two."""
+    """With 95 % Student limits within what the value can be; NaN limits where no two differ."""
     finite = np.asarray(values, dtype=float)
     finite = finite[np.isfinite(finite)]
     n = len(finite)
     value, half = float(finite.mean()) if n else math.nan, math.nan
-    if n > 1:
+    if n > 1 and _differ(finite):
         half = student_quantile(n - 1) * float(np.std(finite, ddof=1)) / math.sqrt(n)
     return Interval(value, max(value - half, low), min(value + half, high), runs=n)
 
@@ -73,12 +74,17 @@ def mean_of_clusters(
     if len(values) == 0:
         return Interval(math.nan, math.nan, math.nan)
     value, runs = float(values.mean()), int(names.max()) + 1
-    if runs < 2:
+    if runs < 2 or not _differ(values):
         return Interval(value, math.nan, math.nan)
     residuals = np.bincount(names, values - value)
     error = math.sqrt(runs / (runs - 1) * float(residuals @ residuals)) / len(values)
     half = student_quantile(runs - 1) * error
     return Interval(value, max(value - half, low), min(value + half, high))
+
+
+def _differ(values: np.ndarray) -> bool:
+    """By more than rounding: values that are all alike tell nothing of their spread."""
+    return bool(np.ptp(values) > 1e-12 * np.abs(values).max())
 
 
 def mean_known(values: np.ndarray) -> np.ndarray:
@@ -195,8 +201,16 @@ class CrossedMean:
     def best_of(self, count: int) -> Interval:
         """The same of the best of so many differences, which chance has a part in: all of them are
         within limits of this confidence at once (Bonferroni).
+
+        Where no example and no run differs from the others, there is no spread to tell of others
+        that would. So many examples without one leave that share of all examples of which none
+        would be among them by such a chance (Clopper and Pearson 1934), each as far away as can be.
         """
-        half = self.half(1 - (1 - CONFIDENCE) / count)
+        confidence = 1 - (1 - CONFIDENCE) / count
+        half = self.half(confidence)
+        if half < _NO_SPREAD and self.asked > 0:
+            share = 1 - ((1 - confidence) / 2) ** (1 / self.asked)
+            half = share * (100 + abs(self.value))
         return self._told(max(self.value - half, -100.0), min(self.value + half, 100.0))
 
     def _told(self, low: float, high: float) -> Interval:
@@ -346,4 +360,6 @@ def spearman(a: np.ndarray, b: np.ndarray) -> float:
     first, second = a[both], b[both]
     if len(first) < 3 or np.ptp(first) == 0 or np.ptp(second) == 0:
         return math.nan
+    from scipy import stats  # takes as long to import as a small report does
+
     return float(stats.spearmanr(first, second).statistic)

@@ -157,15 +157,18 @@ def legend_below(figure: Figure, handles: Sequence[Artist], columns: int = 0) ->
         legend.remove()
 
 
-def layer_axis(axes: Axes) -> None:
-    axes.set_xlabel("Layer")
+def whole_axis(axes: Axes, words: str) -> None:
+    """An x axis of layers, or epochs: there is none between two."""
+    axes.set_xlabel(words)
     axes.xaxis.get_major_locator().set_params(integer=True)
 
 
-def save(figure: Figure, png: Path) -> None:
-    """Writes the PNG, and a PDF beside it. The figure is laid out from then on."""
+def save(figure: Figure, png: Path) -> Path:
+    """Writes the PNG, and a PDF beside it; returns the former. The figure is laid out from then on.
+    """
     save_png(figure, png)
     save_pdf(figure, png.with_suffix(".pdf"))
+    return png
 
 
 def save_png(figure: Figure, path: Path) -> None:

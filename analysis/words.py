@@ -4,7 +4,8 @@ A section is about the figure or table of its name, or about a further note of i
 first paragraph is the caption or title, the others are notes; {values} are filled in by the code,
 and a paragraph `= NAME` is that section. `methods` has the notes at the end of the page. A section
 that states a result has three paragraphs, of which `stated` takes the one that the data bear out. A
-paragraph that begins with `paper:` is shown beside published numbers alone.
+paragraph that begins with `paper:` is shown beside published numbers alone, and one of a caption
+that begins with `Bands:`, `Bars:` or `Thin lines:` where the figure has such.
 """
 
 from __future__ import annotations
@@ -45,9 +46,13 @@ def stated(study: str, finding: Finding) -> str:
     """
     begin = f"{finding.found.direction}: "
     found = with_limits(finding.found, finding.digits)
-    alone = "" if math.isfinite(finding.found.low) else " A single value has no limits."
     (sentence,) = [p for p in _sections(study)[finding.section] if p.startswith(begin)]
-    return sentence.removeprefix(begin).format(found=found, **finding.values) + alone
+    sentence = sentence.removeprefix(begin).format(found=found, **finding.values)
+    if math.isfinite(finding.found.low):
+        return sentence
+    if (runs := finding.found.runs) > 1:
+        return f"{sentence} All {runs} values are alike, which tells of no limits."
+    return f"{sentence} A single value has no limits."
 
 
 class ToldTable(Table):

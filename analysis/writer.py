@@ -106,9 +106,8 @@ class Writer:
         for name, draw in drawings.items():
             if (figure := self._made(section, draw, *given)) is None:
                 continue
-            caption = [str(figure.get_label())] if figure.get_label() else words(self.study, name)
-            if not drawn.of_paper(figure):
-                caption = [told for told in caption if not told.startswith(f"{PAPER}:")]
+            told = getattr(figure, "caption", None) or words(self.study, name)
+            caption = drawn.true_of(figure, told)
             caption += self._stated(findings.get(name, ()), *given)
             self._figure(section, name + _suffix(section.where), figure, " ".join(caption))
             plt.close(figure)

@@ -61,7 +61,7 @@ def norms(part: EditPart, how: str) -> Figure:
         right.set_xlim(0, 31)
         style.panel_title(right, "b", f"published, {LLAMA2}")
     for axes in panels[0]:
-        style.layer_axis(axes)
+        style.whole_axis(axes, "Layer")
         axes.set_ylim(0, None)
     left.set_ylabel("$\\|\\theta' - \\theta\\|_2\\,/\\,\\lambda$")
     style.panel_title(left, "a", f"{part.model}, {WORDS[how]}")
@@ -184,7 +184,7 @@ def cosine(part: EditPart) -> Figure:
                 right.plot(np.arange(len(mean_of)), mean_of, color=shade, label=label)
         for axes in (left, right):
             axes.axhline(0, color=style.GREY, linewidth=0.6)
-            style.layer_axis(axes)
+            style.whole_axis(axes, "Layer")
             style.legend_right(axes)
         left.set_ylabel("Cosine")
         style.panel_title(left, "a", shown.label)

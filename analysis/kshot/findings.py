@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from ..statistics import mean_of_independent
 from ..store import need
 from ..words import Finding
@@ -27,7 +29,9 @@ def mixture(part: ExpertPart) -> Finding:
     found = cases(part)
     tasks = dict.fromkeys(one.task for one in found)
     gains = [over_draws([one for one in found if one.task == task], gain) for task in tasks]
-    return Finding("figure11_cases.gain", mean_of_independent(gains).interval)
+    known = [one for one in gains if math.isfinite(one.value)]
+    need(known, "what mixtures gain needs a task with mixed cases")
+    return Finding("figure11_cases.gain", mean_of_independent(known).interval)
 
 
 FINDINGS = {"figure2_tuning": (tuned,), "figure11_cases": (mixture,)}

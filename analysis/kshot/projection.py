@@ -18,6 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .. import style
+from ..drawn import tell_caption
 from ..store import WEIGHTS, Missing, StoreError, need, open_file
 from ..words import words
 from .quantities import ExpertPart
@@ -93,7 +94,7 @@ def projection(part: ExpertPart) -> Figure:
         style.title(axes, f"{point['task']}, {selection}")
     style.legend_below(figure, style.in_order(axes))
     if _tsne() is None:
-        figure.set_label(" ".join(words("kshot", "figure10_selection.plain")))
+        tell_caption(figure, words("kshot", "figure10_selection.plain"))
     return figure
 
 

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from .. import style
-from ..drawn import Rows, tell
+from ..drawn import Rows, tell, tell_caption
 from ..statistics import crossed_mean, crossed_percent
 from ..store import need
 from ..table import alone
@@ -60,7 +60,7 @@ def fitting(part: LabelledPart, names: Sequence[str], what: str, reference: bool
     mean = _dev_line(bottom, part, points, dev)
     if reference and part.published("fit"):
         _published(part, top, bottom, float(np.nanmax(mean)))
-    _zoom(bottom, part.epochs, mean)
+    _zoom(bottom, part.epochs, dev if len(dev) == 2 else mean[None])
     _early_stop((top, bottom), stop, named=top)
 
     top.set_ylabel("Fitted training\nexamples (%)")
@@ -70,7 +70,7 @@ def fitting(part: LabelledPart, names: Sequence[str], what: str, reference: bool
     style.legend_right(top)
     style.legend_right(bottom)
     bottom.set_ylabel("Dev accuracy (%)")
-    bottom.set_xlabel("Epoch")
+    style.whole_axis(bottom, "Epoch")
     bottom.set_xlim(0, part.epochs[-1])
     return figure
 
@@ -105,9 +105,11 @@ def _published(part: LabelledPart, top: Axes, bottom: Axes, best: float) -> None
     bottom.plot(dev["epoch"]["values"], shifted, color=style.BLACK, label=label, **style.PUBLISHED)
 
 
-def _zoom(axes: Axes, epochs: np.ndarray, mean: np.ndarray) -> None:
-    """y limits around the trained epochs: the untrained model may lie far off."""
-    trained = mean[(epochs > 0) & np.isfinite(mean)]
+def _zoom(axes: Axes, epochs: np.ndarray, lines: np.ndarray) -> None:
+    """y limits around the trained epochs of lines [line, epoch]: the untrained model may lie far
+    off.
+    """
+    trained = lines[(epochs > 0) & np.isfinite(lines)]
     if len(trained):
         # The first epochs may still be rising from the base model; the story is around the peak.
         low = np.percentile(trained, 4)
@@ -145,12 +147,12 @@ def idk_curves(part: LabelledPart) -> Figure:
                 values = 100 * part.curve(f"{curve}_{questions}", beside[name], what)
                 look = {"label": label, "bounds": (0, 100), "points": beside[name].index}
                 style.mean_line(axes, part.epochs, values, colour, **look)
-        axes.set_xlabel("Epoch")
+        style.whole_axis(axes, "Epoch")
         style.panel_title(axes, letter, f"{questions} questions, {100 * ratio:g} % Unknown")
     _early_stop(panels, stop, named=panels[1])
     panels[0].set_ylabel("Percent of the questions")
     style.legend_right(panels[1])
-    figure.set_label(" ".join(words("slick", "table3_idk_curves", early_stop=part.early_stop)))
+    tell_caption(figure, words("slick", "table3_idk_curves", early_stop=part.early_stop))
     return figure
 
 

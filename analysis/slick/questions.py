@@ -10,7 +10,7 @@ import numpy as np
 from ..html import packed
 from ..store import RESULTS, UNSET, open_file, text
 from ..sweep import Sweep
-from .groups import CATEGORIES, Labels, Predictions
+from .groups import CATEGORIES, DataRead, Labels, Predictions
 from .quantities import LONG, WHEN, Model
 
 NAME = "questions"  # of the packed data
@@ -59,7 +59,19 @@ def packed_questions(sweep: Sweep, models: Sequence[Model]) -> str | None:
             "said": [*map(text, heard)],
             "verdicts": VERDICTS,
             "otherwise": otherwise,
+            "dev": _dev(sweep),
         },
+    )
+
+
+def _dev(sweep: Sweep) -> str:
+    """What there is of the dev questions, which a reader may look for among the others."""
+    asked = sweep.group(DataRead).dev_questions
+    if asked is None:
+        return ""
+    return (
+        f"Not among them are the {asked[0]} dev questions, which decide EARLY_STOP: the file has "
+        "their accuracy by epoch (/curves/accuracy_dev), and no answers."
     )
 
 

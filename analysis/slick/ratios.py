@@ -14,6 +14,7 @@ from ..drawn import tell
 from ..statistics import Interval, crossed_mean
 from ..store import need
 from ..sweep import table_of_means
+from ..table import alone
 from .figures import COLOUR
 from .quantities import WHEN, LabelledPart, answers, minus
 
@@ -37,7 +38,8 @@ def by_duration(part: LabelledPart, test: str, what: str) -> Figure:
     colours = colormaps["cividis"](np.linspace(0.85, 0.25, len(fixed)))
     for epoch, colour in zip(fixed, colours, strict=True):
         values = table_of_means(points["seed"], ratio, curve[:, part.epochs == epoch][:, 0])
-        look = {"marker": ".", "markersize": 4, "linewidth": 1, "label": f"{epoch} epochs"}
+        look = {"marker": ".", "markersize": 4, "linewidth": 1}
+        look["label"] = f"{epoch} epoch{'s' * (epoch > 1)}"
         (line,) = left.plot(_percent(values), values.mean(), color=colour, **look)
         tell(line, rows=[points.index[ratio == x] for x in values.columns])
     label = f"CONVERGENCE ({part.epochs[-1]})"
@@ -128,11 +130,12 @@ def _change(
     """Differences to X = 0 % of the same seed and question, beside the published ones."""
     for when, by_ratio in series.items():
         none = dict.fromkeys(by_ratio, by_ratio[0.0])
-        _draw(axes, _differences(by_ratio, none), when, points, label=WHEN[when])
+        change = _differences(by_ratio, none) | {0.0: alone(0.0)}  # by construction
+        _draw(axes, change, when, points, label=WHEN[when])
         if test == "test":
             published = _published(part, "unknown_ratio", when)
-            change = {ratio: y - published[0.0] for ratio, y in published.items()}
-            _draw_published(axes, change, when)
+            theirs = {ratio: y - published[0.0] for ratio, y in published.items()}
+            _draw_published(axes, theirs, when)
     if test == "ood" and (printed := part.published("ood")):
         (drop,) = printed["largest_drop"]["values"]
         label = "largest drop, published"

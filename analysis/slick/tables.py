@@ -61,12 +61,20 @@ def results_table(part: LabelledPart) -> Table:
         for short, when in ENDS.items():
             row.append((f"{short} test", percent(crossed_mean(found["id", when]))))
             row.append((PAPER, numbers(printed.get(when))))
-        row.append(("ES - CONV", with_limits(crossed_mean(minus(stop, last)).interval)))
+        row.append(("ES - CONV", _after_stop(part, points, stop, last, what)))
         for short, when in ENDS.items():
             ood = found.get(("ood", when))
             row.append((f"{short} OOD", NONE if ood is None else percent(crossed_mean(ood))))
         table.row(*row)
     return table
+
+
+def _after_stop(
+    part: LabelledPart, points: pd.DataFrame, stop: pd.DataFrame, last: pd.DataFrame, what: str
+) -> Cell:
+    """The difference; none where no run went on after EARLY_STOP, which is one model then."""
+    went_on = part.column("epoch_early_stop", points, what) < part.epochs[-1]
+    return with_limits(crossed_mean(minus(stop, last)).interval) if went_on.any() else Cell(NONE)
 
 
 def table1(part: LabelledPart) -> Table:
@@ -89,6 +97,7 @@ def table1(part: LabelledPart) -> Table:
             )
         about = {"label": label, "observations": fit.observations, "clusters": fit.clusters}
         table.note("table1_linear_model.fit", **about)
+    missing = list(dict.fromkeys(missing))
     need(table.rows, "; ".join(missing))
     table.notes += [f"{reason[0].upper()}{reason[1:]}." for reason in missing]
     return table
@@ -165,7 +174,7 @@ def stop_table(part: LabelledPart) -> Table:
         table.row(
             ("variant", f"D_{LONG[name]}"),
             ("seeds", str(len(first))),
-            ("ES - CONV (points)", with_limits(crossed_mean(minus(first, last)).interval)),
+            ("ES - CONV (points)", _after_stop(part, points, first, last, what)),
             ("p", Cell(f"{p:.2g}", alone(p))),
             ("ours", stars(p) or "n.s."),
             (PAPER, ("n.s." if name == "maybe_known" else "**") if printed else NONE),

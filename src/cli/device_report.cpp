@@ -81,14 +81,16 @@ ChosenDevice report_device(const Communicator& world, const Deck& deck) {
     const std::int64_t cores = cores_of(node);
     const std::int64_t used = node.size() * deck.integer("run.threads");
     if (world.rank() == 0 && deck.text("model.dtype") == "bfloat16") warn_of_slow_bfloat16();
+    const std::string ranks = console::counted(node.size(), "rank");
+    const std::string threads = console::counted(deck.integer("run.threads"), "thread");
     if (used > cores) {
       console::info(
-          "{} ranks x {} threads share the {} cores of {} that they may use: fewer ranks or "
+          "{} x {} share the {} of {} that they may use: fewer ranks or "
           "threads, or a wider binding, would be faster.",
-          node.size(), deck.integer("run.threads"), cores, host_name());
+          ranks, threads, console::counted(cores, "core"), host_name());
     } else if (2 * used <= cores) {
-      console::info("{} ranks x {} threads leave {} of {} cores idle: start more ranks.",
-                    node.size(), deck.integer("run.threads"), cores - used, cores);
+      console::info("{} x {} leave {} of {} cores idle: start more ranks.", ranks, threads,
+                    cores - used, cores);
     }
     return {device, 1};
   }
@@ -96,9 +98,9 @@ ChosenDevice report_device(const Communicator& world, const Deck& deck) {
   const int devices = devices_of(node, device);
   if (devices < node.size() && node.rank() == 0) {
     console::warn(
-        "{} ranks share {} GPU{} of {}: each holds the model for itself, and they take turns. Start "
+        "{} ranks share {} of {}: each holds the model for itself, and they take turns. Start "
         "one rank a GPU (jobs/bind_gpu.sh).",
-        node.size(), devices, devices == 1 ? "" : "s", host_name());
+        node.size(), console::counted(devices, "GPU"), host_name());
   }
   const std::optional<DeviceMemory> memory = memory_of(device);
   console::write_line_of_rank(memory ? fmt::format("{} on {}: {} of {} free", device, host_name(),

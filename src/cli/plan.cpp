@@ -88,9 +88,9 @@ std::string fit_line(const DeckArguments& arguments, const Plan& plan,
   const Need need = need_of(plan, done);
   const std::string lacks = what_does_not_fit(need, memory, arguments.ranks_per_device);
   if (!lacks.empty()) return fmt::format("\nDoes not fit: {}\n", lacks);
-  return fmt::format("\nFits: of {} on a device, {} needed by {} rank{}.\n", console::bytes(memory),
+  return fmt::format("\nFits: of {} on a device, {} needed by {}.\n", console::bytes(memory),
                      console::bytes(arguments.ranks_per_device * need.most),
-                     arguments.ranks_per_device, arguments.ranks_per_device == 1 ? "" : "s");
+                     console::counted(arguments.ranks_per_device, "rank"));
 }
 
 }  // namespace

@@ -3,7 +3,9 @@
 #include <fmt/ranges.h>
 #include <mpi.h>
 
+#include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "deck_arguments.hpp"
 #include "device_report.hpp"
@@ -57,8 +59,12 @@ ExitCode run_deck(const Communicator& world, const Words& words, Activity& activ
     const Busy busy(activity, "looking for devices");
     return report_device(world, deck);
   }();
-  console::info("{}: {} points, {} stages, {} ranks on {}", arguments.path, plan.points.size(),
-                plan.stages.size(), world.size(), device.name);
+  const auto of_plan = [](std::size_t size, std::string_view noun) {
+    return console::counted(static_cast<std::int64_t>(size), noun);
+  };
+  console::info("{}: {}, {}, {} on {}", arguments.path, of_plan(plan.points.size(), "point"),
+                of_plan(plan.stages.size(), "stage"), console::counted(world.size(), "rank"),
+                device.name);
 
   // a variable in it may be set on rank 0 alone
   const std::filesystem::path output = from_root(world, [&] { return deck.text("run.output"); });

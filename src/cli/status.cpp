@@ -24,8 +24,8 @@ bool is_over(const SweepStatus& s) {
 
 std::string say(const JobSign& job, std::int64_t running) {
   if (job.is_running) {
-    return fmt::format("running on {} rank{} ({}); last sign of life {} ago", job.ranks,
-                       job.ranks == 1 ? "" : "s", job.holder,
+    return fmt::format("running on {} ({}); last sign of life {} ago",
+                       console::counted(job.ranks, "rank"), job.holder,
                        console::duration(std::max(job.age_s, 0.0)));
   }
   const std::string then =
@@ -52,7 +52,8 @@ std::string summary(const SweepStatus& s) {
     const double by_stages =
         s.seconds_done * (s.cost_total - s.cost_done) / s.cost_done / ranks;
     const double left = told != nullptr ? told->seconds_left.value_or(by_stages) : by_stages;
-    text += fmt::format("about {} to go on {} ranks\n", console::duration(left), ranks);
+    text += fmt::format("about {} to go on {}\n", console::duration(left),
+                        console::counted(ranks, "rank"));
   }
   if (s.job)
     text += say(*s.job, s.stages_running) + "\n";

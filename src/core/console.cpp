@@ -175,6 +175,10 @@ std::string duration(double seconds) {
   return fmt::format("{}h {:02}m", whole / 3600, whole / 60 % 60);
 }
 
+std::string counted(std::int64_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
 std::string bytes(double size) {
   if (size < 1e3) return fmt::format("{:.0f} B", size);
   if (size < 1e6) return fmt::format("{:.1f} kB", size / 1e3);

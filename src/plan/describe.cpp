@@ -184,9 +184,10 @@ std::string time_table(const Plan& plan, int ranks, const Pace& pace,
   }
   const double makespan = simulate_makespan(plan, ranks, pace, done);
   const double busy = makespan > 0 ? work / (makespan * ranks) : 1;
-  return table({{"predicted time", fmt::format("{} on {} rank{} of {:.3g} FLOP/s, {:.0f}% busy",
-                                               console::duration(makespan), ranks,
-                                               ranks == 1 ? "" : "s", pace.flop_per_second, 100 * busy)},
+  return table({{"predicted time", fmt::format("{} on {} of {:.3g} FLOP/s, {:.0f}% busy",
+                                               console::duration(makespan),
+                                               console::counted(ranks, "rank"),
+                                               pace.flop_per_second, 100 * busy)},
                 {"longest chain", console::duration(longest) + ": more ranks cannot be faster"}},
                /*left=*/true);
 }

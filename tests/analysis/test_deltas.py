@@ -90,12 +90,14 @@ def test_whole_deltas(results, monkeypatch, block):
     assert (results.with_name("toy_deltas") / "deltas_full.png").stat().st_size > 5_000
 
 
-def test_a_delta_of_rank_one_has_effective_rank_one(results):
+def test_a_delta_of_rank_one_has_effective_rank_one(results, capsys):
     tensors = {"model.layers.0.mlp.up_proj.weight": draw(1, 200, 1) @ draw(1, 1, 150)}
     with weights_file.begin(results) as file:
         weights_file.write_group(file, "full", [1], tensors)
     rows, pairs = deltas(results)
     assert rows["effective_rank"].tolist() == pytest.approx([1], abs=1e-4) and pairs.empty
+    figure = results.with_name("toy_deltas") / "deltas_full.png"
+    assert f"figure: {figure}\n" in capsys.readouterr().out and figure.is_file()
 
 
 def test_nothing_moved(results):

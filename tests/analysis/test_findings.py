@@ -18,6 +18,7 @@ from analysis import drawn, flearning, kshot, slick, style, words
 from analysis.html import Section
 from analysis.report import STUDIES
 from analysis.statistics import Interval, crossed_mean
+from analysis.store import Missing
 from analysis.sweep import read
 from analysis.writer import Writer
 
@@ -47,6 +48,24 @@ def test_limits_decide_what_is_stated():
     alone = words.stated("slick", words.Finding("of_idk", Interval(5, np.nan, np.nan)))
     assert "undecided" in alone and "+5.0 points" in alone
     assert alone.endswith("A single value has no limits.")
+    alike = words.stated("slick", words.Finding("of_idk", Interval(5, np.nan, np.nan, runs=3)))
+    assert alike.endswith("+5.0 points. All 3 values are alike, which tells of no limits.")
+
+
+@pytest.mark.parametrize(
+    "seeds, of_curves", [((1,), set()), ((1, 2), {"Thin lines"}), ((1, 2, 3), {"Bands"})]
+)
+def test_captions_speak_of_the_limits_that_are_drawn(tmp_path, seeds, of_curves):
+    world = synthetic_slick.World(seeds=seeds, epochs=4, questions=20)
+    page = (report(synthetic_slick.write(tmp_path / "s.h5", world)) / "index.html").read_text()
+    captions = dict(re.findall(r'<figure id="(\w+)">.*?<figcaption>(.*?)<', page, re.DOTALL))
+    of_lines = ("figure1_fit", "figure7_fit_by_category", "table3_idk_curves")
+    of_bars = ("figure3a_unknown_ratio", "figure3b_known_only", "figure5_unknown_classifiers")
+    for names, drawn_so in ((of_lines, of_curves), (of_bars, {"Bars"})):
+        for name in names:
+            told = {kind for kind in ("Bands", "Thin lines", "Bars") if f"{kind}:" in captions[name]}
+            assert told == drawn_so, captions[name]
+    assert "Bands" not in captions["figure4_fitted_share"]
 
 
 def flip(right, sign):
@@ -114,6 +133,19 @@ def test_kshot(tmp_path, direction):
     (find,) = kshot.findings.FINDINGS["figure2_tuning"]
     part = kshot.quantities.part_of(read(path))
     assert words_of[direction] in words.stated("kshot", find(part))
+
+
+def test_a_task_without_mixed_cases_is_in_no_mean_of_them(tmp_path):
+    path = synthetic_kshot.write(tmp_path / "k.h5", synthetic_kshot.World(axes=()))
+    (find,) = kshot.findings.FINDINGS["figure11_cases"]
+    with h5py.File(path, "r+") as file:
+        file["tests/right"][0] = 1  # every adapter has all of the first task right
+    found = find(kshot.quantities.part_of(read(path))).found
+    assert np.isfinite([found.value, found.low, found.high]).all()
+    with h5py.File(path, "r+") as file:
+        file["tests/right"][...] = 1
+    with pytest.raises(Missing, match="a task with mixed cases"):
+        find(kshot.quantities.part_of(read(path)))
 
 
 def test_limits_of_a_difference_are_possible():

@@ -191,7 +191,7 @@ def test_reasoning_perplexity_tells_the_good_adapters(part):
     assert part.correlations(0, "reasoning_perplexity") == pytest.approx([-1, -1, -1])
     assert (part.correlations(0, "perplexity") > -1).all()
     row = rows_of(experts.correlation_table(part))["arc_c"]
-    assert row["reasoning"] == "-1.00 [-1.00, -1.00]" and row["adapters"] == "5"
+    assert row["reasoning"] == "-1.00" and row["adapters"] == "5"
 
 
 def test_spearman():
@@ -204,7 +204,7 @@ def test_spearman():
 
 def test_kept_share_of_the_open_data(part):
     row = rows_of(experts.kept_table(part))["100 at 0.8"]
-    assert row["arc_c"] == row["kept (%)"] == "20.0 [20.0, 20.0]"
+    assert row["arc_c"] == row["kept (%)"] == "20.0"  # in every draw
     assert row["paper"] == "10"
 
 
@@ -270,7 +270,7 @@ def test_places_without_scikit_learn_are_principal_components(part, monkeypatch)
     for k, direction in enumerate((1, 4)):
         assert np.corrcoef(places[:, k], centred[:, direction])[0, 1] > 0.99
     assert projection.principal(vectors[::-1])[::-1] == pytest.approx(places)
-    assert "principal components" in projection.projection(part).get_label()
+    assert "principal components" in projection.projection(part).caption[0]
 
 
 def test_places_by_tsne_keep_groups_apart():

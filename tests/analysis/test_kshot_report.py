@@ -11,6 +11,7 @@ from synthetic_kshot import FAILURE, World
 
 from analysis.kshot import figures
 from analysis.kshot.quantities import part_of
+from analysis.report import _state
 from analysis.sweep import read
 
 FIGURES = {
@@ -70,6 +71,14 @@ def test_report_says_what_each_missing_part_needs(tmp_path, capsys):
     ):
         assert reason in printed
     assert stems(tmp_path / "few_report", "png") == {"figure7_activation"}
+
+
+def test_limits_of_one_seed_tell_of_several_draws(tmp_path):
+    for draws, told in (((1,), "limits tell of the test"), ((1, 2), "of the draws of the shots")):
+        world = World(methods=("base", "ours"), axes=(), draws=draws, seeds=(1,))
+        state = _state(read(synthetic_kshot.write(tmp_path / "seed.h5", world)))
+        (line,) = [line for line in state if line.startswith("One seed only")]
+        assert told in line
 
 
 def test_the_activation_is_over_the_modules_that_a_mixture_has(tmp_path):

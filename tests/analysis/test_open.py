@@ -116,6 +116,7 @@ def open_parts(parts):
     return results
 
 
+@pytest.mark.filterwarnings("ignore:.* that are the same work")  # of worlds that are drawn apart
 def test_rows_of_several_files_are_joined_by_their_keys(parts):
     results = open_parts(parts)
     points, curves = results.points, results.curves
@@ -132,6 +133,21 @@ def test_rows_of_several_files_are_joined_by_their_keys(parts):
     assert predictions.correct_final.dtype == np.uint8
     assert predictions.row.dims == ("question",)
     assert results.labels.equals(analysis.open(parts[0]).labels)
+
+
+def test_other_values_of_the_same_work_are_told_where_they_are_read(tmp_path):
+    paths = [synthetic_slick.write(tmp_path / f"{n}.h5", SLICK) for n in "ab"]
+    with h5py.File(paths[1], "r+") as file:
+        file["curves/loss"][1:3, 2] = 7.5
+        file["predictions/correct_final"][0, :2] = 1 - file["predictions/correct_final"][0, :2]
+    results = analysis.open(paths)
+    assert results.conflicts == []  # what /points has is equal
+    told = r"/curves of .*b\.h5 differs from that of an earlier file in 2 of 4 points .*\(loss\)"
+    with pytest.warns(UserWarning, match=told) as warned:
+        loss = results.curves.loss
+    assert len(warned) == 1 and (loss[1:3, 2] != 7.5).all()
+    with pytest.warns(UserWarning, match=r"/predictions of .* in 1 of 4 .*\(correct_final\)"):
+        results["predictions"]
 
 
 def test_stages_of_several_files_are_there_once(parts):

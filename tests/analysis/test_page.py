@@ -2,7 +2,6 @@
 told at the pointer, a click leads to points, stages and questions, and nothing is cut off.
 """
 
-import re
 
 import h5py
 import pytest
@@ -19,10 +18,12 @@ SMALL = World(epochs=6, questions=30)
 CUT_OFF = """
 const cut = [];
 document.querySelectorAll("details").forEach((one) => (one.open = true));
+document.querySelectorAll("table").forEach((one) => one.dispatchEvent(new Event("filled")));
 for (const one of document.querySelectorAll("main *")) {
   const box = one.getBoundingClientRect();
-  const scrolls = one.closest(".scroll, pre");
-  if (box.width && !scrolls && (box.right > innerWidth + 1 || box.left < -1))
+  const around = (one.closest(".scroll") ?? document.body).getBoundingClientRect();
+  const hidden = one.scrollWidth > one.clientWidth + 1 && one.matches("td, th, div, pre, p, li");
+  if (box.width && (hidden || box.right > around.right + 1 || box.left < around.left - 1))
     cut.push(one.tagName + " " + one.textContent.slice(0, 60));
 }
 const nav = document.querySelector("nav").getBoundingClientRect();
@@ -34,39 +35,47 @@ return { cut, images, wide: scrollWidth - clientWidth };
 """
 
 
-# Of each table that is wider than the page: what is told of it, its heads that come into full view
-# from arrow to arrow, and where its first column is seen.
+# Of each table that is wider than the page: what is told of it, and by the arrows and the list
+# which columns are seen at a time, whether the first is, and whether they are seen whole.
 WIDE = """
 document.querySelectorAll("details").forEach((one) => (one.open = true));
-const found = {};
+document.querySelectorAll("table").forEach((one) => one.dispatchEvent(new Event("filled")));
+const found = [];
 for (const scroll of document.querySelectorAll("main .scroll")) {
-  if (scroll.scrollWidth <= scroll.clientWidth + 1) continue;
   const line = scroll.previousElementSibling;
-  scroll.dispatchEvent(new Event("scroll")); // those of the browser wait for a frame
+  if (line.hidden) continue;
   const heads = [...scroll.querySelectorAll("th")];
-  const first = scroll.querySelector("td");
-  const places = [], seen = new Set([0]), told = [line.textContent];
+  const [back, on] = line.querySelectorAll("button"), list = line.querySelector("select");
+  const windows = [], told = [];
+  let whole = true;
   const look = () => {
-    const box = scroll.getBoundingClientRect();
-    const edge = heads[0].getBoundingClientRect().right;
-    places.push(Math.round(first.getBoundingClientRect().left - box.left));
-    heads.forEach((head, k) => {
-      const { left, right } = head.getBoundingClientRect();
-      if (left >= edge - 2 && right <= box.right + 2) seen.add(k);
-    });
+    told.push(line.querySelector("span").textContent);
+    windows.push(heads.flatMap((head, k) => (head.offsetWidth ? [k] : [])));
+    const edge = scroll.getBoundingClientRect().right + 1;
+    whole &&= [...scroll.querySelectorAll("th, td")].every(
+      (cell) => cell.getBoundingClientRect().right <= edge && cell.scrollWidth <= cell.clientWidth + 1);
   };
-  const [back, on] = line.querySelectorAll("button");
   const begins = back.disabled && !on.disabled;
   look();
-  for (let k = 0; k < 50 && !on.disabled; ++k) {
+  while (!on.disabled) {
     on.click();
     look();
   }
-  told.push(line.textContent);
-  found[told[0] + told[1]] = { heads: heads.length, seen: seen.size, places, told, begins,
-    ends: on.disabled && !back.disabled };
+  const ends = !back.disabled;
+  while (!back.disabled) {
+    back.click();
+    look();
+  }
+  const last = windows.length;
+  for (const { value } of list.options) {
+    list.value = value;
+    list.dispatchEvent(new Event("change"));
+    look();
+  }
+  found.push({ heads: heads.length, windows: windows.slice(0, last), whole, told, begins, ends,
+    chosen: windows.slice(last), listed: [...list.options].map((one) => +one.value) });
 }
-return Object.values(found);
+return found;
 """
 
 
@@ -87,15 +96,22 @@ def test_nothing_is_cut_off(pages, study, width):
 
 
 @pytest.mark.parametrize("study", STUDIES)
-def test_of_a_table_wider_than_the_page_it_is_told_and_every_column_can_be_reached(pages, study):
+def test_of_a_table_wider_than_the_page_columns_are_seen_whole_and_each_can_be_reached(
+    pages, study
+):
     found = in_browser(pages[study], WIDE, 800)
     assert found
     for table in found:
-        assert table["begins"] and table["ends"] and table["seen"] == table["heads"] > 2
-        assert set(table["places"]) == {0}, "the first column moves"
-        first, last = table["told"]
-        assert re.fullmatch(rf"\S*columns 2 to \d+ of {table['heads']}\S*", first), first
-        assert re.search(rf"to {table['heads']} of {table['heads']}", last), last
+        count, windows = table["heads"], table["windows"]
+        assert table["begins"] and table["ends"] and table["whole"], table["told"]
+        assert set().union(*windows) == set(range(count))
+        assert windows[0] == windows[-1], "the arrows back lead elsewhere"
+        for seen, told in zip(windows, table["told"], strict=False):
+            first, last = seen[1], seen[-1]
+            assert seen == [0, *range(first, last + 1)], "columns are left out between"
+            assert told == f"columns {first + 1} to {last + 1} of {count}"
+        assert table["listed"] == list(range(1, count))
+        assert all(k in seen for k, seen in zip(table["listed"], table["chosen"], strict=True))
 
 
 @pytest.mark.parametrize("study", STUDIES)
@@ -202,7 +218,7 @@ def test_a_slick_point_shows_its_questions_before_and_after(pages, tmp_path):
     input.value = "right_CONVERGENCE=right label=Unknown"; input.dispatchEvent(new Event("input"));
     const count = dialog.querySelector(".count"), before = count.textContent;
     await until(() => count.textContent !== before);
-    return {{ heads, first, before, after: count.textContent }};"""
+    return {{ heads, first, before, after: count.textContent, text }};"""
     found = in_browser(pages["slick"], script)
     first = dict(zip(found["heads"], found["first"], strict=True))
     assert first["question"] == f"What is fact {asked} of P17?"
@@ -211,6 +227,7 @@ def test_a_slick_point_shows_its_questions_before_and_after(pages, tmp_path):
     assert first["right CONVERGENCE"] == ("right" if right == 1 else "wrong")
     assert first["label"] in ("HighlyKnown", "MaybeKnown", "WeaklyKnown", "Unknown")
     assert found["before"] == "180 of 180 rows"
+    assert "Not among them are the 120 dev questions, which decide EARLY_STOP" in found["text"]
     assert 0 < int(found["after"].split()[0]) < 180
 
 

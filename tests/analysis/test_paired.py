@@ -64,7 +64,7 @@ def test_differences_are_by_method_and_axis_with_limits_over_draws(pair):
     rows = by_axis(a, b, joined(a, b), "accuracy")
     few = row(rows, "ours", "top_k", 1)
     assert few.points == 2 * 3 * 2 and few.runs == 3
-    assert (few.difference, few.low, few.high) == pytest.approx((0.1, 0.1, 0.1))
+    assert few.difference == pytest.approx(0.1) and np.isnan([few.low, few.high]).all()  # in all
     small = row(rows, "ours", "budget", 50)
     expected = mean([0.2, 0.4, 0.6])
     assert (small.difference, small.low, small.high) == pytest.approx(

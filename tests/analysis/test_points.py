@@ -65,6 +65,7 @@ def test_a_point_of_two_files_is_there_once_and_finished(parts):
     joined = points_of(parts)
     assert len(joined.table) == 6 and (joined.table["status"] == 2).all()
     assert joined.source.tolist() == [0, 0, 0, 0, 0, 1] and not joined.conflicts
+    assert set(joined.table["conflict"]) == {""}
     assert joined.table["file"].tolist() == [str(parts[k]) for k in joined.source]
 
 
@@ -89,6 +90,9 @@ def test_results_that_should_be_equal_and_are_not_are_named(parts, capsys, tmp_p
     assert "point 'depth-1-s2' is the same work (stage 0000000000000002)" in line
     assert "height is 0.25 and 0.75; the first is kept" in line
     assert str(parts[0]) in line and str(parts[1]) in line
+    rows = pd.read_csv(tmp_path / "points.csv", keep_default_na=False)
+    marked = ["", f"other results in {parts[1]}", "", "", "", ""]
+    assert rows["conflict"].tolist() == marked and rows["height"][1] == 0.25
 
 
 def test_other_work_on_equal_axes_is_named(parts):
@@ -99,6 +103,10 @@ def test_other_work_on_equal_axes_is_named(parts):
     (conflict,) = joined.conflicts
     assert "point 'depth-2-s3' is equal on every axis" in conflict
     assert "(stages 0000000000000006 and ffffffffffffffff)" in conflict
+    table = joined.written()
+    marked = table[table["conflict"] != ""]
+    assert marked["id"].tolist() == ["depth-2-s3"] * 2
+    assert marked["conflict"].tolist() == [f"other work in {parts[k]}" for k in (1, 0)]
 
 
 def test_many_conflicts_are_counted(parts):

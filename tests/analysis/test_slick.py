@@ -10,7 +10,7 @@ import synthetic_slick
 from synthetic_slick import World
 
 from analysis import drawn, style
-from analysis.slick import errors, figures, quantities, tables
+from analysis.slick import errors, figures, quantities, ratios, tables
 from analysis.slick.groups import Errors, Labels
 from analysis.statistics import crossed_mean
 from analysis.store import StoreError
@@ -150,7 +150,33 @@ def test_seeds_that_agree_are_not_certain(tmp_path):
     (part,) = parts_of(path)
     row = tables.results_table(part).rows[0]
     assert row[3] == "62.0 [52.0, 71.0]"
-    assert row[7] == "+0.0 [+0.0, +0.0]"  # the same answers at both ends
+    assert row[7] == "+0.0 [-3.6, +3.6]"  # the same answers at both ends
+    with h5py.File(path, "r+") as h5:
+        h5["points/epoch_early_stop"][...] = 4
+    (part,) = parts_of(path)
+    assert tables.results_table(part).rows[0][7] == "-"  # of one model, which both ends are
+
+
+def test_both_lines_of_two_seeds_are_in_the_figure_and_one_epoch_is_no_epochs(tmp_path):
+    world = World(seeds=(1, 2), questions=20, epochs=4, variants=("unknown_ratio",))
+    path = synthetic_slick.write(tmp_path / "two.h5", world)
+    with h5py.File(path, "r+") as h5:
+        dev = h5["curves/accuracy_dev"]
+        dev[...] = np.where((h5["points/seed"][()] == 2)[:, None], 0.9, dev[()])
+    (part,) = parts_of(path)
+    bottom = figures.fitting(part, ("known", "unknown"), "figure 1").axes[1]
+    low, high = bottom.get_ylim()
+    assert low < 100 * dev_of(part, 1).min() and high > 90
+    assert all(float(tick).is_integer() for tick in bottom.get_xticks())
+    left = ratios.by_duration(part, "test", "figure 3a").axes[0]
+    named = [text.get_text() for text in left.get_legend().get_texts()]
+    assert named[:2] == ["1 epoch", "2 epochs"]
+
+
+def dev_of(part, seed):
+    """[point, trained epoch] at half of the examples Unknown."""
+    _, points = part.half("the test")
+    return part.curve("accuracy_dev", points[points["seed"] == seed], "the test")[:, 1:]
 
 
 def test_i_dont_know_is_no_answer(part):

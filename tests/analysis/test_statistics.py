@@ -30,6 +30,15 @@ def test_mean_interval_of_three_values():
     assert (bounded.low, bounded.high) == (0, 3)
 
 
+def test_seeds_that_are_all_alike_tell_of_no_interval():
+    for found in (
+        statistics.mean([0.1, 0.1, 0.1]),
+        statistics.mean_of_clusters(np.full(6, 0.1), np.arange(6) // 2),
+    ):
+        assert found.value == pytest.approx(0.1) and math.isnan(found.low + found.high)
+        assert found.direction == "undecided"
+
+
 def test_one_seed_has_no_interval():
     found = statistics.mean([0.4])
     assert found.value == 0.4
@@ -251,6 +260,22 @@ def test_seeds_that_agree_on_every_question_are_not_certain():
     assert (found.low, found.high) == (pytest.approx(52.2, abs=0.3), pytest.approx(71.0, abs=0.3))
     all_right = statistics.crossed_mean(np.full((3, 20), 100.0)).share
     assert all_right.high == 100 and 80 < all_right.low < 84  # Wilson's, as Student's t has it
+
+
+def test_where_nothing_differs_a_difference_is_not_certain():
+    none = statistics.crossed_mean(np.zeros((3, 100)))
+    # Clopper and Pearson's upper limit of 0 in 100
+    most = 100 * stats.beta.ppf(0.975, 1, 100)
+    assert most == pytest.approx(3.6217, abs=1e-4)
+    assert none.interval == statistics.Interval(0, pytest.approx(-most), pytest.approx(most))
+    assert none.interval.direction == "undecided" and none.p_value == 1
+    assert none.best_of(5).high == pytest.approx(100 * stats.beta.ppf(0.995, 1, 100))
+    every = statistics.crossed_mean(np.full((2, 20), 100.0)).interval
+    assert every.low == pytest.approx(100 - 200 * stats.beta.ppf(0.975, 1, 20))
+    assert (every.value, every.high) == (100, 100)
+    one = np.zeros((1, 100))
+    one[0, 0] = 100
+    assert statistics.crossed_mean(one).interval.low == pytest.approx(-0.984, abs=1e-3)
 
 
 def test_two_seeds_that_differ_give_no_limits_outside_of_a_share():

@@ -3,12 +3,15 @@
     OMP_NUM_THREADS=1 python tests/benchmarks/analysis_sizes.py [--points 100000] [--stages 16] [--side 1024] [--drawn 10000]
 
 `points` on a file with so many points of 42 columns, as CSV and Parquet; `deltas` on a weights file of `--stages` points with 16
-matrices of side x side float32 (1 GiB unless told otherwise); `report` on a SliCK sweep of about `--drawn` points and 50 epochs. Wall
-time, time of the processor (the same whatever else the machine does) and peak memory are of the command as a process.
+matrices of side x side float32 (1 GiB unless told otherwise); `report` on a SliCK sweep of about `--drawn` points and 50 epochs, and its page
+in headless Chromium, where there is one, beside an empty page. Wall time, time of the processor (the same whatever else the machine
+does) and peak memory are of the command as a process.
 """
 
 import argparse
+import multiprocessing
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,6 +26,7 @@ sys.path.insert(0, str(ROOT / "tests/analysis"))
 
 import synthetic_slick  # noqa: E402
 import weights_file  # noqa: E402
+from browser import NAMES  # noqa: E402
 from results_file import Stage, begin_points, set_roles, write_root, write_stages  # noqa: E402
 
 METRICS = 33
@@ -59,25 +63,44 @@ def write_weights(results, stages, side):
                 data = file.create_dataset(name, (stages, side, side), "f4")
                 for row in range(stages):
                     data[row] = generator.random((side, side), np.float32)
-    return weights_file.weights_path(results).stat().st_size
+
+
+def apart(write, *arguments):
+    """Writes a file in another process: the peak of a command counts that of the process that starts it, too."""
+    process = multiprocessing.get_context("fork").Process(target=write, args=arguments)
+    process.start()
+    process.join()
+    assert process.exitcode == 0
 
 
 def measure(*arguments):
     """Runs a command of the analysis; what it took, in words."""
+    seconds, used = timed([sys.executable, "-m", "analysis", *map(str, arguments)], None)
+    computed = used.ru_utime + used.ru_stime
+    return f"{seconds:.1f} s, {computed:.1f} s of them computing, {used.ru_maxrss / 1024:.0f} MiB at most"
+
+
+def timed(command, errors):
     started = time.perf_counter()
-    command = [sys.executable, "-m", "analysis", *map(str, arguments)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, env={**os.environ, "MPLBACKEND": "Agg"})
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=errors)
     _, status, used = os.wait4(process.pid, 0)
     assert status == 0, command
-    seconds, computed = time.perf_counter() - started, used.ru_utime + used.ru_stime
-    return f"{seconds:.1f} s, {computed:.1f} s of them computing, {used.ru_maxrss / 1024:.0f} MiB at most"
+    return time.perf_counter() - started, used
 
 
 def print_report(path, points):
     seeds = tuple(range(1, max(1, points // len(synthetic_slick.RATIOS)) + 1))
     world = synthetic_slick.World(seeds=seeds, variants=("unknown_ratio",), answers=False)
-    synthetic_slick.write(path, world)
+    apart(synthetic_slick.write, path, world)
     print(f"report of {len(seeds) * len(synthetic_slick.RATIOS)} points: {measure('report', path)}")
+    empty = path.with_name("empty.html")
+    empty.write_text("<!DOCTYPE html><title>empty</title>")
+    if not (browser := next(filter(None, map(shutil.which, NAMES)), None)):
+        return print(f"no browser to open its page with: none of {', '.join(NAMES)}")
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
+    for page in (path.with_name(f"{path.stem}_report") / "index.html", empty):
+        seconds, _ = timed([browser, *flags, page.as_uri()], subprocess.DEVNULL)
+        print(f"{page.name} until it is loaded: {seconds:.1f} s")
 
 
 def main():
@@ -89,11 +112,12 @@ def main():
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         few = Path(folder) / "few.h5"
-        write_results(few, options.stages)
-        size = write_weights(few, options.stages, options.side)
+        apart(write_results, few, options.stages)
+        apart(write_weights, few, options.stages, options.side)
+        size = weights_file.weights_path(few).stat().st_size
         print(f"deltas of {size / 2**30:.2f} GiB: {measure('deltas', few)}", flush=True)
         many = Path(folder) / "many.h5"
-        write_results(many, options.points)
+        apart(write_results, many, options.points)
         for ending in ("csv", "parquet"):
             took = measure("points", many, "--output", Path(folder) / f"points.{ending}")
             print(f"{options.points} points as {ending}: {took}", flush=True)

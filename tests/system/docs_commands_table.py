@@ -85,8 +85,9 @@ RUN = {
     ),
     "pip install -r analysis/requirements.txt": Run("--no-index --quiet"),
     "pip install pyarrow": Run("--no-index --quiet"),
-    "python tests/benchmarks/analysis_sizes.py": Run("--points 50 --stages 2 --side 16"),
-    "OMP_NUM_THREADS=1 python tests/benchmarks/analysis_sizes.py": Run("--points 10 --stages 2 --side 16"),
+    "OMP_NUM_THREADS=1 python tests/benchmarks/analysis_sizes.py": Run(
+        "--points 50 --stages 2 --side 16 --drawn 50"
+    ),
     "python tests/analysis/synthetic_slick.py FILE": Run("", {"FILE": "made_up.h5"}),
     # adapters and mixtures
     "factsweep export FILE --point ID --output DIR": Run("", LORA),

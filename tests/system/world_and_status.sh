@@ -62,12 +62,12 @@ trap 'kill -9 $job 2>/dev/null || true' EXIT
 for _ in $(seq 200); do
   sleep 0.1
   "$FACTSWEEP" status long.h5 >messages 2>&1 || continue
-  ! grep -qE ' [1-9][0-9]* running' messages || grep -qE '^about .* to go on 1 ranks' messages || continue
+  ! grep -qE ' [1-9][0-9]* running' messages || grep -qE '^about .* to go on 1 rank$' messages || continue
   grep -qE '[1-9][0-9]* of [0-9]+ stages done, 1 running' messages && break
 done
 cat messages
 grep -qE '0 of 6 points done, 0 failed; [1-9][0-9]* of [0-9]+ stages done, 1 running' messages || fail "status of a running sweep"
-grep -qE '^about .* to go on 1 ranks' messages || fail "status says not how long it will take"
+grep -qE '^about .* to go on 1 rank$' messages || fail "status says not how long it will take"
 expect 3 'another running job holds this sweep' "$FACTSWEEP" run deck.ini --train.epochs=5000 --run.output=long.h5
 for _ in $(seq 200); do
   "$FACTSWEEP" status long.h5 --stages >messages

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -53,6 +54,8 @@ class Screen {
 
 /// "2h 03m", "4m 10s", "12.3 s".
 std::string duration(double seconds);
+/// "1 rank", "2 ranks": of a noun whose plural ends in s alone.
+std::string counted(std::int64_t count, std::string_view noun);
 /// "1.23 GB", "45.6 MB", "789 B" (powers of 1000).
 std::string bytes(double size);
 

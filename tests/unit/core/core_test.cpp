@@ -13,6 +13,7 @@
 #include "catch.hpp"
 #include "factsweep/core/array.hpp"
 #include "factsweep/core/checksum.hpp"
+#include "factsweep/core/console.hpp"
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/file.hpp"
 #include "factsweep/core/random.hpp"
@@ -52,6 +53,12 @@ TEST_CASE("a checksum tells every flipped bit, order and length, and stays what 
   std::swap(words[3], words[4]);
   const std::uint64_t across = checksum(std::as_bytes(std::span(words)));
   CHECK(std::set{before, within, across}.size() == 3);
+}
+
+TEST_CASE("one of a thing is told otherwise than several", "[core]") {
+  CHECK(console::counted(1, "rank") == "1 rank");
+  CHECK(console::counted(0, "rank") == "0 ranks");
+  CHECK(console::counted(21, "GPU") == "21 GPUs");
 }
 
 TEST_CASE("draws have the distributions that they are named after", "[core]") {
