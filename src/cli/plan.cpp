@@ -53,8 +53,16 @@ struct Rate {
   std::string because;
 };
 
-Rate rate_of(const DeckArguments& arguments, const Experience& experience, const Deck& deck) {
-  const std::string dtype = deck.text("model.dtype");
+/// The folder of the first model that the sweep starts from: of grid.model, where it is swept.
+std::string first_model(const Plan& plan, const Deck& deck) {
+  for (const Input& input : plan.inputs) {
+    if (input.name == "model.path" || input.name.starts_with("grid.model ")) return input.place;
+  }
+  return deck.text("model.path");
+}
+
+Rate rate_of(const DeckArguments& arguments, const Experience& experience, const std::string& model,
+             const std::string& dtype) {
   if (arguments.flops > 0)
     return {arguments.flops, fmt::format("{:.3g} FLOP/s a rank, as --flops says", arguments.flops)};
   if (has_pace(experience.seen)) {
@@ -73,7 +81,7 @@ Rate rate_of(const DeckArguments& arguments, const Experience& experience, const
             fmt::format("{:.0f}% of the {:.3g} FLOP/s in {} that {} has by its data sheet",
                         100 * kEfficiency, peak, dtype, machine.name)};
   }
-  return {kOfPasses * measure_training_rate(ModelConfig::read(deck.text("model.path")), dtype),
+  return {kOfPasses * measure_training_rate(ModelConfig::read(model), dtype),
           fmt::format("{:.0f}% of the rate at which one thread of this machine trains layers as wide as "
                       "the model's in {}, measured now",
                       100 * kOfPasses, dtype)};
@@ -119,7 +127,8 @@ ExitCode plan(const Words& words) {
   }
   const Experience experience = experience_of(arguments, deck);
   expect_memory(expanded, experience.seen);
-  const Rate rate = rate_of(arguments, experience, deck);
+  const Rate rate =
+      rate_of(arguments, experience, first_model(expanded, deck), deck.text("model.dtype"));
   fmt::print("{}", describe(expanded, arguments.ranks, rate.pace, done));
   for (const std::string& weights : {expanded.kept, expanded.not_kept}) {
     if (!weights.empty()) fmt::print("\n{}\n", weights);

@@ -69,6 +69,8 @@ with open("second/model.safetensors", "r+b") as file:
     file.write((norm * 0.5).tobytes())
 PYTHON
 few=(--grid.seed=1 --grid.unknown_ratio=0.5 --store.deltas=none)
+# the rate is that of a swept model, too, whatever model.path says
+expect 0 'Times assume 85% of the rate .* trains layers as wide as the model' "$FACTSWEEP" plan deck.ini "${few[@]}" --model.path=nowhere --grid.model="$world/model"
 launch 2 run deck.ini "${few[@]}" --grid.model="$world/model,second" --run.output=two.h5
 launch 1 run deck.ini "${few[@]}" --model.path=second --run.output=alone.h5
 expect 0 "([0-9]+) of \1 stages taken over from two.h5" launch 2 run deck.ini "${few[@]}" --grid.model="second,$world/model" --run.reuse=two.h5 --run.output=turned.h5
