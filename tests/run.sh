@@ -89,11 +89,12 @@ else
   [ "${FACTSWEEP_CUDA_COMPILE:-0}" = 0 ] || scripts+=(tests/cuda/compile.sh)
 fi
 
+# One more than there are cores, as mpirun waits a third of its time.
 run_pytest &
 alone=() running=1
 for script in "${scripts[@]}"; do
   [[ $script == tests/system/* ]] || { alone+=("$script"); continue; }
-  [ "$running" -lt "$lanes" ] || { wait -n; running=$((running - 1)); }
+  [ "$running" -le "$lanes" ] || { wait -n; running=$((running - 1)); }
   run_script "$script" &
   running=$((running + 1))
 done

@@ -20,7 +20,8 @@ ROOT = Path(__file__).resolve().parents[2]
 STUDIES = {
     "slick": (
         "inputs/slick/smollm2.ini --data.facts={data}/entityquestions --data.relations=P17 --data.ood_relations= "
-        "--label.questions_per_relation=120 --label.test_questions_per_relation=20 --slick.train_size=100 --train.batch_size=100 "
+        "--label.exemplar_sets=2 --label.questions_per_relation=200 --label.test_questions_per_relation=20 --slick.train_size=60 "
+        "--train.batch_size=60 "
         "--slick.dev_questions_per_relation=20 --train.epochs=1 --grid.unknown_ratio=0.5 --grid.seed=1 --grid.lora_rank=0,16"
     ),
     "flearning": (
