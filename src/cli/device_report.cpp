@@ -86,7 +86,7 @@ ChosenDevice report_device(const Communicator& world, const Deck& deck) {
     if (used > cores) {
       console::info(
           "{} x {} share the {} of {} that they may use: fewer ranks or "
-          "threads, or a wider binding, would be faster.",
+          "threads, or a binding to more cores, would be faster.",
           ranks, threads, console::counted(cores, "core"), host_name());
     } else if (2 * used <= cores) {
       console::info("{} x {} leave {} of {} cores idle: start more ranks.", ranks, threads,
