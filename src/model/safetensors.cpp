@@ -6,14 +6,15 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <span>
 
+#include "factsweep/core/checksum.hpp"
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/file.hpp"
 #include "factsweep/core/file_writer.hpp"
@@ -29,11 +30,6 @@ const std::map<std::string, torch::Dtype> kDtypes = {
     {"F64", torch::kFloat64},   {"F32", torch::kFloat32}, {"F16", torch::kFloat16},
     {"BF16", torch::kBFloat16}, {"I64", torch::kInt64},   {"I32", torch::kInt32},
     {"U8", torch::kUInt8},      {"BOOL", torch::kBool}};
-
-uLong crc_of(std::string_view bytes, uLong before) {
-  if (bytes.empty()) return before;  // an empty tensor has no address, which zlib takes for a reset
-  return crc32_z(before, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size());
-}
 
 std::string dtype_name(torch::Dtype dtype) {
   for (const auto& [name, value] : kDtypes) {
@@ -297,10 +293,10 @@ void write_file(const fs::path& file, const NamedTensors& tensors,
   text.resize((text.size() + 7) / 8 * 8, ' ');  // tensors start at a multiple of 8
   const std::uint64_t size = text.size();
   FileWriter out(file);
-  uLong checksum = crc32(0, nullptr, 0);
+  std::uint32_t sum = 0;
   const auto append = [&](std::string_view bytes) {
     out.append(bytes);
-    if (with_checksum) checksum = crc_of(bytes, checksum);
+    if (with_checksum) sum = checksum(std::as_bytes(std::span(bytes)), sum);
   };
   append({reinterpret_cast<const char*>(&size), sizeof size});
   append(text);
@@ -308,10 +304,7 @@ void write_file(const fs::path& file, const NamedTensors& tensors,
     const torch::Tensor whole = tensor.detach().to(torch::kCPU).contiguous();
     append({static_cast<const char*>(whole.data_ptr()), whole.nbytes()});
   }
-  if (with_checksum) {
-    const auto value = static_cast<std::uint32_t>(checksum);
-    out.append({reinterpret_cast<const char*>(&value), sizeof value});
-  }
+  if (with_checksum) out.append({reinterpret_cast<const char*>(&sum), sizeof sum});
   out.finish();
 }
 
@@ -323,15 +316,15 @@ bool keeps_its_checksum(const fs::path& file) {
   std::uint32_t stored = 0;
   if (absent || left < sizeof stored) return false;
   left -= sizeof stored;
-  uLong checksum = crc32(0, nullptr, 0);
+  std::uint32_t sum = 0;
   std::vector<char> piece(1 << 20);
   while (left > 0) {
     const auto bytes = static_cast<std::streamsize>(std::min<std::uint64_t>(left, piece.size()));
     if (!in.read(piece.data(), bytes)) return false;
-    checksum = crc_of({piece.data(), static_cast<std::size_t>(bytes)}, checksum);
+    sum = checksum(std::as_bytes(std::span(piece).first(static_cast<std::size_t>(bytes))), sum);
     left -= static_cast<std::uint64_t>(bytes);
   }
-  return in.read(reinterpret_cast<char*>(&stored), sizeof stored) && stored == checksum;
+  return in.read(reinterpret_cast<char*>(&stored), sizeof stored) && stored == sum;
 }
 
 }  // namespace

@@ -156,14 +156,14 @@ std::string need_table(const Plan& plan, const std::vector<bool>& done) {
   if (stage_bytes > 0)
     of_stage = fmt::format(", '{}' {}", largest->title, console::bytes(stage_bytes));
   std::map<File, double> bytes;
-  std::map<File, std::size_t> count;
+  std::map<File, std::int64_t> count;
   for (const DatasetSpec& spec : plan.datasets) {
     bytes[spec.file] += kHeaderBytes + dataset_bytes(spec);
     ++count[spec.file];
   }
   const auto file = [&](File which) {
-    return fmt::format("{} in {} dataset{}", console::bytes(bytes[which]), count[which],
-                       count[which] == 1 ? "" : "s");
+    return fmt::format("{} in {}", console::bytes(bytes[which]),
+                       console::counted(count[which], "dataset"));
   };
   std::vector<Row> rows = {
       {"memory a rank",

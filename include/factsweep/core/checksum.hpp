@@ -1,5 +1,4 @@
-// A checksum of bytes that have been on a disk: fast enough for weights, stable across platforms of
-// one byte order and across versions.
+// A checksum of bytes that have been on a disk.
 #pragma once
 
 #include <cstddef>
@@ -8,8 +7,7 @@
 
 namespace factsweep {
 
-/// Whatever changes within eight bytes, as a flipped bit, changes it for certain; anything else all
-/// but certainly.
-std::uint64_t checksum(std::span<const std::byte> bytes);
+/// zlib's CRC-32. `before`: that of the bytes in front of these.
+std::uint32_t checksum(std::span<const std::byte> bytes, std::uint32_t before = 0);
 
 }  // namespace factsweep

@@ -144,15 +144,20 @@ Deck slice_of(const K& fields, const Deck& deck) {
 }
 
 /// What a plan knows of a stage with these fields; its title, cost and outputs are the caller's.
+/// `science`: of slice_of().
 template <StageKind K>
-Stage stage_of(const K& fields, const Deck& deck) {
+Stage stage_of(const K& fields, nlohmann::json science) {
   Stage stage;
   stage.kind = K::kind;
   FieldWriter writer(stage);
   K::fields(fields, writer);
   require(!stage.configuration.contains("deck"), "'deck' is the name of a stage's slice");
-  stage.science = slice_of(fields, deck).science();
+  stage.science = std::move(science);
   return stage;
+}
+template <StageKind K>
+Stage stage_of(const K& fields, const Deck& deck) {
+  return stage_of(fields, nlohmann::json(slice_of(fields, deck).science()));
 }
 
 /// The one place where a stage's configuration is read.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <string>
 #include <utility>
@@ -79,13 +80,13 @@ class PlanBuilder {
   };
   template <StageKind K>
   Added add(const K& fields, std::string title, const Cost& cost) {
-    return add(stage_of(fields, deck_), std::move(title), cost);
+    return add(stage_of(fields, science_of(fields)), std::move(title), cost);
   }
 
   /// The key that add() would give such a stage; its upstreams are there.
   template <StageKind K>
   std::string key_of(const K& fields) const {
-    return plan_.key_of(stage_of(fields, deck_));
+    return plan_.key_of(stage_of(fields, science_of(fields)));
   }
 
   /// The stage's output lands in `rows` rows from `at` on: `at` has the first indices of the
@@ -112,6 +113,13 @@ class PlanBuilder {
   Plan finish();
 
  private:
+  /// Stages that read the same keys share their slice: of 10^5 it would be made as often.
+  template <StageKind K>
+  const nlohmann::json& science_of(const K& fields) const {
+    const auto [found, is_new] = science_.try_emplace(fields.deck_keys());
+    if (is_new) found->second = slice_of(fields, deck_).science();
+    return found->second;
+  }
   Added add(Stage stage, std::string title, const Cost& cost);
   DatasetSpec spec_of(const AnyColumn& column) const;
   void fill(const AnyColumn& column, Array content, std::size_t text_length);
@@ -126,6 +134,7 @@ class PlanBuilder {
 
   const Deck& deck_;
   Plan plan_;
+  mutable std::map<std::vector<std::string>, nlohmann::json> science_;  // by deck_keys()
   std::map<std::string, OpenGroup> groups_;  // by signature
   std::map<std::string, int> folders_;       // how many groups a name has
   std::map<std::string, std::uint64_t> lengths_;

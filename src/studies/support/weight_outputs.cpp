@@ -36,11 +36,9 @@ void Keeping::tell(PlanBuilder& builder) const {
   std::string kept, lost;
   const auto add = [](std::string& list, const TrainedWeights& of, const char* what) {
     const std::string shared =
-        of.models < of.points
-            ? fmt::format("{} model{}, ", of.models, of.models == 1 ? "" : "s")
-            : "";
-    list += fmt::format("{}{} of {} point{} ({}{})", list.empty() ? "" : ", and the ", what,
-                        of.points, of.points == 1 ? "" : "s", shared, console::bytes(of.bytes));
+        of.models < of.points ? console::counted(of.models, "model") + ", " : "";
+    list += fmt::format("{}{} of {} ({}{})", list.empty() ? "" : ", and the ", what,
+                        console::counted(of.points, "point"), shared, console::bytes(of.bytes));
   };
   for (const bool is_adapter : {false, true}) {
     const TrainedWeights& of = is_adapter ? adapters_ : whole_;
