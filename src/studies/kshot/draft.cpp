@@ -89,22 +89,6 @@ Shots Draft::all_shots(std::size_t task, std::int64_t draw) const {
   return {sets().tasks[task].name, draw, shots};
 }
 
-void Lengths::add(const Lengths& more, double share) {
-  examples += share * more.examples;
-  tokens += share * more.tokens;
-  answers += share * more.answers;
-  squares += share * more.squares;
-  longest = std::max(longest, more.longest);
-}
-
-double Lengths::batch(double count) const {
-  if (examples == 0) return 0;
-  constexpr double kDeviations = 3;
-  const double mean = tokens / examples, variance = squares / examples - mean * mean;
-  const double large = mean * count + kDeviations * std::sqrt(std::max(0.0, variance) * count);
-  return std::min(tokens, std::max(longest, large));
-}
-
 Lengths Draft::lengths_of(const TaskSet& set) const {
   const double longest = static_cast<double>(deck().integer("kshot.longest"));
   Lengths lengths;
@@ -115,11 +99,7 @@ Lengths Draft::lengths_of(const TaskSet& set) const {
     const double prompt =
         tokens(template_bytes_ + example.instruction.size() + example.input.size());
     const double whole = std::min(longest, prompt + tokens(example.output.size()));
-    lengths.add({.examples = 1,
-                 .tokens = whole,
-                 .answers = std::max(1.0, whole - prompt),
-                 .squares = whole * whole,
-                 .longest = whole});
+    lengths.add(Lengths::of(whole, std::max(1.0, whole - prompt)));
   }
   return lengths;
 }

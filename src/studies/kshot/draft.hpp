@@ -14,6 +14,7 @@
 #include "factsweep/model/model.hpp"
 #include "factsweep/stage/plan_builder.hpp"
 #include "factsweep/studies/support/abilities.hpp"
+#include "factsweep/studies/support/lengths.hpp"
 #include "factsweep/studies/support/lists.hpp"
 #include "factsweep/studies/support/models.hpp"
 #include "factsweep/studies/support/weight_outputs.hpp"
@@ -33,17 +34,6 @@ struct Worker {
   }
   /// Loads the base model. InputError.
   void prepare(const Deck& deck, const std::string& device);
-};
-
-/// How long the examples of a training are in tokens, for estimates.
-struct Lengths {
-  double examples = 0, tokens = 0, answers = 0;  // answers: tokens of outputs
-  double squares = 0, longest = 0;               // of an example's tokens
-
-  /// A share of other ones.
-  void add(const Lengths& more, double share = 1);
-  /// Tokens of a large batch of so many.
-  double batch(double count) const;
 };
 
 /// A plan in the making.

@@ -90,18 +90,30 @@ void check_names(const std::vector<Draft>& drafts, const Plan& plan) {
   }
 }
 
+/// Questions from all over the corpus.
+std::vector<Question> sample_of(const Corpus& corpus) {
+  constexpr std::size_t kSample = 2000;
+  std::vector<Question> sample;
+  const std::size_t step = std::max<std::size_t>(1, corpus.rows.size() / kSample);
+  for (std::size_t i = 0; i < corpus.rows.size(); i += step) sample.push_back(corpus.rows[i]);
+  return sample;
+}
+
 /// One a model, in the order of the deck.
 std::vector<Draft> drafts_of(PlanBuilder& builder, const Worker& worker) {
   const Deck& deck = builder.deck();
   const std::vector<std::string> directories = model_directories(deck);
   const std::vector<std::string> names =
       directories.size() > 1 ? model_names(deck) : std::vector<std::string>{""};
+  const std::vector<Question> sample = sample_of(worker.corpus);
   std::vector<Draft> drafts;
   for (std::size_t i = 0; i < directories.size(); ++i) {
     drafts.push_back({builder, worker, directories[i], names[i], i == 0,
                       ModelConfig::read(directories[i]), model_fingerprint(directories[i]),
-                      name_details(deck)});
-    builder.model_bytes(static_cast<double>(drafts.back().model.parameters()) * weight_bytes(deck));
+                      name_details(deck), TokenCounter(directories[i])});
+    Draft& draft = drafts.back();
+    draft.lengths = draft.lengths_of(sample);
+    builder.model_bytes(static_cast<double>(draft.model.parameters()) * weight_bytes(deck));
   }
   check_names(drafts, {});
   return drafts;

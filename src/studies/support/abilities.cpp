@@ -12,7 +12,7 @@
 #include "factsweep/core/random.hpp"
 #include "factsweep/data/texts.hpp"
 #include "factsweep/studies/support/lists.hpp"
-#include "factsweep/studies/support/training_options.hpp"
+#include "factsweep/studies/support/lengths.hpp"
 #include "factsweep/tasks/likelihood.hpp"
 #include "factsweep/tasks/read_tasks.hpp"
 

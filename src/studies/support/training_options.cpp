@@ -3,13 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <functional>
-#include <numeric>
 
 #include "factsweep/core/error.hpp"
-#include "factsweep/model/candidates.hpp"
 #include "factsweep/stage/common_options.hpp"
-#include "factsweep/text/tokenizer.hpp"
 
 namespace factsweep {
 namespace {
@@ -85,6 +81,10 @@ TrainSettings train_settings(const Deck& deck) {
   return settings;
 }
 
+double batch_size(const Deck& deck) {
+  return static_cast<double>(deck.integer("train.batch_size"));
+}
+
 LoraConfig lora_config(const Deck& deck) {
   LoraConfig config;
   config.rank = deck.integer("lora.rank");
@@ -116,75 +116,6 @@ std::string lora_place(const Deck& deck) {
 
 double update_flop(const Deck& deck) {
   return deck.text("model.dtype") == "bfloat16" ? 1000 : 300;
-}
-
-double characters_per_token(const std::string& model, std::span<const std::string> texts) {
-  double characters = 0, tokens = 0;
-  try {
-    const std::shared_ptr<const Tokenizer> tokenizer = Tokenizer::shared(model);
-    for (const std::string& text : texts) {
-      characters += static_cast<double>(text.size());
-      tokens += static_cast<double>(tokenizer->encode(text, /*with_special=*/true).size());
-    }
-  } catch (const InputError&) {  // it is told of when the model is loaded
-    return kCharactersPerToken;
-  }
-  return characters > 0 && tokens > 0 ? characters / tokens : kCharactersPerToken;
-}
-
-namespace {
-
-double trained_parameters(const Deck& deck, const ModelConfig& model,
-                          const std::optional<LoraConfig>& lora) {
-  if (!lora) return static_cast<double>(model.parameters());
-  double parameters = 0;
-  for (const auto& [name, shape] : adapter_shapes(*lora, model, lora_place(deck))) {
-    parameters += static_cast<double>(
-        std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>()));
-  }
-  return parameters;
-}
-
-}  // namespace
-
-double training_bytes(const Deck& deck, const ModelConfig& model,
-                      const std::optional<LoraConfig>& lora, double batch_tokens) {
-  // a master copy and two moments in float32; weight and gradient share 4 more bytes in bfloat16,
-  // and in float32 the weight is the master copy
-  double bytes = 4 * 4;
-  const bool several = batch_tokens > static_cast<double>(deck.integer("train.microbatch_tokens"));
-  if (several && deck.text("model.dtype") == "bfloat16") bytes += 4;
-  return bytes * trained_parameters(deck, model, lora);
-}
-
-double checkpoint_bytes(const Deck& deck, const ModelConfig& model,
-                        const std::optional<LoraConfig>& lora) {
-  return 3 * 4 * trained_parameters(deck, model, lora);
-}
-
-double activation_bytes(const Deck& deck, const ModelConfig& model, double tokens,
-                        double answer_share) {
-  const double b = weight_bytes(deck);
-  const auto D = static_cast<double>(model.width), F = model.active_mlp_width(),
-             E = static_cast<double>(model.head_size), H = static_cast<double>(model.heads),
-             G = static_cast<double>(model.kv_heads), V = static_cast<double>(model.vocabulary);
-  // what the backward pass of a layer reads: of both norms the input and the output (RMSNorm's
-  // input in float32, and what it rounds), a mask for each dropout; the projected and the rotated
-  // queries and keys, values, what attention gives, twice; of the MLP its inputs, gate, and product
-  const double norm = model.norm == NormKind::layer ? 2 * b * D : 8 * D;
-  const double layer = 2 * norm + 2 * D + b * E * (4 * H + 3 * G) + (model.gated ? 4 : 2) * b * F;
-  // logits in float32, their logarithms' gradient and that of the loss
-  const double logits = 12 * V * answer_share;
-  return tokens * (layer * static_cast<double>(model.layers) + logits);
-}
-
-double asking_bytes(const Deck& deck, const ModelConfig& model, double tokens) {
-  const double b = weight_bytes(deck);
-  const auto D = static_cast<double>(model.width), F = model.active_mlp_width(),
-             V = static_cast<double>(model.vocabulary);
-  const double kept = 2 * static_cast<double>(model.kv_heads * model.head_size * model.layers) * b;
-  const double candidates = std::min(static_cast<double>(kCandidateBytes), tokens * V * b);
-  return tokens * (kept + 4 * D + (6 * D + 4 * F) * b) + candidates;
 }
 
 }  // namespace factsweep

@@ -6,7 +6,6 @@
 #include <ATen/EmptyTensor.h>
 #include <ATen/core/LegacyTypeDispatch.h>
 #include <ATen/native/DispatchStub.h>
-#include <ATen/native/transformers/attention.h>
 #include <ATen/ops/_reshape_alias_native.h>
 #include <ATen/ops/as_strided_native.h>
 #include <ATen/ops/unfold_native.h>
@@ -28,11 +27,6 @@ namespace {
 
 using at::Tensor;
 using c10::IValue;
-
-/// While an operator computes: what it calls is no operator of the device, and records nothing.
-struct AtWork {
-  at::AutoDispatchBelowADInplaceOrView no_autograd;
-};
 
 struct Arrival {
   Tensor to, what;
@@ -170,25 +164,14 @@ class Call {
       }
       TORCH_CHECK(false, name_, ": no argument is what it gives");
     }
-    if (made.isTensor()) return on_device(made.toTensor());
+    if (made.isTensor()) return on_device(made.toTensor(), *device_);
     if (made.isTensorList()) {
       c10::List<Tensor> list;
-      for (const Tensor& tensor : made.toTensorVector()) list.push_back(on_device(tensor));
+      for (const Tensor& tensor : made.toTensorVector()) list.push_back(on_device(tensor, *device_));
       return list;
     }
     return made;
   }
-  Tensor on_device(const Tensor& made) const {
-    if (!made.defined()) return made;
-    const AtWork at_work;
-    const c10::DeviceGuard guard(*device_);
-    Tensor result = at::detail::empty_strided_generic(
-        made.sizes(), made.strides(), &device_allocator(),
-        c10::DispatchKeySet(c10::DispatchKey::CUDA), made.scalar_type());
-    if (made.numel() > 0) on_host(result).copy_(made);
-    return result;
-  }
-
   const c10::OperatorHandle& op_;
   const c10::FunctionSchema& schema_;
   const std::string name_;
@@ -291,17 +274,6 @@ Tensor as_strided(const Tensor& self, at::IntArrayRef size, at::IntArrayRef stri
   return at::native::as_strided_tensorimpl(self, size, stride, offset);
 }
 
-/// 0: attention by plain products. CUDA's one-launch kernels take fewer.
-std::int64_t choose_attention(const Tensor&, const Tensor&, const Tensor&,
-                              const std::optional<Tensor>&, double, bool, std::optional<double>,
-                              bool) {
-  return 0;
-}
-const bool attention_chosen = [] {
-  at::native::_fused_sdp_choice_stub.set_cuda_dispatch_ptr(&choose_attention);
-  return true;
-}();
-
 TORCH_LIBRARY_IMPL(_, CUDA, m) {
   m.fallback(torch::CppFunction::makeFromBoxedFunction<&run>());
 }
@@ -327,6 +299,18 @@ TORCH_LIBRARY_IMPL(aten, CUDA, m) {
 }
 
 }  // namespace
+
+Tensor on_device(const Tensor& made, c10::Device device) {
+  if (!made.defined()) return made;
+  const AtWork at_work;
+  const c10::DeviceGuard guard(device);
+  Tensor result = at::detail::empty_strided_generic(made.sizes(), made.strides(),
+                                                    &device_allocator(),
+                                                    c10::DispatchKeySet(c10::DispatchKey::CUDA),
+                                                    made.scalar_type());
+  if (made.numel() > 0) on_host(result).copy_(made);
+  return result;
+}
 
 void deliver_copies() {
   std::vector<Arrival> due;

@@ -2,8 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
-#include <span>
 #include <string>
 
 #include "factsweep/adapter/lora.hpp"
@@ -29,6 +27,9 @@ void declare_training_options(OptionTable& table, const TrainingDefaults& defaul
 /// train.* of the deck; the caller sets learning rate, epochs and seed.
 TrainSettings train_settings(const Deck& deck);
 
+/// train.batch_size, in examples.
+double batch_size(const Deck& deck);
+
 /// lora.* of the deck.
 LoraConfig lora_config(const Deck& deck);
 /// The same for a stored adapter, whose adapter_config.json names the base model (model.path).
@@ -38,36 +39,8 @@ void refuse_lora_keys(const Deck& deck, const std::string& why);
 /// "deck.ini:14: lora.targets", for messages of find_targets().
 std::string lora_place(const Deck& deck);
 
-/// Of English text in a vocabulary of some ten thousand tokens, for estimates.
-inline constexpr double kCharactersPerToken = 4.5;
-/// The same of these texts in the model's vocabulary, with the tokens that stand around a text;
-/// kCharactersPerToken where there are no texts, or its tokenizer cannot be read yet.
-double characters_per_token(const std::string& model, std::span<const std::string> texts);
-/// Of libtorch, MPI and HDF5 at work on a CPU, beside all that is reckoned here.
-inline constexpr double kProgramBytes = 150e6;
-
 /// What an optimizer step takes for each parameter that it trains, in FLOP of a pass in model.dtype
 /// that take as long: it reads and writes memory, while products of bfloat16 are several times as fast.
 double update_flop(const Deck& deck);
-
-/// Memory of what is trained, but for activations: leaves, masters, moments, gradients, and in
-/// bfloat16 their float32 sums where a batch, of about `batch_tokens`, takes several passes.
-/// InputError: lora.targets matches nothing.
-double training_bytes(const Deck& deck, const ModelConfig& model,
-                      const std::optional<LoraConfig>& lora, double batch_tokens);
-
-/// A checkpoint of the same: masters and two moments in float32.
-double checkpoint_bytes(const Deck& deck, const ModelConfig& model,
-                        const std::optional<LoraConfig>& lora);
-
-/// What one forward pass over `tokens` packed tokens in model.dtype leaves for its backward pass on
-/// a GPU (a CPU keeps less), and the logits of the answer tokens, a share of them all, with their
-/// gradient.
-double activation_bytes(const Deck& deck, const ModelConfig& model, double tokens,
-                        double answer_share);
-
-/// What a pass over `tokens` tokens takes that asks for the next ones: keys and values that stay for
-/// later passes, one layer at work, and find_candidates().
-double asking_bytes(const Deck& deck, const ModelConfig& model, double tokens);
 
 }  // namespace factsweep

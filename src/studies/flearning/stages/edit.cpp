@@ -43,9 +43,7 @@ Cost editing_cost(const Draft& draft) {
   const Deck& deck = draft.deck();
   const GridPoint& at = draft.at;
   if (at.method->name == "ft_c")
-    return {.flop = 3 * static_cast<double>(ft_c_settings(deck, at.preset).epochs) *
-                    draft.forward_flop(),
-            .bytes = kProgramBytes + draft.evaluation_bytes()};
+    return fine_tuning_cost(draft, ft_c_settings(deck, at.preset));
   if (at.method->name == "memit") {
     const MemitSettings settings = memit_settings(deck, at.preset);
     return search_cost(draft, {.value = settings.value,
@@ -298,6 +296,7 @@ Upstream add_edit(const Draft& draft, Upstream original) {
   if (!layers.empty()) edit.moments = add_second_moment(draft, original, layers);
   Cost cost = editing_cost(draft);
   cost.flop += draft.start_flop() + draft.evaluation_flop();
+  cost.bytes = std::max({cost.bytes, draft.start_bytes(), draft.evaluation_bytes()});
   if (edit.kept) cost.bytes += draft.model_bytes() + comparison_bytes(draft.model());
   const auto [stage, is_new] = draft.builder.add(edit, draft.point_title("edit"), cost);
   std::vector<AnyColumn> columns = draft.columns(/*abilities=*/edit.makes_one_model());

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "factsweep/studies/support/training_options.hpp"
+#include "factsweep/studies/support/memory.hpp"
 
 namespace factsweep::flearning {
 namespace {
@@ -12,9 +12,9 @@ constexpr double kFirstWords = 5;  // that contexts begin with: each is decoded 
 constexpr double kTokensOfSmallPass = 128;
 
 /// Mean lengths of the texts of an edit, in tokens: up to the subject's last one, from it to the last
-/// but one of the answer, and of the answer.
+/// but one of the answer, and of the answer. And the longest of the second kind.
 struct EditLengths {
-  double before = 0, after = 0, answer = 0;
+  double before = 0, after = 0, answer = 0, longest = 1;
 };
 
 EditLengths lengths_of(std::span<const EditRecord> records, double tokens_per_character) {
@@ -27,7 +27,9 @@ EditLengths lengths_of(std::span<const EditRecord> records, double tokens_per_ch
     const std::size_t subject = record.prompt.rfind(record.subject),
                       end = subject == std::string::npos ? 0 : subject + record.subject.size();
     lengths.before += tokens(end);
-    lengths.after += tokens(record.prompt.size() - end + record.target_new.size() + 1);
+    const double after = tokens(record.prompt.size() - end + record.target_new.size() + 1);
+    lengths.after += after;
+    lengths.longest = std::max(lengths.longest, after * static_cast<double>(records.size()));
     lengths.answer += tokens(record.target_new.size() + 1);
   }
   lengths.after = std::max(lengths.after, 1.0);
@@ -45,11 +47,12 @@ Cost search_cost(const Draft& draft, const SearchWork& work) {
   const EditLengths lengths = lengths_of(std::span(draft.corpus().records).first(edits),
                                          draft.tokens().per_character);
 
-  double contexts = 1, tokens = 0, passes = 0;  // the prompt alone is the first
+  double contexts = 1, tokens = 0, passes = 0, longest = 0;  // the prompt alone is the first
   for (const ContextLength& length : work.contexts) {
     contexts += static_cast<double>(length.count);
     tokens += static_cast<double>(length.count * length.tokens);
     passes += kFirstWords * static_cast<double>(length.tokens);
+    longest = std::max(longest, static_cast<double>(length.tokens));
   }
   const double texts = contexts + 1;  // "{subject} is a"
   const double before = lengths.before + tokens / contexts;
@@ -69,11 +72,36 @@ Cost search_cost(const Draft& draft, const SearchWork& work) {
   const auto together =
       static_cast<double>(std::min(static_cast<std::int64_t>(edits), work.value.batch_requests));
   const double side = static_cast<double>(model.mlp_width);
+  // nothing is trained but the vectors: what the backward pass reads is less than a training's
+  const PassTexts after{.count = together * texts,
+                        .tokens = together * rows,
+                        .answers = together * predicted,
+                        .longest = lengths.longest};
+  const PassTexts front{.count = after.count,
+                        .tokens = after.count * before,
+                        .longest = lengths.before + longest};
+  const double share = static_cast<double>(model.layers - work.first_layer) /
+                       static_cast<double>(model.layers);
   return {.flop = passes * kTokensOfSmallPass * token + static_cast<double>(edits) * each,
-          .bytes = kProgramBytes + 8 * side * side * static_cast<double>(work.moments) +
-                   std::max(draft.evaluation_bytes(),
-                            activation_bytes(deck, model, together * rows, predicted / rows) +
-                                asking_bytes(deck, model, together * texts * before))};
+          .bytes = 8 * side * side * static_cast<double>(work.moments) +
+                   share * activation_bytes(deck, model, after) +
+                   logit_bytes(model, after.answers) + asking_bytes(deck, model, front)};
+}
+
+Cost fine_tuning_cost(const Draft& draft, const FtSettings& settings) {
+  const ModelConfig& model = draft.model();
+  const std::int64_t lowest =
+      settings.layers.empty() ? 0 : *std::min_element(settings.layers.begin(), settings.layers.end());
+  const double share =
+      static_cast<double>(model.layers - lowest) / static_cast<double>(model.layers);
+  const PassTexts pass =
+      draft.lengths().pass(static_cast<double>(settings.batch_size), kAllTexts);
+  // six copies of each edited matrix in float32, and three in float64 while the bound is kept
+  const double edited = (6 * 4 + 3 * 8) * static_cast<double>(settings.layers.size()) *
+                        static_cast<double>(model.mlp_width * model.width);
+  return {.flop = 3 * static_cast<double>(settings.epochs) * draft.forward_flop(),
+          .bytes = edited + share * activation_bytes(draft.deck(), model, pass) +
+                   logit_bytes(model, pass.answers)};
 }
 
 double comparison_bytes(const ModelConfig& model) {

@@ -1,4 +1,4 @@
-// Estimates of what ROME and MEMIT take, beside the evaluation of what they leave.
+// Estimates of what FT-c, ROME and MEMIT take, beside the evaluation of what they leave.
 #pragma once
 
 #include <cstddef>
@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "factsweep/edit/contexts.hpp"
+#include "factsweep/edit/ft_c.hpp"
 #include "factsweep/edit/value_search.hpp"
 #include "ground.hpp"
 
@@ -20,6 +21,7 @@ struct SearchWork {
   std::size_t moments = 0;               // second moments, their sums and factors held at once
 };
 Cost search_cost(const Draft& draft, const SearchWork& work);
+Cost fine_tuning_cost(const Draft& draft, const FtSettings& settings);
 
 /// What comparing two models tensor by tensor holds beside them: the largest in float32, of both, their
 /// difference, and what is written.

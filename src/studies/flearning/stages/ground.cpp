@@ -7,6 +7,7 @@
 #include "factsweep/model/tensors.hpp"
 #include "factsweep/model/torch.hpp"
 #include "factsweep/stage/common_options.hpp"
+#include "factsweep/studies/support/memory.hpp"
 #include "factsweep/studies/support/training_options.hpp"
 #include "outcomes.hpp"
 #include "stages.hpp"
@@ -69,17 +70,19 @@ std::vector<WeightTerm> start_terms(StageRun& run, const Ground& ground, const W
 
 TextTokens TextTokens::of(const Deck& deck, const std::string& model, const EditCorpus& corpus) {
   constexpr std::size_t kSample = 200;
+  const std::size_t template_bytes = training_prompt(deck, "").size();
   std::vector<std::string> texts;
-  double characters = 0, answers = 0;
   for (const EditRecord& record :
-       std::span(corpus.records).first(std::min(kSample, corpus.records.size()))) {
+       std::span(corpus.records).first(std::min(kSample, corpus.records.size())))
     texts.push_back(training_prompt(deck, record.prompt) + " " + record.target_new);
-    characters += static_cast<double>(texts.back().size());
-    answers += static_cast<double>(1 + record.target_new.size());
+  TextTokens tokens{{}, 1 / characters_per_token(model, texts)};
+  for (const EditRecord& record : corpus.records) {
+    const double answer = static_cast<double>(1 + record.target_new.size()) * tokens.per_character;
+    const double prompt =
+        static_cast<double>(template_bytes + record.prompt.size()) * tokens.per_character;
+    tokens.lengths.add(Lengths::of(prompt + answer, answer + 1));
   }
-  const double each = 1 / characters_per_token(model, texts),
-               count = std::max(1.0, static_cast<double>(texts.size()));
-  return {characters * each / count, answers * each / count + 1, each};
+  return tokens;
 }
 
 Ground Draft::ground(std::optional<Upstream> original) const {
@@ -129,8 +132,8 @@ double Draft::start_flop() const {
 
 double Draft::forward_flop() const {
   return static_cast<double>(at.records) *
-         (tokens().text * model().flop_per_token() +
-          tokens().answer * model().head_flop_per_token());
+         (lengths().mean() * model().flop_per_token() +
+          lengths().mean_answer() * model().head_flop_per_token());
 }
 
 double Draft::evaluation_flop() const {
@@ -145,11 +148,13 @@ double Draft::evaluation_flop() const {
 }
 
 double Draft::evaluation_bytes() const {
-  const double all = evaluation_flop() / forward_flop() * static_cast<double>(at.records);
-  const double together =
-      static_cast<double>(deck().integer("flearning.batch_tokens")) / tokens().text;
-  return tokens().answer * std::min(all, together) * static_cast<double>(model().vocabulary) *
-         (weight_bytes(deck()) + 4);
+  const auto together = static_cast<double>(deck().integer("flearning.batch_tokens"));
+  return asking_bytes(deck(), model(), lengths().pass(kAllTexts, together));
+}
+
+double Draft::start_bytes() const {
+  const bool is_base = !at.method->has_lambda() && !trains_original(deck(), corpus(), at);
+  return is_base ? 0 : merging_bytes(model());
 }
 
 std::vector<AnyColumn> Draft::columns(bool abilities) const {

@@ -13,6 +13,7 @@
 #include "factsweep/adapter/weight_changes.hpp"
 #include "factsweep/stage/kind.hpp"
 #include "factsweep/stage/stage_run.hpp"
+#include "factsweep/studies/support/lengths.hpp"
 #include "factsweep/studies/support/lists.hpp"
 #include "factsweep/studies/support/weight_outputs.hpp"
 
@@ -82,9 +83,10 @@ bool trains_original(const Deck& deck, const EditCorpus& corpus, const GridPoint
 std::optional<LoraConfig> left_adapter(const Deck& deck, const EditCorpus& corpus,
                                        const GridPoint& at);
 
-/// How long the texts of a data set are in tokens of a model, on average.
+/// How long the texts of a data set are in tokens of a model: questions with their new answers as
+/// taught, these with their ends.
 struct TextTokens {
-  double text = 0, answer = 0;  // a question with its new answer as taught; the answer and its end
+  Lengths lengths;
   double per_character = 0;
 
   static TextTokens of(const Deck& deck, const std::string& model, const EditCorpus& corpus);
@@ -122,14 +124,18 @@ struct Draft {
   std::string point_title(const std::string& kind) const;
 
   const TextTokens& tokens() const { return inputs.tokens.at(at.model)[at.data_set]; }
+  /// Of the point's records.
+  Lengths lengths() const { return tokens().lengths.first(static_cast<double>(at.records)); }
   double model_bytes() const;
   /// To read the base model and to add the terms that a stage starts from.
   double start_flop() const;
   /// One text of each record.
   double forward_flop() const;
-  /// What evaluate() asks, and the logits of the answers that are asked together.
+  /// What evaluate() asks, and what one of its passes takes beyond the model.
   double evaluation_flop() const;
   double evaluation_bytes() const;
+  /// To add the terms that a stage starts from, beyond the model.
+  double start_bytes() const;
 
   /// What the point's row has of its model's answers. `abilities`: to what is asked beside, too.
   std::vector<AnyColumn> columns(bool abilities = true) const;

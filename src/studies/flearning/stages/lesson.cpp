@@ -5,6 +5,7 @@
 
 #include "factsweep/core/random.hpp"
 #include "factsweep/model/torch.hpp"
+#include "factsweep/studies/support/memory.hpp"
 #include "factsweep/studies/support/training.hpp"
 #include "factsweep/studies/support/training_options.hpp"
 
@@ -33,14 +34,10 @@ Cost Lesson::cost(const Draft& draft) const {
   const Deck& deck = draft.deck();
   // a frozen weight needs no gradient of its own, only that of its input
   const double passes = lora ? 2 : 3;
-  // a batch may be smaller than a pass may be
-  const double batch = static_cast<double>(deck.integer("train.batch_size")) * draft.tokens().text;
-  const double tokens =
-      std::min(static_cast<double>(deck.integer("train.microbatch_tokens")), batch);
   std::optional<LoraConfig> adapter;
   if (lora) adapter = lora_config(deck);
-  const double activations =
-      activation_bytes(deck, draft.model(), tokens, draft.tokens().answer / draft.tokens().text);
+  const TrainingMemory training = training_memory(deck, draft.model(), adapter, draft.lengths(),
+                                                  {.texts = batch_size(deck)});
   // to make masters of the weights, and to compare and write what they have become
   constexpr double kUpdatesBeside = 3;
   const double epochs = static_cast<double>(deck.integer(section + ".epochs"));
@@ -49,9 +46,8 @@ Cost Lesson::cost(const Draft& draft) const {
   const double updates = lora ? 0 : epochs * steps + kUpdatesBeside;
   return {.flop = epochs * passes * draft.forward_flop() +
                   updates * update_flop(deck) * static_cast<double>(draft.model().parameters()),
-          .bytes = training_bytes(deck, draft.model(), adapter, batch) + activations +
-                   draft.evaluation_bytes() + kProgramBytes - (lora ? 0 : draft.model_bytes()),
-          .activations = activations,
+          .bytes = std::max({training.most, draft.start_bytes(), draft.evaluation_bytes()}),
+          .activations = training.activations,
           .checkpoint = checkpoint_bytes(deck, draft.model(), adapter)};
 }
 

@@ -59,7 +59,7 @@ const KindOf<Worker> kOriginal = kind<Worker, Original>();
 Upstream add_original(const Draft& draft) {
   PlanBuilder& builder = draft.builder;
   const Original original{draft.ground(std::nullopt)};
-  Cost cost = original.untrained ? Cost{.bytes = draft.model_bytes()} : kLesson.cost(draft);
+  Cost cost = original.untrained ? Cost{.bytes = draft.evaluation_bytes()} : kLesson.cost(draft);
   cost.flop += draft.start_flop() + draft.evaluation_flop();
   const auto [stage, is_new] = builder.add(original, draft.title("original"), cost);
   const std::vector<AnyColumn> columns = draft.columns();

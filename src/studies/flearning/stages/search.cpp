@@ -59,7 +59,7 @@ Upstream add_search(const Draft& draft, Upstream original, const Forgetting& for
   const auto [stage, is_new] = draft.builder.add(
       Search{draft.ground(original), forgetting}, draft.title(what + forgetting.layers),
       {.flop = static_cast<double>(evaluations) * (draft.start_flop() + draft.forward_flop()),
-       .bytes = draft.model_bytes()});
+       .bytes = draft.model_bytes() + std::max(draft.start_bytes(), draft.evaluation_bytes())});
   if (!is_new) return stage;
   draft.builder.dimension("/search/" + draft.builder.stage(stage).key + "/evaluation", evaluations);
   for (const Column<double>& column : {kLambda, tried("lambda"), tried("locality")})

@@ -7,6 +7,7 @@
 #include "factsweep/data/texts.hpp"
 #include "factsweep/model/tensors.hpp"
 #include "factsweep/model/torch.hpp"
+#include "factsweep/studies/support/memory.hpp"
 #include "stages.hpp"
 
 namespace factsweep::flearning {
@@ -65,6 +66,18 @@ struct SecondMoment : Ground {
   }
 };
 
+double bytes_of(const Draft& draft, const std::vector<std::int64_t>& layers) {
+  const ModelConfig& model = draft.model();
+  const Deck& deck = draft.deck();
+  const auto tokens = std::min(static_cast<double>(deck.integer("edit.text_tokens")),
+                               static_cast<double>(deck.integer("flearning.batch_tokens")));
+  const auto side = static_cast<double>(model.mlp_width);
+  // a text is at least one; the keys of a pass in float64, and the sum of their products
+  const double sums = 8 * side * (side * static_cast<double>(layers.size()) + tokens);
+  const PassTexts pass{.count = 1, .tokens = tokens, .answers = 0, .longest = tokens};
+  return std::max(draft.start_bytes(), sums + working_bytes(deck, model, pass));
+}
+
 }  // namespace
 
 const KindOf<Worker> kSecondMoment = kind<Worker, SecondMoment>();
@@ -80,7 +93,8 @@ Upstream add_second_moment(const Draft& draft, Upstream original,
   const SecondMoment fields{draft.ground(original), draft.inputs.text,
                             draft.deck().text("edit.text"), layers};
   const auto [stage, is_new] = draft.builder.add(fields, draft.title("second_moment"),
-                                                 {.flop = draft.start_flop() + tokens * (forward + products)});
+                                                 {.flop = draft.start_flop() + tokens * (forward + products),
+                                                  .bytes = bytes_of(draft, layers)});
   if (!is_new) return stage;
   draft.builder.place(stage, kTokens);
   const auto side = static_cast<std::uint64_t>(model.mlp_width);

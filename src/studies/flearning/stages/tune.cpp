@@ -1,8 +1,10 @@
 // Stages "forget" and "learn": the original model less a part of the old knowledge's parameters
 // (equation 4), and training on the new answers, after forgetting (equation 7) or without.
+#include <algorithm>
 #include <cmath>
 
 #include "factsweep/model/torch.hpp"
+#include "factsweep/studies/support/memory.hpp"
 #include "factsweep/studies/support/training.hpp"
 #include "factsweep/studies/support/weight_outputs.hpp"
 #include "lesson.hpp"
@@ -143,6 +145,13 @@ struct Learn : Tune {
   static constexpr const char* kind = "learn";
 };
 
+/// Beside the model that was asked the base model is read again, and its float32 copy becomes what
+/// is kept.
+double kept_whole_bytes(const Draft& draft) {
+  const auto parameters = static_cast<double>(draft.model().parameters());
+  return draft.model_bytes() + 4 * parameters + merging_bytes(draft.model());
+}
+
 Forgetting add_forgetting(const Draft& draft, Upstream original) {
   const GridPoint& at = draft.at;
   Forgetting forgetting;
@@ -175,6 +184,8 @@ Upstream add_tune(const Draft& draft, Upstream original) {
     if (tune.forgetting.delta) columns.emplace_back(kCosine);
   }
   cost.flop += draft.start_flop() + draft.evaluation_flop();
+  cost.bytes = std::max({cost.bytes, draft.start_bytes(), draft.evaluation_bytes()});
+  if (tune.kept && !tune.leaves_adapter()) cost.bytes = std::max(cost.bytes, kept_whole_bytes(draft));
   if (tune.forgetting.delta) columns.insert(columns.end(), {kLambdaUsed, kForgetNorm});
   const auto [stage, is_new] =
       tune.lora ? draft.builder.add(Learn{tune}, draft.point_title("learn"), cost)

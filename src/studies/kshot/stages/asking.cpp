@@ -6,7 +6,7 @@
 #include "factsweep/core/random.hpp"
 #include "factsweep/model/torch.hpp"
 #include "factsweep/studies/support/training.hpp"
-#include "factsweep/studies/support/training_options.hpp"
+#include "factsweep/studies/support/memory.hpp"
 #include "stages.hpp"
 
 namespace factsweep::kshot {
@@ -147,8 +147,7 @@ double test_flop(const Draft& draft, const TaskEntry& task) {
 
 double answer_bytes(const Draft& draft, const TaskSet& set) {
   const auto together = static_cast<double>(draft.deck().integer("eval.batch_tokens"));
-  return kProgramBytes + asking_bytes(draft.deck(), draft.model,
-                                      std::min(together, draft.lengths_of(set).tokens));
+  return asking_bytes(draft.deck(), draft.model, draft.lengths_of(set).pass(kAllTexts, together));
 }
 
 Model adapted(const Model& base, const LoraAdapter& adapter) {

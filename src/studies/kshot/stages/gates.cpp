@@ -36,11 +36,11 @@ Cost gate_cost(const Draft& draft, const TaskSet& like, std::int64_t experts) {
   const double examples = static_cast<double>(experts * deck.integer("phatgoose.steps") *
                                               deck.integer("train.batch_size"));
   const Lengths lengths = draft.lengths_of(like);
-  const double tokens = lengths.tokens / lengths.examples;
-  const double activations = learning_activations(draft, lengths);
-  return {.flop = 2 * examples * tokens * draft.model.flop_per_token(),
-          .bytes = kProgramBytes + activations,
-          .activations = activations};
+  const TrainingMemory training =  // a gate has fewer weights than an adapter
+      training_memory(deck, draft.model, lora_config(deck), lengths, {.texts = batch_size(deck)});
+  return {.flop = 2 * examples * lengths.mean() * draft.model.flop_per_token(),
+          .bytes = training.most,
+          .activations = training.activations};
 }
 
 TaskSet gate_lessons(const TaskSet& set, std::uint64_t seed, const Deck& deck) {

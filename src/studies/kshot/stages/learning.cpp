@@ -33,28 +33,18 @@ TrainingExamples lessons_of(const TaskSet& set, const Model& model, const Deck& 
   return lessons;
 }
 
-double learning_activations(const Draft& draft, const Lengths& lengths) {
-  const Deck& deck = draft.deck();
-  const double tokens =
-      std::min(lengths.batch(static_cast<double>(deck.integer("train.batch_size"))),
-               static_cast<double>(deck.integer("train.microbatch_tokens")));
-  return activation_bytes(deck, draft.model, tokens, lengths.answers / lengths.tokens);
-}
-
 Cost learning_cost(const Draft& draft, const std::string& section, const Lengths& lengths,
-                   double adapters) {
+                   const StepSize& step) {
   const Deck& deck = draft.deck();
   const double epochs = static_cast<double>(deck.integer(section + ".epochs"));
-  const double activations = learning_activations(draft, lengths);
-  const double batch = lengths.batch(static_cast<double>(deck.integer("train.batch_size")));
+  const TrainingMemory training =
+      training_memory(deck, draft.model, lora_config(deck), lengths, step);
   return {.flop = 2 * epochs *
                   (lengths.tokens * draft.model.flop_per_token() +
                    lengths.answers * draft.model.head_flop_per_token()),
-          .bytes = kProgramBytes +
-                   adapters * training_bytes(deck, draft.model, lora_config(deck), batch) +
-                   activations,
-          .activations = activations,
-          .checkpoint = adapters * checkpoint_bytes(deck, draft.model, lora_config(deck))};
+          .bytes = training.most,
+          .activations = training.activations,
+          .checkpoint = step.adapters * checkpoint_bytes(deck, draft.model, lora_config(deck))};
 }
 
 }  // namespace factsweep::kshot

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "../draft.hpp"
+#include "factsweep/studies/support/memory.hpp"
 #include "factsweep/tasks/prompt.hpp"
 #include "factsweep/train/trainer.hpp"
 
@@ -18,10 +19,8 @@ std::vector<std::string> learning_keys(const std::string& section,
 TrainSettings learning_settings(const std::string& section, std::uint64_t seed, const Deck& deck);
 /// What training sees of a set. InputError: nothing.
 TrainingExamples lessons_of(const TaskSet& set, const Model& model, const Deck& deck);
-/// What a pass of a training leaves for its backward pass, in bytes.
-double learning_activations(const Draft& draft, const Lengths& lengths);
-/// Of training `adapters` adapters at once on such examples.
+/// Of training on such examples.
 Cost learning_cost(const Draft& draft, const std::string& section, const Lengths& lengths,
-                   double adapters);
+                   const StepSize& step);
 
 }  // namespace factsweep::kshot

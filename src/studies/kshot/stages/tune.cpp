@@ -52,8 +52,9 @@ Cost cost_of(const Draft& draft, const GridPoint& at, const TaskSet& shots) {
     cost.flop = static_cast<double>(draft.deck().integer("lorahub.evaluations")) *
                 lengths.tokens * draft.model.flop_per_token();
   if (at.method->is_trained())
-    cost =
-        learning_cost(draft, "moe", lengths, std::max<double>(1, static_cast<double>(at.experts)));
+    cost = learning_cost(draft, "moe", lengths,
+                         {.texts = batch_size(draft.deck()),
+                          .adapters = std::max<double>(1, static_cast<double>(at.experts))});
   if (at.method->has_gates()) cost = gate_cost(draft, shots, at.experts);
   cost.flop += test_flop(draft, task) + draft.worker.abilities.flop(draft.model);
   cost.bytes = std::max(cost.bytes, answer_bytes(draft, task.test));

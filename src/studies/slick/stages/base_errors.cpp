@@ -178,7 +178,7 @@ void add_base_errors(const Draft& draft) {
   draft.builder.fill(draft.of_model(kSampled), sampled);
   const auto shots = static_cast<double>(deck.integer("label.shots"));
   const double flop =
-      2 * static_cast<double>(count) * (shots + 1) * kTokensPerText * draft.model.flop_per_token();
+      2 * static_cast<double>(count) * (shots + 1) * draft.lengths.mean() * draft.model.flop_per_token();
   const BaseErrors errors{draft.fingerprint, draft.questions_hash(draft.worker.corpus.rows),
                           hex(exemplars), draft.directory};
   const Upstream stage =

@@ -14,7 +14,7 @@
 #include "factsweep/label/probe.hpp"
 #include "factsweep/stage/table.hpp"
 #include "factsweep/studies/support/counts.hpp"
-#include "factsweep/studies/support/training_options.hpp"
+#include "factsweep/studies/support/memory.hpp"
 #include "factsweep/studies/support/work_checkpoint.hpp"
 #include "stages.hpp"
 
@@ -250,28 +250,49 @@ void fill_questions(const Draft& draft) {
     fill_exemplars(builder, relation, sets, draft.prompts_name_details);
 }
 
+/// What a question's tokens are less those that its relation's questions share with each other and
+/// with the exemplars: the answer among them.
+constexpr double kOwnShare = 0.6;
+
+Lengths Draft::lengths_of(std::span<const Question> questions) const {
+  const PromptTemplate form = prompts(deck(), kTrainPrompts).train;
+  Lengths all;
+  for (const Question& question : questions) {
+    const double prompt = tokens(form.filled(question)), answer = tokens(" " + question.answer);
+    all.add(Lengths::of(prompt + answer, answer));
+  }
+  return all;
+}
+
 Upstream add_label(const Draft& draft, const Chunk& chunk) {
   const LabelSettings settings = label_settings(draft.deck());
   const std::int64_t kept =
       answer_bytes(draft.deck(), static_cast<double>(draft.worker.corpus.rows.size()));
+  const std::vector<Question> questions = draft.worker.questions(chunk);
   const Label label{draft.fingerprint,
                     chunk.relation,
-                    draft.questions_hash(draft.worker.questions(chunk)),
+                    draft.questions_hash(questions),
                     draft.exemplars_hash(draft.worker.exemplars.at(chunk.relation)),
                     chunk,
                     kept,
                     draft.directory};
-  const double work = static_cast<double>(chunk.count) * static_cast<double>(settings.sets);
-  double flop = work * (0.6 * kTokensPerText * draft.model.flop_per_token() +
+  Lengths lengths;  // of all sets
+  lengths.add(draft.lengths_of(questions), static_cast<double>(settings.sets));
+  const double work = lengths.texts;
+  double flop = work * (kOwnShare * lengths.mean() * draft.model.flop_per_token() +
                         5 * draft.model.head_flop_per_token());
   if (kept > 0)
-    flop += 0.4 * static_cast<double>(chunk.count) * kTokensPerText * draft.model.flop_per_token();
+    flop += 0.4 * static_cast<double>(chunk.count) * lengths.mean() * draft.model.flop_per_token();
   if (!settings.exact) flop *= static_cast<double>(settings.samples + 1) * 0.5;
   const std::string title = fmt::format("{} {} {} {}-{}", draft.titled("label"), chunk.relation,
                                         name(chunk.split), chunk.first,
                                         chunk.first + chunk.count - 1);
-  const double bytes =
-      asking_bytes(draft.deck(), draft.model, static_cast<double>(ProbeSettings().batch_tokens));
+  const double prefix = static_cast<double>(settings.shots) * draft.lengths.mean();
+  PassTexts pass =
+      lengths.pass(kAllTexts, static_cast<double>(ProbeSettings().batch_tokens) / kOwnShare);
+  pass.tokens *= kOwnShare;
+  pass.longest -= (1 - kOwnShare) * lengths.mean();
+  const double bytes = asking_bytes(draft.deck(), draft.model, pass, prefix);
   const Upstream stage = draft.builder.add(label, title, {.flop = flop, .bytes = bytes}).stage;
   for (const TableColumn<Found>& one : label_table(draft.deck(), kept))
     draft.builder.place(stage, draft.of_model(one.column), {chunk.first}, chunk.count);

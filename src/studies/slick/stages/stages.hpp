@@ -10,6 +10,7 @@
 #include "../worker.hpp"
 #include "factsweep/stage/executor.hpp"
 #include "factsweep/stage/plan_builder.hpp"
+#include "factsweep/studies/support/lengths.hpp"
 
 namespace factsweep::slick {
 
@@ -26,8 +27,12 @@ struct Draft {
   std::string fingerprint;  // of the model's files
 
   bool prompts_name_details;  // Prompts::name_details()
+  TokenCounter tokens;        // in the model's vocabulary
+  Lengths lengths = {};       // of the corpus
 
   const Deck& deck() const { return builder.deck(); }
+  /// Of questions with their answers as they are trained, without exemplars.
+  Lengths lengths_of(std::span<const Question> questions) const;
   /// "label", of several models "label NAME".
   std::string titled(const std::string& what) const;
   /// kLabels or kErrors, and of another model than the first /labels/NAME or /errors/NAME.
@@ -51,9 +56,6 @@ struct Draft {
 };
 
 inline constexpr const char *kLabels = "/labels/base", *kErrors = "/errors";
-
-inline constexpr double kTokensPerText = 28;  // a question with its answer
-inline constexpr double kAnswerTokens = 4;    // of these
 
 inline const auto kCategory =
     shared(column<std::uint8_t>("/labels/base/category", {"question_index"}, "1",

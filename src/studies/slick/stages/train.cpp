@@ -10,7 +10,9 @@
 #include "../grid.hpp"
 #include "../options.hpp"
 #include "../variants.hpp"
+#include "factsweep/label/probe.hpp"
 #include "factsweep/studies/support/lists.hpp"
+#include "factsweep/studies/support/memory.hpp"
 #include "factsweep/studies/support/training_options.hpp"
 #include "factsweep/studies/support/weight_outputs.hpp"
 #include "training_columns.hpp"
@@ -55,20 +57,24 @@ Cost cost_of(const Draft& draft, const Train& train) {
       examples;
   // a frozen weight needs no gradient of its own, only that of its input
   const double passes = train.lora ? 2 : 3;
-  const double per_text = kTokensPerText * model.flop_per_token() + 4 * model.head_flop_per_token();
-  const double batch_tokens =
-      static_cast<double>(train.batch_size.value_or(deck.integer("train.batch_size"))) *
-      kTokensPerText;
-  const double pass_tokens =
-      std::min(batch_tokens, static_cast<double>(deck.integer("train.microbatch_tokens")));
-  const double activations =
-      activation_bytes(deck, model, pass_tokens, kAnswerTokens / kTokensPerText);
+  const Lengths& lengths = draft.lengths;
+  const double per_text = lengths.mean() * model.flop_per_token() +
+                          lengths.mean_answer() * model.head_flop_per_token();
+  const std::optional<LoraConfig> lora = train.lora_config(deck);
+  const TrainingMemory training = training_memory(
+      deck, model, lora, lengths.first(examples),
+      {.texts = train.batch_size ? static_cast<double>(*train.batch_size) : batch_size(deck)});
+  // the base model, which other stages ask
+  const double beside = lora ? 0 : weight_bytes(deck) * static_cast<double>(model.parameters());
+  const double asking =
+      asking_bytes(deck, model,
+                   lengths.pass(probed, static_cast<double>(ProbeSettings().batch_tokens)));
   return {.flop = static_cast<double>(deck.integer("train.epochs")) * per_text *
                       (passes * examples + 0.7 * probed) +
                   kAsked * draft.worker.abilities.flop(model),
-          .bytes = training_bytes(deck, model, train.lora_config(deck), batch_tokens) + activations,
-          .activations = activations,
-          .checkpoint = checkpoint_bytes(deck, model, train.lora_config(deck))};
+          .bytes = beside + std::max(training.most, training.between + asking),
+          .activations = training.activations,
+          .checkpoint = checkpoint_bytes(deck, model, lora)};
 }
 
 /// Where no question has several answers, all are taught by teaching the first.
