@@ -125,6 +125,7 @@ ExitCode plan(const Words& words) {
     console::info("{} of {} stages are taken over (run.reuse); the tables count the others.", count,
                   done.size());
   }
+  if (arguments.device.empty() && arguments.device_memory == 0) expect_cpu(expanded);
   const Experience experience = experience_of(arguments, deck);
   expect_memory(expanded, experience.seen);
   const Rate rate =

@@ -59,6 +59,7 @@ ExitCode run_deck(const Communicator& world, const Words& words, Activity& activ
     const Busy busy(activity, "looking for devices");
     return report_device(world, deck);
   }();
+  if (device.name == "cpu") expect_cpu(expansion.plan);
   const auto of_plan = [](std::size_t size, std::string_view noun) {
     return console::counted(static_cast<std::int64_t>(size), noun);
   };

@@ -88,7 +88,7 @@ std::string stage_table(const Plan& plan, const Pace& pace, const std::vector<bo
       sum->shared += shared[i] ? 1 : 0;
       sum->flop += stage.cost_flop;
       sum->seconds += pace.seconds(stage);
-      sum->memory = std::max(sum->memory, plan.model_bytes + stage.memory_bytes);
+      sum->memory = std::max(sum->memory, plan.bytes_of(stage));
     }
   }
   std::vector<Row> rows = {{"stages", "count", "shared", "FLOP", "one rank", "memory"}};
@@ -155,6 +155,9 @@ std::string need_table(const Plan& plan, const std::vector<bool>& done) {
   std::string of_stage;
   if (stage_bytes > 0)
     of_stage = fmt::format(", '{}' {}", largest->title, console::bytes(stage_bytes));
+  std::string of_process;
+  if (plan.process_bytes > 0)
+    of_process = fmt::format(", its file and libraries on a CPU {}", console::bytes(plan.process_bytes));
   std::map<File, double> bytes;
   std::map<File, std::int64_t> count;
   for (const DatasetSpec& spec : plan.datasets) {
@@ -167,8 +170,9 @@ std::string need_table(const Plan& plan, const std::vector<bool>& done) {
   };
   std::vector<Row> rows = {
       {"memory a rank",
-       fmt::format("{} (model {}{})", console::bytes(plan.model_bytes + stage_bytes),
-                   console::bytes(plan.model_bytes), of_stage)},
+       fmt::format("{} (model {}{}{})",
+                   console::bytes(plan.model_bytes + plan.process_bytes + stage_bytes),
+                   console::bytes(plan.model_bytes), of_stage, of_process)},
       {"result file", file(File::results)}};
   rows.push_back({"weights file", count[File::weights] == 0 ? "none" : file(File::weights)});
   return table(rows, /*left=*/true);

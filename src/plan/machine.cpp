@@ -62,6 +62,11 @@ double parse_bytes(std::string_view text) {
                                          : value * std::pow(base, static_cast<double>(power + 1));
 }
 
+void expect_cpu(Plan& plan) {
+  constexpr double kLibraryBytes = 150e6;
+  plan.process_bytes = plan.model_bytes > 0 ? plan.model_bytes + kLibraryBytes : 0;
+}
+
 Need need_of(const Plan& plan, const std::vector<bool>& done) {
   Need need;
   for (std::size_t i = 0; i < plan.stages.size(); ++i) {

@@ -38,7 +38,7 @@ void expect_memory(Plan& plan, const SeenKinds& seen) {
     const auto found = seen.find(stage.kind);
     if (found == seen.end() || found->second.memory_ratio == 0) continue;
     const double ratio = found->second.memory_ratio;
-    stage.memory_bytes = std::max(0.0, ratio * (plan.model_bytes + stage.memory_bytes) - plan.model_bytes);
+    stage.memory_bytes += std::max(0.0, ratio * plan.bytes_of(stage)) - plan.bytes_of(stage);
     stage.activation_bytes *= ratio;
   }
 }

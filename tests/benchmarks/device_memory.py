@@ -8,6 +8,7 @@ mixtures K-shot's, which needs a sentence encoder. DATA has entityquestions/, co
 """
 
 import argparse
+import json
 import os
 import subprocess
 import tempfile
@@ -30,16 +31,27 @@ STUDIES = {
         "--grid.method=ft,lora,f_learning_ft,f_learning_lora,ft_c,rome,memit --grid.lambda=0.3 --grid.lambda_lora=0.7 --grid.seed=1"
     ),
     "kshot": (
-        "inputs/kshot/smollm2.ini --data.folder={data} --augment.encoder={encoder} --bank.epochs=1 --moe.epochs=1 --train.batch_size=32 "
+        "inputs/kshot/smollm2.ini --data.folder={data} --data.sets={sets} --augment.encoder={encoder} --bank.epochs=1 --moe.epochs=1 --train.batch_size=32 "
         "--grid.method=lora,ours --grid.shots=50 --grid.experts=4 --grid.top_k=2 --grid.budget=50 --grid.tau=0.9 --grid.signals=pad "
         "--grid.data_selection=cosine --grid.draw=1 --eval.test_examples=20"
     ),
 }
 
 
+def few_sets(folder):
+    """The data sets of inputs/kshot/smollm2.json, of which one task and five adapters are left."""
+    sets = json.loads((ROOT / "inputs/kshot/smollm2.json").read_text())
+    kept = ("boolq", "arc_e", "commonsense_qa", "ag_news", "gsm8k")
+    sets["tasks"] = sets["tasks"][:1]
+    sets["bank"] = [adapter for adapter in sets["bank"] if adapter["name"] in kept]
+    file = folder / "sets.json"
+    file.write_text(json.dumps(sets))
+    return file
+
+
 def run(study, options, folder):
     file = folder / f"{study}.h5"
-    words = STUDIES[study].format(data=options.data, encoder=options.encoder).split()
+    words = STUDIES[study].format(data=options.data, encoder=options.encoder, sets=few_sets(folder)).split()
     words += [f"--model.path={options.model}", "--run.device=cuda", f"--run.output={file}"]
     environment = os.environ | {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
     pretended = options.program.resolve().parent / "tests/cuda/libpretended_device.so"

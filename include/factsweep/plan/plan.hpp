@@ -83,7 +83,7 @@ struct Stage {
   nlohmann::json local = nlohmann::json::object();  // where this sweep has what the stage is about
   std::vector<std::size_t> upstream;  // indices into Plan::stages, all smaller than this stage's
   double cost_flop = 0;               // estimate
-  double memory_bytes = 0;            // estimate, beyond the model's own weights
+  double memory_bytes = 0;            // estimate, in tensors beyond the model's own weights
   double activation_bytes = 0;        // of these, what smaller passes make less
   double checkpoint_bytes = 0;        // estimate, on the disk while it runs
   std::vector<Output> outputs;
@@ -124,13 +124,18 @@ struct Plan {
   // Which weights the sweep keeps, and which it does not though it trains them; a sentence each, or
   // empty.
   std::string kept, not_kept;
-  double model_bytes = 0;          // weights of one model copy, for the memory column of `plan`
+  double model_bytes = 0;    // weights of one model copy, for the memory column of `plan`
+  double process_bytes = 0;  // what a rank's process holds beside tensors: expect_cpu()
 
   /// The key that add_stage() would give it.
   std::string key_of(const Stage& stage) const;
   /// Index of the stage (kind, configuration, upstream); appended when new, shared when it exists.
   /// The caller adds the places of a shared stage's outputs itself.
   std::size_t add_stage(Stage stage);
+  /// Foreseen of a rank while it works on the stage.
+  double bytes_of(const Stage& stage) const {
+    return model_bytes + process_bytes + stage.memory_bytes;
+  }
 
  private:
   std::unordered_map<std::string, std::size_t> stage_of_key_;

@@ -65,7 +65,6 @@ Draft::Draft(const Deck& deck, const Worker& inputs, std::vector<GridPoint> grid
       template_bytes_(prompts(deck).size()),
       characters_per_token_(factsweep::characters_per_token(deck.text("model.path"),
                                                             sample_texts(inputs.sets))) {
-  builder.model_bytes(static_cast<double>(model.parameters()) * weight_bytes(deck));
   std::set<std::int64_t> all_draws;
   for (const GridPoint& at : points) {
     shots = std::max(shots, at.shots);
@@ -75,6 +74,8 @@ Draft::Draft(const Deck& deck, const Worker& inputs, std::vector<GridPoint> grid
   }
   draws.assign(all_draws.begin(), all_draws.end());
   if (!deck.text("augment.encoder").empty()) read_encoder(deck.text("augment.encoder"));
+  builder.model_bytes(weight_bytes(deck) *
+                      (static_cast<double>(model.parameters()) + encoder_parameters_));
 }
 
 void Draft::read_encoder(const std::string& directory) {
@@ -82,6 +83,10 @@ void Draft::read_encoder(const std::string& directory) {
   if (!config.contains("hidden_size") || !config.at("hidden_size").is_number_integer())
     throw InputError(directory + "/config.json: has no number 'hidden_size'.");
   width = config.at("hidden_size");
+  const auto size = [&](const char* name) { return config.value(name, 0.0); };
+  const double side = static_cast<double>(width);
+  encoder_parameters_ = size("vocab_size") * side +
+                        size("num_hidden_layers") * side * (4 * side + 2 * size("intermediate_size"));
   encoder = encoder_fingerprint(directory);
 }
 

@@ -72,6 +72,7 @@ struct Draft {
 
   const std::size_t template_bytes_;
   const double characters_per_token_;
+  double encoder_parameters_ = 0;  // of the matrices of a BERT, for estimates
 };
 
 /// /tasks, /pools and /selection/shot_row.

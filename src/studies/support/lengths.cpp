@@ -15,12 +15,19 @@ Lengths Lengths::of(double tokens, double answer) {
   return {.texts = 1, .tokens = tokens, .answers = answer, .squares = tokens * tokens, .longest = tokens};
 }
 
+double Lengths::deviation() const {
+  return texts > 0 ? std::sqrt(std::max(0.0, squares / texts - mean() * mean())) : 0;
+}
+
 void Lengths::add(const Lengths& more, double share) {
   texts += share * more.texts;
   tokens += share * more.tokens;
   answers += share * more.answers;
   squares += share * more.squares;
-  longest = std::max(longest, more.longest);
+  // of a normal distribution the largest of n is about so many deviations from the mean
+  const double of_some = more.mean() + more.deviation() * std::sqrt(2 * std::log(std::max(
+                                                              1.0, share * more.texts)));
+  longest = std::max(longest, share < 1 ? std::min(more.longest, of_some) : more.longest);
 }
 
 double Lengths::mean() const {
@@ -40,9 +47,8 @@ Lengths Lengths::first(double count) const {
 PassTexts Lengths::pass(double count, double most) const {
   if (texts == 0) return {};
   constexpr double kDeviations = 3;
-  const double variance = std::max(0.0, squares / texts - mean() * mean());
   const double together = std::min({count, texts, std::max(1.0, most / mean())});
-  const double large = mean() * together + kDeviations * std::sqrt(variance * together);
+  const double large = mean() * together + kDeviations * deviation() * std::sqrt(together);
   const double all = std::min({tokens, std::max(longest, large), std::max(longest, most)});
   return {.count = together, .tokens = all, .answers = answers / tokens * all, .longest = longest};
 }

@@ -77,7 +77,9 @@ TrainingMemory training_memory(const Deck& deck, const ModelConfig& model,
   const Sizes s(deck, model);
   const auto most = static_cast<double>(deck.integer("train.microbatch_tokens"));
   const bool several = lengths.pass(step.texts, kAllTexts).tokens > most;
-  const PassTexts pass = lengths.pass(step.texts * step.batches, most);
+  PassTexts pass = lengths.pass(step.texts * step.batches, most);
+  // passes of a batch are in order of length: the largest holds its longest texts
+  if (several) pass.count = std::min(pass.count, pass.tokens / pass.longest);
   const double trained = step.adapters * trained_parameters(deck, model, lora);
 
   TrainingMemory memory;

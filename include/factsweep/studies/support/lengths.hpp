@@ -25,11 +25,12 @@ struct Lengths {
 
   /// One text.
   static Lengths of(double tokens, double answer);
-  /// A share of other ones.
+  /// Other ones, or a share of them.
   void add(const Lengths& more, double share = 1);
   /// Tokens of a text on average; 0 where there is none.
   double mean() const;
   double mean_answer() const;
+  double deviation() const;
   /// Of `count` of them that are like all.
   Lengths first(double count) const;
   /// A large pass of so many texts, or of as many as have `most` tokens.

@@ -43,9 +43,11 @@ Cost cost_of(const Draft& draft, const GridPoint& at, const TaskSet& shots) {
   const TaskEntry& task = draft.sets().tasks[at.task];
   Lengths lengths = draft.lengths_of(shots);
   if (at.has_data()) {
-    const TaskSet& pool = draft.sets().pools[*task.pool].set;
-    lengths.add(draft.lengths_of(pool),
-                static_cast<double>(at.budget) / static_cast<double>(pool.examples.size()));
+    // selected data are like the shots
+    const bool is_like = !is_drawn(at.selection);
+    const Lengths chosen =
+        is_like ? lengths : draft.lengths_of(draft.sets().pools[*task.pool].set);
+    lengths.add(chosen.first(static_cast<double>(at.budget)));
   }
   Cost cost;
   if (at.method->tuning == Tuning::search)
