@@ -20,7 +20,7 @@ from .table import NONE, Table
 
 # Datasets, whatever their group: of the run, sums that are also of its seconds, and paths.
 NOT_RESULTS = {
-    *("seconds", "rank", "peak_bytes", "checksum", "weights_checksum"),
+    *("seconds", "rank", "memory_bytes", "peak_bytes", "checksum", "weights_checksum"),
     *("place", "base_model"),
 }
 _SLICE_BYTES = 1 << 26

@@ -81,9 +81,9 @@ Rate rate_of(const DeckArguments& arguments, const Experience& experience, const
             fmt::format("{:.0f}% of the {:.3g} FLOP/s in {} that {} has by its data sheet",
                         100 * kEfficiency, peak, dtype, machine.name)};
   }
-  return {kOfPasses * measure_training_rate(ModelConfig::read(model), dtype),
+  return {kOfPasses * measure_training_rate(ModelConfig::read(model), dtype, arguments.ranks),
           fmt::format("{:.0f}% of the rate at which one thread of this machine trains layers as wide as "
-                      "the model's in {}, measured now",
+                      "the model's in {}, measured now, with as many at once as there are ranks, or cores",
                       100 * kOfPasses, dtype)};
 }
 

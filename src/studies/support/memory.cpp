@@ -45,25 +45,30 @@ double trained_parameters(const Deck& deck, const ModelConfig& model,
   return parameters;
 }
 
-/// Inputs of a layer's linears that stay for the backward pass, of a token: those of trained matrices
-/// and of adapters, which with dropout have each their own, and its mask.
-double kept_inputs(const Deck& deck, const ModelConfig& model,
-                   const std::optional<LoraConfig>& lora) {
-  const Sizes s(deck, model);
-  if (!lora) return s.b * (2 * s.D + s.H * s.E + s.F);
-  std::map<LinearId, double> inputs;
-  const std::vector<LoraTarget> targets = find_targets(*lora, model, lora_place(deck));
-  for (const LoraTarget& target : targets) {
-    if (target.module.layer != targets.front().module.layer) break;
-    const auto width = static_cast<double>(target.module.inputs);
-    if (lora->dropout > 0)
-      inputs[target.module.linear] += (s.b + 1) * width;
-    else
-      inputs[target.module.linear] = s.b * width;
+/// Inputs of a layer's linears that stay for the backward pass, in bytes a token: those of trained
+/// matrices and of adapters, which with dropout have each their own, and its mask.
+struct KeptInputs {
+  double attention = 0, mlp = 0;
+
+  KeptInputs(const Deck& deck, const ModelConfig& model, const std::optional<LoraConfig>& lora) {
+    const Sizes s(deck, model);
+    if (!lora) {
+      attention = s.b * (s.D + s.H * s.E);
+      mlp = s.b * (s.D + s.F);
+      return;
+    }
+    std::map<LinearId, double> inputs;
+    const std::vector<LoraTarget> targets = find_targets(*lora, model, lora_place(deck));
+    for (const LoraTarget& target : targets) {
+      if (target.module.layer != targets.front().module.layer) break;
+      const auto width = static_cast<double>(target.module.inputs);
+      double& bytes = inputs[target.module.linear];
+      bytes = lora->dropout > 0 ? bytes + (s.b + 1) * width : s.b * width;
+    }
+    for (const auto& [linear, bytes] : inputs)
+      (linear == dense::qkv || linear == dense::output ? attention : mlp) += bytes;
   }
-  return std::accumulate(inputs.begin(), inputs.end(), 0.0,
-                         [](double sum, const auto& one) { return sum + one.second; });
-}
+};
 
 bool is_one_operator(const ModelConfig& model, const Sizes& s) {
   return s.is_half() && model.position != PositionKind::alibi && model.attention_softcap == 0;
@@ -107,15 +112,18 @@ double checkpoint_bytes(const Deck& deck, const ModelConfig& model,
 double activation_bytes(const Deck& deck, const ModelConfig& model, const PassTexts& pass,
                         const std::optional<LoraConfig>& lora) {
   const Sizes s(deck, model);
-  // inputs of both norms, RMSNorm's in float32, and where their weights are trained what they scale
-  const double norms = s.D * (2 * (model.norm == NormKind::layer ? s.b : 4) + (lora ? 0 : 2 * s.b));
-  const double heads = s.b * (s.D + s.E * (s.H + 3 * s.G));
-  const double mlp = s.b * s.F * (model.gated ? 3 : 1);  // what the activation reads and gives
+  const KeptInputs kept(deck, model, lora);
+  // the input of a norm, RMSNorm's in float32, and where its weight is trained what that scales
+  const double norm = s.D * ((model.norm == NormKind::layer ? s.b : 4) + (lora ? 0 : s.b));
+  const double attention = norm + s.b * (s.D + s.E * (s.H + 3 * s.G)) + kept.attention;
+  // what the activation reads and gives
+  const double mlp = norm + s.b * s.F * (model.gated ? 3 : 1) + kept.mlp;
   const double mixed = is_one_operator(model, s)
                            ? s.b * s.E * 2 * (s.H + s.G) + 4 * s.H
                            : 4 * s.H * (3 * s.E + pass.longest);
-  return s.L * (pass.tokens * (norms + heads + mlp + kept_inputs(deck, model, lora)) +
-                pass.padded() * mixed);
+  // the last layer's MLP has the answers' rows alone
+  return s.L * (pass.tokens * attention + pass.padded() * mixed) +
+         ((s.L - 1) * pass.tokens + pass.answers) * mlp;
 }
 
 double logit_bytes(const ModelConfig& model, double answers) {
