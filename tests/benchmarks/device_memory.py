@@ -69,8 +69,9 @@ def show(study, path):
     # stages of one kind differ by what they train or edit: the first words of their title say which
     rows = {}
     for i in (i for i in range(len(kinds)) if done[i] and peak[i] > 0):
-        rows.setdefault((kinds[i], round(foreseen[i] / 1e6)), []).append(i)
-    for (kind, _), members in sorted(rows.items()):
+        method = titles[i].split()[1].split("-")[0]
+        rows.setdefault((kinds[i], method, round(foreseen[i] / 1e6)), []).append(i)
+    for (kind, _, _), members in sorted(rows.items()):
         most = max(members, key=lambda i: peak[i])
         ratio = foreseen[most] / peak[most]
         print(f"| {study} | {kind} | {titles[most][:40]} | {foreseen[most] / 1e9:.2f} GB | {peak[most] / 1e9:.2f} GB | {ratio:.2f} |", flush=True)

@@ -52,7 +52,7 @@ cp -r "$texts" "$payload/${texts#"$prefix"/}"
 # Every library but torch's, the driver's and the C and C++ runtime's.
 libraries_of() { # FILE...
   ldd "$@" 2>/dev/null | awk '$2 == "=>" && $3 ~ /^\// {print $3}' | sort -u |
-    grep -vE '/(lib(c|m|dl|rt|pthread|resolv|gcc_s|stdc\+\+|gomp|torch|torch_[a-z]+|c10|c10_cuda|cuda|cudart|cu(blas|dnn|fft|file|pti|rand|solver|sparse)[a-zA-Z_]*|nv[a-zA-Z]+|nccl)(-[0-9a-f]+)?|ld-linux.*)\.so' || true
+    grep -vE '/(lib(c|m|dl|rt|pthread|resolv|gcc_s|stdc\+\+|gomp|torch|torch_[a-z]+|c10|c10_cuda|cuda|cudart|cu(blas|dnn|fft|file|pti|rand|solver|sparse)[a-zA-Z_]*|nv[a-zA-Z_]+|nccl)(-[0-9a-f]+)?|ld-linux.*)\.so' || true
 }
 libraries_of "$payload"/bin/* "$payload/${plugins#"$prefix"/}"/*.so | while read -r library; do
   cp -L "$library" "$payload/lib/${library##*/}"
@@ -85,7 +85,11 @@ if [ -e "$smollm2/tokenizer.json" ]; then
   cp "$smollm2"/tokenizer*.json "$payload/tokenizer/"
 fi
 # A small one: its model answers the first question there, and is where the tokenizer comes from where no real one is at hand.
-"$build/factsweep" world --output "$payload/world" --subjects 60 --passes 12 --width 64 --layers 2 --vocabulary 800 --learning-rate 5e-3 \
+# A program for CUDA starts only where all of torch's libraries are; that of this machine makes the same world.
+program=$build/factsweep
+if ldd "$program" | grep -q "not found"; then program=$factsweep_root/build/factsweep; fi
+[ -x "$program" ] || { echo "no program that starts here makes the world: build one first (README.md)" >&2; exit 1; }
+"$program" world --output "$payload/world" --subjects 60 --passes 12 --width 64 --layers 2 --vocabulary 800 --learning-rate 5e-3 \
   --threads 1 >"$payload/world.log" 2>&1 || { cat "$payload/world.log" >&2; exit 1; }
 
 git -C "$factsweep_root" describe --always --dirty >"$payload/version" 2>/dev/null || true

@@ -21,6 +21,13 @@ struct Cost {
   double bytes = 0;  // of memory, beyond the model's own weights
   double activations = 0;  // of these bytes, what a smaller train.microbatch_tokens makes less
   double checkpoint = 0;   // bytes on the disk while it runs
+
+  /// The stage holds so much at another time, whatever a pass takes.
+  void also(double held) {
+    const double least = std::max(bytes - activations, held);
+    bytes = std::max(bytes, least);
+    activations = bytes - least;
+  }
 };
 
 /// What many stages leave in the weights file, each in its row of the same datasets.

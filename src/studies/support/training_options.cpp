@@ -118,4 +118,8 @@ double update_flop(const Deck& deck) {
   return deck.text("model.dtype") == "bfloat16" ? 1000 : 300;
 }
 
+double double_flop(const Deck& deck) {
+  return deck.text("model.dtype") == "bfloat16" ? 6 : 2;
+}
+
 }  // namespace factsweep

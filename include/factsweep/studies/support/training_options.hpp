@@ -43,4 +43,7 @@ std::string lora_place(const Deck& deck);
 /// that take as long: it reads and writes memory, while products of bfloat16 are several times as fast.
 double update_flop(const Deck& deck);
 
+/// FLOP of a pass in model.dtype that take as long as one of products in float64.
+double double_flop(const Deck& deck);
+
 }  // namespace factsweep

@@ -296,7 +296,7 @@ Upstream add_edit(const Draft& draft, Upstream original) {
   if (!layers.empty()) edit.moments = add_second_moment(draft, original, layers);
   Cost cost = editing_cost(draft);
   cost.flop += draft.start_flop() + draft.evaluation_flop();
-  cost.bytes = std::max({cost.bytes, draft.start_bytes(), draft.evaluation_bytes()});
+  cost.also(std::max(draft.start_bytes(), draft.evaluation_bytes()));
   if (edit.kept) cost.bytes += draft.model_bytes() + comparison_bytes(draft.model());
   const auto [stage, is_new] = draft.builder.add(edit, draft.point_title("edit"), cost);
   std::vector<AnyColumn> columns = draft.columns(/*abilities=*/edit.makes_one_model());

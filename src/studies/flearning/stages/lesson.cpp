@@ -44,11 +44,13 @@ Cost Lesson::cost(const Draft& draft) const {
   const double steps = std::ceil(static_cast<double>(draft.at.records) /
                                  static_cast<double>(deck.integer("train.batch_size")));
   const double updates = lora ? 0 : epochs * steps + kUpdatesBeside;
-  return {.flop = epochs * passes * draft.forward_flop() +
-                  updates * update_flop(deck) * static_cast<double>(draft.model().parameters()),
-          .bytes = std::max({training.most, draft.start_bytes(), draft.evaluation_bytes()}),
-          .activations = training.activations,
-          .checkpoint = checkpoint_bytes(deck, draft.model(), adapter)};
+  Cost cost{.flop = epochs * passes * draft.forward_flop() +
+                    updates * update_flop(deck) * static_cast<double>(draft.model().parameters()),
+            .bytes = training.most,
+            .activations = training.activations,
+            .checkpoint = checkpoint_bytes(deck, draft.model(), adapter)};
+  cost.also(std::max(draft.start_bytes(), draft.evaluation_bytes()));
+  return cost;
 }
 
 torch::Dtype Lesson::start_dtype(const Deck& deck) const {

@@ -8,6 +8,7 @@
 #include "factsweep/model/tensors.hpp"
 #include "factsweep/model/torch.hpp"
 #include "factsweep/studies/support/memory.hpp"
+#include "factsweep/studies/support/training_options.hpp"
 #include "stages.hpp"
 
 namespace factsweep::flearning {
@@ -87,7 +88,7 @@ Upstream add_second_moment(const Draft& draft, Upstream original,
   const ModelConfig& model = draft.model();
   const double forward = model.flop_per_token() * static_cast<double>(layers.back() + 1) /
                          static_cast<double>(model.layers);
-  const double products = 2.0 * static_cast<double>(layers.size()) *
+  const double products = double_flop(draft.deck()) * 2 * static_cast<double>(layers.size()) *
                           static_cast<double>(model.mlp_width * model.mlp_width);
   const auto tokens = static_cast<double>(draft.deck().integer("edit.text_tokens"));
   const SecondMoment fields{draft.ground(original), draft.inputs.text,

@@ -184,8 +184,8 @@ Upstream add_tune(const Draft& draft, Upstream original) {
     if (tune.forgetting.delta) columns.emplace_back(kCosine);
   }
   cost.flop += draft.start_flop() + draft.evaluation_flop();
-  cost.bytes = std::max({cost.bytes, draft.start_bytes(), draft.evaluation_bytes()});
-  if (tune.kept && !tune.leaves_adapter()) cost.bytes = std::max(cost.bytes, kept_whole_bytes(draft));
+  cost.also(std::max(draft.start_bytes(), draft.evaluation_bytes()));
+  if (tune.kept && !tune.leaves_adapter()) cost.also(kept_whole_bytes(draft));
   if (tune.forgetting.delta) columns.insert(columns.end(), {kLambdaUsed, kForgetNorm});
   const auto [stage, is_new] =
       tune.lora ? draft.builder.add(Learn{tune}, draft.point_title("learn"), cost)

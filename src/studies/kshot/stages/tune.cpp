@@ -59,7 +59,7 @@ Cost cost_of(const Draft& draft, const GridPoint& at, const TaskSet& shots) {
                           .adapters = std::max<double>(1, static_cast<double>(at.experts))});
   if (at.method->has_gates()) cost = gate_cost(draft, shots, at.experts);
   cost.flop += test_flop(draft, task) + draft.worker.abilities.flop(draft.model);
-  cost.bytes = std::max(cost.bytes, answer_bytes(draft, task.test));
+  cost.also(answer_bytes(draft, task.test));
   return cost;
 }
 

@@ -8,12 +8,17 @@
 #include "factsweep/label/spelling.hpp"
 #include "factsweep/model/decoding.hpp"
 #include "factsweep/stage/table.hpp"
+#include "factsweep/studies/support/memory.hpp"
 #include "stages.hpp"
 
 namespace factsweep::slick {
 namespace {
 
 const std::vector<std::string> kOfError = {"error"};
+
+// For estimates: questions that are asked for each wrong answer, and tokens of an answer and what
+// follows it.
+constexpr double kAskedOfWanted = 1.3, kTokensOfAnswer = 10;
 
 const auto kSampled = column<std::uint8_t>("/errors/sampled", kOfError, "1",
                                            "0: the greedy answer, 1: a sampled one");
@@ -176,13 +181,22 @@ void add_base_errors(const Draft& draft) {
   std::vector<std::uint8_t> sampled(count, 1);
   std::fill_n(sampled.begin(), greedy_count(deck), 0);
   draft.builder.fill(draft.of_model(kSampled), sampled);
-  const auto shots = static_cast<double>(deck.integer("label.shots"));
+  const auto wanted = static_cast<double>(count), shots = static_cast<double>(deck.integer("label.shots"));
+  const double prompt = (shots + 1) * draft.lengths.mean();
   const double flop =
-      2 * static_cast<double>(count) * (shots + 1) * draft.lengths.mean() * draft.model.flop_per_token();
+      kAskedOfWanted * wanted * (prompt + kTokensOfAnswer) * draft.model.flop_per_token();
+  // greedy answers are asked together, and sampled ones
+  const PassTexts pass{.count = wanted / 2,
+                       .tokens = wanted / 2 * prompt,
+                       .answers = wanted / 2,
+                       .longest = (shots + 1) * (draft.lengths.mean() + draft.lengths.deviation())};
   const BaseErrors errors{draft.fingerprint, draft.questions_hash(draft.worker.corpus.rows),
                           hex(exemplars), draft.directory};
   const Upstream stage =
-      draft.builder.add(errors, draft.titled("errors of the base model"), {.flop = flop}).stage;
+      draft.builder
+          .add(errors, draft.titled("errors of the base model"),
+               {.flop = flop, .bytes = asking_bytes(deck, draft.model, pass)})
+          .stage;
   for (const TableColumn<BaseError>& one : error_table(deck))
     draft.builder.place(stage, draft.of_model(one.column));
 }

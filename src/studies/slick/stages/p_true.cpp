@@ -1,7 +1,10 @@
 // Stage "p_true": does the base model hold its answers for true (SliCK, appendix J)?
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "../options.hpp"
+#include "factsweep/studies/support/memory.hpp"
 #include "stages.hpp"
 
 namespace factsweep::slick {
@@ -51,10 +54,15 @@ void add_p_true(const Draft& draft, const Chunk& chunk) {
   if (chunk.split != Split::test || draft.deck().text("label.p_true") == "off") return;
   const std::string title = fmt::format("{} {} {}-{}", draft.titled("p_true"), chunk.relation,
                                         chunk.first, chunk.first + chunk.count - 1);
-  const double flop = static_cast<double>(chunk.count) * 2 * 60 * draft.model.flop_per_token();
+  constexpr double kTokens = 60, kTogether = 64;  // of a prompt; prompts of a pass
+  const auto count = static_cast<double>(chunk.count), together = std::min(count, kTogether);
+  const double flop = count * 2 * kTokens * draft.model.flop_per_token();
+  const double bytes = asking_bytes(
+      draft.deck(), draft.model,
+      {.count = together, .tokens = together * kTokens, .answers = together, .longest = kTokens});
   const PTrue truth{draft.fingerprint, draft.questions_hash(draft.worker.questions(chunk)), chunk,
                     draft.directory};
-  const Upstream stage = draft.builder.add(truth, title, {.flop = flop}).stage;
+  const Upstream stage = draft.builder.add(truth, title, {.flop = flop, .bytes = bytes}).stage;
   draft.builder.place(stage, draft.of_model(kProbability), {chunk.first}, chunk.count);
 }
 

@@ -69,12 +69,14 @@ Cost cost_of(const Draft& draft, const Train& train) {
   const double asking =
       asking_bytes(deck, model,
                    lengths.pass(probed, static_cast<double>(ProbeSettings().batch_tokens)));
-  return {.flop = static_cast<double>(deck.integer("train.epochs")) * per_text *
-                      (passes * examples + 0.7 * probed) +
-                  kAsked * draft.worker.abilities.flop(model),
-          .bytes = beside + std::max(training.most, training.between + asking),
-          .activations = training.activations,
-          .checkpoint = checkpoint_bytes(deck, model, lora)};
+  Cost cost{.flop = static_cast<double>(deck.integer("train.epochs")) * per_text *
+                        (passes * examples + 0.7 * probed) +
+                    kAsked * draft.worker.abilities.flop(model),
+            .bytes = beside + training.most,
+            .activations = training.activations,
+            .checkpoint = checkpoint_bytes(deck, model, lora)};
+  cost.also(beside + training.between + asking);
+  return cost;
 }
 
 /// Where no question has several answers, all are taught by teaching the first.

@@ -196,8 +196,8 @@ TEST_CASE("LoRA points: axis, adapters instead of deltas, memory") {
   CHECK(output->places.at(0).count == std::vector<std::uint64_t>{1, 2, 32});
   CHECK(lora.cost_flop < full.cost_flop);
 
-  // leaves, gradients and moments: 16 bytes a parameter in both dtypes; the rest is activations.
-  // A batch of 128 texts is estimated to fit into a pass.
+  // Masters and moments are 12 bytes a parameter, and in bfloat16 a weight beside them two. The few
+  // examples hold less than what is asked between epochs; what passes hold is tested on the device.
   const Plan narrow = decks.expand({"--grid.lora_rank=0, 2, 4", "--model.dtype=bfloat16"});
   const auto memory = [&](const Plan& plan, std::size_t point) {
     return training(plan, point).memory_bytes;
@@ -208,20 +208,13 @@ TEST_CASE("LoRA points: axis, adapters instead of deltas, memory") {
     if (spec.path.starts_with("/deltas/lora/final/"))
       adapted += static_cast<double>(spec.shape[1] * spec.shape[2]);
   }
-  CHECK(rank_two == Approx(16 * adapted));
-  CHECK(memory(narrow, 4) - memory(narrow, 2) == Approx(rank_two));
-  CHECK(memory(narrow, 0) - memory(narrow, 2) == Approx(memory(swept, 0) - memory(swept, 2)));
+  CHECK(rank_two == Approx(12 * adapted));
+  CHECK(memory(narrow, 4) - memory(narrow, 2) == Approx(14 * adapted));
   const double model =
       static_cast<double>(ModelConfig::read(model_data("llama-tied")).parameters());
-  CHECK(memory(swept, 0) - memory(swept, 2) == Approx(16 * model - rank_two));
-  // in several passes bfloat16 gradients are added up in float32: four more
-  const std::string passes = "--train.microbatch_tokens=1000", rank = "--grid.lora_rank=0, 2, 4";
-  const Plan split = decks.expand({rank, passes});
-  const Plan narrow_split = decks.expand({rank, passes, "--model.dtype=bfloat16"});
-  CHECK(memory(split, 4) - memory(split, 2) == Approx(rank_two));
-  CHECK(memory(narrow_split, 4) - memory(narrow_split, 2) == Approx(20 * adapted));
+  CHECK(memory(swept, 0) - memory(swept, 2) == Approx(12 * model - rank_two));
   // per layer and rank: inputs and outputs of q, k, v, o, gate, up, down (width 32, kv 16, MLP 24)
-  CHECK(rank_two == 16 * 2 * 2 * ((32 + 32) + 2 * (32 + 16) + (32 + 32) + 3 * (32 + 24)));
+  CHECK(rank_two == 12 * 2 * 2 * ((32 + 32) + 2 * (32 + 16) + (32 + 32) + 3 * (32 + 24)));
 
   const Plan everywhere = decks.expand({"--train.method=lora", "--lora.bias=all"});
   CHECK(everywhere.points.size() == 6);
