@@ -57,9 +57,8 @@ std::vector<std::string> sample_texts(const Sets& sets) {
 Draft::Draft(const Deck& deck, const Worker& inputs, std::vector<GridPoint> grid)
     : worker(inputs),
       builder("kshot", deck),
-      model(ModelConfig::read(deck.text("model.path"))),
-      fingerprint(model_fingerprint(deck.text("model.path"))),
-      base(BaseModel::of(deck.text("model.path"))),
+      base(plan_model(builder, "model.path", deck.text("model.path"),
+                      (std::filesystem::path(deck.text("model.path")) / "").parent_path().filename())),
       points(std::move(grid)),
       modules(mixed_modules(deck, inputs.sets, model, points)),
       template_bytes_(prompts(deck).size()),

@@ -117,18 +117,15 @@ void Worker::prepare(const Deck& deck, const std::string& device) {
   use(model_directories(deck).front());
 }
 
-void Worker::use(const std::string& directory) {
-  if (used_ == directory) return;
+const Model& Worker::use(const std::string& directory) {
+  if (used_ == directory) return model;
   used_.clear();
   model = {};  // before the other one, as a device may have room for one alone
   model = Model::load(directory, dtype_, torch::Device(device_));
   used_ = directory;
-  end_answers();
-}
-
-void Worker::end_answers() {
-  answer_end = answer_ends_.at(used_);
+  answer_end = answer_ends_.at(directory);
   if (answer_end && !model.is_eos(*answer_end)) model.eos.push_back(*answer_end);
+  return model;
 }
 
 }  // namespace factsweep::slick

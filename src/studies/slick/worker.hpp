@@ -34,12 +34,9 @@ struct Worker {
   void prepare(const Deck& deck, const std::string& device);
   /// Makes `model` the sweep's one in this directory: of several a rank holds one at a time.
   /// InputError: see Model::load().
-  void use(const std::string& directory);
+  const Model& use(const std::string& directory);
 
  private:
-  /// Gives the model what ends its answers.
-  void end_answers();
-
   std::string used_ = {};  // directory of the model
   std::string device_ = {};
   torch::Dtype dtype_ = torch::kFloat32;

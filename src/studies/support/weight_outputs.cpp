@@ -6,20 +6,11 @@
 #include <numeric>
 
 #include "factsweep/core/console.hpp"
-#include "factsweep/model/fingerprint.hpp"
 #include "factsweep/model/tensors.hpp"
 #include "factsweep/stage/common_options.hpp"
 #include "factsweep/studies/support/training_options.hpp"
 
 namespace factsweep {
-
-BaseModel BaseModel::of(const std::string& directory) {
-  return {directory, weights_fingerprint(directory)};
-}
-
-std::map<std::string, std::string> BaseModel::about() const {
-  return {{kBaseModel, directory}, {kBaseFingerprint, fingerprint}};
-}
 
 Keeping::Keeping(const Deck& deck, const TrainedWeights& whole, const TrainedWeights& adapters)
     : asked_(deck.text("store.deltas")), whole_(whole), adapters_(adapters) {}
@@ -63,15 +54,15 @@ double bytes_of(const Deck& deck,
 }
 
 void place_weights(PlanBuilder& builder, Upstream stage, const std::vector<std::string>& when,
-                   const ModelConfig& model, const std::optional<LoraConfig>& lora,
-                   const std::string& long_name, const BaseModel& base,
-                   const std::string& no_adapter) {
+                   const PlannedModel& model, const std::optional<LoraConfig>& lora,
+                   const std::string& long_name, const std::string& no_adapter) {
   if (when.empty()) return;
   const Deck& deck = builder.deck();
-  WeightGroup group{.name = lora ? "lora" : "full", .about = base.about(), .outputs = {}};
-  if (lora) group.about[kAdapterConfig] = lora->json(model);
+  WeightGroup group{.name = lora ? "lora" : "full", .about = model.about(), .outputs = {}};
+  if (lora) group.about[kAdapterConfig] = lora->json(model.config);
   if (!lora && !no_adapter.empty()) group.about[kNoAdapter] = no_adapter;
-  const auto tensors = lora ? adapter_shapes(*lora, model, lora_place(deck)) : tensor_shapes(model);
+  const auto tensors = lora ? adapter_shapes(*lora, model.config, lora_place(deck))
+                            : tensor_shapes(model.config);
   for (const std::string& time : when) {
     for (const auto& [name, shape] : tensors)
       group.outputs.push_back({.path = time + "/" + name,

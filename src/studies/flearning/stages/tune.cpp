@@ -84,7 +84,7 @@ struct Tune : Ground {
   void run(Worker& worker, StageRun& run) const {
     const Deck& deck = run.deck();
     const double rate = forgetting.rate(run);
-    Model start = read_base(worker, deck);
+    Model start = worker.use(directory);
     const ModelConfig config = start.weights.config;
     const std::vector<WeightTerm> terms =
         start_terms(run, *this, start.weights, forgetting, rate);
@@ -101,7 +101,7 @@ struct Tune : Ground {
     // Read again where the weights are compared with those before: a training needs the room.
     const bool is_full = lora && !*lora, keeps_whole = kept && !leaves_adapter();
     Weights base;
-    if (keeps_whole || is_full) base = read_base(worker, deck).weights;
+    if (keeps_whole || is_full) base = worker.use(directory).weights;
     if (kept && leaves_adapter()) {
       const TakeTensor take = weight_outputs(run, "final", *kept);
       for (const auto& [name, tensor] : adapter_of(terms, taught.adapter).named())

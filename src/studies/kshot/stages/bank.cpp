@@ -90,7 +90,7 @@ struct BankTraining {
 
 Upstream add_training(Draft& draft, const std::vector<std::size_t>& group) {
   BankTraining training;
-  training.model = draft.fingerprint;
+  training.model = draft.base.fingerprint;
   std::string title;
   Lengths lengths;
   for (const std::size_t adapter : group) {

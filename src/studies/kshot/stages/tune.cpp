@@ -162,7 +162,7 @@ void declare_tuning(Draft& draft) {
 Upstream add_tune(Draft& draft, const GridPoint& at, std::uint64_t point) {
   const TaskEntry& task = draft.sets().tasks[at.task];
   Tune tune;
-  tune.model = draft.fingerprint;
+  tune.model = draft.base.fingerprint;
   tune.method = at.method->name;
   tune.shots = at.drawn_shots(draft.sets());
   const TaskSet shots = tune.shots.read(draft.sets());
@@ -191,7 +191,7 @@ Upstream add_tune(Draft& draft, const GridPoint& at, std::uint64_t point) {
   const auto [stage, is_new] =
       draft.builder.add(tune, "tune " + at.id(draft.sets()), cost_of(draft, at, shots));
   place_test(draft, stage, point);
-  place_abilities(draft, stage, point);
+  draft.place_abilities(stage, point);
   draft.builder.place(stage, tuned_columns(*at.method), {point});
   if (is_new && tune.kept) place_weights(draft, stage, tune, at.experts);
   return stage;

@@ -179,8 +179,8 @@ void add_base_errors(const Draft& draft) {
   const auto shots = static_cast<double>(deck.integer("label.shots"));
   const double flop =
       2 * static_cast<double>(count) * (shots + 1) * kTokensPerText * draft.model.flop_per_token();
-  const BaseErrors errors{draft.fingerprint, draft.questions_hash(draft.worker.corpus.rows),
-                          hex(exemplars), draft.directory};
+  const BaseErrors errors{draft.base.fingerprint, draft.questions_hash(draft.worker.corpus.rows),
+                          hex(exemplars), draft.base.directory};
   const Upstream stage =
       draft.builder.add(errors, draft.titled("errors of the base model"), {.flop = flop}).stage;
   for (const TableColumn<BaseError>& one : error_table(deck))

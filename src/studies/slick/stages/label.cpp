@@ -254,13 +254,13 @@ Upstream add_label(const Draft& draft, const Chunk& chunk) {
   const LabelSettings settings = label_settings(draft.deck());
   const std::int64_t kept =
       answer_bytes(draft.deck(), static_cast<double>(draft.worker.corpus.rows.size()));
-  const Label label{draft.fingerprint,
+  const Label label{draft.base.fingerprint,
                     chunk.relation,
                     draft.questions_hash(draft.worker.questions(chunk)),
                     draft.exemplars_hash(draft.worker.exemplars.at(chunk.relation)),
                     chunk,
                     kept,
-                    draft.directory};
+                    draft.base.directory};
   const double work = static_cast<double>(chunk.count) * static_cast<double>(settings.sets);
   double flop = work * (0.6 * kTokensPerText * draft.model.flop_per_token() +
                         5 * draft.model.head_flop_per_token());

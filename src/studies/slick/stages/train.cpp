@@ -151,15 +151,13 @@ void add_trainings(const std::vector<Draft>& drafts, const std::vector<Upstream>
       static_cast<double>(kWhen.size() * points.size() * (corpus.rows.size() - corpus.train_rows)));
   const Abilities& abilities = drafts.front().worker.abilities;
   declare_columns(builder, corpus, abilities, kept);
-  std::vector<BaseModel> bases;
-  for (const Draft& draft : drafts) bases.push_back(BaseModel::of(draft.directory));
   Train shared{.dev = drafts.front().questions_hash(corpus.dev_probe),
                .answer_bytes = kept,
                .abilities = abilities.fields()};
   const bool all_answers = teaches_all_answers(deck, corpus);
   const auto training = [&](const GridPoint& at) {
     shared.labelled = labelled[at.model];
-    shared.directory = drafts[at.model].directory;
+    shared.directory = drafts[at.model].base.directory;
     return training_of(deck, at, all_answers, shared);
   };
   const Keeping keeping = keeping_of(drafts, points, training);
@@ -180,9 +178,8 @@ void add_trainings(const std::vector<Draft>& drafts, const std::vector<Upstream>
     builder.leaf(point, stage);
     if (!is_new) continue;
     std::optional<LoraConfig> lora = train.lora_config(deck);
-    if (lora) lora->base_model = draft.directory;
-    place_weights(builder, stage, train.kept, draft.model, lora, "fine-tuned minus base",
-                  bases[at.model]);
+    if (lora) lora->base_model = draft.base.directory;
+    place_weights(builder, stage, train.kept, draft.base, lora, "fine-tuned minus base");
   }
   if (!any_lora)
     refuse_lora_keys(deck,
