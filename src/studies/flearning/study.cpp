@@ -10,7 +10,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 
 #include "factsweep/core/file.hpp"
 #include "factsweep/core/random.hpp"
@@ -101,20 +100,13 @@ void add_inputs(PlanBuilder& builder, const Inputs& inputs, const std::vector<Gr
 
 /// What points leave: a whole model's change, or an adapter.
 Keeping keeping_of(const Deck& deck, const Inputs& inputs, const std::vector<GridPoint>& points) {
-  std::map<std::string, double> of_model;
-  for (const auto& [directory, model] : inputs.models)
-    of_model[directory] = bytes_of(deck, tensor_shapes(model.config));
-  TrainedWeights whole, adapters;
+  Keeping keeping(deck);
   for (const GridPoint& at : points) {
-    if (!at.method->leaves_weights()) continue;
-    const ModelConfig& model = inputs.models.at(at.model).config;
-    const auto adapter = left_adapter(deck, inputs.worker.corpora[at.data_set], at);
-    if (adapter)
-      adapters.add(bytes_of(deck, adapter_shapes(*adapter, model, lora_place(deck))));
-    else
-      whole.add(of_model.at(at.model));
+    if (at.method->leaves_weights())
+      keeping.add(deck, inputs.models.at(at.model),
+                  left_adapter(deck, inputs.worker.corpora[at.data_set], at));
   }
-  return {deck, whole, adapters};
+  return keeping;
 }
 
 Plan make_plan(const Deck& deck, const Worker& worker) {

@@ -11,9 +11,25 @@
 #include "factsweep/studies/support/training_options.hpp"
 
 namespace factsweep {
+namespace {
+
+/// Tensors of the model, or of its adapter.
+std::vector<std::pair<std::string, std::vector<std::int64_t>>> trained_shapes(
+    const Deck& deck, const PlannedModel& model, const std::optional<LoraConfig>& lora) {
+  return lora ? adapter_shapes(*lora, model.config, lora_place(deck)) : tensor_shapes(model.config);
+}
+
+}  // namespace
 
 Keeping::Keeping(const Deck& deck, const TrainedWeights& whole, const TrainedWeights& adapters)
     : asked_(deck.text("store.deltas")), whole_(whole), adapters_(adapters) {}
+
+void Keeping::add(const Deck& deck, const PlannedModel& model,
+                  const std::optional<LoraConfig>& lora, bool is_new) {
+  const auto [known, is_first] = bytes_.try_emplace({model.directory, lora ? lora->rank : 0});
+  if (is_first) known->second = bytes_of(deck, trained_shapes(deck, model, lora));
+  (lora ? adapters_ : whole_).add(known->second, is_new);
+}
 
 std::vector<std::string> Keeping::when(bool is_adapter) const {
   constexpr double kMostWhole = 1e9, kMostAdapters = 10e9;
@@ -61,10 +77,8 @@ void place_weights(PlanBuilder& builder, Upstream stage, const std::vector<std::
   WeightGroup group{.name = lora ? "lora" : "full", .about = model.about(), .outputs = {}};
   if (lora) group.about[kAdapterConfig] = lora->json(model.config);
   if (!lora && !no_adapter.empty()) group.about[kNoAdapter] = no_adapter;
-  const auto tensors = lora ? adapter_shapes(*lora, model.config, lora_place(deck))
-                            : tensor_shapes(model.config);
   for (const std::string& time : when) {
-    for (const auto& [name, shape] : tensors)
+    for (const auto& [name, shape] : trained_shapes(deck, model, lora))
       group.outputs.push_back({.path = time + "/" + name,
                                .dtype = delta_dtype(deck),
                                .shape = {shape.begin(), shape.end()},

@@ -1,6 +1,7 @@
 // Weights that a training leaves in the weights file, in its row of the datasets under /deltas.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -34,7 +35,12 @@ struct TrainedWeights {
 /// where those are at most 1 GB.
 class Keeping {
  public:
-  Keeping(const Deck& deck, const TrainedWeights& whole, const TrainedWeights& adapters);
+  explicit Keeping(const Deck& deck, const TrainedWeights& whole = {},
+                   const TrainedWeights& adapters = {});
+
+  /// A point that trains the model, or an adapter of it. `is_new`: see TrainedWeights.
+  void add(const Deck& deck, const PlannedModel& model, const std::optional<LoraConfig>& lora,
+           bool is_new = true);
 
   /// "early_stop", "final"; nothing is kept.
   std::vector<std::string> when(bool is_adapter) const;
@@ -46,6 +52,7 @@ class Keeping {
 
   std::string asked_;
   TrainedWeights whole_, adapters_;
+  std::map<std::pair<std::string, std::int64_t>, double> bytes_;  // by model and rank; 0: whole
 };
 
 /// Bytes of these tensors in store.delta_dtype.

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <functional>
-#include <map>
 #include <set>
 
 #include "../grid.hpp"
@@ -98,21 +97,14 @@ Keeping keeping_of(const std::vector<Draft>& drafts, const std::vector<GridPoint
                    const std::function<Train(const GridPoint&)>& training) {
   const PlanBuilder& builder = drafts.front().builder;
   const Deck& deck = builder.deck();
-  TrainedWeights whole, adapters;
-  std::map<std::pair<std::size_t, std::int64_t>, double> bytes;  // by model and rank; 0: whole
-  std::set<std::string> trainings;                               // their keys
+  Keeping keeping(deck);
+  std::set<std::string> trainings;  // their keys
   for (const GridPoint& point : points) {
-    const ModelConfig& model = drafts[point.model].model;
     const Train train = training(point);
-    const std::optional<LoraConfig> lora = train.lora_config(deck);
-    const auto [known, is_new] = bytes.try_emplace({point.model, lora ? lora->rank : 0});
-    if (is_new)
-      known->second =
-          lora ? bytes_of(deck, adapter_shapes(*lora, model, lora_place(deck)))
-               : bytes_of(deck, tensor_shapes(model));
-    (lora ? adapters : whole).add(known->second, trainings.insert(builder.key_of(train)).second);
+    keeping.add(deck, drafts[point.model].base, train.lora_config(deck),
+                trainings.insert(builder.key_of(train)).second);
   }
-  return {deck, whole, adapters};
+  return keeping;
 }
 
 }  // namespace
