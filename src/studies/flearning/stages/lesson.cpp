@@ -80,7 +80,7 @@ Taught teach(StageRun& run, const Lesson& lesson, std::uint64_t seed, Model star
     trainee = Trainee::full(taught.weights, parse_dtype(deck.text("model.dtype")));
   }
   Trainer trainer(std::move(trainee), std::move(examples), settings);
-  taught.record = train(trainer, stage_loop(run.bench(), deck.seconds("run.checkpoint_interval")));
+  taught.record = train(trainer, stage_loop(run));
   taught.model = start.with(trainer.weights());
   if (lesson.lora) {
     taught.adapter = taught.adapter->clone(torch::kFloat32);

@@ -53,7 +53,7 @@ class Trajectory {
   }
 
   void run() {
-    LoopOptions options = stage_loop(run_.bench(), deck_.seconds("run.checkpoint_interval"));
+    LoopOptions options = stage_loop(run_);
     options.on_epoch = [this](std::size_t, std::int64_t epoch) { evaluate(epoch); };
     options.state = [this] { return state(); };
     options.read_state = [this](const SafetensorsReader& saved) { resume(saved); };
