@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <map>
-#include <numeric>
 #include <utility>
 
 #include "asking.hpp"
@@ -146,10 +145,10 @@ std::size_t Tune::mixture_config_bytes(std::int64_t size) const {
 void declare_tuning(Draft& draft) {
   decide_what_is_kept(draft);
   PlanBuilder& builder = draft.builder;
-  std::vector<std::int64_t> epochs(static_cast<std::size_t>(draft.deck().integer("moe.epochs")));
-  std::iota(epochs.begin(), epochs.end(), 1);
-  builder.dimension("/curves/epoch", epochs.size());
-  builder.fill(column<std::int64_t>("/curves/epoch", {"epoch"}, "epochs", "epochs done"), epochs);
+  const auto epochs = static_cast<std::size_t>(draft.deck().integer("moe.epochs"));
+  builder.dimension("/curves/epoch", epochs);
+  builder.fill(column<std::int64_t>("/curves/epoch", {"epoch"}, "epochs", "epochs done"),
+               numbers(1, epochs));
   builder.declare(std::vector<AnyColumn>{kLoss, kSeconds, kLeftOut, kShortened, kWeight});
   if (draft.modules.empty()) return;
   builder.dimension("module", draft.modules.size());

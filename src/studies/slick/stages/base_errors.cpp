@@ -8,6 +8,7 @@
 #include "factsweep/label/spelling.hpp"
 #include "factsweep/model/decoding.hpp"
 #include "factsweep/stage/table.hpp"
+#include "factsweep/studies/support/lists.hpp"
 #include "stages.hpp"
 
 namespace factsweep::slick {
@@ -140,10 +141,9 @@ struct BaseErrors {
     field.local("directory", self.directory);
   }
   std::vector<std::string> deck_keys() const {
-    std::vector<std::string> keys = deck_names(kLabelPrompts);
-    keys.insert(keys.end(),
-                {"model.dtype", "label.", "errors.base_sample", "prompt.idk", "data.language"});
-    return keys;
+    return joined(
+        {deck_names(kLabelPrompts),
+         {"model.dtype", "label.", "errors.base_sample", "prompt.idk", "data.language"}});
   }
 
   void run(Worker& worker, StageRun& run) const {

@@ -14,6 +14,7 @@
 #include "factsweep/label/probe.hpp"
 #include "factsweep/stage/table.hpp"
 #include "factsweep/studies/support/counts.hpp"
+#include "factsweep/studies/support/lists.hpp"
 #include "factsweep/studies/support/training_options.hpp"
 #include "factsweep/studies/support/work_checkpoint.hpp"
 #include "stages.hpp"
@@ -129,10 +130,8 @@ struct Label {
     field.local("directory", self.directory);
   }
   std::vector<std::string> deck_keys() const {
-    std::vector<std::string> keys = deck_names(kLabelPrompts);
-    keys.insert(keys.end(),
-                {"model.dtype", "label.", "data.language", "run.checkpoint_interval"});
-    return keys;
+    return joined({deck_names(kLabelPrompts),
+                   {"model.dtype", "label.", "data.language", "run.checkpoint_interval"}});
   }
 
   void run(Worker& worker, StageRun& run) const {

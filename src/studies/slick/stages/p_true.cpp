@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "../options.hpp"
+#include "factsweep/studies/support/lists.hpp"
 #include "stages.hpp"
 
 namespace factsweep::slick {
@@ -26,9 +27,7 @@ struct PTrue {
     field.local("directory", self.directory);
   }
   std::vector<std::string> deck_keys() const {
-    std::vector<std::string> keys = deck_names(kPTruePrompts);
-    keys.insert(keys.end(), {"model.dtype", "label.p_true"});
-    return keys;
+    return joined({deck_names(kPTruePrompts), {"model.dtype", "label.p_true"}});
   }
 
   void run(Worker& worker, StageRun& run) const {

@@ -112,16 +112,9 @@ Keeping keeping_of(const std::vector<Draft>& drafts, const std::vector<GridPoint
 const KindOf<Worker> kTrain = kind<Worker, Train>();
 
 std::vector<std::string> Train::deck_keys() const {
-  std::vector<std::string> keys = {"train.",
-                                   "slick.",
-                                   "errors.fine_tuned",
-                                   "run.checkpoint_interval",
-                                   "lora."};
-  if (!lora) keys.pop_back();
-  keys.insert(keys.end(), abilities.keys.begin(), abilities.keys.end());
-  for (std::string& key : deck_names(kTrainPrompts)) keys.push_back(std::move(key));
-  keys.insert(keys.end(), kMatchKeys.begin(), kMatchKeys.end());
-  return keys;
+  return joined({{"train.", "slick.", "errors.fine_tuned", "run.checkpoint_interval"},
+                 lora ? std::vector<std::string>{"lora."} : std::vector<std::string>(),
+                 abilities.keys, deck_names(kTrainPrompts), kMatchKeys});
 }
 
 std::optional<LoraConfig> Train::lora_config(const Deck& deck) const {

@@ -13,6 +13,7 @@
 #include "factsweep/data/trim.hpp"
 #include "factsweep/model/torch.hpp"
 #include "factsweep/model/work_state.hpp"
+#include "factsweep/studies/support/lists.hpp"
 #include "factsweep/studies/support/training.hpp"
 #include "factsweep/studies/support/training_options.hpp"
 #include "factsweep/studies/support/weight_outputs.hpp"
@@ -182,7 +183,7 @@ class Trajectory {
   }
 
   void emit_deltas(const std::string& when) {
-    if (std::find(stage_.kept.begin(), stage_.kept.end(), when) == stage_.kept.end()) return;
+    if (!holds(stage_.kept, when)) return;
     torch::NoGradGuard no_grad;
     const TakeTensor emit = weight_outputs(run_, when, stage_.kept_dtype.value());
     if (adapter_) {
@@ -291,7 +292,7 @@ class Trajectory {
     const std::size_t each = curves_.loss.size();
     const std::vector<double> flat = read("curves", kept_curves().size() * each),
                               best = read("best", 2);
-    if (best[0] < 0 || best[0] > static_cast<double>(settings_.epochs))
+    if (!(best[0] >= 0 && best[0] <= static_cast<double>(settings_.epochs)))
       throw InputError("best: there is no such epoch");
     std::vector<std::string> best_said = from.texts("best_said"),
                              final_said = from.texts("final_said");
