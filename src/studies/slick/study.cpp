@@ -11,7 +11,6 @@
 #include <set>
 #include <vector>
 
-#include "exemplars.hpp"
 #include "factsweep/core/random.hpp"
 #include "factsweep/label/spelling.hpp"
 #include "factsweep/stage/common_options.hpp"

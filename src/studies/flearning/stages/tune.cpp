@@ -59,6 +59,7 @@ struct Tune : Ground {
   std::optional<bool> lora;  // how the new answers are learnt; nothing: they are not
   Matrices matrices;         // rows and columns of /norms
   std::optional<DType> kept;  // of the weights, where they are
+  bool is_adapter = false;    // what is kept: left_adapter()
 
   static void fields(auto& self, auto&& field) {
     Ground::fields(self, field);
@@ -67,6 +68,7 @@ struct Tune : Ground {
     field("modules", self.matrices.modules);
     field.local("layers_of_norms", self.matrices.layers);
     field.local("kept", self.kept);
+    field.local("is_adapter", self.is_adapter);
   }
   std::vector<std::string> deck_keys() const {
     return joined({{"model.dtype", kCasesKey},
@@ -76,10 +78,6 @@ struct Tune : Ground {
   }
   /// Where there is one.
   Lesson lesson() const { return {"learn", lora.value()}; }
-  /// Whether all that the model is more than the base is of low rank.
-  bool leaves_adapter() const {
-    return untrained && (!forgetting.delta || forgetting.lora) && lora.value_or(true);
-  }
 
   void run(Worker& worker, StageRun& run) const {
     const Deck& deck = run.deck();
@@ -99,10 +97,10 @@ struct Tune : Ground {
     run.emit(kEditSeconds, seconds);
 
     // Read again where the weights are compared with those before: a training needs the room.
-    const bool is_full = lora && !*lora, keeps_whole = kept && !leaves_adapter();
+    const bool is_full = lora && !*lora, keeps_whole = kept && !is_adapter;
     Weights base;
     if (keeps_whole || is_full) base = worker.use(directory).weights;
-    if (kept && leaves_adapter()) {
+    if (kept && is_adapter) {
       const TakeTensor take = weight_outputs(run, "final", *kept);
       for (const auto& [name, tensor] : adapter_of(terms, taught.adapter).named())
         take(name, tensor);
@@ -164,8 +162,9 @@ std::vector<AnyColumn> tuning_columns() {
 }
 
 Upstream add_tune(const Draft& draft, Upstream original) {
+  const std::optional<LoraConfig> adapter = draft.left_adapter();
   Tune tune{draft.ground(original), add_forgetting(draft, original), std::nullopt,
-            draft.inputs.matrices, draft.kept()};
+            draft.inputs.matrices, draft.kept(), adapter.has_value()};
   std::vector<AnyColumn> columns = draft.columns();
   Cost cost;
   if (draft.at.method->learn != Tuning::none) {
@@ -182,7 +181,7 @@ Upstream add_tune(const Draft& draft, Upstream original) {
   draft.place_row(stage, columns);
   if (is_new && tune.kept) {
     const bool is_low_rank = draft.at.method->low_rank_terms() > 0;
-    draft.place_changes(stage, draft.left_adapter(), is_low_rank ? kTrainedWhole : "");
+    draft.place_changes(stage, adapter, is_low_rank ? kTrainedWhole : "");
   }
   return stage;
 }
