@@ -280,7 +280,9 @@ class Trajectory {
   /// InputError: the checkpoint is damaged; nothing has changed then.
   void resume(const SafetensorsReader& saved) {
     WorkState from;
-    for (const std::string& name : saved.names()) from.tensors.emplace_back(name, saved.view(name));
+    for (const auto& [name, tensor] : state()) {
+      if (saved.has(name)) from.tensors.emplace_back(name, saved.view(name).clone());
+    }
     const auto read = [&](const std::string& name, std::size_t count) {
       const torch::Tensor values =
           from.at(name, {static_cast<std::int64_t>(count)}).to(torch::kFloat64).contiguous();
