@@ -228,10 +228,7 @@ bool EditCorpus::fits(const Method& method) const {
 }
 
 std::vector<std::string> EditCorpus::notes() const {
-  std::vector<std::string> list;
-  for (const auto& [why, reason] : left_out.reasons())
-    list.push_back(fmt::format("{}: {} records are left out: {}", path.string(), reason.records,
-                               told(why, reason)));
+  std::vector<std::string> list = notes_of({{path.string(), "left out", left_out}});
   for (const auto& [why, reason] : repeated.reasons())
     list.push_back(fmt::format("{}: {} records are used though {} (data.repeated)", path.string(),
                                reason.records, told(why, reason)));

@@ -18,15 +18,9 @@ std::string learning_rate_key(const Lesson& lesson) {
 }  // namespace
 
 std::vector<std::string> Lesson::deck_keys() const {
-  std::vector<std::string> keys = {"model.dtype",
-                                   "flearning.train_template",
-                                   "flearning.answer_end",
-                                   section + ".epochs",
-                                   learning_rate_key(*this),
-                                   "train.",
-                                   "run.checkpoint_interval"};
-  if (lora) keys.emplace_back("lora.");
-  return keys;
+  return joined({{"model.dtype", "flearning.train_template", "flearning.answer_end", "train.",
+                  "run.checkpoint_interval", section + ".epochs", learning_rate_key(*this)},
+                 lora ? std::vector<std::string>{"lora."} : std::vector<std::string>()});
 }
 
 Cost Lesson::cost(const Draft& draft) const {

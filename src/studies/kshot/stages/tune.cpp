@@ -29,10 +29,7 @@ std::vector<AnyColumn> tuned_columns(const Method& how) {
   std::vector<AnyColumn> columns;
   if (how.is_trained()) columns.emplace_back(kLoss);
   if (how.is_taught() || how.has_gates()) columns.emplace_back(kSeconds);
-  if (how.is_taught()) {
-    columns.emplace_back(kLeftOut);
-    columns.emplace_back(kShortened);
-  }
+  if (how.is_taught()) columns.insert(columns.end(), {kLeftOut, kShortened});
   if (how.is_sum()) columns.emplace_back(kWeight);
   if (how.is_mixture()) columns.emplace_back(kShare);
   return columns;

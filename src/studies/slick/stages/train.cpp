@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <functional>
-#include <set>
 
 #include "../grid.hpp"
 #include "../options.hpp"
@@ -92,21 +90,6 @@ Train training_of(const Deck& deck, const GridPoint& at, bool all_answers, Train
   return train;
 }
 
-/// What points leave: whole models, or adapters. `training`: of a point.
-Keeping keeping_of(const std::vector<Draft>& drafts, const std::vector<GridPoint>& points,
-                   const std::function<Train(const GridPoint&)>& training) {
-  const PlanBuilder& builder = drafts.front().builder;
-  const Deck& deck = builder.deck();
-  Keeping keeping(deck);
-  std::set<std::string> trainings;  // their keys
-  for (const GridPoint& point : points) {
-    const Train train = training(point);
-    keeping.add(deck, drafts[point.model].base, train.lora_config(deck),
-                trainings.insert(builder.key_of(train)).second);
-  }
-  return keeping;
-}
-
 }  // namespace
 
 const KindOf<Worker> kTrain = kind<Worker, Train>();
@@ -140,28 +123,36 @@ void add_trainings(const std::vector<Draft>& drafts, const std::vector<Upstream>
                .answer_bytes = kept,
                .abilities = abilities.fields()};
   const bool all_answers = teaches_all_answers(deck, corpus);
-  const auto training = [&](const GridPoint& at) {
-    shared.labelled = labelled[at.model];
-    shared.directory = drafts[at.model].base.directory;
-    return training_of(deck, at, all_answers, shared);
-  };
-  const Keeping keeping = keeping_of(drafts, points, training);
-  keeping.tell(builder);
   const std::vector<AnyColumn> columns = point_columns(deck, abilities, kept);
+  Keeping keeping(deck);
+  struct Made {
+    Upstream stage;
+    Train train;
+    const Draft& draft;
+  };
+  std::vector<Made> made;  // each training once
   bool any_lora = false;
   for (std::size_t point = 0; point < points.size(); ++point) {
     const GridPoint& at = points[point];
     const Draft& draft = drafts[at.model];
-    Train train = training(at);
-    train.kept = keeping.when(train.lora);
-    if (!train.kept.empty()) train.kept_dtype = delta_dtype(deck);
+    shared.labelled = labelled[at.model];
+    shared.directory = draft.base.directory;
+    const Train train = training_of(deck, at, all_answers, shared);
     any_lora = any_lora || train.lora;
     const auto [stage, is_new] =
         builder.add(train, "train " + id_of(all_axes, at), cost_of(draft, train));
     builder.place(stage, columns, {point});
     if (at.patch) builder.place(stage, patch_columns(), {point});
     builder.leaf(point, stage);
-    if (!is_new) continue;
+    keeping.add(deck, draft.base, train.lora_config(deck), is_new);
+    if (is_new) made.push_back({stage, train, draft});
+  }
+  keeping.tell(builder);
+  for (auto& [stage, train, draft] : made) {
+    train.kept = keeping.when(train.lora);
+    if (train.kept.empty()) continue;
+    train.kept_dtype = delta_dtype(deck);
+    builder.local(stage, train);
     std::optional<LoraConfig> lora = train.lora_config(deck);
     if (lora) lora->base_model = draft.base.directory;
     place_weights(builder, stage, train.kept, draft.base, lora, "fine-tuned minus base");
