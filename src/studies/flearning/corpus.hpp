@@ -9,6 +9,7 @@
 #include "factsweep/data/edits.hpp"
 #include "factsweep/deck/deck.hpp"
 #include "factsweep/model/model.hpp"
+#include "factsweep/model/torch.hpp"
 #include "factsweep/stage/plan_builder.hpp"
 #include "factsweep/studies/support/abilities.hpp"
 #include "factsweep/studies/support/models.hpp"

@@ -73,7 +73,7 @@ struct Draft {
   std::vector<std::string> modules;                  // that adapters of mixtures adapt
   bool keeps_weights = false;                        // of what points train: store.deltas
   Bank bank;
-  std::vector<Upstream> base_abilities;  // the stage that asks the base model ability.*
+  std::vector<Upstream> base_abilities;  // that ask the base model ability.*: one, or none
   std::string encoder;      // fingerprint of its files; empty: there is none
   std::uint64_t width = 0;  // of its embeddings
   // Stages that several points share.

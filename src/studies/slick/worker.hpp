@@ -15,9 +15,9 @@
 namespace factsweep::slick {
 
 /// Which questions stand before those that are labelled, by relation: drawn from its dev questions,
-/// or the rows of label.exemplars in their order, the first label.shots of a relation for set 0, the
-/// next for set 1. InputError: too few dev questions; rows that are too few or too many, or one that
-/// is labelled, too, and would be told its answer.
+/// or the rows of label.exemplars in their order, the first label.shots of a relation for set 0,
+/// the next for set 1. InputError: too few dev questions; rows that are too few or too many, or one
+/// that is labelled, too, and would be told its answer.
 std::map<std::string, ExemplarSets> exemplars_of(const Deck& deck, const Corpus& corpus);
 
 struct Worker {

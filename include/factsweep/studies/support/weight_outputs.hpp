@@ -61,9 +61,9 @@ double bytes_of(const Deck& deck,
 
 /// For each of `when` ("final") an output "final/<tensor>" of the stage for every tensor of the
 /// model, or of the adapter, whose adapter_config.json is in about/; in store.delta_dtype.
-/// `long_name` says what the model's tensors are; about/ says which model that is, too, and of whole
-/// ones why they are `no_adapter`, where that is given (see kNoAdapter). InputError: lora.targets
-/// matches nothing.
+/// `long_name` says what the model's tensors are; about/ says which model that is, too, and of
+/// whole ones why they are `no_adapter`, where that is given (see kNoAdapter). InputError:
+/// lora.targets matches nothing.
 void place_weights(PlanBuilder& builder, Upstream stage, const std::vector<std::string>& when,
                    const PlannedModel& model, const std::optional<LoraConfig>& lora,
                    const std::string& long_name, const std::string& no_adapter = "");

@@ -194,16 +194,16 @@ std::string Draft::titled(const std::string& what) const {
   return name.empty() ? what : fmt::format("{} {}", what, name);
 }
 
-std::string Draft::group(const std::string& base) const {
-  if (is_first) return base;
-  return fmt::format("{}/{}", base == kLabels ? "/labels" : base, name);
+std::string Draft::group(const std::string& of_first) const {
+  if (is_first) return of_first;
+  return fmt::format("{}/{}", of_first == kLabels ? "/labels" : of_first, name);
 }
 
 void Draft::move(ColumnBase& column) const {
-  for (const std::string base : {kLabels, kErrors}) {
-    if (!column.path.starts_with(base + "/")) continue;
+  for (const std::string of_first : {kLabels, kErrors}) {
+    if (!column.path.starts_with(of_first + "/")) continue;
     column.name = column.output();
-    column.path.replace(0, base.size(), group(base));
+    column.path.replace(0, of_first.size(), group(of_first));
     return;
   }
   throw BugError("slick: a column of no model: " + column.path);

@@ -51,8 +51,8 @@ void add_p_true(const Draft& draft, const Chunk& chunk) {
   const std::string title = fmt::format("{} {} {}-{}", draft.titled("p_true"), chunk.relation,
                                         chunk.first, chunk.first + chunk.count - 1);
   const double flop = static_cast<double>(chunk.count) * 2 * 60 * draft.model.flop_per_token();
-  const PTrue truth{draft.base.fingerprint, draft.questions_hash(draft.worker.questions(chunk)), chunk,
-                    draft.base.directory};
+  const PTrue truth{draft.base.fingerprint, draft.questions_hash(draft.worker.questions(chunk)),
+                    chunk, draft.base.directory};
   const Upstream stage = draft.builder.add(truth, title, {.flop = flop}).stage;
   draft.builder.place(stage, draft.of_model(kProbability), {chunk.first}, chunk.count);
 }

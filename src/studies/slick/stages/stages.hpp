@@ -29,7 +29,7 @@ struct Draft {
   /// "label", of several models "label NAME".
   std::string titled(const std::string& what) const;
   /// kLabels or kErrors, and of another model than the first /labels/NAME or /errors/NAME.
-  std::string group(const std::string& base) const;
+  std::string group(const std::string& of_first) const;
   /// The column in the model's group. As an output it keeps its name: stages are the same in a
   /// sweep whose models are in another order.
   template <typename T>

@@ -233,15 +233,15 @@ class Trajectory {
     }
   }
 
-  /// By epoch.
+  /// What a continued run needs by epoch.
   std::vector<std::vector<double>*> kept_curves() {
     std::vector<std::vector<double>*> list = curves_.all();
     if (mixture_.patch) list.push_back(&fitted_patch_);
     return list;
   }
 
-  /// Other lists that it needs, by their names in a checkpoint: `act(name, list, count)`, and each has
-  /// so many numbers, or none.
+  /// The other lists that it needs, by their names in a checkpoint: `act(name, list, count)`; each
+  /// has so many numbers, or none.
   template <typename Act>
   void for_each_kept(const Act& act) {
     for (const auto& [name, answers] : {std::pair("best", &best_), std::pair("final", &final_)}) {
@@ -254,8 +254,7 @@ class Trajectory {
     act("final_abilities", able_, abilities);
   }
 
-  /// What a continued run needs beside the training's own state. What a judge has to see of answers is
-  /// in kinds and f1: they are there where they are stored.
+  /// All of it. Where answers are not kept, what a judge has to see of them is in kinds and f1.
   NamedTensors state() {
     std::vector<double> flat;
     for (const std::vector<double>* values : kept_curves())
