@@ -38,3 +38,7 @@ if(EXISTS "${torch_root}/lib/libtorch_cuda.so")
 else()
   find_package(Torch REQUIRED)
 endif()
+
+# libtorch exports parts of the libstdc++ that it was built with, std::filesystem among them, whose layouts differ from a newer one's:
+# a program that finds these before its own crashes when it reads a folder.
+add_link_options("LINKER:--push-state,--no-as-needed,-lstdc++,--pop-state")

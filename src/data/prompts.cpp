@@ -28,6 +28,17 @@ std::string in_braces(const std::vector<std::string_view>& names) {
 
 }  // namespace
 
+std::string with_line_breaks(std::string_view text) {
+  std::string result;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find("\\n"), text.size());
+    result += text.substr(0, end);
+    if (end < text.size()) result += '\n';
+    text.remove_prefix(std::min(end + 2, text.size()));
+  }
+  return result;
+}
+
 PromptTemplate::PromptTemplate(std::string text, const Rules& rules, std::string_view where)
     : text_(std::move(text)) {
   if (text_.empty()) return;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "factsweep/core/error.hpp"
+#include "factsweep/data/prompts.hpp"
 #include "factsweep/label/probe.hpp"
 
 namespace factsweep {
@@ -22,13 +23,7 @@ bool holds_once(std::string_view text, std::string_view part) {
 std::string prompt_template(std::string_view value, std::string_view where) {
   if (value == "plain") return std::string(kPlainTemplate);
   if (value == "chat") return std::string(kChatTemplate);
-  std::string text;
-  while (!value.empty()) {
-    const std::size_t end = std::min(value.find("\\n"), value.size());
-    text += value.substr(0, end);
-    if (end < value.size()) text += '\n';
-    value.remove_prefix(std::min(end + 2, value.size()));
-  }
+  const std::string text = with_line_breaks(value);
   const bool has_input = text.find(kInput) != std::string::npos;
   if (!holds_once(text, kInstruction) || (has_input && !holds_once(text, kInput)))
     throw InputError(fmt::format(

@@ -38,6 +38,9 @@ class PromptTemplate {
   std::vector<Piece> pieces_;
 };
 
+/// Templates of decks, which may write a line break as \n.
+std::string with_line_breaks(std::string_view text);
+
 struct PromptTexts {
   std::string shot = "Q: {question}\nA: {answer}\n";
   std::string label = "{shots}Q: {question}\nA:";

@@ -90,10 +90,10 @@ class PlanBuilder {
     return add(stage_of(fields, science_of(fields)), std::move(title), cost);
   }
 
-  /// The key that add() would give such a stage; its upstreams are there.
+  /// What is said now in fields that its key has not: see FieldWriter::local().
   template <StageKind K>
-  std::string key_of(const K& fields) const {
-    return plan_.key_of(stage_of(fields, science_of(fields)));
+  void local(Upstream stage, const K& fields) {
+    plan_.stages.at(stage.stage).local = stage_of(fields, nlohmann::json()).local;
   }
 
   /// The stage's output lands in `rows` rows from `at` on: `at` has the first indices of the
@@ -122,7 +122,7 @@ class PlanBuilder {
  private:
   /// Stages that read the same keys share their slice: of 10^5 it would be made as often.
   template <StageKind K>
-  const nlohmann::json& science_of(const K& fields) const {
+  const nlohmann::json& science_of(const K& fields) {
     const auto [found, is_new] = science_.try_emplace(fields.deck_keys());
     if (is_new) found->second = slice_of(fields, deck_).science();
     return found->second;
@@ -141,7 +141,7 @@ class PlanBuilder {
 
   const Deck& deck_;
   Plan plan_;
-  mutable std::map<std::vector<std::string>, nlohmann::json> science_;  // by deck_keys()
+  std::map<std::vector<std::string>, nlohmann::json> science_;  // by deck_keys()
   std::map<std::string, OpenGroup> groups_;  // by signature
   std::map<std::string, int> folders_;       // how many groups a name has
   std::map<std::string, std::uint64_t> lengths_;

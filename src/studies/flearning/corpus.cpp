@@ -6,6 +6,7 @@
 #include <set>
 
 #include "factsweep/core/random.hpp"
+#include "factsweep/data/prompts.hpp"
 #include "factsweep/label/probe.hpp"
 #include "factsweep/label/text_lengths.hpp"
 #include "factsweep/stage/table.hpp"
@@ -87,18 +88,11 @@ bool holds_subject(const EditRecord& record) {
 
 std::string filled(const Deck& deck, const std::string& key, const std::string& question) {
   static constexpr std::string_view kPlace = "{prompt}";
-  std::string text = deck.text(key);
+  std::string text = with_line_breaks(deck.text(key));
   const std::size_t at = text.find(kPlace);
   if (at == std::string::npos)
     throw deck.error(key, "has no {prompt}, where the question would stand.");
-  // decks are single lines: a line break is written \n
-  std::string with_breaks;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool line_break = text.compare(i, 2, "\\n") == 0;
-    with_breaks += line_break ? '\n' : text[i];
-    if (line_break) ++i;
-  }
-  return with_breaks.replace(with_breaks.find(kPlace), kPlace.size(), question);
+  return text.replace(at, kPlace.size(), question);
 }
 
 /// Leaves out what some method of the deck cannot use, where others can be used.
@@ -234,10 +228,7 @@ bool EditCorpus::fits(const Method& method) const {
 }
 
 std::vector<std::string> EditCorpus::notes() const {
-  std::vector<std::string> list;
-  for (const auto& [why, reason] : left_out.reasons())
-    list.push_back(fmt::format("{}: {} records are left out: {}", path.string(), reason.records,
-                               told(why, reason)));
+  std::vector<std::string> list = notes_of({{path.string(), "left out", left_out}});
   for (const auto& [why, reason] : repeated.reasons())
     list.push_back(fmt::format("{}: {} records are used though {} (data.repeated)", path.string(),
                                reason.records, told(why, reason)));

@@ -9,6 +9,7 @@
 #include "factsweep/data/edits.hpp"
 #include "factsweep/deck/deck.hpp"
 #include "factsweep/model/model.hpp"
+#include "factsweep/model/torch.hpp"
 #include "factsweep/stage/plan_builder.hpp"
 #include "factsweep/studies/support/abilities.hpp"
 #include "factsweep/studies/support/models.hpp"
@@ -48,11 +49,17 @@ struct Worker {
   std::vector<EditCorpus> corpora;  // one a file of data.edits
   Abilities abilities;
   torch::Device device = torch::kCPU;
+  torch::Dtype dtype = torch::kFloat32;
 
   std::vector<std::string> check(const Deck& deck) {
     return check_models(model_directories(deck)).missing;
   }
-  void prepare(const Deck&, const std::string& name) { device = torch::Device(name); }
+  void prepare(const Deck& deck, const std::string& name) {
+    device = torch::Device(name);
+    dtype = parse_dtype(deck.text("model.dtype"));
+  }
+  /// Reads the model's files, in model.dtype.
+  Model use(const std::string& directory) const { return Model::load(directory, dtype, device); }
 };
 
 /// /records: the questions and answers of a data set, why others of its file were left out, and

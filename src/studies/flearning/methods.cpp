@@ -24,10 +24,6 @@ const std::vector<Method>& methods() {
   return list;
 }
 
-std::vector<std::string> method_names() {
-  return names_of(methods());
-}
-
 const Method& method(std::string_view name) {
   return by_name(methods(), name);
 }

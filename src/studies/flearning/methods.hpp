@@ -34,7 +34,6 @@ struct Method {
 /// original; ft, lora (the paper's Full-FT and LoRA); forget_* (forgetting alone); f_learning_*
 /// (section 4); ft_c, rome, rome_reset, memit.
 const std::vector<Method>& methods();
-std::vector<std::string> method_names();
 const Method& method(std::string_view name);
 
 }  // namespace factsweep::flearning

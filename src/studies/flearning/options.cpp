@@ -111,7 +111,7 @@ void declare(OptionTable& table) {
                "always kept");
   declare_editors(table);
   declare_abilities(table, kAbilityKeys);
-  table.choices("grid.method", "original, ft, f_learning_ft", method_names(),
+  table.choices("grid.method", "original, ft, f_learning_ft", names_of(methods()),
                 "axis: how the new knowledge is brought in; ft and lora: without forgetting; "
                 "forget_*: forgetting alone; rome_reset: each edit on the original model");
   table.reals(

@@ -10,12 +10,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 
 #include "factsweep/core/file.hpp"
 #include "factsweep/core/random.hpp"
 #include "factsweep/label/spelling.hpp"
-#include "factsweep/model/fingerprint.hpp"
 #include "factsweep/stage/common_options.hpp"
 #include "factsweep/stage/executor.hpp"
 #include "factsweep/studies/support/counts.hpp"
@@ -28,23 +26,20 @@
 namespace factsweep::flearning {
 namespace {
 
-Inputs read_inputs(PlanBuilder& builder, const Worker& worker) {
+Inputs read_inputs(PlanBuilder& builder, const Worker& worker,
+                   const std::vector<PlannedModel>& models) {
   const Deck& deck = builder.deck();
   Inputs inputs{.worker = worker};
-  std::vector<ModelConfig> models;
-  for (const std::string& directory : model_directories(deck)) {
-    models.push_back(ModelConfig::read(directory));
-    check_layers(deck, models.back(), directory);
-    builder.model_bytes(static_cast<double>(models.back().parameters()) * weight_bytes(deck));
+  for (const PlannedModel& model : models) {
+    check_layers(deck, model.config, model.directory);
+    builder.model_bytes(static_cast<double>(model.config.parameters()) * weight_bytes(deck));
     for (const std::string& range : deck.text_list("grid.layers"))
-      LayerRange::parse(range, models.back().layers, deck.where("grid.layers") + ": grid.layers");
-    inputs.fingerprints[directory] = model_fingerprint(directory);
-    inputs.models.emplace(directory, models.back());
-    inputs.bases.emplace(directory, BaseModel::of(directory));
+      LayerRange::parse(range, model.config.layers, deck.where("grid.layers") + ": grid.layers");
+    inputs.models.emplace(model.directory, model);
     for (const EditCorpus& corpus : worker.corpora)
-      inputs.tokens[directory].push_back(TextTokens::of(deck, directory, corpus));
+      inputs.tokens[model.directory].push_back(TextTokens::of(deck, model.directory, corpus));
   }
-  inputs.matrices = Matrices::of(models);
+  inputs.matrices = Matrices::of(each(models, &PlannedModel::config));
   inputs.abilities = worker.abilities.fingerprint();
   const std::string text = deck.text("edit.text");
   if (!text.empty()) inputs.text = hex(hash_text(read_file(text)));
@@ -91,12 +86,6 @@ Upstream add_stages(const Draft& draft) {
 
 void add_inputs(PlanBuilder& builder, const Inputs& inputs, const std::vector<GridPoint>& points) {
   const Deck& deck = builder.deck();
-  const std::vector<std::string> models = model_directories(deck);
-  for (std::size_t i = 0; i < models.size(); ++i) {
-    const bool is_swept = !deck.path_list("grid.model").empty();
-    builder.input({is_swept ? fmt::format("grid.model {}", i + 1) : "model.path", models[i],
-                   inputs.fingerprints.at(models[i])});
-  }
   const std::vector<EditCorpus>& corpora = inputs.worker.corpora;
   for (std::size_t i = 0; i < corpora.size(); ++i) {
     std::size_t used = 0;
@@ -111,26 +100,20 @@ void add_inputs(PlanBuilder& builder, const Inputs& inputs, const std::vector<Gr
 
 /// What points leave: a whole model's change, or an adapter.
 Keeping keeping_of(const Deck& deck, const Inputs& inputs, const std::vector<GridPoint>& points) {
-  std::map<std::string, double> of_model;
-  for (const auto& [directory, model] : inputs.models)
-    of_model[directory] = bytes_of(deck, tensor_shapes(model));
-  TrainedWeights whole, adapters;
+  Keeping keeping(deck);
   for (const GridPoint& at : points) {
-    if (!at.method->leaves_weights()) continue;
-    const ModelConfig& model = inputs.models.at(at.model);
-    const auto adapter = left_adapter(deck, inputs.worker.corpora[at.data_set], at);
-    if (adapter)
-      adapters.add(bytes_of(deck, adapter_shapes(*adapter, model, lora_place(deck))));
-    else
-      whole.add(of_model.at(at.model));
+    if (at.method->leaves_weights())
+      keeping.add(deck, inputs.models.at(at.model),
+                  left_adapter(deck, inputs.worker.corpora[at.data_set], at));
   }
-  return {deck, whole, adapters};
+  return keeping;
 }
 
 Plan make_plan(const Deck& deck, const Worker& worker) {
   const std::vector<GridPoint> points = grid_points(deck, worker.corpora);
   PlanBuilder builder("flearning", deck);
-  const Inputs inputs = read_inputs(builder, worker);
+  const std::vector<PlannedModel> models = plan_models(builder);
+  const Inputs inputs = read_inputs(builder, worker, models);
   for (const EditCorpus& corpus : worker.corpora) fill_records(builder, corpus);
   fill_sources(builder, worker.abilities.left_out());
   add_inputs(builder, inputs, points);
@@ -140,7 +123,7 @@ Plan make_plan(const Deck& deck, const Worker& worker) {
   std::size_t records = 0;
   for (const GridPoint& at : points) records = std::max(records, at.records);
   declare_columns(builder, inputs, records);
-  add_abilities(builder, inputs);
+  worker.abilities.plan_base(builder, models);
   for (std::size_t p = 0; p < points.size(); ++p)
     builder.leaf(p, add_stages({builder, inputs, keeping, points[p], p}));
   return builder.finish();
@@ -153,7 +136,7 @@ std::vector<std::string> notes(const Deck& deck, const Worker& worker) {
     all.insert(all.end(), some.begin(), some.end());
   };
   for (const EditCorpus& corpus : worker.corpora) add(corpus.notes());
-  add(notes_of(worker.abilities.left_out()));
+  add(worker.abilities.notes(model_directories(deck)));
   for (const std::string& model : model_directories(deck)) {
     for (const EditCorpus& corpus : worker.corpora) {
       std::vector<AskedAnswer> asked;
@@ -164,7 +147,6 @@ std::vector<std::string> notes(const Deck& deck, const Worker& worker) {
       }
       add(spelling_warnings(model, corpus.path.string(), asked));
     }
-    add(worker.abilities.spelling_notes(model));
   }
   return all;
 }
@@ -175,7 +157,8 @@ Expansion expand(const Deck& deck) {
   Plan plan = make_plan(deck, worker);
   plan.notes = notes(deck, worker);
   return expansion(std::move(plan), deck, std::move(worker),
-                   {kOriginal, kDelta, kSearch, kForget, kLearn, kSecondMoment, kEdit, kAbilities});
+                   {kOriginal, kDelta, kSearch, kForget, kLearn, kSecondMoment, kEdit,
+                    kind<Worker, BaseAbilitiesOf<Worker>>()});
 }
 
 }  // namespace

@@ -13,6 +13,12 @@
 namespace factsweep::kshot {
 namespace {
 
+PlannedModel base_of(PlanBuilder& builder) {
+  const std::filesystem::path directory = builder.deck().text("model.path");
+  return plan_model(builder, "model.path", directory,
+                    (directory / "").parent_path().filename());
+}
+
 /// What the bank's adapters adapt, and fresh experts where there are any.
 std::vector<std::string> mixed_modules(const Deck& deck, const Sets& sets, const ModelConfig& model,
                                        const std::vector<GridPoint>& points) {
@@ -57,9 +63,7 @@ std::vector<std::string> sample_texts(const Sets& sets) {
 Draft::Draft(const Deck& deck, const Worker& inputs, std::vector<GridPoint> grid)
     : worker(inputs),
       builder("kshot", deck),
-      model(ModelConfig::read(deck.text("model.path"))),
-      fingerprint(model_fingerprint(deck.text("model.path"))),
-      base(BaseModel::of(deck.text("model.path"))),
+      base(base_of(builder)),
       points(std::move(grid)),
       modules(mixed_modules(deck, inputs.sets, model, points)),
       template_bytes_(prompts(deck).size()),

@@ -34,6 +34,7 @@ struct Worker {
   }
   /// Loads the base model. InputError.
   void prepare(const Deck& deck, const std::string& device);
+  const Model& use(const std::string&) const { return base; }
 };
 
 /// A plan in the making.
@@ -47,19 +48,22 @@ struct Draft {
   Shots all_shots(std::size_t task, std::int64_t draw) const;
   /// About what training on a set sees, cut to kshot.longest.
   Lengths lengths_of(const TaskSet& set) const;
+  /// The stage fills the point's row of what ability.* ask.
+  void place_abilities(Upstream stage, std::uint64_t point) {
+    builder.place(stage, worker.abilities.any_columns(), {point});
+  }
 
   const Worker& worker;
   PlanBuilder builder;
-  const ModelConfig model;
-  const std::string fingerprint;  // of the model's files
-  const BaseModel base;           // that kept weights are to be added to
+  const PlannedModel base;  // that kept weights are to be added to
+  const ModelConfig& model = base.config;
   const std::vector<GridPoint> points;
   std::vector<std::int64_t> draws;                   // of the points, ascending
   std::int64_t shots = 1, experts = 1, samples = 1;  // largest of all points
   std::vector<std::string> modules;                  // that adapters of mixtures adapt
   bool keeps_weights = false;                        // of what points train: store.deltas
   Bank bank;
-  std::optional<Upstream> base_abilities;  // the stage that asks the base model ability.*
+  std::vector<Upstream> base_abilities;  // that ask the base model ability.*: one, or none
   std::string encoder;      // fingerprint of its files; empty: there is none
   std::uint64_t width = 0;  // of its embeddings
   // Stages that several points share.

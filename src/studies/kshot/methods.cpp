@@ -1,6 +1,5 @@
 #include "methods.hpp"
 
-#include "factsweep/core/error.hpp"
 #include "factsweep/studies/support/lists.hpp"
 
 namespace factsweep::kshot {
@@ -38,10 +37,6 @@ const std::vector<Method>& methods() {
   return list;
 }
 
-std::vector<std::string> method_names() {
-  return names_of(methods());
-}
-
 const Method& method(std::string_view name) {
   return by_name(methods(), name);
 }
@@ -51,12 +46,7 @@ std::vector<std::string> signal_names() {
 }
 
 ExpertRule expert_rule(std::string_view signals) {
-  if (signals == "p") return ExpertRule::perplexity;
-  if (signals == "a") return ExpertRule::accuracy;
-  if (signals == "pa") return ExpertRule::perplexity_accuracy;
-  if (signals == "pad") return ExpertRule::all;
-  require(signals == "random", "kshot: no such signals");
-  return ExpertRule::random;
+  return static_cast<ExpertRule>(place_of(signal_names(), signals));
 }
 
 namespace {

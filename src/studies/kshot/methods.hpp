@@ -65,10 +65,9 @@ struct Method {
 };
 
 const std::vector<Method>& methods();
-std::vector<std::string> method_names();
 const Method& method(std::string_view name);
 
-/// p, a, pa, pad (Algorithm 1), random.
+/// p, a, pa, pad (Algorithm 1), random: in the order of ExpertRule.
 std::vector<std::string> signal_names();
 ExpertRule expert_rule(std::string_view signals);
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "factsweep/data/record_counts.hpp"
+#include "factsweep/studies/support/lists.hpp"
 #include "factsweep/studies/support/training_options.hpp"
 #include "factsweep/tasks/prompt.hpp"
 #include "methods.hpp"
@@ -91,7 +92,7 @@ void declare_evaluation(OptionTable& table) {
 
 void declare_grid(OptionTable& table) {
   table.texts("grid.task", "", "axis: tasks of data.sets; empty: all");
-  table.choices("grid.method", "base, lora, ours", method_names(),
+  table.choices("grid.method", "base, lora, ours", names_of(methods()),
                 "axis: what an expert of the task is made of, and how (docs/kshot.md)");
   table.choice(
       "grid.combine", "one_by_one", {"one_by_one", "product"},

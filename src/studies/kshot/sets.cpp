@@ -11,17 +11,8 @@
 namespace factsweep::kshot {
 
 std::string name(Rationales rationales) {
-  switch (rationales) {
-    case Rationales::file:
-      return "file";
-    case Rationales::data:
-      return "data";
-    case Rationales::own_output:
-      return "own output";
-    case Rationales::answer_only:
-      return "answer only";
-  }
-  return "";
+  constexpr const char* kNames[] = {"file", "data", "own output", "answer only"};
+  return kNames[static_cast<std::size_t>(rationales)];
 }
 
 std::string TaskEntry::reasoned(std::int64_t example) const {

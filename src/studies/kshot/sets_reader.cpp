@@ -9,6 +9,7 @@
 
 #include "factsweep/core/file.hpp"
 #include "factsweep/core/json_node.hpp"
+#include "factsweep/studies/support/lists.hpp"
 #include "factsweep/tasks/read_tasks.hpp"
 #include "methods.hpp"
 
@@ -103,8 +104,7 @@ class Reader {
       TaskEntry task;
       task.name = take_name(node, names);
       all_tasks_.push_back(task.name);
-      const bool used =
-          wanted.empty() || std::find(wanted.begin(), wanted.end(), task.name) != wanted.end();
+      const bool used = wanted.empty() || holds(wanted, task.name);
       task_index_[task.name] = used ? std::optional(sets_.tasks.size()) : std::nullopt;
       task_nodes_.emplace(task.name, node);
       if (!used) continue;  // the bank may learn its train examples: read when it asks

@@ -73,7 +73,7 @@ Upstream add_leaf(Draft& draft, const GridPoint& at, std::uint64_t point) {
   place_test(draft, leaf, point);
   const bool is_base = at.method->start == Method::Start::base;
   if (draft.worker.abilities.any())
-    place_abilities(draft, is_base ? draft.base_abilities.value() : leaf, point);
+    draft.place_abilities(is_base ? draft.base_abilities.at(0) : leaf, point);
   return leaf;
 }
 
@@ -81,7 +81,8 @@ Plan make_plan(const Deck& deck, const Worker& worker, std::vector<GridPoint> po
   Draft draft(deck, worker, std::move(points));
   add_points(draft.builder, axes(draft.sets()), draft.points);
   declare_all(draft);
-  add_abilities(draft);
+  draft.base_abilities = worker.abilities.plan_base(draft.builder, {draft.base});
+  draft.builder.declare(worker.abilities.any_columns());
   draft.bank = add_bank(draft);
   if (deck.flag("bank.evaluate")) {
     for (std::size_t task = 0; task < worker.sets.tasks.size(); ++task) {
@@ -122,8 +123,8 @@ Expansion expand(const Deck& deck) {
   std::vector<GridPoint> points = grid_points(deck, worker.sets);
   check_inputs(deck, worker.sets, points);
   Plan plan = make_plan(deck, worker, std::move(points));
-  plan.notes = joined({notes_of(worker.sets.said), notes_of(worker.abilities.left_out()),
-                       worker.abilities.spelling_notes(deck.text("model.path"))});
+  plan.notes =
+      joined({notes_of(worker.sets.said), worker.abilities.notes({deck.text("model.path")})});
   for (const BankEntry& entry : worker.sets.bank) {
     const std::string other = other_base(entry.form.config, deck.text("model.path"));
     if (entry.is_brought() && !other.empty())
@@ -152,7 +153,7 @@ Expansion expand(const Deck& deck) {
   }
   return expansion(std::move(plan), deck, std::move(worker),
                    {kBank, kAdapter, kSimilarity, kSignals, kTest, kOwn, kBest, kSelect, kEmbed,
-                    kAugment, kTune, kAbilities});
+                    kAugment, kTune, kind<Worker, BaseAbilitiesOf<Worker>>()});
 }
 
 }  // namespace

@@ -99,7 +99,6 @@ void add_inputs(Draft& draft) {
     draft.builder.input({name, place, fingerprint});
   };
   const std::string file = deck.text("data.sets"), folder = deck.text("data.folder");
-  add("model.path", deck.text("model.path"), draft.fingerprint);
   if (!draft.encoder.empty())
     add("augment.encoder", deck.text("augment.encoder"), draft.encoder);
   add("data.sets", file, "");

@@ -12,22 +12,15 @@
 #include "factsweep/data/entity_questions.hpp"
 #include "factsweep/data/exposures.hpp"
 #include "factsweep/data/question_table.hpp"
+#include "factsweep/studies/support/lists.hpp"
 #include "options.hpp"
 
 namespace factsweep::slick {
 namespace {
 
-OverlapFilter overlap_filter(const std::string& name) {
-  return name == "none"      ? OverlapFilter::none
-         : name == "subject" ? OverlapFilter::subject
-                             : OverlapFilter::entity;
-}
-
 RepeatedQuestions repeated_questions(const std::string& name, bool is_table) {
   if (name == "auto") return is_table ? RepeatedQuestions::merge : RepeatedQuestions::keep;
-  return name == "keep"   ? RepeatedQuestions::keep
-         : name == "drop" ? RepeatedQuestions::drop
-                          : RepeatedQuestions::merge;
+  return static_cast<RepeatedQuestions>(place_of(kRepeatedQuestions, name) - 1);
 }
 
 std::map<std::string, std::int64_t> left_out_of(const EntityQuestions& files) {
@@ -59,15 +52,11 @@ std::vector<Question> choose(const std::vector<Question>& questions, std::int64_
   return chosen;
 }
 
-bool has(const std::vector<std::string>& list, const std::string& one) {
-  return std::find(list.begin(), list.end(), one) != list.end();
-}
-
 /// InputError: a relation is of two kinds.
 void check_apart(const Deck& deck, const char* key, const std::vector<std::string>& relations,
                  const char* other_key, const std::vector<std::string>& others) {
   for (const std::string& relation : relations) {
-    if (has(others, relation))
+    if (holds(others, relation))
       throw deck.error(key, fmt::format("{} is also in {}; a relation is one or the other.",
                                         relation, other_key));
   }
@@ -114,11 +103,11 @@ Corpus Corpus::read(const Deck& deck) {
   corpus.ood_relations = deck.text_list("data.ood_relations");
   corpus.other_relations = deck.text_list("data.other_relations");
   const auto is_ood = [&](const std::string& relation) {
-    return has(corpus.ood_relations, relation);
+    return holds(corpus.ood_relations, relation);
   };
   if (corpus.relations.empty()) {
     for (const std::string& relation : table ? table->relations() : list_relations(directory)) {
-      if (!is_ood(relation) && !has(corpus.other_relations, relation))
+      if (!is_ood(relation) && !holds(corpus.other_relations, relation))
         corpus.relations.push_back(relation);
     }
   }
@@ -128,10 +117,10 @@ Corpus Corpus::read(const Deck& deck) {
               corpus.relations);
   check_apart(deck, "data.other_relations", corpus.other_relations, "data.ood_relations",
               corpus.ood_relations);
-  std::vector<std::string> all = corpus.relations;
-  all.insert(all.end(), corpus.ood_relations.begin(), corpus.ood_relations.end());
-  all.insert(all.end(), corpus.other_relations.begin(), corpus.other_relations.end());
-  const OverlapFilter overlap = overlap_filter(deck.text("data.overlap_filter"));
+  const std::vector<std::string> all =
+      joined({corpus.relations, corpus.ood_relations, corpus.other_relations});
+  const auto overlap =
+      static_cast<OverlapFilter>(place_of(kOverlapFilters, deck.text("data.overlap_filter")));
   const RepeatedQuestions repeated =
       repeated_questions(deck.text("data.repeated"), table.has_value());
   const EntityQuestions files = table ? table->questions(all, overlap, repeated)
@@ -185,7 +174,7 @@ Corpus Corpus::read(const Deck& deck) {
     count_others("test questions of data.other_relations", of[relation][Split::test].size(), 0);
   for (const std::string& relation : table ? table->relations() : list_relations(directory))
     count_others("relations that neither data.relations nor data.ood_relations names",
-                 has(all, relation) ? 0 : 1, 0);
+                 holds(all, relation) ? 0 : 1, 0);
   join_exposures(deck, corpus);
   return corpus;
 }

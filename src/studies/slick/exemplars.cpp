@@ -1,5 +1,3 @@
-#include "exemplars.hpp"
-
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -12,6 +10,7 @@
 #include "factsweep/core/utf8.hpp"
 #include "factsweep/data/question_table.hpp"
 #include "options.hpp"
+#include "worker.hpp"
 
 namespace factsweep::slick {
 namespace {

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "factsweep/studies/support/lists.hpp"
@@ -15,13 +14,8 @@ bool has_ratio_axis(const std::string& variant) {
   return variant == "unknown_ratio" || variant == "known_only" || variant == "known_patch";
 }
 
-bool lists(const Deck& deck, const char* key, const std::string& item) {
-  const std::vector<std::string> list = deck.text_list(key);
-  return std::find(list.begin(), list.end(), item) != list.end();
-}
-
 bool has_patches(const Deck& deck) {
-  return lists(deck, "grid.variant", "known_patch");
+  return holds<std::string>(deck.text_list("grid.variant"), "known_patch");
 }
 
 /// Those of the deck; nothing is none, whatever its share and relations would be.
@@ -117,7 +111,7 @@ void check_patch_keys(const Deck& deck) {
     }
     return;
   }
-  const bool needs_others = lists(deck, "grid.patch_relations", "other"),
+  const bool needs_others = holds<std::string>(deck.text_list("grid.patch_relations"), "other"),
              has_others = !deck.text_list("data.other_relations").empty();
   if (needs_others && !has_others)
     throw deck.error("grid.patch_relations",

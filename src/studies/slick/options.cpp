@@ -9,6 +9,7 @@
 #include <map>
 #include <system_error>
 
+#include "factsweep/studies/support/lists.hpp"
 #include "factsweep/studies/support/models.hpp"
 #include "factsweep/studies/support/training_options.hpp"
 
@@ -77,10 +78,10 @@ void declare_data(OptionTable& table) {
   table.texts("data.other_relations", "",
               "relations that are neither in D nor asked in tests, whose Known train questions "
               "grid.patch_relations = other takes");
-  table.choice("data.overlap_filter", "subject", {"none", "subject", "entity"},
+  table.choice("data.overlap_filter", "subject", kOverlapFilters,
                "drop train questions whose subject is a test subject (subject), or occurs among "
                "test subjects and answers (entity)");
-  table.choice("data.repeated", "auto", {"auto", "keep", "drop", "merge"},
+  table.choice("data.repeated", "auto", kRepeatedQuestions,
                "questions to which several records of the relation give different answers: each "
                "record is right by its own answer (keep), or none of them is used, and of equal "
                "records of a split the first alone (drop), or all of their answers are right, "
@@ -119,9 +120,7 @@ void declare_patches(OptionTable& table) {
               "a share of |D| (arXiv 2511.02626)");
   table.choices("grid.patch_relations", "same", kPatchRelations,
                 "axis of known_patch: they are of the relations of D, or of data.other_relations");
-  std::vector<std::string> places = kPatchPlaces;
-  places.push_back("none");
-  table.choices("grid.patch_place", "end", places,
+  table.choices("grid.patch_place", "end", joined({kPatchPlaces, {"none"}}),
                 "axis of known_patch: they are trained at the end of each epoch, at its start, or "
                 "shuffled into D; none: D alone");
 }
@@ -255,23 +254,6 @@ void declare(OptionTable& table) {
   declare_abilities(table, kAbilityKeys);
 }
 
-namespace {
-
-/// A line break may also be written as \n without quotation marks, as in the templates of other
-/// studies.
-std::string with_line_breaks(std::string_view text) {
-  std::string result;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find("\\n"), text.size());
-    result += text.substr(0, end);
-    if (end < text.size()) result += '\n';
-    text.remove_prefix(std::min(end + 2, text.size()));
-  }
-  return result;
-}
-
-}  // namespace
-
 Prompts prompts(const Deck& deck, const PromptKeys& keys) {
   PromptTexts texts{"", "", "", "", "", "", ""};
   const std::map<std::string_view, std::string*> of = {
@@ -285,15 +267,13 @@ Prompts prompts(const Deck& deck, const PromptKeys& keys) {
   }
   return Prompts(texts, with_shots, [&](std::string_view key) {
     const std::string name = fmt::format("prompt.{}", key);
-    const bool is_read = std::find(keys.begin(), keys.end(), key) != keys.end();
+    const bool is_read = holds(keys, key);
     return is_read ? fmt::format("{}: {}", deck.where(name), name) : name;
   });
 }
 
 std::vector<std::string> deck_names(const PromptKeys& keys) {
-  std::vector<std::string> names;
-  for (const std::string_view key : keys) names.push_back(fmt::format("prompt.{}", key));
-  return names;
+  return each(keys, [](std::string_view key) { return fmt::format("prompt.{}", key); });
 }
 
 std::string answer_lead(const Deck& deck, const std::string& prompt) {

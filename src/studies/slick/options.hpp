@@ -25,6 +25,9 @@ SizeRule size_rule(const Deck& deck);
 MatchRules match_rules(const Deck& deck);
 inline const std::vector<std::string> kMatchKeys = {"label.match", "label.unicode", "label.accents",
                                                     "label.case", "data.language"};
+/// data.overlap_filter and data.repeated, in the order of the enumerators, the latter after "auto".
+inline const std::vector<std::string> kOverlapFilters = {"none", "subject", "entity"},
+                                      kRepeatedQuestions = {"auto", "keep", "drop", "merge"};
 /// Of a data.facts that is a table. InputError: shares that are not three or do not add up to 1.
 TableForm table_form(const Deck& deck);
 /// InputError: a key of tables is set, and data.facts is none.

@@ -11,13 +11,11 @@
 #include <set>
 #include <vector>
 
-#include "exemplars.hpp"
 #include "factsweep/core/random.hpp"
 #include "factsweep/label/spelling.hpp"
-#include "factsweep/model/fingerprint.hpp"
 #include "factsweep/stage/common_options.hpp"
 #include "factsweep/stage/executor.hpp"
-#include "factsweep/studies/support/models.hpp"
+#include "factsweep/studies/support/lists.hpp"
 #include "grid.hpp"
 #include "options.hpp"
 #include "stages/stages.hpp"
@@ -39,16 +37,10 @@ bool name_details(const Deck& deck) {
          prompts(deck, kTrainPrompts).name_details() || prompts(deck, kPTruePrompts).name_details();
 }
 
-/// The models, of each relation what is asked, and the exemplars, where they lie apart.
-void add_inputs(const std::vector<Draft>& drafts) {
-  const Draft& draft = drafts.front();
+/// Of each relation what is asked, and the exemplars, where they lie apart.
+void add_inputs(const Draft& draft) {
   const Deck& deck = draft.deck();
   const Corpus& corpus = draft.worker.corpus;
-  const bool is_swept = !deck.path_list("grid.model").empty();
-  for (std::size_t i = 0; i < drafts.size(); ++i) {
-    draft.builder.input({is_swept ? fmt::format("grid.model {}", i + 1) : "model.path",
-                         drafts[i].directory, drafts[i].fingerprint});
-  }
   draft.builder.input({"data.facts", deck.text("data.facts"), ""});
   const std::string exemplars = deck.text("label.exemplars");
   std::map<std::string, std::vector<Question>> asked;
@@ -100,17 +92,19 @@ std::vector<Question> sample_of(const Corpus& corpus) {
 }
 
 /// One a model, in the order of the deck.
-std::vector<Draft> drafts_of(PlanBuilder& builder, const Worker& worker) {
+std::vector<Draft> drafts_of(PlanBuilder& builder, const Worker& worker,
+                             const std::vector<PlannedModel>& models) {
   const Deck& deck = builder.deck();
-  const std::vector<std::string> directories = model_directories(deck);
-  const std::vector<std::string> names =
-      directories.size() > 1 ? model_names(deck) : std::vector<std::string>{""};
   const std::vector<Question> sample = sample_of(worker.corpus);
   std::vector<Draft> drafts;
-  for (std::size_t i = 0; i < directories.size(); ++i) {
-    drafts.push_back({builder, worker, directories[i], names[i], i == 0,
-                      ModelConfig::read(directories[i]), model_fingerprint(directories[i]),
-                      name_details(deck), TokenCounter(directories[i])});
+  for (const PlannedModel& model : models) {
+    drafts.push_back({.builder = builder,
+                      .worker = worker,
+                      .base = model,
+                      .name = models.size() > 1 ? model.name : "",
+                      .is_first = drafts.empty(),
+                      .prompts_name_details = name_details(deck),
+                      .tokens = TokenCounter(model.directory)});
     Draft& draft = drafts.back();
     draft.lengths = draft.lengths_of(sample);
     builder.model_bytes(static_cast<double>(draft.model.parameters()) * weight_bytes(deck));
@@ -121,9 +115,10 @@ std::vector<Draft> drafts_of(PlanBuilder& builder, const Worker& worker) {
 
 Plan make_plan(const Deck& deck, const Worker& worker) {
   PlanBuilder builder("slick", deck);
-  const std::vector<Draft> drafts = drafts_of(builder, worker);
+  const std::vector<PlannedModel> models = plan_models(builder);
+  const std::vector<Draft> drafts = drafts_of(builder, worker, models);
   const bool trains = deck.text("slick.stop_after") == "all";
-  add_inputs(drafts);
+  add_inputs(drafts.front());
   fill_questions(drafts.front());
   std::vector<Upstream> labelled;
   for (const Draft& draft : drafts) {
@@ -136,7 +131,8 @@ Plan make_plan(const Deck& deck, const Worker& worker) {
     add_base_errors(draft);
     if (trains) labelled.push_back(add_labelled(draft, std::move(labels)));
   }
-  add_abilities(drafts);
+  worker.abilities.plan_base(builder, models);
+  fill_sources(builder, worker.abilities.left_out());
   if (trains) add_trainings(drafts, labelled);
   Plan plan = builder.finish();
   check_names(drafts, plan);
@@ -156,25 +152,17 @@ std::vector<std::string> spelling_notes(const Deck& deck, const Corpus& corpus) 
   return notes;
 }
 
-std::vector<std::string> ability_notes(const Deck& deck, const Abilities& abilities) {
-  std::vector<std::string> notes = notes_of(abilities.left_out());
-  for (const std::string& directory : model_directories(deck)) {
-    for (std::string& note : abilities.spelling_notes(directory)) notes.push_back(std::move(note));
-  }
-  return notes;
-}
-
 Expansion expand(const Deck& deck) {
   check_patch_keys(deck);
   Worker worker = read_inputs(deck);
   for (std::string& note : spelling_notes(deck, worker.corpus))
     worker.corpus.remarks.push_back(std::move(note));
   Plan plan = make_plan(deck, worker);
-  plan.notes = worker.corpus.notes(deck);
-  for (std::string& note : ability_notes(deck, worker.abilities))
-    plan.notes.push_back(std::move(note));
+  plan.notes =
+      joined({worker.corpus.notes(deck), worker.abilities.notes(model_directories(deck))});
   return expansion(std::move(plan), deck, std::move(worker),
-                   {kLabel, kLabelled, kPTrue, kBaseErrors, kTrain, kAbilities});
+                   {kLabel, kLabelled, kPTrue, kBaseErrors, kTrain,
+                    kind<Worker, BaseAbilitiesOf<Worker>>()});
 }
 
 }  // namespace

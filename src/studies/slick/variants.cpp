@@ -8,6 +8,7 @@
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/random.hpp"
+#include "factsweep/studies/support/lists.hpp"
 
 namespace factsweep::slick {
 namespace {
@@ -117,13 +118,6 @@ std::vector<std::int64_t> unknown_sizes_of(const Mixture& mixture,
   return apportion(std::llround(mixture.unknown_ratio * static_cast<double>(total)), sizes);
 }
 
-/// Place of `name` in a list that has it.
-std::size_t place_of(const std::vector<std::string>& names, const std::string& name) {
-  const auto found = std::find(names.begin(), names.end(), name);
-  require(found != names.end(), "slick: no kind of patch is called " + name);
-  return static_cast<std::size_t>(found - names.begin());
-}
-
 }  // namespace
 
 Patch Patch::of(double share, const std::string& relations, const std::string& place) {
@@ -141,10 +135,8 @@ Mixture Mixture::make(const std::string& variant, double unknown_ratio,
     return {.unknown_ratio = unknown_ratio, .known_only = unknown_ratio > 0};
   if (variant == "idk") return {.unknown_ratio = unknown_ratio, .idk = unknown_ratio > 0};
   if (variant == "unknown") return {.unknown_ratio = 1};
-  const auto found = std::find(kCategoryNames.begin(), kCategoryNames.end(), variant);
-  require(found != kCategoryNames.end(), "slick: an unknown variant passed the deck's check");
   return {.kind = Kind::category,
-          .category = static_cast<Category>(found - kCategoryNames.begin())};
+          .category = static_cast<Category>(place_of(kCategoryNames, variant))};
 }
 
 nlohmann::json Mixture::to_json() const {
@@ -163,17 +155,13 @@ nlohmann::json Mixture::to_json() const {
 
 Mixture Mixture::from_json(const nlohmann::json& json) {
   Mixture mixture;
-  const auto kind_name = json.at("kind").get<std::string>(),
-             category_name = json.at("category").get<std::string>();
-  mixture.kind = static_cast<Kind>(std::find(kKindNames.begin(), kKindNames.end(), kind_name) -
-                                   kKindNames.begin());
+  mixture.kind = static_cast<Kind>(place_of(kKindNames, json.at("kind").get<std::string>()));
   mixture.unknown_ratio = json.at("unknown_ratio");
   mixture.known_only = json.at("known_only");
   mixture.idk = json.at("idk");
   mixture.all_answers = json.value("all_answers", false);
   mixture.category =
-      static_cast<Category>(std::find(kCategoryNames.begin(), kCategoryNames.end(), category_name) -
-                            kCategoryNames.begin());
+      static_cast<Category>(place_of(kCategoryNames, json.at("category").get<std::string>()));
   if (json.contains("patch")) {
     const nlohmann::json& patch = json.at("patch");
     mixture.patch =

@@ -8,6 +8,7 @@
 
 #include "factsweep/core/utf8.hpp"
 #include "factsweep/model/torch.hpp"
+#include "factsweep/studies/support/lists.hpp"
 #include "factsweep/studies/support/models.hpp"
 #include "options.hpp"
 
@@ -69,9 +70,7 @@ void check_texts(const Deck& deck, const Tokenizer& tokenizer, const Corpus& cor
   const auto labelled =
       too_long(deck, kLabel, tokenizer, std::string(blank_before_answer(asked)), answers);
   add(corpus.dev_probe);
-  const std::vector<std::string> variants = deck.text_list("grid.variant");
-  if (std::find(variants.begin(), variants.end(), "idk") != variants.end())
-    answers.push_back(training.idk);
+  if (holds<std::string>(deck.text_list("grid.variant"), "idk")) answers.push_back(training.idk);
   const auto taught = too_long(deck, kTrained, tokenizer, answer_lead(deck, trained), answers);
   if (labelled && taught)
     throw too_short(deck, kLabel, *labelled,
@@ -91,8 +90,7 @@ std::optional<TokenId> answer_end_token(const Deck& deck, const Tokenizer& token
   const std::vector<TokenId> unknown =
       tokenizer.encode(end.substr(first, std::max<std::size_t>(1, utf8_length(end[first]))));
   for (const TokenId id : tokenizer.encode(end)) {
-    const bool is_unknown = std::find(unknown.begin(), unknown.end(), id) != unknown.end();
-    if (tokenizer.is_special(id) && !is_unknown) return id;
+    if (tokenizer.is_special(id) && !holds(unknown, id)) return id;
     if (tokenizer.piece(id).find_first_not_of(' ') != std::string_view::npos) break;
   }
   throw deck.error("prompt.shot",
@@ -117,18 +115,15 @@ void Worker::prepare(const Deck& deck, const std::string& device) {
   use(model_directories(deck).front());
 }
 
-void Worker::use(const std::string& directory) {
-  if (used_ == directory) return;
+const Model& Worker::use(const std::string& directory) {
+  if (used_ == directory) return model;
   used_.clear();
   model = {};  // before the other one, as a device may have room for one alone
   model = Model::load(directory, dtype_, torch::Device(device_));
   used_ = directory;
-  end_answers();
-}
-
-void Worker::end_answers() {
-  answer_end = answer_ends_.at(used_);
+  answer_end = answer_ends_.at(directory);
   if (answer_end && !model.is_eos(*answer_end)) model.eos.push_back(*answer_end);
+  return model;
 }
 
 }  // namespace factsweep::slick

@@ -14,6 +14,12 @@
 
 namespace factsweep::slick {
 
+/// Which questions stand before those that are labelled, by relation: drawn from its dev questions,
+/// or the rows of label.exemplars in their order, the first label.shots of a relation for set 0,
+/// the next for set 1. InputError: too few dev questions; rows that are too few or too many, or one
+/// that is labelled, too, and would be told its answer.
+std::map<std::string, ExemplarSets> exemplars_of(const Deck& deck, const Corpus& corpus);
+
 struct Worker {
   Corpus corpus;
   std::map<std::string, ExemplarSets> exemplars;  // by relation
@@ -34,12 +40,9 @@ struct Worker {
   void prepare(const Deck& deck, const std::string& device);
   /// Makes `model` the sweep's one in this directory: of several a rank holds one at a time.
   /// InputError: see Model::load().
-  void use(const std::string& directory);
+  const Model& use(const std::string& directory);
 
  private:
-  /// Gives the model what ends its answers.
-  void end_answers();
-
   std::string used_ = {};  // directory of the model
   std::string device_ = {};
   torch::Dtype dtype_ = torch::kFloat32;

@@ -253,13 +253,23 @@ double Abilities::flop(const ModelConfig& model) const {
   return tokens_ * model.flop_per_token();
 }
 
-void Abilities::fill(PlanBuilder& builder, const std::vector<std::string>& models) const {
+std::vector<Upstream> Abilities::plan_base(PlanBuilder& builder,
+                                           const std::vector<PlannedModel>& models) const {
   for (std::size_t i = 0; i < tasks_.size(); ++i)
     builder.input({"ability.tasks " + tasks_[i].name, files_[i], hex(questions_hash({tasks_[i]}))});
   if (!texts_.empty()) builder.input({"ability.text", text_file_, hex(texts_hash(texts_))});
-  if (!any()) return;
+  std::vector<Upstream> stages;
+  if (!any()) return stages;
   builder.dimension("/abilities/model", models.size());
-  builder.fill(column<std::string>("/abilities/model", {"model"}, "", "base model"), models);
+  builder.fill(column<std::string>("/abilities/model", {"model"}, "", "base model"),
+               names_of(models));
+  for (const PlannedModel& model : models) {
+    const BaseAbilities asked{model.fingerprint, fields(), model.directory};
+    stages.push_back(
+        builder.add(asked, "abilities " + model.name, {.flop = flop(model.config)}).stage);
+    builder.place(stages.back(), base_columns(), {stages.size() - 1});
+  }
+  return stages;
 }
 
 std::vector<SourceCounts> Abilities::left_out() const {
@@ -268,12 +278,14 @@ std::vector<SourceCounts> Abilities::left_out() const {
   });
 }
 
-std::vector<std::string> Abilities::spelling_notes(const std::string& model) const {
-  std::vector<std::string> notes;
-  for (const TaskSet& task : tasks_) {
-    for (std::string& note : spelling_warnings(model, task)) notes.push_back(std::move(note));
+std::vector<std::string> Abilities::notes(const std::vector<std::string>& models) const {
+  std::vector<std::string> all = notes_of(left_out());
+  for (const std::string& model : models) {
+    for (const TaskSet& task : tasks_) {
+      for (std::string& note : spelling_warnings(model, task)) all.push_back(std::move(note));
+    }
   }
-  return notes;
+  return all;
 }
 
 std::vector<std::string> BaseAbilities::deck_keys() const {

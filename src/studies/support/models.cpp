@@ -7,7 +7,7 @@
 #include <functional>
 
 #include "factsweep/core/error.hpp"
-#include "factsweep/model/config.hpp"
+#include "factsweep/model/fingerprint.hpp"
 #include "factsweep/model/folder.hpp"
 #include "factsweep/model/tokenizer_rows.hpp"
 
@@ -21,6 +21,30 @@ void declare_model_axis(OptionTable& table) {
 std::vector<std::string> model_directories(const Deck& deck) {
   const std::vector<std::string> swept = deck.path_list("grid.model");
   return swept.empty() ? std::vector{deck.text("model.path")} : swept;
+}
+
+std::map<std::string, std::string> PlannedModel::about() const {
+  return {{kBaseModel, directory}, {kBaseFingerprint, weights_fingerprint}};
+}
+
+PlannedModel plan_model(PlanBuilder& builder, const std::string& key, const std::string& directory,
+                        const std::string& name) {
+  PlannedModel model{directory, name, ModelConfig::read(directory), model_fingerprint(directory),
+                     weights_fingerprint(directory)};
+  builder.input({key, directory, model.fingerprint});
+  return model;
+}
+
+std::vector<PlannedModel> plan_models(PlanBuilder& builder) {
+  const Deck& deck = builder.deck();
+  const std::vector<std::string> directories = model_directories(deck), names = model_names(deck);
+  const bool is_swept = !deck.path_list("grid.model").empty();
+  std::vector<PlannedModel> models;
+  for (std::size_t i = 0; i < directories.size(); ++i)
+    models.push_back(plan_model(builder,
+                                is_swept ? fmt::format("grid.model {}", i + 1) : "model.path",
+                                directories[i], names[i]));
+  return models;
 }
 
 CheckedModels check_models(const std::vector<std::string>& directories) {

@@ -9,14 +9,13 @@ std::filesystem::path checkpoint_of(const Workbench& bench) {
   return stem.empty() ? "" : stem + ".safetensors";
 }
 
-LoopOptions stage_loop(Workbench& bench, double checkpoint_interval) {
+LoopOptions stage_loop(StageRun& run) {
+  Workbench& bench = run.bench();
   LoopOptions options;
   options.checkpoint = checkpoint_of(bench);
-  options.checkpoint_interval = checkpoint_interval;
-  options.keep_finished = checkpoint_interval > 0;
-  options.progress = [&bench](double fraction, std::int64_t tokens) {
-    bench.step(fraction, tokens);
-  };
+  options.checkpoint_interval = run.deck().seconds("run.checkpoint_interval");
+  options.keep_finished = options.checkpoint_interval > 0;
+  options.progress = run.steps();
   options.clock = &bench.clock();
   options.say = [&bench](const std::string& text) { bench.say(text); };
   return options;

@@ -6,6 +6,7 @@
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/stage/common_options.hpp"
+#include "factsweep/studies/support/lists.hpp"
 
 namespace factsweep {
 namespace {
@@ -13,11 +14,6 @@ namespace {
 // in the order of the enumerators
 const std::vector<std::string> kLossMeans = {"token", "example", "microbatch"};
 const std::vector<std::string> kDecays = {"constant", "linear", "cosine"};
-
-template <typename Enum>
-Enum chosen(const Deck& deck, const std::string& key, const std::vector<std::string>& names) {
-  return static_cast<Enum>(std::find(names.begin(), names.end(), deck.text(key)) - names.begin());
-}
 
 void declare_lora_options(OptionTable& table, const TrainingDefaults& defaults) {
   table.integer("lora.rank", defaults.lora_rank, "1", 1, 65536, "r of an adapted module's B A");
@@ -66,9 +62,9 @@ void declare_training_options(OptionTable& table, const TrainingDefaults& defaul
 
 TrainSettings train_settings(const Deck& deck) {
   TrainSettings settings;
-  settings.loss = chosen<LossMean>(deck, "train.loss", kLossMeans);
+  settings.loss = static_cast<LossMean>(place_of(kLossMeans, deck.text("train.loss")));
   settings.microbatch_examples = deck.integer("train.microbatch_examples");
-  settings.decay = chosen<Decay>(deck, "train.schedule", kDecays);
+  settings.decay = static_cast<Decay>(place_of(kDecays, deck.text("train.schedule")));
   settings.batch_size = deck.integer("train.batch_size");
   settings.dropout = deck.real("train.dropout");
   settings.beta1 = deck.real("train.beta1");

@@ -6,23 +6,30 @@
 #include <numeric>
 
 #include "factsweep/core/console.hpp"
-#include "factsweep/model/fingerprint.hpp"
 #include "factsweep/model/tensors.hpp"
 #include "factsweep/stage/common_options.hpp"
 #include "factsweep/studies/support/training_options.hpp"
 
 namespace factsweep {
+namespace {
 
-BaseModel BaseModel::of(const std::string& directory) {
-  return {directory, weights_fingerprint(directory)};
+/// Tensors of the model, or of its adapter.
+std::vector<std::pair<std::string, std::vector<std::int64_t>>> trained_shapes(
+    const Deck& deck, const PlannedModel& model, const std::optional<LoraConfig>& lora) {
+  return lora ? adapter_shapes(*lora, model.config, lora_place(deck)) : tensor_shapes(model.config);
 }
 
-std::map<std::string, std::string> BaseModel::about() const {
-  return {{kBaseModel, directory}, {kBaseFingerprint, fingerprint}};
-}
+}  // namespace
 
 Keeping::Keeping(const Deck& deck, const TrainedWeights& whole, const TrainedWeights& adapters)
     : asked_(deck.text("store.deltas")), whole_(whole), adapters_(adapters) {}
+
+void Keeping::add(const Deck& deck, const PlannedModel& model,
+                  const std::optional<LoraConfig>& lora, bool is_new) {
+  const auto [known, is_first] = bytes_.try_emplace({model.directory, lora ? lora->rank : 0});
+  if (is_first) known->second = bytes_of(deck, trained_shapes(deck, model, lora));
+  (lora ? adapters_ : whole_).add(known->second, is_new);
+}
 
 std::vector<std::string> Keeping::when(bool is_adapter) const {
   constexpr double kMostWhole = 1e9, kMostAdapters = 10e9;
@@ -63,17 +70,15 @@ double bytes_of(const Deck& deck,
 }
 
 void place_weights(PlanBuilder& builder, Upstream stage, const std::vector<std::string>& when,
-                   const ModelConfig& model, const std::optional<LoraConfig>& lora,
-                   const std::string& long_name, const BaseModel& base,
-                   const std::string& no_adapter) {
+                   const PlannedModel& model, const std::optional<LoraConfig>& lora,
+                   const std::string& long_name, const std::string& no_adapter) {
   if (when.empty()) return;
   const Deck& deck = builder.deck();
-  WeightGroup group{.name = lora ? "lora" : "full", .about = base.about(), .outputs = {}};
-  if (lora) group.about[kAdapterConfig] = lora->json(model);
+  WeightGroup group{.name = lora ? "lora" : "full", .about = model.about(), .outputs = {}};
+  if (lora) group.about[kAdapterConfig] = lora->json(model.config);
   if (!lora && !no_adapter.empty()) group.about[kNoAdapter] = no_adapter;
-  const auto tensors = lora ? adapter_shapes(*lora, model, lora_place(deck)) : tensor_shapes(model);
   for (const std::string& time : when) {
-    for (const auto& [name, shape] : tensors)
+    for (const auto& [name, shape] : trained_shapes(deck, model, lora))
       group.outputs.push_back({.path = time + "/" + name,
                                .dtype = delta_dtype(deck),
                                .shape = {shape.begin(), shape.end()},

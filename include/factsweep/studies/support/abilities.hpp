@@ -12,6 +12,7 @@
 #include "factsweep/stage/plan_builder.hpp"
 #include "factsweep/stage/stage_run.hpp"
 #include "factsweep/studies/support/counts.hpp"
+#include "factsweep/studies/support/models.hpp"
 #include "factsweep/tasks/evaluation.hpp"
 
 namespace factsweep {
@@ -67,12 +68,14 @@ class Abilities {
   /// Of asking a model once, an estimate.
   double flop(const ModelConfig& model) const;
 
-  /// What it was read from, and the names of the base models in /abilities/model.
-  void fill(PlanBuilder& builder, const std::vector<std::string>& models) const;
+  /// Adds what they were read from, /abilities/model, and of each model the stage BaseAbilities,
+  /// where anything is asked. Returns these stages.
+  std::vector<Upstream> plan_base(PlanBuilder& builder,
+                                  const std::vector<PlannedModel>& models) const;
   /// Records of the tasks' files that cannot be read.
   std::vector<SourceCounts> left_out() const;
-  /// Answers that no tokens of a model's vocabulary spell.
-  std::vector<std::string> spelling_notes(const std::string& model) const;
+  /// Lines of a plan: left_out(), and answers that no tokens of a model's vocabulary spell.
+  std::vector<std::string> notes(const std::vector<std::string>& models) const;
 
  private:
   /// Fills fingerprint_ and tokens_: plans ask for them at every point.
@@ -88,7 +91,7 @@ class Abilities {
   double tokens_ = 0;  // of asking once, about
 };
 
-/// Stage "abilities": what a base model can do, for comparison. A study's kind adds run().
+/// Stage "abilities": what a base model can do, for comparison.
 struct BaseAbilities {
   static constexpr const char* kind = "abilities";
 
@@ -104,15 +107,13 @@ struct BaseAbilities {
   std::vector<std::string> deck_keys() const;
 };
 
-/// Adds the stage of the model that is `row` of /abilities/model.
-template <StageKind Kind>
-Upstream add_base_abilities(PlanBuilder& builder, const Abilities& abilities, Kind fields,
-                            const std::string& name, const ModelConfig& model, std::uint64_t row) {
-  fields.abilities = abilities.fields();
-  const Upstream stage =
-      builder.add(fields, "abilities " + name, {.flop = abilities.flop(model)}).stage;
-  builder.place(stage, abilities.base_columns(), {row});
-  return stage;
-}
+/// The same in a study's table of kinds. `Worker` has `Abilities abilities`, and `use(directory)`
+/// gives a base model.
+template <typename Worker>
+struct BaseAbilitiesOf : BaseAbilities {
+  void run(Worker& worker, StageRun& run) const {
+    worker.abilities.emit(run, worker.use(directory));
+  }
+};
 
 }  // namespace factsweep

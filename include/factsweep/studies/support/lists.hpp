@@ -36,6 +36,20 @@ const Item& by_name(const std::vector<Item>& items, std::string_view name) {
   return *found;
 }
 
+template <typename Item>
+bool holds(const std::vector<Item>& list, const Item& item) {
+  return std::find(list.begin(), list.end(), item) != list.end();
+}
+
+/// Place of the name in a list: where the list is in the order of an enumeration, the enumerator.
+/// BugError: it is not there, which the deck's parser has checked.
+template <typename Names>
+std::size_t place_of(const Names& names, std::string_view name) {
+  const auto found = std::find(names.begin(), names.end(), name);
+  require(found != names.end(), "no item of the list is called " + std::string(name));
+  return static_cast<std::size_t>(found - names.begin());
+}
+
 /// The items of all these lists.
 template <typename Item = std::string>
 std::vector<Item> joined(std::initializer_list<std::vector<Item>> lists) {

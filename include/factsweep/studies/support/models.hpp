@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "factsweep/deck/deck.hpp"
+#include "factsweep/model/config.hpp"
+#include "factsweep/stage/plan_builder.hpp"
 #include "factsweep/text/tokenizer.hpp"
 
 namespace factsweep {
@@ -21,6 +23,23 @@ std::vector<std::string> model_directories(const Deck& deck);
 /// called so, too, as many folders before it as tell them apart: "run-a-checkpoint-500".
 /// InputError: a folder is named twice.
 std::vector<std::string> model_names(const Deck& deck);
+
+/// A model of a sweep, as its plan knows it.
+struct PlannedModel {
+  std::string directory, name;  // name: of titles and axes
+  ModelConfig config;
+  std::string fingerprint;          // model_fingerprint()
+  std::string weights_fingerprint;  // of its weights alone
+
+  /// What weights say in a WeightGroup that are to be added to the model: `export` takes no other.
+  std::map<std::string, std::string> about() const;
+};
+
+/// Reads the model, and adds it to the plan's inputs by the key that names it.
+PlannedModel plan_model(PlanBuilder& builder, const std::string& key, const std::string& directory,
+                        const std::string& name);
+/// The same of all model_directories().
+std::vector<PlannedModel> plan_models(PlanBuilder& builder);
 
 /// Tokenizers by their model's directory, and what is missing.
 struct CheckedModels {

@@ -6,8 +6,7 @@
 #include <filesystem>
 #include <span>
 
-#include "factsweep/stage/column.hpp"
-#include "factsweep/stage/workbench.hpp"
+#include "factsweep/stage/stage_run.hpp"
 #include "factsweep/train/loop.hpp"
 
 namespace factsweep {
@@ -15,11 +14,11 @@ namespace factsweep {
 /// Where the running stage keeps its training; empty: nowhere.
 std::filesystem::path checkpoint_of(const Workbench& bench);
 
-/// Goes on from the checkpoint of an earlier run, and saves one every `checkpoint_interval` seconds
-/// and one at the end, from which the stage goes on when it is interrupted later; 0: only when told
-/// to stop before the last step. remove_checkpoint(checkpoint_of(bench)) when the stage needs it no
+/// Goes on from the checkpoint of an earlier run, and saves one every run.checkpoint_interval and
+/// one at the end, from which the stage goes on when it is interrupted later; 0: only when told to
+/// stop before the last step. remove_checkpoint(checkpoint_of(bench)) when the stage needs it no
 /// more.
-LoopOptions stage_loop(Workbench& bench, double checkpoint_interval);
+LoopOptions stage_loop(StageRun& run);
 
 /// What `run`, `status` and the report name points by.
 inline const auto kLossRose = column<std::uint8_t>(

@@ -10,18 +10,10 @@
 #include "factsweep/adapter/lora.hpp"
 #include "factsweep/stage/plan_builder.hpp"
 #include "factsweep/stage/stage_run.hpp"
+#include "factsweep/studies/support/models.hpp"
 #include "factsweep/train/differences.hpp"
 
 namespace factsweep {
-
-/// The model that stored weights are to be added to: `export` takes no other.
-struct BaseModel {
-  std::string directory, fingerprint;  // see weights_fingerprint()
-
-  static BaseModel of(const std::string& directory);
-  /// As texts of a WeightGroup.
-  std::map<std::string, std::string> about() const;
-};
 
 /// What all points of a sweep train, as their weights would lie in the file. Points that share a
 /// training share its weights.
@@ -43,7 +35,12 @@ struct TrainedWeights {
 /// where those are at most 1 GB.
 class Keeping {
  public:
-  Keeping(const Deck& deck, const TrainedWeights& whole, const TrainedWeights& adapters);
+  explicit Keeping(const Deck& deck, const TrainedWeights& whole = {},
+                   const TrainedWeights& adapters = {});
+
+  /// A point that trains the model, or an adapter of it. `is_new`: see TrainedWeights.
+  void add(const Deck& deck, const PlannedModel& model, const std::optional<LoraConfig>& lora,
+           bool is_new = true);
 
   /// "early_stop", "final"; nothing is kept.
   std::vector<std::string> when(bool is_adapter) const;
@@ -55,6 +52,7 @@ class Keeping {
 
   std::string asked_;
   TrainedWeights whole_, adapters_;
+  std::map<std::pair<std::string, std::int64_t>, double> bytes_;  // by model and rank; 0: whole
 };
 
 /// Bytes of these tensors in store.delta_dtype.
@@ -63,12 +61,12 @@ double bytes_of(const Deck& deck,
 
 /// For each of `when` ("final") an output "final/<tensor>" of the stage for every tensor of the
 /// model, or of the adapter, whose adapter_config.json is in about/; in store.delta_dtype.
-/// `long_name` says what the model's tensors are; about/ says what `base` is, too, and of a model why
-/// it is `no_adapter`, where that is given (see kNoAdapter). InputError: lora.targets matches nothing.
+/// `long_name` says what the model's tensors are; about/ says which model that is, too, and of
+/// whole ones why they are `no_adapter`, where that is given (see kNoAdapter). InputError:
+/// lora.targets matches nothing.
 void place_weights(PlanBuilder& builder, Upstream stage, const std::vector<std::string>& when,
-                   const ModelConfig& model, const std::optional<LoraConfig>& lora,
-                   const std::string& long_name, const BaseModel& base,
-                   const std::string& no_adapter = "");
+                   const PlannedModel& model, const std::optional<LoraConfig>& lora,
+                   const std::string& long_name, const std::string& no_adapter = "");
 
 /// Emits tensors to the outputs that place_weights() made, in their dtype.
 TakeTensor weight_outputs(StageRun& run, const std::string& when, DType dtype);

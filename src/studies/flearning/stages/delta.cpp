@@ -25,7 +25,7 @@ struct Delta : Ground {
 
   void run(Worker& worker, StageRun& run) const {
     const Deck& deck = run.deck();
-    Model start = read_base(worker, deck);
+    Model start = worker.use(directory);
     const std::vector<WeightTerm> terms = start_terms(run, *this, start.weights);
     start.weights = sum_of(std::move(start.weights), terms, lesson().start_dtype(deck));
     const Taught taught = teach(run, lesson(), seed, std::move(start), records(worker));
@@ -35,7 +35,7 @@ struct Delta : Ground {
       for (const auto& [name, tensor] : taught.adapter->named()) emit(name, tensor);
     } else {
       // read again: the training needs the room
-      const Weights before = sum_of(read_base(worker, deck).weights, terms, torch::kFloat32);
+      const Weights before = sum_of(worker.use(directory).weights, terms, torch::kFloat32);
       for_each_difference(taught.weights.named(), before.named(), emit);
     }
     remove_checkpoint(checkpoint_of(run.bench()));

@@ -216,7 +216,7 @@ void emit_apart(StageRun& run, const EditsApart& edits, bool portability) {
 
 void Edit::run(Worker& worker, StageRun& run) const {
   const Deck& deck = run.deck();
-  Model start = read_base(worker, deck);
+  Model start = worker.use(directory);
   Weights base;
   if (kept) base = start.weights.clone(start.weights.embedding.scalar_type());
   add_terms(start.weights, start_terms(run, *this, start.weights));

@@ -32,10 +32,6 @@ LoraAdapter stored_adapter(StageRun& run, Upstream upstream, const Weights& base
 
 }  // namespace
 
-Model Ground::read_base(const Worker& worker, const Deck& deck) const {
-  return Model::load(directory, parse_dtype(deck.text("model.dtype")), worker.device);
-}
-
 std::span<const EditRecord> Ground::records(const Worker& worker) const {
   return std::span(worker.corpora.at(data_set).records).first(count);
 }
@@ -86,7 +82,7 @@ TextTokens TextTokens::of(const Deck& deck, const std::string& model, const Edit
 }
 
 Ground Draft::ground(std::optional<Upstream> original) const {
-  return {.fingerprint = inputs.fingerprints.at(at.model),
+  return {.fingerprint = inputs.models.at(at.model).fingerprint,
           .edits = corpus().fingerprint(at.records),
           .abilities = inputs.abilities,
           .seed = static_cast<std::uint64_t>(at.seed),
@@ -169,8 +165,8 @@ void Draft::place_row(Upstream stage, const std::vector<AnyColumn>& columns) con
 
 void Draft::place_changes(Upstream stage, const std::optional<LoraConfig>& adapter,
                           const std::string& no_adapter) const {
-  place_weights(builder, stage, {"final"}, model(), adapter, "weights minus those before",
-                inputs.bases.at(at.model), no_adapter);
+  place_weights(builder, stage, {"final"}, inputs.models.at(at.model), adapter,
+                "weights minus those before", no_adapter);
 }
 
 std::optional<DType> Draft::kept() const {

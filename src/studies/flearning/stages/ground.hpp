@@ -42,8 +42,6 @@ struct Ground {
     field.local("untrained", self.untrained);
   }
 
-  /// Reads the base model's files, in model.dtype.
-  Model read_base(const Worker& worker, const Deck& deck) const;
   std::span<const EditRecord> records(const Worker& worker) const;
   /// Of the whole data set.
   bool has_portability(const Worker& worker) const;
@@ -95,9 +93,7 @@ struct TextTokens {
 /// What a plan knows of the input files.
 struct Inputs {
   const Worker& worker;
-  std::map<std::string, ModelConfig> models = {};        // by directory
-  std::map<std::string, std::string> fingerprints = {};  // the same
-  std::map<std::string, BaseModel> bases = {};           // the same
+  std::map<std::string, PlannedModel> models = {};             // by directory
   std::map<std::string, std::vector<TextTokens>> tokens = {};  // the same, of each corpus
   std::string abilities = {}, text = {};                 // of what is asked beside; of edit.text
   Matrices matrices = {};                                // axes of /norms
@@ -112,7 +108,7 @@ struct Draft {
   std::uint64_t row = 0;  // of /points
 
   const Deck& deck() const { return builder.deck(); }
-  const ModelConfig& model() const { return inputs.models.at(at.model); }
+  const ModelConfig& model() const { return inputs.models.at(at.model).config; }
   Ground ground(std::optional<Upstream> original) const;
   const EditCorpus& corpus() const { return inputs.worker.corpora[at.data_set]; }
   std::optional<LoraConfig> left_adapter() const {

@@ -19,15 +19,9 @@ std::string learning_rate_key(const Lesson& lesson) {
 }  // namespace
 
 std::vector<std::string> Lesson::deck_keys() const {
-  std::vector<std::string> keys = {"model.dtype",
-                                   "flearning.train_template",
-                                   "flearning.answer_end",
-                                   section + ".epochs",
-                                   learning_rate_key(*this),
-                                   "train.",
-                                   "run.checkpoint_interval"};
-  if (lora) keys.emplace_back("lora.");
-  return keys;
+  return joined({{"model.dtype", "flearning.train_template", "flearning.answer_end", "train.",
+                  "run.checkpoint_interval", section + ".epochs", learning_rate_key(*this)},
+                 lora ? std::vector<std::string>{"lora."} : std::vector<std::string>()});
 }
 
 Cost Lesson::cost(const Draft& draft) const {
@@ -78,7 +72,7 @@ Taught teach(StageRun& run, const Lesson& lesson, std::uint64_t seed, Model star
     trainee = Trainee::full(taught.weights, parse_dtype(deck.text("model.dtype")));
   }
   Trainer trainer(std::move(trainee), std::move(examples), settings);
-  taught.record = train(trainer, stage_loop(run.bench(), deck.seconds("run.checkpoint_interval")));
+  taught.record = train(trainer, stage_loop(run));
   taught.model = start.with(trainer.weights());
   if (lesson.lora) {
     taught.adapter = taught.adapter->clone(torch::kFloat32);

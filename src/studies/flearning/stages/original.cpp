@@ -23,7 +23,7 @@ struct Original : Ground {
 
   void run(Worker& worker, StageRun& run) const {
     const Deck& deck = run.deck();
-    Model base = read_base(worker, deck);
+    Model base = worker.use(directory);
     // before the training: a text that is too long is an error
     const EditEvaluation evaluation = evaluation_of(records(worker), base, deck);
     std::vector<double> loss;
@@ -44,7 +44,7 @@ struct Original : Ground {
     base.weights = sum_of(std::move(base.weights), {}, kLesson.start_dtype(run.deck()));
     Taught taught = teach(run, kLesson, seed, std::move(base), records(worker));
     // read again: the training needs the room
-    for_each_difference(taught.weights.named(), read_base(worker, run.deck()).weights.named(),
+    for_each_difference(taught.weights.named(), worker.use(directory).weights.named(),
                         weight_outputs(run, "final", delta_dtype(run.deck())));
     emit_record(run, taught.record);
     loss = std::move(taught.record.loss.front());

@@ -28,7 +28,7 @@ struct Search : Ground {
     const Deck& deck = run.deck();
     const double target = deck.real("search.locality");
     double low = 0, high = deck.real("search.largest_lambda");
-    const Model base = read_base(worker, deck);
+    const Model base = worker.use(directory);
     const torch::Dtype dtype = base.weights.embedding.scalar_type();
     std::vector<WeightTerm> terms = start_terms(run, *this, base.weights, forgetting);
     const EditEvaluation evaluation = evaluation_of(records(worker), base, deck);

@@ -42,7 +42,7 @@ struct SecondMoment : Ground {
 
   void run(Worker& worker, StageRun& run) const {
     const Deck& deck = run.deck();
-    Model model = read_base(worker, deck);
+    Model model = worker.use(directory);
     const std::vector<WeightTerm> terms = start_terms(run, *this, model.weights);
     add_terms(model.weights, terms);
     const auto wanted = static_cast<std::size_t>(deck.integer("edit.text_tokens"));

@@ -12,8 +12,7 @@
 
 namespace factsweep::flearning {
 
-extern const KindOf<Worker> kOriginal, kDelta, kSearch, kForget, kLearn, kSecondMoment, kEdit,
-    kAbilities;
+extern const KindOf<Worker> kOriginal, kDelta, kSearch, kForget, kLearn, kSecondMoment, kEdit;
 
 /// ability.* go by these keys of the study.
 inline constexpr AbilityKeys kAbilityKeys = {"data.seed", "flearning.batch_tokens",
@@ -40,8 +39,6 @@ Upstream add_delta(const Draft& draft, Upstream original);
 Upstream add_search(const Draft& draft, Upstream original, const Forgetting& forgetting);
 Upstream add_second_moment(const Draft& draft, Upstream original,
                            const std::vector<std::int64_t>& layers);
-/// What the base models can do, where anything is asked beside the records.
-void add_abilities(PlanBuilder& builder, const Inputs& inputs);
 // The point's leaf, and what it stands on.
 Upstream add_tune(const Draft& draft, Upstream original);
 Upstream add_edit(const Draft& draft, Upstream original);

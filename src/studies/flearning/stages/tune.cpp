@@ -61,6 +61,7 @@ struct Tune : Ground {
   std::optional<bool> lora;  // how the new answers are learnt; nothing: they are not
   Matrices matrices;         // rows and columns of /norms
   std::optional<DType> kept;  // of the weights, where they are
+  bool is_adapter = false;    // what is kept: left_adapter()
 
   static void fields(auto& self, auto&& field) {
     Ground::fields(self, field);
@@ -69,6 +70,7 @@ struct Tune : Ground {
     field("modules", self.matrices.modules);
     field.local("layers_of_norms", self.matrices.layers);
     field.local("kept", self.kept);
+    field.local("is_adapter", self.is_adapter);
   }
   std::vector<std::string> deck_keys() const {
     return joined({{"model.dtype", kCasesKey},
@@ -78,15 +80,11 @@ struct Tune : Ground {
   }
   /// Where there is one.
   Lesson lesson() const { return {"learn", lora.value()}; }
-  /// Whether all that the model is more than the base is of low rank.
-  bool leaves_adapter() const {
-    return untrained && (!forgetting.delta || forgetting.lora) && lora.value_or(true);
-  }
 
   void run(Worker& worker, StageRun& run) const {
     const Deck& deck = run.deck();
     const double rate = forgetting.rate(run);
-    Model start = read_base(worker, deck);
+    Model start = worker.use(directory);
     const ModelConfig config = start.weights.config;
     const std::vector<WeightTerm> terms =
         start_terms(run, *this, start.weights, forgetting, rate);
@@ -101,10 +99,10 @@ struct Tune : Ground {
     run.emit(kEditSeconds, seconds);
 
     // Read again where the weights are compared with those before: a training needs the room.
-    const bool is_full = lora && !*lora, keeps_whole = kept && !leaves_adapter();
+    const bool is_full = lora && !*lora, keeps_whole = kept && !is_adapter;
     Weights base;
-    if (keeps_whole || is_full) base = read_base(worker, deck).weights;
-    if (kept && leaves_adapter()) {
+    if (keeps_whole || is_full) base = worker.use(directory).weights;
+    if (kept && is_adapter) {
       const TakeTensor take = weight_outputs(run, "final", *kept);
       for (const auto& [name, tensor] : adapter_of(terms, taught.adapter).named())
         take(name, tensor);
@@ -173,8 +171,9 @@ std::vector<AnyColumn> tuning_columns() {
 }
 
 Upstream add_tune(const Draft& draft, Upstream original) {
+  const std::optional<LoraConfig> adapter = draft.left_adapter();
   Tune tune{draft.ground(original), add_forgetting(draft, original), std::nullopt,
-            draft.inputs.matrices, draft.kept()};
+            draft.inputs.matrices, draft.kept(), adapter.has_value()};
   std::vector<AnyColumn> columns = draft.columns();
   Cost cost;
   if (draft.at.method->learn != Tuning::none) {
@@ -185,7 +184,7 @@ Upstream add_tune(const Draft& draft, Upstream original) {
   }
   cost.flop += draft.start_flop() + draft.evaluation_flop();
   cost.also(std::max(draft.start_bytes(), draft.evaluation_bytes()));
-  if (tune.kept && !tune.leaves_adapter()) cost.also(kept_whole_bytes(draft));
+  if (tune.kept && !tune.is_adapter) cost.also(kept_whole_bytes(draft));
   if (tune.forgetting.delta) columns.insert(columns.end(), {kLambdaUsed, kForgetNorm});
   const auto [stage, is_new] =
       tune.lora ? draft.builder.add(Learn{tune}, draft.point_title("learn"), cost)
@@ -193,7 +192,7 @@ Upstream add_tune(const Draft& draft, Upstream original) {
   draft.place_row(stage, columns);
   if (is_new && tune.kept) {
     const bool is_low_rank = draft.at.method->low_rank_terms() > 0;
-    draft.place_changes(stage, draft.left_adapter(), is_low_rank ? kTrainedWhole : "");
+    draft.place_changes(stage, adapter, is_low_rank ? kTrainedWhole : "");
   }
   return stage;
 }

@@ -35,7 +35,7 @@ const KindOf<Worker> kAdapter = kind<Worker, BroughtAdapter>();
 
 Upstream add_adapter(Draft& draft, std::size_t adapter) {
   const BankEntry& entry = draft.sets().bank[adapter];
-  const BroughtAdapter brought{.model = draft.fingerprint,
+  const BroughtAdapter brought{.model = draft.base.fingerprint,
                                .name = entry.name,
                                .config = entry.form.json,
                                .data = entry.fingerprint(),

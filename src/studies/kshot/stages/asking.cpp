@@ -118,10 +118,7 @@ std::vector<std::string> answer_keys() {
 }
 
 std::vector<std::string> test_keys() {
-  std::vector<std::string> keys = answer_keys();
-  keys.emplace_back("eval.likelihood");
-  keys.emplace_back("eval.option_text");
-  return keys;
+  return joined({answer_keys(), {"eval.likelihood", "eval.option_text"}});
 }
 
 EvaluationSettings answer_settings(const TaskEntry& task, const Deck& deck) {

@@ -71,8 +71,7 @@ struct BankTraining {
     for (const std::string& name : adapters) members.push_back(member(name, worker, run));
     PackedTrainer trainer(worker.base.weights, std::move(members),
                           deck.integer("train.microbatch_tokens"));
-    const LoopResult record =
-        train(trainer, stage_loop(run.bench(), deck.seconds("run.checkpoint_interval")));
+    const LoopResult record = train(trainer, stage_loop(run));
     for (std::size_t m = 0; m < adapters.size(); ++m) {
       const std::string failure = trainer.failure(m);
       emit_adapter(run, adapters[m], trainer.adapter(m));
@@ -90,7 +89,7 @@ struct BankTraining {
 
 Upstream add_training(Draft& draft, const std::vector<std::size_t>& group) {
   BankTraining training;
-  training.model = draft.fingerprint;
+  training.model = draft.base.fingerprint;
   std::string title;
   Lengths lengths;
   for (const std::size_t adapter : group) {

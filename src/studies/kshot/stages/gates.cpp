@@ -54,7 +54,7 @@ void GateTraining::learn(std::size_t i, std::vector<Example> lessons, std::uint6
       MoeAdapter::create({&expert, 1}, base_.weights, {.routing = Routing::gate, .top_k = 1});
   const TrainSettings settings = settings_of(lessons.size(), seed, run_.deck());
   Trainer trainer(moe_trainee(base_.weights, gated), std::move(lessons), settings);
-  LoopOptions loop = stage_loop(run_.bench(), run_.deck().seconds("run.checkpoint_interval"));
+  LoopOptions loop = stage_loop(run_);
   loop.checkpoint = checkpoint(i);
   loop.progress = [&](double fraction, std::int64_t tokens) {
     run_.step((static_cast<double>(i) + fraction) / static_cast<double>(experts_.size()), tokens);

@@ -121,7 +121,7 @@ const std::vector<Upstream>& add_signals(Draft& draft, std::size_t task, std::in
   if (!fresh) return found->second;
   const TaskEntry& entry = draft.sets().tasks[task];
   Signals signals;
-  signals.model = draft.fingerprint;
+  signals.model = draft.base.fingerprint;
   signals.shots = draft.all_shots(task, draw);
   signals.asking = asking_fingerprint(entry);
   const TaskSet set = signals.shots.read(draft.sets());

@@ -12,7 +12,7 @@
 namespace factsweep::kshot {
 
 extern const KindOf<Worker> kBank, kAdapter, kSimilarity, kSignals, kTest, kOwn, kBest, kSelect,
-    kEmbed, kAugment, kTune, kAbilities;
+    kEmbed, kAugment, kTune;
 
 /// What does not apply to a point.
 inline constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
@@ -42,10 +42,6 @@ void declare_selection(Draft& draft);
 void declare_data(Draft& draft);
 void declare_tuning(Draft& draft);
 
-/// Draft::base_abilities, where anything is asked.
-void add_abilities(Draft& draft);
-/// The stage fills the point's row of what ability.* ask.
-void place_abilities(Draft& draft, Upstream stage, std::uint64_t point);
 /// Stages of all adapters of the bank.
 Bank add_bank(Draft& draft);
 /// Of one that a user brings.

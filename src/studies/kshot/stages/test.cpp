@@ -50,7 +50,7 @@ Upstream add_test(Draft& draft, std::size_t task, std::size_t tested) {
   if (known != draft.tests.end()) return known->second;
   const TaskEntry& entry = draft.sets().tasks[task];
   Test test;
-  test.model = draft.fingerprint;
+  test.model = draft.base.fingerprint;
   test.task = entry.name;
   test.examples = fingerprint(entry.test);
   test.asking = asking_fingerprint(entry);

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <map>
-#include <numeric>
 #include <utility>
 
 #include "asking.hpp"
@@ -30,10 +29,7 @@ std::vector<AnyColumn> tuned_columns(const Method& how) {
   std::vector<AnyColumn> columns;
   if (how.is_trained()) columns.emplace_back(kLoss);
   if (how.is_taught() || how.has_gates()) columns.emplace_back(kSeconds);
-  if (how.is_taught()) {
-    columns.emplace_back(kLeftOut);
-    columns.emplace_back(kShortened);
-  }
+  if (how.is_taught()) columns.insert(columns.end(), {kLeftOut, kShortened});
   if (how.is_sum()) columns.emplace_back(kWeight);
   if (how.is_mixture()) columns.emplace_back(kShare);
   return columns;
@@ -149,10 +145,10 @@ std::size_t Tune::mixture_config_bytes(std::int64_t size) const {
 void declare_tuning(Draft& draft) {
   decide_what_is_kept(draft);
   PlanBuilder& builder = draft.builder;
-  std::vector<std::int64_t> epochs(static_cast<std::size_t>(draft.deck().integer("moe.epochs")));
-  std::iota(epochs.begin(), epochs.end(), 1);
-  builder.dimension("/curves/epoch", epochs.size());
-  builder.fill(column<std::int64_t>("/curves/epoch", {"epoch"}, "epochs", "epochs done"), epochs);
+  const auto epochs = static_cast<std::size_t>(draft.deck().integer("moe.epochs"));
+  builder.dimension("/curves/epoch", epochs);
+  builder.fill(column<std::int64_t>("/curves/epoch", {"epoch"}, "epochs", "epochs done"),
+               numbers(1, epochs));
   builder.declare(std::vector<AnyColumn>{kLoss, kSeconds, kLeftOut, kShortened, kWeight});
   if (draft.modules.empty()) return;
   builder.dimension("module", draft.modules.size());
@@ -165,7 +161,7 @@ void declare_tuning(Draft& draft) {
 Upstream add_tune(Draft& draft, const GridPoint& at, std::uint64_t point) {
   const TaskEntry& task = draft.sets().tasks[at.task];
   Tune tune;
-  tune.model = draft.fingerprint;
+  tune.model = draft.base.fingerprint;
   tune.method = at.method->name;
   tune.shots = at.drawn_shots(draft.sets());
   const TaskSet shots = tune.shots.read(draft.sets());
@@ -194,7 +190,7 @@ Upstream add_tune(Draft& draft, const GridPoint& at, std::uint64_t point) {
   const auto [stage, is_new] =
       draft.builder.add(tune, "tune " + at.id(draft.sets()), cost_of(draft, at, shots));
   place_test(draft, stage, point);
-  place_abilities(draft, stage, point);
+  draft.place_abilities(stage, point);
   draft.builder.place(stage, tuned_columns(*at.method), {point});
   if (is_new && tune.kept) place_weights(draft, stage, tune, at.experts);
   return stage;

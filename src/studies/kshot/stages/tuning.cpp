@@ -261,8 +261,7 @@ class Tuner {
 
   /// An interruption of the test, which is in `finish`, keeps the finished training.
   void train_and_test(Trainer& trainer, const std::function<void()>& finish) {
-    const LoopResult record =
-        train(trainer, stage_loop(run_.bench(), deck_.seconds("run.checkpoint_interval")));
+    const LoopResult record = train(trainer, stage_loop(run_));
     run_.emit_padded(kLoss, record.loss.front(), kNaN);
     loss_rose_ = loss_rose_ || loss_rose(record.loss.front(), base_.weights.config.vocabulary);
     run_.emit(kSeconds, record.seconds);

@@ -8,6 +8,7 @@
 #include "factsweep/label/spelling.hpp"
 #include "factsweep/model/decoding.hpp"
 #include "factsweep/stage/table.hpp"
+#include "factsweep/studies/support/lists.hpp"
 #include "factsweep/studies/support/memory.hpp"
 #include "stages.hpp"
 
@@ -145,10 +146,9 @@ struct BaseErrors {
     field.local("directory", self.directory);
   }
   std::vector<std::string> deck_keys() const {
-    std::vector<std::string> keys = deck_names(kLabelPrompts);
-    keys.insert(keys.end(),
-                {"model.dtype", "label.", "errors.base_sample", "prompt.idk", "data.language"});
-    return keys;
+    return joined(
+        {deck_names(kLabelPrompts),
+         {"model.dtype", "label.", "errors.base_sample", "prompt.idk", "data.language"}});
   }
 
   void run(Worker& worker, StageRun& run) const {
@@ -190,8 +190,8 @@ void add_base_errors(const Draft& draft) {
                        .tokens = wanted / 2 * prompt,
                        .answers = wanted / 2,
                        .longest = (shots + 1) * (draft.lengths.mean() + draft.lengths.deviation())};
-  const BaseErrors errors{draft.fingerprint, draft.questions_hash(draft.worker.corpus.rows),
-                          hex(exemplars), draft.directory};
+  const BaseErrors errors{draft.base.fingerprint, draft.questions_hash(draft.worker.corpus.rows),
+                          hex(exemplars), draft.base.directory};
   const Upstream stage =
       draft.builder
           .add(errors, draft.titled("errors of the base model"),

@@ -14,6 +14,7 @@
 #include "factsweep/label/probe.hpp"
 #include "factsweep/stage/table.hpp"
 #include "factsweep/studies/support/counts.hpp"
+#include "factsweep/studies/support/lists.hpp"
 #include "factsweep/studies/support/memory.hpp"
 #include "factsweep/studies/support/work_checkpoint.hpp"
 #include "stages.hpp"
@@ -129,10 +130,8 @@ struct Label {
     field.local("directory", self.directory);
   }
   std::vector<std::string> deck_keys() const {
-    std::vector<std::string> keys = deck_names(kLabelPrompts);
-    keys.insert(keys.end(),
-                {"model.dtype", "label.", "data.language", "run.checkpoint_interval"});
-    return keys;
+    return joined({deck_names(kLabelPrompts),
+                   {"model.dtype", "label.", "data.language", "run.checkpoint_interval"}});
   }
 
   void run(Worker& worker, StageRun& run) const {
@@ -195,16 +194,16 @@ std::string Draft::titled(const std::string& what) const {
   return name.empty() ? what : fmt::format("{} {}", what, name);
 }
 
-std::string Draft::group(const std::string& base) const {
-  if (is_first) return base;
-  return fmt::format("{}/{}", base == kLabels ? "/labels" : base, name);
+std::string Draft::group(const std::string& of_first) const {
+  if (is_first) return of_first;
+  return fmt::format("{}/{}", of_first == kLabels ? "/labels" : of_first, name);
 }
 
 void Draft::move(ColumnBase& column) const {
-  for (const std::string base : {kLabels, kErrors}) {
-    if (!column.path.starts_with(base + "/")) continue;
+  for (const std::string of_first : {kLabels, kErrors}) {
+    if (!column.path.starts_with(of_first + "/")) continue;
     column.name = column.output();
-    column.path.replace(0, base.size(), group(base));
+    column.path.replace(0, of_first.size(), group(of_first));
     return;
   }
   throw BugError("slick: a column of no model: " + column.path);
@@ -269,13 +268,13 @@ Upstream add_label(const Draft& draft, const Chunk& chunk) {
   const std::int64_t kept =
       answer_bytes(draft.deck(), static_cast<double>(draft.worker.corpus.rows.size()));
   const std::vector<Question> questions = draft.worker.questions(chunk);
-  const Label label{draft.fingerprint,
+  const Label label{draft.base.fingerprint,
                     chunk.relation,
                     draft.questions_hash(questions),
                     draft.exemplars_hash(draft.worker.exemplars.at(chunk.relation)),
                     chunk,
                     kept,
-                    draft.directory};
+                    draft.base.directory};
   Lengths lengths;  // of all sets
   lengths.add(draft.lengths_of(questions), static_cast<double>(settings.sets));
   const double work = lengths.texts;

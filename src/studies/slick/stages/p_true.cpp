@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "../options.hpp"
+#include "factsweep/studies/support/lists.hpp"
 #include "factsweep/studies/support/memory.hpp"
 #include "stages.hpp"
 
@@ -29,9 +30,7 @@ struct PTrue {
     field.local("directory", self.directory);
   }
   std::vector<std::string> deck_keys() const {
-    std::vector<std::string> keys = deck_names(kPTruePrompts);
-    keys.insert(keys.end(), {"model.dtype", "label.p_true"});
-    return keys;
+    return joined({deck_names(kPTruePrompts), {"model.dtype", "label.p_true"}});
   }
 
   void run(Worker& worker, StageRun& run) const {
@@ -60,8 +59,8 @@ void add_p_true(const Draft& draft, const Chunk& chunk) {
   const double bytes = asking_bytes(
       draft.deck(), draft.model,
       {.count = together, .tokens = together * kTokens, .answers = together, .longest = kTokens});
-  const PTrue truth{draft.fingerprint, draft.questions_hash(draft.worker.questions(chunk)), chunk,
-                    draft.directory};
+  const PTrue truth{draft.base.fingerprint, draft.questions_hash(draft.worker.questions(chunk)), chunk,
+                    draft.base.directory};
   const Upstream stage = draft.builder.add(truth, title, {.flop = flop, .bytes = bytes}).stage;
   draft.builder.place(stage, draft.of_model(kProbability), {chunk.first}, chunk.count);
 }

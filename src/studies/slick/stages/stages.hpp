@@ -14,19 +14,17 @@
 
 namespace factsweep::slick {
 
-extern const KindOf<Worker> kLabel, kLabelled, kPTrue, kBaseErrors, kTrain, kAbilities;
+extern const KindOf<Worker> kLabel, kLabelled, kPTrue, kBaseErrors, kTrain;
 
 /// A plan in the making, of what one model does.
 struct Draft {
   PlanBuilder& builder;
   const Worker& worker;
-  std::string directory;  // of the model
-  std::string name;       // its model_names(); empty in a sweep of one model
-  bool is_first;          // of the sweep's models: /labels/base and /errors are its own
-  ModelConfig model;
-  std::string fingerprint;  // of the model's files
-
+  const PlannedModel& base;
+  std::string name;  // of the model; empty in a sweep of one
+  bool is_first;     // of the sweep's models: /labels/base and /errors are its own
   bool prompts_name_details;  // Prompts::name_details()
+  const ModelConfig& model = base.config;
   TokenCounter tokens;        // in the model's vocabulary
   Lengths lengths = {};       // of the corpus
 
@@ -36,7 +34,7 @@ struct Draft {
   /// "label", of several models "label NAME".
   std::string titled(const std::string& what) const;
   /// kLabels or kErrors, and of another model than the first /labels/NAME or /errors/NAME.
-  std::string group(const std::string& base) const;
+  std::string group(const std::string& of_first) const;
   /// The column in the model's group. As an output it keeps its name: stages are the same in a
   /// sweep whose models are in another order.
   template <typename T>
@@ -72,8 +70,6 @@ void declare_p_true(const Draft& draft);
 void add_p_true(const Draft& draft, const Chunk& chunk);
 /// Adds the stage that looks for wrong answers, where errors.base_sample wants it.
 void add_base_errors(const Draft& draft);
-/// Adds the stages that ask the base models what ability.* names.
-void add_abilities(const std::vector<Draft>& drafts);
 /// The points, and the training of each. `labelled`: of each draft's model. InputError: lora.* is
 /// set and nothing trains LoRA.
 void add_trainings(const std::vector<Draft>& drafts, const std::vector<Upstream>& labelled);

@@ -3,9 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <functional>
-#include <map>
-#include <set>
 
 #include "../grid.hpp"
 #include "../options.hpp"
@@ -101,43 +98,14 @@ Train training_of(const Deck& deck, const GridPoint& at, bool all_answers, Train
   return train;
 }
 
-/// What points leave: whole models, or adapters. `training`: of a point.
-Keeping keeping_of(const std::vector<Draft>& drafts, const std::vector<GridPoint>& points,
-                   const std::function<Train(const GridPoint&)>& training) {
-  const PlanBuilder& builder = drafts.front().builder;
-  const Deck& deck = builder.deck();
-  TrainedWeights whole, adapters;
-  std::map<std::pair<std::size_t, std::int64_t>, double> bytes;  // by model and rank; 0: whole
-  std::set<std::string> trainings;                               // their keys
-  for (const GridPoint& point : points) {
-    const ModelConfig& model = drafts[point.model].model;
-    const Train train = training(point);
-    const std::optional<LoraConfig> lora = train.lora_config(deck);
-    const auto [known, is_new] = bytes.try_emplace({point.model, lora ? lora->rank : 0});
-    if (is_new)
-      known->second =
-          lora ? bytes_of(deck, adapter_shapes(*lora, model, lora_place(deck)))
-               : bytes_of(deck, tensor_shapes(model));
-    (lora ? adapters : whole).add(known->second, trainings.insert(builder.key_of(train)).second);
-  }
-  return {deck, whole, adapters};
-}
-
 }  // namespace
 
 const KindOf<Worker> kTrain = kind<Worker, Train>();
 
 std::vector<std::string> Train::deck_keys() const {
-  std::vector<std::string> keys = {"train.",
-                                   "slick.",
-                                   "errors.fine_tuned",
-                                   "run.checkpoint_interval",
-                                   "lora."};
-  if (!lora) keys.pop_back();
-  keys.insert(keys.end(), abilities.keys.begin(), abilities.keys.end());
-  for (std::string& key : deck_names(kTrainPrompts)) keys.push_back(std::move(key));
-  keys.insert(keys.end(), kMatchKeys.begin(), kMatchKeys.end());
-  return keys;
+  return joined({{"train.", "slick.", "errors.fine_tuned", "run.checkpoint_interval"},
+                 lora ? std::vector<std::string>{"lora."} : std::vector<std::string>(),
+                 abilities.keys, deck_names(kTrainPrompts), kMatchKeys});
 }
 
 std::optional<LoraConfig> Train::lora_config(const Deck& deck) const {
@@ -159,38 +127,43 @@ void add_trainings(const std::vector<Draft>& drafts, const std::vector<Upstream>
       static_cast<double>(kWhen.size() * points.size() * (corpus.rows.size() - corpus.train_rows)));
   const Abilities& abilities = drafts.front().worker.abilities;
   declare_columns(builder, corpus, abilities, kept);
-  std::vector<BaseModel> bases;
-  for (const Draft& draft : drafts) bases.push_back(BaseModel::of(draft.directory));
   Train shared{.dev = drafts.front().questions_hash(corpus.dev_probe),
                .answer_bytes = kept,
                .abilities = abilities.fields()};
   const bool all_answers = teaches_all_answers(deck, corpus);
-  const auto training = [&](const GridPoint& at) {
-    shared.labelled = labelled[at.model];
-    shared.directory = drafts[at.model].directory;
-    return training_of(deck, at, all_answers, shared);
-  };
-  const Keeping keeping = keeping_of(drafts, points, training);
-  keeping.tell(builder);
   const std::vector<AnyColumn> columns = point_columns(deck, abilities, kept);
+  Keeping keeping(deck);
+  struct Made {
+    Upstream stage;
+    Train train;
+    const Draft& draft;
+  };
+  std::vector<Made> made;  // each training once
   bool any_lora = false;
   for (std::size_t point = 0; point < points.size(); ++point) {
     const GridPoint& at = points[point];
     const Draft& draft = drafts[at.model];
-    Train train = training(at);
-    train.kept = keeping.when(train.lora);
-    if (!train.kept.empty()) train.kept_dtype = delta_dtype(deck);
+    shared.labelled = labelled[at.model];
+    shared.directory = draft.base.directory;
+    const Train train = training_of(deck, at, all_answers, shared);
     any_lora = any_lora || train.lora;
     const auto [stage, is_new] =
         builder.add(train, "train " + id_of(all_axes, at), cost_of(draft, train));
     builder.place(stage, columns, {point});
     if (at.patch) builder.place(stage, patch_columns(), {point});
     builder.leaf(point, stage);
-    if (!is_new) continue;
+    keeping.add(deck, draft.base, train.lora_config(deck), is_new);
+    if (is_new) made.push_back({stage, train, draft});
+  }
+  keeping.tell(builder);
+  for (auto& [stage, train, draft] : made) {
+    train.kept = keeping.when(train.lora);
+    if (train.kept.empty()) continue;
+    train.kept_dtype = delta_dtype(deck);
+    builder.local(stage, train);
     std::optional<LoraConfig> lora = train.lora_config(deck);
-    if (lora) lora->base_model = draft.directory;
-    place_weights(builder, stage, train.kept, draft.model, lora, "fine-tuned minus base",
-                  bases[at.model]);
+    if (lora) lora->base_model = draft.base.directory;
+    place_weights(builder, stage, train.kept, draft.base, lora, "fine-tuned minus base");
   }
   if (!any_lora)
     refuse_lora_keys(deck,

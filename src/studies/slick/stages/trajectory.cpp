@@ -10,9 +10,10 @@
 
 #include "../errors.hpp"
 #include "../options.hpp"
-#include "factsweep/core/utf8.hpp"
 #include "factsweep/data/trim.hpp"
 #include "factsweep/model/torch.hpp"
+#include "factsweep/model/work_state.hpp"
+#include "factsweep/studies/support/lists.hpp"
 #include "factsweep/studies/support/training.hpp"
 #include "factsweep/studies/support/training_options.hpp"
 #include "factsweep/studies/support/weight_outputs.hpp"
@@ -48,12 +49,12 @@ class Trajectory {
       settings_.apart = static_cast<std::int64_t>(patch_.size());
     settings_.apart_first = mixture_.patch && mixture_.patch->place == Patch::Place::start;
     trainer_ = std::make_unique<Trainer>(trainee(), std::move(examples), settings_);
-    for (std::vector<double>* curve : curves_.all()) *curve = empty_curve();
-    if (mixture_.patch) fitted_patch_ = empty_curve();
+    for (std::vector<double>* curve : kept_curves())
+      curve->assign(static_cast<std::size_t>(settings_.epochs) + 1, kNone);
   }
 
   void run() {
-    LoopOptions options = stage_loop(run_.bench(), deck_.seconds("run.checkpoint_interval"));
+    LoopOptions options = stage_loop(run_);
     options.on_epoch = [this](std::size_t, std::int64_t epoch) { evaluate(epoch); };
     options.state = [this] { return state(); };
     options.read_state = [this](const SafetensorsReader& saved) { resume(saved); };
@@ -75,10 +76,6 @@ class Trajectory {
     category_ = run_.input(stage_.labelled, kCategory);
     require(category_.size() == corpus_.rows.size(),
             "slick: the label stages do not cover all rows");
-  }
-
-  std::vector<double> empty_curve() const {
-    return std::vector<double>(static_cast<std::size_t>(settings_.epochs) + 1, kNone);
   }
 
   /// D, its patch, and what is asked. Returns what is taught.
@@ -186,7 +183,7 @@ class Trajectory {
   }
 
   void emit_deltas(const std::string& when) {
-    if (std::find(stage_.kept.begin(), stage_.kept.end(), when) == stage_.kept.end()) return;
+    if (!holds(stage_.kept, when)) return;
     torch::NoGradGuard no_grad;
     const TakeTensor emit = weight_outputs(run_, when, stage_.kept_dtype.value());
     if (adapter_) {
@@ -236,103 +233,90 @@ class Trajectory {
     }
   }
 
-  /// What a continued run needs beside the training's own state.
+  /// What a continued run needs by epoch.
+  std::vector<std::vector<double>*> kept_curves() {
+    std::vector<std::vector<double>*> list = curves_.all();
+    if (mixture_.patch) list.push_back(&fitted_patch_);
+    return list;
+  }
+
+  /// The other lists that it needs, by their names in a checkpoint: `act(name, list, count)`; each
+  /// has so many numbers, or none.
+  template <typename Act>
+  void for_each_kept(const Act& act) {
+    for (const auto& [name, answers] : {std::pair("best", &best_), std::pair("final", &final_)}) {
+      act(fmt::format("{}_outcomes", name), answers->outcomes, sets_[2].size());
+      act(fmt::format("{}_kinds", name), answers->kinds, sets_[2].size());
+      act(fmt::format("{}_f1", name), answers->f1, sets_[2].size());
+    }
+    const std::size_t abilities = stage_.abilities.any() ? abilities_.columns().size() : 0;
+    act("best_abilities", able_at_best_, abilities);
+    act("final_abilities", able_, abilities);
+  }
+
+  /// All of it. Where answers are not kept, what a judge has to see of them is in kinds and f1.
   NamedTensors state() {
     std::vector<double> flat;
-    for (const std::vector<double>* values : curves_.all())
+    for (const std::vector<double>* values : kept_curves())
       flat.insert(flat.end(), values->begin(), values->end());
-    NamedTensors tensors = {
+    WorkState now;
+    now.tensors = {
         {"curves", torch::tensor(flat, torch::kFloat64)},
         {"best", torch::tensor({static_cast<double>(best_epoch_), best_score_}, torch::kFloat64)}};
-    for (const auto& [name, answers] : {std::pair("best", &best_), std::pair("final", &final_)}) {
-      tensors.emplace_back(fmt::format("{}_outcomes", name), numbers(answers->outcomes));
-      tensors.emplace_back(fmt::format("{}_kinds", name), numbers(answers->kinds));
-      tensors.emplace_back(fmt::format("{}_f1", name), numbers(answers->f1));
-      tensors.emplace_back(fmt::format("{}_said", name), letters(answers->said));
-    }
-    if (mixture_.patch) tensors.emplace_back("fitted_patch", numbers(fitted_patch_));
-    if (stage_.abilities.any()) {
-      tensors.emplace_back("best_abilities", numbers(able_at_best_));
-      tensors.emplace_back("final_abilities", numbers(able_));
-    }
-    return tensors;
+    for_each_kept([&](const std::string& name, const auto& values, std::size_t) {
+      const std::vector<double> numbers(values.begin(), values.end());
+      now.tensors.emplace_back(name, torch::tensor(numbers, torch::kFloat64));
+    });
+    now.add_texts("best_said", said_of(best_));
+    now.add_texts("final_said", said_of(final_));
+    return std::move(now.tensors);
   }
 
-  template <typename T>
-  static torch::Tensor numbers(const std::vector<T>& values) {
-    return torch::tensor(std::vector<double>(values.begin(), values.end()), torch::kFloat64);
-  }
-
-  /// [question, byte], filled up with zeros; nothing where answers are not kept. What a judge has
-  /// to see of them is in kinds and f1.
-  torch::Tensor letters(const std::vector<std::string>& texts) const {
-    if (stage_.answer_bytes == 0) return torch::empty({0}, torch::kFloat64);
-    std::vector<double> bytes;
-    for (const std::string& text : texts) {
-      const std::string shown(
-          utf8_prefix(readable_answer(text), static_cast<std::size_t>(stage_.answer_bytes)));
-      bytes.insert(bytes.end(), shown.begin(), shown.end());
-      bytes.resize(bytes.size() + static_cast<std::size_t>(stage_.answer_bytes) - shown.size());
-    }
-    return torch::tensor(bytes, torch::kFloat64);
+  std::vector<std::string> said_of(const Answers& answers) const {
+    return stage_.answer_bytes > 0 ? answers.said : std::vector<std::string>();
   }
 
   /// InputError: the checkpoint is damaged; nothing has changed then.
   void resume(const SafetensorsReader& saved) {
-    const auto curves = curves_.all();
-    const std::int64_t each = settings_.epochs + 1;
-    const auto read = [&](const std::string& name, std::int64_t count) {
-      return saved.read(name, {count}, torch::kFloat64, torch::kCPU);
-    };
-    const torch::Tensor flat = read("curves", static_cast<std::int64_t>(curves.size()) * each);
-    const torch::Tensor best = read("best", 2);
-    const torch::Tensor patch = mixture_.patch ? read("fitted_patch", each) : torch::Tensor();
-    const auto answers = [&](const std::string& name) {
-      Answers found;
-      const auto fill = [&](const std::string& what, auto& values) {
-        const std::string tensor = name + what;
-        const bool none = saved.view(tensor).numel() == 0;
-        const torch::Tensor numbers =
-            read(tensor, none ? 0 : static_cast<std::int64_t>(sets_[2].size()));
-        values.assign(numbers.data_ptr<double>(), numbers.data_ptr<double>() + numbers.numel());
-      };
-      fill("_outcomes", found.outcomes);
-      fill("_kinds", found.kinds);
-      fill("_f1", found.f1);
-      if (saved.view(name + "_said").numel() == 0) return found;
-      const torch::Tensor bytes =
-          read(name + "_said", static_cast<std::int64_t>(sets_[2].size()) * stage_.answer_bytes);
-      const double* next = bytes.data_ptr<double>();
-      for (std::size_t i = 0; i < sets_[2].size(); ++i, next += stage_.answer_bytes) {
-        const auto end = std::find(next, next + stage_.answer_bytes, 0.0);
-        found.said.emplace_back(next, end);
-      }
-      return found;
-    };
-    const auto abilities = [&](const std::string& tensor) -> std::vector<double> {
-      if (!stage_.abilities.any() || saved.view(tensor).numel() == 0) return {};
-      const torch::Tensor values =
-          read(tensor, static_cast<std::int64_t>(abilities_.columns().size()));
-      return {values.data_ptr<double>(), values.data_ptr<double>() + values.numel()};
-    };
-    std::vector<double> able_at_best = abilities("best_abilities"),
-                        able = abilities("final_abilities");
-    Answers best_answers = answers("best"), final_answers = answers("final");
-    const auto epoch = static_cast<std::int64_t>(best[0].item<double>());
-    if (epoch < 0 || epoch > settings_.epochs) throw InputError("best: there is no such epoch");
-    const double* next = flat.data_ptr<double>();
-    for (std::vector<double>* values : curves) {
-      std::copy(next, next + each, values->begin());
-      next += each;
+    WorkState from;
+    for (const auto& [name, tensor] : state()) {
+      if (saved.has(name)) from.tensors.emplace_back(name, saved.view(name).clone());
     }
-    if (patch.defined())
-      fitted_patch_.assign(patch.data_ptr<double>(), patch.data_ptr<double>() + each);
-    best_epoch_ = epoch;
-    best_score_ = best[1].item<double>();
-    best_ = std::move(best_answers);
-    final_ = std::move(final_answers);
-    able_at_best_ = std::move(able_at_best);
-    able_ = std::move(able);
+    const auto read = [&](const std::string& name, std::size_t count) {
+      const torch::Tensor values =
+          from.at(name, {static_cast<std::int64_t>(count)}).to(torch::kFloat64).contiguous();
+      return std::vector<double>(values.data_ptr<double>(), values.data_ptr<double>() + count);
+    };
+    const auto count_of = [&](const std::string& name, std::size_t count) {
+      return from.at(name, {-1}).numel() == 0 ? 0 : count;
+    };
+    const std::size_t each = curves_.loss.size();
+    const std::vector<double> flat = read("curves", kept_curves().size() * each),
+                              best = read("best", 2);
+    if (!(best[0] >= 0 && best[0] <= static_cast<double>(settings_.epochs)))
+      throw InputError("best: there is no such epoch");
+    std::vector<std::string> best_said = from.texts("best_said"),
+                             final_said = from.texts("final_said");
+    for (const auto* said : {&best_said, &final_said}) {
+      if (!said->empty() && said->size() != sets_[2].size())
+        throw InputError("said: not an answer to every question");
+    }
+    for_each_kept([&](const std::string& name, const auto&, std::size_t count) {
+      read(name, count_of(name, count));
+    });
+    auto next = flat.begin();
+    for (std::vector<double>* values : kept_curves()) {
+      values->assign(next, next + static_cast<std::ptrdiff_t>(each));
+      next += static_cast<std::ptrdiff_t>(each);
+    }
+    best_epoch_ = static_cast<std::int64_t>(best[0]);
+    best_score_ = best[1];
+    for_each_kept([&](const std::string& name, auto& values, std::size_t count) {
+      const std::vector<double> numbers = read(name, count_of(name, count));
+      values.assign(numbers.begin(), numbers.end());
+    });
+    best_.said = std::move(best_said);
+    final_.said = std::move(final_said);
   }
 
   const Train& stage_;
