@@ -22,7 +22,7 @@ from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.collections import LineCollection  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 
-from .drawn import OF_PAPER, Rows, plain, tell  # noqa: E402
+from .drawn import OF_PAPER, Rows, label_of, plain, tell  # noqa: E402
 from .statistics import Interval, mean  # noqa: E402
 
 BLUE, SKY, GREEN, VERMILLION = "#0072B2", "#56B4E9", "#009E73", "#D55E00"
@@ -96,10 +96,12 @@ def mean_line(axes: Axes, x: np.ndarray, values: np.ndarray, colour: str, **keyw
     tell(line, found=means, rows=rows)
     if max(m.runs for m in means) == 2:
         both = [np.column_stack([x, one]) for one in values if np.isfinite(one).any()]
-        axes.add_collection(LineCollection(both, colors=[colour], linewidths=0.6, alpha=0.6))
+        thin = LineCollection(both, colors=[colour], linewidths=0.6, alpha=0.6)
+        tell(axes.add_collection(thin), label=label_of(line))
         axes.autoscale_view()
     elif np.isfinite(low).any():  # else there is one seed
-        axes.fill_between(x, low, high, color=colour, alpha=0.16, linewidth=0)
+        band = axes.fill_between(x, low, high, color=colour, alpha=0.16, linewidth=0)
+        tell(band, label=label_of(line))
     return centre
 
 

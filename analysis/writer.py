@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from . import drawn, style
 from .html import Section
 from .pdf import begin as begin_pdf
+from .plotted import plotted
 from .store import Missing
 from .table import PAPER, Table
 from .words import Finding, stated, words
@@ -128,10 +129,9 @@ class Writer:
         png, pdf, csv = (self.written.path(f"{name}.{kind}") for kind in ("png", "pdf", "csv"))
         style.save_png(figure, png)
         self._pdfs.append(begin_pdf(figure, pdf))
-        shown = drawn.series(figure)
         self.published |= drawn.of_paper(figure)
-        drawn.write_csv(csv, shown)
-        section.figure(png, caption, shown)
+        drawn.write_csv(csv, drawn.series(figure))
+        section.figure(name, caption, plotted(figure))
 
     def _made(self, section: Section, make: Callable[..., T | None], *given) -> T | None:
         """What `make(*given)` gives; None where that is Missing, which is left out."""

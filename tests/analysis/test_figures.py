@@ -1,6 +1,8 @@
-"""No words of a figure overlap, or are cut off: from the boxes in which they are rendered."""
+"""No words of a figure overlap, or are cut off, in its files or on the page: from the boxes in
+which they are rendered.
+"""
 
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from unittest import mock
 
 import numpy as np
@@ -9,12 +11,14 @@ import pytest
 import synthetic_flearning
 import synthetic_kshot
 import synthetic_slick
-from boxes import outside, overlapping
+from boxes import outside, overlapping, wrong_on_the_page
 from matplotlib import pyplot as plt
 
 from analysis import delta_figures, flearning, kshot, slick, style
 from analysis.flearning.report import FIGURES as OF_EDITS
+from analysis.html import Section, write_page
 from analysis.kshot.report import FIGURES as OF_EXPERTS
+from analysis.plotted import plotted
 from analysis.slick.report import FIGURES as OF_LABELS
 from analysis.store import Missing
 from analysis.sweep import read
@@ -70,28 +74,33 @@ PATCHED = {
 @pytest.mark.parametrize("case", CASES)
 def test_no_words_overlap_or_are_cut_off(tmp_path, case):
     figures, world = CASES[case]
+    found = {}
     with PATCHED.get(case, nullcontext()):
-        drawn = 0
         for name, draw, part in figures(tmp_path / "f.h5", **world):
-            try:
-                figure = draw(part)
-            except Missing:
-                continue
-            drawn += 1
-            assert (overlapping(figure), outside(figure)) == ([], []), name
-            plt.close(figure)
-    assert drawn >= 3
+            with suppress(Missing):
+                found[name] = draw(part)
+    assert len(found) >= 3
+    check(found, tmp_path)
 
 
-def test_no_words_of_the_figure_of_deltas_overlap():
+def check(figures, folder):
+    section = Section("Figures")
+    for name, figure in figures.items():
+        style.save_png(figure, folder / "figure.png")
+        section.figure(name, name, plotted(figure))
+        assert (overlapping(figure), outside(figure)) == ([], []), name
+        plt.close(figure)
+    write_page(folder / "page.html", "Figures", [section], [])
+    assert wrong_on_the_page(folder / "page.html", 1400) == {}
+
+
+def test_no_words_of_the_figure_of_deltas_overlap(tmp_path):
     names = ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj"]
     names += ["mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"]
     rows = pd.DataFrame(
         [{"matrix": name, "layer": layer} for name in names for layer in range(32)]
     ).assign(tensors="full", when="final", norm=1e-4, effective_rank=900.0, cosine=0.1)
-    figure = delta_figures.figure(rows)
-    assert (overlapping(figure), outside(figure)) == ([], [])
-    plt.close(figure)
+    check({"deltas": delta_figures.figure(rows)}, tmp_path)
 
 
 def test_words_that_overlap_or_are_cut_off_are_found():
