@@ -34,6 +34,7 @@ from .table import between
 PIXELS = 115  # of the page to an inch of a figure
 POINT = PIXELS / 72
 EDGE = 8  # pixels around a figure
+DECADES = 13  # of a logarithmic axis that have labels, on each side of 1
 BEYOND = 9  # how many times its length a line across a panel goes on, as the panel may be zoomed
 SYMBOLS = {
     **{"o": "circle", ".": "circle", "s": "square", "D": "diamond", "*": "star"},
@@ -44,7 +45,7 @@ SIZES = {".": 0.5, "*": 0.75}  # of markers that are not as wide as Matplotlib's
 
 
 def plotted(figure: Figure) -> dict:
-    """Data and layout. The figure's own layout must be done, which saving it does."""
+    """Data and layout, of a figure as save_png has laid it out: a PDF has other letters."""
     width, height = figure.get_size_inches() * PIXELS
     layout = {
         "width": round(width) + 2 * EDGE,
@@ -94,7 +95,10 @@ def _axis(axis: Axis) -> dict:
     found |= {"tickfont": _font(labels[0]), "tickangle": -labels[0].get_rotation()}
     words = [label.get_text() for label in labels]
     if log:
-        found |= {"dtick": 1, "exponentformat": "power"}
+        powers = [f"10<sup>{k}</sup>" for k in range(2, DECADES)]
+        below = [f"10<sup>\u2212{k}</sup>" for k in range(1, DECADES)]
+        found["tickvals"] = _numbers(10.0 ** np.arange(1 - DECADES, DECADES))
+        found["ticktext"] = [*below[::-1], "1", "10", *powers]
     elif isinstance(axis.get_major_locator(), FixedLocator) or any(map(is_word, words, at)):
         found |= {"tickvals": _numbers(at), "ticktext": [*map(_html, labels)]}
     else:

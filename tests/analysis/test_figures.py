@@ -12,6 +12,7 @@ import synthetic_flearning
 import synthetic_kshot
 import synthetic_slick
 from boxes import outside, overlapping, wrong_on_the_page
+from fontTools import subset
 from matplotlib import pyplot as plt
 
 from analysis import delta_figures, flearning, kshot, slick, style
@@ -124,3 +125,17 @@ def test_two_seeds_are_drawn_and_three_have_a_band():
         low, high = axes.get_ylim()
         assert low <= 0 and high >= np.eye(4)[:seeds].max() / seeds
         plt.close(figure)
+
+
+def test_equal_figures_give_equal_pdfs_with_fonts_cut_short(tmp_path):
+    figure, axes = style.panels()
+    axes.plot([0, 1], [1, 0], label="Accuracy, fitted")
+    style.panel_title(axes, "A", "two words")
+    style.save(figure, tmp_path / "one.png")
+    style.save_pdf(figure, tmp_path / "other.pdf")
+    with mock.patch.object(subset, "Options", style.WithoutShaping.__base__):
+        style.save_pdf(figure, tmp_path / "whole.pdf")
+    one, other, whole = ((tmp_path / f"{n}.pdf").read_bytes() for n in ("one", "other", "whole"))
+    assert one == other and one.count(b"/FontFile2") == whole.count(b"/FontFile2") == 2
+    assert one.startswith(b"%PDF") and 2000 < len(one) < len(whole)
+    plt.close(figure)

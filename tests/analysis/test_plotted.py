@@ -118,6 +118,10 @@ def test_axes_have_their_limits_places_and_scales(tmp_path):
     style.panel_title(right, "b", "$D_\\mathrm{IDK}$ at $10^4$ <1")
     layout = spec(figure, tmp_path)["layout"]
     assert layout["xaxis"]["type"] == "log" and layout["xaxis"]["range"] == [0, 3]
+    ticks = dict(zip(layout["xaxis"]["tickvals"], layout["xaxis"]["ticktext"], strict=True))
+    shown = [ticks[value] for value in (0.01, 0.1, 1, 10, 100, 1e5)]
+    powers = ["10<sup>\u22122</sup>", "10<sup>\u22121</sup>", "1", "10", "10<sup>2</sup>"]
+    assert shown == [*powers, "10<sup>5</sup>"]
     assert layout["yaxis"]["range"] == [5, 0] and layout["yaxis2"]["matches"] == "y"
     assert layout["yaxis"]["showticklabels"] and not layout["yaxis2"]["showticklabels"]
     assert layout["xaxis"]["domain"][1] < layout["xaxis2"]["domain"][0]
