@@ -148,7 +148,8 @@ def in_order(axes: Axes) -> list:
 
 
 def legend_right(axes: Axes, **keywords) -> None:
-    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), **keywords)
+    if keywords or axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), **keywords)
 
 
 def legend_under(axes: Axes) -> None:
