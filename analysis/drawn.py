@@ -1,4 +1,4 @@
-"""What a figure shows, as numbers: for its CSV, and for the page, which tells them at the pointer.
+"""What a figure shows, as numbers: for its CSV, and for the page, which draws it anew (plotted.py).
 
 Everything in data coordinates counts: curves, bars and images. What is known beyond places (limits,
 names, the points of the sweep that a value is of) is told with `tell` where it is drawn.
@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.container import BarContainer, ErrorbarContainer
@@ -37,19 +38,19 @@ class Told:
 
 
 def tell(artist: object, **what) -> None:
-    """Of a line, of the container of bars, or of axes (their label)."""
+    """Of a line, of the container of bars, or of what goes with a line or axes (their label)."""
     artist.told = Told(**what)
 
 
 @dataclass
 class Series:
-    """What has one entry in the legend. Places are shares of the figure's width and height."""
+    """What has one entry in the legend."""
 
+    artist: Line2D | BarContainer | AxesImage
     panel: str
     label: str
     x: list[float | str]
     found: list[Interval]
-    places: np.ndarray  # [value, 2], from the upper left corner; NaN outside of the panel
     axes: tuple[str, str]  # labels
     names: list[str] = field(default_factory=list)
     rows: list[list[int]] = field(default_factory=list)
@@ -60,8 +61,8 @@ class Series:
 
 
 def series(figure: Figure) -> list[Series]:
-    """In the order of drawing. The figure's layout must be done, which saving it does."""
-    return [one for axes in panels(figure) for one in _of_panel(axes)]
+    """In the order of drawing."""
+    return [one for axes in panels(figure) for one in of_panel(axes)]
 
 
 def panels(figure: Figure) -> list[Axes]:
@@ -73,7 +74,7 @@ def known_by_panel(figure: Figure) -> dict[str, bool]:
     known: dict[str, bool] = {}
     for axes in panels(figure):
         if OF_PAPER not in (title := _title(axes)):
-            values = [f.value for one in _of_panel(axes) if not one.published for f in one.found]
+            values = [f.value for one in of_panel(axes) if not one.published for f in one.found]
             known[title] = known.get(title, False) or bool(np.isfinite(values).any())
     return known
 
@@ -115,6 +116,12 @@ def _limits(axes: Axes) -> Iterator[str]:
             yield THIN
 
 
+def label_of(artist: Artist | BarContainer) -> str:
+    """Its name in words; empty where it has none."""
+    label = getattr(artist, "told", Told()).label or plain(str(artist.get_label()))
+    return "" if label.startswith("_") else label
+
+
 def _labels(axes: Axes) -> Iterator[str]:
     yield _title(axes)
     for artist in (*axes.lines, *axes.containers):
@@ -122,7 +129,7 @@ def _labels(axes: Axes) -> Iterator[str]:
         yield getattr(artist, "told", Told()).label
 
 
-def _of_panel(axes: Axes) -> Iterator[Series]:
+def of_panel(axes: Axes) -> Iterator[Series]:
     for bars in axes.containers:
         if isinstance(bars, BarContainer):
             yield _bars(axes, bars)
@@ -138,7 +145,7 @@ def _of_panel(axes: Axes) -> Iterator[Series]:
 def _line(axes: Axes, line: Line2D) -> Series:
     x, y = (np.asarray(data, dtype=float) for data in line.get_data())
     told = getattr(line, "told", Told())
-    return _series(axes, line, told, list(x), list(told.found) or [*map(alone, y)], (x, y))
+    return _series(axes, line, told, list(x), list(told.found) or [*map(alone, y)])
 
 
 def _bars(axes: Axes, bars: BarContainer) -> Series:
@@ -148,7 +155,7 @@ def _bars(axes: Axes, bars: BarContainer) -> Series:
     at, length = (middle[:, 1], boxes[:, 2]) if across else (middle[:, 0], boxes[:, 3])
     told = getattr(bars, "told", Told())
     found = list(told.found) or [*map(alone, length)]
-    one = _series(axes, bars, told, list(at), found, tuple(middle.T))
+    one = _series(axes, bars, told, list(at), found)
     if across:  # what is long is the value, and what it is of has a name
         one.x, one.names, one.axes = one.names or one.x, [], one.axes[::-1]
     return one
@@ -162,17 +169,16 @@ def _image(axes: Axes, image: AxesImage) -> Series:
     rows = axes.get_ylabel() or "row"
     names = [f"{rows} {row}, {columns[column]}" for row, column in zip(y, x, strict=True)]
     told = Told(names=names)
-    return _series(axes, image, told, list(x), [*map(alone, values.ravel())], (x, y))
+    return _series(axes, image, told, list(x), [*map(alone, values.ravel())])
 
 
-def _series(axes: Axes, artist, told: Told, x: list, found: list[Interval], at: tuple) -> Series:
-    label = plain(str(artist.get_label()))
+def _series(axes: Axes, artist, told: Told, x: list, found: list[Interval]) -> Series:
     return Series(
+        artist,
         _title(axes),
-        told.label or ("" if label.startswith("_") else label),
+        label_of(artist),
         _ticks(axes, x),
         found,
-        _places(axes, np.column_stack(at).astype(float)),
         (plain(axes.get_xlabel()), plain(axes.get_ylabel())),
         list(told.names),
         [list(map(int, rows)) for rows in told.rows],
@@ -187,12 +193,12 @@ def _ticks(axes: Axes, x: list) -> list:
         float(at): plain(label.get_text())
         for at, label in zip(axes.get_xticks(), axes.get_xticklabels(), strict=False)
     }
-    if not any(_is_word(text, at) for at, text in labels.items()):
+    if not any(is_word(text, at) for at, text in labels.items()):
         return x
     return [labels.get(value) or value for value in x]
 
 
-def _is_word(label: str, at: float) -> bool:
+def is_word(label: str, at: float) -> bool:
     """Whether a tick is called otherwise than by its number."""
     try:
         number = float(label.replace("\u2212", "-").replace("10^", "1e"))
@@ -201,20 +207,9 @@ def _is_word(label: str, at: float) -> bool:
     return not math.isclose(number, at)
 
 
-def _places(axes: Axes, at: np.ndarray) -> np.ndarray:
-    with np.errstate(invalid="ignore"):
-        pixels = axes.transData.transform(at)
-    box, width_height = axes.bbox, axes.figure.bbox.size
-    low, high = np.array(box.min) - 1, np.array(box.max) + 1
-    inside = ((pixels >= low) & (pixels <= high)).all(axis=1)
-    shares = pixels / width_height
-    shares[:, 1] = 1 - shares[:, 1]
-    return np.where(inside[:, None], shares, np.nan)
-
-
 def _title(axes: Axes) -> str:
     told = getattr(axes, "told", Told())
-    return told.label or plain(axes.get_title("left") or axes.get_title())
+    return told.label or plain(axes.get_title("left"))
 
 
 def plain(text: str) -> str:

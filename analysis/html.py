@@ -1,9 +1,7 @@
 """The report as one HTML page that needs no other file and no network.
 
-Figures are embedded as PNG, with the values that the script (page.js) tells at the pointer; their
-files, and the CSV of each table, are linked. So a figure is drawn once, for papers and for the page
-(a plotting library for browsers would draw each again, and weigh more than the page). Large data
-stand in the page compressed.
+The script (page.js) draws figures by Plotly, whose library stands in the page whole; their files,
+and the CSV of each table, are linked. Large data stand in the page compressed.
 """
 
 from __future__ import annotations
@@ -13,21 +11,24 @@ import gzip
 import json
 import math
 import re
-import struct
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from html import escape
 from importlib import resources
 from pathlib import Path
 
-from .drawn import Series
-from .table import PAPER, Cell, Table, between
+from plotly.offline import get_plotlyjs
+
+from .table import PAPER, Cell, Table
 
 MOST_ROWS = 200  # of a table in the page itself; the script has the others, the CSV all of them
-MOST_SPOTS = 1000  # values of one curve that are told at the pointer
 SWEEP = "sweep"  # name of the packed data of points and stages
-PIXELS = 115  # of the page to an inch of a figure
+POINTER = (  # under the heading of a page with figures
+    "In a figure the pointer tells values, and a click on one leads to the points behind it. "
+    "Dragging zooms, a double click shows the whole. A click on an entry of a legend hides what it "
+    "names, a double click all others."
+)
 
 
 @dataclass
@@ -38,22 +39,22 @@ class Section:
     where: str = ""  # the part of the sweep that it shows; "" when the sweep has one only
     parts: list[str] = field(default_factory=list)
     contents: list[tuple[str, str]] = field(default_factory=list)  # anchor and title
+    plots: bool = False  # whether there is a figure
 
-    def figure(self, png: Path, caption: str, shown: Sequence[Series]) -> None:
-        content = png.read_bytes()
-        width = struct.unpack(">I", content[16:20])[0] * PIXELS / 200  # of a PNG; figures.mplstyle
+    def figure(self, name: str, caption: str, plot: dict) -> None:
+        """`name`: of its files; `plot`: data and layout for Plotly."""
+        name, width, height = escape(name), plot["layout"]["width"], plot["layout"]["height"]
         files = "".join(
-            f' <a class="small" href="{escape(png.stem)}.{kind}">{kind.upper()}</a>'
+            f' <a class="small" href="{name}.{kind}">{kind.upper()}</a>'
             for kind in ("csv", "pdf", "png")
         )
-        spots = json.dumps([_spots(one) for one in shown], separators=(",", ":"))
-        image = base64.b64encode(content).decode("ascii")
-        self.contents.append((png.stem, _short(caption)))
+        self.plots = True
+        self.contents.append((name, _short(caption)))
         self.parts.append(
-            f'<figure id="{escape(png.stem)}"><div class="plot" style="width:{width:.0f}px">'
-            f'<img alt="{escape(caption)}" src="data:image/png;base64,{image}">'
-            f'<script type="application/json">{_in_script(spots)}</script></div>'
+            f'<figure id="{name}"><div class="plot" data-plot="{name}.plot" '
+            f'style="width:{width}px;height:{height}px"></div>'
             f"<figcaption>{escape(caption)}{files}</figcaption></figure>"
+            + packed(f"{name}.plot", plot)
         )
 
     def table(self, table: Table, file: str, points: bool = False) -> None:
@@ -128,37 +129,12 @@ def _lines(cell: str) -> str:
     return re.sub(r"\[.*?\]", lambda limits: limits[0].replace(" ", "\u00a0"), cell)
 
 
-def _spots(one: Series) -> dict:
-    """The values of a curve and where they are, in ten thousandths of the figure's sides."""
-    places = one.places
-    known = [k for k in range(len(one.found)) if math.isfinite(places[k].sum())][:MOST_SPOTS]
-    spots = {
-        "panel": one.panel,
-        "label": one.label,
-        "axes": one.axes,
-        "x": [one.x[k] if isinstance(one.x[k], str) else f"{one.x[k]:.4g}" for k in known],
-        "v": [between(one.found[k], _digits(one.found[k].value)) for k in known],
-        "at": [round(1e4 * share) for k in known for share in places[k]],
-    }
-    if one.names:
-        spots["names"] = [one.names[k] for k in known]
-    if one.rows and all(rows == one.rows[0] for rows in one.rows):
-        spots["all"] = one.rows[0]  # points that every value is of
-    elif one.rows:
-        spots["rows"] = [one.rows[k] for k in known]
-    return spots
-
-
-def _digits(value: float) -> int:
-    """Decimal places that show about four digits."""
-    size = 0 if value == 0 or not math.isfinite(value) else math.floor(math.log10(abs(value)))
-    return min(max(2 - size, 1), 6)
-
-
 def packed(name: str, data: object) -> str:
-    """Data that the script unpacks when they are asked for."""
-    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False).encode()
-    content = base64.b64encode(gzip.compress(text, compresslevel=5, mtime=0)).decode("ascii")
+    """Data that the script unpacks when they are asked for; a text as it is."""
+    if not isinstance(data, str):
+        data = json.dumps(data, separators=(",", ":"), ensure_ascii=False)
+    zipped = gzip.compress(data.encode(), compresslevel=5, mtime=0)
+    content = base64.b64encode(zipped).decode("ascii")
     return f'<script type="application/gzip" id="{escape(name)}">{content}</script>'
 
 
@@ -187,11 +163,15 @@ def write_page(path: Path, title: str, sections: list[Section], data: Iterable[s
         heading = escape(section.title)
         contents += f'<li><a href="#part{k}">{heading}</a><ul>{links}</ul></li>'
         body += f'<section><h2 id="part{k}">{heading}</h2>{"".join(section.parts)}</section>'
+    pointer, library = "", ""
+    if any(section.plots for section in shown):
+        pointer = f'<p class="small">{POINTER}</p>'
+        library = packed("plotly", get_plotlyjs())
     path.write_text(
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         '<meta name="viewport" content="width=device-width">'
         f"<style>{css}</style></head><body><nav><details open><summary>Contents</summary>"
-        f"<ul>{contents}</ul></details></nav><main><h1>{escape(title)}</h1>{body}</main>"
-        f"{''.join(data)}<script>{_in_script(script)}</script></body></html>\n",
+        f"<ul>{contents}</ul></details></nav><main><h1>{escape(title)}</h1>{pointer}{body}"
+        f"</main>{library}{''.join(data)}<script>{_in_script(script)}</script></body></html>\n",
         encoding="utf-8",
     )

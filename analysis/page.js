@@ -1,6 +1,6 @@
-// What the page does by itself: tables that sort and filter, values at the pointer, and points with
-// their stages and questions. Data that are large stand in the page compressed, and are read when
-// they are asked for.
+// What the page does: figures by Plotly, tables that sort and filter, and points with their stages
+// and questions. Data that are large stand in the page compressed, and are read when they are asked
+// for.
 "use strict";
 
 const MOST_ROWS = 200; // of a table at once
@@ -16,12 +16,12 @@ function unpack(id) {
   if (!unpacked.has(id)) unpacked.set(id, read(id));
   return unpacked.get(id);
 }
+async function text(id) {
+  const stored = await fetch(`data:;base64,${document.getElementById(id).textContent}`);
+  return new Response(stored.body.pipeThrough(new DecompressionStream("gzip"))).text();
+}
 async function read(id) {
-  const stored = document.getElementById(id);
-  if (!stored) return null;
-  const bytes = Uint8Array.from(atob(stored.textContent), (c) => c.charCodeAt(0));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return JSON.parse(await new Response(stream).text());
+  return document.getElementById(id) ? JSON.parse(await text(id)) : null;
 }
 
 // --- Tables: a cell is its text, or its text and the number that it sorts by -------------------
@@ -165,45 +165,45 @@ function fitColumns(scroll) {
   fit();
 }
 
-// --- Values at the pointer ---------------------------------------------------------------------
+// --- Figures, by Plotly ------------------------------------------------------------------------
 
-const tip = element("div", { id: "tip" });
-
-function spotsOf(plot) {
-  return JSON.parse(plot.querySelector("script").textContent).flatMap((series) =>
-    series.v.map((value, k) => ({
-      x: series.at[2 * k] / 1e4, y: series.at[2 * k + 1] / 1e4, rows: series.rows?.[k] ?? series.all,
-      lines: [
-        [series.panel, series.label, series.names?.[k]].filter(Boolean).join(", "),
-        `${series.axes[0] || "x"}: ${series.x[k]}`,
-        `${series.axes[1] || "value"}: ${value}`,
-      ],
-    })));
+let library = null;
+async function load() {
+  document.head.append(element("script", { textContent: await text("plotly") }));
 }
 
-function watch(plot) {
-  let spots = null, nearest = null;
-  plot.addEventListener("pointermove", (event) => {
-    spots ??= spotsOf(plot);
-    const box = plot.getBoundingClientRect();
-    const [x, y] = [event.clientX - box.left, event.clientY - box.top];
-    let least = 18; // pixels
-    nearest = null;
-    for (const spot of spots) {
-      const away = Math.hypot(spot.x * box.width - x, spot.y * box.height - y);
-      if (away < least) [least, nearest] = [away, spot];
-    }
-    tip.hidden = !nearest;
-    plot.classList.toggle("leads", Boolean(nearest?.rows?.length));
-    if (!nearest) return;
-    const lines = [...nearest.lines];
-    if (nearest.rows?.length) lines.push(`${nearest.rows.length} points: click`);
-    tip.textContent = lines.join("\n");
-    const left = Math.min(event.clientX + 14, innerWidth - tip.offsetWidth - 4);
-    tip.style.translate = `${Math.max(left, 4)}px ${event.clientY + 16}px`;
+async function draw(plot) {
+  const { data, layout } = await unpack(plot.dataset.plot);
+  await (library ??= load());
+  await Plotly.newPlot(plot, data, layout, { displayModeBar: false });
+  plot.on("plotly_click", ({ points: [{ data: { meta }, pointNumber }] }) => {
+    const rows = meta?.[meta.length === 1 ? 0 : pointNumber];
+    if (rows?.length) openPoints(rows);
   });
-  plot.addEventListener("pointerleave", () => (tip.hidden = true));
-  plot.addEventListener("click", () => nearest?.rows?.length && openPoints(nearest.rows));
+}
+const drawings = new Map(); // of each figure, which is drawn once
+function drawing(plot) {
+  if (!drawings.has(plot)) drawings.set(plot, draw(plot));
+  return drawings.get(plot);
+}
+
+// Those that are seen, and then one after the other.
+async function drawAll(plots) {
+  const seen = new IntersectionObserver((entries) =>
+    entries.forEach((entry) => entry.isIntersecting && drawing(entry.target)));
+  plots.forEach((plot) => seen.observe(plot));
+  for (const plot of plots) {
+    await new Promise((done) => setTimeout(done));
+    await drawing(plot);
+  }
+}
+
+// A figure that is wider than the page is shown smaller.
+function fitPlot(plot) {
+  const { offsetWidth, offsetHeight, parentElement, style } = plot;
+  const scale = Math.min(1, parentElement.clientWidth / offsetWidth);
+  style.transform = scale < 1 ? `scale(${scale})` : "";
+  style.margin = `0 ${(scale - 1) * offsetWidth}px ${(scale - 1) * offsetHeight}px 0`;
 }
 
 // --- Points ------------------------------------------------------------------------------------
@@ -293,13 +293,16 @@ async function questionsOf(row, id) {
   return [title, element("p", { className: "small", textContent: asked.dev }), box];
 }
 
-document.body.append(tip, dialog);
-tip.hidden = true;
+document.body.append(dialog);
 // beside the page the contents are open, above it they would push it down
 document.querySelector("nav details").open = matchMedia("(min-width: 1360px)").matches;
 document.querySelectorAll(".table table").forEach(enliven);
 document.querySelectorAll(".scroll").forEach(fitColumns);
-document.querySelectorAll(".plot").forEach(watch);
+const plots = [...document.querySelectorAll(".plot")];
+const fitPlots = () => plots.forEach(fitPlot);
+addEventListener("resize", fitPlots);
+fitPlots();
+drawAll(plots);
 document.querySelector("table[data-points]")?.addEventListener("click", async (event) => {
   const cell = event.target.closest("td:first-child");
   if (!cell) return;

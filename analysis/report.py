@@ -74,6 +74,9 @@ def _state(sweep: Sweep) -> list[str]:
     lines = [f"{sweep.path}: {done} of {len(sweep.points)} points finished ({states})."]
     if done < len(sweep.points):
         lines.append("Unfinished points are left out of every figure and table.")
+    if sweep.infinite:
+        told = ", ".join(f"{count} of {name}" for name, count in sweep.infinite.items())
+        lines.append(f"Infinite numbers are taken for unknown: {told}.")
     # -1: nothing is drawn
     seeds, draws = (len({v for v in sweep.done.get(n, ()) if v >= 0}) for n in ("seed", "draw"))
     if seeds == 1:

@@ -76,6 +76,13 @@ def values(data: h5py.Dataset) -> np.ndarray:
     return data.asstr(errors="replace")[()]
 
 
+def known(numbers: np.ndarray) -> np.ndarray:
+    """NaN in place of what is infinite: that is no value to compute with or to show."""
+    if numbers.dtype.kind != "f" or not (infinite := np.isinf(numbers)).any():
+        return numbers
+    return np.where(infinite, numbers.dtype.type(np.nan), numbers)
+
+
 def columns(group: h5py.Group, rows: int) -> dict[str, np.ndarray]:
     """The one-dimensional datasets of a group that are `rows` long."""
     return {
@@ -105,7 +112,7 @@ class Group:
         for field in get_annotations(type(self)):
             name = field.rstrip("_")
             found = group is not None and name in group
-            setattr(self, field, values(group[name]) if found else None)
+            setattr(self, field, known(values(group[name])) if found else None)
 
     def needed(self, field: str, by: str) -> np.ndarray:
         """A dataset that `by` (with its verb: "figure 7 needs") can't do without. Missing."""

@@ -16,13 +16,14 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt  # noqa: E402  (the backend comes first)
 import numpy as np  # noqa: E402
+from fontTools import subset  # noqa: E402
 from matplotlib import colormaps  # noqa: E402
 from matplotlib.artist import Artist  # noqa: E402
 from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.collections import LineCollection  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 
-from .drawn import OF_PAPER, Rows, plain, tell  # noqa: E402
+from .drawn import OF_PAPER, Rows, label_of, plain, tell  # noqa: E402
 from .statistics import Interval, mean  # noqa: E402
 
 BLUE, SKY, GREEN, VERMILLION = "#0072B2", "#56B4E9", "#009E73", "#D55E00"
@@ -34,6 +35,18 @@ PUBLISHED = {"linestyle": (0, (4, 2)), "linewidth": 1.0, "alpha": 0.55}  # dashe
 # The PDF writer warns of the old dates in the fonts that formulas use.
 logging.getLogger("fontTools").setLevel(logging.ERROR)
 
+
+class WithoutShaping(subset.Options):
+    """By which Matplotlib cuts the fonts of a PDF, whose letters have their places: the tables that
+    tell places are of no use in it, and cutting them takes twice as long as all the rest of a font.
+    """
+
+    def __init__(self, **options) -> None:
+        super().__init__(**options)
+        self.drop_tables += ["GDEF", "GPOS", "GSUB", "kern"]
+
+
+subset.Options = WithoutShaping
 plt.style.use(str(resources.files(__package__) / "figures.mplstyle"))
 
 
@@ -96,10 +109,12 @@ def mean_line(axes: Axes, x: np.ndarray, values: np.ndarray, colour: str, **keyw
     tell(line, found=means, rows=rows)
     if max(m.runs for m in means) == 2:
         both = [np.column_stack([x, one]) for one in values if np.isfinite(one).any()]
-        axes.add_collection(LineCollection(both, colors=[colour], linewidths=0.6, alpha=0.6))
+        thin = LineCollection(both, colors=[colour], linewidths=0.6, alpha=0.6)
+        tell(axes.add_collection(thin), label=label_of(line))
         axes.autoscale_view()
     elif np.isfinite(low).any():  # else there is one seed
-        axes.fill_between(x, low, high, color=colour, alpha=0.16, linewidth=0)
+        band = axes.fill_between(x, low, high, color=colour, alpha=0.16, linewidth=0)
+        tell(band, label=label_of(line))
     return centre
 
 
@@ -133,7 +148,8 @@ def in_order(axes: Axes) -> list:
 
 
 def legend_right(axes: Axes, **keywords) -> None:
-    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), **keywords)
+    if keywords or axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), **keywords)
 
 
 def legend_under(axes: Axes) -> None:

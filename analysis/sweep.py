@@ -15,7 +15,19 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from .store import DONE, FAILED, RESULTS, G, Group, Missing, StoreError, columns, open_file, text
+from .store import (
+    DONE,
+    FAILED,
+    RESULTS,
+    G,
+    Group,
+    Missing,
+    StoreError,
+    columns,
+    known,
+    open_file,
+    text,
+)
 
 AXIS, METRIC, TIME = "axis", "metric", "time"  # roles of columns of points; others are text
 Column = pd.Series | np.ndarray
@@ -61,6 +73,7 @@ class Sweep:
     roles: dict[str, str]  # of the columns of points
     units: dict[str, str]  # of the columns of points that have one
     curves: dict[str, np.ndarray]  # metric -> [point, epoch]
+    infinite: dict[str, int]  # dataset of points or curves -> infinite numbers, here NaN
     epochs: np.ndarray
     stages: pd.DataFrame  # the journal
     graph: Graph  # of the stages
@@ -121,15 +134,19 @@ def read(path: Path) -> Sweep:
             for name, data in file.get("curves", {}).items()
             if data.ndim == 2 and data.shape[0] == len(points)
         }
+        numbers_of = {f"/points/{name}": c for name, c in points.select_dtypes("floating").items()}
+        numbers_of |= {f"/curves/{name}": curve for name, curve in curves.items()}
+        infinite = {name: int(np.isinf(numbers).sum()) for name, numbers in numbers_of.items()}
         width = next((curve.shape[1] for curve in curves.values()), 0)
         return Sweep(
             path=path,
             attributes=attributes_of(file),
             science=science_of(file),
-            points=points,
+            points=points.replace([np.inf, -np.inf], np.nan),
             roles=roles,
             units=_of_columns(file["points"], "units"),
-            curves=curves,
+            curves={name: known(curve) for name, curve in curves.items()},
+            infinite={name: count for name, count in infinite.items() if count},
             epochs=file["curves/epoch"][()] if "curves/epoch" in file else np.arange(width),
             stages=read_stages(file),
             graph=Graph(file["stages"]),

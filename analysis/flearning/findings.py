@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from ..statistics import mean
+from ..statistics import mean, mean_known
 from ..store import need
 from ..words import Finding
 from .figures import shown_cosine
@@ -32,7 +32,7 @@ def cosine_sign(part: EditPart) -> Finding:
     shown = shown_cosine(part, methods[0])
     by_matrix = list(cosines(part, shown).values())
     need(by_matrix, "the cosine needs a matrix that moved")
-    by_seed = np.nanmean(np.concatenate(by_matrix, axis=1), axis=1)
+    by_seed = mean_known(np.concatenate(by_matrix, axis=1))
     return Finding("cosine.sign", mean(by_seed, -1, 1), {"label": shown.label}, digits=2)
 
 

@@ -98,6 +98,8 @@ def _arrow(axes: Axes, part: ExpertPart, task: int, best: int, after: float) -> 
     """From the best adapter to what tuning makes of it; its name on the side with more room."""
     at = mean(part.perplexities(task, "reasoning_perplexity")[:, best]).value
     before = part.adapter_accuracy(task)[best]
+    if not np.isfinite([at, before, after]).all():
+        return
     look = {"arrowstyle": "->", "color": style.GREEN}
     axes.annotate("", (at, after), (at, before), arrowprops=look)
     axes.plot(at, after, marker="*", color=style.GREEN, markersize=8)

@@ -15,7 +15,7 @@ from matplotlib.patches import Patch
 
 from .. import style
 from ..drawn import Rows, tell, tell_caption
-from ..statistics import crossed_mean, crossed_percent
+from ..statistics import crossed_mean, crossed_percent, mean_known
 from ..store import need
 from ..table import alone
 from ..words import words
@@ -83,7 +83,7 @@ def _dev_line(
     """
     seeds = {1: "", 2: " (thin: both seeds)"}.get(len(dev), " (band: seeds)")
     label, asked = f"dev{seeds}", part.data.dev_questions
-    centre = np.nanmean(dev, axis=0)
+    centre = mean_known(dev.T)
     if asked is not None and np.isfinite(centre).any():
         best = crossed_percent(dev[:, int(np.nanargmax(centre))], int(asked[0])).share
         label += f";\nwith its {asked[0]} questions the best is"

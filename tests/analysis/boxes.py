@@ -1,16 +1,36 @@
-"""Where a figure's words are drawn: which of them overlap, or lie outside of it."""
+"""Where words are drawn, in a figure or on the page: which of them overlap, or lie outside."""
 
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import numpy as np
+from browser import in_browser
 from matplotlib import rcParams
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 TOUCH = 1.0  # pixels that the boxes of two texts may share
+
+# In a browser: of each figure its name, width and height, and the words in it with their corners.
+ON_THE_PAGE = """
+await Promise.all(plots.map(drawing));
+return plots.map((plot) => {
+  const { left, top, width, height } = plot.getBoundingClientRect();
+  const words = [...plot.querySelectorAll("text")].filter((text) => text.textContent.trim());
+  return [plot.parentElement.id, [width, height], words.map((text) => {
+    const box = text.getBBox(), matrix = text.getScreenCTM();
+    const corners = [[0, 0], [1, 0], [1, 1], [0, 1]].map(([right, down]) => {
+      const place = new DOMPoint(box.x + right * box.width, box.y + down * box.height);
+      const { x, y } = place.matrixTransform(matrix);
+      return [x - left, y - top];
+    });
+    return [text.textContent, corners];
+  })];
+});
+"""
 
 
 def _laid_out(figure: Figure) -> Figure:
@@ -22,17 +42,47 @@ def _laid_out(figure: Figure) -> Figure:
 
 def overlapping(figure: Figure) -> list[tuple[str, str]]:
     """Pairs of texts whose boxes, as rendered, overlap."""
-    boxes = [(text.get_text(), _corners(text)) for text in _drawn(_laid_out(figure))]
-    pairs = itertools.combinations(boxes, 2)
-    return [(a, b) for (a, box), (b, other) in pairs if not _apart(box, other)]
+    return _overlapping([(text.get_text(), _corners(text)) for text in _drawn(_laid_out(figure))])
 
 
 def outside(figure: Figure) -> list[str]:
     """Texts that the figure cuts off."""
     _laid_out(figure)
-    low, high = figure.bbox.min - TOUCH, figure.bbox.max + TOUCH
-    found = ((text.get_text(), _corners(text)) for text in _drawn(figure))
-    return [text for text, box in found if (box < low).any() or (box > high).any()]
+    found = [(text.get_text(), _corners(text)) for text in _drawn(figure)]
+    return _outside(found, figure.bbox.min, figure.bbox.max)
+
+
+def wrong_on_the_page(page: Path, width: int) -> dict[str, tuple]:
+    """By the names of figures, as the page shows them: texts that overlap or are cut off."""
+    found = {}
+    for name, size, words in in_browser(page, ON_THE_PAGE, width):
+        assert len(words) > 2, name
+        boxes = [(text, _smaller(np.array(corners))) for text, corners in words]
+        wrong = _overlapping(boxes), _outside(boxes, np.zeros(2), np.array(size))
+        if any(wrong):
+            found[name] = wrong
+    return found
+
+
+def _overlapping(boxes: list[tuple[str, np.ndarray]]) -> list[tuple[str, str]]:
+    pairs = itertools.combinations(boxes, 2)
+    return [(a, b) for (a, box), (b, other) in pairs if not _apart(box, other)]
+
+
+def _outside(boxes: list[tuple[str, np.ndarray]], low: np.ndarray, high: np.ndarray) -> list[str]:
+    low, high = low - TOUCH, high + TOUCH
+    return [text for text, box in boxes if (box < low).any() or (box > high).any()]
+
+
+def _smaller(corners: np.ndarray) -> np.ndarray:
+    """By so much as two may share; the box of a line has room for accents, which words have not."""
+    middle, (across, down) = (
+        corners.mean(axis=0),
+        (corners[1] - corners[0], corners[3] - corners[0]),
+    )
+    width, height = np.linalg.norm(across), np.linalg.norm(down)
+    across, down = across * (1 - TOUCH / width), down * (1 - 0.15 - TOUCH / height)
+    return middle + np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) / 2 @ np.array([across, down])
 
 
 def _drawn(figure: Figure) -> list[Text]:

@@ -1,6 +1,8 @@
-"""No words of a figure overlap, or are cut off: from the boxes in which they are rendered."""
+"""No words of a figure overlap, or are cut off, in its files or on the page: from the boxes in
+which they are rendered.
+"""
 
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from unittest import mock
 
 import numpy as np
@@ -9,12 +11,15 @@ import pytest
 import synthetic_flearning
 import synthetic_kshot
 import synthetic_slick
-from boxes import outside, overlapping
+from boxes import outside, overlapping, wrong_on_the_page
+from fontTools import subset
 from matplotlib import pyplot as plt
 
 from analysis import delta_figures, flearning, kshot, slick, style
 from analysis.flearning.report import FIGURES as OF_EDITS
+from analysis.html import Section, write_page
 from analysis.kshot.report import FIGURES as OF_EXPERTS
+from analysis.plotted import plotted
 from analysis.slick.report import FIGURES as OF_LABELS
 from analysis.store import Missing
 from analysis.sweep import read
@@ -70,28 +75,33 @@ PATCHED = {
 @pytest.mark.parametrize("case", CASES)
 def test_no_words_overlap_or_are_cut_off(tmp_path, case):
     figures, world = CASES[case]
+    found = {}
     with PATCHED.get(case, nullcontext()):
-        drawn = 0
         for name, draw, part in figures(tmp_path / "f.h5", **world):
-            try:
-                figure = draw(part)
-            except Missing:
-                continue
-            drawn += 1
-            assert (overlapping(figure), outside(figure)) == ([], []), name
-            plt.close(figure)
-    assert drawn >= 3
+            with suppress(Missing):
+                found[name] = draw(part)
+    assert len(found) >= 3
+    check(found, tmp_path)
 
 
-def test_no_words_of_the_figure_of_deltas_overlap():
+def check(figures, folder):
+    section = Section("Figures")
+    for name, figure in figures.items():
+        style.save_png(figure, folder / "figure.png")
+        section.figure(name, name, plotted(figure))
+        assert (overlapping(figure), outside(figure)) == ([], []), name
+        plt.close(figure)
+    write_page(folder / "page.html", "Figures", [section], [])
+    assert wrong_on_the_page(folder / "page.html", 1400) == {}
+
+
+def test_no_words_of_the_figure_of_deltas_overlap(tmp_path):
     names = ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj"]
     names += ["mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"]
     rows = pd.DataFrame(
         [{"matrix": name, "layer": layer} for name in names for layer in range(32)]
     ).assign(tensors="full", when="final", norm=1e-4, effective_rank=900.0, cosine=0.1)
-    figure = delta_figures.figure(rows)
-    assert (overlapping(figure), outside(figure)) == ([], [])
-    plt.close(figure)
+    check({"deltas": delta_figures.figure(rows)}, tmp_path)
 
 
 def test_words_that_overlap_or_are_cut_off_are_found():
@@ -115,3 +125,17 @@ def test_two_seeds_are_drawn_and_three_have_a_band():
         low, high = axes.get_ylim()
         assert low <= 0 and high >= np.eye(4)[:seeds].max() / seeds
         plt.close(figure)
+
+
+def test_equal_figures_give_equal_pdfs_with_fonts_cut_short(tmp_path):
+    figure, axes = style.panels()
+    axes.plot([0, 1], [1, 0], label="Accuracy, fitted")
+    style.panel_title(axes, "A", "two words")
+    style.save(figure, tmp_path / "one.png")
+    style.save_pdf(figure, tmp_path / "other.pdf")
+    with mock.patch.object(subset, "Options", style.WithoutShaping.__base__):
+        style.save_pdf(figure, tmp_path / "whole.pdf")
+    one, other, whole = ((tmp_path / f"{n}.pdf").read_bytes() for n in ("one", "other", "whole"))
+    assert one == other and one.count(b"/FontFile2") == whole.count(b"/FontFile2") == 2
+    assert one.startswith(b"%PDF") and 2000 < len(one) < len(whole)
+    plt.close(figure)

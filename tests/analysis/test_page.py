@@ -8,18 +8,20 @@ import pytest
 import synthetic_flearning
 import synthetic_kshot
 import synthetic_slick
+from boxes import wrong_on_the_page
 from browser import in_browser
-from reports import report
+from reports import csv_rows, report
 from synthetic_slick import World
 from test_any_study import write_toy
 
 STUDIES = {"slick": synthetic_slick, "flearning": synthetic_flearning, "kshot": synthetic_kshot}
 SMALL = World(epochs=6, questions=30)
 CUT_OFF = """
+await Promise.all(plots.map(drawing));
 const cut = [];
 document.querySelectorAll("details").forEach((one) => (one.open = true));
 document.querySelectorAll("table").forEach((one) => one.dispatchEvent(new Event("filled")));
-for (const one of document.querySelectorAll("main *")) {
+for (const one of document.querySelectorAll("main *:not(.plot *)")) {
   const box = one.getBoundingClientRect();
   const around = (one.closest(".scroll") ?? document.body).getBoundingClientRect();
   const hidden = one.scrollWidth > one.clientWidth + 1 && one.matches("td, th, div, pre, p, li");
@@ -29,9 +31,10 @@ for (const one of document.querySelectorAll("main *")) {
 const nav = document.querySelector("nav").getBoundingClientRect();
 const main = document.querySelector("main").getBoundingClientRect();
 if (nav.right > main.left + 1 && nav.bottom > main.top + 1) cut.push("contents over the page");
-const images = [...document.images].filter((one) => !one.complete || !one.naturalWidth).length;
+const blank = plots.filter((plot) => !plot.querySelector(".xy")).length;
+const asked = performance.getEntriesByType("resource").map(({ name }) => name.split(",")[0]);
 const { scrollWidth, clientWidth } = document.documentElement;
-return { cut, images, wide: scrollWidth - clientWidth };
+return { cut, blank, wide: scrollWidth - clientWidth, asked: [...new Set(asked)] };
 """
 
 
@@ -91,8 +94,16 @@ def pages(tmp_path_factory):
 
 @pytest.mark.parametrize("study", STUDIES)
 @pytest.mark.parametrize("width", [1400, 800])
-def test_nothing_is_cut_off(pages, study, width):
-    assert in_browser(pages[study], CUT_OFF, width) == {"cut": [], "images": 0, "wide": 0}
+def test_nothing_is_cut_off_and_no_network_is_needed(pages, study, width):
+    found = in_browser(pages[study], CUT_OFF, width)
+    assert set(found.pop("asked")) <= {"data:;base64"}, "what is fetched is in the page"
+    assert found == {"cut": [], "blank": 0, "wide": 0}
+
+
+@pytest.mark.parametrize("study", STUDIES)
+@pytest.mark.parametrize("width", [1400, 800])
+def test_no_words_of_figures_overlap_or_are_cut_off(pages, study, width):
+    assert wrong_on_the_page(pages[study], width) == {}
 
 
 @pytest.mark.parametrize("study", STUDIES)
@@ -231,37 +242,78 @@ def test_a_slick_point_shows_its_questions_before_and_after(pages, tmp_path):
     assert 0 < int(found["after"].split()[0]) < 180
 
 
-def test_values_are_told_at_the_pointer_and_a_click_leads_to_the_points(pages):
-    script = """
-    const plot = document.querySelector("#figure3a_unknown_ratio .plot");
-    const spots = JSON.parse(plot.querySelector("script").textContent);
-    const one = spots.find((s) => s.label === "CONVERGENCE (6)" && s.rows);
-    plot.scrollIntoView();
-    const box = plot.getBoundingClientRect();
-    const at = { clientX: box.left + one.at[0] / 1e4 * box.width,
-                 clientY: box.top + one.at[1] / 1e4 * box.height, bubbles: true };
-    plot.dispatchEvent(new PointerEvent("pointermove", at));
-    const tip = document.getElementById("tip");
-    const text = tip.textContent, hidden = tip.hidden;
-    plot.dispatchEvent(new MouseEvent("click", at));
+# Moves the pointer to a value of the first trace of this name, which may have a scale; clicks.
+POINTER = """
+const plot = document.getElementById(name).querySelector(".plot");
+await drawing(plot);
+plot.scrollIntoView();
+const curve = plot.data.findIndex((trace) => trace.name === label && trace.customdata);
+const { xaxis, yaxis } = plot._fullData[curve];
+const axis = (short) => plot._fullLayout[short[0] + "axis" + short.slice(1)];
+const [x, y] = [axis(xaxis), axis(yaxis)];
+const box = plot.getBoundingClientRect();
+const scale = box.width / plot.offsetWidth;
+const at = { bubbles: true, view: window,
+  clientX: box.left + scale * (x._offset + x.d2p(plot.data[curve].x[k])),
+  clientY: box.top + scale * (y._offset + y.d2p(plot.data[curve].y[k])) };
+const cover = plot.querySelector(`.${xaxis}${yaxis} .nsewdrag`) ?? plot.querySelector(".nsewdrag");
+cover.dispatchEvent(new MouseEvent("mousemove", at));
+const text = () => [...plot.querySelectorAll(".hovertext text")].map(
+  (one) => [...one.querySelectorAll("tspan.line")].map((line) => line.textContent));
+await until(() => text().length);
+const told = text();
+"""
+
+
+@pytest.mark.parametrize("width", [1400, 600])
+def test_values_are_told_at_the_pointer_and_a_click_leads_to_the_points(pages, width):
+    script = f"""const [name, label, k] = ["figure3a_unknown_ratio", "CONVERGENCE (6)", 0];{POINTER}
+    cover.dispatchEvent(new MouseEvent("mousedown", at));
+    document.dispatchEvent(new MouseEvent("mouseup", at));
+    cover.dispatchEvent(new MouseEvent("click", at));
     const dialog = document.getElementById("point");
     await until(() => dialog.open);
-    return { text, hidden, points: [...dialog.querySelectorAll("li")].map((li) => li.textContent) };
+    const points = [...dialog.querySelectorAll("li")].map((li) => li.textContent);
+    return {{ told, scale, points }};
     """
-    found = in_browser(pages["slick"], script)
-    assert not found["hidden"]
-    lines = found["text"].split("\n")
-    assert lines[0] == "a training duration, CONVERGENCE (6)"
-    assert lines[1] == "Unknown examples in D (%): 0" and lines[2].startswith("Test accuracy (%): ")
-    assert lines[3] == "3 points: click"
+    found = in_browser(pages["slick"], script, width)
+    assert (found["scale"] < 1) == (width == 600)
+    ((head, x, y, click),) = found["told"]
+    assert head == "a training duration, CONVERGENCE (6)"
+    assert x == "Unknown examples in D (%): 0"
+    rows = csv_rows(pages["slick"].parent, "figure3a_unknown_ratio")
+    (of_csv,) = [row for row in rows if ", ".join(row[:2]) == head and row[5] == "0"]
+    value, low, high = (f"{float(number):.1f}" for number in of_csv[6:9])
+    assert y == f"Test accuracy (%): {value} [{low}, {high}]" and click == "3 points: click"
     assert found["points"] == [f"unknown_ratio-0-s{seed}-None" for seed in (1, 2, 3)]
 
 
+def test_an_entry_of_a_legend_hides_what_it_names_in_all_panels(pages):
+    script = """
+    const plot = document.querySelector("#table3_idk_curves .plot");
+    await drawing(plot);
+    const shown = () => plot._fullData.filter((one) => one.visible === true).map(
+      (one) => one.legendgroup + (one.fill === "toself" ? ", band" : ""));
+    const before = shown();
+    const words = plot.querySelector('[data-unformatted="D<sub>IDK</sub>, accuracy"]');
+    const entry = words.closest(".traces").querySelector(".legendtoggle");
+    const event = { bubbles: true, view: window };
+    entry.dispatchEvent(new MouseEvent("mousedown", event));
+    entry.dispatchEvent(new MouseEvent("mouseup", event));
+    await until(() => shown().length < before.length);
+    return [before, shown()];
+    """
+    before, after = in_browser(pages["slick"], script)
+    mine = ["D_IDK, accuracy", "D_IDK, accuracy, band"]
+    assert [before.count(name) for name in mine] == [2, 2]
+    assert after == [name for name in before if name not in mine]
+
+
 @pytest.mark.parametrize("study", STUDIES)
-def test_every_figure_tells_values_where_they_are(pages, study):
-    script = """return [...document.querySelectorAll(".plot")].map((plot) => {
-      const spots = spotsOf(plot);
-      return [plot.parentElement.id, spots.length,
-              spots.every((s) => s.x >= 0 && s.x <= 1 && s.y >= 0 && s.y <= 1)]; });"""
+def test_every_figure_tells_values(pages, study):
+    script = """
+    await Promise.all(plots.map(drawing));
+    return plots.map((plot) => [plot.parentElement.id,
+      plot.data.filter((one) => one.customdata?.length).length]);"""
     found = in_browser(pages[study], script)
-    assert found and all(count > 0 and inside for _, count, inside in found), found
+    assert found and all(count > 0 for _, count in found), found

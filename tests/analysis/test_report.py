@@ -9,6 +9,8 @@ import re
 import h5py
 import numpy as np
 import pytest
+import synthetic_flearning
+import synthetic_kshot
 import synthetic_slick
 from reports import csv_rows, page_with, report, stems
 from synthetic_slick import World
@@ -158,6 +160,34 @@ def test_a_list_of_files_that_is_not_a_reports_is_no_reason_to_remove_any(tmp_pa
         (folder / "mine.csv").write_text("mine too")
         report(path, "--output", str(folder))
         assert mine.is_file() and (folder / "mine.csv").read_text() == "mine too"
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("study", [synthetic_slick, synthetic_flearning, synthetic_kshot])
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_numbers_that_are_not_finite_are_unknown_and_the_rest_is_shown(
+    tmp_path, capsys, study, wrong
+):
+    path = study.write(tmp_path / "file.h5")
+    groups = ("points", "curves", "outcomes", "norms", "signals", "tests", "moe")
+    with h5py.File(path, "r+") as file:
+        for data in (d for g in groups if g in file for d in file[g].values()):
+            if data.dtype.kind == "f" and data.attrs.get("role") not in ("axis", b"axis"):
+                numbers = data[()]
+                numbers.flat[::3] = wrong
+                data[...] = numbers
+        columns = {n: d[()] for n, d in file["points"].items() if d.dtype.kind == "f"}
+    infinite = {name: int(np.isinf(column).sum()) for name, column in columns.items()}
+    folder = report(path)
+    printed = capsys.readouterr().out
+    said = re.findall(r"(\d+) of /points/(\w+)", printed)
+    assert {name: int(count) for count, name in said} == {n: c for n, c in infinite.items() if c}
+    assert ("Infinite numbers are taken for unknown: " in printed) == np.isinf(wrong)
+    assert len(stems(folder, "png")) >= 3
+    for name in stems(folder, "csv"):
+        text = (folder / f"{name}.csv").read_text(encoding="utf-8")
+        assert not re.search(r"\binf\b|,nan\b", text), name
+    assert not re.search(r"\binf\b", printed)
 
 
 def test_labels_of_all_models_are_shown_and_each_points_questions_have_its_own(tmp_path):

@@ -4,7 +4,7 @@
 # shellcheck source-path=SCRIPTDIR source=support.sh
 source "$(dirname "${BASH_SOURCE[0]}")/support.sh"
 need_tool mpirun
-need_python "h5py, numpy, pandas, scipy, matplotlib, pyarrow, xarray"
+need_python "h5py, numpy, pandas, scipy, matplotlib, plotly, pyarrow, xarray"
 tiny_world
 export OMP_NUM_THREADS=1 HOME=$PWD/home
 # a machine may have fewer cores than a command has ranks

@@ -4,7 +4,7 @@
 # shellcheck source-path=SCRIPTDIR source=support.sh
 source "$(dirname "${BASH_SOURCE[0]}")/support.sh"
 need_tool mpirun
-need_python "h5py, pandas, matplotlib"
+need_python "h5py, pandas, matplotlib, plotly"
 tiny_world
 
 python3 "$here/flearning_tiny.py" "$world"

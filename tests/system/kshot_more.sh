@@ -4,7 +4,7 @@
 # shellcheck source-path=SCRIPTDIR source=support.sh
 source "$(dirname "${BASH_SOURCE[0]}")/support.sh"
 need_tool mpirun
-need_python "h5py, numpy, pandas"
+need_python "h5py, numpy, pandas, matplotlib, plotly"
 tiny_world
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 python3 "$here/kshot_tiny.py" "$world" "$FACTSWEEP_SOURCE/tests/unit/encoder/data/bert"
