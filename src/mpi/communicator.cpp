@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <exception>
+#include <mutex>
 #include <string_view>
 #include <thread>
 #include <utility>
@@ -52,12 +53,27 @@ class Pause {
   std::chrono::microseconds length_{1};
 };
 
-void wait(MPI_Request& request, std::string_view attempted) {
+/// False: given up.
+bool wait_unless(const std::function<bool()>& give_up, MPI_Request& request,
+                 std::string_view attempted) {
   Pause pause;
   for (int done = 0;; pause.take()) {
     check(MPI_Test(&request, &done, MPI_STATUS_IGNORE), attempted);
-    if (done != 0) return;
+    if (done != 0) return true;
+    if (give_up && give_up()) return false;
   }
+}
+
+void wait(MPI_Request& request, std::string_view attempted) {
+  wait_unless({}, request, attempted);
+}
+
+/// MPI may still read or write what it was given when a rank was lost.
+void keep_for_ever(std::vector<std::byte>&& bytes) {
+  static std::mutex mutex;
+  static auto& kept = *new std::vector<std::vector<std::byte>>();  // reachable to the end
+  const std::lock_guard lock(mutex);
+  kept.push_back(std::move(bytes));
 }
 
 template <typename T>
@@ -81,23 +97,42 @@ void broadcast_bytes(MPI_Comm comm, void* data, std::size_t size, int root) {
   }
 }
 
-/// Receives one chunk and says in `from` who sent it.
-void receive_chunk(MPI_Comm comm, int& from, int tag, std::vector<std::byte>& bytes, bool& last) {
+/// Receives one chunk and says in `from` who sent it. False: given up.
+bool receive_chunk(const Communicator::GiveUp& give_up, MPI_Comm comm, int& from, int tag,
+                   std::vector<std::byte>& bytes, bool& last) {
+  const auto is_lost = [&] { return give_up && from != MPI_ANY_SOURCE && give_up(from); };
   MPI_Message message = MPI_MESSAGE_NULL;
   MPI_Status status;
   Pause pause;
   for (int found = 0;; pause.take()) {
     check(MPI_Improbe(from, tag, comm, &found, &message, &status), "look for a message");
     if (found != 0) break;
+    if (is_lost()) return false;
   }
   int count = 0;
   check(MPI_Get_count(&status, MPI_BYTE, &count), "read a message's length");
   const std::size_t start = bytes.size();
   bytes.resize(start + static_cast<std::size_t>(count));
-  check(MPI_Mrecv(bytes.data() + start, count, MPI_BYTE, &message, MPI_STATUS_IGNORE),
-        "receive a message");
   from = status.MPI_SOURCE;
+  MPI_Request request = MPI_REQUEST_NULL;
+  check(MPI_Imrecv(bytes.data() + start, count, MPI_BYTE, &message, &request), "receive a message");
   last = static_cast<std::size_t>(count) < kChunkBytes;
+  return wait_unless(is_lost, request, "receive a message");
+}
+
+/// In chunks. False: given up, and `message` must stay where it is.
+bool send_bytes(const std::function<bool()>& give_up, MPI_Comm comm,
+                std::span<const std::byte> message, int to, int tag) {
+  for (bool last = false; !last;) {
+    const std::span<const std::byte> chunk = message.first(std::min(kChunkBytes, message.size()));
+    MPI_Request request = MPI_REQUEST_NULL;
+    check(MPI_Isend(chunk.data(), static_cast<int>(chunk.size()), MPI_BYTE, to, tag, comm, &request),
+          "send a message");
+    if (!wait_unless(give_up, request, "send a message")) return false;
+    message = message.subspan(chunk.size());
+    last = chunk.size() < kChunkBytes;
+  }
+  return true;
 }
 
 /// An error as it travels: one letter for its kind, then its message.
@@ -276,21 +311,28 @@ bool Communicator::all_arrive(double seconds) const {
 }
 
 void Communicator::send(std::span<const std::byte> message, int to, int tag) const {
-  for (bool last = false; !last;) {
-    const std::span<const std::byte> chunk = message.first(std::min(kChunkBytes, message.size()));
-    MPI_Request request = MPI_REQUEST_NULL;
-    check(
-        MPI_Isend(chunk.data(), static_cast<int>(chunk.size()), MPI_BYTE, to, tag, comm_, &request),
-        "send a message");
-    wait(request, "send a message");
-    message = message.subspan(chunk.size());
-    last = chunk.size() < kChunkBytes;
-  }
+  send_bytes({}, comm_, message, to, tag);
+}
+
+bool Communicator::send_unless(const GiveUp& give_up, std::vector<std::byte> message, int to,
+                               int tag) const {
+  if (send_bytes([&] { return give_up(to); }, comm_, message, to, tag)) return true;
+  keep_for_ever(std::move(message));
+  return false;
 }
 
 std::vector<std::byte> Communicator::receive(int from, int tag, int* sender) const {
+  return receive_unless({}, from, tag, sender).value();
+}
+
+std::optional<std::vector<std::byte>> Communicator::receive_unless(const GiveUp& give_up, int from,
+                                                                   int tag, int* sender) const {
   std::vector<std::byte> bytes;
-  for (bool last = false; !last;) receive_chunk(comm_, from, tag, bytes, last);
+  for (bool last = false; !last;) {
+    if (receive_chunk(give_up, comm_, from, tag, bytes, last)) continue;
+    keep_for_ever(std::move(bytes));
+    return std::nullopt;
+  }
   if (sender != nullptr) *sender = from;
   return bytes;
 }
