@@ -16,6 +16,7 @@
 #include "factsweep/core/console.hpp"
 #include "factsweep/core/file.hpp"
 #include "factsweep/model/device.hpp"
+#include "factsweep/mpi/shared_texts.hpp"
 #include "factsweep/sweep/heartbeat.hpp"
 #include "factsweep/sweep/stop.hpp"
 #include "factsweep/sweep/sweep.hpp"
@@ -50,7 +51,7 @@ ExitCode run_deck(const Communicator& world, const Words& words, Activity& activ
                         .hang_s = deck.seconds("run.hang_limit")});
 
   Expansion expansion;
-  on_all(world, [&] {
+  on_all_with_shared_texts(world, [&] {
     const Busy busy(activity, "planning");
     expansion = task.study.expand(deck);
     for (const std::string& lack : expansion.executor->check()) throw InputError(lack);
