@@ -5,7 +5,8 @@
 source "$(dirname "${BASH_SOURCE[0]}")/support.sh"
 need_tool mpirun
 need_python "h5py, numpy, pandas"
-mpirun --enable-recovery -n 1 env 2>/dev/null | grep -q '^OMPI_MCA_orte_enable_recovery=1' || skip "this mpirun has no --enable-recovery of Open MPI 4"
+told=$(mpirun --enable-recovery -n 1 env 2>/dev/null) || true
+grep -q '^OMPI_MCA_orte_enable_recovery=1' <<<"$told" || skip "this mpirun has no --enable-recovery of Open MPI 4"
 tiny_world
 tiny_deck deck.ini 60
 options=(--run.silence_limit=3 --run.hang_limit=6 --run.checkpoint_interval=0.1)
