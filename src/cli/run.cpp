@@ -4,6 +4,8 @@
 #include <mpi.h>
 
 #include <cstdint>
+#include <cstdio>
+#include <cstdlib>
 #include <optional>
 #include <string_view>
 
@@ -14,6 +16,7 @@
 #include "factsweep/core/console.hpp"
 #include "factsweep/core/file.hpp"
 #include "factsweep/model/device.hpp"
+#include "factsweep/mpi/shared_texts.hpp"
 #include "factsweep/sweep/heartbeat.hpp"
 #include "factsweep/sweep/stop.hpp"
 #include "factsweep/sweep/sweep.hpp"
@@ -34,7 +37,7 @@ RunDescription describe_run(const Deck& deck, const Words& words, int ranks) {
 }
 
 ExitCode run_deck(const Communicator& world, const Words& words, Activity& activity,
-                  Heartbeat& heartbeat) {
+                  Heartbeat& heartbeat, Survivors& survivors) {
   const DeckArguments arguments = DeckArguments::parse(words, /*for_plan=*/false);
   const Task task =
       read_task(arguments, from_root(world, [&] { return read_file(arguments.path); }));
@@ -48,7 +51,7 @@ ExitCode run_deck(const Communicator& world, const Words& words, Activity& activ
                         .hang_s = deck.seconds("run.hang_limit")});
 
   Expansion expansion;
-  on_all(world, [&] {
+  on_all_with_shared_texts(world, [&] {
     const Busy busy(activity, "planning");
     expansion = task.study.expand(deck);
     for (const std::string& lack : expansion.executor->check()) throw InputError(lack);
@@ -107,9 +110,9 @@ ExitCode run_deck(const Communicator& world, const Words& words, Activity& activ
                  .checkpoint_folder = checkpoints,
                  .machine_fault = [&] { return device_fault(device.name); },
                  .take_peak_memory = [&] { return take_peak_memory(device.name); },
-                 .activity = &activity});
-  world.barrier();
-  on_root(world, [&] {
+                 .activity = &activity,
+                 .survivors = &survivors});
+  const auto tell = [&] {
     const Busy busy(activity, "reading the results");
     print_results(plan, store, task.study.headline);
     // a kill may have left a half-written checkpoint behind; failed stages may still want theirs
@@ -121,8 +124,14 @@ ExitCode run_deck(const Communicator& world, const Words& words, Activity& activ
     if (result.stopped)
       console::info("Stopped before the end. The same command goes on from here.");
     if (!plan.not_kept.empty()) console::info("{}", plan.not_kept);
-  });
-  {
+  };
+  if (result.has_losses) {
+    if (world.rank() == 0) tell();
+    const Busy busy(activity, "closing the results");
+    store.leave();
+  } else {
+    world.barrier();
+    on_root(world, tell);
     const Busy busy(activity, "closing the results");
     store.close();
   }
@@ -163,14 +172,22 @@ ExitCode run(int& argc, char**& argv, const Words& words) {
   console::set_rank(world.rank(), world.size());
   const Communicator farewell = world.duplicate();
   Activity activity;
-  Heartbeat heartbeat(world, activity);
+  Survivors survivors(world.size(), launcher_lets_survivors_live());
+  Heartbeat heartbeat(world, activity,
+                      {.go_on_without = [&](int rank, const std::string& why) {
+                        return survivors.leave_behind(rank, why);
+                      }});
   ExitCode code = ExitCode::done;
   try {
-    code = run_deck(world, words, activity, heartbeat);
+    code = run_deck(world, words, activity, heartbeat, survivors);
   } catch (const std::exception& error) {
     code = end_job(farewell, error);
   }
   heartbeat.end();
+  if (survivors.any_lost()) {  // MPI's end waits for all ranks
+    std::fflush(nullptr);
+    std::_Exit(static_cast<int>(code));
+  }
   return code;
 }
 

@@ -10,6 +10,7 @@
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/file_writer.hpp"
+#include "factsweep/core/text_source.hpp"
 #include "factsweep/core/utf8.hpp"
 
 namespace factsweep {
@@ -24,7 +25,9 @@ fs::path find_file(const fs::path& path) {
       fmt::format("{}: no such file (nor {}).", path.string(), packed.filename().string()));
 }
 
-std::string read_file(const fs::path& path) {
+namespace {
+
+std::string unpacked(const fs::path& path) {
   const fs::path found = find_file(path);
   if (fs::is_directory(found)) {
     throw InputError(fmt::format("{}: is a folder, a file is needed.", found.string()));
@@ -47,6 +50,13 @@ std::string read_file(const fs::path& path) {
                                  found.string(), reason.empty() ? "unexpected end" : reason));
   }
   return content;
+}
+
+}  // namespace
+
+std::string read_file(const fs::path& path) {
+  const TextSource* source = TextSource::current();
+  return source == nullptr ? unpacked(path) : source->text(path, [&] { return unpacked(path); });
 }
 
 JsonFault::JsonFault(const nlohmann::json::exception& error, std::string_view text) {

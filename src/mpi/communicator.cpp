@@ -5,15 +5,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
-#include <cstdlib>
 #include <exception>
+#include <mutex>
 #include <string_view>
 #include <thread>
 #include <utility>
 
-#include "deadline.hpp"
+#include "checked.hpp"
 #include "factsweep/core/error.hpp"
 
 namespace factsweep {
@@ -22,16 +21,6 @@ namespace {
 // MPI counts are ints. A message travels as full chunks followed by one shorter (perhaps empty)
 // chunk, which tells the receiver where it ends; MPI keeps the order between two ranks on one tag.
 constexpr std::size_t kChunkBytes = std::size_t{64} << 20;
-
-void check(int code, std::string_view attempted) {
-  if (code == MPI_SUCCESS) return;
-  char text[MPI_MAX_ERROR_STRING] = {};
-  int length = 0;
-  if (MPI_Error_string(code, text, &length) != MPI_SUCCESS) length = 0;
-  throw EnvironmentError(
-      fmt::format("MPI: cannot {}: {}.", attempted,
-                  length > 0 ? std::string_view(text, length) : "unknown error"));
-}
 
 /// The pause between two polls: none at first (answers within microseconds), then up to a
 /// millisecond.
@@ -52,12 +41,27 @@ class Pause {
   std::chrono::microseconds length_{1};
 };
 
-void wait(MPI_Request& request, std::string_view attempted) {
+/// False: given up.
+bool wait_unless(const std::function<bool()>& give_up, MPI_Request& request,
+                 std::string_view attempted) {
   Pause pause;
   for (int done = 0;; pause.take()) {
     check(MPI_Test(&request, &done, MPI_STATUS_IGNORE), attempted);
-    if (done != 0) return;
+    if (done != 0) return true;
+    if (give_up && give_up()) return false;
   }
+}
+
+void wait(MPI_Request& request, std::string_view attempted) {
+  wait_unless({}, request, attempted);
+}
+
+/// MPI may still read or write what it was given when a rank was lost.
+void keep_for_ever(std::vector<std::byte>&& bytes) {
+  static std::mutex mutex;
+  static auto& kept = *new std::vector<std::vector<std::byte>>();  // reachable to the end
+  const std::lock_guard lock(mutex);
+  kept.push_back(std::move(bytes));
 }
 
 template <typename T>
@@ -81,23 +85,42 @@ void broadcast_bytes(MPI_Comm comm, void* data, std::size_t size, int root) {
   }
 }
 
-/// Receives one chunk and says in `from` who sent it.
-void receive_chunk(MPI_Comm comm, int& from, int tag, std::vector<std::byte>& bytes, bool& last) {
+/// Receives one chunk and says in `from` who sent it. False: given up.
+bool receive_chunk(const Communicator::GiveUp& give_up, MPI_Comm comm, int& from, int tag,
+                   std::vector<std::byte>& bytes, bool& last) {
+  const auto is_lost = [&] { return give_up && from != MPI_ANY_SOURCE && give_up(from); };
   MPI_Message message = MPI_MESSAGE_NULL;
   MPI_Status status;
   Pause pause;
   for (int found = 0;; pause.take()) {
     check(MPI_Improbe(from, tag, comm, &found, &message, &status), "look for a message");
     if (found != 0) break;
+    if (is_lost()) return false;
   }
   int count = 0;
   check(MPI_Get_count(&status, MPI_BYTE, &count), "read a message's length");
   const std::size_t start = bytes.size();
   bytes.resize(start + static_cast<std::size_t>(count));
-  check(MPI_Mrecv(bytes.data() + start, count, MPI_BYTE, &message, MPI_STATUS_IGNORE),
-        "receive a message");
   from = status.MPI_SOURCE;
+  MPI_Request request = MPI_REQUEST_NULL;
+  check(MPI_Imrecv(bytes.data() + start, count, MPI_BYTE, &message, &request), "receive a message");
   last = static_cast<std::size_t>(count) < kChunkBytes;
+  return wait_unless(is_lost, request, "receive a message");
+}
+
+/// In chunks. False: given up, and `message` must stay where it is.
+bool send_bytes(const std::function<bool()>& give_up, MPI_Comm comm,
+                std::span<const std::byte> message, int to, int tag) {
+  for (bool last = false; !last;) {
+    const std::span<const std::byte> chunk = message.first(std::min(kChunkBytes, message.size()));
+    MPI_Request request = MPI_REQUEST_NULL;
+    check(MPI_Isend(chunk.data(), static_cast<int>(chunk.size()), MPI_BYTE, to, tag, comm, &request),
+          "send a message");
+    if (!wait_unless(give_up, request, "send a message")) return false;
+    message = message.subspan(chunk.size());
+    last = chunk.size() < kChunkBytes;
+  }
+  return true;
 }
 
 /// An error as it travels: one letter for its kind, then its message.
@@ -131,52 +154,7 @@ std::string pack_error(const std::exception_ptr& error) {
   }
 }
 
-/// Seconds until all ranks must be there: on many nodes they load the program for minutes.
-double start_limit() {
-  constexpr double kDefault = 600;
-  const char* told = std::getenv("FACTSWEEP_START_LIMIT");
-  if (told == nullptr) return kDefault;
-  const std::string_view text = told;
-  double seconds = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (error != std::errc() || end != text.data() + text.size() || !(seconds >= 0)) {
-    throw InputError(fmt::format(
-        "FACTSWEEP_START_LIMIT = '{}' is no number of seconds, 0 (no limit) or more.", text));
-  }
-  return seconds;
-}
-
-/// The launcher of another MPI starts ranks that cannot find each other: each is rank 0 of 1, and
-/// all would compute the same. What launchers tell a rank gives that away; the first variable that
-/// is set belongs to the innermost launcher.
-std::string alone_among_many(int size) {
-  if (size > 1) return "";
-  for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"}) {
-    const char* told = std::getenv(name);
-    if (told == nullptr) continue;
-    if (std::atoi(told) <= 1) return "";
-    return fmt::format(
-        "MPI: the launcher started {} ranks ({}), but this one is alone: the launcher belongs to "
-        "another MPI than the program. Start it with the mpirun of the MPI that it was built with; "
-        "under Slurm, srun may need --mpi=pmix.",
-        told, name);
-  }
-  return "";
-}
-
 }  // namespace
-
-std::string mpi_standard() {
-  return fmt::format("{}.{}", MPI_VERSION, MPI_SUBVERSION);
-}
-
-std::string mpi_library() {
-  char text[MPI_MAX_LIBRARY_VERSION_STRING] = {};
-  int length = 0;
-  check(MPI_Get_library_version(text, &length), "ask for its version");
-  const std::string_view whole(text, static_cast<std::size_t>(length));
-  return std::string(whole.substr(0, whole.find_first_of(",\n")));
-}
 
 Communicator Communicator::world() {
   int initialized = 0;
@@ -276,21 +254,28 @@ bool Communicator::all_arrive(double seconds) const {
 }
 
 void Communicator::send(std::span<const std::byte> message, int to, int tag) const {
-  for (bool last = false; !last;) {
-    const std::span<const std::byte> chunk = message.first(std::min(kChunkBytes, message.size()));
-    MPI_Request request = MPI_REQUEST_NULL;
-    check(
-        MPI_Isend(chunk.data(), static_cast<int>(chunk.size()), MPI_BYTE, to, tag, comm_, &request),
-        "send a message");
-    wait(request, "send a message");
-    message = message.subspan(chunk.size());
-    last = chunk.size() < kChunkBytes;
-  }
+  send_bytes({}, comm_, message, to, tag);
+}
+
+bool Communicator::send_unless(const GiveUp& give_up, std::vector<std::byte> message, int to,
+                               int tag) const {
+  if (send_bytes([&] { return give_up(to); }, comm_, message, to, tag)) return true;
+  keep_for_ever(std::move(message));
+  return false;
 }
 
 std::vector<std::byte> Communicator::receive(int from, int tag, int* sender) const {
+  return receive_unless({}, from, tag, sender).value();
+}
+
+std::optional<std::vector<std::byte>> Communicator::receive_unless(const GiveUp& give_up, int from,
+                                                                   int tag, int* sender) const {
   std::vector<std::byte> bytes;
-  for (bool last = false; !last;) receive_chunk(comm_, from, tag, bytes, last);
+  for (bool last = false; !last;) {
+    if (receive_chunk(give_up, comm_, from, tag, bytes, last)) continue;
+    keep_for_ever(std::move(bytes));
+    return std::nullopt;
+  }
   if (sender != nullptr) *sender = from;
   return bytes;
 }
@@ -299,40 +284,6 @@ bool Communicator::probe(int tag) const {
   int found = 0;
   check(MPI_Iprobe(MPI_ANY_SOURCE, tag, comm_, &found, MPI_STATUS_IGNORE), "look for a message");
   return found != 0;
-}
-
-MpiEnvironment::MpiEnvironment(int& argc, char**& argv) {
-  int provided = MPI_THREAD_SINGLE;
-  {
-    const double limit = start_limit();
-    const Deadline deadline(
-        limit, fmt::format("MPI has not started within {} s (FACTSWEEP_START_LIMIT): a rank does "
-                           "not come, as its node hangs or cannot load the program. Start the job "
-                           "again.",
-                           limit));
-    check(MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &provided), "start");
-  }
-  std::string wrong = alone_among_many(Communicator::world().size());
-  if (provided < MPI_THREAD_MULTIPLE) {
-    // Open MPI 5 makes the constant an enumerator, which fmt does not format
-    wrong = fmt::format(
-        "MPI: this library offers thread level {} where MPI_THREAD_MULTIPLE ({}) is needed. Load "
-        "an MPI that was built with thread support.",
-        provided, static_cast<int>(MPI_THREAD_MULTIPLE));
-  }
-  if (wrong.empty()) return;
-  MPI_Finalize();
-  throw EnvironmentError(wrong);
-}
-
-MpiEnvironment::~MpiEnvironment() {
-  int finalized = 0;
-  MPI_Finalized(&finalized);
-  if (std::uncaught_exceptions() > 0 || finalized != 0) return;
-  const Deadline deadline(60,
-                          "MPI does not end: a rank that has done its work does not come. What is "
-                          "written stays good.");
-  MPI_Finalize();
 }
 
 void on_all(const Communicator& comm, const std::function<void()>& work) {

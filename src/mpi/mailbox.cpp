@@ -42,6 +42,10 @@ bool Mailbox::is_sent() {
   return all != 0;
 }
 
+void Mailbox::give_up(int rank) {
+  under_way_.at(static_cast<std::size_t>(rank)) = MPI_REQUEST_NULL;
+}
+
 std::optional<Mailbox::Letter> Mailbox::fetch() {
   int found = 0;
   MPI_Message message = MPI_MESSAGE_NULL;

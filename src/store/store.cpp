@@ -258,6 +258,19 @@ void Store::close() {
   files->comm.barrier();  // whoever returns from here may open the sweep again
 }
 
+void Store::leave() {
+  require(files_ != nullptr, "Store::leave after close");
+  const std::lock_guard guard(h5::mutex());
+  const std::unique_ptr<Files> files = std::move(files_);
+  files->comm.leave();
+  for (OpenFile& opened : files->files) {
+    const bool is_open = opened.file.is_open();
+    opened.abandon();
+    if (is_open) sync_to_disk(opened.name);
+  }
+  files->lock = JobLock();
+}
+
 std::vector<std::string> Store::notes() const {
   require(files_ != nullptr, "Store::notes after close");
   return files_->notes;

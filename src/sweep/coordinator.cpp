@@ -20,7 +20,7 @@ double seconds_since_start() {
 
 Coordinator::Coordinator(const Communicator& comm, const Plan& plan, const std::vector<bool>& done,
                          std::map<std::size_t, std::vector<SharedOutput>> artifacts,
-                         double wall_limit_s, Tell tell)
+                         double wall_limit_s, Tell tell, Survivors& survivors)
     : comm_(comm),
       plan_(plan),
       scheduler_(plan, done),
@@ -28,6 +28,8 @@ Coordinator::Coordinator(const Communicator& comm, const Plan& plan, const std::
       wall_limit_s_(wall_limit_s),
       started_(seconds_since_start()),
       tell_(std::move(tell)),
+      survivors_(survivors),
+      is_lost_([this](int rank) { return survivors_.is_lost(rank); }),
       progress_(plan, done) {}
 
 bool Coordinator::must_stop() const {
@@ -36,11 +38,11 @@ bool Coordinator::must_stop() const {
 
 SweepResult Coordinator::serve() {
   auto pause = std::chrono::microseconds(50);
-  while (ended_ < comm_.size()) {
+  const auto ranks = static_cast<std::size_t>(comm_.size());
+  while (gone_.size() < ranks) {
+    for (const auto& [rank, why] : survivors_.newly_lost()) leave_behind(rank, why);
     if (comm_.probe(kRequestTag)) {
-      int rank = 0;
-      const auto bytes = comm_.receive(MPI_ANY_SOURCE, kRequestTag, &rank);
-      answer(Message::unpack(bytes), rank);
+      hear();
       pause = std::chrono::microseconds(50);
     } else {
       // rank 0 computes on this core too: sleep longer the longer nothing comes
@@ -53,12 +55,37 @@ SweepResult Coordinator::serve() {
     if (!said_stop_ && stop_signalled()) say_stop();
   }
   console::end_progress();
+  conclude();
+  return result_;
+}
+
+/// What came of the sweep, to all ranks that live.
+void Coordinator::conclude() {
   const Scheduler::Counts counts = scheduler_.counts();
   result_.done = counts.done;
   result_.failed = counts.failed;
   result_.blocked = counts.blocked;
   result_.left = plan_.stages.size() - counts.done - counts.failed - counts.blocked;
-  return result_;
+  result_.has_losses = !survivors_.end();
+  const std::string told = result_.pack();
+  for (int rank = 1; rank < comm_.size(); ++rank) {
+    if (survivors_.is_lost(rank)) continue;
+    reply({.kind = static_cast<std::uint8_t>(Reply::result), .text = told}, rank);
+  }
+}
+
+void Coordinator::hear() {
+  int rank = 0;
+  const auto bytes = comm_.receive_unless(is_lost_, MPI_ANY_SOURCE, kRequestTag, &rank);
+  if (!bytes || survivors_.is_lost(rank)) return;
+  // who asks has left the collective calls behind
+  if (heard_.insert(rank).second && heard_.size() == static_cast<std::size_t>(comm_.size()))
+    survivors_.begin();
+  answer(Message::unpack(*bytes), rank);
+}
+
+void Coordinator::reply(const Message& message, int rank) {
+  comm_.send_unless(is_lost_, message.pack(), rank, kReplyTag);
 }
 
 void Coordinator::answer(const Message& message, int rank) {
@@ -74,11 +101,10 @@ void Coordinator::answer(const Message& message, int rank) {
       progress_.running(stage, message.begun, message.fraction);
       return;
     case Request::fetch: {
-      Message reply{.kind = static_cast<std::uint8_t>(Reply::artifact),
+      return reply({.kind = static_cast<std::uint8_t>(Reply::artifact),
                     .stage = message.stage,
-                    .outputs = artifacts_.at(stage)};
-      comm_.send(reply.pack(), rank, kReplyTag);
-      return;
+                    .outputs = artifacts_.at(stage)},
+                   rank);
     }
     case Request::finished:
       artifacts_[stage] = message.outputs;
@@ -91,7 +117,7 @@ void Coordinator::answer(const Message& message, int rank) {
       return wake_idle();
     case Request::sick:
       progress_.failed(stage);
-      lose(rank, stage, message.text);
+      fall_sick(rank, stage, message.text);
       return wake_idle();
     case Request::stopped:
       result_.stopped = true;
@@ -104,14 +130,45 @@ void Coordinator::fail(std::size_t stage, const std::string& why) {
   for (const std::size_t dependant : scheduler_.fail(stage)) blocked_.insert(dependant);
 }
 
-/// The stage waits for another rank; one that has brought down two of them is not tried on all.
-void Coordinator::lose(int rank, std::size_t stage, const std::string& why) {
-  sick_.insert(rank);
+void Coordinator::fall_sick(int rank, std::size_t stage, const std::string& why) {
+  unfit_.insert(rank);
   idle_.insert(rank);
-  const bool is_last = static_cast<int>(sick_.size()) == comm_.size();
   console::warn("rank {} takes no more stages, as {} met a fault of its machine: {}", rank,
                 plan_.stages[stage].title, why);
-  if (is_last) result_.fault = why;
+  take_back(stage, why);
+}
+
+void Coordinator::leave_behind(int rank, const std::string& why) {
+  unfit_.insert(rank);
+  idle_.erase(rank);
+  gone_.insert(rank);
+  const auto held = std::find_if(running_.begin(), running_.end(),
+                                 [&](const auto& entry) { return entry.second.rank == rank; });
+  console::warn("{}. The other ranks go on without it{}", why,
+                held == running_.end()
+                    ? ""
+                    : fmt::format(", and '{}' goes to one of them",
+                                  plan_.stages[held->first].title));
+  if (held != running_.end()) {
+    const std::size_t stage = held->first;
+    running_.erase(held);
+    progress_.failed(stage);
+    take_back(stage, why);
+  } else {
+    nobody_is_left(why);
+  }
+  wake_idle();
+}
+
+bool Coordinator::nobody_is_left(const std::string& why) {
+  const bool nobody = static_cast<int>(unfit_.size()) == comm_.size();
+  if (nobody) result_.fault = why;
+  return nobody;
+}
+
+/// The stage waits for another rank; one that has brought down two of them is not tried on all.
+void Coordinator::take_back(std::size_t stage, const std::string& why) {
+  const bool is_last = nobody_is_left(why);
   if (handed_back_.insert(stage).second || is_last) return scheduler_.give_back(stage);
   given_up_[stage] = why;
   fail(stage, why);
@@ -120,19 +177,18 @@ void Coordinator::lose(int rank, std::size_t stage, const std::string& why) {
 void Coordinator::give_work(int rank) {
   const bool stopping = must_stop() || result_.stopped || !result_.fault.empty();
   std::optional<std::size_t> stage;
-  if (!stopping && !sick_.contains(rank)) stage = scheduler_.next();
+  if (!stopping && !unfit_.contains(rank)) stage = scheduler_.next();
   if (stage) {
-    running_[*stage] = seconds_since_start();
-    comm_.send(Message{.kind = static_cast<std::uint8_t>(Reply::run),
-                       .stage = static_cast<std::int64_t>(*stage)}
-                   .pack(),
-               rank, kReplyTag);
+    running_[*stage] = {seconds_since_start(), rank};
+    reply({.kind = static_cast<std::uint8_t>(Reply::run),
+           .stage = static_cast<std::int64_t>(*stage)},
+          rank);
   } else if (stopping || scheduler_.finished()) {
     const Scheduler::Counts counts = scheduler_.counts();
     if (counts.ready + counts.waiting + counts.running > 0 && result_.fault.empty())
       result_.stopped = true;
-    comm_.send(Message{.kind = static_cast<std::uint8_t>(Reply::end)}.pack(), rank, kReplyTag);
-    ++ended_;
+    reply({.kind = static_cast<std::uint8_t>(Reply::end)}, rank);
+    gone_.insert(rank);
   } else {
     idle_.insert(rank);  // answered when a stage becomes ready
   }
@@ -152,8 +208,8 @@ void Coordinator::say_stop() {
 void Coordinator::tell_running() {
   last_told_ = seconds_since_start();
   std::vector<RunningStage> longest;
-  for (const auto& [stage, since] : running_)
-    longest.push_back({stage, last_told_ - since, progress_.fraction(stage)});
+  for (const auto& [stage, run] : running_)
+    longest.push_back({stage, last_told_ - run.since, progress_.fraction(stage)});
   const auto end =
       longest.begin() + static_cast<std::ptrdiff_t>(std::min(longest.size(), kShownStages));
   std::partial_sort(

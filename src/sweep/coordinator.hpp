@@ -22,9 +22,10 @@ class Coordinator {
   /// `artifacts`: shared outputs of stages that an earlier run finished.
   Coordinator(const Communicator& comm, const Plan& plan, const std::vector<bool>& done,
               std::map<std::size_t, std::vector<SharedOutput>> artifacts, double wall_limit_s,
-              Tell tell);
+              Tell tell, Survivors& survivors);
 
-  /// Serves requests until every rank has been told to end.
+  /// Serves requests until every rank has been told to end, or is lost; then tells all others what
+  /// came of it.
   SweepResult serve();
   /// Stages that can never run because one below them failed; sorted. After serve().
   const std::set<std::size_t>& blocked() const { return blocked_; }
@@ -32,9 +33,20 @@ class Coordinator {
   const std::map<std::size_t, std::string>& given_up() const { return given_up_; }
 
  private:
+  struct Running {
+    double since = 0;
+    int rank = 0;
+  };
+
+  void hear();
   void answer(const Message& message, int rank);
   void give_work(int rank);
-  void lose(int rank, std::size_t stage, const std::string& why);
+  void reply(const Message& message, int rank);
+  void leave_behind(int rank, const std::string& why);
+  void fall_sick(int rank, std::size_t stage, const std::string& why);
+  void take_back(std::size_t stage, const std::string& why);
+  bool nobody_is_left(const std::string& why);
+  void conclude();
   void fail(std::size_t stage, const std::string& why);
   void wake_idle();
   void show_progress();
@@ -48,13 +60,16 @@ class Coordinator {
   std::map<std::size_t, std::vector<SharedOutput>> artifacts_;
   const double wall_limit_s_, started_;
   const Tell tell_;
-  std::map<std::size_t, double> running_;  // stage: when it was handed out
+  Survivors& survivors_;
+  const Communicator::GiveUp is_lost_;
+  std::map<std::size_t, Running> running_;  // stages
+  std::set<int> heard_;                     // of these ranks, until it is all
   std::set<int> idle_;
   std::set<std::size_t> blocked_;
-  std::set<int> sick_;                // ranks that take no more stages
-  std::set<std::size_t> handed_back_;  // stages that a rank has fallen sick of
+  std::set<int> unfit_;                // ranks that take no more stages: sick or lost
+  std::set<std::size_t> handed_back_;  // stages that have brought down a rank
   std::map<std::size_t, std::string> given_up_;
-  int ended_ = 0;
+  std::set<int> gone_;  // ranks that were told to end, or are lost
   bool said_stop_ = false;
   double last_shown_ = -1, last_told_ = 0;
   SweepResult result_;

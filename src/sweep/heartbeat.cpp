@@ -5,9 +5,11 @@
 
 #include <algorithm>
 #include <array>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <fstream>
 #include <utility>
 
 #include "factsweep/core/console.hpp"
@@ -21,6 +23,7 @@ struct Heartbeat::Beat {
   std::int32_t process = 0;
   bool leaves = false;  // the last one
   bool saves = false;   // of rank 0: save your work; of the others: told to
+  bool ends = false;    // of rank 0: the others go on without you
   bool busy = false, has_work = false;
   double standing_s = 0;
   double silence_s = HeartbeatLimits().silence_s;  // ranks may not hear of their limits at once
@@ -33,6 +36,7 @@ struct Heartbeat::Peer {
   double silent_s = 0;
   bool is_gone = false;  // has said that it leaves
   bool is_told = false;  // that rank 0 leaves
+  bool is_left_behind = false;
 };
 
 namespace {
@@ -61,6 +65,16 @@ void abort_job() {
     std::_Exit(kCode);
   }).detach();
   MPI_Abort(MPI_COMM_WORLD, kCode);
+}
+
+/// 0: there is no such process.
+int parent_of(std::int32_t process) {
+  std::ifstream file(fmt::format("/proc/{}/status", process));
+  for (std::string word; file >> word;) {
+    int parent = 0;
+    if (word == "PPid:" && file >> parent) return parent;
+  }
+  return 0;
 }
 
 /// Seconds between two looks: a tenth of the shorter limit, at most 5.
@@ -179,6 +193,12 @@ void Heartbeat::hear() {
     peer.last = beat;
     peer.silent_s = 0;
     if (beat.leaves) peer.is_gone = true;
+    if (rank_ != 0 && beat.ends) {
+      console::write_error(
+          "rank 0 has heard nothing of this rank, or seen it hang, and the others go on without it: "
+          "it ends");
+      std::_Exit(static_cast<int>(ExitCode::environment));
+    }
     if (rank_ != 0 && beat.saves && !std::exchange(saves_, true)) actions_.save_work();
   }
 }
@@ -202,7 +222,7 @@ bool Heartbeat::tell_peers(const Beat& beat) {
   if (rank_ != 0) return mailbox_.post(0, bytes);
   bool all = true;
   for (std::size_t i = 1; i < peers_.size(); ++i) {
-    if (beat.leaves && peers_[i].is_told) continue;
+    if (peers_[i].is_left_behind || (beat.leaves && peers_[i].is_told)) continue;
     const bool posted = mailbox_.post(static_cast<int>(i), bytes);
     if (beat.leaves) peers_[i].is_told = posted;
     all = all && posted;
@@ -239,8 +259,25 @@ void Heartbeat::watch(double passed_s) {
     since_loss_s_ += passed_s;
     return end_when_saved();
   }
-  const std::string why = loss();
-  if (!why.empty()) lose(why);
+  const Loss lost = loss();
+  if (!lost.why.empty() && !goes_on_without(lost)) lose(lost.why);
+}
+
+/// A process that stands still or hangs must not come back and write: it ends, if it hears that, or
+/// is killed, where it is a sibling of rank 0's.
+bool Heartbeat::goes_on_without(const Loss& lost) {
+  if (rank_ != 0 || lost.rank == 0 || hangs(0) || !actions_.go_on_without ||
+      !actions_.go_on_without(static_cast<int>(lost.rank), lost.why))
+    return false;
+  Peer& peer = peers_[lost.rank];
+  peer.is_gone = peer.is_left_behind = true;
+  Beat last = mine();
+  last.ends = true;
+  mailbox_.post(static_cast<int>(lost.rank), std::as_bytes(std::span(&last, 1)));
+  mailbox_.give_up(static_cast<int>(lost.rank));
+  if (peer.last.host.data() == host_name() && parent_of(peer.last.process) == ::getppid())
+    ::kill(peer.last.process, SIGKILL);
+  return true;
 }
 
 std::string Heartbeat::name(std::size_t rank) const {
@@ -264,27 +301,27 @@ bool Heartbeat::hangs(std::size_t rank) const {
   return rank_ == 0 && now_.hang_s > 0 && standing_of(rank) > now_.hang_s;
 }
 
-/// What is wrong; empty: nothing.
-std::string Heartbeat::loss() const {
+Heartbeat::Loss Heartbeat::loss() const {
   for (std::size_t rank = 0; rank < peers_.size(); ++rank) {
     const Peer& peer = peers_[rank];
     if (!is_silent(peer)) continue;
     const std::string last = peer.last.what[0] == 0
                                  ? std::string()
                                  : fmt::format("; the last was '{}'", peer.last.what.data());
-    return fmt::format("{} is lost: it gave no sign of life since {}{} (run.silence_limit)",
-                       name(rank), seconds_ago(peer.silent_s), last);
+    return {rank, fmt::format("{} is lost: it gave no sign of life since {}{} (run.silence_limit)",
+                              name(rank), seconds_ago(peer.silent_s), last)};
   }
   std::size_t longest = 0, count = 0;
   for (std::size_t rank = 0; rank < peers_.size(); ++rank) {
     if (!hangs(rank)) continue;
     if (count++ == 0 || standing_of(rank) > standing_of(longest)) longest = rank;
   }
-  if (count == 0) return "";
+  if (count == 0) return {};
   const Beat beat = is_me(longest) ? mine() : peers_[longest].last;
-  return fmt::format("{} hangs: '{}' stands still since {}{} (run.hang_limit)", name(longest),
-                     beat.what.data(), seconds_ago(standing_of(longest)),
-                     count > 1 ? fmt::format(", and so do {} ranks more", count - 1) : "");
+  return {longest,
+          fmt::format("{} hangs: '{}' stands still since {}{} (run.hang_limit)", name(longest),
+                      beat.what.data(), seconds_ago(standing_of(longest)),
+                      count > 1 ? fmt::format(", and so do {} ranks more", count - 1) : "")};
 }
 
 /// Told by a thread that nobody waits for: a file system that answers no more may be why a rank

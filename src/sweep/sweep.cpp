@@ -33,9 +33,26 @@ ExitCode SweepResult::exit_code() const {
   return failed + blocked > 0 ? ExitCode::points_failed : ExitCode::done;
 }
 
+std::string SweepResult::pack() const {
+  return fmt::format("{} {} {} {} {:d} {:d} {}", done, failed, blocked, left, stopped, has_losses,
+                     fault);
+}
+
+SweepResult SweepResult::unpack(const std::string& packed) {
+  SweepResult result;
+  std::istringstream in(packed);
+  in >> result.done >> result.failed >> result.blocked >> result.left >> result.stopped >>
+      result.has_losses;
+  in.get();
+  result.fault.assign(std::istreambuf_iterator<char>(in), {});
+  return result;
+}
+
 SweepResult run_sweep(const Communicator& world, Executor& executor, const Plan& plan, Store& store,
                       const SweepSettings& settings) {
-  const Communicator comm = world.duplicate();
+  Communicator comm = world.duplicate();
+  Survivors nobody(world.size(), /*allowed=*/false);
+  Survivors& survivors = settings.survivors != nullptr ? *settings.survivors : nobody;
   std::vector<bool> done(plan.stages.size());
   for (std::size_t i = 0; i < done.size(); ++i) done[i] = store.record(i).status == Status::done;
   comm.barrier();  // everyone has read the journal before anyone writes it
@@ -50,7 +67,8 @@ SweepResult run_sweep(const Communicator& world, Executor& executor, const Plan&
                                                 settings.wall_limit_s,
                                                 [&store](const JobProgress& progress) {
                                                   store.tell(progress);
-                                                });
+                                                },
+                                                survivors);
   });
   if (comm.rank() == 0) {
     thread = std::thread([coordinator, &result, &blocked, &given_up] {
@@ -67,26 +85,25 @@ SweepResult run_sweep(const Communicator& world, Executor& executor, const Plan&
   }
   try {
     Worker(comm, executor, plan, store, settings).work();
+    if (comm.rank() > 0)
+      result = SweepResult::unpack(Message::unpack(comm.receive(0, kReplyTag)).text);
   } catch (const std::exception& error) {
     console::write_error(error.what());
     MPI_Abort(MPI_COMM_WORLD, static_cast<int>(exit_code(error)));
   }
   if (thread.joinable()) thread.join();
-  on_root(comm, [&] {
+  const auto record = [&] {  // of rank 0
     for (const std::size_t stage : blocked)
       store.set_record(stage, {Status::blocked, 0, -1, "a stage that it needs failed"});
     for (const auto& [stage, why] : given_up) store.set_record(stage, {Status::failed, 0, -1, why});
-  });
-
-  std::string counts;
-  if (comm.rank() == 0) {
-    counts = fmt::format("{} {} {} {} {}", result.done, result.failed, result.blocked, result.left,
-                         result.stopped ? 1 : 0);
+  };
+  if (!result.has_losses) {
+    on_root(comm, record);
+    return result;
   }
-  comm.broadcast(counts, 0);
-  std::istringstream in(counts);
-  in >> result.done >> result.failed >> result.blocked >> result.left >> result.stopped;
-  comm.broadcast(result.fault, 0);
+  comm.leave();
+  survivors.hear_of_losses();
+  if (comm.rank() == 0) record();
   return result;
 }
 

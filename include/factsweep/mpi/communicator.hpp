@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -21,6 +22,8 @@ class Communicator {
   Communicator(Communicator&& other) noexcept;
   Communicator& operator=(Communicator&& other) noexcept;
   ~Communicator();
+  /// It is never freed, which is collective: a rank is lost.
+  void leave() { owned_ = false; }
 
   MPI_Comm handle() const { return comm_; }
   int rank() const;
@@ -39,6 +42,12 @@ class Communicator {
   /// Waits, without burning a core, until a message with `tag` arrives; returns its bytes and
   /// sender. `from` may be MPI_ANY_SOURCE.
   std::vector<std::byte> receive(int from, int tag, int* sender = nullptr) const;
+  /// The same with ranks that may be lost, until `give_up` says that this one is: then false, or
+  /// nothing. What was under way stays so for ever: no more words with this rank.
+  using GiveUp = std::function<bool(int rank)>;
+  bool send_unless(const GiveUp& give_up, std::vector<std::byte> message, int to, int tag) const;
+  std::optional<std::vector<std::byte>> receive_unless(const GiveUp& give_up, int from, int tag,
+                                                       int* sender) const;
   /// True when a message with `tag` waits; never blocks.
   bool probe(int tag) const;
 

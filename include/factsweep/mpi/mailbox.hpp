@@ -26,6 +26,8 @@ class Mailbox {
   bool post(int to, std::span<const std::byte> message);
   /// Nothing that was posted is under way any more.
   bool is_sent();
+  /// What is under way to this rank, which is lost, counts no more. Post nothing to it from now on.
+  void give_up(int rank);
   /// The next message that has arrived.
   std::optional<Letter> fetch();
 

@@ -30,6 +30,8 @@ struct HeartbeatLimits {
 struct HeartbeatActions {
   std::function<void()> save_work = {};  // on every rank that hears of it; empty: request_stop()
   std::function<void()> end_job = {};    // on one; empty: MPI_Abort with exit code 3
+  /// Asked on rank 0 before any of it: may the others go on without this rank? Empty: no.
+  std::function<bool(int rank, const std::string& why)> go_on_without = {};
 };
 
 class Heartbeat {
@@ -58,7 +60,12 @@ class Heartbeat {
   void leave();
   bool tell_peers(const Beat& beat);
   void watch(double passed_s);
-  std::string loss() const;
+  struct Loss {
+    std::size_t rank = 0;
+    std::string why;  // empty: nobody is lost
+  };
+  Loss loss() const;
+  bool goes_on_without(const Loss& loss);
   void lose(const std::string& why);
   void end_when_saved();
   bool is_silent(const Peer& peer) const;

@@ -20,7 +20,7 @@ enum class Request : std::uint8_t {
   progress,  // of the running `stage`: how far it is, and `tokens` more were processed
 };
 
-enum class Reply : std::uint8_t { run, end, artifact };
+enum class Reply : std::uint8_t { run, end, artifact, result };
 
 /// One shared output of a stage on its way between ranks.
 struct SharedOutput {

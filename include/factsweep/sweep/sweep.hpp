@@ -13,6 +13,7 @@
 #include "factsweep/store/store.hpp"
 #include "factsweep/stage/study.hpp"
 #include "factsweep/sweep/activity.hpp"
+#include "factsweep/sweep/survivors.hpp"
 
 namespace factsweep {
 
@@ -25,16 +26,21 @@ struct SweepSettings {
   /// Bytes that this rank holds on its device, the most since it was asked last; NaN: nobody can say.
   std::function<double()> take_peak_memory = {};
   Activity* activity = nullptr;  // of this rank, for whoever watches it
+  Survivors* survivors = nullptr;  // to whom lost ranks are told; none: the job ends with them
 };
 
 struct SweepResult {
   std::size_t done = 0, failed = 0, blocked = 0, left = 0;
   bool stopped = false;        // told to end before all was done
   std::string fault;           // of the last rank, when none is left that can work; else empty
+  bool has_losses = false;     // ranks are lost: no collective call any more, and no MPI_Finalize
   ExitCode exit_code() const;  // the same on every rank
+
+  std::string pack() const;
+  static SweepResult unpack(const std::string& packed);
 };
 
-/// Collective. Stages that the store has as done are not run again.
+/// Collective, but for ranks that are lost. Stages that the store has as done are not run again.
 ///
 /// A stage that throws is a failed row, but where the machine is at fault: an EnvironmentError, or
 /// whatever machine_fault() names. That rank hands the stage back and takes no more; the stage is

@@ -1,4 +1,5 @@
 // What becomes of a job whose stages fail, stop or meet a broken machine.
+
 #include "../../../src/sweep/worker.hpp"
 #include "acting_study.hpp"
 #include "catch.hpp"

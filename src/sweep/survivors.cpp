@@ -1,0 +1,53 @@
+#include "factsweep/sweep/survivors.hpp"
+
+#include <cstdlib>
+#include <string_view>
+#include <utility>
+
+namespace factsweep {
+
+bool launcher_lets_survivors_live() {
+  // Open MPI 4 hands its option to the ranks, as it does with the same setting in the environment
+  const char* told = std::getenv("OMPI_MCA_orte_enable_recovery");
+  if (told == nullptr) return false;
+  const std::string_view value = told;
+  for (const std::string_view yes : {"1", "t", "true", "y", "yes", "enabled"})
+    if (value == yes) return true;
+  return false;
+}
+
+void Survivors::begin() {
+  const std::lock_guard lock(mutex_);
+  is_open_ = allowed_;
+}
+
+bool Survivors::leave_behind(int rank, const std::string& why) {
+  const std::lock_guard lock(mutex_);
+  if (lost_.contains(rank)) return true;
+  if (!is_open_ || 2 * (lost_.size() + 1) > static_cast<std::size_t>(ranks_)) return false;
+  lost_.insert(rank);
+  news_[rank] = why;
+  any_lost_ = has_news_ = true;
+  return true;
+}
+
+bool Survivors::end() {
+  const std::lock_guard lock(mutex_);
+  is_open_ = !lost_.empty();
+  return !is_open_;
+}
+
+bool Survivors::is_lost(int rank) const {
+  if (!any_lost_) return false;
+  const std::lock_guard lock(mutex_);
+  return lost_.contains(rank);
+}
+
+std::map<int, std::string> Survivors::newly_lost() {
+  if (!has_news_) return {};
+  const std::lock_guard lock(mutex_);
+  has_news_ = false;
+  return std::exchange(news_, {});
+}
+
+}  // namespace factsweep
