@@ -9,7 +9,10 @@ namespace {
 
 constexpr double kFirstWords = 5;  // that contexts begin with: each is decoded on its own
 /// What a pass that samples the next token of a sequence or two takes, measured: it reads all weights.
-constexpr double kTokensOfSmallPass = 128;
+constexpr double kTokensOfSmallPass = 53;
+/// What a step of a search takes of the time of its products at the rate of a training, measured: they
+/// have few rows, and probabilities of the whole vocabulary come beside them.
+constexpr double kSearchStep = 1.8;
 
 /// Mean lengths of the texts of an edit, in tokens: up to the subject's last one, from it to the last
 /// but one of the answer, and of the answer. And the longest of the second kind.
@@ -67,7 +70,7 @@ Cost search_cost(const Draft& draft, const SearchWork& work) {
       2 * (rows * layer * static_cast<double>(model.layers - work.first_layer) +
            predicted * model.head_flop_per_token());
   const double each =
-      texts * before * token + looked_up + static_cast<double>(work.value.steps) * step;
+      texts * before * token + looked_up + static_cast<double>(work.value.steps) * kSearchStep * step;
 
   const auto together =
       static_cast<double>(std::min(static_cast<std::int64_t>(edits), work.value.batch_requests));

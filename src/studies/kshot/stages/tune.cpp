@@ -35,6 +35,16 @@ std::vector<AnyColumn> tuned_columns(const Method& how) {
   return columns;
 }
 
+/// What the experts of each adapted module give a pass's tokens, before the gates and after.
+double routed_bytes(const Draft& draft, const Lengths& lengths) {
+  const Deck& deck = draft.deck();
+  double rows = 0;
+  for (const LoraTarget& target : find_targets(lora_config(deck), draft.model, lora_place(deck)))
+    rows += static_cast<double>(target.module.rows);
+  const auto most = static_cast<double>(deck.integer("train.microbatch_tokens"));
+  return 2 * weight_bytes(deck) * rows * lengths.pass(batch_size(deck), most).tokens;
+}
+
 Cost cost_of(const Draft& draft, const GridPoint& at, const TaskSet& shots) {
   const TaskEntry& task = draft.sets().tasks[at.task];
   Lengths lengths = draft.lengths_of(shots);
@@ -53,6 +63,11 @@ Cost cost_of(const Draft& draft, const GridPoint& at, const TaskSet& shots) {
     cost = learning_cost(draft, "moe", lengths,
                          {.texts = batch_size(draft.deck()),
                           .adapters = std::max<double>(1, static_cast<double>(at.experts))});
+  if (at.method->is_trained() && at.method->is_mixture()) {
+    const double routed = routed_bytes(draft, lengths);
+    cost.bytes += routed;
+    cost.activations += routed;
+  }
   if (at.method->has_gates()) cost = gate_cost(draft, shots, at.experts);
   cost.flop += test_flop(draft, task) + draft.worker.abilities.flop(draft.model);
   cost.also(answer_bytes(draft, task.test));
