@@ -85,7 +85,7 @@ TEST_CASE("never two holders, though each removes the file that others have just
     ::close(mark);
     ::unlink(held.c_str());
   }
-  CHECK(taken > 0);
+  CHECK(world.sum(taken) > 0);  // a rank may always come second
   CHECK(shared == 0);
 }
 
