@@ -82,9 +82,10 @@ Rate rate_of(const DeckArguments& arguments, const Experience& experience, const
                         100 * kEfficiency, peak, dtype, machine.name)};
   }
   return {kOfPasses * measure_training_rate(ModelConfig::read(model), dtype, arguments.ranks),
-          fmt::format("{:.0f}% of the rate at which one thread of this machine trains layers as wide as "
-                      "the model's in {}, measured now, with as many at once as there are ranks, or cores",
-                      100 * kOfPasses, dtype)};
+          fmt::format(
+              "{:.0f}% of the rate at which one thread of this machine trains layers as wide as "
+              "the model's in {}, measured now, with as many at once as there are ranks, or cores",
+              100 * kOfPasses, dtype)};
 }
 
 std::string fit_line(const DeckArguments& arguments, const Plan& plan,

@@ -173,8 +173,7 @@ ExitCode run(int& argc, char**& argv, const Words& words) {
   const Communicator farewell = world.duplicate();
   Activity activity;
   Survivors survivors(world.size(), launcher_lets_survivors_live());
-  Heartbeat heartbeat(world, activity,
-                      {.go_on_without = [&](int rank, const std::string& why) {
+  Heartbeat heartbeat(world, activity, {.go_on_without = [&](int rank, const std::string& why) {
                         return survivors.leave_behind(rank, why);
                       }});
   ExitCode code = ExitCode::done;

@@ -31,8 +31,8 @@ ModelConfig small_one(const ModelConfig& model) {
 class Passes {
  public:
   Passes(const ModelConfig& config, const std::string& dtype)
-      : weights_(Weights::random(config, /*seed=*/1)
-                     .clone(parse_dtype(dtype), /*requires_grad=*/true)),
+      : weights_(
+            Weights::random(config, /*seed=*/1).clone(parse_dtype(dtype), /*requires_grad=*/true)),
         tokens_(PackedTokens::pack(std::vector(kTexts, std::vector<std::int32_t>(kTokens, 1)),
                                    {&kFirst, 1}, torch::kCPU)) {}
 

@@ -114,8 +114,9 @@ bool send_bytes(const std::function<bool()>& give_up, MPI_Comm comm,
   for (bool last = false; !last;) {
     const std::span<const std::byte> chunk = message.first(std::min(kChunkBytes, message.size()));
     MPI_Request request = MPI_REQUEST_NULL;
-    check(MPI_Isend(chunk.data(), static_cast<int>(chunk.size()), MPI_BYTE, to, tag, comm, &request),
-          "send a message");
+    check(
+        MPI_Isend(chunk.data(), static_cast<int>(chunk.size()), MPI_BYTE, to, tag, comm, &request),
+        "send a message");
     if (!wait_unless(give_up, request, "send a message")) return false;
     message = message.subspan(chunk.size());
     last = chunk.size() < kChunkBytes;

@@ -198,8 +198,7 @@ void Layout::add_stages(const Plan& plan, bool with_content) {
   numbers.content = row_numbers(rows);
   status.content = all_waiting(rows);
   cost.content = Array::of(column(plan.stages, [](const Stage& s) { return s.cost_flop; }));
-  memory.content =
-      Array::of(column(plan.stages, [&](const Stage& s) { return plan.bytes_of(s); }));
+  memory.content = Array::of(column(plan.stages, [&](const Stage& s) { return plan.bytes_of(s); }));
 }
 
 /// Stage i depends on the stages upstream[upstream_begin[i] .. upstream_begin[i + 1]).

@@ -145,10 +145,9 @@ void Coordinator::leave_behind(int rank, const std::string& why) {
   const auto held = std::find_if(running_.begin(), running_.end(),
                                  [&](const auto& entry) { return entry.second.rank == rank; });
   console::warn("{}. The other ranks go on without it{}", why,
-                held == running_.end()
-                    ? ""
-                    : fmt::format(", and '{}' goes to one of them",
-                                  plan_.stages[held->first].title));
+                held == running_.end() ? ""
+                                       : fmt::format(", and '{}' goes to one of them",
+                                                     plan_.stages[held->first].title));
   if (held != running_.end()) {
     const std::size_t stage = held->first;
     running_.erase(held);
@@ -180,9 +179,9 @@ void Coordinator::give_work(int rank) {
   if (!stopping && !unfit_.contains(rank)) stage = scheduler_.next();
   if (stage) {
     running_[*stage] = {seconds_since_start(), rank};
-    reply({.kind = static_cast<std::uint8_t>(Reply::run),
-           .stage = static_cast<std::int64_t>(*stage)},
-          rank);
+    reply(
+        {.kind = static_cast<std::uint8_t>(Reply::run), .stage = static_cast<std::int64_t>(*stage)},
+        rank);
   } else if (stopping || scheduler_.finished()) {
     const Scheduler::Counts counts = scheduler_.counts();
     if (counts.ready + counts.waiting + counts.running > 0 && result_.fault.empty())

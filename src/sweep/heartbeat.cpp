@@ -195,7 +195,8 @@ void Heartbeat::hear() {
     if (beat.leaves) peer.is_gone = true;
     if (rank_ != 0 && beat.ends) {
       console::write_error(
-          "rank 0 has heard nothing of this rank, or seen it hang, and the others go on without it: "
+          "rank 0 has heard nothing of this rank, or seen it hang, and the others go on without "
+          "it: "
           "it ends");
       std::_Exit(static_cast<int>(ExitCode::environment));
     }

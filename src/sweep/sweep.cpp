@@ -63,12 +63,9 @@ SweepResult run_sweep(const Communicator& world, Executor& executor, const Plan&
   std::thread thread;
   std::shared_ptr<Coordinator> coordinator;  // used by the thread alone until it is joined
   on_root(comm, [&] {
-    coordinator = std::make_shared<Coordinator>(comm, plan, done, read_artifacts(plan, store, done),
-                                                settings.wall_limit_s,
-                                                [&store](const JobProgress& progress) {
-                                                  store.tell(progress);
-                                                },
-                                                survivors);
+    coordinator = std::make_shared<Coordinator>(
+        comm, plan, done, read_artifacts(plan, store, done), settings.wall_limit_s,
+        [&store](const JobProgress& progress) { store.tell(progress); }, survivors);
   });
   if (comm.rank() == 0) {
     thread = std::thread([coordinator, &result, &blocked, &given_up] {

@@ -1,8 +1,8 @@
 // What plans foresee of trainings, beside what the pretended device holds.
+#include "factsweep/studies/support/memory.hpp"
 #include "catch.hpp"
 #include "expand_deck.hpp"
 #include "factsweep/model/device.hpp"
-#include "factsweep/studies/support/memory.hpp"
 #include "factsweep/studies/support/training_options.hpp"
 #include "factsweep/train/trainer.hpp"
 #include "tiny_model.hpp"
@@ -31,7 +31,8 @@ Deck deck_of(const std::vector<std::string>& overrides) {
 Weights model_of(const Deck& deck) {
   const TemporaryFolder folder;
   Weights::random(config(), 1).save(folder.path());
-  return Weights::load(folder.path(), parse_dtype(deck.text("model.dtype")), torch::Device(kDevice));
+  return Weights::load(folder.path(), parse_dtype(deck.text("model.dtype")),
+                       torch::Device(kDevice));
 }
 
 /// Texts of 12 to 40 tokens with answers of three.
@@ -66,8 +67,9 @@ double held_in_training(const Deck& deck, bool lora) {
   TrainSettings settings = train_settings(deck);
   settings.epochs = 2;
   return most_held([&] {
-    Trainee trainee = lora ? Trainee::lora(base, LoraAdapter::create(lora_config(deck), base, 1, "test"))
-                           : Trainee::full(base);
+    Trainee trainee =
+        lora ? Trainee::lora(base, LoraAdapter::create(lora_config(deck), base, 1, "test"))
+             : Trainee::full(base);
     Trainer trainer(std::move(trainee), examples(), settings);
     while (!trainer.is_done()) trainer.advance();
   });
@@ -80,7 +82,8 @@ TEST_CASE("what a training holds on a device is foreseen") {
     for (const std::string tokens : {"4096", "400"}) {
       for (const std::string lora : {"", "all-linear", "q_proj, v_proj"}) {
         CAPTURE(dtype, tokens, lora);
-        std::vector<std::string> keys = {"--model.dtype=" + dtype, "--train.microbatch_tokens=" + tokens};
+        std::vector<std::string> keys = {"--model.dtype=" + dtype,
+                                         "--train.microbatch_tokens=" + tokens};
         if (!lora.empty()) keys.push_back("--lora.targets=" + lora);
         const Deck deck = deck_of(keys);
         std::optional<LoraConfig> adapter;
@@ -89,7 +92,8 @@ TEST_CASE("what a training holds on a device is foreseen") {
                                           {.texts = batch_size(deck)})
                               .most;
         // the model's own weights are beside what is trained here
-        if (lora.empty()) foreseen += weight_bytes(deck) * static_cast<double>(config().parameters());
+        if (lora.empty())
+          foreseen += weight_bytes(deck) * static_cast<double>(config().parameters());
         CHECK(foreseen == Approx(held_in_training(deck, !lora.empty())).epsilon(kWithin));
       }
     }

@@ -83,8 +83,8 @@ class Store {
 
   /// Collective close; EnvironmentError when the last writes fail.
   void close();
-  /// Independent, in its place where ranks are lost: flushes what is written to the disk, and leaves
-  /// the files open (see files_left_open). EnvironmentError.
+  /// Independent, in its place where ranks are lost: flushes what is written to the disk, and
+  /// leaves the files open (see files_left_open). EnvironmentError.
   void leave();
 
   /// On rank 0: what users should know of the files and where they are, a sentence each.

@@ -1,5 +1,5 @@
-// Which ranks are lost while the others go on: said by the thread that beats (heartbeat.hpp), looked
-// at by the coordinator.
+// Which ranks are lost while the others go on: said by the thread that beats (heartbeat.hpp),
+// looked at by the coordinator.
 #pragma once
 
 #include <atomic>

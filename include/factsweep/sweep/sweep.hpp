@@ -10,8 +10,8 @@
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/mpi/communicator.hpp"
-#include "factsweep/store/store.hpp"
 #include "factsweep/stage/study.hpp"
+#include "factsweep/store/store.hpp"
 #include "factsweep/sweep/activity.hpp"
 #include "factsweep/sweep/survivors.hpp"
 

@@ -15,8 +15,7 @@ namespace {
 
 PlannedModel base_of(PlanBuilder& builder) {
   const std::filesystem::path directory = builder.deck().text("model.path");
-  return plan_model(builder, "model.path", directory,
-                    (directory / "").parent_path().filename());
+  return plan_model(builder, "model.path", directory, (directory / "").parent_path().filename());
 }
 
 /// What the bank's adapters adapt, and fresh experts where there are any.
@@ -67,8 +66,8 @@ Draft::Draft(const Deck& deck, const Worker& inputs, std::vector<GridPoint> grid
       points(std::move(grid)),
       modules(mixed_modules(deck, inputs.sets, model, points)),
       template_bytes_(prompts(deck).size()),
-      characters_per_token_(factsweep::characters_per_token(deck.text("model.path"),
-                                                            sample_texts(inputs.sets))) {
+      characters_per_token_(
+          factsweep::characters_per_token(deck.text("model.path"), sample_texts(inputs.sets))) {
   std::set<std::int64_t> all_draws;
   for (const GridPoint& at : points) {
     shots = std::max(shots, at.shots);
@@ -89,8 +88,8 @@ void Draft::read_encoder(const std::string& directory) {
   width = config.at("hidden_size");
   const auto size = [&](const char* name) { return config.value(name, 0.0); };
   const double side = static_cast<double>(width);
-  encoder_parameters_ = size("vocab_size") * side +
-                        size("num_hidden_layers") * side * (4 * side + 2 * size("intermediate_size"));
+  encoder_parameters_ = size("vocab_size") * side + size("num_hidden_layers") * side *
+                                                        (4 * side + 2 * size("intermediate_size"));
   encoder = encoder_fingerprint(directory);
 }
 

@@ -158,11 +158,10 @@ Expansion expand(const Deck& deck) {
   for (std::string& note : spelling_notes(deck, worker.corpus))
     worker.corpus.remarks.push_back(std::move(note));
   Plan plan = make_plan(deck, worker);
-  plan.notes =
-      joined({worker.corpus.notes(deck), worker.abilities.notes(model_directories(deck))});
-  return expansion(std::move(plan), deck, std::move(worker),
-                   {kLabel, kLabelled, kPTrue, kBaseErrors, kTrain,
-                    kind<Worker, BaseAbilitiesOf<Worker>>()});
+  plan.notes = joined({worker.corpus.notes(deck), worker.abilities.notes(model_directories(deck))});
+  return expansion(
+      std::move(plan), deck, std::move(worker),
+      {kLabel, kLabelled, kPTrue, kBaseErrors, kTrain, kind<Worker, BaseAbilitiesOf<Worker>>()});
 }
 
 }  // namespace

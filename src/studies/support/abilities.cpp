@@ -11,8 +11,8 @@
 
 #include "factsweep/core/random.hpp"
 #include "factsweep/data/texts.hpp"
-#include "factsweep/studies/support/lists.hpp"
 #include "factsweep/studies/support/lengths.hpp"
+#include "factsweep/studies/support/lists.hpp"
 #include "factsweep/tasks/likelihood.hpp"
 #include "factsweep/tasks/read_tasks.hpp"
 

@@ -12,7 +12,11 @@ double PassTexts::padded() const {
 }
 
 Lengths Lengths::of(double tokens, double answer) {
-  return {.texts = 1, .tokens = tokens, .answers = answer, .squares = tokens * tokens, .longest = tokens};
+  return {.texts = 1,
+          .tokens = tokens,
+          .answers = answer,
+          .squares = tokens * tokens,
+          .longest = tokens};
 }
 
 double Lengths::deviation() const {
@@ -25,8 +29,8 @@ void Lengths::add(const Lengths& more, double share) {
   answers += share * more.answers;
   squares += share * more.squares;
   // of a normal distribution the largest of n is about so many deviations from the mean
-  const double of_some = more.mean() + more.deviation() * std::sqrt(2 * std::log(std::max(
-                                                              1.0, share * more.texts)));
+  const double of_some =
+      more.mean() + more.deviation() * std::sqrt(2 * std::log(std::max(1.0, share * more.texts)));
   longest = std::max(longest, share < 1 ? std::min(more.longest, of_some) : more.longest);
 }
 

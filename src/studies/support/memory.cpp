@@ -92,7 +92,8 @@ TrainingMemory training_memory(const Deck& deck, const ModelConfig& model,
   memory.between = 12 * trained + (s.is_half() ? s.b : 0) * trained;
   if (!lora) memory.between -= s.b * trained;
   const double sums = several ? 4 * trained : 0;  // of the gradients of a batch's passes
-  // the backward pass begins with the logits; then the gradients of the vocabulary's matrix come first
+  // the backward pass begins with the logits; then the gradients of the vocabulary's matrix come
+  // first
   const double head = s.is_half() ? 6 * s.V * pass.answers + (lora ? 0 : s.b * s.V * s.D) : 0;
   const double start = memory.between + sums + activation_bytes(deck, model, pass, lora) +
                        std::max(logit_bytes(model, pass.answers), head);
@@ -118,9 +119,8 @@ double activation_bytes(const Deck& deck, const ModelConfig& model, const PassTe
   const double attention = norm + s.b * (s.D + s.E * (s.H + 3 * s.G)) + kept.attention;
   // what the activation reads and gives
   const double mlp = norm + s.b * s.F * (model.gated ? 3 : 1) + kept.mlp;
-  const double mixed = is_one_operator(model, s)
-                           ? s.b * s.E * 2 * (s.H + s.G) + 4 * s.H
-                           : 4 * s.H * (3 * s.E + pass.longest);
+  const double mixed = is_one_operator(model, s) ? s.b * s.E * 2 * (s.H + s.G) + 4 * s.H
+                                                 : 4 * s.H * (3 * s.E + pass.longest);
   // the last layer's MLP has the answers' rows alone
   return s.L * (pass.tokens * attention + pass.padded() * mixed) +
          ((s.L - 1) * pass.tokens + pass.answers) * mlp;

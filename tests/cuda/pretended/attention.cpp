@@ -1,6 +1,6 @@
 // Attention in one launch, as CUDA has it for half precision without a mask: what the backward pass
-// finds of it is queries, keys, values, their mixture, and a logarithm a row. All other attention is
-// made of plain products, which keep the probabilities, and in half precision float32 copies.
+// finds of it is queries, keys, values, their mixture, and a logarithm a row. All other attention
+// is made of plain products, which keep the probabilities, and in half precision float32 copies.
 #include <ATen/ATen.h>
 #include <ATen/native/transformers/attention.h>
 #include <torch/library.h>
@@ -41,8 +41,8 @@ Tensor summed_over_heads(const Tensor& gradient, std::int64_t kv_heads) {
   return gradient.unflatten(1, {kv_heads, -1}).sum(2);
 }
 
-using Attended = std::tuple<Tensor, Tensor, Tensor, Tensor, c10::SymInt, c10::SymInt, Tensor,
-                            Tensor, Tensor>;
+using Attended =
+    std::tuple<Tensor, Tensor, Tensor, Tensor, c10::SymInt, c10::SymInt, Tensor, Tensor, Tensor>;
 
 Attended attend(const Tensor& q, const Tensor& k, const Tensor& v, double dropout, bool is_causal,
                 bool /*return_debug_mask*/, std::optional<double> scale) {
@@ -63,10 +63,12 @@ Attended attend(const Tensor& q, const Tensor& k, const Tensor& v, double dropou
           Tensor()};
 }
 
-std::tuple<Tensor, Tensor, Tensor> attend_back(
-    const Tensor& gradient, const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& out,
-    const Tensor& logsumexp, const Tensor&, const Tensor&, c10::SymInt, c10::SymInt, double dropout,
-    bool is_causal, const Tensor&, const Tensor&, std::optional<double> scale) {
+std::tuple<Tensor, Tensor, Tensor> attend_back(const Tensor& gradient, const Tensor& q,
+                                               const Tensor& k, const Tensor& v, const Tensor& out,
+                                               const Tensor& logsumexp, const Tensor&,
+                                               const Tensor&, c10::SymInt, c10::SymInt,
+                                               double dropout, bool is_causal, const Tensor&,
+                                               const Tensor&, std::optional<double> scale) {
   const AtWork at_work;
   const Tensor keys = for_each_head(on_host(k), q.size(1)),
                values = for_each_head(on_host(v), q.size(1));
@@ -74,8 +76,7 @@ std::tuple<Tensor, Tensor, Tensor> attend_back(
       on_host(gradient), on_host(q), keys, values, on_host(out), on_host(logsumexp), dropout,
       is_causal, std::nullopt, scale);
   count_launch("aten::_scaled_dot_product_flash_attention_backward");
-  return {on_device(of_q, q.device()),
-          on_device(summed_over_heads(of_k, k.size(1)), q.device()),
+  return {on_device(of_q, q.device()), on_device(summed_over_heads(of_k, k.size(1)), q.device()),
           on_device(summed_over_heads(of_v, v.size(1)), q.device())};
 }
 

@@ -167,7 +167,8 @@ class Call {
     if (made.isTensor()) return on_device(made.toTensor(), *device_);
     if (made.isTensorList()) {
       c10::List<Tensor> list;
-      for (const Tensor& tensor : made.toTensorVector()) list.push_back(on_device(tensor, *device_));
+      for (const Tensor& tensor : made.toTensorVector())
+        list.push_back(on_device(tensor, *device_));
       return list;
     }
     return made;
@@ -304,10 +305,9 @@ Tensor on_device(const Tensor& made, c10::Device device) {
   if (!made.defined()) return made;
   const AtWork at_work;
   const c10::DeviceGuard guard(device);
-  Tensor result = at::detail::empty_strided_generic(made.sizes(), made.strides(),
-                                                    &device_allocator(),
-                                                    c10::DispatchKeySet(c10::DispatchKey::CUDA),
-                                                    made.scalar_type());
+  Tensor result = at::detail::empty_strided_generic(
+      made.sizes(), made.strides(), &device_allocator(),
+      c10::DispatchKeySet(c10::DispatchKey::CUDA), made.scalar_type());
   if (made.numel() > 0) on_host(result).copy_(made);
   return result;
 }

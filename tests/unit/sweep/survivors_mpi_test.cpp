@@ -41,7 +41,7 @@ TEST_CASE("the others go on without silent ranks, and without a stage that has s
   const int first_silent = world.size() - silent;
   if (world.rank() >= first_silent) {
     if (world.rank() < world.size() - 1) talk.receive(0, 7);  // the one before has had its turn
-    comm.send(work, 0, kRequestTag);  // takes a stage, and says no more
+    comm.send(work, 0, kRequestTag);                          // takes a stage, and says no more
     const Message stage = Message::unpack(comm.receive(0, kReplyTag));
     CHECK(static_cast<Reply>(stage.kind) == Reply::run);
     CHECK(stage.stage == 0);
@@ -58,8 +58,9 @@ TEST_CASE("the others go on without silent ranks, and without a stage that has s
   } else {
     Survivors survivors(world.size(), /*allowed=*/true);
     CHECK_FALSE(survivors.leave_behind(first_silent, "too early"));
-    Coordinator coordinator(comm, plan, std::vector<bool>(plan.stages.size()), {}, 0,
-                            [](const JobProgress&) {}, survivors);
+    Coordinator coordinator(
+        comm, plan, std::vector<bool>(plan.stages.size()), {}, 0, [](const JobProgress&) {},
+        survivors);
     SweepResult result;
     std::thread serving([&] { result = coordinator.serve(); });
     std::thread losing([&] {

@@ -43,12 +43,13 @@ double activation_bytes(const Deck& deck, const ModelConfig& model, const PassTe
 /// Logits in float32 of the answers, their log-probabilities and the gradient of these.
 double logit_bytes(const ModelConfig& model, double answers);
 
-/// One layer at work in a pass without gradients, after `prefix` tokens whose keys and values are kept.
+/// One layer at work in a pass without gradients, after `prefix` tokens whose keys and values are
+/// kept.
 double working_bytes(const Deck& deck, const ModelConfig& model, const PassTexts& pass,
                      double prefix = 0);
 
-/// What a pass takes that asks for the next tokens, after `prefix` tokens that texts share: keys and
-/// values that stay for later passes, working_bytes(), and find_candidates().
+/// What a pass takes that asks for the next tokens, after `prefix` tokens that texts share: keys
+/// and values that stay for later passes, working_bytes(), and find_candidates().
 double asking_bytes(const Deck& deck, const ModelConfig& model, const PassTexts& pass,
                     double prefix = 0);
 

@@ -42,8 +42,7 @@ MemitSettings memit_settings(const Deck& deck, const std::string& preset) {
 Cost editing_cost(const Draft& draft) {
   const Deck& deck = draft.deck();
   const GridPoint& at = draft.at;
-  if (at.method->name == "ft_c")
-    return fine_tuning_cost(draft, ft_c_settings(deck, at.preset));
+  if (at.method->name == "ft_c") return fine_tuning_cost(draft, ft_c_settings(deck, at.preset));
   if (at.method->name == "memit") {
     const MemitSettings settings = memit_settings(deck, at.preset);
     return search_cost(draft, {.value = settings.value,

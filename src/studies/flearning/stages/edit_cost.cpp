@@ -10,12 +10,12 @@ namespace {
 constexpr double kFirstWords = 5;  // that contexts begin with: each is decoded on its own
 /// What a pass that samples the next token of a sequence or two takes, measured: it reads all weights.
 constexpr double kTokensOfSmallPass = 53;
-/// What a step of a search takes of the time of its products at the rate of a training, measured: they
-/// have few rows, and probabilities of the whole vocabulary come beside them.
+/// What a step of a search takes of the time of its products at the rate of a training, measured:
+/// they have few rows, and probabilities of the whole vocabulary come beside them.
 constexpr double kSearchStep = 1.8;
 
-/// Mean lengths of the texts of an edit, in tokens: up to the subject's last one, from it to the last
-/// but one of the answer, and of the answer. And the longest of the second kind.
+/// Mean lengths of the texts of an edit, in tokens: up to the subject's last one, from it to the
+/// last but one of the answer, and of the answer. And the longest of the second kind.
 struct EditLengths {
   double before = 0, after = 0, answer = 0, longest = 1;
 };
@@ -69,8 +69,8 @@ Cost search_cost(const Draft& draft, const SearchWork& work) {
   const double step =
       2 * (rows * layer * static_cast<double>(model.layers - work.first_layer) +
            predicted * model.head_flop_per_token());
-  const double each =
-      texts * before * token + looked_up + static_cast<double>(work.value.steps) * kSearchStep * step;
+  const double each = texts * before * token + looked_up +
+                      static_cast<double>(work.value.steps) * kSearchStep * step;
 
   const auto together =
       static_cast<double>(std::min(static_cast<std::int64_t>(edits), work.value.batch_requests));
@@ -80,11 +80,10 @@ Cost search_cost(const Draft& draft, const SearchWork& work) {
                         .tokens = together * rows,
                         .answers = together * predicted,
                         .longest = lengths.longest};
-  const PassTexts front{.count = after.count,
-                        .tokens = after.count * before,
-                        .longest = lengths.before + longest};
-  const double share = static_cast<double>(model.layers - work.first_layer) /
-                       static_cast<double>(model.layers);
+  const PassTexts front{
+      .count = after.count, .tokens = after.count * before, .longest = lengths.before + longest};
+  const double share =
+      static_cast<double>(model.layers - work.first_layer) / static_cast<double>(model.layers);
   return {.flop = passes * kTokensOfSmallPass * token + static_cast<double>(edits) * each,
           .bytes = 8 * side * side * static_cast<double>(work.moments) +
                    share * activation_bytes(deck, model, after) +
@@ -94,11 +93,11 @@ Cost search_cost(const Draft& draft, const SearchWork& work) {
 Cost fine_tuning_cost(const Draft& draft, const FtSettings& settings) {
   const ModelConfig& model = draft.model();
   const std::int64_t lowest =
-      settings.layers.empty() ? 0 : *std::min_element(settings.layers.begin(), settings.layers.end());
+      settings.layers.empty() ? 0
+                              : *std::min_element(settings.layers.begin(), settings.layers.end());
   const double share =
       static_cast<double>(model.layers - lowest) / static_cast<double>(model.layers);
-  const PassTexts pass =
-      draft.lengths().pass(static_cast<double>(settings.batch_size), kAllTexts);
+  const PassTexts pass = draft.lengths().pass(static_cast<double>(settings.batch_size), kAllTexts);
   // six copies of each edited matrix in float32, and three in float64 while the bound is kept
   const double edited = (6 * 4 + 3 * 8) * static_cast<double>(settings.layers.size()) *
                         static_cast<double>(model.mlp_width * model.width);

@@ -30,8 +30,8 @@ Cost Lesson::cost(const Draft& draft) const {
   const double passes = lora ? 2 : 3;
   std::optional<LoraConfig> adapter;
   if (lora) adapter = lora_config(deck);
-  const TrainingMemory training = training_memory(deck, draft.model(), adapter, draft.lengths(),
-                                                  {.texts = batch_size(deck)});
+  const TrainingMemory training =
+      training_memory(deck, draft.model(), adapter, draft.lengths(), {.texts = batch_size(deck)});
   // to make masters of the weights, and to compare and write what they have become
   constexpr double kUpdatesBeside = 3;
   const double epochs = static_cast<double>(deck.integer(section + ".epochs"));

@@ -93,9 +93,10 @@ Upstream add_second_moment(const Draft& draft, Upstream original,
   const auto tokens = static_cast<double>(draft.deck().integer("edit.text_tokens"));
   const SecondMoment fields{draft.ground(original), draft.inputs.text,
                             draft.deck().text("edit.text"), layers};
-  const auto [stage, is_new] = draft.builder.add(fields, draft.title("second_moment"),
-                                                 {.flop = draft.start_flop() + tokens * (forward + products),
-                                                  .bytes = bytes_of(draft, layers)});
+  const auto [stage, is_new] =
+      draft.builder.add(fields, draft.title("second_moment"),
+                        {.flop = draft.start_flop() + tokens * (forward + products),
+                         .bytes = bytes_of(draft, layers)});
   if (!is_new) return stage;
   draft.builder.place(stage, kTokens);
   const auto side = static_cast<std::uint64_t>(model.mlp_width);

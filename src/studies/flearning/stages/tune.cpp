@@ -172,8 +172,9 @@ std::vector<AnyColumn> tuning_columns() {
 
 Upstream add_tune(const Draft& draft, Upstream original) {
   const std::optional<LoraConfig> adapter = draft.left_adapter();
-  Tune tune{draft.ground(original), add_forgetting(draft, original), std::nullopt,
-            draft.inputs.matrices, draft.kept(), adapter.has_value()};
+  Tune tune{draft.ground(original), add_forgetting(draft, original),
+            std::nullopt,           draft.inputs.matrices,
+            draft.kept(),           adapter.has_value()};
   std::vector<AnyColumn> columns = draft.columns();
   Cost cost;
   if (draft.at.method->learn != Tuning::none) {

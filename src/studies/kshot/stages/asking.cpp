@@ -5,8 +5,8 @@
 #include "../options.hpp"
 #include "factsweep/core/random.hpp"
 #include "factsweep/model/torch.hpp"
-#include "factsweep/studies/support/training.hpp"
 #include "factsweep/studies/support/memory.hpp"
+#include "factsweep/studies/support/training.hpp"
 #include "stages.hpp"
 
 namespace factsweep::kshot {

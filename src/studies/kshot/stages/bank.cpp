@@ -100,8 +100,9 @@ Upstream add_training(Draft& draft, const std::vector<std::size_t>& group) {
     lengths.add(draft.lengths_of(entry.set));
   }
   const auto together = static_cast<double>(group.size());
-  const Cost cost = learning_cost(draft, "bank", lengths, 
-                                  {.texts = batch_size(draft.deck()), .batches = together, .adapters = together});
+  const Cost cost =
+      learning_cost(draft, "bank", lengths,
+                    {.texts = batch_size(draft.deck()), .batches = together, .adapters = together});
   const Upstream stage = draft.builder.add(training, title, cost).stage;
   for (const std::size_t adapter : group) {
     place_adapter(draft, stage, adapter);

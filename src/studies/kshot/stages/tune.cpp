@@ -51,8 +51,7 @@ Cost cost_of(const Draft& draft, const GridPoint& at, const TaskSet& shots) {
   if (at.has_data()) {
     // selected data are like the shots
     const bool is_like = !is_drawn(at.selection);
-    const Lengths chosen =
-        is_like ? lengths : draft.lengths_of(draft.sets().pools[*task.pool].set);
+    const Lengths chosen = is_like ? lengths : draft.lengths_of(draft.sets().pools[*task.pool].set);
     lengths.add(chosen.first(static_cast<double>(at.budget)));
   }
   Cost cost;

@@ -146,9 +146,8 @@ struct BaseErrors {
     field.local("directory", self.directory);
   }
   std::vector<std::string> deck_keys() const {
-    return joined(
-        {deck_names(kLabelPrompts),
-         {"model.dtype", "label.", "errors.base_sample", "prompt.idk", "data.language"}});
+    return joined({deck_names(kLabelPrompts),
+                   {"model.dtype", "label.", "errors.base_sample", "prompt.idk", "data.language"}});
   }
 
   void run(Worker& worker, StageRun& run) const {
@@ -181,7 +180,8 @@ void add_base_errors(const Draft& draft) {
   std::vector<std::uint8_t> sampled(count, 1);
   std::fill_n(sampled.begin(), greedy_count(deck), 0);
   draft.builder.fill(draft.of_model(kSampled), sampled);
-  const auto wanted = static_cast<double>(count), shots = static_cast<double>(deck.integer("label.shots"));
+  const auto wanted = static_cast<double>(count),
+             shots = static_cast<double>(deck.integer("label.shots"));
   const double prompt = (shots + 1) * draft.lengths.mean();
   const double flop =
       kAskedOfWanted * wanted * (prompt + kTokensOfAnswer) * draft.model.flop_per_token();
@@ -192,11 +192,10 @@ void add_base_errors(const Draft& draft) {
                        .longest = (shots + 1) * (draft.lengths.mean() + draft.lengths.deviation())};
   const BaseErrors errors{draft.base.fingerprint, draft.questions_hash(draft.worker.corpus.rows),
                           hex(exemplars), draft.base.directory};
-  const Upstream stage =
-      draft.builder
-          .add(errors, draft.titled("errors of the base model"),
-               {.flop = flop, .bytes = asking_bytes(deck, draft.model, pass)})
-          .stage;
+  const Upstream stage = draft.builder
+                             .add(errors, draft.titled("errors of the base model"),
+                                  {.flop = flop, .bytes = asking_bytes(deck, draft.model, pass)})
+                             .stage;
   for (const TableColumn<BaseError>& one : error_table(deck))
     draft.builder.place(stage, draft.of_model(one.column));
 }

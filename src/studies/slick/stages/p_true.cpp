@@ -59,8 +59,8 @@ void add_p_true(const Draft& draft, const Chunk& chunk) {
   const double bytes = asking_bytes(
       draft.deck(), draft.model,
       {.count = together, .tokens = together * kTokens, .answers = together, .longest = kTokens});
-  const PTrue truth{draft.base.fingerprint, draft.questions_hash(draft.worker.questions(chunk)), chunk,
-                    draft.base.directory};
+  const PTrue truth{draft.base.fingerprint, draft.questions_hash(draft.worker.questions(chunk)),
+                    chunk, draft.base.directory};
   const Upstream stage = draft.builder.add(truth, title, {.flop = flop, .bytes = bytes}).stage;
   draft.builder.place(stage, draft.of_model(kProbability), {chunk.first}, chunk.count);
 }

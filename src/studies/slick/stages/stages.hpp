@@ -21,12 +21,12 @@ struct Draft {
   PlanBuilder& builder;
   const Worker& worker;
   const PlannedModel& base;
-  std::string name;  // of the model; empty in a sweep of one
-  bool is_first;     // of the sweep's models: /labels/base and /errors are its own
+  std::string name;           // of the model; empty in a sweep of one
+  bool is_first;              // of the sweep's models: /labels/base and /errors are its own
   bool prompts_name_details;  // Prompts::name_details()
   const ModelConfig& model = base.config;
-  TokenCounter tokens;        // in the model's vocabulary
-  Lengths lengths = {};       // of the corpus
+  TokenCounter tokens;   // in the model's vocabulary
+  Lengths lengths = {};  // of the corpus
 
   const Deck& deck() const { return builder.deck(); }
   /// Of questions with their answers as they are trained, without exemplars.

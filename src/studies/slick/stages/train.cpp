@@ -55,17 +55,16 @@ Cost cost_of(const Draft& draft, const Train& train) {
   // a frozen weight needs no gradient of its own, only that of its input
   const double passes = train.lora ? 2 : 3;
   const Lengths& lengths = draft.lengths;
-  const double per_text = lengths.mean() * model.flop_per_token() +
-                          lengths.mean_answer() * model.head_flop_per_token();
+  const double per_text =
+      lengths.mean() * model.flop_per_token() + lengths.mean_answer() * model.head_flop_per_token();
   const std::optional<LoraConfig> lora = train.lora_config(deck);
   const TrainingMemory training = training_memory(
       deck, model, lora, lengths.first(examples),
       {.texts = train.batch_size ? static_cast<double>(*train.batch_size) : batch_size(deck)});
   // the base model, which other stages ask
   const double beside = lora ? 0 : weight_bytes(deck) * static_cast<double>(model.parameters());
-  const double asking =
-      asking_bytes(deck, model,
-                   lengths.pass(probed, static_cast<double>(ProbeSettings().batch_tokens)));
+  const double asking = asking_bytes(
+      deck, model, lengths.pass(probed, static_cast<double>(ProbeSettings().batch_tokens)));
   Cost cost{.flop = static_cast<double>(deck.integer("train.epochs")) * per_text *
                         (passes * examples + 0.7 * probed) +
                     kAsked * draft.worker.abilities.flop(model),
@@ -105,7 +104,9 @@ const KindOf<Worker> kTrain = kind<Worker, Train>();
 std::vector<std::string> Train::deck_keys() const {
   return joined({{"train.", "slick.", "errors.fine_tuned", "run.checkpoint_interval"},
                  lora ? std::vector<std::string>{"lora."} : std::vector<std::string>(),
-                 abilities.keys, deck_names(kTrainPrompts), kMatchKeys});
+                 abilities.keys,
+                 deck_names(kTrainPrompts),
+                 kMatchKeys});
 }
 
 std::optional<LoraConfig> Train::lora_config(const Deck& deck) const {
