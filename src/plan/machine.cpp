@@ -63,7 +63,7 @@ double parse_bytes(std::string_view text) {
 }
 
 void expect_cpu(Plan& plan) {
-  constexpr double kLibraryBytes = 300e6;  // of trainings and editors: 0.1 to 0.6 GB were seen
+  constexpr double kLibraryBytes = 300e6;  // docs/scaling.md, "Foreseen and taken"
   plan.process_bytes = plan.model_bytes > 0 ? plan.model_bytes + kLibraryBytes : 0;
 }
 

@@ -196,8 +196,7 @@ void Heartbeat::hear() {
     if (rank_ != 0 && beat.ends) {
       console::write_error(
           "rank 0 has heard nothing of this rank, or seen it hang, and the others go on without "
-          "it: "
-          "it ends");
+          "it: it ends");
       std::_Exit(static_cast<int>(ExitCode::environment));
     }
     if (rank_ != 0 && beat.saves && !std::exchange(saves_, true)) actions_.save_work();

@@ -82,4 +82,11 @@ started "A library is missing at run time: .*libgone.so" "$PWD/starts/libdriver.
 ! start "$PWD/starts/libtwice.so" || fail "libraries that abort were accepted the second time"
 start "$PWD/starts/libdriver.so" || fail "a driver that is missing here ended configuring"
 started "" "$PWD/starts/libfits.so"
+
+echo "--- libraries"
+# libtorch exports parts of an older libstdc++: the program has to find its own first (cmake/Libtorch.cmake)
+if [ -n "${FACTSWEEP:-}" ] && command -v readelf >/dev/null; then
+  first=$(readelf -d "$FACTSWEEP" | grep -oE 'lib(stdc\+\+|torch|torch_cpu)\.so' | head -n 1)
+  [ "$first" = libstdc++.so ] || fail "the program finds $first before libstdc++.so"
+fi
 echo "all checks passed"

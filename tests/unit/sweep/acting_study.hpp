@@ -12,6 +12,12 @@
 
 namespace factsweep {
 
+inline RunDescription description() {
+  RunDescription run;
+  run.deck_text = "[run]\n";
+  return run;
+}
+
 class ActingExecutor : public Executor {
  public:
   static Array weights(double value) {

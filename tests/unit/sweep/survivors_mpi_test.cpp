@@ -8,17 +8,6 @@
 #include "skip.hpp"
 
 using namespace factsweep;
-namespace fs = std::filesystem;
-
-namespace {
-
-RunDescription description() {
-  RunDescription run;
-  run.deck_text = "[run]\n";
-  return run;
-}
-
-}  // namespace
 
 TEST_CASE("the others go on without silent ranks, and without a stage that has silenced two",
           "[ranks]") {

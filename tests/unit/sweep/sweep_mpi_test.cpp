@@ -1,5 +1,4 @@
 // What becomes of a job whose stages fail, stop or meet a broken machine.
-
 #include "../../../src/sweep/worker.hpp"
 #include "acting_study.hpp"
 #include "catch.hpp"
@@ -9,12 +8,6 @@ using namespace factsweep;
 namespace fs = std::filesystem;
 
 namespace {
-
-RunDescription description() {
-  RunDescription run;
-  run.deck_text = "[run]\n";
-  return run;
-}
 
 SweepResult sweep(const Communicator& world, const fs::path& path, const Plan& plan,
                   ActingExecutor study = {}, const SweepSettings& settings = {}) {

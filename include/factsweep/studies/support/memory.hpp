@@ -2,7 +2,6 @@
 // bytes of tensors. tests/benchmarks/device_memory.py sets it beside what a device held.
 #pragma once
 
-#include <cstdint>
 #include <optional>
 
 #include "factsweep/adapter/lora_config.hpp"
