@@ -10,6 +10,7 @@
 
 #include "adam.hpp"
 #include "factsweep/core/error.hpp"
+#include "factsweep/model/staging.hpp"
 #include "factsweep/model/torch.hpp"
 #include "lookup.hpp"
 
@@ -53,12 +54,13 @@ StepBatch make_batch(const Model& model, std::span<const EditRecord> records, st
     texts.push_back(std::move(text));
   }
   const std::int64_t start = 0;
-  batch.tokens = PackedTokens::pack(texts, {&start, 1}, model.device());
+  batch.tokens =
+      PackedTokens::pack(texts, {&start, 1}, model.device(), {rows, row_of, targets});
   batch.entering_ND = hidden_states(model.weights, batch.tokens, {.end_layer = lowest_layer});
-  batch.rows_R = torch::tensor(rows).to(model.device());
-  batch.row_of_T = torch::tensor(row_of).to(model.device());
-  batch.target_T = torch::tensor(targets).to(model.device());
-  batch.weight_T = torch::tensor(weights).to(model.device());
+  batch.rows_R = batch.tokens.lists[0];
+  batch.row_of_T = batch.tokens.lists[1];
+  batch.target_T = batch.tokens.lists[2];
+  batch.weight_T = staged(weights, model.device());
   return batch;
 }
 

@@ -127,8 +127,8 @@ Lookup look_up(const Weights& weights, std::span<const std::vector<TokenId>> tex
       last.push_back(tokens - 1);
     }
     const PackedTokens packed = PackedTokens::pack(texts.subspan(begin, end - begin), {&start, 1},
-                                                   weights.embedding.device());
-    const Tensor rows = torch::tensor(last).to(packed.ids_N.device());
+                                                   weights.embedding.device(), {last});
+    const Tensor& rows = packed.lists[0];
     const Capture capture(layer, rows);
     const Tensor stream =
         hidden_states(weights, packed, {.hook = &capture, .end_layer = layer + 1});

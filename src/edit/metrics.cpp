@@ -46,10 +46,9 @@ std::vector<TokenId> predict_batch(const Model& model, std::span<const ForcedTex
     sequences.push_back(text->ids);
   }
   const std::int64_t start = 0;
-  const PackedTokens packed = PackedTokens::pack(sequences, {&start, 1}, model.device());
-  const torch::Tensor rows_R = torch::tensor(rows).to(model.device());
+  const PackedTokens packed = PackedTokens::pack(sequences, {&start, 1}, model.device(), {rows});
   std::vector<TokenId> found;
-  argmax(model.weights, hidden_states(model.weights, packed, {.rows_R = rows_R}), found);
+  argmax(model.weights, hidden_states(model.weights, packed, {.rows_R = packed.lists[0]}), found);
   return found;
 }
 

@@ -14,16 +14,13 @@
 #include <stdexcept>
 
 #include "adam.hpp"
+#include "factsweep/model/staging.hpp"
 #include "factsweep/model/torch.hpp"
 
 namespace factsweep {
 namespace {
 
 using torch::Tensor;
-
-Tensor indices(const std::vector<std::int64_t>& list, torch::Device device) {
-  return torch::tensor(list, torch::kInt64).to(device);
-}
 
 /// The log-probability of each token in each row.
 Tensor norms(const Tensor& x) {
@@ -129,7 +126,7 @@ void Search::prepare() {
   // one row is enough: only keys and values are wanted
   hidden_states(weights_, front,
                 {.rows_R = torch::zeros({1}, front.ids_N.options()), .keep = &past_});
-  if (!without.empty()) past_.hide(indices(without, device_));
+  if (!without.empty()) past_.hide(staged(without, device_));
 
   const PackedTokens packed = PackedTokens::pack(after, lengths, device_);
   starts_ = packed.starts;
@@ -165,17 +162,19 @@ Batch Search::batch_of(const std::vector<std::int64_t>& active) const {
       }
     }
   }
-  batch.tokens = PackedTokens::pack(after, lengths, device_);
-  const Tensor texts_S = indices(texts, device_);
-  batch.context = {.past = &past_, .past_rows_B = texts_S};
-  batch.entering_ND = entering_.index_select(0, indices(entering, device_));
-  batch.subject_rows_S = indices(subjects, device_);
-  batch.request_S = indices(owners, device_);
   answers.insert(answers.end(), essences.begin(), essences.end());
-  batch.wanted_rows = indices(answers, device_);
-  batch.target_R = indices(targets, device_);
-  batch.weight_R = torch::tensor(shares).to(device_);
-  batch.request_of_R = indices(target_owners, device_);
+  batch.tokens =
+      PackedTokens::pack(after, lengths, device_,
+                         {texts, entering, subjects, owners, answers, targets, target_owners});
+  const std::vector<Tensor>& lists = batch.tokens.lists;
+  batch.context = {.past = &past_, .past_rows_B = lists[0]};
+  batch.entering_ND = entering_.index_select(0, lists[1]);
+  batch.subject_rows_S = lists[2];
+  batch.request_S = lists[3];
+  batch.wanted_rows = lists[4];
+  batch.target_R = lists[5];
+  batch.request_of_R = lists[6];
+  batch.weight_R = staged(shares, device_);
   return batch;
 }
 
@@ -233,7 +232,7 @@ std::vector<std::int64_t> Search::judge(const State& state, const Tensor& losses
 
 /// Drops all requests but those at the places `kept` of `active`, also from `gradient_AD`.
 void Search::narrow(State& state, const std::vector<std::int64_t>& kept, Tensor& gradient_AD) {
-  const Tensor rows = indices(kept, device_);
+  const Tensor rows = staged(kept, device_);
   for (Tensor* part : {&state.delta_AD, &state.norm_A, &before_AV_, &gradient_AD})
     *part = part->index_select(0, rows);
   state.adam.keep(rows);

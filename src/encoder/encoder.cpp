@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "factsweep/core/error.hpp"
+#include "factsweep/model/staging.hpp"
 #include "factsweep/model/tokenizer_rows.hpp"
 #include "factsweep/model/torch.hpp"
 #include "factsweep/text/tokenizer.hpp"
@@ -138,7 +139,7 @@ Embeddings Encoder::embed(std::span<const std::string> texts, const EmbedSetting
     std::vector<const std::vector<TokenId>*> sequences;
     for (const std::int64_t place : places) sequences.push_back(&ids[place]);
     const auto batch = encoder::Batch::pack(sequences, parts_->weights.config, device());
-    result.rows_ND.index_copy_(0, torch::tensor(places, torch::kInt64).to(device()),
+    result.rows_ND.index_copy_(0, staged(places, device()),
                                encoder::pooled_states(parts_->weights, batch, pooling));
     begin += places.size();
   }

@@ -8,6 +8,7 @@
 
 #include "factsweep/adapter/peft_names.hpp"
 #include "factsweep/core/error.hpp"
+#include "factsweep/model/staging.hpp"
 #include "factsweep/model/torch.hpp"
 
 namespace factsweep {
@@ -28,8 +29,11 @@ void complete(MoeSlot& slot, std::int64_t inputs, const torch::TensorOptions& op
   slot.router = torch::zeros({static_cast<std::int64_t>(scales.size()), inputs},
                              options.dtype(torch::kFloat32));
   slot.spread =
-      torch::one_hot(torch::tensor(gate_of_rank), slot.router.size(0)).t().contiguous().to(options);
-  slot.gate_scales = torch::tensor(scales).to(options.device());
+      torch::one_hot(staged(gate_of_rank, options.device()), slot.router.size(0))
+          .t()
+          .contiguous()
+          .to(options);
+  slot.gate_scales = staged(scales, options.device());
 }
 
 }  // namespace

@@ -185,8 +185,9 @@ Weights merged_for(const Weights& base, const MoeAdapter& moe,
   Weights routed = with_experts(base, moe, {.merging = merging});
   const torch::Device device = base.embedding.device();
   const std::int64_t start = 0, last = static_cast<std::int64_t>(prompt.size()) - 1;
-  hidden_states(routed, PackedTokens::pack({&prompt, 1}, {&start, 1}, device),
-                {.rows_R = torch::tensor({last}).to(device)});
+  const PackedTokens packed =
+      PackedTokens::pack({&prompt, 1}, {&start, 1}, device, {std::span(&last, 1)});
+  hidden_states(routed, packed, {.rows_R = packed.lists[0]});
   if (weights != nullptr) *weights = torch::cat(*merging, 1).view({-1, moe.experts()});
   return routed;
 }

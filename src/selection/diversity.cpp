@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "factsweep/core/error.hpp"
+#include "factsweep/model/staging.hpp"
 #include "factsweep/model/torch.hpp"
 
 namespace factsweep {
@@ -91,17 +92,18 @@ Tensor factor_gram(const std::vector<Modules>& bank, const std::string& module,
 Tensor product_gram(const std::vector<Modules>& bank, const std::string& module,
                     const Factors& like) {
   std::vector<Tensor> As, Bs;
-  std::vector<std::int64_t> ranks;
+  std::vector<std::int64_t> owners;
   for (const Modules& modules : bank) {
     const Factors factors = factors_of(modules, module, like);
+    const auto rank = static_cast<std::size_t>(factors.A_ri.size(0));
+    owners.insert(owners.end(), rank, static_cast<std::int64_t>(As.size()));
     As.push_back(wide(factors.A_ri));
     Bs.push_back(wide(factors.B_or));
-    ranks.push_back(factors.A_ri.size(0));
   }
   const Tensor A_Ri = torch::cat(As), B_oR = torch::cat(Bs, 1);
   const Tensor terms_RR = A_Ri.matmul(A_Ri.t()) * B_oR.t().matmul(B_oR);
   const auto n = static_cast<std::int64_t>(bank.size());
-  const Tensor owner_R = torch::repeat_interleave(torch::tensor(ranks)).to(terms_RR.device());
+  const Tensor owner_R = staged(owners, terms_RR.device());
   const Tensor rows_nR =
       torch::zeros({n, terms_RR.size(1)}, terms_RR.options()).index_add_(0, owner_R, terms_RR);
   return torch::zeros({n, n}, terms_RR.options()).index_add_(1, owner_R, rows_nR);

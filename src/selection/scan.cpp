@@ -1,6 +1,7 @@
 #include "scan.hpp"
 
 #include "factsweep/core/error.hpp"
+#include "factsweep/model/staging.hpp"
 #include "factsweep/model/torch.hpp"
 
 namespace factsweep {
@@ -9,7 +10,7 @@ using torch::Tensor;
 
 std::vector<Block::Exact> Block::exact(const Shots& shots,
                                        const std::vector<std::int64_t>& places) const {
-  const Tensor index = torch::tensor(places, torch::kInt64).to(rows_bD.device());
+  const Tensor index = staged(places, rows_bD.device());
   const Tensor rows = rows_bD.index_select(0, index).cpu().contiguous();
   std::vector<Exact> list;
   for (std::size_t i = 0; i < places.size(); ++i) {

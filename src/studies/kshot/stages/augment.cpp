@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "../methods.hpp"
+#include "factsweep/model/staging.hpp"
 #include "factsweep/model/tensors.hpp"
 #include "factsweep/model/torch.hpp"
 #include "stages.hpp"
@@ -49,7 +50,7 @@ struct Augment {
     };
     const torch::Tensor drawn_KD = read(shot_embeddings).view({drawn, -1});
     const torch::Tensor places_K =
-        torch::tensor(shots.among(drawn, worker.sets)).to(worker.base.device());
+        staged(shots.among(drawn, worker.sets), worker.base.device());
     std::vector<torch::Tensor> pool;
     for (const Upstream part : pool_embeddings)
       pool.push_back(read(part).view({-1, drawn_KD.size(1)}));
