@@ -10,6 +10,7 @@ int main(int argc, char** argv) {
   using namespace factsweep;
   return cli::guarded([&] {
     keep_freed_memory();
+    bound_compiled_products();
     const std::string command = argc > 1 ? argv[1] : "--help";
     const cli::Words words(argv + std::min(argc, 2), argv + argc);
     if (command == "run") return cli::run(argc, argv, words);

@@ -19,6 +19,12 @@ void keep_freed_memory() {
 #endif
 }
 
+void bound_compiled_products() {
+  // two caches, one over the other: libtorch's and oneDNN's own
+  for (const char* cache : {"LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY"})
+    setenv(cache, "64", /*overwrite=*/0);
+}
+
 void give_back_freed_memory() {
 #ifdef __GLIBC__
   malloc_trim(0);
