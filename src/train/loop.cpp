@@ -32,6 +32,7 @@ class Loop {
 
   LoopResult run() {
     clock_ = Stopwatch(resume());
+    if (!options_.checkpoint.empty()) schedule_.expect(training_.checkpoint_bytes());
     schedule_.begin();
     evaluate_if_due();
     while (!training_.is_done()) {

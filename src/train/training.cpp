@@ -30,6 +30,15 @@ std::string Training::prefix(std::size_t member) const {
   return members() == 1 ? "" : fmt::format("member {} ", member);
 }
 
+double Training::checkpoint_bytes() const {
+  double numbers = 0;
+  for (const Course& course : courses_) {
+    for (const torch::Tensor& leaf : course.master())
+      numbers += 3 * static_cast<double>(leaf.numel());
+  }
+  return sizeof(float) * numbers;
+}
+
 void Training::save(const std::filesystem::path& file, const NamedTensors& extra) const {
   NamedTensors tensors = extra;
   std::map<std::string, std::string> metadata;

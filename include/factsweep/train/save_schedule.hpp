@@ -14,16 +14,20 @@ class SaveSchedule {
   explicit SaveSchedule(double interval_s) : interval_s_(interval_s) {}
 
   /// Seconds after the last one. Saving takes a hundredth of the time at most, but where `interval`
-  /// asks for more. What it takes is not known before the first.
+  /// asks for more. What it takes is not known before the first: a disk's usual time for `bytes`.
   double pause_s() const {
     constexpr double kFirst = 20, kShortest = 5, kShare = 0.01;  // seconds, seconds, of the time
-    const double cheap = cost_s_ < 0 ? kFirst : std::max(kShortest, cost_s_ / kShare);
-    return std::min(interval_s_, cheap);
+    return std::min(interval_s_, std::max(is_known_ ? kShortest : kFirst, cost_s_ / kShare));
+  }
+  void expect(double bytes) {
+    constexpr double kBytesPerSecond = 1e9;
+    cost_s_ = bytes / kBytesPerSecond;
   }
   bool is_due() const { return interval_s_ > 0 && since_.seconds() > pause_s(); }
   /// Just now, in so many seconds.
   void saved(double cost_s) {
     cost_s_ = cost_s;
+    is_known_ = true;
     since_ = Stopwatch();
   }
   /// It could not be written: not before a whole interval is it tried again.
@@ -31,7 +35,8 @@ class SaveSchedule {
   void begin() { since_ = Stopwatch(); }
 
  private:
-  double interval_s_, cost_s_ = -1;  // below 0: not known
+  double interval_s_, cost_s_ = 0;
+  bool is_known_ = false;  // cost_s_, from one that was saved
   Stopwatch since_;
 };
 

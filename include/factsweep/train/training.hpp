@@ -32,6 +32,8 @@ class Training {
   /// made no step.
   virtual std::vector<StepLoss> advance() = 0;
 
+  /// What save() writes, but for the positions: float32 leaves and two moments of all members.
+  double checkpoint_bytes() const;
   /// Leaves, moments and positions of all members; `extra` is the caller's own state, under names
   /// that are none of theirs. Atomic. EnvironmentError.
   void save(const std::filesystem::path& file, const NamedTensors& extra) const;

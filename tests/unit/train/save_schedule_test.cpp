@@ -11,6 +11,12 @@ using namespace factsweep;
 TEST_CASE("what is cheap to save is saved often, what is not as often as was asked", "[train]") {
   SaveSchedule schedule(600);
   CHECK(schedule.pause_s() == 20);  // nobody knows yet what it takes
+  schedule.expect(1e6);
+  CHECK(schedule.pause_s() == 20);
+  schedule.expect(1.6e9);  // all weights of 135M parameters
+  CHECK(schedule.pause_s() == Approx(160));
+  schedule.expect(96e9);  // of 8B
+  CHECK(schedule.pause_s() == 600);
   schedule.saved(0.01);
   CHECK(schedule.pause_s() == 5);
   schedule.saved(2);
