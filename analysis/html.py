@@ -22,7 +22,7 @@ from plotly.offline import get_plotlyjs
 
 from .table import PAPER, Cell, Table
 
-MOST_ROWS = 200  # of a table in the page itself; the script has the others, the CSV all of them
+MOST_ROWS = 200  # of a table at once; the script has the others, and all of one that is folded
 SWEEP = "sweep"  # name of the packed data of points and stages
 POINTER = (  # under the heading of a page with figures
     "In a figure the pointer tells values, and a click on one leads to the points behind it. "
@@ -62,15 +62,14 @@ class Section:
         paper = [' class="paper"' if c.startswith(PAPER) else "" for c in table.columns]
         heads = zip(table.columns, paper, strict=True)
         head = "".join(f"<th{p}>{_breakable(column)}</th>" for column, p in heads)
-        body = "".join(
-            f"<tr>{''.join(map(_cell, row, paper))}</tr>" for row in table.rows[:MOST_ROWS]
-        )
+        there = 0 if table.folded else MOST_ROWS
+        body = "".join(f"<tr>{''.join(map(_cell, row, paper))}</tr>" for row in table.rows[:there])
         data, rest = ' data-points=""' if points else "", ""
-        if len(table.rows) > MOST_ROWS:
+        if len(table.rows) > there:
             data += f' data-rest="{SWEEP if points else escape(file) + ".rest"}"'
-        if len(table.rows) > MOST_ROWS and not points:
-            others = [[_plain(cell) for cell in row] for row in table.rows[MOST_ROWS:]]
-            rest = packed(f"{file}.rest", others)
+            if not points:
+                others = [[_plain(cell) for cell in row] for row in table.rows[there:]]
+                rest = packed(f"{file}.rest", others)
         search = ""
         if len(table.rows) > 8:
             shown = f"{len(table.rows)} rows"
