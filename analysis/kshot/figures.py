@@ -57,7 +57,7 @@ def perplexity(part: ExpertPart) -> Figure:
         for axes, kind in zip(row, KINDS, strict=True):
             rho = mean(part.correlations(task, kind), -1, 1)
             _scatter(axes, part, task, kind)
-            limits = f" [{rho.low:.2f}, {rho.high:.2f}]" if np.isfinite(rho.low) else ""
+            limits = f" [{rho.low:.2f},\u00a0{rho.high:.2f}]" if np.isfinite(rho.low) else ""
             style.title(axes, f"{part.tasks[task]}, $\\rho$ = {rho.value:.2f}{limits}")
         row[0].set_ylabel("Test accuracy (%)")
     _name_adapters(figure, part)
