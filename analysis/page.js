@@ -187,12 +187,15 @@ function drawing(plot) {
   return drawings.get(plot);
 }
 
-// Those that come near; the others, as for printing, while the reader does nothing.
+// Those that come near; the others, as for printing, once the page is there and the reader does
+// nothing.
+const FIRST = 2000; // milliseconds that the page has to itself
 const idle = window.requestIdleCallback ?? setTimeout;
 async function drawAll(plots) {
   const near = new IntersectionObserver((entries) =>
     entries.forEach((entry) => entry.isIntersecting && drawing(entry.target)), { rootMargin: "50%" });
   plots.forEach((plot) => near.observe(plot));
+  await new Promise((done) => setTimeout(done, FIRST));
   for (const plot of plots) {
     await new Promise((done) => idle(done));
     await drawing(plot);
