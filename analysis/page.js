@@ -192,8 +192,9 @@ function drawing(plot) {
 const FIRST = 2000; // milliseconds that the page has to itself
 const idle = window.requestIdleCallback ?? setTimeout;
 async function drawAll(plots) {
-  const near = new IntersectionObserver((entries) =>
-    entries.forEach((entry) => entry.isIntersecting && drawing(entry.target)), { rootMargin: "50%" });
+  const come = (entries) =>
+    entries.forEach((entry) => entry.isIntersecting && drawing(entry.target));
+  const near = new IntersectionObserver(come, { rootMargin: "50%" });
   plots.forEach((plot) => near.observe(plot));
   await new Promise((done) => setTimeout(done, FIRST));
   for (const plot of plots) {
