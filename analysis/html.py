@@ -59,11 +59,11 @@ class Section:
 
     def table(self, table: Table, file: str, points: bool = False) -> None:
         """`file`: its CSV; `points`: it is that of points, whose rows the script has anyway."""
-        paper = [' class="paper"' if c.startswith(PAPER) else "" for c in table.columns]
-        heads = zip(table.columns, paper, strict=True)
-        head = "".join(f"<th{p}>{_breakable(column)}</th>" for column, p in heads)
+        classes = [_class(table, k) for k in range(len(table.columns))]
+        heads = zip(table.columns, classes, strict=True)
+        head = "".join(f"<th{of}>{_breakable(column)}</th>" for column, of in heads)
         there = 0 if table.folded else MOST_ROWS
-        body = "".join(f"<tr>{''.join(map(_cell, row, paper))}</tr>" for row in table.rows[:there])
+        body = "".join(f"<tr>{''.join(map(_cell, row, classes))}</tr>" for row in table.rows[:there])
         data, rest = ' data-points=""' if points else "", ""
         if len(table.rows) > there:
             data += f' data-rest="{SWEEP if points else escape(file) + ".rest"}"'
@@ -99,6 +99,15 @@ class Section:
             f'<details id="{escape(title)}"><summary>{escape(title)}</summary>'
             f"<pre>{escape(content)}</pre></details>"
         )
+
+
+def _class(table: Table, column: int) -> str:
+    """How its cells look: published numbers, or words, which begin below each other."""
+    if table.columns[column].startswith(PAPER):
+        return ' class="paper"'
+    cells = [row[column] for row in table.rows]
+    is_words = any(not isinstance(cell, Cell) and re.search("[^\\W\\d_]", cell) for cell in cells)
+    return ' class="words"' if is_words else ""
 
 
 def _breakable(head: str) -> str:

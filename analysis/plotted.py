@@ -103,11 +103,11 @@ def _axis(axis: Axis) -> dict:
     if log:
         decades, powers = np.ptp(found["range"]), not any(np.log10(at) % 1)
         found["nticks"] = math.ceil(decades if powers else 2 * decades)
-        found["exponentformat"] = "power"
+        found["tickformat"] = "~g"
     elif fixed:
         found |= {"tickvals": _numbers(at), "ticktext": [*map(_html, labels)]}
     else:
-        found["nticks"] = 1 + int(((at >= limits.min()) & (at <= limits.max())).sum())
+        found["nticks"] = math.ceil(np.ptp(limits) / np.ptp(at[:2])) if len(at) > 1 else 1
         found["tickformatstops"] = TICKS
     if len(minor := axis.get_minorticklocs()):
         found["minor"] = {"tickvals": _numbers(minor), "ticks": "outside", "ticklen": 2}
