@@ -13,6 +13,7 @@ from .sweep import Sweep
 from .table import NONE, Cell, Table, between, number, percent
 
 ABILITY = "ability_"  # what columns of abilities begin with
+MOST_ROWS = 8  # of points whose loss rose that stand before all results
 WHEN = {"_early_stop": "EARLY_STOP", "_final": "CONVERGENCE"}  # what they may end with
 
 
@@ -30,6 +31,7 @@ def rose_table(sweep: Sweep) -> Table | None:
         "A smaller learning rate may do. Where the loss of the point's own training, which is "
         "shown, did not rise, that of one it stands on did.",
     )
+    table.folded = len(points) > MOST_ROWS
     curves = sweep.curves.get("loss")
     for row, point in points.iterrows():
         known = curves[row][np.isfinite(curves[row])] if curves is not None else ()

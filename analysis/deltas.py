@@ -124,14 +124,7 @@ def _append(rows: pd.DataFrame, path: Path) -> None:
 
 
 def _place(matrix: Matrix) -> dict[str, object]:
-    which = matrix.which
-    return {
-        "tensors": which.tensors,
-        "when": which.when,
-        "layer": which.layer,
-        "matrix": which.matrix,
-        "expert": which.expert,
-    }
+    return {n: getattr(matrix.which, n) for n in ("tensors", "when", "layer", "matrix", "expert")}
 
 
 def _norm_rows(

@@ -22,7 +22,7 @@ from plotly.offline import get_plotlyjs
 
 from .table import PAPER, Cell, Table
 
-MOST_ROWS = 200  # of a table in the page itself; the script has the others, the CSV all of them
+MOST_ROWS = 200  # of a table at once; the script has the others, and all of one that is folded
 SWEEP = "sweep"  # name of the packed data of points and stages
 POINTER = (  # under the heading of a page with figures
     "In a figure the pointer tells values, and a click on one leads to the points behind it. "
@@ -59,18 +59,17 @@ class Section:
 
     def table(self, table: Table, file: str, points: bool = False) -> None:
         """`file`: its CSV; `points`: it is that of points, whose rows the script has anyway."""
-        paper = [' class="paper"' if c.startswith(PAPER) else "" for c in table.columns]
-        heads = zip(table.columns, paper, strict=True)
-        head = "".join(f"<th{p}>{_breakable(column)}</th>" for column, p in heads)
-        body = "".join(
-            f"<tr>{''.join(map(_cell, row, paper))}</tr>" for row in table.rows[:MOST_ROWS]
-        )
+        classes = [_class(table, k) for k in range(len(table.columns))]
+        heads = zip(table.columns, classes, strict=True)
+        head = "".join(f"<th{of}>{_breakable(column)}</th>" for column, of in heads)
+        there = 0 if table.folded else MOST_ROWS
+        body = "".join(f"<tr>{''.join(map(_cell, row, classes))}</tr>" for row in table.rows[:there])
         data, rest = ' data-points=""' if points else "", ""
-        if len(table.rows) > MOST_ROWS:
+        if len(table.rows) > there:
             data += f' data-rest="{SWEEP if points else escape(file) + ".rest"}"'
-        if len(table.rows) > MOST_ROWS and not points:
-            others = [[_plain(cell) for cell in row] for row in table.rows[MOST_ROWS:]]
-            rest = packed(f"{file}.rest", others)
+            if not points:
+                others = [[_plain(cell) for cell in row] for row in table.rows[there:]]
+                rest = packed(f"{file}.rest", others)
         search = ""
         if len(table.rows) > 8:
             shown = f"{len(table.rows)} rows"
@@ -100,6 +99,15 @@ class Section:
             f'<details id="{escape(title)}"><summary>{escape(title)}</summary>'
             f"<pre>{escape(content)}</pre></details>"
         )
+
+
+def _class(table: Table, column: int) -> str:
+    """How its cells look: published numbers, or words, which begin below each other."""
+    if table.columns[column].startswith(PAPER):
+        return ' class="paper"'
+    cells = [row[column] for row in table.rows]
+    is_words = any(not isinstance(cell, Cell) and re.search("[^\\W\\d_]", cell) for cell in cells)
+    return ' class="words"' if is_words else ""
 
 
 def _breakable(head: str) -> str:

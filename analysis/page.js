@@ -92,6 +92,7 @@ function enliven(table) {
     show();
   }));
   search?.addEventListener("input", show);
+  table.closest("details")?.addEventListener("toggle", show, { once: true });
 }
 
 // --- Tables wider than the window: as many columns as have room, whole, and ways to the others --
@@ -158,11 +159,10 @@ function fitColumns(scroll) {
   on.addEventListener("click", () => step(end));
   choice.addEventListener("change", () => show(+choice.value));
   table.addEventListener("filled", fit);
-  let width = 0; // that it was fitted to; its height may change by that
+  let width = 0; // that it was fitted to, none yet; its height may change by that
   new ResizeObserver(() => {
     if (width !== (width = scroll.clientWidth)) setTimeout(fit);
   }).observe(scroll);
-  fit();
 }
 
 // --- Figures, by Plotly ------------------------------------------------------------------------
@@ -187,13 +187,18 @@ function drawing(plot) {
   return drawings.get(plot);
 }
 
-// Those that are seen, and then one after the other.
+// Those that come near; the others, as for printing, once the page is there and the reader does
+// nothing.
+const FIRST = 2000; // milliseconds that the page has to itself
+const idle = window.requestIdleCallback ?? setTimeout;
 async function drawAll(plots) {
-  const seen = new IntersectionObserver((entries) =>
-    entries.forEach((entry) => entry.isIntersecting && drawing(entry.target)));
-  plots.forEach((plot) => seen.observe(plot));
+  const come = (entries) =>
+    entries.forEach((entry) => entry.isIntersecting && drawing(entry.target));
+  const near = new IntersectionObserver(come, { rootMargin: "50%" });
+  plots.forEach((plot) => near.observe(plot));
+  await new Promise((done) => setTimeout(done, FIRST));
   for (const plot of plots) {
-    await new Promise((done) => setTimeout(done));
+    await new Promise((done) => idle(done));
     await drawing(plot);
   }
 }
@@ -269,33 +274,34 @@ async function openPoint(row) {
   filled(...content);
 }
 
-// SliCK's questions: labels and answers before, and of each point what was said after.
+// What was asked of the point: what is the same for several points, and what came of this one.
 async function questionsOf(row, id) {
   const asked = await unpack("questions");
   if (!asked) return [];
-  const title = element("h3", { textContent: "Test questions" });
+  const title = element("h3", { textContent: asked.title });
   const mine = asked.points[row];
   if (!mine) return [title, element("p", { textContent: asked.otherwise.replace("{id}", id) })];
-  const before = asked.before[asked.model[row]];
-  const verdicts = (digits, k) => asked.verdicts[digits[k]] ?? "";
-  const heads = [...before.columns, ...mine.flatMap((when) => ["answer", "right"].map(
-    (what) => `${what} ${when.name}`))];
-  const rows = before.rows.map((question, k) => [...question, ...mine.flatMap((when) =>
-    [when.said ? asked.said[when.said[k]] : "", verdicts(when.right, k)])]);
+  const { columns, rows } = asked.tables[asked.of[row]];
+  const heads = [...columns, ...mine.map(([head]) => head)];
   const name = `rest-of-${row}`;
-  unpacked.set(name, Promise.resolve(rows));
+  unpacked.set(name, Promise.resolve(rows.map((question, k) =>
+    [...question, ...mine.map(([, words]) => asked.words[words[k]])])));
   const table = plain(heads, []).querySelector("table");
   table.dataset.rest = name;
   const search = element("input", { type: "search", placeholder: "filter" });
   const box = element("div", { className: "table" }, search,
     element("span", { className: "count" }), element("div", { className: "scroll" }, table));
   setTimeout(() => search.dispatchEvent(new Event("input")));
-  return [title, element("p", { className: "small", textContent: asked.dev }), box];
+  return [title, element("p", { className: "small", textContent: asked.note }), box];
 }
 
 document.body.append(dialog);
 // beside the page the contents are open, above it they would push it down
 document.querySelector("nav details").open = matchMedia("(min-width: 1360px)").matches;
+document.querySelector("nav").addEventListener("click", ({ target }) => {
+  const led = document.getElementById(target.hash?.slice(1));
+  if (led?.matches("details")) led.open = true;
+});
 document.querySelectorAll(".table table").forEach(enliven);
 document.querySelectorAll(".scroll").forEach(fitColumns);
 const plots = [...document.querySelectorAll(".plot")];

@@ -34,7 +34,12 @@ from .table import between
 PIXELS = 115  # of the page to an inch of a figure
 POINT = PIXELS / 72
 EDGE = 8  # pixels around a figure
-DECADES = 13  # of a logarithmic axis that have labels, on each side of 1
+# Ticks have as many decimal places as their distance (1, 2 or 5 of the last one), which zooming
+# changes: 0.5, 1.0, 1.5.
+TICKS = [
+    {"dtickrange": [float(f"0.9e-{places}"), float(f"6e-{places}")], "value": f".{places}f"}
+    for places in range(1, 7)
+]
 BEYOND = 9  # how many times its length a line across a panel goes on, as the panel may be zoomed
 SYMBOLS = {
     **{"o": "circle", ".": "circle", "s": "square", "D": "diamond", "*": "star"},
@@ -94,15 +99,16 @@ def _axis(axis: Axis) -> dict:
     found |= {"ticks": "outside", "ticklen": 4, "showticklabels": bool(shown)}
     found |= {"tickfont": _font(labels[0]), "tickangle": -labels[0].get_rotation()}
     words = [label.get_text() for label in labels]
+    fixed = isinstance(axis.get_major_locator(), FixedLocator) or any(map(is_word, words, at))
     if log:
-        powers = [f"10<sup>{k}</sup>" for k in range(2, DECADES)]
-        below = [f"10<sup>\u2212{k}</sup>" for k in range(1, DECADES)]
-        found["tickvals"] = _numbers(10.0 ** np.arange(1 - DECADES, DECADES))
-        found["ticktext"] = [*below[::-1], "1", "10", *powers]
-    elif isinstance(axis.get_major_locator(), FixedLocator) or any(map(is_word, words, at)):
+        decades, powers = np.ptp(found["range"]), not any(np.log10(at) % 1)
+        found["nticks"] = math.ceil(decades if powers else 2 * decades)
+        found["tickformat"] = "~g"
+    elif fixed:
         found |= {"tickvals": _numbers(at), "ticktext": [*map(_html, labels)]}
     else:
-        found["nticks"] = 1 + int(((at >= limits.min()) & (at <= limits.max())).sum())
+        found["nticks"] = math.ceil(np.ptp(limits) / np.ptp(at[:2])) if len(at) > 1 else 1
+        found["tickformatstops"] = TICKS
     if len(minor := axis.get_minorticklocs()):
         found["minor"] = {"tickvals": _numbers(minor), "ticks": "outside", "ticklen": 2}
     return found

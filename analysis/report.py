@@ -122,17 +122,13 @@ def _points(sweep: Sweep, writer: Writer, folded: bool) -> html.Section:
     shown.to_csv(writer.written.path(f"{table.name}.csv"), index=False)
     table.notes = ["A click on an id shows the stages of the point: where they ran, how long."]
     section.table(table, table.name, points=True)
-    writer.data.append(html.packed(html.SWEEP, _graph(sweep) | _whole(table)))
+    writer.data.append(html.packed(html.SWEEP, _of_points(sweep, table)))
     if not folded:
         if len(table.rows) > MOST_ROWS:
             table.notes = [f"The first {MOST_ROWS}; {table.name}.csv has all {len(table.rows)}."]
             table.rows = table.rows[:MOST_ROWS]
         print("\n" + table.text())
     return section
-
-
-def _whole(table: Table) -> dict:
-    return {"columns": table.columns, "points": table.rows}
 
 
 def points_table(sweep: Sweep) -> Table:
@@ -160,12 +156,14 @@ def _texts(column: pd.Series) -> list[str]:
 STAGE = ("kind", "title", "status", "seconds", "rank", "reason")  # of a stage, on the page
 
 
-def _graph(sweep: Sweep) -> dict:
-    """What the page tells of a point's stages."""
+def _of_points(sweep: Sweep, table: Table) -> dict:
+    """What the page tells of a point and its stages."""
     stages = sweep.stages
     shown = [name for name in STAGE if name in stages]
     columns = [list(_status(stages)) if n == "status" else _texts(stages[n]) for n in shown]
     return {
+        "columns": table.columns,
+        "points": table.rows,
         "stage_of": sweep.points["stage"].tolist() if "stage" in sweep.points else [],
         "stage_columns": shown,
         "stages": [*zip(*columns, strict=True)],

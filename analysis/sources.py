@@ -23,13 +23,11 @@ def source_table(sweep: Sweep) -> Table | None:
     if group.name is None:
         return None
     table = Table("sources", "Records of the files that were left out, or are asked more than once")
-    rows = (group.name, group.fate, group.records, group.reason, group.first)
-    for name, fate, count, reason, first in zip(*rows, strict=True):
-        table.row(
-            ("data", str(name)),
-            ("records", str(count)),
-            ("are", str(fate)),
-            ("reason", str(reason)),
-            ("first of them", str(first)),
-        )
+    table.fill(
+        data=group.name,
+        records=group.records,
+        are=group.fate,
+        reason=group.reason,
+        first_of_them=group.first,
+    )
     return table

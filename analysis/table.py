@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +50,11 @@ class Table:
         """Adds a row whose cells name their columns, which are the same in each."""
         self.columns = [head for head, _ in cells]
         self.rows.append([cell for _, cell in cells])
+
+    def fill(self, **columns: Iterable[object]) -> None:
+        """Rows of texts, by the heads of their columns; `_` stands for a blank."""
+        self.columns = [head.replace("_", " ") for head in columns]
+        self.rows += [list(map(str, row)) for row in zip(*columns.values(), strict=True)]
 
     def text(self) -> str:
         """Aligned columns, the first flush left and the others flush right."""

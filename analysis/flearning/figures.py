@@ -40,6 +40,7 @@ OUTCOME_COLOUR = {
     "generality": style.GREEN,
     "locality": style.VERMILLION,
 }
+MOST_NAMED = 24  # searches in a legend; the CSV and the page name all of them
 WORDS = {"full": "full fine-tuning", "lora": "LoRA"}
 
 
@@ -195,7 +196,8 @@ def cosine(part: EditPart) -> Figure:
 def lambda_search(sweep: Sweep) -> Figure:
     found = searches(sweep)
     need(found, NO_SEARCH)
-    figure, axes = style.panels(width=5.0, height=2.8)
+    named = found if len(found) <= MOST_NAMED else []
+    figure, axes = style.panels(width=5.0, height=max(2.8, 0.17 * len(named) + 0.6))
     shades = colormaps["viridis"](np.linspace(0.05, 0.85, len(found)))
     for (title, tried, locality, value), shade in zip(found, shades, strict=True):
         order = np.argsort(tried)
@@ -204,5 +206,6 @@ def lambda_search(sweep: Sweep) -> Figure:
         axes.axvline(value, color=shade, linewidth=0.7, linestyle=":")
     axes.set_xlabel("$\\lambda$ tried")
     axes.set_ylabel("Locality (%)")
-    style.legend_right(axes)
+    if named:
+        style.legend_right(axes)
     return figure

@@ -10,6 +10,7 @@ from ..writer import Writer
 from . import figures, orderings, tables, trainings
 from .quantities import EditPart, parts
 from .findings import FINDINGS
+from .questions import packed_questions
 
 TITLE = "F-Learning"
 
@@ -36,6 +37,8 @@ FIGURES = {
 
 def sections(sweep: Sweep, writer: Writer) -> list[Section]:
     shown = writer.some(parts(sweep))
+    if questions := packed_questions(sweep):
+        writer.data.append(questions)
     return [*(_part(part, writer) for part in shown), _whole(sweep, writer)]
 
 

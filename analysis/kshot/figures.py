@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from .. import style
 from ..drawn import Rows
@@ -57,7 +57,7 @@ def perplexity(part: ExpertPart) -> Figure:
         for axes, kind in zip(row, KINDS, strict=True):
             rho = mean(part.correlations(task, kind), -1, 1)
             _scatter(axes, part, task, kind)
-            limits = f" [{rho.low:.2f}, {rho.high:.2f}]" if np.isfinite(rho.low) else ""
+            limits = f" [{rho.low:.2f},\u00a0{rho.high:.2f}]" if np.isfinite(rho.low) else ""
             style.title(axes, f"{part.tasks[task]}, $\\rho$ = {rho.value:.2f}{limits}")
         row[0].set_ylabel("Test accuracy (%)")
     _name_adapters(figure, part)
@@ -122,6 +122,9 @@ def _scatter(axes: Axes, part: ExpertPart, task: int, kind: str) -> None:
         axes.plot(at[k], accuracy[k], label=part.bank[k], **look)
     if known.any() and np.nanmax(at) > 10 * np.nanmin(at):
         axes.set_xscale("log")
+        if np.nanmax(at) < 100 * np.nanmin(at):  # powers of ten alone would be one or two
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.xaxis.set_major_formatter("{x:g}")
         axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel(KINDS[kind])
 

@@ -17,11 +17,8 @@ def tuned(part: ExpertPart) -> Finding:
     after, before = (part.first(method, what) for method in ("source_best_sft", "source_best"))
     both = [task for task in part.tasks if {task} <= set(after["task"]) & set(before["task"])]
     need(both, f"{what} needs a task of which both have finished")
-    found = [
-        part.difference(after[after["task"] == task], before[before["task"] == task])
-        for task in both
-    ]
-    return Finding("figure2_tuning.change", mean_of_independent(found).interval)
+    found = mean_of_independent(part.differences(after, before, both))
+    return Finding("figure2_tuning.change", found.interval)
 
 
 def mixture(part: ExpertPart) -> Finding:

@@ -14,6 +14,8 @@ class Tasks(Group, path="tasks"):
     rationales: Data  # where reasons come from
     train_examples: Data
     test_examples: Data
+    test_row: Data  # [task, example]: record of the file
+    gold: Data  # [task, example]: the right answer
 
 
 class Bank(Group, path="bank"):

@@ -1,13 +1,11 @@
 """Figure 10: the shots, the open data and what was selected of them, in the plane.
 
 The embeddings are in the weights file. Each task has a plane of its own, on which its pool, shots
-and selections are placed together: by t-SNE, as in the paper, where scikit-learn is installed, else
-on their first two principal components.
+and selections are placed together by t-SNE, as in the paper.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,9 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .. import style
-from ..drawn import tell_caption
 from ..store import WEIGHTS, Missing, StoreError, need, open_file
-from ..words import words
 from .quantities import ExpertPart
 from .tables import SELECTIONS
 
@@ -29,38 +25,17 @@ NEIGHBOURS = 30  # t-SNE's perplexity
 BESIDE = 4  # panels; more go below
 
 
-# --- Placing vectors in the plane --------------------------------------------------------------
-
-
-def _tsne() -> Callable | None:
-    try:
-        from sklearn.manifold import TSNE
-    except ImportError:
-        return None
-    return TSNE
-
-
 def place(vectors: np.ndarray) -> np.ndarray:
-    """[n, 2] places of [n, dimension] vectors, the same for the same vectors."""
-    if (tsne := _tsne()) is None:
-        return principal(vectors)
+    """[n, 2] places of [n, dimension] vectors, the same for the same vectors; those of too few for
+    t-SNE are the first two principal components.
+    """
+    from sklearn.decomposition import PCA  # takes as long to import as a small report does
+    from sklearn.manifold import TSNE
+
     neighbours = min(NEIGHBOURS, (len(vectors) - 1) / 3)  # fewer than there are vectors
     if neighbours < 1:
-        return principal(vectors)
-    return tsne(perplexity=neighbours, init="pca", random_state=0).fit_transform(vectors)
-
-
-def principal(vectors: np.ndarray) -> np.ndarray:
-    """Along the two directions of largest variance.
-
-    The sign of a direction is that of its largest part, so that it is the same everywhere.
-    """
-    centred = vectors - vectors.mean(axis=0)
-    _, _, directions = np.linalg.svd(centred, full_matrices=False)
-    directions = directions[:2]
-    largest = np.abs(directions).argmax(axis=1)
-    signs = np.sign(directions[np.arange(len(directions)), largest])
-    return centred @ (directions * signs[:, None]).T
+        return PCA(2).fit_transform(vectors)
+    return TSNE(perplexity=neighbours, init="pca", random_state=0).fit_transform(vectors)
 
 
 # --- What is shown -----------------------------------------------------------------------------
@@ -93,8 +68,6 @@ def projection(part: ExpertPart) -> Figure:
         selection = SELECTIONS[point["data_selection"]].replace("D_A", "$D_A$")
         style.title(axes, f"{point['task']}, {selection}")
     style.legend_below(figure, style.in_order(axes))
-    if _tsne() is None:
-        tell_caption(figure, words("kshot", "figure10_selection.plain"))
     return figure
 
 

@@ -173,6 +173,13 @@ class ExpertPart(Part):
         rows = [first[key] - second[key] for key in sorted(first.keys() & second.keys())]
         return crossed_mean(100 * np.stack(rows) if rows else np.empty((0, 0)))
 
+    def differences(
+        self, better: pd.DataFrame, worse: pd.DataFrame, tasks: Sequence[str]
+    ) -> list[CrossedMean]:
+        """One a task."""
+        of_task = ((rows[rows["task"] == task] for rows in (better, worse)) for task in tasks)
+        return [self.difference(*both) for both in of_task]
+
     def learnt_examples(self) -> np.ndarray:
         """[adapter]: those that a training of the bank learnt; -1: the adapter was brought."""
         examples, left_out = self.of_bank.examples, self.of_bank.left_out

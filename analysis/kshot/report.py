@@ -11,6 +11,7 @@ from ..writer import Writer
 from . import experts, figures, helps, left_out, projection, tables
 from .quantities import ExpertPart, part_of
 from .findings import FINDINGS
+from .questions import packed_questions
 
 TITLE = "K-shot"
 
@@ -41,6 +42,8 @@ def sections(sweep: Sweep, writer: Writer) -> list[Section]:
     part = part_of(sweep)
     if part.points.empty:
         return [_not_used(part, writer)]  # may tell why
+    if questions := packed_questions(part):
+        writer.data.append(questions)
     accuracy, selection, shown = map(Section, ("Accuracy", "What was selected", "Figures"))
     answer = Section("Which adapters do most")
     writer.lines(answer, helps.sentences, part)

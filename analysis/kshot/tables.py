@@ -214,11 +214,7 @@ def difference_table(part: ExpertPart) -> Table:
     for method, label, _ in in_order(part.points, "method", METHODS):
         if method == "ours":
             continue
-        other = part.first(method, what)
-        found = [
-            part.difference(ours[ours["task"] == task], other[other["task"] == task])
-            for task in part.tasks
-        ]
+        found = part.differences(ours, part.first(method, what), part.tasks)
         known = [f.runs.degrees + 1 for f in found if math.isfinite(f.value)]
         fewest = min([fewest, *known])
         whole = mean_of_independent(found).interval

@@ -257,7 +257,7 @@ def _slick(axes: Axes, right: pd.DataFrame, knows: np.ndarray, points: pd.Index)
     style.interval_bars(axes, share[[0, -1]], [found[0], found[-1]], **look)
     last, label = found[-1].value, f"SliCK, {sets} sets"
     axes.plot(share[-1], last, "o", color=style.BLUE, markersize=7, label=label)
-    look = {"va": "center", "color": style.BLUE}
+    look = {"va": "bottom", "color": style.BLUE}  # it may lie on the axis
     style.note(axes, "1 set", (share[0], found[0].value), (6, 0), **look)
 
 

@@ -7,15 +7,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..html import packed
+from ..questions import Questions, as_many_as_fit
 from ..store import RESULTS, UNSET, open_file, text
 from ..sweep import Sweep
 from .groups import CATEGORIES, DataRead, Labels, Predictions
 from .quantities import LONG, WHEN, Model
 
-NAME = "questions"  # of the packed data
-MOST_VERDICTS = 1_000_000  # of points, questions and ends that a page holds
-VERDICTS = ["wrong", "right", "I don't know"]
+VERDICTS = {0: "wrong", 1: "right", 2: "I don't know"}
 
 
 def said(sweep: Sweep, when: str, points: np.ndarray) -> np.ndarray | None:
@@ -33,35 +31,22 @@ def packed_questions(sweep: Sweep, models: Sequence[Model]) -> str | None:
     if predictions.row is None or models[0].labels.category is None:
         return None
     done = sweep.done.index.to_numpy()
-    most = max(1, MOST_VERDICTS // max(1, len(predictions.row) * len(WHEN)))
-    points: list[list | None] = [None] * len(sweep.points)
-    heard: dict[bytes, int] = {}  # answers, each once
+    shown, otherwise = as_many_as_fit(done, len(predictions.row) * len(WHEN))
+    if len(shown) < len(done):
+        otherwise += f" This prints them: factsweep questions {sweep.path.name} --point {{id}}"
+    asked = Questions("Test questions", len(sweep.points), _dev(sweep))
+    tables = {m.name: asked.table(*_asked(m.labels, predictions.row)) for m in models}
+    for row in shown:
+        asked.begin(row, tables[sweep.points["model"][row] if len(models) > 1 else ""])
     for when, name in WHEN.items():
-        right, answers = getattr(predictions, f"correct_{when}"), said(sweep, when, done[:most])
-        if right is None:
+        if (right := getattr(predictions, f"correct_{when}")) is None:
             continue
-        for k, row in enumerate(done[:most]):
-            digits = np.minimum(right[row], 9) + ord("0")  # places in VERDICTS; 9: not asked
-            of_end = {"name": name, "right": digits.astype(np.uint8).tobytes().decode()}
+        answers = said(sweep, when, shown)
+        for k, row in enumerate(shown):
             if answers is not None:
-                of_end["said"] = [heard.setdefault(a, len(heard)) for a in answers[k].tolist()]
-            points[row] = (points[row] or []) + [of_end]
-    otherwise = "This point has none: it is not done."
-    if len(done) > most:
-        otherwise = f"This page has those of the first {most} finished points. This prints them: "
-        otherwise += f"factsweep questions {sweep.path.name} --point {{id}}"
-    return packed(
-        NAME,
-        {
-            "before": [_asked(model.labels, predictions.row) for model in models],
-            "model": _places(sweep, models),
-            "points": points,
-            "said": [*map(text, heard)],
-            "verdicts": VERDICTS,
-            "otherwise": otherwise,
-            "dev": _dev(sweep),
-        },
-    )
+                asked.add(row, f"answer {name}", answers[k], text)
+            asked.add(row, f"right {name}", right[row], lambda v: VERDICTS.get(v, ""))
+    return asked.packed(otherwise)
 
 
 def _dev(sweep: Sweep) -> str:
@@ -75,14 +60,7 @@ def _dev(sweep: Sweep) -> str:
     )
 
 
-def _places(sweep: Sweep, models: Sequence[Model]) -> list[int]:
-    """Of each point's model in `models`."""
-    if len(models) == 1:
-        return [0] * len(sweep.points)
-    return sweep.points["model"].map({model.name: k for k, model in enumerate(models)}).tolist()
-
-
-def _asked(labels: Labels, rows: np.ndarray) -> dict:
+def _asked(labels: Labels, rows: np.ndarray) -> tuple[list[str], list[list[str]]]:
     """What is the same for every point of a model."""
     columns = ["row", "question", "right answers", "relation", "questions", "label", "its p"]
     kept = labels.greedy_answer is not None and labels.greedy is not None
@@ -104,9 +82,9 @@ def _asked(labels: Labels, rows: np.ndarray) -> dict:
         if kept:
             before = int(labels.greedy[row, 0])
             shown.append(str(labels.greedy_answer[row]))
-            shown.append(VERDICTS[before] if labelled and before < len(VERDICTS) else "")
+            shown.append(VERDICTS.get(before, "") if labelled else "")
         found.append(shown)
-    return {"columns": columns, "rows": found}
+    return columns, found
 
 
 def _answers(labels: Labels, row: int) -> str:

@@ -55,8 +55,8 @@ def sections(sweep: Sweep, writer: Writer) -> list[Section]:
     of_models = [_labels(sweep, model, writer) for model in writer.some(models, "models' labels")]
     data = Section("Data")
     writer.table(data, source_table, sweep)
-    made = (tables.left_out_table, tables.not_used_table, tables.note_table)
-    writer.tables(data, made, sweep.group(DataRead))
+    for name in tables.OF_DATA:
+        writer.table(data, tables.data_table, sweep.group(DataRead), name)
     return [data, *of_models, *(_part(p, writer) for p in shown)]
 
 

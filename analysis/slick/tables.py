@@ -225,33 +225,20 @@ def abilities(part: LabelledPart) -> Table | None:
     return ability_table(part.sweep, data_sets(part), "D")
 
 
-def left_out_table(data: DataRead) -> Table | None:
-    """None where all records are used."""
-    if data.left_out is None:
+OF_DATA = {  # table -> head -> field of DataRead
+    "left_out": {"reason": "left_out_reason", "records": "left_out"},
+    "not_used": {"not_used": "not_used_reason", "count": "not_used"},
+    "data_notes": {"note": "note"},
+}
+
+
+def data_table(data: DataRead, name: str) -> Table | None:
+    """What the data lack, or the deck leaves out or does not ask of them; None: nothing."""
+    columns = {head: getattr(data, field) for head, field in OF_DATA[name].items()}
+    if any(column is None for column in columns.values()):
         return None
-    table = told("left_out")
-    for reason, count in zip(data.left_out_reason, data.left_out, strict=True):
-        table.row(("reason", str(reason)), ("records", str(count)))
-    return table
-
-
-def not_used_table(data: DataRead) -> Table | None:
-    """None where the deck asks whatever can be asked."""
-    if data.not_used is None:
-        return None
-    table = told("not_used")
-    for reason, count in zip(data.not_used_reason, data.not_used, strict=True):
-        table.row(("not used", str(reason)), ("count", str(count)))
-    return table
-
-
-def note_table(data: DataRead) -> Table | None:
-    """None where there is nothing to say of the data."""
-    if data.note is None:
-        return None
-    table = told("data_notes")
-    for note in data.note:
-        table.row(("note", str(note)))
+    table = told(name)
+    table.fill(**columns)
     return table
 
 

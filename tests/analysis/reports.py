@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import csv
+import gzip
+import json
+import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -30,6 +34,12 @@ def page_with(folder: Path, figures: Collection[str]) -> str:
     page = (folder / "index.html").read_text(encoding="utf-8")
     assert page.count('class="plot"') == len(figures)
     return page
+
+
+def packed_in(page: str, name: str):
+    """The data of this name that the page's script unpacks."""
+    (packed,) = re.findall(f'id="{re.escape(name)}">([^<]*)<', page)
+    return json.loads(gzip.decompress(base64.b64decode(packed)))
 
 
 def csv_rows(folder: Path, name: str) -> list[list[str]]:

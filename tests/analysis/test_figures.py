@@ -84,6 +84,17 @@ def test_no_words_overlap_or_are_cut_off(tmp_path, case):
     check(found, tmp_path)
 
 
+@pytest.mark.parametrize("seeds", [9, 15])  # 18 and 30 searches, which a legend names, or not
+def test_no_words_of_many_searches_are_cut_off(tmp_path, seeds):
+    world = {"seeds": tuple(range(seeds)), "methods": ("original", "forget_ft", "forget_lora")}
+    (_, draw, sweep), *_ = flearning_figures(tmp_path / "f.h5", **world)
+    drawn = draw(sweep)
+    style.save_png(drawn, tmp_path / "figure.png")
+    assert (overlapping(drawn), outside(drawn)) == ([], [])
+    assert bool(drawn.axes[0].get_legend()) == (seeds == 9)
+    plt.close(drawn)
+
+
 def check(figures, folder):
     section = Section("Figures")
     for name, figure in figures.items():

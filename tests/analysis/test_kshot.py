@@ -1,6 +1,5 @@
 """What the K-shot report shows: what was planted in a synthetic file is found again."""
 
-import sys
 
 import h5py
 import numpy as np
@@ -262,19 +261,7 @@ def test_a_task_begins_a_row_of_panels_where_there_are_several_selections(part):
     assert sorted(projection._cells(part, one).values()) == [(0, 0), (0, 1)]
 
 
-def test_places_without_scikit_learn_are_principal_components(part, monkeypatch):
-    monkeypatch.setitem(sys.modules, "sklearn.manifold", None)
-    vectors = np.random.default_rng(1).normal(size=(500, 5)) * [0.1, 3, 0.1, 0.1, 1] + 7
-    places = projection.place(vectors)
-    centred = vectors - vectors.mean(axis=0)
-    for k, direction in enumerate((1, 4)):
-        assert np.corrcoef(places[:, k], centred[:, direction])[0, 1] > 0.99
-    assert projection.principal(vectors[::-1])[::-1] == pytest.approx(places)
-    assert "principal components" in projection.projection(part).caption[0]
-
-
 def test_places_by_tsne_keep_groups_apart():
-    pytest.importorskip("sklearn.manifold")
     generator = np.random.default_rng(2)
     # more directions tell the groups apart than a plane of two components has
     centres = 10 * np.eye(6)

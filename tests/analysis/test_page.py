@@ -163,7 +163,10 @@ def test_a_table_sorts_by_its_numbers_and_back(pages):
 
 
 FILTERED = """
-const box = document.querySelector("table[data-points]").closest(".table");
+const table = document.querySelector("table[data-points]"), box = table.closest(".table");
+const folded = table.closest("details");
+if (folded) folded.open = true;
+await until(() => table.tBodies[0].rows.length);
 const input = box.querySelector("input");
 const count = box.querySelector(".count");
 const shown = async (query) => {
@@ -196,7 +199,9 @@ def test_a_large_table_is_searched_whole_and_shown_in_part(tmp_path):
 
 POINT = """
 const open = async (id) => {
-  const table = document.querySelector("table[data-points]");
+  const table = document.querySelector("table[data-points]"), folded = table.closest("details");
+  if (folded) folded.open = true;
+  await until(() => table.tBodies[0].rows.length);
   [...table.tBodies[0].rows].find((row) => row.cells[0].textContent === id).cells[0].click();
   await until(() => dialog.open && dialog.querySelector("h3").textContent === id);
   await until(() => !dialog.querySelector("input") || dialog.querySelector(".count").textContent);
@@ -240,6 +245,34 @@ def test_a_slick_point_shows_its_questions_before_and_after(pages, tmp_path):
     assert found["before"] == "180 of 180 rows"
     assert "Not among them are the 120 dev questions, which decide EARLY_STOP" in found["text"]
     assert 0 < int(found["after"].split()[0]) < 180
+
+
+@pytest.mark.parametrize(
+    "study, method, value, expected",
+    [
+        ("flearning", "f_learning_ft", "outcomes/reliability", ["locality before", "answer after"]),
+        ("kshot", "ours", "outcomes/right", ["example", "right before"]),
+    ],
+)
+def test_a_point_shows_what_came_of_each_record_and_of_the_model_before(
+    pages, study, method, value, expected
+):
+    with h5py.File(pages[study].parent.parent / f"{study}.h5") as file:
+        methods = file["points/method"].asstr()[()].tolist()
+        row = methods.index(method)
+        point, values = file["points/id"].asstr()[row], file[value][row]
+    script = f"""{POINT} await open({point!r});
+    const texts = (of) => [...of].map((one) => one.textContent);
+    const heads = texts(dialog.querySelectorAll(".table th"));
+    return [heads, [...dialog.querySelectorAll(".table tbody tr")].map((tr) => texts(tr.cells))];"""
+    heads, rows = in_browser(pages[study], script)
+    assert set(expected) < set(heads)
+    if study == "kshot":
+        after = {"wrong": 0, "right": 1}
+        assert [after[row[heads.index("right after")]] for row in rows] == values.tolist()
+    else:
+        column = [float(row[heads.index("reliability after")]) for row in rows]
+        assert column == pytest.approx(100 * values[: len(rows)], abs=0.06)
 
 
 # Moves the pointer to a value of the first trace of this name, which may have a scale; clicks.

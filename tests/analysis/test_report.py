@@ -1,7 +1,5 @@
 """`report` as a user runs it: whole files, partial ones, and files it must refuse."""
 
-import base64
-import gzip
 import hashlib
 import json
 import re
@@ -12,7 +10,7 @@ import pytest
 import synthetic_flearning
 import synthetic_kshot
 import synthetic_slick
-from reports import csv_rows, page_with, report, stems
+from reports import csv_rows, packed_in, page_with, report, stems
 from synthetic_slick import World
 
 from analysis.__main__ import main
@@ -50,7 +48,8 @@ def test_report_of_a_whole_file(tmp_path, capsys):
     ):
         assert table in page
     assert "It is the epoch with the most dev questions right, of all of them" in page
-    assert "no 3\u00e9" in page  # a wrong answer, to be read
+    wrong = [row[2] for row in packed_in(page, "base_errors.rest")]
+    assert "no 3\u00e9" in wrong  # to be read
     printed = capsys.readouterr().out
     assert "ID b_unk" in printed and str(folder) in printed and "left out:" not in printed
 
@@ -214,8 +213,7 @@ def test_labels_of_all_models_are_shown_and_each_points_questions_have_its_own(t
     assert of_large["HK"] == of_large["MK"] == of_large["WK"] == "0" < of_large["Unk"]
     page = (folder / "index.html").read_text(encoding="utf-8")
     assert "Labels: small" in page and "Labels: large" in page
-    (packed,) = re.findall(r'id="questions">([^<]*)<', page)
-    asked = json.loads(gzip.decompress(base64.b64decode(packed)))
-    assert [["small", "large"][k] for k in asked["model"]] == models.astype(str).tolist()
-    told = [{row[5] for row in before["rows"]} for before in asked["before"]]
+    asked = packed_in(page, "questions")
+    assert [["small", "large"][k] for k in asked["of"]] == models.astype(str).tolist()
+    told = [{row[5] for row in table["rows"]} for table in asked["tables"]]
     assert len(told[0]) == 4 and told[1] == {"Unknown"}

@@ -247,7 +247,7 @@ def test_records_that_differ_and_records_left_out_are_told(part):
     table = tables.label_table(labels, {}, "train", "id", "four_categories")
     count = int(labels.ambiguous[labels.rows("train", "id") & labels.labelled].sum())
     assert any(note.startswith(f"{count} of them ask") for note in table.notes)
-    assert tables.left_out_table(part.data).rows == [["several answers", "31"]]
+    assert tables.data_table(part.data, "left_out").rows == [["several answers", "31"]]
 
 
 def test_table3_compares_with_the_ratio_of_idk(part):
