@@ -157,8 +157,7 @@ std::string need_table(const Plan& plan, const std::vector<bool>& done) {
     of_stage = fmt::format(", '{}' {}", largest->title, console::bytes(stage_bytes));
   std::string of_process;
   if (plan.process_bytes > 0)
-    of_process =
-        fmt::format(", its file and libraries on a CPU {}", console::bytes(plan.process_bytes));
+    of_process = fmt::format(", libraries on a CPU {}", console::bytes(plan.process_bytes));
   std::map<File, double> bytes;
   std::map<File, std::int64_t> count;
   for (const DatasetSpec& spec : plan.datasets) {

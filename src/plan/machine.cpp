@@ -64,7 +64,7 @@ double parse_bytes(std::string_view text) {
 
 void expect_cpu(Plan& plan) {
   constexpr double kLibraryBytes = 300e6;  // docs/scaling.md, "Foreseen and taken"
-  plan.process_bytes = plan.model_bytes > 0 ? plan.model_bytes + kLibraryBytes : 0;
+  plan.process_bytes = plan.model_bytes > 0 ? kLibraryBytes : 0;
 }
 
 Need need_of(const Plan& plan, const std::vector<bool>& done) {

@@ -29,8 +29,7 @@ double parse_bytes(std::string_view text);
 /// them.
 inline constexpr double kContextBytes = 0.6e9;
 
-/// Foresees stages for ranks on CPUs: a process holds the pages of the model's file, which are as
-/// many bytes as its weights, and what libraries take and keep to work in.
+/// Foresees stages for ranks on CPUs: a process also holds what libraries take and keep to work in.
 void expect_cpu(Plan& plan);
 
 /// What a rank needs at most for stages that are not done, and what it cannot do with less of.
