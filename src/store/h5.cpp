@@ -244,7 +244,8 @@ std::vector<std::uint64_t> shape_of(hid_t dataset, Where where) {
 
 std::uint64_t begin_of(const File& file, Where where) {
   const std::string path(where.object);
-  const Dataset dataset(check(H5Dopen2(file.id(), path.c_str(), H5P_DEFAULT), where, "open the dataset"));
+  const Dataset dataset(
+      check(H5Dopen2(file.id(), path.c_str(), H5P_DEFAULT), where, "open the dataset"));
   return H5Dget_offset(dataset.id());
 }
 

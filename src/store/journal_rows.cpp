@@ -22,8 +22,8 @@ JournalRows::JournalRows(const h5::File& file, const std::string& name)
       weights_checksum_(column(file, "/stages/weights_checksum", sizeof(std::int64_t))),
       peak_bytes_(column(file, "/stages/peak_bytes", sizeof(double))) {
   if (descriptor_ < 0 || ::fstat(descriptor_, &identity_) != 0)
-    throw EnvironmentError(fmt::format("{}: cannot be opened for writing: {}.", name_,
-                                       std::strerror(errno)));
+    throw EnvironmentError(
+        fmt::format("{}: cannot be opened for writing: {}.", name_, std::strerror(errno)));
 }
 
 JournalRows::~JournalRows() {
@@ -88,8 +88,8 @@ void JournalRows::write(std::size_t stage, std::span<const std::uint64_t> points
                         const StageRecord& record) {
   require_there();
   // the rank and the empty reason are those of the begin
-  const bool is_begun = begun_ && begun_->stage == stage && begun_->rank == record.rank &&
-                        record.reason.empty();
+  const bool is_begun =
+      begun_ && begun_->stage == stage && begun_->rank == record.rank && record.reason.empty();
   begun_.reset();
   for (const std::uint64_t point : points) {
     put(points_, point, record, is_begun);

@@ -12,7 +12,8 @@ namespace {
 const auto kProgramStart = std::chrono::steady_clock::now();
 constexpr double kShowSeconds = 0.1;  // the line of progress costs as much as a stage's messages
 constexpr double kTellSeconds = 2;
-constexpr double kAheadSeconds = 0.01;  // that the stages handed to a rank at once may take together
+constexpr double kAheadSeconds =
+    0.01;  // that the stages handed to a rank at once may take together
 }
 
 double seconds_since_start() {
@@ -116,7 +117,7 @@ void Coordinator::answer(const Message& message, int rank) {
       take_out(rank, stage);
       share_of(rank).seconds = message.seconds;
       share_of(rank).cost_flop = plan_.stages[stage].cost_flop;
-      artifacts_[stage] = message.outputs;
+      if (!message.outputs.empty()) artifacts_[stage] = message.outputs;
       progress_.finished(stage);
       scheduler_.complete(stage);
       return give_more(rank);
@@ -156,9 +157,9 @@ void Coordinator::take_out(int rank, std::size_t stage) {
   Share& share = share_of(rank);
   const auto found = std::find(share.stages.begin(), share.stages.end(), stage);
   require(found != share.stages.end(), "Coordinator: a stage that the rank was not handed");
+  if (found == share.stages.begin()) share.since = seconds_since_start();
   share.stages.erase(found);
   share.flop = share.stages.empty() ? 0 : share.flop - plan_.stages[stage].cost_flop;
-  share.since = seconds_since_start();
 }
 
 /// Of a rank whose running stage has been taken out.
@@ -226,7 +227,8 @@ void Coordinator::give_work(int rank) {
   Share& share = share_of(rank);
   Message work{.kind = static_cast<std::uint8_t>(Reply::run)};
   if (!stopping && !unfit_.contains(rank)) {
-    for (auto stage = scheduler_.peek(); stage && may_have(share, *stage); stage = scheduler_.peek()) {
+    for (auto stage = scheduler_.peek(); stage && may_have(share, *stage);
+         stage = scheduler_.peek()) {
       scheduler_.next();
       share.stages.push_back(*stage);
       share.flop += plan_.stages[*stage].cost_flop;

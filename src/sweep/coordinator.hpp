@@ -37,11 +37,12 @@ class Coordinator {
  private:
   /// What a rank was handed.
   struct Share {
-    std::deque<std::size_t> stages;  // not yet done, the first of them runs
-    double since = 0;                // when
+    std::deque<std::size_t> stages;  // that it has not finished, the first of which runs
+    double since = 0;                // then it began
     double flop = 0;                 // of all of them
-    std::size_t handed = 0;          // when it was handed stages last, it had so many
-    double seconds = std::numeric_limits<double>::infinity(), cost_flop = 0;  // of the last that it finished
+    std::size_t handed = 0;          // how many it held when some were handed to it last
+    // of the last that it finished
+    double seconds = std::numeric_limits<double>::infinity(), cost_flop = 0;
   };
 
   void hear();
