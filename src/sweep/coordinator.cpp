@@ -12,8 +12,11 @@ namespace {
 const auto kProgramStart = std::chrono::steady_clock::now();
 constexpr double kShowSeconds = 0.1;  // the line of progress costs as much as a stage's messages
 constexpr double kTellSeconds = 2;
-constexpr double kAheadSeconds =
-    0.01;  // that the stages handed to a rank at once may take together
+// that the stages handed to a rank at once may take together
+constexpr double kAheadSeconds = 0.01;
+// so few that MPI takes the message before it is received: the rank may be computing, or wait until
+// a long message of its own is received here
+constexpr std::size_t kStagesAMessage = 64;
 }
 
 double seconds_since_start() {
@@ -225,20 +228,25 @@ void Coordinator::give_more(int rank) {
 void Coordinator::give_work(int rank) {
   const bool stopping = must_stop() || result_.stopped || !result_.fault.empty();
   Share& share = share_of(rank);
-  Message work{.kind = static_cast<std::uint8_t>(Reply::run)};
+  std::vector<std::int64_t> work;
   if (!stopping && !unfit_.contains(rank)) {
     for (auto stage = scheduler_.peek(); stage && may_have(share, *stage);
          stage = scheduler_.peek()) {
       scheduler_.next();
       share.stages.push_back(*stage);
       share.flop += plan_.stages[*stage].cost_flop;
-      work.stages.push_back(static_cast<std::int64_t>(*stage));
+      work.push_back(static_cast<std::int64_t>(*stage));
     }
   }
-  if (!work.stages.empty()) {
-    if (share.stages.size() == work.stages.size()) share.since = seconds_since_start();
+  if (!work.empty()) {
+    if (share.stages.size() == work.size()) share.since = seconds_since_start();
     share.handed = share.stages.size();
-    reply(work, rank);
+    for (std::size_t begin = 0; begin < work.size(); begin += kStagesAMessage) {
+      const std::size_t end = std::min(work.size(), begin + kStagesAMessage);
+      reply({.kind = static_cast<std::uint8_t>(Reply::run),
+             .stages = {work.data() + begin, work.data() + end}},
+            rank);
+    }
   } else if (!share.stages.empty()) {
     return;
   } else if (stopping || scheduler_.finished()) {
