@@ -74,11 +74,16 @@ void Scheduler::make_ready(std::size_t stage) {
   ready_.emplace(priority_[stage], stage);
 }
 
-std::optional<std::size_t> Scheduler::next() {
+std::optional<std::size_t> Scheduler::peek() const {
   if (ready_.empty()) return std::nullopt;
-  const std::size_t stage = ready_.top().second;
+  return ready_.top().second;
+}
+
+std::optional<std::size_t> Scheduler::next() {
+  const std::optional<std::size_t> stage = peek();
+  if (!stage) return std::nullopt;
   ready_.pop();
-  state_[stage] = State::running;
+  state_[*stage] = State::running;
   --counts_.ready;
   ++counts_.running;
   return stage;

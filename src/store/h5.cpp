@@ -242,6 +242,13 @@ std::vector<std::uint64_t> shape_of(hid_t dataset, Where where) {
   return {shape.begin(), shape.end()};
 }
 
+std::uint64_t begin_of(const File& file, Where where) {
+  const std::string path(where.object);
+  const Dataset dataset(
+      check(H5Dopen2(file.id(), path.c_str(), H5P_DEFAULT), where, "open the dataset"));
+  return H5Dget_offset(dataset.id());
+}
+
 void write(hid_t dataset, Where where, hid_t type, Extent offset, Extent count,
            const std::byte* bytes) {
   in_pieces(

@@ -100,6 +100,10 @@ std::int64_t integer_attribute(hid_t object, Where where, const std::string& nam
 /// The length of each axis.
 std::vector<std::uint64_t> shape_of(hid_t dataset, Where where);
 
+/// Where the first element of a contiguous dataset lies in the file, in bytes; it stays there. Of a
+/// dataset without elements: no place.
+std::uint64_t begin_of(const File& file, Where where);
+
 using Extent = std::span<const std::uint64_t>;
 /// Reads or writes the rectangle `count` at `offset` (empty: a scalar). Independent on a file
 /// opened with MPI.

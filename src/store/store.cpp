@@ -3,7 +3,6 @@
 #include "factsweep/store/store.hpp"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -15,8 +14,10 @@
 
 #include "factsweep/core/checksum.hpp"
 #include "factsweep/core/random.hpp"
+#include "factsweep/core/utf8.hpp"
 #include "files.hpp"
 #include "job_lock.hpp"
+#include "journal_rows.hpp"
 
 namespace factsweep {
 namespace fs = std::filesystem;
@@ -124,8 +125,8 @@ struct Store::Files {
   std::array<OpenFile, 2> files;  // results, weights
   std::vector<std::vector<std::uint64_t>> points_of_stage;
   Journal journal;
+  std::optional<JournalRows> rows;
   std::unordered_map<std::size_t, std::string> reasons;
-  struct stat identity = {};  // of the results file as it was opened
   int exceptions = std::uncaught_exceptions();
 
   Files(const Communicator& parent, const Plan& plan)
@@ -134,39 +135,6 @@ struct Store::Files {
         journal(plan.stages.size()) {}
 
   OpenFile& of(File file) { return files[index_of(file)]; }
-
-  /// Writes to a file that somebody has removed or replaced go through, and are lost.
-  void require_there() {
-    const OpenFile& results = of(File::results);
-    struct stat now = {};
-    if (::stat(results.name.c_str(), &now) == 0 && now.st_ino == identity.st_ino &&
-        now.st_dev == identity.st_dev)
-      return;
-    throw EnvironmentError(fmt::format(
-        "{}: is not there any more, or another file has its name: it was removed, or its folder or "
-        "disk is gone. Bring it back and start again; without it the sweep begins anew.",
-        results.name));
-  }
-
-  /// One element of a column.
-  void put(const std::string& path, std::uint64_t row, hid_t type, const void* value) {
-    OpenFile& results = of(File::results);
-    const std::uint64_t one = 1;
-    h5::write(results.dataset(path), {results.name, path}, type, {&row, 1}, {&one, 1},
-              static_cast<const std::byte*>(value));
-  }
-  void put_record(const std::string& group, std::uint64_t row, const StageRecord& record,
-                  hid_t reason_type, const Array& reason) {
-    const auto rank = static_cast<std::int32_t>(record.rank);
-    put(group + "/seconds", row, H5T_NATIVE_DOUBLE, &record.seconds);
-    put(group + "/rank", row, H5T_NATIVE_INT32, &rank);
-    put(group + "/reason", row, reason_type, reason.bytes.data());
-  }
-  void put_status(const std::string& group, std::uint64_t row, const StageRecord& record) {
-    const auto status = static_cast<std::uint8_t>(record.status);
-    put(group + "/status", row, H5T_NATIVE_UINT8,
-        &status);  // last: whoever reads it finds the rest in place
-  }
 };
 
 Store::Store(const Communicator& comm, const fs::path& path, const Plan& plan,
@@ -221,7 +189,10 @@ Store::Store(const Communicator& comm, const fs::path& path, const Plan& plan,
     opened.name = name.string();
     if (!opened.known.empty()) opened.file = open_parallel(files_->comm, name);
   }
-  ::stat(path.c_str(), &files_->identity);
+  on_all(comm, [&] {
+    const OpenFile& results = files_->of(File::results);
+    files_->rows.emplace(results.file, results.name);
+  });
   on_root(comm, [&] {
     const std::string lack = lacking_for_checkpoints(path, plan, run.ranks);
     if (!lack.empty()) files_->notes.push_back(lack);
@@ -348,36 +319,21 @@ StageRecord Store::record(std::size_t stage) const {
 void Store::set_peak_bytes(std::size_t stage, double bytes) {
   require(files_ != nullptr, "Store::set_peak_bytes after close");
   const std::lock_guard guard(h5::mutex());
-  files_->put("/stages/peak_bytes", stage, H5T_NATIVE_DOUBLE, &bytes);
+  files_->rows->write_peak_bytes(stage, bytes);
 }
 
 void Store::set_record(std::size_t stage, const StageRecord& record) {
   require(files_ != nullptr, "Store::set_record after close");
   const std::lock_guard guard(h5::mutex());
-  files_->require_there();
+  files_->rows->write(stage, files_->points_of_stage.at(stage), record);
   Journal& journal = files_->journal;
-  const Array reason = Array::of_text({&record.reason, 1}, kReasonBytes);
-  const h5::Type type = h5::type_of(DType::text, kReasonBytes);
-  for (const std::uint64_t point : files_->points_of_stage.at(stage)) {
-    files_->put_record("/points", point, record, type.id(), reason);
-    files_->put_status("/points", point, record);
-  }
-  files_->put_record("/stages", stage, record, type.id(), reason);
-  if (record.status == Status::done) {
-    const std::int64_t results = sealed(stage, record.sums.results),
-                       weights = sealed(stage, record.sums.weights);
-    files_->put("/stages/checksum", stage, H5T_NATIVE_INT64, &results);
-    if (record.sums.weights != 0)
-      files_->put("/stages/weights_checksum", stage, H5T_NATIVE_INT64, &weights);
-  }
-  files_->put_status("/stages", stage, record);
   journal.status[stage] = static_cast<std::uint8_t>(record.status);
   journal.seconds[stage] = record.seconds;
   journal.rank[stage] = record.rank;
   if (record.reason.empty())
     files_->reasons.erase(stage);
   else
-    files_->reasons[stage] = reason.as_text().front();
+    files_->reasons[stage] = utf8_prefix(record.reason, kReasonBytes);
 }
 
 void Store::tell(const JobProgress& progress) const {

@@ -12,6 +12,11 @@ namespace {
 const auto kProgramStart = std::chrono::steady_clock::now();
 constexpr double kShowSeconds = 0.1;  // the line of progress costs as much as a stage's messages
 constexpr double kTellSeconds = 2;
+// that the stages handed to a rank at once may take together
+constexpr double kAheadSeconds = 0.01;
+// so few that MPI takes the message before it is received: the rank may be computing, or wait until
+// a long message of its own is received here
+constexpr std::size_t kStagesAMessage = 64;
 }
 
 double seconds_since_start() {
@@ -30,6 +35,7 @@ Coordinator::Coordinator(const Communicator& comm, const Plan& plan, const std::
       tell_(std::move(tell)),
       survivors_(survivors),
       is_lost_([this](int rank) { return survivors_.is_lost(rank); }),
+      shares_(static_cast<std::size_t>(comm.size())),
       progress_(plan, done) {}
 
 bool Coordinator::must_stop() const {
@@ -91,11 +97,15 @@ void Coordinator::reply(const Message& message, int rank) {
 void Coordinator::answer(const Message& message, int rank) {
   const auto stage = static_cast<std::size_t>(message.stage);
   const auto request = static_cast<Request>(message.kind);
-  if (request != Request::work && request != Request::fetch && request != Request::progress)
-    running_.erase(stage);
   switch (request) {
     case Request::work:
       return give_work(rank);
+    case Request::back:
+      for (const std::int64_t unbegun : message.stages) {
+        take_out(rank, static_cast<std::size_t>(unbegun));
+        scheduler_.give_back(static_cast<std::size_t>(unbegun));
+      }
+      return wake_idle();
     case Request::progress:
       tokens_ += message.tokens;
       progress_.running(stage, message.begun, message.fraction);
@@ -107,19 +117,26 @@ void Coordinator::answer(const Message& message, int rank) {
                    rank);
     }
     case Request::finished:
-      artifacts_[stage] = message.outputs;
+      take_out(rank, stage);
+      share_of(rank).seconds = message.seconds;
+      share_of(rank).cost_flop = plan_.stages[stage].cost_flop;
+      if (!message.outputs.empty()) artifacts_[stage] = message.outputs;
       progress_.finished(stage);
       scheduler_.complete(stage);
-      return wake_idle();
+      return give_more(rank);
     case Request::failed:
+      take_out(rank, stage);
       progress_.failed(stage);
       fail(stage, message.text);
-      return wake_idle();
+      return give_more(rank);
     case Request::sick:
+      take_out(rank, stage);
       progress_.failed(stage);
       fall_sick(rank, stage, message.text);
       return wake_idle();
     case Request::stopped:
+      share_of(rank) = {};
+      idle_.insert(rank);
       result_.stopped = true;
       return wake_idle();
   }
@@ -135,22 +152,38 @@ void Coordinator::fall_sick(int rank, std::size_t stage, const std::string& why)
   idle_.insert(rank);
   console::warn("rank {} takes no more stages, as {} met a fault of its machine: {}", rank,
                 plan_.stages[stage].title, why);
+  take_back_unbegun(rank);
   take_back(stage, why);
+}
+
+void Coordinator::take_out(int rank, std::size_t stage) {
+  Share& share = share_of(rank);
+  const auto found = std::find(share.stages.begin(), share.stages.end(), stage);
+  require(found != share.stages.end(), "Coordinator: a stage that the rank was not handed");
+  if (found == share.stages.begin()) share.since = seconds_since_start();
+  share.stages.erase(found);
+  share.flop = share.stages.empty() ? 0 : share.flop - plan_.stages[stage].cost_flop;
+}
+
+/// Of a rank whose running stage has been taken out.
+void Coordinator::take_back_unbegun(int rank) {
+  for (const std::size_t stage : share_of(rank).stages) scheduler_.give_back(stage);
+  share_of(rank) = {};
 }
 
 void Coordinator::leave_behind(int rank, const std::string& why) {
   unfit_.insert(rank);
   idle_.erase(rank);
   gone_.insert(rank);
-  const auto held = std::find_if(running_.begin(), running_.end(),
-                                 [&](const auto& entry) { return entry.second.rank == rank; });
+  const bool is_idle = share_of(rank).stages.empty();
   console::warn("{}. The other ranks go on without it{}", why,
-                held == running_.end() ? ""
-                                       : fmt::format(", and '{}' goes to one of them",
-                                                     plan_.stages[held->first].title));
-  if (held != running_.end()) {
-    const std::size_t stage = held->first;
-    running_.erase(held);
+                is_idle ? ""
+                        : fmt::format(", and '{}' goes to one of them",
+                                      plan_.stages[share_of(rank).stages.front()].title));
+  if (!is_idle) {
+    const std::size_t stage = share_of(rank).stages.front();
+    take_out(rank, stage);
+    take_back_unbegun(rank);
     progress_.failed(stage);
     take_back(stage, why);
   } else {
@@ -173,15 +206,49 @@ void Coordinator::take_back(std::size_t stage, const std::string& why) {
   fail(stage, why);
 }
 
+/// To a rank that waits, the next stage. It may have those after it at once as long as all are so
+/// short, at the pace of the last that it finished, that waiting for each would take its time, and
+/// as there are enough of them for all ranks.
+bool Coordinator::may_have(const Share& share, std::size_t stage) const {
+  const auto held = static_cast<double>(share.stages.size());
+  if (held == 0) return true;
+  const double flop = share.flop + plan_.stages[stage].cost_flop;
+  return held * share.seconds < kAheadSeconds &&
+         flop * share.seconds <= kAheadSeconds * share.cost_flop &&
+         2 * held * comm_.size() < static_cast<double>(scheduler_.counts().ready);
+}
+
+/// A rank has done one of its stages; others may wait for what that has made ready.
+void Coordinator::give_more(int rank) {
+  wake_idle();
+  const Share& share = share_of(rank);
+  if (2 * share.stages.size() <= share.handed) give_work(rank);
+}
+
 void Coordinator::give_work(int rank) {
   const bool stopping = must_stop() || result_.stopped || !result_.fault.empty();
-  std::optional<std::size_t> stage;
-  if (!stopping && !unfit_.contains(rank)) stage = scheduler_.next();
-  if (stage) {
-    running_[*stage] = {seconds_since_start(), rank};
-    reply(
-        {.kind = static_cast<std::uint8_t>(Reply::run), .stage = static_cast<std::int64_t>(*stage)},
-        rank);
+  Share& share = share_of(rank);
+  std::vector<std::int64_t> work;
+  if (!stopping && !unfit_.contains(rank)) {
+    for (auto stage = scheduler_.peek(); stage && may_have(share, *stage);
+         stage = scheduler_.peek()) {
+      scheduler_.next();
+      share.stages.push_back(*stage);
+      share.flop += plan_.stages[*stage].cost_flop;
+      work.push_back(static_cast<std::int64_t>(*stage));
+    }
+  }
+  if (!work.empty()) {
+    if (share.stages.size() == work.size()) share.since = seconds_since_start();
+    share.handed = share.stages.size();
+    for (std::size_t begin = 0; begin < work.size(); begin += kStagesAMessage) {
+      const std::size_t end = std::min(work.size(), begin + kStagesAMessage);
+      reply({.kind = static_cast<std::uint8_t>(Reply::run),
+             .stages = {work.data() + begin, work.data() + end}},
+            rank);
+    }
+  } else if (!share.stages.empty()) {
+    return;
   } else if (stopping || scheduler_.finished()) {
     const Scheduler::Counts counts = scheduler_.counts();
     if (counts.ready + counts.waiting + counts.running > 0 && result_.fault.empty())
@@ -207,8 +274,11 @@ void Coordinator::say_stop() {
 void Coordinator::tell_running() {
   last_told_ = seconds_since_start();
   std::vector<RunningStage> longest;
-  for (const auto& [stage, run] : running_)
-    longest.push_back({stage, last_told_ - run.since, progress_.fraction(stage)});
+  for (const Share& share : shares_) {
+    if (share.stages.empty()) continue;
+    const std::size_t stage = share.stages.front();
+    longest.push_back({stage, last_told_ - share.since, progress_.fraction(stage)});
+  }
   const auto end =
       longest.begin() + static_cast<std::ptrdiff_t>(std::min(longest.size(), kShownStages));
   std::partial_sort(

@@ -1,7 +1,9 @@
 // The coordinator's side of the sweep: one thread on rank 0, the only one that knows the scheduler.
 #pragma once
 
+#include <deque>
 #include <functional>
+#include <limits>
 #include <map>
 #include <set>
 #include <vector>
@@ -33,14 +35,24 @@ class Coordinator {
   const std::map<std::size_t, std::string>& given_up() const { return given_up_; }
 
  private:
-  struct Running {
-    double since = 0;
-    int rank = 0;
+  /// What a rank was handed.
+  struct Share {
+    std::deque<std::size_t> stages;  // that it has not finished, the first of which runs
+    double since = 0;                // then it began
+    double flop = 0;                 // of all of them
+    std::size_t handed = 0;          // how many it held when some were handed to it last
+    // of the last that it finished
+    double seconds = std::numeric_limits<double>::infinity(), cost_flop = 0;
   };
 
   void hear();
   void answer(const Message& message, int rank);
+  Share& share_of(int rank) { return shares_[static_cast<std::size_t>(rank)]; }
+  void take_out(int rank, std::size_t stage);
+  void take_back_unbegun(int rank);
+  void give_more(int rank);
   void give_work(int rank);
+  bool may_have(const Share& share, std::size_t stage) const;
   void reply(const Message& message, int rank);
   void leave_behind(int rank, const std::string& why);
   void fall_sick(int rank, std::size_t stage, const std::string& why);
@@ -62,7 +74,7 @@ class Coordinator {
   const Tell tell_;
   Survivors& survivors_;
   const Communicator::GiveUp is_lost_;
-  std::map<std::size_t, Running> running_;  // stages
+  std::vector<Share> shares_;               // by rank
   std::set<int> heard_;                     // of these ranks, until it is all
   std::set<int> idle_;
   std::set<std::size_t> blocked_;

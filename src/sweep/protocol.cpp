@@ -35,10 +35,13 @@ class Reader {
     const auto size = value<std::uint64_t>();
     return {reinterpret_cast<const char*>(take(size)), size};
   }
-  std::vector<std::byte> block() {
+  /// Of a block.
+  template <typename T>
+  std::vector<T> values() {
     const auto size = value<std::uint64_t>();
-    const std::byte* begin = take(size);
-    return {begin, begin + size};
+    std::vector<T> items(size / sizeof(T));
+    if (size > 0) std::memcpy(items.data(), take(size), size);
+    return items;
   }
 
  private:
@@ -57,9 +60,11 @@ std::vector<std::byte> Message::pack() const {
   Writer out;
   out.value(kind);
   out.value(stage);
+  out.block(stages.data(), stages.size() * sizeof stages.front());
   out.value(tokens);
   out.value(begun);
   out.value(fraction);
+  out.value(seconds);
   out.block(text.data(), text.size());
   out.value(static_cast<std::uint64_t>(outputs.size()));
   for (const SharedOutput& output : outputs) {
@@ -76,16 +81,18 @@ Message Message::unpack(const std::vector<std::byte>& bytes) {
   Message message;
   message.kind = in.value<std::uint8_t>();
   message.stage = in.value<std::int64_t>();
+  message.stages = in.values<std::int64_t>();
   message.tokens = in.value<std::int64_t>();
   message.begun = in.value<double>();
   message.fraction = in.value<double>();
+  message.seconds = in.value<double>();
   message.text = in.text();
   message.outputs.resize(in.value<std::uint64_t>());
   for (SharedOutput& output : message.outputs) {
     output.name = in.text();
     output.array.dtype = in.value<DType>();
     output.array.text_length = in.value<std::uint64_t>();
-    output.array.bytes = in.block();
+    output.array.bytes = in.values<std::byte>();
   }
   return message;
 }

@@ -16,6 +16,8 @@
 namespace factsweep {
 namespace {
 
+constexpr double kLongSeconds = 0.05;  // a stage that others should not have to wait for
+
 std::uint8_t code(Request request) {
   return static_cast<std::uint8_t>(request);
 }
@@ -49,21 +51,36 @@ Worker::Worker(const Communicator& comm, Executor& executor, const Plan& plan, S
       activity_(settings.activity != nullptr ? *settings.activity : unwatched_),
       report_s_(report_interval_s(comm.size())) {}
 
-Message Worker::ask(const Message& message) {
-  comm_.send(message.pack(), 0, kRequestTag);
+Message Worker::receive() {
   return Message::unpack(comm_.receive(0, kReplyTag));
 }
 
+/// Stages to run; false: there are no more.
+bool Worker::take(const Message& reply) {
+  if (static_cast<Reply>(reply.kind) == Reply::end) return false;
+  if (!takes_no_more_) held_.insert(held_.end(), reply.stages.begin(), reply.stages.end());
+  return true;
+}
+
 void Worker::work() {
-  while (true) {
-    const Message reply = ask({.kind = code(Request::work)});
-    if (static_cast<Reply>(reply.kind) == Reply::end) return;
-    run(static_cast<std::size_t>(reply.stage));
-    if (is_sick_) {
-      comm_.receive(0, kReplyTag);  // the end
-      return;
+  comm_.send(Message{.kind = code(Request::work)}.pack(), 0, kRequestTag);
+  while (take(receive())) {
+    while (!held_.empty()) {
+      const std::size_t stage = held_.front();
+      held_.pop_front();
+      run(stage);
+      if (takes_no_more_) held_.clear();
     }
   }
+}
+
+/// Stages that it has not begun are for others to run.
+void Worker::hand_on() {
+  while (comm_.probe(kReplyTag)) take(receive());
+  if (held_.empty()) return;
+  const Message message{.kind = code(Request::back), .stages = {held_.begin(), held_.end()}};
+  held_.clear();
+  comm_.send(message.pack(), 0, kRequestTag);
 }
 
 std::string Worker::machine_fault() const {
@@ -101,6 +118,7 @@ void Worker::run(std::size_t stage) {
   } catch (const StopRequested&) {
     record.status = Status::waiting;
     report.kind = code(Request::stopped);
+    takes_no_more_ = true;
   } catch (const EnvironmentError& error) {
     fault = error.what();
   } catch (const InputError& error) {
@@ -116,6 +134,7 @@ void Worker::run(std::size_t stage) {
   if (report.kind == code(Request::failed)) record.status = Status::failed;
   record.seconds = clock().seconds();
   report.text = record.reason;
+  report.seconds = record.seconds;
   try {
     store_.set_record(stage, record);
   } catch (const EnvironmentError& error) {
@@ -126,7 +145,7 @@ void Worker::run(std::size_t stage) {
 
 /// A full disk or a lost device would fail every stage that this rank takes.
 void Worker::hand_back(const std::string& fault) {
-  is_sick_ = true;
+  takes_no_more_ = true;
   try {
     store_.set_record(stage_, {Status::waiting, 0, comm_.rank(), ""});
   } catch (const EnvironmentError&) {
@@ -176,8 +195,11 @@ const Array& Worker::input(std::size_t upstream, std::string_view name) {
   }
   auto found = fetched_.find(upstream);
   if (found == fetched_.end()) {
-    Message reply =
-        ask({.kind = code(Request::fetch), .stage = static_cast<std::int64_t>(upstream)});
+    const Message question{.kind = code(Request::fetch),
+                           .stage = static_cast<std::int64_t>(upstream)};
+    comm_.send(question.pack(), 0, kRequestTag);
+    Message reply = receive();
+    for (; static_cast<Reply>(reply.kind) != Reply::artifact; reply = receive()) take(reply);
     found = fetched_.emplace(upstream, std::move(reply.outputs)).first;
   }
   const auto output = std::find_if(found->second.begin(), found->second.end(),
@@ -198,6 +220,7 @@ void Worker::step(double fraction, std::int64_t tokens) {
   activity_.moved();
   tokens_ += tokens;
   if (!begun_) begun_ = fraction;
+  if (clock().seconds() > kLongSeconds) hand_on();
   if (seconds_since_start() - last_report_ > report_s_) {
     last_report_ = seconds_since_start();
     const Message report{.kind = code(Request::progress),

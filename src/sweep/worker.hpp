@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <optional>
@@ -32,7 +33,9 @@ class Worker : public Workbench {
   double take_peak_memory() const;
   StageSums sums() const;
   void check_weights(std::size_t upstream);
-  Message ask(const Message& message);
+  Message receive();
+  bool take(const Message& reply);
+  void hand_on();
 
   const Communicator& comm_;
   Executor& executor_;
@@ -43,7 +46,8 @@ class Worker : public Workbench {
   Activity& activity_;
   const double report_s_;
   std::size_t stage_ = 0;                                     // the running one
-  bool is_sick_ = false;                                      // takes no more stages
+  std::deque<std::size_t> held_;                              // those that come after it
+  bool takes_no_more_ = false;                                // stages
   std::vector<SharedOutput> shared_;                          // what it has emitted for others
   std::map<std::string, std::uint64_t, std::less<>> sums_;    // of what it has emitted, by name
   std::map<std::size_t, bool> keeps_weights_;  // of stages whose weights are read

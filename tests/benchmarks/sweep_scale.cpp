@@ -1,14 +1,22 @@
-// What a sweep of many stages costs beside its work. With RANKS: how well so many are used by the scheduler on a clock, what it
-// takes for a stage, and how long a job takes to know what is left of a sweep that another has begun. Without: stages that do
-// nothing, run by the ranks of mpirun, with and without the heartbeat.
+// What a sweep of many stages costs beside its work. With RANKS: how well so many are used by the
+// scheduler on a clock, what it takes for a stage, and how long a job takes to know what is left of
+// a sweep that another has begun. Without: stages that do nothing, run by the ranks of mpirun, with
+// and without the heartbeat. With SECONDS (as 1s): stages that sleep so long and tell their
+// progress, and how much longer the sweep takes than they. With `deltas`: so many weight deltas of
+// 256 MiB, and dd's writing of as many bytes in the same blocks, in turn.
 //
-//   sweep_scale STAGES FOLDER [RANKS]     FOLDER: for a results file of about 800 bytes a stage; removed again
+//   sweep_scale STAGES FOLDER [RANKS | SECONDS | deltas]
+//
+// FOLDER: for a results file of about 800 bytes a stage, or for the deltas; removed again
 #include <fmt/format.h>
 
+#include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
 #include <optional>
+#include <thread>
 
 #include "factsweep/core/checksum.hpp"
 #include "factsweep/core/stopwatch.hpp"
@@ -82,14 +90,27 @@ void sum_up() {
              4e-9 * static_cast<double>(weights.size()) / seconds);
 }
 
-class NoWork : public Executor {
+/// Sleeps in steps of a tenth, as a training that tells of each.
+class Sleeps : public Executor {
  public:
+  explicit Sleeps(double seconds) : seconds_(seconds) {}
   std::vector<std::string> check() override { return {}; }
   void prepare(const std::string&) override {}
-  void run(const Plan&, std::size_t, Workbench& bench) override { bench.step(1, 0); }
+  void run(const Plan&, std::size_t, Workbench& bench) override {
+    if (seconds_ == 0) return bench.step(1, 0);
+    const auto begun = std::chrono::steady_clock::now();
+    for (int step = 1; step <= 10; ++step) {
+      std::this_thread::sleep_until(begun + std::chrono::duration<double>(0.1 * step * seconds_));
+      bench.step(0.1 * step, 100);
+    }
+  }
+
+ private:
+  const double seconds_;
 };
 
-void run_nothing(std::size_t stages, const std::filesystem::path& path, const Communicator& world, bool beats) {
+void run_stages(std::size_t stages, double stage_s, const std::filesystem::path& path,
+                const Communicator& world, bool beats) {
   Plan plan;
   plan.study = "nothing";
   for (std::size_t i = 0; i < stages; ++i) {
@@ -105,7 +126,7 @@ void run_nothing(std::size_t stages, const std::filesystem::path& path, const Co
   std::optional<Heartbeat> heartbeat;
   if (beats) heartbeat.emplace(world, activity);
   Store store(world, path, plan, run);
-  NoWork study;
+  Sleeps study(stage_s);
   const std::clock_t start = std::clock();
   const double seconds =
       seconds_of([&] { run_sweep(world, study, plan, store, {.activity = &activity}); });
@@ -113,17 +134,86 @@ void run_nothing(std::size_t stages, const std::filesystem::path& path, const Co
   store.close();
   if (heartbeat) heartbeat->end();
   if (world.rank() != 0) return;
-  fmt::print("{} stages that do nothing on {} ranks, {} a heartbeat: {:.0f} stages/s, {:.1f} us of rank 0's processor each\n",
-             stages, world.size(), beats ? "with" : "without", static_cast<double>(stages) / seconds,
-             1e6 * processor / static_cast<double>(stages));
+  const auto count = static_cast<double>(stages);
+  fmt::print(
+      "{} stages that {} on {} ranks, {} a heartbeat: {:.0f} stages/s, {:.1f} us of rank 0's "
+      "processor each\n",
+      stages, stage_s == 0 ? "do nothing" : "sleep", world.size(), beats ? "with" : "without",
+      count / seconds, 1e6 * processor / count);
+  if (stage_s > 0) {
+    const double ideal = std::ceil(count / world.size()) * stage_s;
+    fmt::print(
+        "{:.2f} s, {:.2f} % more than {:.0f} s; rank 0's processor was busy for {:.2f} % of them\n",
+        seconds, 100 * (seconds / ideal - 1), ideal, 100 * processor / seconds);
+  }
   std::filesystem::remove(path);
+}
+
+/// Deltas of so many tensors, one a stage, as trainings write them: each tensor a row of its
+/// dataset.
+double deltas_written(std::size_t deltas, std::size_t tensors, std::uint64_t bytes,
+                      const std::filesystem::path& path, const Communicator& world) {
+  Plan plan;
+  plan.study = "deltas";
+  for (std::size_t i = 0; i < deltas; ++i) {
+    Stage stage;
+    stage.kind = stage.title = "train";
+    stage.key = hex(i);
+    Output output{.name = "delta"};
+    for (std::size_t tensor = 0; tensor < tensors; ++tensor)
+      output.places.push_back(
+          {File::weights, fmt::format("/tensor_{}", tensor), {i, 0}, {1, bytes / 2}});
+    stage.outputs.push_back(std::move(output));
+    plan.stages.push_back(std::move(stage));
+  }
+  for (std::size_t tensor = 0; tensor < tensors; ++tensor)
+    plan.datasets.push_back({.file = File::weights,
+                             .path = fmt::format("/tensor_{}", tensor),
+                             .dtype = DType::bfloat16,
+                             .shape = {deltas, bytes / 2}});
+  RunDescription run;
+  run.deck_text = "[run]\n";
+  Store store(world, path, plan, run);
+  const Array tensor{DType::bfloat16, 0, std::vector<std::byte>(bytes, std::byte{7})};
+  const double seconds = seconds_of([&] {
+    for (std::size_t i = 0; i < deltas; ++i) {
+      StageRecord done{Status::done, 1, 0, "", {}};
+      for (const Slab& place : plan.stages[i].outputs.front().places)
+        done.sums.weights += store.write(Output{.name = "delta", .places = {place}}, tensor);
+      store.set_record(i, done);
+    }
+    store.close();  // flushes the files to the disk
+  });
+  std::filesystem::remove(path);
+  std::filesystem::remove(weights_path(path));
+  return seconds;
+}
+
+void write_deltas(std::size_t deltas, const std::filesystem::path& path,
+                  const Communicator& world) {
+  constexpr std::size_t kTensors = 32;
+  constexpr std::uint64_t kBytes = std::uint64_t{8} << 20;
+  const std::filesystem::path copy = path.string() + ".dd";
+  const std::string dd =
+      fmt::format("dd if=/dev/zero of='{}' bs={} count={} conv=fdatasync status=none",
+                  copy.string(), kBytes, deltas * kTensors);
+  const double megabytes = 1e-6 * static_cast<double>(deltas * kTensors * kBytes);
+  for (int turn = 0; turn < 5; ++turn) {
+    const double ours = megabytes / deltas_written(deltas, kTensors, kBytes, path, world);
+    int code = 0;
+    const double theirs = megabytes / seconds_of([&] { code = std::system(dd.c_str()); });
+    std::filesystem::remove(copy);
+    require(code == 0, "dd failed");
+    fmt::print("{} deltas, {:.0f} MB: {:.0f} MB/s; dd {:.0f} MB/s; {:.2f} of it\n", deltas,
+               megabytes, ours, theirs, ours / theirs);
+  }
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc < 3 || argc > 4) {
-    std::fputs("usage: sweep_scale STAGES FOLDER [RANKS]\n", stderr);
+    std::fputs("usage: sweep_scale STAGES FOLDER [RANKS | SECONDS | deltas]\n", stderr);
     return 2;
   }
   const MpiEnvironment mpi(argc, argv);
@@ -132,12 +222,21 @@ int main(int argc, char** argv) {
   const std::filesystem::path path = std::filesystem::path(argv[2]) / "sweep_scale.h5";
   if (world.rank() == 0) std::filesystem::remove(path);  // of a run that was cut short
   world.barrier();
-  if (argc == 3) {
-    for (int turn = 0; turn < 10; ++turn) run_nothing(stages, path, world, turn % 2 == 1);
+  const std::string mode = argc > 3 ? argv[3] : "";
+  if (mode.empty()) {
+    for (int turn = 0; turn < 10; ++turn) run_stages(stages, 0, path, world, turn % 2 == 1);
+    return 0;
+  }
+  if (mode == "deltas") {
+    write_deltas(stages, path, world);
+    return 0;
+  }
+  if (mode.ends_with("s")) {
+    run_stages(stages, std::stod(mode), path, world, true);
     return 0;
   }
   test::HeavyPlan heavy = test::heavy_plan(stages, hash_text("heavy tails"));
-  schedule(heavy, std::strtoull(argv[3], nullptr, 10));
+  schedule(heavy, std::stoull(mode));
   resume(heavy.plan, path, world);
   sum_up();
   std::filesystem::remove(path);

@@ -35,6 +35,8 @@ class Scheduler {
   /// Hands out the ready stage with the longest critical path (ties: the lower index); it is
   /// running from now on. Nothing when no stage is ready. O(log stages).
   std::optional<std::size_t> next();
+  /// The stage that next() would hand out.
+  std::optional<std::size_t> peek() const;
 
   /// Precondition of all three: `stage` is running.
   void complete(std::size_t stage);

@@ -11,11 +11,12 @@
 namespace factsweep {
 
 enum class Request : std::uint8_t {
-  work,      // I am idle
+  work,      // I am there: the first message of a rank
   finished,  // `stage` is done; its shared outputs follow
   failed,    // `stage` failed
   stopped,   // `stage` was interrupted by a stop; it stays to be done
   sick,      // my machine fails: `stage` goes back, and I take no more
+  back,      // `stages`, which I was handed, to other ranks: the one that I run takes long
   fetch,     // send me the shared outputs of `stage`
   progress,  // of the running `stage`: how far it is, and `tokens` more were processed
 };
@@ -31,8 +32,10 @@ struct SharedOutput {
 struct Message {
   std::uint8_t kind = 0;  // Request or Reply
   std::int64_t stage = -1;
+  std::vector<std::int64_t> stages;  // run: one after the other; back
   std::int64_t tokens = 0;
   double begun = 0, fraction = 0;  // progress: share of the stage done, when it began and now
+  double seconds = 0;              // finished: that it took
   std::string text;                // reason of a failure
   std::vector<SharedOutput> outputs;
 

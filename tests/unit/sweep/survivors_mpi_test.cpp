@@ -33,7 +33,7 @@ TEST_CASE("the others go on without silent ranks, and without a stage that has s
     comm.send(work, 0, kRequestTag);                          // takes a stage, and says no more
     const Message stage = Message::unpack(comm.receive(0, kReplyTag));
     CHECK(static_cast<Reply>(stage.kind) == Reply::run);
-    CHECK(stage.stage == 0);
+    CHECK(stage.stages == std::vector<std::int64_t>{0});
     talk.send({}, 0, 7);
   } else if (world.rank() > 0) {
     talk.receive(0, 7);  // the silent ones have had theirs

@@ -207,14 +207,14 @@ TEST_CASE("a worker tells how far its stage is", "[ranks]") {
   if (world.rank() == 0) {
     const auto next = [&] { return Message::unpack(comm.receive(1, kRequestTag)); };
     const auto reply = [&](Reply kind) {
-      comm.send(Message{.kind = static_cast<std::uint8_t>(kind), .stage = 0}.pack(), 1, kReplyTag);
+      comm.send(Message{.kind = static_cast<std::uint8_t>(kind), .stages = {0}}.pack(), 1, kReplyTag);
     };
     CHECK(static_cast<Request>(next().kind) == Request::work);
     reply(Reply::run);
     Message last;
     std::int64_t tokens = 0;
-    for (Message message = next(); static_cast<Request>(message.kind) == Request::progress;
-         message = next()) {
+    Message message = next();
+    for (; static_cast<Request>(message.kind) == Request::progress; message = next()) {
       tokens += message.tokens;
       last = message;
     }
@@ -222,7 +222,7 @@ TEST_CASE("a worker tells how far its stage is", "[ranks]") {
     CHECK(last.begun == 0.25);
     CHECK(last.fraction == 0.75);
     CHECK(tokens == 3);
-    CHECK(static_cast<Request>(next().kind) == Request::work);
+    CHECK(static_cast<Request>(message.kind) == Request::finished);
     reply(Reply::end);
   }
   world.barrier();
