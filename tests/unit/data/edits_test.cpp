@@ -198,9 +198,13 @@ TEST_CASE("what is no edit is left out and counted, what is not measured kept", 
                              easyedit("French", " French"), quiet, unanswered})
                     .dump(1))
           .read();
-  CHECK(numbers(file.left_out) ==
+  CHECK(numbers(file.bad) ==
         Counts{{"no new answer", 2}, {"the new answer equals the old one", 1}});
-  CHECK(file.not_measured == Counts{{"no locality prompt", 2}, {"no rephrasing", 1}});
+  CHECK(file.left_out.empty());
+  CHECK(file.not_measured ==
+        Counts{{"no locality prompt that can be used", 2}, {"no rephrasing", 1}});
+  CHECK(numbers(file.questions) ==
+        Counts{{"a locality prompt has no answer", 1}, {"a locality prompt is empty", 1}});
   REQUIRE(file.records.size() == 3);
   CHECK(file.records[0].target_old.empty());  // methods that forget nothing need none
   CHECK(file.records[1].row == 4);
@@ -241,7 +245,8 @@ TEST_CASE("CounterFact's real files, as counted by Python's json", "[real]") {
     CHECK(file.records.size() == 10000);
     CHECK(file.left_out.empty());
     CHECK(file.bad.empty());
-    CHECK(file.not_measured.empty());
+    CHECK(file.not_used.empty());
+    CHECK(file.not_measured == Counts{});
     CHECK(std::all_of(file.records.begin(), file.records.end(), [](const EditRecord& edit) {
       return edit.rephrasings.size() == 1 && edit.unrelated.size() == 1;
     }));
@@ -254,7 +259,8 @@ TEST_CASE("ZsRE's real file, as counted by Python's json", "[real]") {
   const EditFile file = read_edits(path);
   CHECK(file.form == "zsre");
   CHECK(file.records.size() == 998);
-  CHECK(numbers(file.left_out) == Counts{{"no new answer", 2}});
+  CHECK(file.not_used.empty());
+  CHECK(numbers(file.bad) == Counts{{"no new answer", 2}});
   CHECK(std::all_of(file.records.begin(), file.records.end(), [](const EditRecord& edit) {
     return edit.unrelated.at(0).prompt.starts_with("nq question: ") &&
            edit.prompt.find(edit.subject) != std::string::npos;
