@@ -90,7 +90,9 @@ std::string_view like_edit_key(std::string_view key) {
   }
   for (const std::string_view known : all_keys()) {
     const std::size_t most = known.size() < kLong ? 1 : 2;
-    if (known.size() >= kShortest && edit_distance(spelt, known) <= most) return known;
+    const bool may_be = known.size() >= kShortest && known.size() <= spelt.size() + most &&
+                        spelt.size() <= known.size() + most;
+    if (may_be && edit_distance(spelt, known) <= most) return known;
   }
   return {};
 }
