@@ -28,8 +28,9 @@ def rose_table(sweep: Sweep) -> Table | None:
         "loss_rose",
         f"Training loss of {len(points)} of {len(sweep.done)} points ended above where it began, "
         "or above that of guessing: their numbers are of no model",
-        "A smaller learning rate may do. Where the loss of the point's own training, which is "
-        "shown, did not rise, that of one it stands on did.",
+        "Where it rose far, a smaller learning rate may do; where it hardly moved, nothing was "
+        "learnt. Where the loss of the point's own training, which is shown, did not rise, that of "
+        "one it stands on did.",
     )
     table.folded = len(points) > MOST_ROWS
     curves = sweep.curves.get("loss")

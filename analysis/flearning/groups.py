@@ -54,6 +54,9 @@ class Records(Group, path="records"):
     left_out_reason: Data  # absent when no record was left out
     left_out: Data
     left_out_first: Data  # file and line of the first three; older files have none
+    questions_left_out_reason: Data  # of records that stay; absent when none was
+    questions_left_out: Data
+    questions_left_out_first: Data
     repeated_reason: Data  # of used records with another one's prompt; absent without such
     repeated: Data
     repeated_first: Data

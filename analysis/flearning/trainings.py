@@ -20,6 +20,7 @@ from .groups import Records, Search, Tuning
 from .quantities import METHODS, told
 
 TRAININGS = ("original", "delta", "learn")  # kinds of stages
+LEFT_OUT_HEADS = ("questions left out", "repeated", "not measured", "not used")  # of edits alone
 NO_SEARCH = "the search for lambda needs search.locality and a finished search"
 
 
@@ -130,6 +131,14 @@ def left_out_table(sweep: Sweep) -> Table:
                 _counted(records.left_out, records.left_out_reason, records.left_out_first),
             ),
             (
+                "questions left out",
+                _counted(
+                    records.questions_left_out,
+                    records.questions_left_out_reason,
+                    records.questions_left_out_first,
+                ),
+            ),
+            (
                 "repeated",
                 _counted(records.repeated, records.repeated_reason, records.repeated_first),
             ),
@@ -143,7 +152,7 @@ def left_out_table(sweep: Sweep) -> Table:
             ("data set", str(name)),
             ("used", NONE),
             ("left out of the file", f"{told_first} ({tasks.first[k]})"),
-            *((head, NONE) for head in ("repeated", "not measured", "not used")),
+            *((head, NONE) for head in LEFT_OUT_HEADS),
         )
     need(table.rows, "the records need /records")
     return table

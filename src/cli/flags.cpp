@@ -4,7 +4,7 @@
 
 #include <iostream>
 
-#include "factsweep/deck/option.hpp"
+#include "factsweep/core/edit_distance.hpp"
 
 namespace factsweep::cli {
 namespace po = boost::program_options;

@@ -30,8 +30,8 @@ std::string words_of_worse(const std::vector<std::string>& points) {
   constexpr std::size_t kShown = 10;
   return fmt::format(
       "warning: the training loss of {} of the finished points ended above where it began, or "
-      "above "
-      "that of guessing: a smaller learning rate may do. {}{}",
+      "above that of guessing. Where it rose far, a smaller learning rate may do; where it hardly "
+      "moved, nothing was learnt. {}{}",
       points.size(), fmt::join(std::span(points).first(std::min(points.size(), kShown)), ", "),
       points.size() > kShown ? ", ..." : "");
 }

@@ -102,14 +102,14 @@ std::vector<std::string> earlier_files(const Communicator& world, const Deck& de
 void check_study(const Deck& deck, const Plan& plan, const std::string& file,
                  const EarlierSweep& earlier) {
   if (earlier.study() != plan.study)
-    throw deck.error("run.reuse", fmt::format("{} holds the study '{}', not '{}'.", file,
+    throw deck.error("run.reuse", fmt::format(": {} holds the study '{}', not '{}'.", file,
                                               earlier.study(), plan.study));
 }
 
 void refuse_output(const Deck& deck, const std::string& file, const std::filesystem::path& output) {
   std::error_code different;
   if (std::filesystem::equivalent(file, output, different))
-    throw deck.error("run.reuse", file + " is run.output itself.");
+    throw deck.error("run.reuse", ": " + file + " is run.output itself.");
 }
 
 }  // namespace

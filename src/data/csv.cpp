@@ -88,13 +88,26 @@ class CsvReader {
   std::int64_t line_ = 1;
 };
 
+/// The separator that a first line "sep=;" names: so spreadsheets are told it. 0: there is no such
+/// line.
+char named_separator(std::string_view text) {
+  constexpr std::string_view kEnds = "\r\n";
+  const bool is_named = text.size() > 4 && (text[0] | 0x20) == 's' && (text[1] | 0x20) == 'e' &&
+                        (text[2] | 0x20) == 'p' && text[3] == '=' &&
+                        kEnds.find(text[4]) == kEnds.npos;
+  const bool ends = text.size() < 6 || kEnds.find(text[5]) != kEnds.npos;
+  return is_named && ends ? text[4] : '\0';
+}
+
 }  // namespace
 
 void for_each_csv_row(
     std::string_view text, std::string_view name, char separator,
     const std::function<void(const std::vector<std::string>& fields, std::int64_t line)>& visit,
     const std::function<void(std::int64_t line, const std::string& fault)>& bad) {
-  CsvReader reader(text, name, separator);
+  const char named = named_separator(text);
+  CsvReader reader(text, name, named != '\0' ? named : separator);
+  if (named != '\0') reader.pass_over_line();
   while (!reader.at_end()) {
     const std::int64_t line = reader.line();
     std::vector<std::string> fields;

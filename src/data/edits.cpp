@@ -6,12 +6,15 @@
 #include <algorithm>
 #include <set>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "edit_forms.hpp"
+#include "edit_questions.hpp"
 #include "factsweep/core/file.hpp"
 #include "factsweep/core/utf8.hpp"
 #include "factsweep/data/records.hpp"
+#include "letters.hpp"
 
 namespace factsweep {
 namespace {
@@ -28,26 +31,39 @@ constexpr const char* kColumns[] = {"prompt",
                                     "portability_prompt",
                                     "portability_answer"};
 
-const EditForm* form_of(const json& record) {
-  if (!record.is_object()) return nullptr;
-  for (const EditForm& form : all_edit_forms()) {
-    if (form.fits(record)) return &form;
-  }
-  return nullptr;
-}
-
 /// What is not measured of the records that are used, or used in part.
 void note_lacks(EditFile& file) {
   constexpr const char* kSpellings = "further answers to an unrelated question";
   file.not_measured.clear();
   file.not_used.erase(kSpellings);
   for (const EditRecord& edit : file.records) {
-    if (edit.rephrasings.empty()) ++file.not_measured["no rephrasing"];
-    if (edit.unrelated.empty()) ++file.not_measured["no locality prompt"];
+    if (edit.rephrasings.empty())
+      ++file.not_measured[edit.lost_rephrasings ? "no rephrasing that can be used"
+                                                : "no rephrasing"];
+    if (edit.unrelated.empty())
+      ++file.not_measured[edit.lost_unrelated ? "no locality prompt that can be used"
+                                              : "no locality prompt"];
     const bool spelt = std::any_of(edit.unrelated.begin(), edit.unrelated.end(),
                                    [](const EditQuestion& q) { return q.answers.size() > 1; });
     if (spelt) ++file.not_used[kSpellings];
   }
+}
+
+/// Why a record teaches nothing, or what cannot be asked; empty: it teaches.
+std::string why_bad(const EditRecord& edit) {
+  if (edit.target_new.empty()) return "no new answer";
+  if (edit.target_old == edit.target_new) return "the new answer equals the old one";
+  const std::vector<std::string> wanted = accepted(edit.target_new, edit.new_aliases),
+                                 old = accepted(edit.target_old, edit.old_aliases);
+  for (const auto& [name, answers] : {std::pair{"new", &wanted}, {"old", &old}}) {
+    const std::string broken = line_break_in(*answers);
+    if (!broken.empty()) return fmt::format("the {} answer {}", name, broken);
+  }
+  for (const std::string& answer : wanted) {
+    if (std::find(old.begin(), old.end(), answer) != old.end())
+      return fmt::format("an old answer is right as a new one, too: {}", excerpt(answer));
+  }
+  return {};
 }
 
 class Reader {
@@ -60,13 +76,20 @@ class Reader {
     if (form_ == nullptr && settings.form != "auto")
       throw InputError(fmt::format("'{}' is no form of edits. There are: auto, {}.", settings.form,
                                    fmt::join(edit_forms(), ", ")));
+    std::map<std::string, std::string> names;
+    for (const auto& [name, column] : settings.columns) {
+      const auto [other, is_new] = names.emplace(column, name);
+      if (!is_new)
+        throw InputError(fmt::format("data.{} and data.{} both name '{}': a column is one of them.",
+                                     other->second, name, column));
+    }
   }
 
   EditFile read() {
     const auto is_record = [&](const json& value) {
       json copy = value;
       prepare(copy);
-      return form_of(copy) != nullptr;
+      return edit_form_of(copy) != nullptr;
     };
     for_each_data_record(path_, is_record, [&](DataRecord record) {
       prepare(record.value);
@@ -109,7 +132,7 @@ class Reader {
   void choose() {
     std::map<const EditForm*, std::size_t> votes;
     for (const DataRecord& record : first_) {
-      const EditForm* form = form_of(record.value);
+      const EditForm* form = edit_form_of(record.value);
       if (form != nullptr) ++votes[form];
     }
     std::size_t most = 0;
@@ -141,9 +164,9 @@ class Reader {
     for (const EditForm& form : all_edit_forms())
       known += fmt::format("\n  {}: {}", form.name, form.keys);
     throw InputError(fmt::format(
-        "{}: the record has the keys of no known form of edits: {}. {}Say which is what "
+        "{}: the record has the keys of no known form of edits: {}.{} {}Say which is what "
         "(data.prompt, data.target_new and so on), or rename them. The forms are:{}",
-        first.where, fmt::join(keys, ", "), absent, known));
+        first.where, fmt::join(keys, ", "), edit_hint(first.value), absent, known));
   }
 
   void add(const DataRecord& record) {
@@ -157,10 +180,14 @@ class Reader {
       const bool nested = record.value.contains("requested_rewrite");
       if (!form_->fits(record.value) && (nested || needs_rewrite()))
         throw RecordError(record.where,
-                          fmt::format("the record is not of the form '{}' ({}), which most are",
+                          fmt::format("the record is not of the form '{}' ({}), in which the file "
+                                      "is read",
                                       form_->name, form_->keys));
       std::vector<EditRecord> edits;
-      form_->read({record.value, record.where, file_.not_used}, edits);
+      EditNotes notes;
+      form_->read({record.value, record.where, named_, notes}, edits);
+      for (const std::string& key : notes.not_used) ++file_.not_used[key];
+      for (const std::string& why : notes.questions) file_.questions.add(why, record.where);
       for (EditRecord& edit : edits) {
         edit.row = row;
         edit.where = record.where;
@@ -177,10 +204,13 @@ class Reader {
   }
 
   void keep(EditRecord edit) {
-    const char* why = edit.target_new.empty()             ? "no new answer"
-                      : edit.target_old == edit.target_new ? "the new answer equals the old one"
-                                                          : nullptr;
-    if (why != nullptr) return file_.left_out.add(why, edit.where);
+    const std::string why = why_bad(edit);
+    if (!why.empty()) return file_.bad.add(why, edit.where);
+    const auto asks_again = [&](const std::string& text) { return text == edit.prompt; };
+    const std::size_t again = std::erase_if(edit.rephrasings, asks_again);
+    for (std::size_t i = 0; i < again; ++i)
+      file_.questions.add("a rephrasing is the prompt itself", edit.where);
+    edit.lost_rephrasings = again > 0 && edit.rephrasings.empty();
     file_.records.push_back(std::move(edit));
   }
 
@@ -251,6 +281,37 @@ std::vector<std::string> edit_columns() {
 
 EditFile read_edits(const std::filesystem::path& path, const EditSettings& settings) {
   return Reader(path, settings).read();
+}
+
+RecordCounts leave_out_edited(std::span<EditRecord> records) {
+  std::unordered_set<std::string_view> edited;
+  for (const EditRecord& record : records) edited.insert(record.prompt);
+  RecordCounts counts;
+  for (EditRecord& record : records) {
+    const bool had = !record.unrelated.empty();
+    std::erase_if(record.unrelated, [&](const EditQuestion& question) {
+      const bool is_edited = edited.count(question.prompt) != 0;
+      if (is_edited)
+        counts.add(
+            fmt::format("a locality prompt is the prompt of an edit: {}", excerpt(question.prompt)),
+            record.where);
+      return is_edited;
+    });
+    record.lost_unrelated = record.lost_unrelated || (had && record.unrelated.empty());
+  }
+  return counts;
+}
+
+std::size_t place_of_subject(const EditRecord& record) {
+  const std::string_view prompt = record.prompt, subject = record.subject;
+  if (subject.empty()) return std::string::npos;
+  for (std::size_t at = prompt.rfind(subject); at != prompt.npos;
+       at = prompt.rfind(subject, at - 1)) {
+    const std::size_t end = at + subject.size();
+    if (!inside_word(prompt, at) && !inside_word(prompt, end)) return at;
+    if (at == 0) break;
+  }
+  return std::string::npos;
 }
 
 void leave_out(EditFile& file, const std::function<std::string(const EditRecord&)>& reason) {

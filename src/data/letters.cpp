@@ -182,6 +182,24 @@ bool is_unspaced(char32_t c) {
   }
 }
 
+bool inside_word(std::string_view text, std::size_t offset) {
+  // Korean words have spaces between them, but particles are written onto them without one
+  const auto ends_words = [](UChar32 c) {
+    UErrorCode status = U_ZERO_ERROR;
+    return is_unspaced(static_cast<char32_t>(c)) || uscript_getScript(c, &status) == USCRIPT_HANGUL;
+  };
+  const auto size = static_cast<int32_t>(text.size());
+  auto before = static_cast<int32_t>(offset), after = before;
+  if (before == 0 || after == size) return false;
+  UChar32 last = 0, next = 0;
+  U8_PREV(text.data(), 0, before, last);
+  U8_NEXT(text.data(), after, size, next);
+  const auto is_spaced_word = [&](UChar32 c) {
+    return c >= 0 && is_word(static_cast<char32_t>(c)) && !ends_words(c);
+  };
+  return is_spaced_word(last) && is_spaced_word(next);
+}
+
 bool joins_before(char32_t c) {
   const bool hangul = (c >= 0x1161 && c <= 0x1175) || (c >= 0x11a8 && c <= 0x11c2);
   return hangul || combining_class(c) != 0;

@@ -4,6 +4,7 @@
 // beginning of a text but for the order of its last marks. Private to the data module.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -34,6 +35,10 @@ bool is_ascii_punctuation(char32_t c);  // string.punctuation
 bool is_punctuation(char32_t c);        // that, and Unicode's
 bool is_unspaced(char32_t c);           // of a script that has no spaces between words
 bool joins_before(char32_t c);          // NFC may make one character of it and the one before
+
+/// Whether a word goes on across a byte offset of UTF-8 text: letters or numbers stand on both
+/// sides, of scripts that have spaces between words.
+bool inside_word(std::string_view text, std::size_t offset);
 
 /// Without white space at both ends.
 std::u32string_view stripped(std::u32string_view letters);

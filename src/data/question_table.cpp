@@ -26,12 +26,6 @@ namespace {
 /// Visits each row as an object of texts and lists, with the place where it stands.
 using VisitRow = std::function<void(const nlohmann::json&, const std::string& where)>;
 
-std::string without_gz(const fs::path& path) {
-  std::string name = path.filename().string();
-  if (name.ends_with(".gz")) name.resize(name.size() - 3);
-  return name;
-}
-
 void read_rows(const fs::path& path, const std::string& question, const VisitRow& visit) {
   const auto is_row = [&](const nlohmann::json& value) { return value.contains(question); };
   for_each_data_record(path, is_row, [&](const DataRecord& row) {
@@ -196,7 +190,7 @@ void guess_subjects(std::vector<Row>& rows) {
 bool QuestionTable::is_table(const fs::path& path) {
   std::error_code ignored;
   if (fs::is_directory(path, ignored)) return false;
-  const std::string name = without_gz(path);
+  const std::string name = data_file_name(path);
   return names_table(path) || name.ends_with(".json") || name.ends_with(".jsonl");
 }
 

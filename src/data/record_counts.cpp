@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace factsweep {
@@ -51,16 +53,22 @@ std::string told(const std::string& why, const RecordCounts::Reason& reason) {
   return fmt::format("{} ({}{})", why, fmt::join(reason.first, ", "), more ? ", ..." : "");
 }
 
+std::int64_t allowed_bad_records(std::int64_t records, double share) {
+  constexpr std::int64_t kOfSmallFiles = 10;
+  constexpr double kRounding = 1e-9;  // 0.29 x 100 is 28.999...
+  if (share <= 0) return 0;
+  const auto of_share =
+      static_cast<std::int64_t>(std::floor(share * static_cast<double>(records) + kRounding));
+  return std::max(of_share, std::min(kOfSmallFiles, records / 2));
+}
+
 void check_bad_records(const RecordCounts& bad, const std::string& file, std::int64_t records,
-                       double share) {
-  constexpr std::int64_t kAlways = 10;
-  const std::int64_t count = bad.records();
-  if (count <= kAlways || static_cast<double>(count) <= share * static_cast<double>(records))
-    return;
-  throw InputError(
-      fmt::format("{}: {} of its {} records are bad, more than data.bad_records = {:g} allows: {}. "
-                  "Correct them, or raise data.bad_records.",
-                  file, count, records, share, bad.told()));
+                       double share, std::string_view remedy) {
+  const std::int64_t count = bad.records(), allowed = allowed_bad_records(records, share);
+  if (count <= allowed) return;
+  throw InputError(fmt::format(
+      "{}: {} of its {} records {} bad, more than data.bad_records = {:g} allows ({}): {}. {}",
+      file, count, records, count == 1 ? "is" : "are", share, allowed, bad.told(), remedy));
 }
 
 }  // namespace factsweep

@@ -26,12 +26,6 @@ constexpr const char* kNotUtf8 =
     "is not UTF-8 here. Convert the file, with `iconv -f CP1252 -t UTF-8`, say";
 constexpr std::string_view kBlank = " \t\r\n";
 
-std::string name_of(const fs::path& path) {
-  std::string name = path.filename().string();
-  if (name.ends_with(".gz")) name.resize(name.size() - 3);
-  return name;
-}
-
 bool is_utf8(std::string_view text) {
   const auto size = static_cast<int32_t>(text.size());
   UChar32 character = 0;
@@ -40,13 +34,30 @@ bool is_utf8(std::string_view text) {
   return character >= 0;
 }
 
+/// The value of a JSON text, and a key that an object in it has twice; empty: none has.
+std::pair<json, std::string> parse(std::string_view text) {
+  std::vector<std::set<std::string>> open;  // keys of the objects around
+  std::string twice;
+  json value = json::parse(text, [&](int, json::parse_event_t event, json& parsed) {
+    if (event == json::parse_event_t::object_start) open.emplace_back();
+    if (event == json::parse_event_t::object_end) open.pop_back();
+    if (event != json::parse_event_t::key) return true;
+    std::string key = parsed.get<std::string>();
+    if (!open.back().insert(key).second) twice = std::move(key);
+    return true;
+  });
+  return {std::move(value), std::move(twice)};
+}
+
 /// `line`: the text's first; `what`: what it is called after file and line, ": record 3".
 DataRecord parsed(std::string_view text, const std::string& file, std::int64_t line,
                   const std::string& what = "") {
   const auto where = [&] { return fmt::format("{}:{}{}", file, line, what); };
   if (!is_utf8(text)) return {nullptr, where(), kNotUtf8};
   try {
-    return {json::parse(text), where(), {}};
+    auto [value, twice] = parse(text);
+    if (twice.empty()) return {std::move(value), where(), {}};
+    return {nullptr, where(), fmt::format("has a key twice: '{}'", excerpt(twice))};
   } catch (const json::exception& error) {
     const JsonFault fault(error, text);
     line += fault.line - 1;
@@ -227,6 +238,9 @@ void read_table(const std::string& file, std::string_view text, char separator,
   for_each_csv_row(
       text, file, separator,
       [&](const std::vector<std::string>& row, std::int64_t line) {
+        const auto is_blank = [](const std::string& field) { return trimmed(field).empty(); };
+        if (std::all_of(row.begin(), row.end(), is_blank))
+          return;  // spreadsheets leave such behind
         if (names.empty()) return read_names(row, place(line));
         DataRecord record{json::object(), place(line), {}};
         if (row.size() != names.size())
@@ -248,8 +262,17 @@ void read_table(const std::string& file, std::string_view text, char separator,
 
 }  // namespace
 
+std::string data_file_name(const fs::path& path) {
+  std::string name = path.filename().string();
+  for (char& c : name) {
+    if (c >= 'A' && c <= 'Z') c |= 0x20;
+  }
+  if (name.ends_with(".gz")) name.resize(name.size() - 3);
+  return name;
+}
+
 bool names_table(const fs::path& path) {
-  const std::string name = name_of(path);
+  const std::string name = data_file_name(path);
   return name.ends_with(".csv") || name.ends_with(".tsv");
 }
 
@@ -263,7 +286,7 @@ std::string read_data_text(const fs::path& path) {
 }
 
 char separator_of(const fs::path& path, std::string_view text) {
-  if (name_of(path).ends_with(".tsv")) return '\t';
+  if (data_file_name(path).ends_with(".tsv")) return '\t';
   const std::string_view first = text.substr(0, text.find_first_of("\r\n"));
   if (first.find(',') != first.npos) return ',';
   for (const char other : {';', '\t'}) {

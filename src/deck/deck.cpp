@@ -11,12 +11,15 @@
 namespace factsweep {
 namespace {
 
+/// "FILE:3: grid.lambda = x is no number.", or of a rule that is a sentence of its own, after ": ",
+/// "FILE:3: grid.experts = 3: the bank has 2 adapters."
 InputError broken_rule(std::string_view where, std::string_view key, std::string_view raw,
                        std::string_view rule) {
   const bool stop = rule.ends_with('.') || rule.ends_with('?');
   const std::string what =
       raw.empty() ? std::string(key) : fmt::format("{} = {}", key, value::on_one_line(raw));
-  return InputError(fmt::format("{}: {} {}{}", where, what, rule, stop ? "" : "."));
+  return InputError(fmt::format("{}: {}{}{}{}", where, what, rule.starts_with(':') ? "" : " ", rule,
+                                stop ? "" : "."));
 }
 
 /// Whether the results depend on what lies at the option's path.

@@ -68,8 +68,8 @@ PromptAndTarget prompt_and_target(const Model& model, const EditRecord& record,
 std::vector<CutText> cut_texts(const Model& model, const EditRecord& record,
                                const std::vector<std::string>& contexts) {
   require(!contexts.empty() && contexts.front() == "{}", "cut_texts: the first context is {}");
-  const std::size_t subject = record.prompt.rfind(record.subject);
-  if (subject == std::string::npos || record.subject.empty()) {
+  const std::size_t subject = place_of_subject(record);
+  if (subject == std::string::npos) {
     throw InputError(fmt::format(
         "record {}: the subject '{}' does not occur in the prompt '{}'. ROME and MEMIT edit what "
         "the model looks up at the subject's last token; correct or drop the record.",

@@ -291,6 +291,7 @@ def test_records_left_out_are_told_from_those_not_used_wholly(part):
     table = trainings.left_out_table(part.sweep)
     row = dict(zip(table.columns, table.rows[0], strict=True))
     assert row["left out of the file"] == "7 no new answer (a.json:3; a.json:9)"
+    assert row["questions left out"] == "none"
     assert row["repeated"] == "none"
     assert row["not measured"] == "none"
     assert row["not used"] == "4 'portability'; 2 further rephrasings"

@@ -40,7 +40,7 @@ DECK
 export DATA=$PWD/data HOME=$PWD/data
 
 echo "--- lists of paths"
-expect 0 "$DATA/edits.json: 1 records are left out: ;;original" "$FACTSWEEP" plan deck.ini
+expect 0 "$DATA/edits.json: 1 record is left out: ;;original" "$FACTSWEEP" plan deck.ini
 expect 0 "edits = \\\$DATA/edits.json" "$FACTSWEEP" plan deck.ini --print-deck
 for key in data.edits ability.tasks grid.model run.reuse; do
   words="$key = \\\$NOWHERE/x uses \\\$NOWHERE"
@@ -49,7 +49,7 @@ done
 expect 2 "t0.jsonl.*news.*mood|t0.jsonl.*mood.*news" "$FACTSWEEP" plan deck.ini '--ability.tasks=$DATA/tasks/t0.jsonl'
 
 echo "--- what is left out is said once"
-expect 0 "$DATA/edits.json: 1 records are left out: " "$FACTSWEEP" run deck.ini --run.output=small.h5
+expect 0 "$DATA/edits.json: 1 record is left out: " "$FACTSWEEP" run deck.ini --run.output=small.h5
 expect 0 "3 of 3 stages taken over from $DATA/../small.h5" "$FACTSWEEP" run deck.ini '--run.reuse=~/../small.h5' --run.output=grown.h5
-[ "$(grep -c 'edits.json: 1 records are left out: ' messages)" = 1 ] || { cat messages; fail "said again for the deck of small.h5"; }
+[ "$(grep -c 'edits.json: 1 record is left out: ' messages)" = 1 ] || { cat messages; fail "said again for the deck of small.h5"; }
 echo "all checks passed"

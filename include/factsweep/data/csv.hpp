@@ -11,9 +11,9 @@ namespace factsweep {
 
 /// Calls `visit(fields, line)` for each row (RFC 4180): fields between `separator`, those that
 /// begin with a quotation mark up to the closing one, with separators and line breaks inside and ""
-/// for a mark. Rows end with LF, CRLF or CR; empty lines are no rows. `line`: where the row begins,
-/// from
-/// 1. InputError with `name`:line: a mark that is never closed, or text behind a closed one; of the
+/// for a mark. Rows end with LF, CRLF or CR; empty lines are no rows. A first line "sep=;" is no
+/// row but names the separator in place of `separator`. `line`: where the row begins, from 1.
+/// InputError with `name`:line: a mark that is never closed, or text behind a closed one; of the
 /// latter `bad` is told instead, where there is one, and the rest of the line is passed over.
 void for_each_csv_row(
     std::string_view text, std::string_view name, char separator,

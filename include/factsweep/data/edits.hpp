@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -21,7 +22,7 @@ struct EditQuestion {
 };
 
 /// Texts in NFC, without white space at their ends (trim.hpp). Prompt and new answer are not empty,
-/// and the answers differ.
+/// no answer is right as old and as new one, and none has a line break.
 struct EditRecord {
   std::int64_t row = 0;  // of the file, from 0; of JSON lines without the empty ones
   std::string subject;   // empty: the record does not say
@@ -31,7 +32,12 @@ struct EditRecord {
   std::vector<std::string> rephrasings = {};         // ask the same as prompt
   std::vector<EditQuestion> unrelated = {}, portability = {};
   std::string where = {};  // file and line
+  bool lost_rephrasings = false, lost_unrelated = false;  // there were some, and none can be used
 };
+
+/// Where the subject stands in the prompt, in bytes: of several places the last one that is not a
+/// part of a longer word; npos: nowhere. What ROME and MEMIT look up.
+std::size_t place_of_subject(const EditRecord& record);
 
 /// `first`, where there is one, then the others.
 std::vector<std::string> accepted(const std::string& first, const std::vector<std::string>& others);
@@ -58,8 +64,9 @@ struct EditFile {
   std::string form;
   std::vector<EditRecord> records;
   std::int64_t read = 0;                             // records of the file
-  RecordCounts bad;                                  // left out: cannot be read
-  RecordCounts left_out;                             // left out: no edit
+  RecordCounts bad;                                  // left out: cannot be read, or no edit
+  RecordCounts left_out;                             // left out by choice
+  RecordCounts questions;                            // of what is used, left out: how many
   RecordCounts repeated;                             // of what is used
   std::map<std::string, std::int64_t> not_measured;  // what is missing -> how many kept records
   std::map<std::string, std::int64_t> not_used;      // what is there and not read -> the same
@@ -71,7 +78,8 @@ struct EditFile {
 ///                rephrase_prompt; locality_prompt with locality_ground_truth, or locality.NAME;
 ///                portability_prompt with portability_ground_truth, or portability.NAME
 ///   knowedit     the same, also with concept, text and labels for subject, prompt and target_new
-///   zsre         MEND's: src, alt, pred, subject, rephrase, loc, loc_ans. The old answer is `pred`,
+///   zsre         MEND's: src, alt, pred, subject, rephrase, loc, loc_ans. The old answer is
+///   `pred`,
 ///                not `answers` (F-Learning, arXiv 2311.08011, appendix A.1)
 ///   rome         prompt with {}, subject, target_new.str, target_true.str
 ///   counterfact  ROME's: requested_rewrite (as `rome`), paraphrase_prompts, neighborhood_prompts,
@@ -79,15 +87,25 @@ struct EditFile {
 ///   mquake       requested_rewrite is a list: each is an edit, and the questions of the record,
 ///                with new_answer and its aliases, are the portability of all
 ///
-/// NAME's value is {"prompt", "ground_truth"}, a list of such, or has as many prompts as answers; an
-/// answer is a text, or a list of texts that are right. {} in a prompt, a rephrasing or a question
-/// of portability is the subject.
+/// NAME's value is {"prompt", "ground_truth"}, a list of such, or has as many prompts as answers;
+/// an answer is a text, or a list of texts that are right. {} in a prompt, a rephrasing or a
+/// question of portability is the subject.
 ///
-/// Left out and counted, `bad`: no prompt or no key of a new answer, what is no text, {} where no
-/// subject is, questions without as many answers. Left out, `left_out`: an empty new answer, equal
-/// answers, what `repeated` drops. InputError: a file that cannot be read, more bad records than
-/// `bad_records`, records of no known form, none left.
+/// Of several names of one thing the first that says something is read, or the one that `columns`
+/// names; rephrasings under all. What other keys that some form has say, and misspelt ones, is in
+/// `not_used`.
+///
+/// Left out and counted, `bad`: no prompt or no new answer, what is no text or a list that is
+/// written as one, an answer with a line break, one that is right as old and as new one, {} where
+/// no subject is, questions without as many answers. `questions`: without an answer, or with one
+/// that has a line break; a rephrasing that is the prompt itself. `left_out`: what `repeated`
+/// drops. InputError: a file that cannot be read, more bad records than `bad_records` allows
+/// (record_counts.hpp), records of no known form, a column that is named twice, none left.
 EditFile read_edits(const std::filesystem::path& path, const EditSettings& settings = {});
+
+/// Leaves out the unrelated questions that are the prompt of one of the records: their answers are
+/// to change. Returns how many, and where.
+RecordCounts leave_out_edited(std::span<EditRecord> records);
 
 /// Leaves out the records of which `reason(record)` is not empty.
 void leave_out(EditFile& file, const std::function<std::string(const EditRecord&)>& reason);

@@ -48,8 +48,13 @@ std::string told(const std::string& why, const RecordCounts::Reason& reason);
 /// data.bad_records where a deck says nothing: the share of a file's records that may be bad.
 inline constexpr double kBadRecords = 0.05;
 
-/// InputError: of `records` of the file more than `share`, and more than 10, are bad.
+/// How many bad records of a file are left out, before the file is an error: `share` of them, but
+/// of small files ten, or half of those that are smaller still; with a share of 0 none.
+std::int64_t allowed_bad_records(std::int64_t records, double share);
+
+/// InputError, with what may be done: of `records` of the file more are bad than are allowed.
 void check_bad_records(const RecordCounts& bad, const std::string& file, std::int64_t records,
-                       double share);
+                       double share,
+                       std::string_view remedy = "Correct them, or raise data.bad_records.");
 
 }  // namespace factsweep

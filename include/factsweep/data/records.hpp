@@ -18,6 +18,9 @@ struct DataRecord {
   std::string fault;     // why it cannot be read, without a full stop; `value` is null then
 };
 
+/// The file's name in lower case, without .gz: what tells the kind of a file.
+std::string data_file_name(const std::filesystem::path& path);
+
 /// Whether a path's name says that it is a table: .csv or .tsv, or .gz after these.
 bool names_table(const std::filesystem::path& path);
 
@@ -29,11 +32,12 @@ std::string read_data_text(const std::filesystem::path& path);
 char separator_of(const std::filesystem::path& path, std::string_view text);
 
 /// Visits every record, the bad ones too. A table has a row of names (csv.hpp; names are trimmed,
-/// columns without one left out), everything else is JSON: a list of records, an object of records,
-/// an object whose only list they are, records line by line, or one record (`is_record` tells it
-/// from an object of records). `.gz` is read transparently. InputError with file and line: no such
-/// file, JSON whose brackets do not close, a quotation mark that is never closed, a column that is
-/// there twice, a table where JSON was expected, and JSON where a table was.
+/// columns without one left out, and rows of nothing but blanks, too), everything else is JSON: a
+/// list of records, an object of records, an object whose only list they are, records line by line,
+/// or one record (`is_record` tells it from an object of records). `.gz` is read transparently.
+/// InputError with file and line: no such file, JSON whose brackets do not close, a quotation mark
+/// that is never closed, a column that is there twice, a table where JSON was expected, and JSON
+/// where a table was.
 void for_each_data_record(const std::filesystem::path& path,
                           const std::function<bool(const nlohmann::json&)>& is_record,
                           const std::function<void(const DataRecord&)>& visit);

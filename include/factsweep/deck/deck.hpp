@@ -51,7 +51,8 @@ class Deck {
   bool is_default(std::string_view key) const;
   /// "inputs/a.ini:14", "command line" or "default".
   std::string where(std::string_view key) const;
-  /// An InputError that names where the key was set, its value, then `rule`.
+  /// An InputError that names where the key was set, its value, then `rule`: what goes on with
+  /// them as a sentence does ("is too many"), or after ": " a sentence of its own.
   InputError error(std::string_view key, std::string_view rule) const;
 
   /// The whole effective deck with help as comments; parsing it again gives the same deck.

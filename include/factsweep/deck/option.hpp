@@ -55,9 +55,6 @@ struct Fallback {
   bool required = false;
 };
 
-/// Levenshtein distance between two words, in bytes.
-std::size_t edit_distance(std::string_view from, std::string_view to);
-
 class OptionTable {
  public:
   void add(

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <set>
 
+#include "factsweep/core/console.hpp"
 #include "factsweep/core/random.hpp"
 #include "factsweep/data/prompts.hpp"
 #include "factsweep/label/probe.hpp"
@@ -83,7 +85,16 @@ EditSettings edit_settings(const Deck& deck) {
 }
 
 bool holds_subject(const EditRecord& record) {
-  return !record.subject.empty() && record.prompt.find(record.subject) != std::string::npos;
+  return place_of_subject(record) != std::string::npos;
+}
+
+/// Why a method that looks the subject up cannot; empty: it can.
+std::string why_no_subject(const EditRecord& record) {
+  if (holds_subject(record)) return {};
+  if (record.subject.empty()) return "no subject, and a method looks it up";
+  const bool is_there = record.prompt.find(record.subject) != std::string::npos;
+  return is_there ? "the subject is in the prompt as a part of a longer word alone"
+                  : "the subject is not in the prompt";
 }
 
 std::string filled(const Deck& deck, const std::string& key, const std::string& question) {
@@ -95,7 +106,8 @@ std::string filled(const Deck& deck, const std::string& key, const std::string& 
   return text.replace(at, kPlace.size(), question);
 }
 
-/// Leaves out what some method of the deck cannot use, where others can be used.
+/// Leaves out what some method of the deck cannot use, where others can be used. InputError: it is
+/// more than data.bad_records allows.
 void leave_out(const Deck& deck, EditFile& file, EditCorpus& corpus) {
   const std::vector<std::string> chosen = deck.text_list("grid.method");
   const auto any_method = [&](bool (Method::*needs)() const) {
@@ -106,18 +118,26 @@ void leave_out(const Deck& deck, EditFile& file, EditCorpus& corpus) {
     return std::any_of(file.records.begin(), file.records.end(), has);
   };
   const auto has_old = [](const EditRecord& record) { return !record.target_old.empty(); };
+  RecordCounts lacking = file.bad;
+  const std::int64_t edits = static_cast<std::int64_t>(file.records.size()) + file.bad.records();
+  const auto leave_out = [&](const std::function<std::string(const EditRecord&)>& reason) {
+    factsweep::leave_out(file, [&](const EditRecord& record) {
+      const std::string why = reason(record);
+      if (!why.empty()) lacking.add(why, record.where);
+      return why;
+    });
+  };
   corpus.has_old = any_record(has_old);
   if (corpus.has_old && any_method(&Method::has_lambda))
-    factsweep::leave_out(file, [&](const EditRecord& record) {
+    leave_out([&](const EditRecord& record) {
       return has_old(record) ? "" : "no old answer, and a method forgets it";
     });
   corpus.has_subjects = any_record(holds_subject);
-  if (corpus.has_subjects && any_method(&Method::needs_subject))
-    factsweep::leave_out(file, [&](const EditRecord& record) {
-      if (holds_subject(record)) return std::string();
-      return std::string(record.subject.empty() ? "no subject, and a method looks it up"
-                                                : "the subject is not in the prompt");
-    });
+  if (corpus.has_subjects && any_method(&Method::needs_subject)) leave_out(why_no_subject);
+  if (lacking.records() > file.bad.records())
+    check_bad_records(lacking, corpus.path.string(), edits, deck.real("data.bad_records"),
+                      "Correct them, leave out of grid.method what needs what they lack, or raise "
+                      "data.bad_records.");
 }
 
 /// What a model is asked or taught of a record: prompt and answer.
@@ -162,6 +182,18 @@ void look_at_lengths(const Deck& deck, std::span<const TextLengths> models, Edit
   });
 }
 
+/// Leaves out the unrelated questions that are the prompt of a chosen record.
+void ask_no_edit(EditCorpus& corpus) {
+  const auto lacking = [&] {
+    return std::count_if(corpus.records.begin(), corpus.records.end(),
+                         [](const EditRecord& record) { return record.unrelated.empty(); });
+  };
+  const std::int64_t before = lacking();
+  corpus.questions.add(leave_out_edited(corpus.records));
+  const std::int64_t lost = lacking() - before;
+  if (lost > 0) corpus.not_measured["no locality prompt that can be used"] += lost;
+}
+
 }  // namespace
 
 std::vector<EditCorpus> EditCorpus::read(const Deck& deck) {
@@ -172,9 +204,9 @@ std::vector<EditCorpus> EditCorpus::read(const Deck& deck) {
   for (const std::string& path : deck.path_list("data.edits")) {
     EditFile file = read_edits(path, edit_settings(deck));
     EditCorpus corpus;
+    corpus.path = path;
     flearning::leave_out(deck, file, corpus);
     look_at_lengths(deck, models, file, corpus);
-    corpus.path = path;
     const std::string whole = corpus.path.filename().string();
     corpus.name = whole.substr(0, whole.find('.'));
     if (!names.insert(corpus.name).second)
@@ -186,6 +218,7 @@ std::vector<EditCorpus> EditCorpus::read(const Deck& deck) {
     corpus.repeated = std::move(file.repeated);
     corpus.not_measured = std::move(file.not_measured);
     corpus.not_used = std::move(file.not_used);
+    corpus.questions = std::move(file.questions);
     const auto wanted = static_cast<std::size_t>(deck.integer("data.records"));
     const auto order = permutation(
         static_cast<std::int64_t>(file.records.size()),
@@ -196,8 +229,11 @@ std::vector<EditCorpus> EditCorpus::read(const Deck& deck) {
       corpus.records.push_back(file.records[static_cast<std::size_t>(i)]);
     }
     if (corpus.records.empty() || corpus.records.size() < wanted)
-      throw deck.error("data.records",
-                       fmt::format("{} has {} usable records.", path, file.records.size()));
+      throw deck.error(
+          "data.records",
+          fmt::format(": {} has {}.", path,
+                      console::counted(std::int64_t(file.records.size()), "usable record")));
+    ask_no_edit(corpus);
     corpora.push_back(std::move(corpus));
   }
   if (corpora.empty()) throw deck.error("data.edits", "names no file.");
@@ -229,12 +265,19 @@ bool EditCorpus::fits(const Method& method) const {
 
 std::vector<std::string> EditCorpus::notes() const {
   std::vector<std::string> list = notes_of({{path.string(), "left out", left_out}});
-  for (const auto& [why, reason] : repeated.reasons())
-    list.push_back(fmt::format("{}: {} records are used though {} (data.repeated)", path.string(),
-                               reason.records, told(why, reason)));
-  for (const auto& [why, reason] : too_long.reasons())
-    list.push_back(fmt::format("{}: {} records are used though {}", path.string(), reason.records,
-                               told(why, reason)));
+  const auto used = [&](const RecordCounts& counts, const char* key) {
+    for (const auto& [why, reason] : counts.reasons())
+      list.push_back(fmt::format("{}: {} {} used though {}{}", path.string(),
+                                 console::counted(reason.records, "record"),
+                                 reason.records == 1 ? "is" : "are", told(why, reason), key));
+  };
+  used(repeated, " (data.repeated)");
+  used(too_long, "");
+  for (const auto& [why, reason] : questions.reasons())
+    list.push_back(fmt::format(
+        "{}: {} left out: {}", path.string(),
+        reason.records == 1 ? "1 question is" : fmt::format("{} questions are", reason.records),
+        told(why, reason)));
   if (!has_old)
     list.push_back(fmt::format("{}: no record has an old answer: the original model is the model as "
                                "it is, and methods that forget are left out",
@@ -243,12 +286,15 @@ std::vector<std::string> EditCorpus::notes() const {
     list.push_back(fmt::format("{}: no prompt holds its record's subject: methods that look it up "
                                "(rome, rome_reset, memit) are left out",
                                path.string()));
+  const auto having = [](std::int64_t count) {
+    return count == 1 ? std::string("1 record has") : fmt::format("{} records have", count);
+  };
   for (const auto& [missing, count] : not_measured)
-    list.push_back(fmt::format("{}: {} records have {}: they are used, and that is not measured",
-                               path.string(), count, missing));
+    list.push_back(fmt::format("{}: {} {}: {} used, and that is not measured", path.string(),
+                               having(count), missing, count == 1 ? "it is" : "they are"));
   for (const auto& [what, count] : not_used)
-    list.push_back(
-        fmt::format("{}: {} records have {}, which are not used", path.string(), count, what));
+    list.push_back(fmt::format("{}: not used of {}: {}", path.string(),
+                               console::counted(count, "record"), what));
   return list;
 }
 
@@ -285,6 +331,8 @@ void fill_records(PlanBuilder& builder, const EditCorpus& corpus) {
   fill_further(builder, base, corpus.records);
   fill_counts(builder, base + "left_out", "reason", corpus.left_out, "why records were left out",
               "records left out");
+  fill_counts(builder, base + "questions_left_out", "fault", corpus.questions,
+              "why questions of used records were left out", "questions left out");
   fill_counts(builder, base + "repeated", "again", corpus.repeated,
               "what used records have of others", "used records that have it");
   fill_counts(builder, base + "not_measured", "missing", corpus.not_measured,
@@ -297,7 +345,7 @@ std::vector<Example> training_examples(const Deck& deck, const Model& model,
                                        std::span<const EditRecord> records, Answer answer) {
   const std::string end = deck.text("flearning.answer_end");
   if (end == "eos" && model.eos.empty())
-    throw deck.error("flearning.answer_end", "but the model has no EOS token. Use newline.");
+    throw deck.error("flearning.answer_end", ": the model has no EOS token. Use newline.");
   std::vector<Example> examples;
   for (const EditRecord& record : records) {
     const std::string& text = answer == Answer::old_one ? record.target_old : record.target_new;

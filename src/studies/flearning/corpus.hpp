@@ -24,15 +24,18 @@ struct EditCorpus {
   std::vector<EditRecord> records;
   // of the whole file: why or what -> how many records, as in EditFile
   RecordCounts left_out, repeated;
+  RecordCounts questions = {};  // left out of records that are used, which stay
   RecordCounts too_long = {};  // used, though a model was trained with no texts as long
   std::map<std::string, std::int64_t> not_measured, not_used;
   bool has_old = true, has_subjects = true;  // else no record has one, in its prompt
 
   /// data.edits, cut to data.records of them chosen by data.seed, whatever the file is called: the
   /// same edits in another form, or a renamed file, are the same work. Where a method of the deck
-  /// forgets, records without an old answer are left out, where one looks up the subject those whose
-  /// prompt lacks it, unless all would be: then has_old, has_subjects say so; and those with a text
-  /// that is longer than the learned positions of a model. InputError.
+  /// forgets, records without an old answer are left out, where one looks up the subject those
+  /// whose prompt lacks it, unless all would be: then has_old, has_subjects say so; and those with
+  /// a text that is longer than the learned positions of a model. No unrelated question is the
+  /// prompt of a chosen record. InputError, also where more is left out than data.bad_records
+  /// allows.
   static std::vector<EditCorpus> read(const Deck& deck);
   /// A number that changes with the first `count` records.
   std::string fingerprint(std::size_t count) const;

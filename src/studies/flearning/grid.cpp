@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "factsweep/core/console.hpp"
 #include "factsweep/studies/support/lists.hpp"
 #include "factsweep/studies/support/models.hpp"
 
@@ -15,8 +16,11 @@ std::vector<std::size_t> record_counts(const Deck& deck, const EditCorpus& corpu
   std::vector<std::size_t> counts;
   for (const std::int64_t count : deck.integer_list("grid.records")) {
     if (static_cast<std::size_t>(count) > corpus.records.size())
-      throw deck.error("grid.records", fmt::format("{} has {} usable records.",
-                                                   corpus.path.string(), corpus.records.size()));
+      throw deck.error(
+          "grid.records",
+          fmt::format(
+              ": {} has {}.", corpus.path.string(),
+              console::counted(static_cast<std::int64_t>(corpus.records.size()), "usable record")));
     counts.push_back(static_cast<std::size_t>(count));
   }
   return counts.empty() ? std::vector{corpus.records.size()} : counts;

@@ -31,8 +31,9 @@ void declare_data(OptionTable& table) {
              "between several texts in a cell of a table; empty: a cell is one text, or a JSON "
              "list");
   table.real("data.bad_records", fmt::format("{:g}", kBadRecords), "fraction", 0, 1,
-             "of a file's records that may be bad: they are left out, counted and named; ten may "
-             "always be");
+             "of a file's records that may be bad: they are left out, counted and named; of small "
+             "files ten "
+             "may be, or half of them; 0: none may");
   table.choice("data.repeated", "keep", {"keep", "drop"},
                "records with another one's prompt: keep: used, counted and named; drop: those with "
                "its new answer go, and of those with different new answers all");
@@ -64,7 +65,8 @@ void declare_editors(OptionTable& table) {
   table.integer("edit.records", "0", "records", 0, 1e12,
                 "rome, rome_reset and memit edit the first of these records; 0: all");
   table.path("edit.text", "",
-             "plain text or JSON lines {\"text\"} whose keys' second moment rome and memit need");
+             "plain text or JSON lines {\"text\"} whose keys' second moment memit needs, and rome "
+             "and rome_reset with the preset paper; others need none");
   table.integer("edit.text_tokens", "100000", "tokens", 1, 1e12,
                 "tokens of edit.text that are read");
 }
@@ -138,9 +140,10 @@ void check_layers(const Deck& deck, const ModelConfig& model, const std::string&
         if (layer < model.layers) continue;
         const char* key = method == "ft_c" ? "edit.ft_c_layer" : "edit.layers";
         throw deck.error(
-            key, fmt::format("{} with preset {} would edit layer {}, but the model {} has layers 0 "
-                             "to {}. Choose layers of it; presets are made for models of 28 or 32.",
-                             method, preset, layer, name, model.layers - 1));
+            key,
+            fmt::format(": {} with preset {} would edit layer {}, but the model {} has layers 0 "
+                        "to {}. Choose layers of it; presets are made for models of 28 or 32.",
+                        method, preset, layer, name, model.layers - 1));
       }
     }
   }

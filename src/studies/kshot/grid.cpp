@@ -34,7 +34,7 @@ std::vector<GridPoint> settings(const Deck& deck) {
   GridPoint first;
   for (const auto& axis : axes) axis.front()(first);
   if (first.top_k > first.experts)
-    throw deck.error("grid.top_k", fmt::format("its first value {} is above grid.experts = {}: a "
+    throw deck.error("grid.top_k", fmt::format(": its first value {} is above grid.experts = {}: a "
                                                "token cannot go to more experts than there are.",
                                                first.top_k, first.experts));
   std::vector<GridPoint> list = {first};
@@ -77,13 +77,14 @@ void check(const Deck& deck, const Sets& sets, const GridPoint& at) {
   const TaskEntry& task = sets.tasks[at.task];
   const std::string& method = at.method->name;
   if (at.method->start == Method::Start::own && !sets.expert_of(at.task))
-    throw deck.error("grid.method", fmt::format("{}: no adapter of the bank has \"task\": \"{}\".",
-                                                method, task.name));
+    throw deck.error(
+        "grid.method",
+        fmt::format(": {}: no adapter of the bank has \"task\": \"{}\".", method, task.name));
   if (at.method->lessons == Method::Lessons::own) {
     for (const BankEntry& entry : sets.bank) {
       if (!entry.set.examples.empty() || !entry.can_be_mixed()) continue;
       throw deck.error("grid.method",
-                       fmt::format("{}: each expert has a gate, which learns what the expert has "
+                       fmt::format(": {}: each expert has a gate, which learns what the expert has "
                                    "learnt, but the bank's '{}' was brought without \"train\" or "
                                    "\"task\" to say what that was. Add one, or use {}_data, whose "
                                    "gates learn the shots and the open data.",
@@ -92,7 +93,7 @@ void check(const Deck& deck, const Sets& sets, const GridPoint& at) {
   }
   if (at.method->start == Method::Start::best && !deck.flag("bank.evaluate"))
     throw deck.error("grid.method",
-                     fmt::format("{}: it is the best of the bank on the test set, which needs "
+                     fmt::format(": {}: it is the best of the bank on the test set, which needs "
                                  "bank.evaluate = true.",
                                  method));
   if (at.shots > static_cast<std::int64_t>(task.train.examples.size()))
@@ -103,21 +104,23 @@ void check(const Deck& deck, const Sets& sets, const GridPoint& at) {
   const std::int64_t mixable = sets.mixable();
   const bool all_can = mixable == static_cast<std::int64_t>(sets.bank.size());
   if (at.method->is_selected() && at.experts > mixable)
-    throw deck.error("grid.experts",
-                     fmt::format("the bank has {} adapters{}.", mixable,
-                                 all_can ? "" : " that can be mixed, beside such as save whole modules"));
+    throw deck.error(
+        "grid.experts",
+        fmt::format(": the bank has {} adapters{}.", mixable,
+                    all_can ? "" : " that can be mixed, beside such as save whole modules"));
   if (at.method->changes_best() && mixable == 0 && !all_can)
-    throw deck.error("grid.method",
-                     fmt::format("{}: every adapter of the bank saves whole modules (modules_to_save), "
-                                 "and is asked as it is. Use source_best.",
-                                 method));
+    throw deck.error(
+        "grid.method",
+        fmt::format(": {}: every adapter of the bank saves whole modules (modules_to_save), "
+                    "and is asked as it is. Use source_best.",
+                    method));
   if (at.signals == "pad" && at.experts > deck.integer("kshot.pool"))
     throw deck.error("grid.experts",
-                     fmt::format("{} experts cannot be chosen from a pool of kshot.pool = {}.",
+                     fmt::format(": {} experts cannot be chosen from a pool of kshot.pool = {}.",
                                  at.experts, deck.integer("kshot.pool")));
   if (at.has_data() && !task.pool)
     throw deck.error("grid.budget",
-                     fmt::format("the task {} names no \"pool\" of open data. Name one, or use "
+                     fmt::format(": the task {} names no \"pool\" of open data. Name one, or use "
                                  "grid.data_selection = none.",
                                  task.name));
   if (at.has_data() && deck.text("augment.encoder").empty())

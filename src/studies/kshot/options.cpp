@@ -26,8 +26,8 @@ void declare_data(OptionTable& table) {
   table.integer("data.seed", "0", "1", 0, 1e15,
                 "of test examples and the bank's training examples that are drawn");
   table.real("data.bad_records", fmt::format("{:g}", kBadRecords), "fraction", 0, 1,
-             "of a file's records that may be bad: they are left out, counted and named; ten may "
-             "always be");
+             "of a file's records that may be bad: they are left out, counted and named; of small "
+             "files ten may be, or half of them; 0: none may");
   table.choice("data.repeated", "keep", {"keep", "drop"},
                "training examples that ask what another one asks: keep: used, counted and named; "
                "drop: those that say the same again go, and of those that differ all");

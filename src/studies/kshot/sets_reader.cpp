@@ -120,7 +120,7 @@ class Reader {
     }
     for (const std::string& name : wanted) {
       if (names.count(name) == 0)
-        throw deck_.error("grid.task", fmt::format("'{}' is no task of {}. There are: {}.", name,
+        throw deck_.error("grid.task", fmt::format(": '{}' is no task of {}. There are: {}.", name,
                                                    path_, fmt::join(all_tasks_, ", ")));
     }
     if (sets_.tasks.empty()) throw InputError(path_ + ": 'tasks' is empty.");

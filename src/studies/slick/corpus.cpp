@@ -57,7 +57,7 @@ void check_apart(const Deck& deck, const char* key, const std::vector<std::strin
                  const char* other_key, const std::vector<std::string>& others) {
   for (const std::string& relation : relations) {
     if (holds(others, relation))
-      throw deck.error(key, fmt::format("{} is also in {}; a relation is one or the other.",
+      throw deck.error(key, fmt::format(": {} is also in {}; a relation is one or the other.",
                                         relation, other_key));
   }
 }

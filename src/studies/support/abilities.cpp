@@ -62,7 +62,7 @@ TaskSet read_task(const Deck& deck, const AbilityKeys& keys, const std::string& 
   TaskSet task = read_task_set(file.substr(0, file.size() - name.size() + colon), settings);
   if (task.kind == TaskKind::code)
     throw deck.error("ability.tasks",
-                     fmt::format("'{}' needs code to be run, which is not done here.", file));
+                     fmt::format(": '{}' needs code to be run, which is not done here.", file));
   return task;
 }
 
@@ -104,7 +104,7 @@ Abilities Abilities::read(const Deck& deck, const AbilityKeys& keys) {
       return text.find_first_not_of(" \t\r\n") == text.npos;
     });
     if (all.texts_.empty())
-      throw deck.error("ability.text", fmt::format("'{}' holds no text.", all.text_file_));
+      throw deck.error("ability.text", fmt::format(": '{}' holds no text.", all.text_file_));
   }
   all.files_ = deck.path_list("ability.tasks");
   for (const std::string& file : all.files_) {

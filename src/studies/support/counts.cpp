@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "factsweep/core/console.hpp"
 #include "factsweep/stage/table.hpp"
 
 namespace factsweep {
@@ -66,8 +67,9 @@ std::vector<std::string> notes_of(const std::vector<SourceCounts>& sources) {
   std::vector<std::string> lines;
   for (const SourceCounts& source : sources) {
     for (const auto& [why, reason] : source.counts.reasons())
-      lines.push_back(fmt::format("{}: {} records are {}: {}", source.source, reason.records,
-                                  source.fate, told(why, reason)));
+      lines.push_back(
+          fmt::format("{}: {} {} {}: {}", source.source, console::counted(reason.records, "record"),
+                      reason.records == 1 ? "is" : "are", source.fate, told(why, reason)));
   }
   return lines;
 }

@@ -358,6 +358,8 @@ TEST_CASE("error() says where the value was set", "[deck]") {
   const Deck deck = parse(kMinimal + "[train]\nepochs = 7");
   CHECK(std::string(deck.error("train.epochs", "is not a multiple of 2").what()) ==
         "a.ini:4: train.epochs = 7 is not a multiple of 2.");
+  CHECK(std::string(deck.error("train.epochs", ": the model has 3 layers").what()) ==
+        "a.ini:4: train.epochs = 7: the model has 3 layers.");
 }
 
 TEST_CASE("reading a key as another kind, or one that is not declared, is our own bug", "[deck]") {

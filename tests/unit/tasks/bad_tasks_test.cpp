@@ -28,7 +28,7 @@ TEST_CASE("a bad record costs neither its file nor the others") {
 {"prompt": "Do", "completion": "b"}
 {"instruction": "Do", "output": 1889}
 )" + good + "\n");
-  const TaskSet set = read_task_set(path);
+  const TaskSet set = read_task_set(path, {.bad_records = 0.9});
   REQUIRE(set.examples.size() == 3);
   CHECK(set.examples[0].input.empty());
   CHECK(set.examples[1].output == "1889");

@@ -27,7 +27,7 @@ EditLengths lengths_of(std::span<const EditRecord> records, double tokens_per_ch
            static_cast<double>(records.size());
   };
   for (const EditRecord& record : records) {
-    const std::size_t subject = record.prompt.rfind(record.subject),
+    const std::size_t subject = place_of_subject(record),
                       end = subject == std::string::npos ? 0 : subject + record.subject.size();
     lengths.before += tokens(end);
     const double after = tokens(record.prompt.size() - end + record.target_new.size() + 1);

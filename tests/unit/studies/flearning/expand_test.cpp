@@ -109,7 +109,7 @@ TEST_CASE("records that are longer than a model's positions are left out, or cou
   CHECK(left_out.find(" of 64") != std::string::npos);
   const auto [used, all] = notes(free);
   CHECK(all == 5);
-  CHECK(used.find("1 records are used though asked or taught as the deck says it is a text of more "
+  CHECK(used.find("1 record is used though asked or taught as the deck says it is a text of more "
                   "tokens than the model was trained with (") != std::string::npos);
   CHECK(used.find(" of 1024") != std::string::npos);
   CHECK(notes(bounded + ", " + free).second == 3);  // both are asked the same
@@ -171,7 +171,8 @@ TEST_CASE("records that teach nothing are left out, and what cannot be is an err
   const Decks decks;
   const Plan plan = decks.expand({});
   CHECK(std::get<std::int64_t>(plan.points.front().values[6]) == 5);
-  CHECK(message(decks, {"--data.records=6"}).find("has 5 usable records") != std::string::npos);
+  CHECK(message(decks, {"--data.records=6"}).find("data.records = 6: ") != std::string::npos);
+  CHECK(message(decks, {"--data.records=6"}).find(" has 5 usable records.") != std::string::npos);
   CHECK(message(decks, {"--grid.layers=1-7"}).find("no range of the model's layers") !=
         std::string::npos);
   CHECK(message(decks, {"--grid.lambda=nan"}).find("grid.lambda") != std::string::npos);
@@ -188,13 +189,12 @@ TEST_CASE("what is not used or not measured of records is said, and is not calle
                     }).expand({});
   CHECK(std::get<std::int64_t>(plan.points.front().values[6]) == 5);
   REQUIRE(plan.notes.size() == 3);
-  CHECK_THAT(plan.notes[0],
-             Catch::Matchers::ContainsSubstring(
-                 "1 records are left out: the new answer equals the old one (") &&
-                 Catch::Matchers::EndsWith("edits.json:1: record 6)"));
-  CHECK(plan.notes[1].ends_with(
-      "1 records have no rephrasing: they are used, and that is not measured"));
-  CHECK(plan.notes[2].ends_with("1 records have 'generation_prompts', which are not used"));
+  CHECK_THAT(plan.notes[0], Catch::Matchers::ContainsSubstring(
+                                "1 record is left out: the new answer equals the old one (") &&
+                                Catch::Matchers::EndsWith("edits.json:1: record 6)"));
+  CHECK(
+      plan.notes[1].ends_with("1 record has no rephrasing: it is used, and that is not measured"));
+  CHECK(plan.notes[2].ends_with("not used of 1 record: 'generation_prompts'"));
   std::map<std::string, std::int64_t> counts;
   for (const DatasetSpec& spec : plan.datasets) {
     for (const char* name : {"left_out", "not_measured", "not_used"}) {
@@ -248,6 +248,55 @@ TEST_CASE("a method is given the records that it can use", "[flearning]") {
   CHECK_THAT(plan.notes.at(1), Catch::Matchers::ContainsSubstring("(rome, rome_reset, memit)"));
   CHECK_THAT(message(none, {"--grid.method=memit"}),
              Catch::Matchers::ContainsSubstring("has no method"));
+}
+
+TEST_CASE("records that lack what a method needs are bad ones of the file", "[flearning]") {
+  const Decks lost([](nlohmann::json& records) {
+    for (int i = 0; i < 2; ++i) records[i]["subject"] = "nobody";
+    records[2]["subject"] = "person";  // of person2
+  });
+  CHECK(message(lost, {"--grid.method=ft"}) == "no error");
+  CHECK_THAT(message(lost, {"--grid.method=ft, rome"}),
+             Catch::Matchers::ContainsSubstring("4 of its 6 records are bad, more than "
+                                                "data.bad_records = 0.05 allows (3)") &&
+                 Catch::Matchers::ContainsSubstring("1 of them: the subject is in the prompt as a "
+                                                    "part of a longer word alone") &&
+                 Catch::Matchers::ContainsSubstring("leave out of grid.method"));
+  CHECK(message(lost, {"--grid.method=ft, rome", "--data.bad_records=0.7"}) == "no error");
+  CHECK_THAT(message(lost, {"--grid.method=ft", "--data.bad_records=0"}),
+             Catch::Matchers::ContainsSubstring("1 of its 6 records is bad"));
+  const Decks fresh([](nlohmann::json& records) {
+    for (int i = 0; i < 4; ++i) records[i].erase("ground_truth");
+  });
+  CHECK(message(fresh, {"--grid.method=ft"}) == "no error");
+  CHECK_THAT(message(fresh, {"--grid.method=f_learning_ft"}),
+             Catch::Matchers::ContainsSubstring("4 of them: no old answer"));
+}
+
+TEST_CASE("no unrelated question is the prompt of a chosen record", "[flearning]") {
+  const Decks decks([](nlohmann::json& records) {
+    records[1]["locality_prompt"] = "The town of person0 is";
+    records[2]["rephrase_prompt"] = records[2]["prompt"];
+  });
+  const auto said = [&](const std::vector<std::string>& overrides) {
+    std::string all;
+    for (const std::string& note : decks.expand(overrides).notes) all += note + "\n";
+    return all;
+  };
+  const std::string all = said({});
+  CHECK_THAT(all, Catch::Matchers::ContainsSubstring("1 question is left out: a locality prompt is "
+                                                     "the prompt of an edit (") &&
+                      Catch::Matchers::ContainsSubstring("record 2: The town of person0 is)") &&
+                      Catch::Matchers::ContainsSubstring("1 question is left out: a rephrasing is "
+                                                         "the prompt itself (") &&
+                      Catch::Matchers::ContainsSubstring("1 record has no locality prompt that can "
+                                                         "be used: it is used, and"));
+  // where one of the two is not chosen, nothing contradicts
+  int without = 0;
+  for (int seed = 0; seed < 8; ++seed)
+    without += said({"--data.records=1", "--data.seed=" + std::to_string(seed)})
+                   .find("the prompt of an edit") == std::string::npos;
+  CHECK(without == 8);
 }
 
 TEST_CASE("an editor's layers are the model's", "[flearning]") {
@@ -474,7 +523,7 @@ TEST_CASE("bad records of a task beside the edits are left out, counted and name
   const Plan plan = decks.expand({"--ability.tasks=" + (folder / "task.jsonl").string()});
   CHECK_THAT(plan.notes.at(1),
              Catch::Matchers::ContainsSubstring(
-                 "ability.tasks, task: 1 records are left out: the record has an empty 'answer' (") &&
+                 "ability.tasks, task: 1 record is left out: the record has an empty 'answer' (") &&
                  Catch::Matchers::EndsWith("task.jsonl:2)"));
   std::set<std::string> sources;
   for (const DatasetSpec& spec : plan.datasets) {

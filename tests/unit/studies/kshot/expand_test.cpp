@@ -303,7 +303,7 @@ TEST_CASE("kshot: shots that are asked in the test, or twice, are taken out or t
                     {"the same as an earlier example", "used 1: record 21"},
                     {"asked again with another output", "used 2: record 22"}});
   CHECK(plan.notes.size() >= 4);
-  CHECK_THAT(plan.notes.front(), ContainsSubstring("one.json: 1 records are left out: the record "
+  CHECK_THAT(plan.notes.front(), ContainsSubstring("one.json: 1 record is left out: the record "
                                                    "has an empty 'output' ("));
   CHECK_THAT(input_error([&] { expand(21); }), ContainsSubstring("has 20 examples"));
   CHECK_THAT(input_error([&] { expand(20, "--data.repeated=drop"); }),
