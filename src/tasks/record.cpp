@@ -54,15 +54,26 @@ const std::string& Record::text(const char* key) const {
   return value.get_ref<const std::string&>();
 }
 
+namespace {
+
+/// A number or a truth value whose text is known. JSON's reader has rounded an integer of more than 64
+/// bits.
+bool is_plain_value(const nlohmann::json& value) {
+  constexpr double kExact = 1LL << 53;
+  if (value.is_number_float()) return std::abs(value.get<double>()) < kExact;
+  return value.is_number() || value.is_boolean();
+}
+
+}  // namespace
+
 std::string Record::text_or_empty(const char* key) const {
   if (!has(key) || at(key).is_null()) return {};
-  const nlohmann::json& value = at(key);
-  return value.is_number() || value.is_boolean() ? value.dump() : text(key);
+  return is_plain_value(at(key)) ? at(key).dump() : text(key);
 }
 
 std::string Record::filled(const char* key) const {
   const nlohmann::json& value = at(key);
-  if (value.is_number() || value.is_boolean()) return value.dump();  // a year
+  if (is_plain_value(value)) return value.dump();  // a year
   std::string stripped(strip(text(key)));
   if (stripped.empty()) fail(fmt::format("has an empty '{}'", key));
   return stripped;

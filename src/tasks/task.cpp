@@ -112,10 +112,10 @@ TaskSplit hold_out(const TaskSet& set, std::int64_t test, std::uint64_t seed) {
   std::int64_t room = test;
   for (const std::int64_t row : shuffled(set, "test examples of a task", seed)) {
     const std::int64_t conversation = set.examples[static_cast<std::size_t>(row)].conversation;
-    const std::int64_t size = conversation < 0 ? 1 : replies[conversation];
+    const std::int64_t together = conversation < 0 ? 1 : replies[conversation];
     const auto known = is_held.find(conversation);
-    const bool goes = conversation >= 0 && known != is_held.end() ? known->second : size <= room;
-    if (goes && (conversation < 0 || known == is_held.end())) room -= size;
+    const bool goes = conversation >= 0 && known != is_held.end() ? known->second : together <= room;
+    if (goes && (conversation < 0 || known == is_held.end())) room -= together;
     if (conversation >= 0) is_held.emplace(conversation, goes);
     (goes ? held : others).push_back(row);
   }
