@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <set>
 
+#include "factsweep/adapter/finite.hpp"
 #include "factsweep/adapter/peft_names.hpp"
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/file.hpp"
@@ -107,8 +109,53 @@ std::string other_base(const LoraConfig& config, const fs::path& model) {
       config.base_model, model.string());
 }
 
+namespace {
+
+/// InputError: there is no adapter_config.json. Says where there are some.
+void check_adapter_directory(const fs::path& directory) {
+  std::error_code ignored;
+  if (fs::exists(directory / kConfigFile, ignored)) return;
+  if (!fs::is_directory(directory, ignored))
+    throw InputError(fmt::format("{}: is no folder. Give a PEFT adapter's, which has {}.",
+                                 directory.string(), kConfigFile));
+  std::vector<std::string> inside;
+  for (const fs::directory_entry& entry : fs::directory_iterator(directory, ignored)) {
+    if (fs::exists(entry.path() / kConfigFile, ignored))
+      inside.push_back(entry.path().filename().string());
+  }
+  std::sort(inside.begin(), inside.end());
+  throw InputError(fmt::format(
+      "{}: has no {}, nor has its folder default/, so it is no PEFT adapter.{}", directory.string(),
+      kConfigFile,
+      inside.empty() ? "" : fmt::format(" Folders in it that are: {}.", fmt::join(inside, ", "))));
+}
+
+/// What a tensor of another shape than the base model's suggests.
+std::string why_shapes_differ(const LoraConfig& config, const std::string& name,
+                              const Tensor& given, const Tensor& wanted) {
+  const auto parsed = LoraTensor::parse(name);
+  if (!parsed) {
+    const std::string from = config.base_model.empty()
+                                 ? "Was the adapter made for another model?"
+                                 : fmt::format("It was made for {}.", config.base_model);
+    return from +
+           " If tokens were added to it, give a base model that has them, too "
+           "(resize_token_embeddings).";
+  }
+  const std::int64_t ranks = parsed->factor == 'A' ? 0 : 1;
+  if (given.dim() == 2 && given.size(ranks) != wanted.size(ranks) &&
+      given.size(1 - ranks) == wanted.size(1 - ranks))
+    return fmt::format("Its rank is {}, and {} says {} there (r, rank_pattern). Correct that.",
+                       given.size(ranks), kConfigFile, wanted.size(ranks));
+  return config.base_model.empty() ? "Was the adapter made for another model?"
+                                   : fmt::format("It was made for {}.", config.base_model);
+}
+
+}  // namespace
+
 LoraConfig read_adapter_config(const fs::path& given, const ModelConfig& base) {
   const fs::path directory = adapter_directory(given);
+  check_adapter_directory(directory);
   LoraConfig config = LoraConfig::read(directory / kConfigFile);
   if (!config.keeps_tied || !base.tied_head || config.saved.empty()) return config;
   const std::string place = (directory / kConfigFile).string();
@@ -134,8 +181,13 @@ LoraAdapter LoraAdapter::load(const fs::path& given, const Weights& base) {
   const LoraConfig config = read_adapter_config(directory, base.config);
   const SafetensorsReader reader(file);
   NamedTensors tensors;
-  for (const std::string& name : reader.names()) tensors.emplace_back(name, reader.view(name));
-  return of(config, tensors, base, (directory / kConfigFile).string() + ": target_modules", file);
+  for (const std::string& name : reader.names()) {
+    tensors.emplace_back(name, reader.view(name));
+    check_finite(file, name, tensors.back().second);
+  }
+  const std::string place = (directory / kConfigFile).string();
+  find_saved(config, base.config, place + ": modules_to_save");
+  return of(config, tensors, base, place + ": target_modules", file);
 }
 
 LoraAdapter LoraAdapter::of(const LoraConfig& config, const NamedTensors& tensors,
@@ -155,14 +207,9 @@ LoraAdapter LoraAdapter::of(const LoraConfig& config, const NamedTensors& tensor
     }
     if (found->second.sizes() != tensor.sizes() || !found->second.is_floating_point()) {
       throw InputError(fmt::format(
-          "{}: the tensor '{}' is [{}], this base model needs [{}] of real numbers. {}{}",
+          "{}: the tensor '{}' is [{}], this base model needs [{}] of real numbers. {}",
           tensor_place, name, fmt::join(found->second.sizes(), ", "),
-          fmt::join(tensor.sizes(), ", "),
-          config.base_model.empty() ? "Was the adapter made for another model?"
-                                    : fmt::format("It was made for {}.", config.base_model),
-          LoraTensor::parse(name) ? ""
-                                  : " If tokens were added to it, give a base model that has them, too "
-                                    "(resize_token_embeddings)."));
+          fmt::join(tensor.sizes(), ", "), why_shapes_differ(config, name, found->second, tensor)));
     }
     tensor.copy_(found->second);
     left.erase(found);

@@ -242,7 +242,9 @@ LoraConfig LoraConfig::parse(const std::string& text, const std::string& where) 
     const Json json = Json::parse(text);
     return Reader(json, where).read();
   } catch (const nlohmann::json::exception& error) {
-    throw InputError(fmt::format("{}: {}", where, error.what()));
+    const JsonFault fault(error, text);
+    throw InputError(
+        fmt::format("{}:{}:{}: not valid JSON: {}", where, fault.line, fault.column, fault.reason));
   }
 }
 

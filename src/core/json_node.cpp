@@ -4,10 +4,27 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <set>
 
 #include "factsweep/core/error.hpp"
+#include "factsweep/core/file.hpp"
 
 namespace factsweep {
+
+nlohmann::json read_json_once(const std::filesystem::path& path) {
+  (void)read_json(path);                    // says where it is no JSON
+  std::vector<std::set<std::string>> keys;  // of the objects that are open
+  using Event = nlohmann::json::parse_event_t;
+  return nlohmann::json::parse(read_file(path), [&](int, Event event, nlohmann::json& value) {
+    if (event == Event::object_start) keys.emplace_back();
+    if (event == Event::object_end) keys.pop_back();
+    if (event == Event::key && !keys.back().insert(value.get<std::string>()).second)
+      throw InputError(
+          fmt::format("{}: the key '{}' is there twice in one object. Keep one of the two.",
+                      find_file(path).string(), value.get<std::string>()));
+    return true;
+  });
+}
 
 void JsonNode::fail(const std::string& rule) const {
   throw InputError(fmt::format("{} {}", where, rule));

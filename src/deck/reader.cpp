@@ -32,9 +32,24 @@ po::options_description descriptions(const OptionTable& table) {
   return all;
 }
 
+/// A template may hold '#', which would end it without a word. InputError: what stands behind the
+/// '=', comment and all, looks like one.
+void check_template(const OptionTable& table, const Assignment& read, std::string_view whole) {
+  const Option* option = table.find(read.key);
+  if (option == nullptr || option->kind != Kind::text) return;
+  const std::string_view written = value::trim(whole);
+  const bool is_cut = read.raw.size() < written.size();
+  if (!is_cut || written.starts_with('"') || written.find('{') == written.npos) return;
+  throw InputError(fmt::format(
+      "{}: '{}' = {}: '#' begins a comment, which would end the template: put the value between "
+      "quotation marks, \"...\", or the comment on a line of its own.",
+      read.where, read.key, written));
+}
+
 /// "[section]" prefixes what follows, the first '=' ends the key, '#' outside of quotation marks the
 /// line.
-std::vector<Assignment> assignments_of(std::string_view text, std::string_view name) {
+std::vector<Assignment> assignments_of(const OptionTable& table, std::string_view text,
+                                       std::string_view name) {
   std::vector<Assignment> found;
   std::string section;
   std::istringstream stream{std::string(text)};
@@ -57,6 +72,7 @@ std::vector<Assignment> assignments_of(std::string_view text, std::string_view n
     found.push_back({fmt::format("{}{}", section, value::trim(plain.substr(0, equals))),
                      std::string(value::trim(value::without_comment(line.substr(equals + 1)))),
                      where});
+    check_template(table, found.back(), line.substr(equals + 1));
   }
   return found;
 }
@@ -67,7 +83,7 @@ std::vector<Assignment> read_deck_text(const OptionTable& table, std::string_vie
                                        std::string_view name, Others others) {
   std::vector<Assignment> assignments;
   std::map<std::string, std::string> place_of;
-  for (Assignment& read : assignments_of(without_byte_order_mark(text), name)) {
+  for (Assignment& read : assignments_of(table, without_byte_order_mark(text), name)) {
     if (table.find(read.key) == nullptr) {
       if (others == Others::skipped) continue;
       throw unknown_key(table, read.where, read.key);

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
+#include <optional>
 
 #include "factsweep/adapter/lora.hpp"
 #include "factsweep/core/console.hpp"
@@ -19,17 +21,42 @@ namespace {
 
 /// Everything of a model directory that is not weights: the tokenizer's files,
 /// generation_config.json, ...
-void copy_companions(const fs::path& from, const fs::path& to) {
-  for (const auto& entry : fs::directory_iterator(from)) {
+std::vector<std::string> companions(const fs::path& model) {
+  std::vector<std::string> files;
+  for (const auto& entry : fs::directory_iterator(model)) {
     const std::string file = entry.path().filename().string();
-    if (!entry.is_regular_file() || file == "config.json" ||
-        file.find("safetensors") != std::string::npos || file.find(".bin") != std::string::npos)
-      continue;
+    if (entry.is_regular_file() && file != "config.json" &&
+        file.find("safetensors") == std::string::npos && file.find(".bin") == std::string::npos)
+      files.push_back(file);
+  }
+  return files;
+}
+
+void copy_companions(const fs::path& from, const fs::path& to) {
+  for (const std::string& file : companions(from)) {
     std::error_code failed;
-    fs::copy_file(entry.path(), to / file, fs::copy_options::overwrite_existing, failed);
+    fs::copy_file(from / file, to / file, fs::copy_options::overwrite_existing, failed);
     if (failed)
-      throw EnvironmentError(fmt::format("{}: cannot be copied to {}: {}.", entry.path().string(),
+      throw EnvironmentError(fmt::format("{}: cannot be copied to {}: {}.", (from / file).string(),
                                          to.string(), failed.message()));
+  }
+}
+
+/// What an export finds in its folder may be what an earlier one of the same kind wrote, in whose
+/// place it comes; whatever else were there would be taken for a part of it. InputError.
+void check_folder(const fs::path& folder, const std::vector<std::string>& written) {
+  std::error_code ignored;
+  if (!fs::exists(folder, ignored)) return;
+  if (!fs::is_directory(folder, ignored))
+    throw InputError(
+        fmt::format("command line: --output = '{}' is a file. Name a folder.", folder.string()));
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string file = entry.path().filename().string();
+    if (std::find(written.begin(), written.end(), file) != written.end()) continue;
+    throw InputError(
+        fmt::format("command line: --output = '{}' holds {}, which is not of this export and would "
+                    "be mixed up with it. Name another folder, or empty this one.",
+                    folder.string(), file));
   }
 }
 
@@ -107,6 +134,7 @@ void check_base(const StoredWeights& weights, const std::string& model, const st
 
 void write_peft(const StoredWeights& weights, const std::string& model, const std::string& dtype,
                 const std::string& output) {
+  check_folder(output, {"adapter_config.json", "adapter_model.safetensors"});
   auto config = nlohmann::ordered_json::parse(about(weights, kAdapterConfig));
   if (!model.empty()) config["base_model_name_or_path"] = model;
   write_adapter(output, config.dump(2) + "\n", tensors_of(weights, parse_dtype(dtype)));
@@ -114,16 +142,42 @@ void write_peft(const StoredWeights& weights, const std::string& model, const st
 
 void write_experts(const StoredWeights& weights, const std::string& dtype,
                    const std::string& output) {
+  check_folder(output, {kMixtureFile, kMixtureTensorFile});
   const std::string config = about(weights, kMixtureConfig);
   write_mixture(output, config,
                 mixture_tensors(config, tensors_of(weights, parse_dtype(dtype)),
                                 "the run's mixture_config"));
 }
 
+namespace {
+
+/// The config.json of a model that was written here; nothing: there is no such model.
+std::optional<nlohmann::json> exported_config(const std::string& model) {
+  const fs::path file = fs::path(model) / "config.json";
+  std::error_code ignored;
+  if (!fs::exists(file, ignored)) return std::nullopt;
+  nlohmann::json config = read_json(file);
+  if (!config.is_object() || config.value(kExportedBy, "") != kFactsweep) return std::nullopt;
+  return config;
+}
+
+/// check_folder() of a whole model. InputError: there is another model, or the base itself.
+void check_model_folder(const std::string& output, const std::string& model) {
+  std::error_code ignored;
+  std::vector<std::string> written = companions(model);
+  const bool is_base = fs::equivalent(output, model, ignored);
+  if (!is_base && exported_config(output))
+    written.insert(written.end(), {"config.json", "model.safetensors"});
+  check_folder(output, written);
+}
+
+}  // namespace
+
 void write_model(const StoredWeights& stored, const std::string& model, const std::string& dtype,
                  const std::string& output) {
   torch::NoGradGuard no_grad;
   Weights weights = Weights::load(model, torch::kFloat32, torch::kCPU);
+  check_model_folder(output, model);
   const std::string adapter_config = about(stored, kAdapterConfig);
   if (adapter_config.empty()) {
     add_deltas(weights, stored.tensors, model);
@@ -142,13 +196,10 @@ void write_model(const StoredWeights& stored, const std::string& model, const st
 }
 
 std::string exported_dtype(const std::string& model) {
-  const fs::path file = fs::path(model) / "config.json";
-  std::error_code ignored;
-  if (!fs::exists(file, ignored)) return "";
-  const nlohmann::json config = read_json(file);
-  if (!config.is_object() || config.value(kExportedBy, "") != kFactsweep) return "";
+  const std::optional<nlohmann::json> config = exported_config(model);
+  if (!config) return "";
   for (const char* key : {"dtype", "torch_dtype"}) {
-    const std::string dtype = config.value(key, "");
+    const std::string dtype = config->value(key, "");
     if (dtype == "float32" || dtype == "bfloat16") return dtype;
   }
   return "";

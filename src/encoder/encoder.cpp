@@ -52,8 +52,11 @@ Pooling choose_pooling(const EmbedSettings& settings, const encoder::SentenceCon
   if (settings.pooling) return *settings.pooling;
   if (sentence.pooling) return *sentence.pooling;
   throw InputError(fmt::format(
-      "{}: no modules.json says how token states become one vector. Choose the pooling, "
-      "cls or mean, as the model's card says.",
+      "{}: no modules.json says how token states become one vector. `factsweep embed` takes "
+      "--pooling; "
+      "or let sentence-transformers write a folder that says it, with \"cls\" or \"mean\" as the "
+      "model's card has it: SentenceTransformer(modules=[t := models.Transformer(FOLDER), "
+      "models.Pooling(t.get_word_embedding_dimension(), \"cls\")]).save(OTHER).",
       sentence.transformer.string()));
 }
 
@@ -115,6 +118,12 @@ Encoder Encoder::load(const fs::path& directory, torch::Dtype dtype, torch::Devi
                     folder.string(), parts->longest));
   }
   return Encoder(std::move(parts));
+}
+
+void Encoder::check(const fs::path& directory) {
+  const auto sentence = encoder::SentenceConfig::read(directory);
+  encoder::Config::read(sentence.transformer);
+  choose_pooling({}, sentence);
 }
 
 Embeddings Encoder::embed(std::span<const std::string> texts, const EmbedSettings& settings) const {

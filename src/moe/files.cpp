@@ -7,6 +7,7 @@
 #include <map>
 
 #include "expert_slots.hpp"
+#include "factsweep/adapter/finite.hpp"
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/file.hpp"
 #include "factsweep/model/torch.hpp"
@@ -19,7 +20,6 @@ namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 using torch::Tensor;
 
-constexpr const char* kTensorFile = "moe.safetensors";
 constexpr const char* kType = "factsweep mixture of LoRA experts";
 
 struct Config {
@@ -171,11 +171,14 @@ NamedTensors mixture_tensors(const std::string& config_json, const NamedTensors&
 }
 
 MoeAdapter MoeAdapter::load(const fs::path& directory, const Weights& base) {
-  const fs::path config = directory / kMixtureFile, file = directory / kTensorFile;
+  const fs::path config = directory / kMixtureFile, file = directory / kMixtureTensorFile;
   const std::string text = read_file(config);
   const SafetensorsReader reader(file);
   NamedTensors tensors;
-  for (const std::string& name : reader.names()) tensors.emplace_back(name, reader.view(name));
+  for (const std::string& name : reader.names()) {
+    tensors.emplace_back(name, reader.view(name));
+    check_finite(file.string(), name, tensors.back().second);
+  }
   return of(text, tensors, base, config.string(), file.string());
 }
 
@@ -197,7 +200,7 @@ void write_mixture(const fs::path& directory, const std::string& json,
         fmt::format("{}: cannot create the folder: {}.", directory.string(), failed.message()));
   }
   write_file(directory / kMixtureFile, json);
-  write_safetensors(directory / kTensorFile, tensors, {});
+  write_safetensors(directory / kMixtureTensorFile, tensors, {});
 }
 
 }  // namespace factsweep

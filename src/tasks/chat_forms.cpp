@@ -70,11 +70,27 @@ std::string asked(const std::vector<Turn>& turns) {
   return text;
 }
 
+/// The question since turn `first` of the reply that ends `turns`, alone and behind the system's
+/// text: a test may ask it either way.
+void add_told(const std::vector<Turn>& turns, std::size_t first, std::vector<ToldTurn>& told) {
+  std::string system, question;
+  for (std::size_t i = 0; i + 1 < turns.size(); ++i) {
+    std::string& text = turns[i].role == Role::system ? system : question;
+    if (turns[i].role == Role::assistant || (turns[i].role == Role::user && i < first)) continue;
+    text += (text.empty() ? "" : "\n\n") + turns[i].text;
+  }
+  if (question.empty()) return;
+  if (!system.empty()) told.push_back({system + "\n\n" + question, turns.back().text});
+  told.push_back({question, turns.back().text});
+}
+
 void read_turns(const Record& record, const char* list, std::vector<TaskExample>& examples) {
   std::vector<Turn> turns;
   if (!strip(record.text_or_empty("system")).empty())
     turns.push_back({Role::system, record.filled("system")});
   std::vector<TaskExample> found;
+  std::vector<ToldTurn> told;
+  std::size_t answered = 0;  // turns up to the latest reply
   for (const nlohmann::json& value : record.list(list)) {
     const Record turn(value, record.where());
     const char *who = turn.first_of({"from", "role"}),
@@ -85,7 +101,14 @@ void read_turns(const Record& record, const char* list, std::vector<TaskExample>
     const bool has_question = std::any_of(before.begin(), before.end(), [](const Turn& one) {
       return one.role == Role::user;
     });
-    if (has_question) add_text({.instruction = asked(before), .output = turns.back().text}, found);
+    const std::string& reply = turns.back().text;
+    if (has_question) {
+      TaskExample example{.instruction = asked(before), .output = reply};
+      example.told = told;
+      add_text(std::move(example), found);
+    }
+    add_told(turns, answered, told);
+    answered = turns.size();
   }
   if (found.empty()) record.fail(fmt::format("has no reply to a user in '{}'", list));
   std::move(found.begin(), found.end(), std::back_inserter(examples));

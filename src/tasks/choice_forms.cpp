@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/file.hpp"
@@ -30,7 +31,8 @@ std::vector<std::string> split_names(std::string_view list) {
   }
 }
 
-/// An option without a text can be neither asked nor scored.
+/// An option without a text can be neither asked nor scored, and one that others are like not
+/// chosen.
 void check_options(const Record& record, const std::vector<std::string>& options) {
   constexpr std::size_t kLetters = 26;
   if (options.size() > kLetters)
@@ -39,6 +41,10 @@ void check_options(const Record& record, const std::vector<std::string>& options
     if (options[i].empty())
       record.fail(fmt::format("has an empty option: the {}. of {}", i + 1, options.size()));
   }
+  if (std::all_of(options.begin(), options.end(),
+                  [&](const std::string& option) { return option == options.front(); }))
+    record.fail(options.size() == 1 ? "has one option; there is nothing to choose"
+                                    : "has options that are all the same");
 }
 
 /// "answer1" -> "Answer1:"
@@ -84,6 +90,31 @@ std::string exchanged(const std::string& output, const std::string& gold, const 
   return at == std::string::npos ? by : std::string(output).replace(at, gold.size(), by);
 }
 
+/// Whether the word stands in the text, and not inside of another one.
+bool holds_word(std::string_view text, std::string_view word) {
+  const auto is_inside = [&](std::size_t at) {
+    return at < text.size() && std::isalnum(static_cast<unsigned char>(text[at])) != 0;
+  };
+  for (std::size_t at = text.find(word); at != text.npos; at = text.find(word, at + 1)) {
+    if (!(at > 0 && is_inside(at - 1)) && !is_inside(at + word.size())) return true;
+  }
+  return false;
+}
+
+/// Training would teach one option, and the test count another one.
+void check_output(const Record& record, const std::vector<std::string>& names,
+                  const std::string& answer) {
+  const std::string output = record.text_or_empty("output");
+  if (output.find(answer) != output.npos) return;
+  for (const std::string& name : names) {
+    if (holds_word(output, name))
+      record.fail(
+          fmt::format("has an 'output' that names another option than its 'answer': '{}', "
+                      "and '{}'",
+                      name, answer));
+  }
+}
+
 void read_choice(const Record& record, const FormContext& context,
                  std::vector<TaskExample>& examples) {
   const TemplatedChoice choice = parse_choice(record);
@@ -92,6 +123,7 @@ void read_choice(const Record& record, const FormContext& context,
   if (gold == choice.names.end())
     record.fail(
         fmt::format("has an 'answer' that its answer format does not list: '{}'", answer));
+  check_output(record, choice.names, answer);
   if (context.settings.letters) {
     examples.push_back(lettered("Question: ", choice.question, choice.options,
                                 static_cast<std::size_t>(gold - choice.names.begin())));
@@ -289,7 +321,13 @@ constexpr Form kChoiceForms[] = {
          },
      .read = read_mmlu,
      .part = [](const Record& record) { return record.text_or_empty("subject"); },
-     .part_is_set = true},
+     .part_is_set = true,
+     .index_of =
+         [](const Record& record) {
+           const nlohmann::json& answer = record.at("answer");
+           return IndexedAnswer{answer.is_number_integer() ? answer.get<std::int64_t>() : -1,
+                                static_cast<std::int64_t>(record.at("choices").size())};
+         }},
 };
 
 }  // namespace

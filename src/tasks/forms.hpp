@@ -19,6 +19,11 @@ struct FormContext {
   std::size_t row = 0;               // of the record, from 0
 };
 
+/// The right option by its index, as the file has it; -1: it has something else there.
+struct IndexedAnswer {
+  std::int64_t index = -1, options = 0;
+};
+
 struct Form {
   const char* name;
   const char* keys;  // for messages
@@ -27,6 +32,8 @@ struct Form {
   void (*read)(const Record&, const FormContext&, std::vector<TaskExample>&);
   std::string (*part)(const Record&) = nullptr;  // what settings.part may choose
   bool part_is_set = false;                      // each part is a set of its own
+  bool has_turns = false;                        // a record is a conversation
+  IndexedAnswer (*index_of)(const Record&) = nullptr;  // where answers may be indices
 };
 
 std::span<const Form> truthfulqa_forms();

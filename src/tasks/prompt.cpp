@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/data/prompts.hpp"
@@ -18,6 +19,27 @@ bool holds_once(std::string_view text, std::string_view part) {
   return first != std::string_view::npos && text.find(part, first + 1) == std::string_view::npos;
 }
 
+/// The first word in single braces that stands for nothing; empty: none. A word in two pairs of
+/// braces is one that the template wants to keep.
+std::string unknown_placeholder(std::string_view text) {
+  for (std::size_t open = text.find('{'); open != text.npos; open = text.find('{', open + 1)) {
+    const std::size_t end = text.find_first_of("{}", open + 1);
+    if (end == text.npos || text[end] != '}') continue;
+    const std::string_view part = text.substr(open, end + 1 - open);
+    const std::string_view word = part.substr(1, part.size() - 2);
+    const std::size_t first = std::min(word.find_first_not_of(' '), word.size());
+    const bool begins_so =
+        first < word.size() &&
+        (std::isalpha(static_cast<unsigned char>(word[first])) != 0 || word[first] == '_');
+    const bool is_word = begins_so && std::all_of(word.begin(), word.end(), [](unsigned char c) {
+                           return std::isalnum(c) != 0 || c == '_' || c == ' ';
+                         });
+    const bool is_doubled = open > 0 && text[open - 1] == '{' && text.substr(end).starts_with("}}");
+    if (is_word && !is_doubled && part != kInstruction && part != kInput) return std::string(part);
+  }
+  return "";
+}
+
 }  // namespace
 
 std::string prompt_template(std::string_view value, std::string_view where) {
@@ -30,6 +52,9 @@ std::string prompt_template(std::string_view value, std::string_view where) {
         "{}: '{}' is neither 'plain' nor 'chat' nor a template that holds {} once, and {} once "
         "where examples have an input.",
         where, text, kInstruction, kInput));
+  if (const std::string unknown = unknown_placeholder(text); !unknown.empty())
+    throw InputError(fmt::format("{}: '{}' has the placeholder {}. There are {} and {}.", where,
+                                 text, unknown, kInstruction, kInput));
   return text;
 }
 

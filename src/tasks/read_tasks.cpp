@@ -10,6 +10,7 @@
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/utf8.hpp"
+#include "factsweep/data/records.hpp"
 #include "forms.hpp"
 
 namespace factsweep {
@@ -64,7 +65,19 @@ class Reader {
   Reader(const fs::path& path, const ReadTasksSettings& settings)
       : path_(path), context_{.settings = settings, .set_name = set_name(path)} {
     if (settings.form != "auto") form_ = &find_form(settings.form);
+    std::map<std::string, std::string> keys;  // by column
+    for (const auto& [key, column] : settings.columns) {
+      const auto [first, fresh] = keys.emplace(column, key);
+      if (!fresh)
+        throw InputError(
+            fmt::format("{}: 'columns' names '{}' as '{}' and as '{}'. A column is one "
+                        "of them.",
+                        path_.string(), column, first->second, key));
+    }
   }
+
+  /// Of the file as it stands, to be filled while it is read.
+  tasks::FileKeys& keys() { return keys_; }
 
   void add(const DataRecord& record) {
     if (form_ != nullptr) return take(record);
@@ -80,15 +93,19 @@ class Reader {
       throw InputError(fmt::format("{}: {} records, but {} labels.", path_.string(), context_.row,
                                    context_.labels.size()));
     const auto records = static_cast<std::int64_t>(context_.row);
+    check_columns();
+    check_first_answer();
     if (bad_.records() == records)
       throw InputError(fmt::format("{}: none of its {} records can be used: {}.", path_.string(),
                                    records, bad_.told()));
     check_bad_records(bad_, path_.string(), records, context_.settings.bad_records);
-    for (const auto& [key, column] : context_.settings.columns) {
-      if (!named_.contains(key))
-        throw InputError(fmt::format("{}: no record has the column '{}', which is named as '{}'.",
-                                     path_.string(), column, key));
-    }
+    const bool has_options = form_->kind == TaskKind::letter || form_->kind == TaskKind::name ||
+                             form_->kind == TaskKind::choice;
+    if (context_.settings.letters && !has_options)
+      throw InputError(fmt::format(
+          "{}: 'letters' asks for the letter of an option, and files of the form '{}' have no "
+          "options. Leave it out.",
+          path_.string(), form_->name));
     if (sets_.empty() && parts_.empty())
       throw InputError(fmt::format("{}: files of the form '{}' have no parts; '{}' was asked for.",
                                    path_.string(), form_->name, wanted));
@@ -97,7 +114,11 @@ class Reader {
                                    fmt::join(parts_, ", ")));
     std::erase_if(sets_, [](const TaskSet& set) { return set.examples.empty(); });
     if (sets_.empty()) throw InputError(fmt::format("{}: {}.", path_.string(), why_empty()));
-    for (TaskSet& set : sets_) set.bad = bad_;
+    for (TaskSet& set : sets_) {
+      set.bad = bad_;
+      set.form = form_->name;
+      set.keys = told_keys();
+    }
     return std::move(sets_);
   }
 
@@ -121,7 +142,51 @@ class Reader {
     for (const DataRecord& record : std::exchange(first_, {})) take(record);
   }
 
+  void check_columns() const {
+    for (const auto& [key, column] : context_.settings.columns) {
+      if (!keys_.named.contains(column))
+        throw InputError(
+            fmt::format("{}: no record has the column '{}', which is named as '{}'. There are: {}.",
+                        path_.string(), column, key, fmt::join(keys_.all, ", ")));
+    }
+  }
+
+  /// The right option's index counts from 0; a file that counts from 1 would be read with the next
+  /// option as the right one.
+  void check_first_answer() const {
+    if (from_one_.empty() || has_zero_) return;
+    throw InputError(fmt::format(
+        "{}: the answers are counted from 1: no 'answer' is 0, and some are the number of options "
+        "({}). Here an index counts from 0: subtract 1 from each, or write letters.",
+        path_.string(), from_one_));
+  }
+
+  /// "question ('frage' in the file), answer; not read: id"
+  std::string told_keys() const {
+    std::vector<std::string> read, others;
+    std::set<std::string> columns;
+    for (const std::string& key : read_) {
+      const auto named = context_.settings.columns.find(key);
+      const bool is_renamed = named != context_.settings.columns.end();
+      columns.insert(is_renamed ? named->second : key);
+      read.push_back(is_renamed && named->second != key
+                         ? fmt::format("{} ('{}' in the file)", key, excerpt(named->second))
+                         : key);
+    }
+    for (const std::string& key : keys_.all) {
+      if (!columns.contains(key)) others.push_back(excerpt(key));
+    }
+    constexpr std::size_t kMost = 12;
+    if (others.size() > kMost) {
+      others.resize(kMost);
+      others.emplace_back("...");
+    }
+    return fmt::format("{}{}{}", fmt::join(read, ", "),
+                       others.empty() ? "" : "; not read: ", fmt::join(others, ", "));
+  }
+
   [[noreturn]] void refuse() const {
+    if (keys_.records > 0) check_columns();
     const DataRecord& first = first_.front();
     if (!first.fault.empty()) throw RecordError(first.where, first.fault);
     const Record record(first.value, first.where);
@@ -129,10 +194,14 @@ class Reader {
     for (const auto& item : first.value.items()) keys.push_back(excerpt(item.key()));
     std::string known;
     for (const Form* form : all_forms()) known += fmt::format("\n  {}: {}", form->name, form->keys);
-    throw InputError(
-        fmt::format("{}: the record has the keys of no known form: {}. Say with \"columns\" which "
-                    "is what, or rename them. The forms are:{}",
-                    first.where, fmt::join(keys, ", "), known));
+    const bool is_table = names_table(path_);
+    throw InputError(fmt::format(
+        "{}: the {} the keys of no known form: {}. {}{}. The forms are:{}", first.where,
+        is_table ? "table's first row has" : "record has", fmt::join(keys, ", "),
+        is_table ? "It has to be the names of the columns. " : "",
+        context_.settings.may_name_columns ? "Say with \"columns\" which is what, or rename them"
+                                           : "Rename them",
+        known));
   }
 
   void take(const DataRecord& data) {
@@ -141,9 +210,6 @@ class Reader {
     try {
       if (!data.fault.empty()) throw RecordError(data.where, data.fault);
       const Record record(data.value, data.where);
-      for (const auto& [key, column] : context_.settings.columns) {
-        if (record.has(key.c_str())) named_.insert(key);
-      }
       if (!form_->fits(record))
         record.fail(fmt::format("is not of the form '{}' ({})", form_->name, form_->keys));
       if (context_.labels.empty() && form_->name == std::string_view("piqa") &&
@@ -157,7 +223,9 @@ class Reader {
         return;
       }
       name = form_->part_is_set && !part.empty() ? part : context_.set_name;
+      look_at_answer(record);
       form_->read(record, context_, found);
+      read_.insert(record.read_keys().begin(), record.read_keys().end());
     } catch (const RecordError& error) {
       bad_.add(error.why, error.where);
       ++context_.row;
@@ -168,10 +236,19 @@ class Reader {
     set.left_out += found.empty() ? 1 : 0;
     for (TaskExample& example : found) {
       example.where = data.where;
+      if (form_->has_turns) example.conversation = static_cast<std::int64_t>(context_.row);
       example.row = static_cast<std::int64_t>(set.examples.size()) + bad_.records();
       set.examples.push_back(std::move(example));
     }
     ++context_.row;
+  }
+
+  void look_at_answer(const Record& record) {
+    if (form_->index_of == nullptr) return;
+    const tasks::IndexedAnswer answer = form_->index_of(record);
+    has_zero_ = has_zero_ || answer.index == 0;
+    if (answer.index > 0 && answer.index == answer.options && from_one_.empty())
+      from_one_ = record.where();
   }
 
   /// Keeps the examples that have the number of options asked for.
@@ -203,7 +280,10 @@ class Reader {
   const Form* form_ = nullptr;
   std::vector<TaskSet> sets_;
   std::map<std::string, std::size_t> index_;
-  std::set<std::string> parts_, named_;
+  std::set<std::string> parts_, read_;
+  tasks::FileKeys keys_;
+  bool has_zero_ = false;  // an index of the right option
+  std::string from_one_;   // where one is the number of options
   std::vector<DataRecord> first_;
   RecordCounts bad_;
 };
@@ -221,7 +301,8 @@ std::vector<TaskSet> read_task_sets(const fs::path& path, const ReadTasksSetting
   const tasks::RecordFile file{
       .is_mmlu = settings.form == "mmlu",
       .columns = settings.columns,
-      .is_record = [](const Record& record) { return recognise(record) != nullptr; }};
+      .is_record = [](const Record& record) { return recognise(record) != nullptr; },
+      .keys = reader.keys()};
   tasks::for_each_record(path, file, [&](const DataRecord& record) { reader.add(record); });
   return reader.finish();
 }

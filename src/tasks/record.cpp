@@ -7,6 +7,7 @@
 #include <cctype>
 #include <charconv>
 #include <cmath>
+#include <fstream>
 #include <tuple>
 #include <utility>
 
@@ -37,6 +38,7 @@ bool Record::has_all(std::initializer_list<const char*> keys) const {
 const nlohmann::json& Record::at(const char* key) const {
   const auto found = value_.find(key);
   if (found == value_.end()) fail(fmt::format("has no '{}'", key));
+  if (!read_.contains(key)) read_.emplace(key);
   return *found;
 }
 
@@ -52,13 +54,26 @@ const std::string& Record::text(const char* key) const {
   return value.get_ref<const std::string&>();
 }
 
+namespace {
+
+/// A number or a truth value whose text is known. JSON's reader has rounded an integer of more than 64
+/// bits.
+bool is_plain_value(const nlohmann::json& value) {
+  constexpr double kExact = 1LL << 53;
+  if (value.is_number_float()) return std::abs(value.get<double>()) < kExact;
+  return value.is_number() || value.is_boolean();
+}
+
+}  // namespace
+
 std::string Record::text_or_empty(const char* key) const {
-  return has(key) && !at(key).is_null() ? text(key) : std::string();
+  if (!has(key) || at(key).is_null()) return {};
+  return is_plain_value(at(key)) ? at(key).dump() : text(key);
 }
 
 std::string Record::filled(const char* key) const {
   const nlohmann::json& value = at(key);
-  if (value.is_number_integer()) return value.dump();  // a year
+  if (is_plain_value(value)) return value.dump();  // a year
   std::string stripped(strip(text(key)));
   if (stripped.empty()) fail(fmt::format("has an empty '{}'", key));
   return stripped;
@@ -112,7 +127,8 @@ double Record::number(const char* key) const {
 
 const nlohmann::json& Record::list(const char* key) const {
   const nlohmann::json& value = at(key);
-  if (!value.is_array() || value.empty()) fail(fmt::format("has no list in '{}'", key));
+  if (!value.is_array()) fail(fmt::format("has no list in '{}'", key));
+  if (value.empty()) fail(fmt::format("has an empty list in '{}'", key));
   return value;
 }
 
@@ -217,6 +233,23 @@ void unpack(nlohmann::json& record, const char* key) {
   if (inside.is_structured()) *cell = std::move(inside);
 }
 
+/// InputError: a workbook, a Parquet file or an archive, which hold no text.
+void refuse_binary(const std::string& file) {
+  std::string begin(4, '\0');
+  std::ifstream(file, std::ios::binary).read(begin.data(), 4);
+  const auto refuse = [&](std::string_view what, std::string_view advice) {
+    throw InputError(fmt::format("{}: is {}, which is not read. {}.", file, what, advice));
+  };
+  if (begin == "PAR1")
+    refuse("a Parquet file",
+           "Write JSON lines of it: pandas.read_parquet(FILE).to_json(\"FILE.jsonl\", "
+           "orient=\"records\", lines=True)");
+  if (begin != "PK\x03\x04") return;
+  if (file.ends_with(".xlsx") || file.ends_with(".ods"))
+    refuse("a spreadsheet's workbook", "Save its sheet as CSV in UTF-8");
+  refuse("a ZIP archive", "Unpack it, and name the file inside");
+}
+
 /// All files of objects below a folder.
 std::vector<fs::path> json_files(const fs::path& folder) {
   std::vector<fs::path> files;
@@ -240,19 +273,32 @@ std::vector<fs::path> json_files(const fs::path& folder) {
 void for_each_record(const std::filesystem::path& path, const RecordFile& file,
                      const std::function<void(const DataRecord&)>& visit) {
   const std::string found = find_file(path).string();
+  if (!fs::is_directory(found)) refuse_binary(found);
   const auto prepare = [&](nlohmann::json& value) {
     compose(value);
     if (!value.is_object()) return;
+    std::map<std::string, nlohmann::json>
+        moved;  // all are taken before any is put: two may change places
     for (const auto& [key, column] : file.columns) {
       const auto there = value.find(column);
-      if (there == value.end() || key == column) continue;
-      nlohmann::json moved = std::move(*there);
-      value.erase(column);
-      value[key] = std::move(moved);
+      if (there == value.end()) continue;
+      moved[key] = std::move(*there);
+      value.erase(there);
     }
+    for (auto& [key, content] : moved) value[key] = std::move(content);
     for (const char* key : kLists) unpack(value, key);
   };
+  const auto look = [&](const nlohmann::json& value) {
+    constexpr std::int64_t kFirst = 100;
+    if (!value.is_object()) return;
+    for (const auto& [key, column] : file.columns) {
+      if (value.contains(column)) file.keys.named.insert(column);
+    }
+    if (++file.keys.records > kFirst) return;
+    for (const auto& item : value.items()) file.keys.all.insert(item.key());
+  };
   const auto take = [&](DataRecord record) {
+    look(record.value);
     prepare(record.value);
     visit(record);
   };

@@ -1,11 +1,13 @@
 // One record of a task file, and where it is. Private to the tasks module.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <initializer_list>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,9 +24,9 @@ class Record {
   bool has_all(std::initializer_list<const char*> keys) const;
   /// InputError unless it is a string.
   const std::string& text(const char* key) const;
-  /// text(), or nothing where the key is missing.
+  /// text(), or a number or a truth value as it stands; nothing where the key is missing.
   std::string text_or_empty(const char* key) const;
-  /// text() without white space at its ends; a number without a fraction as its digits. InputError
+  /// text() without white space at its ends; a number or a truth value as it stands. InputError
   /// where nothing is left.
   std::string filled(const char* key) const;
   /// A number, a string that is one (whole_number()), or a list of one of these, or of several that
@@ -44,6 +46,9 @@ class Record {
   /// The first of the keys that the record has; the first of all where it has none.
   const char* first_of(std::initializer_list<const char*> keys) const;
 
+  /// The keys whose values were asked for.
+  const std::set<std::string, std::less<>>& read_keys() const { return read_; }
+
   const std::string& where() const { return where_; }
   /// Throws RecordError: where, then `what`, of which this record's own part follows ": ".
   [[noreturn]] void fail(std::string_view what) const;
@@ -52,19 +57,29 @@ class Record {
   std::string parse_number(const char* key) const;
   const nlohmann::json& value_;
   const std::string where_;
+  mutable std::set<std::string, std::less<>> read_;
+};
+
+/// What the records of a file call their values.
+struct FileKeys {
+  std::set<std::string> all;    // of the first hundred
+  std::set<std::string> named;  // of all: those among RecordFile::columns
+  std::int64_t records = 0;
 };
 
 /// What a file of tasks is read as, beyond data/records.hpp.
 struct RecordFile {
   bool is_mmlu = false;                        // a table without a row of names, if it is one
-  std::map<std::string, std::string> columns;  // by key: what the file calls it
+  std::map<std::string, std::string> columns;  // by key: what the file calls it, each once
   std::function<bool(const Record&)> is_record;
+  FileKeys& keys;  // filled before a record is visited
 };
 
 /// Visits every record of a file of records; of a CSV file in MMLU's form (question, choices,
 /// answer, and the file's name without its split as subject); of a folder with a JSON object a
 /// file, in the files' order (MATH's "2.json" before "10.json"). `.gz` is read transparently. Texts
-/// are in NFC, and cells of lists are lists. InputError: none of these, or damaged.
+/// are in NFC, and cells of lists are lists. InputError: none of these (a workbook, an archive), or
+/// damaged.
 void for_each_record(const std::filesystem::path& path, const RecordFile& file,
                      const std::function<void(const DataRecord&)>& visit);
 

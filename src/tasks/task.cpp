@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <unordered_map>
 #include <utility>
 
@@ -104,11 +105,28 @@ TaskSplit hold_out(const TaskSet& set, std::int64_t test, std::uint64_t seed) {
     throw InputError(fmt::format(
         "{}: {} of its {} examples cannot be held out; at least one has to stay on either side.",
         set.name, test, size));
-  std::vector<std::int64_t> rows = shuffled(set, "test examples of a task", seed);
-  const auto border = rows.begin() + test;
-  std::sort(rows.begin(), border);
-  std::sort(border, rows.end());
-  return {.train = pick(set, {border, rows.end()}), .test = pick(set, {rows.begin(), border})};
+  std::map<std::int64_t, std::int64_t> replies;  // by conversation
+  for (const TaskExample& example : set.examples) ++replies[example.conversation];
+  std::map<std::int64_t, bool> is_held;
+  std::vector<std::int64_t> held, others;
+  std::int64_t room = test;
+  for (const std::int64_t row : shuffled(set, "test examples of a task", seed)) {
+    const std::int64_t conversation = set.examples[static_cast<std::size_t>(row)].conversation;
+    const std::int64_t together = conversation < 0 ? 1 : replies[conversation];
+    const auto known = is_held.find(conversation);
+    const bool goes = conversation >= 0 && known != is_held.end() ? known->second : together <= room;
+    if (goes && (conversation < 0 || known == is_held.end())) room -= together;
+    if (conversation >= 0) is_held.emplace(conversation, goes);
+    (goes ? held : others).push_back(row);
+  }
+  if (held.empty())
+    throw InputError(fmt::format(
+        "{}: {} examples cannot be held out: the replies of a conversation stay together, and each "
+        "conversation has more.",
+        set.name, test));
+  std::sort(held.begin(), held.end());
+  std::sort(others.begin(), others.end());
+  return {.train = pick(set, others), .test = pick(set, held)};
 }
 
 std::string fingerprint(const TaskSet& set) {

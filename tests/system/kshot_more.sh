@@ -105,6 +105,10 @@ run --grid.task=w1 --grid.method=smear $one --store.deltas=final --run.reuse=who
 "$FACTSWEEP" export smear.h5 --point "$(python3 -c "import h5py; print(h5py.File('smear.h5')['points/id'].asstr()[0])")" --output smear 2>export.log || { cat export.log; fail "export"; }
 grep -q '"routing": "merged"' smear/moe.json || fail "SMEAR's moe.json"
 expect 2 "merged anew for each prompt" "$FACTSWEEP" generate --model "$world/model" --adapter smear --input prompts.jsonl
+expect 2 "'smear' holds moe.json, which is not of this export;;Name another folder" "$FACTSWEEP" export whole.h5 --adapter w1 --output smear
+cp -r "$world/model" base
+expect 2 "'base' holds config.json, which is not" "$FACTSWEEP" export kept.h5 --point "$(point_of kept.h5 uniform)" --format hf --model base --output base
+cmp base/config.json "$world/model/config.json" || fail "an export into its base changed it"
 expect 2 "works alone" "$FACTSWEEP" generate --model "$world/model" --adapter lora --adapter ours --input prompts.jsonl
 
 echo "--- reasons of a file, by record of the train file"

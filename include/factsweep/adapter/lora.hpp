@@ -64,8 +64,8 @@ class LoraAdapter {
                             const std::string& where);
   /// Reads a PEFT directory, see adapter_directory(), in the dtype and on the device of `base`.
   /// InputError: see
-  /// LoraConfig::read and find_targets; a tensor that is missing, left over or of a shape that does
-  /// not fit this base.
+  /// LoraConfig::read and find_targets; a folder without an adapter; a tensor that is missing, left
+  /// over, of a shape that does not fit this base, or with a value that is not finite.
   static LoraAdapter load(const std::filesystem::path& given, const Weights& base);
 
   /// The same of tensors under their names in adapter_model.safetensors. `config_place` and

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -9,6 +10,10 @@
 #include <vector>
 
 namespace factsweep {
+
+/// read_json(), and InputError where an object has a key twice: of JSON's two values one would be
+/// lost.
+nlohmann::json read_json_once(const std::filesystem::path& path);
 
 /// Every function throws an InputError that names the place and the rule.
 struct JsonNode {

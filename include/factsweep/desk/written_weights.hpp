@@ -20,6 +20,7 @@ void check_base(const StoredWeights& weights, const std::string& model, const st
                 const std::string& what);
 
 // In `dtype`: "float32" or "bfloat16". EnvironmentError: the directory cannot be written.
+// InputError: it holds something else than what an earlier export of the same kind wrote.
 
 /// A PEFT directory. `model` replaces the base model's path of the deck unless it is empty.
 void write_peft(const StoredWeights& weights, const std::string& model, const std::string& dtype,

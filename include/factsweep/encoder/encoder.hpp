@@ -41,6 +41,10 @@ class Encoder {
   static Encoder load(const std::filesystem::path& directory, torch::Dtype dtype,
                       torch::Device device);
 
+  /// InputError, as load() and embed() would have it: config.json is no encoder's, or no
+  /// modules.json says the pooling. Reads no weights.
+  static void check(const std::filesystem::path& directory);
+
   /// Texts of any lengths, in any order: sorted by length and batched inside, without padding. A
   /// row does not depend on the other texts but for rounding in the last bits. A text longer than
   /// longest() loses its end, not its special tokens. InputError: no pooling in `settings` nor in

@@ -132,6 +132,7 @@ NamedTensors mixture_tensors(const std::string& config_json, const NamedTensors&
                              const std::string& where);
 
 inline constexpr const char* kMixtureFile = "moe.json";
+inline constexpr const char* kMixtureTensorFile = "moe.safetensors";
 /// Its text beside the mixture's tensors in a weights file.
 inline constexpr const char* kMixtureConfig = "mixture_config";
 /// Whether load() would find a mixture there.

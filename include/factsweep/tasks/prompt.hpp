@@ -20,7 +20,9 @@ inline constexpr std::string_view kChatTemplate =
     "{instruction}\n{input}\n [/INST]";
 
 /// A deck's value: "plain", "chat", or a template itself, in which \n stands for a line break.
-/// InputError naming `where`: it does not hold {instruction} once, or holds {input} twice.
+/// InputError naming `where`: it does not hold {instruction} once, or holds {input} twice, or
+/// another word in braces; a word in two pairs of braces, {{so}}, is kept as it stands, but for
+/// these two.
 std::string prompt_template(std::string_view value, std::string_view where);
 
 /// The template with both placeholders filled in, whatever their texts hold.

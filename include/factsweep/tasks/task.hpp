@@ -24,6 +24,11 @@ enum class TaskKind : std::uint8_t {
 };
 std::string_view name(TaskKind kind);
 
+/// What a conversation's user said, and the reply.
+struct ToldTurn {
+  std::string question, reply;
+};
+
 struct TaskExample {
   std::string instruction, input;  // what a prompt template's {instruction} and {input} stand for
   std::string output;              // what training teaches
@@ -36,6 +41,9 @@ struct TaskExample {
   std::string where;                        // file and line, or record, for messages
   /// Its place among the examples of its file, from 0; a bad record has a place, too.
   std::int64_t row = -1;
+  /// Examples of one conversation have the same number, which no other has; -1: it stands alone.
+  std::int64_t conversation = -1;
+  std::vector<ToldTurn> told = {};  // of a conversation: what its prompt holds of earlier replies
 
   /// Index of the gold option; -1 where there are no options.
   std::int64_t gold() const;
@@ -49,6 +57,8 @@ struct TaskSet {
   /// options than was asked for.
   std::int64_t left_out = 0;
   RecordCounts bad = {};  // of the file: left out, as they cannot be read
+  std::string form = {};  // of the file, "questions"
+  std::string keys = {};  // that were read, and those that were not, as a message says them
 };
 
 /// Whether two examples ask the same: instruction and input.
@@ -72,7 +82,9 @@ std::vector<std::int64_t> draw_rows(const TaskSet& set, std::int64_t count, std:
 TaskSet draw(const TaskSet& set, std::int64_t count, std::uint64_t seed);
 
 /// A file without splits of its own, parted: `test` examples held out by a permutation keyed by
-/// (seed, set.name), the others to train on. InputError: nothing would be left to train on.
+/// (seed, set.name), the others to train on. The replies of a conversation stay together, so there
+/// are fewer than `test` where no whole conversation fits any more. InputError: nothing would be
+/// left to train on, or to test.
 struct TaskSplit {
   TaskSet train, test;
 };

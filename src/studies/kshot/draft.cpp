@@ -82,6 +82,7 @@ Draft::Draft(const Deck& deck, const Worker& inputs, std::vector<GridPoint> grid
 }
 
 void Draft::read_encoder(const std::string& directory) {
+  Encoder::check(directory);
   const auto config = read_json(std::filesystem::path(directory) / "config.json");
   if (!config.contains("hidden_size") || !config.at("hidden_size").is_number_integer())
     throw InputError(directory + "/config.json: has no number 'hidden_size'.");

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <map>
 #include <set>
+#include <utility>
 
 namespace factsweep::kshot {
 namespace {
@@ -169,6 +171,22 @@ std::vector<GridPoint> grid_points(const Deck& deck, const Sets& sets) {
     }
   }
   return points;
+}
+
+void keep_shots_out_of_pools(const std::vector<GridPoint>& points, Sets& sets) {
+  std::map<std::size_t, std::map<std::pair<std::size_t, std::int64_t>, Shots>>
+      shots;  // by task, draw
+  for (const GridPoint& at : points) {
+    if (!at.has_data() || at.shots < 1) continue;
+    const auto [known, fresh] = shots[sets.tasks[at.task].pool.value()].try_emplace(
+        {at.task, at.draw}, at.drawn_shots(sets));
+    known->second.count = std::max(known->second.count, at.shots);
+  }
+  for (const auto& [pool, drawn] : shots) {
+    std::vector<Shots> list;
+    for (const auto& [draw, one] : drawn) list.push_back(one);
+    sets.keep_shots_out_of_pool(pool, list);
+  }
 }
 
 std::string GridPoint::id(const Sets& sets) const {

@@ -31,6 +31,9 @@ struct GridPoint {
 /// no encoder.
 bool goes_without_data(const Deck& deck, const TaskEntry& task);
 
+/// Sets::keep_shots_out_of_pool() of every pool that points learn from beside shots.
+void keep_shots_out_of_pools(const std::vector<GridPoint>& points, Sets& sets);
+
 /// In the order of tasks and methods, none twice. InputError: a method that a task cannot have,
 /// more shots than a task has examples, N above the bank or kshot.pool, k above N.
 std::vector<GridPoint> grid_points(const Deck& deck, const Sets& sets);

@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/random.hpp"
 #include "factsweep/studies/support/lists.hpp"
+#include "factsweep/tasks/asked.hpp"
 
 namespace factsweep::kshot {
 
@@ -30,6 +32,38 @@ std::string TaskEntry::with_reasons(const TaskExample& shot) const {
   if (rationales == Rationales::data && !shot.rationale.empty())
     return shot.output + "\n\n" + shot.rationale;
   return shot.output;
+}
+
+void Sets::say(const std::string& source, const std::string& fate, const RecordCounts& counts) {
+  const bool known = std::any_of(said.begin(), said.end(), [&](const SourceCounts& earlier) {
+    return earlier.source == source && earlier.fate == fate;
+  });
+  if (!known && !counts.empty()) said.push_back({source, fate, counts});
+}
+
+void Sets::remember(ReadFile read) {
+  const bool known = std::any_of(files.begin(), files.end(), [&](const ReadFile& earlier) {
+    return earlier.file == read.file && earlier.form == read.form && earlier.keys == read.keys;
+  });
+  if (!known) files.push_back(std::move(read));
+}
+
+void Sets::keep_shots_out_of_pool(std::size_t pool, const std::vector<Shots>& shots) {
+  AskedQuestions known;
+  for (const Shots& drawn : shots) known.add(drawn.read(*this));
+  RecordCounts repeated;
+  Pool& open = pools.at(pool);
+  std::erase_if(open.set.examples, [&](const TaskExample& example) {
+    const bool is_shot = known.ask(example);
+    if (is_shot) repeated.add("asks what a shot asks", example.where);
+    return is_shot;
+  });
+  if (repeated.empty()) return;
+  open.repeated += repeated.records();
+  const std::string source = fmt::format("pool '{}'", open.name);
+  if (open.set.examples.empty())
+    throw InputError(fmt::format("{}: nothing is left. {}.", source, repeated.told()));
+  said.push_back({source, "left out", repeated});
 }
 
 std::optional<std::size_t> Sets::expert_of(std::size_t task) const {

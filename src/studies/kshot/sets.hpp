@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -39,7 +40,7 @@ struct TaskEntry {
 struct Pool {
   std::string name;
   TaskSet set;
-  std::int64_t repeated = 0;  // left out: the same example again
+  std::int64_t repeated = 0;  // left out: the same example again, or what a shot asks
   std::int64_t tested = 0;    // left out: asks what a test example asks
 };
 
@@ -61,12 +62,22 @@ struct BankEntry {
   std::string fingerprint() const;
 };
 
+/// How a file of examples was read.
+struct ReadFile {
+  std::string file, form;  // as data.sets names it
+  std::string keys;        // that were read, and those that were not
+};
+
+struct Shots;
+
 struct Sets {
   std::vector<TaskEntry> tasks;  // of grid.task
   std::vector<Pool> pools;
   std::vector<BankEntry> bank;
   AdapterForm form;                // holds any that can be mixed: common_form() of them
   std::vector<SourceCounts> said;  // of the files' records
+  std::vector<ReadFile> files;     // each form of a file once
+  std::set<std::string> notes;     // for a plan
 
   /// Reads data.sets and every file that it names, relative to data.folder. InputError naming file
   /// and place.
@@ -74,6 +85,13 @@ struct Sets {
   /// Leaves out and counts examples that are longer than a model with learned positions can read, and
   /// counts those that are longer than another one was trained with. InputError: a set has no other.
   void look_at_lengths(const Deck& deck);
+  /// Adds to `said`, once of a file that is read several times.
+  void say(const std::string& source, const std::string& fate, const RecordCounts& counts);
+  /// Adds to `files`.
+  void remember(ReadFile read);
+  /// Leaves out and counts what a pool has of the shots that are learnt beside it: they would be
+  /// learnt twice. InputError: nothing is left of a pool.
+  void keep_shots_out_of_pool(std::size_t pool, const std::vector<Shots>& shots);
   /// What the bank's adapters hold. InputError: one of a user that does not fit the model.
   void read_forms(const Deck& deck, const ModelConfig& model);
   /// The bank's adapter that is the task's own expert.

@@ -10,6 +10,7 @@
 #include "factsweep/core/file.hpp"
 #include "factsweep/core/json_node.hpp"
 #include "factsweep/studies/support/lists.hpp"
+#include "factsweep/tasks/asked.hpp"
 #include "factsweep/tasks/read_tasks.hpp"
 #include "methods.hpp"
 
@@ -34,7 +35,10 @@ std::string take_name(JsonNode& node, std::set<std::string>& taken) {
 class Reader {
  public:
   explicit Reader(const Deck& deck)
-      : deck_(deck), path_(deck.text("data.sets")), json_(read_json(path_)), root_{json_, path_} {
+      : deck_(deck),
+        path_(deck.text("data.sets")),
+        json_(read_json_once(path_)),
+        root_{json_, path_} {
     folder_ = !deck.text("data.folder").empty() ? fs::path(deck.text("data.folder"))
                                                 : fs::path(path_).parent_path();
     root_.allow({"about", "tasks", "pools", "bank"});
@@ -75,7 +79,8 @@ class Reader {
     }
     TaskSet set = read_task_set(located(file), settings);
     set.name = name;  // draws are keyed by it
-    say(located(file), "left out", set.bad);
+    sets_.say(located(file), "left out", set.bad);
+    sets_.remember({file, set.form, set.keys});
     return set;
   }
 
@@ -84,15 +89,6 @@ class Reader {
     std::map<std::string, std::string> names;
     for (const auto& item : node.json.items()) names[item.key()] = node.text(item.key().c_str());
     return names;
-  }
-
-  /// Once of a file that is read several times.
-  void say(const std::string& source, const std::string& fate, const RecordCounts& counts) {
-    const bool known =
-        std::any_of(sets_.said.begin(), sets_.said.end(), [&](const SourceCounts& earlier) {
-          return earlier.source == source && earlier.fate == fate;
-        });
-    if (!known && !counts.empty()) sets_.said.push_back({source, fate, counts});
   }
 
   void read_tasks() {
@@ -124,9 +120,7 @@ class Reader {
                                                    path_, fmt::join(all_tasks_, ", ")));
     }
     if (sets_.tasks.empty()) throw InputError(path_ + ": 'tasks' is empty.");
-    for (const TaskEntry& task : sets_.tasks) {
-      for (const TaskExample& example : task.test.examples) asked_.insert(question_of(example));
-    }
+    for (const TaskEntry& task : sets_.tasks) asked_.add(task.test);
   }
 
   void read_examples(const JsonNode& node, TaskEntry& task) {
@@ -140,7 +134,12 @@ class Reader {
     if (node.has("test")) {
       task.test = source(node.child("test"), task.name);
     } else {
-      TaskSplit split = hold_out(task.train, node.count("hold_out", 0), seed());
+      const std::int64_t wanted = node.count("hold_out", 0);
+      TaskSplit split = hold_out(task.train, wanted, seed());
+      if (const auto held = std::ssize(split.test.examples); held < wanted)
+        sets_.notes.insert(fmt::format("task '{}': {} of {} examples are held out: no more whole "
+                                       "conversations fit",
+                                       task.name, held, wanted));
       task.train = std::move(split.train);
       task.test = std::move(split.test);
     }
@@ -154,30 +153,39 @@ class Reader {
                             factsweep::name(task.train.kind), factsweep::name(task.test.kind)));
     compare(task);
     if (task.train.examples.empty())
-      node.fail("has no training example that its test does not ask, too.");
+      node.fail(fmt::format("has no {} that its test does not ask, too.",
+                            task.chosen ? "shot" : "training example"));
     const std::int64_t most = deck_.integer("eval.test_examples");
     if (most > 0 && most < static_cast<std::int64_t>(task.test.examples.size()))
       task.test = draw(task.test, most, seed());
   }
 
-  /// What the test asks is not among the shots, unless the deck wants it.
-  void compare(TaskEntry& task) {
-    std::set<std::string> asked;
-    for (const TaskExample& example : task.test.examples) asked.insert(question_of(example));
+  /// Of examples that come before a test: those that it asks are none of them, unless the deck
+  /// wants it.
+  void leave_out_tested(const std::string& source, const AskedQuestions& asked,
+                        std::vector<TaskExample>& examples) {
     RecordCounts tested;
     const bool drop = deck_.text("data.tested") == "drop";
-    std::erase_if(task.train.examples, [&](const TaskExample& example) {
-      const bool is_tested = asked.count(question_of(example)) != 0;
-      if (is_tested) tested.add("asks what a test example asks", example.where);
-      return is_tested && drop;
+    std::erase_if(examples, [&](const TaskExample& example) {
+      const std::string_view why = asked.why_not_learnt(example);
+      if (!why.empty()) tested.add(why, example.where);
+      return !why.empty() && drop;
     });
-    const std::string train = fmt::format("task '{}', training examples", task.name);
-    say(train, drop ? "left out" : "used", tested);
+    sets_.say(source, drop ? "left out" : "used", tested);
+  }
+
+  /// What the test asks is not among the shots.
+  void compare(TaskEntry& task) {
+    AskedQuestions& asked = asked_by_[task.name];
+    asked.add(task.test);
+    const std::string train =
+        fmt::format("task '{}', {}", task.name, task.chosen ? "chosen shots" : "training examples");
+    leave_out_tested(train, asked, task.train.examples);
     const bool once = deck_.text("data.repeated") == "drop";
-    say(train + " that are asked again", once ? "left out" : "used",
-        repeated_examples(task.train, once));
-    say(fmt::format("task '{}', test examples that are asked again", task.name), "used",
-        repeated_examples(task.test, /*drop=*/false));
+    sets_.say(train + " that are asked again", once ? "left out" : "used",
+              repeated_examples(task.train, once));
+    sets_.say(fmt::format("task '{}', test examples that are asked again", task.name), "used",
+              repeated_examples(task.test, /*drop=*/false));
   }
 
   void read_worked(const JsonNode& node, TaskEntry& task) {
@@ -196,6 +204,8 @@ class Reader {
                               row.dump()));
       task.worked.push_back(*found);
     }
+    leave_out_tested(fmt::format("task '{}', worked examples", task.name), asked_by_.at(task.name),
+                     task.worked);
   }
 
   void read_rationales(const JsonNode& node, TaskEntry& task) const {
@@ -250,7 +260,7 @@ class Reader {
     std::set<std::string> seen;
     for (const JsonNode& file : root.list(name.c_str())) {
       for (TaskExample& example : source(file, name).examples) {
-        if (asked_.count(question_of(example)) != 0) {
+        if (!asked_.why_not_learnt(example).empty()) {
           ++pool.tested;
         } else if (!seen.insert(question_of(example) + "\n" + example.output).second) {
           ++pool.repeated;
@@ -328,7 +338,7 @@ class Reader {
     TaskSet set = lessons(node, entry.name);
     entry.tested =
         static_cast<std::int64_t>(std::erase_if(set.examples, [&](const TaskExample& example) {
-          return asked_.count(question_of(example)) != 0;
+          return !asked_.why_not_learnt(example).empty();
         }));
     if (set.examples.empty())
       node.fail(fmt::format("has nothing to learn: each of its {} examples asks what a test asks.",
@@ -375,7 +385,8 @@ class Reader {
   std::vector<std::string> all_tasks_;
   std::map<std::string, std::optional<std::size_t>> task_index_;  // nothing: not in grid.task
   std::map<std::string, JsonNode> task_nodes_;                    // by task, used or not
-  std::set<std::string> asked_;                                   // by tests of tasks in use
+  AskedQuestions asked_;                                          // by tests of tasks in use
+  std::map<std::string, AskedQuestions> asked_by_;                // by task: by all of its test
   std::map<std::string, std::string> pool_of_;
 };
 

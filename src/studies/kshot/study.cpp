@@ -121,10 +121,14 @@ Expansion expand(const Deck& deck) {
     throw deck.error("lora.bias", "is not supported here: experts are matrices alone. Use none.");
   worker.sets.read_forms(deck, ModelConfig::read(deck.text("model.path")));
   std::vector<GridPoint> points = grid_points(deck, worker.sets);
+  keep_shots_out_of_pools(points, worker.sets);
   check_inputs(deck, worker.sets, points);
   Plan plan = make_plan(deck, worker, std::move(points));
   plan.notes =
       joined({notes_of(worker.sets.said), worker.abilities.notes({deck.text("model.path")})});
+  for (const ReadFile& file : worker.sets.files)
+    plan.notes.push_back(fmt::format("{}: of the form '{}': {}", file.file, file.form, file.keys));
+  plan.notes.insert(plan.notes.end(), worker.sets.notes.begin(), worker.sets.notes.end());
   for (const BankEntry& entry : worker.sets.bank) {
     const std::string other = other_base(entry.form.config, deck.text("model.path"));
     if (entry.is_brought() && !other.empty())

@@ -71,9 +71,24 @@ void fill_pools(PlanBuilder& builder, const std::vector<Pool>& pools) {
       {text("/pools/name", "pool of open data"), &Pool::name},
       {count("/pools/examples", "examples", "S"),
        [](const Pool& pool) { return size_of(pool.set); }},
-      {count("/pools/repeated", "left out: the same example again"), &Pool::repeated},
+      {count("/pools/repeated", "left out: the same example again, or what a shot asks"),
+       &Pool::repeated},
       {count("/pools/tested", "left out: asks what a test example asks"), &Pool::tested}};
   fill(builder, table, pools);
+}
+
+/// How the files of examples were read.
+void fill_files(PlanBuilder& builder, const std::vector<ReadFile>& files) {
+  builder.dimension("file", files.size());
+  const auto text = [](const char* path, const char* long_name) {
+    return column<std::string>(path, {"file"}, "", long_name);
+  };
+  fill(builder,
+       Table<ReadFile>{
+           {text("/files/name", "file of examples"), &ReadFile::file},
+           {text("/files/form", "form of its records"), &ReadFile::form},
+           {text("/files/keys", "keys that were read, and those that were not"), &ReadFile::keys}},
+       files);
 }
 
 void fill_shots(Draft& draft) {
@@ -132,6 +147,7 @@ void fill_tables(Draft& draft) {
   fill_tests(draft.builder, draft.sets());
   fill_pools(draft.builder, draft.sets().pools);
   fill_shots(draft);
+  fill_files(draft.builder, draft.sets().files);
   fill_sources(draft.builder, joined({draft.sets().said, draft.worker.abilities.left_out()}));
 }
 

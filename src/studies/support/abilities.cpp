@@ -57,6 +57,7 @@ TaskSet read_task(const Deck& deck, const AbilityKeys& keys, const std::string& 
   const std::string name = std::filesystem::path(file).filename().string();
   const std::size_t colon = std::min(name.rfind(':'), name.size());
   ReadTasksSettings settings;
+  settings.may_name_columns = false;
   if (keys.bad_records != nullptr) settings.bad_records = deck.real(keys.bad_records);
   if (colon < name.size()) settings.part = name.substr(colon + 1);
   TaskSet task = read_task_set(file.substr(0, file.size() - name.size() + colon), settings);

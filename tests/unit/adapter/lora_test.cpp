@@ -244,7 +244,32 @@ TEST_CASE("a damaged adapter, or one of another base, is told with file and tens
   tensors[0].second = torch::zeros({5, 32});
   save(tensors);
   CHECK_THAT(error(one.weights),
-             ContainsSubstring(good[0].first) && ContainsSubstring("5") && ContainsSubstring("4"));
+             ContainsSubstring(good[0].first) &&
+                 ContainsSubstring("Its rank is 5, and adapter_config.json says 4 there"));
+  for (const double value : {std::nan(""), -INFINITY}) {
+    tensors = good;
+    tensors[1].second = good[1].second.clone();
+    tensors[1].second[0][0] = value;
+    save(tensors);
+    CHECK_THAT(error(one.weights), ContainsSubstring("adapter_model.safetensors") &&
+                                       ContainsSubstring(good[1].first) &&
+                                       ContainsSubstring("holds nan or infinity"));
+  }
+  LoraConfig config = one.adapter.config();
+  config.saved = {"norm"};
+  write_file(folder / "adapter_config.json", config.json(one.weights.config));
+  CHECK_THAT(error(one.weights), ContainsSubstring("adapter_config.json: modules_to_save: '"));
+  write_file(folder / "adapter_config.json", "{\n \"r\": }");
+  CHECK_THAT(error(one.weights), ContainsSubstring("adapter_config.json:2:") &&
+                                     ContainsSubstring("not valid JSON") &&
+                                     !ContainsSubstring("json.exception"));
+  std::filesystem::create_directories(folder / "a/deep");
+  std::filesystem::rename(folder / "adapter_config.json", folder / "a/adapter_config.json");
+  CHECK_THAT(error(one.weights), ContainsSubstring("has no adapter_config.json, nor has its folder "
+                                                   "default/") &&
+                                     ContainsSubstring("Folders in it that are: a."));
+  CHECK_THAT(input_error([&] { LoraAdapter::load(folder / "none", one.weights); }),
+             ContainsSubstring("is no folder"));
   save(good);
   CHECK(error(one.weights) == "");
   const Weights wide = Weights::random(ModelConfig::llama(96, 48, 2, 4, 2, 40, 64), 1);

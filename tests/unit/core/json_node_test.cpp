@@ -3,9 +3,30 @@
 
 #include "catch.hpp"
 #include "factsweep/core/error.hpp"
+#include "factsweep/core/file.hpp"
 
 using namespace factsweep;
 using Catch::Matchers::ContainsSubstring;
+
+TEST_CASE("a key that is there twice is no key of JSON's", "[core]") {
+  const std::filesystem::path folder =
+      std::filesystem::temp_directory_path() / "factsweep_json_once";
+  std::filesystem::create_directories(folder);
+  const auto said = [&](const std::string& text) -> std::string {
+    write_file(folder / "a.json", text);
+    try {
+      return read_json_once(folder / "a.json").dump();
+    } catch (const InputError& error) {
+      return error.what();
+    }
+  };
+  CHECK(said(R"({"a": [{"b": 1}, {"b": 2}], "c": {"a": 3}})") ==
+        R"({"a":[{"b":1},{"b":2}],"c":{"a":3}})");
+  CHECK_THAT(said(R"({"a": [{"b": 1, "b": 2}]})"),
+             ContainsSubstring("a.json: the key 'b' is there twice"));
+  CHECK_THAT(said(R"({"a": 1, "c": {}, "a": 1})"), ContainsSubstring("the key 'a'"));
+  std::filesystem::remove_all(folder);
+}
 
 TEST_CASE("what a JSON file lacks is said with its place", "[core]") {
   const auto json = nlohmann::json::parse(

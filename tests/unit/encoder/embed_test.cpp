@@ -46,14 +46,22 @@ TEST_CASE("encoders: pooling, normalisation and prompt are those of the folder")
   const SafetensorsReader expected = reference(family);
   if (family == "roberta") {
     CHECK_THAT(input_error([&] { encoder.embed(texts); }), ContainsSubstring("no modules.json"));
+    CHECK_THAT(input_error([&] { Encoder::check(encoder_data(family)); }),
+               ContainsSubstring("no modules.json"));
     const torch::Tensor rows = encoder.embed(texts, {.pooling = Pooling::mean}).rows_ND;
     CHECK(distance(rows, expected.view("mean")) < kTolerance);
   } else {
     CHECK(distance(encoder.embed(texts).rows_ND, expected.view("embedding")) < kTolerance);
+    CHECK(input_error([&] { Encoder::check(encoder_data(family)); }) == "");
   }
   const torch::Tensor lengths =
       encoder.embed(texts, {.pooling = Pooling::cls, .normalize = true}).rows_ND.norm(2, 1);
   CHECK(distance(lengths, torch::ones_like(lengths)) < kTolerance);
+}
+
+TEST_CASE("encoders: a language model is none, which is known before it is loaded") {
+  CHECK_THAT(input_error([&] { Encoder::check(model_data("llama-tied")); }),
+             ContainsSubstring("is no encoder that is supported"));
 }
 
 TEST_CASE("encoders: in bfloat16 no further from float32 than transformers in bfloat16") {

@@ -79,7 +79,7 @@ TEST_CASE("files that are something else are called by their name, of tasks too"
                read_task_set(table.parent_path() / "t.csv",
                              {.columns = {{"question", "frage"}, {"answer", "reply"}}});
              }),
-             Catch::Matchers::ContainsSubstring("no known form"));
+             Catch::Matchers::ContainsSubstring("no record has the column 'reply'"));
 }
 
 TEST_CASE("examples that ask the same are told apart from those that contradict each other") {
@@ -105,7 +105,7 @@ TEST_CASE("what is wrong with a file is said with its place and key") {
     const fs::path path = files.write("x.json", text);
     return input_error([&] { read_task_sets(path, settings); });
   };
-  CHECK_THAT(error_of(R"([{"input": "a", "output": 3.5}])"),
+  CHECK_THAT(error_of(R"([{"input": "a", "output": ["3.5"]}])"),
              Catch::Matchers::ContainsSubstring("x.json:1: record 1") &&
                  Catch::Matchers::ContainsSubstring("no text in 'output'"));
   CHECK_THAT(error_of(R"([{"input": "a", "output": " \n"}])"),

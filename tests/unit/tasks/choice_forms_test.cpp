@@ -188,7 +188,7 @@ TEST_CASE("MMLU as its makers' CSV files and as JSON lines have it") {
                  Catch::Matchers::ContainsSubstring("the 2. of 4"));
   CHECK_THAT(error("d.csv", "Q?,\"a,b,c,d,A\n"),
              Catch::Matchers::ContainsSubstring("d.csv:1: a quotation mark"));
-  CHECK_THAT(error("e.jsonl", R"({"question": "Q?", "choices": ["a", "b"], "answer": 2})"),
+  CHECK_THAT(error("e.jsonl", R"({"question": "Q?", "choices": ["a", "b"], "answer": 5})"),
              Catch::Matchers::ContainsSubstring("none of its 2 options"));
 }
 

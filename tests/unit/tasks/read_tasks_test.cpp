@@ -67,6 +67,7 @@ TEST_CASE("in real files every output gives its gold answer", "[real]") {
   };
   for (const auto& [name, count] : files) {
     for (const bool letters : {false, true}) {
+      if (letters && read_task_set(root / name).examples.front().options.empty()) continue;
       const TaskSet set = read_task_set(root / name, {.letters = letters});
       INFO(name << ", letters " << letters);
       CHECK(set.examples.size() == count);

@@ -1,0 +1,206 @@
+// Mistakes in files of one's own that would be read without a word, and what of a test may not be
+// learnt.
+#include <set>
+
+#include "catch.hpp"
+#include "factsweep/core/error.hpp"
+#include "factsweep/tasks/asked.hpp"
+#include "factsweep/tasks/prompt.hpp"
+#include "factsweep/tasks/read_tasks.hpp"
+#include "task_files.hpp"
+
+using namespace factsweep;
+using namespace factsweep::test;
+using Catch::Matchers::ContainsSubstring;
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string mmlu(const std::string& answers_of_three) {
+  std::string lines;
+  for (const char answer : answers_of_three)
+    lines += std::string(R"({"question": "Which?", "choices": ["a", "b", "c"], "answer": )") +
+             answer + "}\n";
+  return lines;
+}
+
+}  // namespace
+
+TEST_CASE("answers that are counted from 1 are not those that count from 0") {
+  TaskFiles files;
+  CHECK_THAT(input_error([&] { read_task_set(files.write("one.jsonl", mmlu("1231"))); }),
+             ContainsSubstring("counted from 1") && ContainsSubstring("one.jsonl:3") &&
+                 ContainsSubstring("subtract 1"));
+  // no record says from where these count, and of these one is bad
+  CHECK(read_task_set(files.write("either.jsonl", mmlu("1221"))).examples.size() == 4);
+  CHECK(read_task_set(files.write("zero.jsonl", mmlu("0123"))).examples.size() == 3);
+}
+
+TEST_CASE("options that are all the same, and one alone, make a record bad") {
+  TaskFiles files;
+  const TaskSet set =
+      read_task_set(files.write("x.jsonl", R"({"question": "?", "choices": ["a", " a"], "answer": 0}
+{"question": "?", "choices": ["a"], "answer": 0}
+{"question": "?", "choices": ["a", "b", "a"], "answer": 0}
+)"));
+  CHECK(set.examples.size() == 1);
+  CHECK(set.bad.reasons().contains("the record has options that are all the same"));
+  CHECK(set.bad.reasons().contains("the record has one option; there is nothing to choose"));
+}
+
+TEST_CASE("an output that names another option than the answer makes a record bad") {
+  TaskFiles files;
+  const std::string good = kChoice;
+  std::string other = good, spelt = good;
+  other.replace(other.find("is answer2"), 10, "is answer1");
+  spelt.replace(spelt.find("the correct answer is answer2"), 29, "wet palms, as answer12 says");
+  for (const bool letters : {false, true}) {
+    CHECK(read_task_set(files.write("good.json", good), {.letters = letters}).examples.size() == 1);
+    CHECK(read_task_set(files.write("spelt.json", spelt), {.letters = letters}).examples.size() ==
+          1);
+    CHECK_THAT(
+        input_error([&] { read_task_set(files.write("other.json", other), {.letters = letters}); }),
+        ContainsSubstring("names another option than its 'answer'") &&
+            ContainsSubstring("'answer1', and 'answer2'"));
+  }
+}
+
+TEST_CASE("numbers and truth values are texts") {
+  TaskFiles files;
+  const TaskSet set = read_task_set(files.write(
+      "x.jsonl",
+      "{\"question\": \"a\", \"answer\": 3.5}\n{\"question\": \"b\", \"answer\": true}\n"
+      "{\"question\": 7, \"answer\": 42}\n"));
+  REQUIRE(set.examples.size() == 3);
+  CHECK(set.examples[0].output == "3.5");
+  CHECK(set.examples[1].output == "true");
+  CHECK(set.examples[2].instruction == "7");
+  CHECK(set.examples[2].output == "42");
+  CHECK(read_task_set(files.write("l.jsonl", "{\"text\": \"a\", \"label\": false}\n"))
+            .examples[0]
+            .output == "false");
+}
+
+TEST_CASE("a file's columns may change places, and a wrong one is named") {
+  TaskFiles files;
+  const fs::path path = files.write("x.jsonl", R"({"question": "So", "answer": "Why?", "id": 3})");
+  const auto read = [&](const std::map<std::string, std::string>& columns) {
+    return read_task_set(path, {.columns = columns});
+  };
+  const TaskSet set = read({{"question", "answer"}, {"answer", "question"}});
+  CHECK(set.examples.at(0).instruction == "Why?");
+  CHECK(set.examples.at(0).output == "So");
+  CHECK(set.form == "questions");
+  CHECK(set.keys ==
+        "answer ('question' in the file), question ('answer' in the file); not read: id");
+  CHECK(read({}).keys == "answer, question; not read: id");
+  CHECK_THAT(
+      input_error([&] {
+        read({{"question", "frage"}});
+      }),
+      ContainsSubstring("no record has the column 'frage', which is named as 'question'. There "
+                        "are: answer, id, question."));
+  CHECK_THAT(input_error([&] {
+               read({{"question", "id"}, {"answer", "id"}});
+             }),
+             ContainsSubstring("names 'id' as"));
+}
+
+TEST_CASE("of two keys that could be the answer it is said which is read") {
+  TaskFiles files;
+  const TaskSet set = read_task_set(files.write(
+      "x.jsonl", R"({"prompt": "a", "response": "b", "question": "c", "answer": "d"})"));
+  CHECK(set.form == "prompts");
+  CHECK(set.keys == "answer, prompt; not read: question, response");
+}
+
+TEST_CASE("letters are asked of options alone") {
+  TaskFiles files;
+  const fs::path text = files.write("x.jsonl", R"({"question": "a", "answer": "b"})");
+  CHECK_THAT(input_error([&] { read_task_set(text, {.letters = true}); }),
+             ContainsSubstring("'questions' have no options"));
+}
+
+TEST_CASE("files without text are called by their name") {
+  TaskFiles files;
+  const auto error = [&](const std::string& name, const std::string& begin) {
+    const fs::path path = files.write(name, begin + std::string("\x14\x00\xff", 3));
+    return input_error([&] { read_task_set(path); });
+  };
+  CHECK_THAT(error("x.xlsx", "PK\x03\x04"),
+             ContainsSubstring("workbook") && ContainsSubstring("as CSV"));
+  CHECK_THAT(error("x.zip", "PK\x03\x04"), ContainsSubstring("ZIP archive"));
+  CHECK_THAT(error("x.parquet", "PAR1"),
+             ContainsSubstring("Parquet") && ContainsSubstring("to_json"));
+  CHECK_THAT(input_error([&] {
+               read_task_set(files.write("x.csv", "Capital of Peru?,Lima\nOf Mali?,Bamako\n"));
+             }),
+             ContainsSubstring("has to be the names of the columns"));
+  CHECK_THAT(
+      input_error([&] { read_task_set(files.write("e.json", R"([{"conversations": []}])")); }),
+      ContainsSubstring("an empty list in 'conversations'"));
+}
+
+TEST_CASE("the replies of a conversation are held out together") {
+  TaskFiles files;
+  std::string lines;
+  for (int i = 0; i < 20; ++i) {
+    const std::string n = std::to_string(i);
+    std::string turns;
+    for (const std::string turn : {"one", "two", "three"})
+      turns += std::string(turns.empty() ? "" : ", ") + R"({"role": "user", "content": ")" + turn +
+               n + R"(?"}, {"role": "assistant", "content": ")" + turn + n + "\"}";
+    lines += "{\"messages\": [" + turns + "]}\n";
+  }
+  const TaskSet set = read_task_set(files.write("chat.jsonl", lines));
+  REQUIRE(set.examples.size() == 60);
+  const TaskSplit split = hold_out(set, 10, 7);
+  CHECK(split.test.examples.size() == 9);  // three whole ones
+  CHECK(split.train.examples.size() == 51);
+  const auto conversations = [](const TaskSet& part) {
+    std::set<std::int64_t> all;
+    for (const TaskExample& example : part.examples) all.insert(example.conversation);
+    return all;
+  };
+  CHECK(conversations(split.test).size() == 3);
+  CHECK(conversations(split.train).size() == 17);
+  CHECK_THAT(input_error([&] { hold_out(set, 2, 7); }), ContainsSubstring("stay together"));
+}
+
+TEST_CASE("what a test asks is known again in other writing, and inside of a conversation") {
+  TaskFiles files;
+  AskedQuestions asked;
+  asked.add(read_task_set(files.write(
+      "test.jsonl",
+      "{\"question\": \"Hauptstadt  der \\u00d6RTLICHEN Bahn?\", \"answer\": \"Bonn\"}\n")));
+  const auto why = [&](const std::string& name, const std::string& text) {
+    std::vector<std::string> all;
+    for (const TaskExample& example : read_task_set(files.write(name, text)).examples)
+      all.emplace_back(asked.why_not_learnt(example));
+    return all;
+  };
+  using Whys = std::vector<std::string>;
+  CHECK(why("a.jsonl", R"({"question": "hauptstadt der örtlichen\nBahn? ", "answer": "Ulm"})") ==
+        Whys{"asks what a test example asks"});
+  CHECK(why("b.jsonl", R"({"question": "Hauptstadt der Bahn?", "answer": "Bonn"})") == Whys{""});
+  const auto chat = [&](const std::string& reply) {
+    return R"({"system": "Be kind.", "conversations": [{"from": "human", "value": "Hello"}, {"from": "gpt", "value": "Hi."}, {"from": "human", "value": "Hauptstadt der örtlichen Bahn?"}, {"from": "gpt", "value": ")" +
+           reply + R"("}, {"from": "human", "value": "Thanks"}, {"from": "gpt", "value": "So."}]})";
+  };
+  // the reply itself is asked behind what was said before: it is another question
+  CHECK(why("c.json", "[" + chat("Bonn") + "]") ==
+        Whys{"", "", "its conversation holds a test example's question and answer"});
+  CHECK(why("d.json", "[" + chat("Ulm") + "]") == Whys{"", "", ""});
+}
+
+TEST_CASE("a template with an unknown placeholder is refused") {
+  const auto error = [](const std::string& text) {
+    return input_error([&] { prompt_template(text, "deck"); });
+  };
+  CHECK_THAT(error("{instruction} {output}"),
+             ContainsSubstring("{output}. There are {instruction} and {input}"));
+  CHECK_THAT(error("{ input }{instruction}"), ContainsSubstring("placeholder { input }"));
+  for (const std::string fine :
+       {"{instruction}{input} {{output}}", "{instruction} {\"a\": 1} {", "{{instruction}}"})
+    CHECK(error(fine) == "");
+}
