@@ -54,8 +54,7 @@ StepBatch make_batch(const Model& model, std::span<const EditRecord> records, st
     texts.push_back(std::move(text));
   }
   const std::int64_t start = 0;
-  batch.tokens =
-      PackedTokens::pack(texts, {&start, 1}, model.device(), {rows, row_of, targets});
+  batch.tokens = PackedTokens::pack(texts, {&start, 1}, model.device(), {rows, row_of, targets});
   batch.entering_ND = hidden_states(model.weights, batch.tokens, {.end_layer = lowest_layer});
   batch.rows_R = batch.tokens.lists[0];
   batch.row_of_T = batch.tokens.lists[1];

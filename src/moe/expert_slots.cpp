@@ -28,11 +28,10 @@ void complete(MoeSlot& slot, std::int64_t inputs, const torch::TensorOptions& op
   slot.A = torch::zeros({static_cast<std::int64_t>(gate_of_rank.size()), inputs}, options);
   slot.router = torch::zeros({static_cast<std::int64_t>(scales.size()), inputs},
                              options.dtype(torch::kFloat32));
-  slot.spread =
-      torch::one_hot(staged(gate_of_rank, options.device()), slot.router.size(0))
-          .t()
-          .contiguous()
-          .to(options);
+  slot.spread = torch::one_hot(staged(gate_of_rank, options.device()), slot.router.size(0))
+                    .t()
+                    .contiguous()
+                    .to(options);
   slot.gate_scales = staged(scales, options.device());
 }
 

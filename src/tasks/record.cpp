@@ -56,8 +56,8 @@ const std::string& Record::text(const char* key) const {
 
 namespace {
 
-/// A number or a truth value whose text is known. JSON's reader has rounded an integer of more than 64
-/// bits.
+/// A number or a truth value whose text is known. JSON's reader has rounded an integer of more than
+/// 64 bits.
 bool is_plain_value(const nlohmann::json& value) {
   constexpr double kExact = 1LL << 53;
   if (value.is_number_float()) return std::abs(value.get<double>()) < kExact;

@@ -114,7 +114,8 @@ TaskSplit hold_out(const TaskSet& set, std::int64_t test, std::uint64_t seed) {
     const std::int64_t conversation = set.examples[static_cast<std::size_t>(row)].conversation;
     const std::int64_t together = conversation < 0 ? 1 : replies[conversation];
     const auto known = is_held.find(conversation);
-    const bool goes = conversation >= 0 && known != is_held.end() ? known->second : together <= room;
+    const bool goes =
+        conversation >= 0 && known != is_held.end() ? known->second : together <= room;
     if (goes && (conversation < 0 || known == is_held.end())) room -= together;
     if (conversation >= 0) is_held.emplace(conversation, goes);
     (goes ? held : others).push_back(row);

@@ -137,9 +137,10 @@ class Reader {
       const std::int64_t wanted = node.count("hold_out", 0);
       TaskSplit split = hold_out(task.train, wanted, seed());
       if (const auto held = std::ssize(split.test.examples); held < wanted)
-        sets_.notes.insert(fmt::format("task '{}': {} of {} examples are held out: no more whole "
-                                       "conversations fit",
-                                       task.name, held, wanted));
+        sets_.notes.insert(
+            fmt::format("task '{}': {} of {} examples are held out: no more whole "
+                        "conversations fit",
+                        task.name, held, wanted));
       task.train = std::move(split.train);
       task.test = std::move(split.test);
     }

@@ -249,7 +249,8 @@ TEST_CASE("CounterFact's real files, as counted by Python's json", "[real]") {
     CHECK(file.not_measured == Counts{{"no rephrasing that can be used", repeated}});
     CHECK(numbers(file.questions) == Counts{{"a rephrasing is the prompt itself", repeated}});
     CHECK(std::all_of(file.records.begin(), file.records.end(), [](const EditRecord& edit) {
-      return edit.rephrasings.size() == (edit.lost_rephrasings ? 0 : 1) && edit.unrelated.size() == 1;
+      return edit.rephrasings.size() == (edit.lost_rephrasings ? 0 : 1) &&
+             edit.unrelated.size() == 1;
     }));
   }
 }

@@ -54,7 +54,7 @@ TEST_CASE("a rank is handed short stages ahead, and others have those that it gi
     Message next = finish(first.stages.front(), 1e-6);
     if (world.size() == 1) {
       Stages held = next.stages;
-      while (held.size() < 133) {  // a third: as many again are to be left for other ranks
+      while (held.size() < 133) {         // a third: as many again are to be left for other ranks
         CHECK(next.stages.size() == 64);  // no more in a message than MPI takes at once
         next = receive(comm, kReplyTag);
         held.insert(held.end(), next.stages.begin(), next.stages.end());

@@ -207,7 +207,8 @@ TEST_CASE("a worker tells how far its stage is", "[ranks]") {
   if (world.rank() == 0) {
     const auto next = [&] { return Message::unpack(comm.receive(1, kRequestTag)); };
     const auto reply = [&](Reply kind) {
-      comm.send(Message{.kind = static_cast<std::uint8_t>(kind), .stages = {0}}.pack(), 1, kReplyTag);
+      comm.send(Message{.kind = static_cast<std::uint8_t>(kind), .stages = {0}}.pack(), 1,
+                kReplyTag);
     };
     CHECK(static_cast<Request>(next().kind) == Request::work);
     reply(Reply::run);

@@ -49,8 +49,7 @@ struct Augment {
       return to_tensor(array, {static_cast<std::int64_t>(array.size())}).to(worker.base.device());
     };
     const torch::Tensor drawn_KD = read(shot_embeddings).view({drawn, -1});
-    const torch::Tensor places_K =
-        staged(shots.among(drawn, worker.sets), worker.base.device());
+    const torch::Tensor places_K = staged(shots.among(drawn, worker.sets), worker.base.device());
     std::vector<torch::Tensor> pool;
     for (const Upstream part : pool_embeddings)
       pool.push_back(read(part).view({-1, drawn_KD.size(1)}));
