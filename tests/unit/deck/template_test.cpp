@@ -7,16 +7,16 @@ using namespace factsweep;
 
 namespace {
 
-Deck read_text(const std::string& value) {
+Deck parse(const std::string& value) {
   OptionTable table;
   table.text("a.template", "chat", "a template");
   table.path("a.path", "", "a path");
-  return Deck::read_text(table, "[a]\n" + value, "a.ini", {});
+  return Deck::parse(table, "[a]\n" + value, "a.ini", {});
 }
 
 std::string message(const std::string& value) {
   try {
-    read_text(value);
+    parse(value);
   } catch (const InputError& error) {
     return error.what();
   }
@@ -31,8 +31,8 @@ TEST_CASE("a '#' never cuts a template without a word", "[deck]") {
     CHECK(message("template = " + cut).find("'#' begins a comment, which would end the template") !=
           std::string::npos);
     const std::string quoted = "template = \"" + cut + "\"  # {b}";
-    CHECK(read_text(quoted).text("a.template").size() + 4 > cut.size());
+    CHECK(parse(quoted).text("a.template").size() + 4 > cut.size());
   }
-  CHECK(read_text("template = plain   # the paper's").text("a.template") == "plain");
-  CHECK(read_text("path = a  # {b}").text("a.path") == "a");
+  CHECK(parse("template = plain   # the paper's").text("a.template") == "plain");
+  CHECK(parse("path = a  # {b}").text("a.path") == "a");
 }
