@@ -1,6 +1,8 @@
 // Adapters against PEFT's logits (tests/parity/make_peft_references.py), merged, saved, added up,
 // and damaged.
 #include <nlohmann/json.hpp>
+#include <cmath>
+#include <limits>
 #include <set>
 
 #include "catch.hpp"
@@ -246,7 +248,7 @@ TEST_CASE("a damaged adapter, or one of another base, is told with file and tens
   CHECK_THAT(error(one.weights),
              ContainsSubstring(good[0].first) &&
                  ContainsSubstring("Its rank is 5, and adapter_config.json says 4 there"));
-  for (const double value : {std::nan(""), -INFINITY}) {
+  for (const double value : {std::nan(""), -std::numeric_limits<double>::infinity()}) {
     tensors = good;
     tensors[1].second = good[1].second.clone();
     tensors[1].second[0][0] = value;
