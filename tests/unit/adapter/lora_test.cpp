@@ -257,6 +257,7 @@ TEST_CASE("a damaged adapter, or one of another base, is told with file and tens
                                        ContainsSubstring(good[1].first) &&
                                        ContainsSubstring("holds nan or infinity"));
   }
+  save(good);
   LoraConfig config = one.adapter.config();
   config.saved = {"norm"};
   write_file(folder / "adapter_config.json", config.json(one.weights.config));

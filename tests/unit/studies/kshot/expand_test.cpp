@@ -234,16 +234,22 @@ TEST_CASE("kshot: mistakes are named") {
 
 TEST_CASE("kshot: texts that the vocabulary cannot spell are counted") {
   const Decks decks;
-  CHECK(decks.expand().notes.empty());
+  const auto said = [](const Plan& plan) {
+    std::vector<std::string> notes = plan.notes;
+    std::erase_if(notes, [](const std::string& note) { return note.find("spell ") == note.npos; });
+    return notes;
+  };
+  CHECK(said(decks.expand()).empty());
   const TemporaryFolder model;
   write_tiny_model(model.path());
   forget_character(model.path(), "3");
-  const Plan plan = decks.expand({"--model.path=" + model.path().string(), "--grid.task=one"});
-  REQUIRE(plan.notes.size() == 2);
-  CHECK_THAT(plan.notes[0], ContainsSubstring("one: no tokens") &&
+  const std::vector<std::string> notes =
+      said(decks.expand({"--model.path=" + model.path().string(), "--grid.task=one"}));
+  REQUIRE(notes.size() == 2);
+  CHECK_THAT(notes[0], ContainsSubstring("one: no tokens") &&
                                 ContainsSubstring("spell 2 of 20") &&
                                 ContainsSubstring("'a3' to 'one 3'"));
-  CHECK_THAT(plan.notes[1], ContainsSubstring("spell 1 of 5"));
+  CHECK_THAT(notes[1], ContainsSubstring("spell 1 of 5"));
 }
 
 TEST_CASE("kshot: keys do not change from one version to the next unseen") {
