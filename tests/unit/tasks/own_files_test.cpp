@@ -42,7 +42,8 @@ TEST_CASE("options that are all the same, and one alone, make a record bad") {
       read_task_set(files.write("x.jsonl", R"({"question": "?", "choices": ["a", " a"], "answer": 0}
 {"question": "?", "choices": ["a"], "answer": 0}
 {"question": "?", "choices": ["a", "b", "a"], "answer": 0}
-)"));
+)"),
+                    {.bad_records = 1});
   CHECK(set.examples.size() == 1);
   CHECK(set.bad.reasons().contains("the record has options that are all the same"));
   CHECK(set.bad.reasons().contains("the record has one option; there is nothing to choose"));

@@ -156,7 +156,8 @@ TEST_CASE("each reply of a conversation is an example") {
 {"conversations": [{"from": "gpt", "value": "Hi."}]}
 {"conversations": [{"from": "tool", "value": "Hi."}]}
 {"messages": [{"role": "system", "content": "Be kind."}]}
-)"));
+)"),
+                                    {.bad_records = 1});
   REQUIRE(set.examples.size() == 2);
   CHECK(set.examples[0].instruction == "Be kind.\n\nHello");
   CHECK(set.examples[0].output == "Hi.");
