@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "factsweep/adapter/lora.hpp"
 #include "factsweep/core/console.hpp"
@@ -50,14 +50,15 @@ void check_folder(const fs::path& folder, const std::vector<std::string>& writte
   if (!fs::is_directory(folder, ignored))
     throw InputError(
         fmt::format("command line: --output = '{}' is a file. Name a folder.", folder.string()));
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    const std::string file = entry.path().filename().string();
-    if (std::find(written.begin(), written.end(), file) != written.end()) continue;
-    throw InputError(
-        fmt::format("command line: --output = '{}' holds {}, which is not of this export and would "
-                    "be mixed up with it. Name another folder, or empty this one.",
-                    folder.string(), file));
-  }
+  std::set<std::string> others;
+  for (const auto& entry : fs::directory_iterator(folder))
+    others.insert(entry.path().filename().string());
+  for (const std::string& file : written) others.erase(file);
+  if (others.empty()) return;
+  throw InputError(
+      fmt::format("command line: --output = '{}' holds {}, which is not of this export and would "
+                  "be mixed up with it. Name another folder, or empty this one.",
+                  folder.string(), *others.begin()));
 }
 
 // In the config.json of a model that was written here.

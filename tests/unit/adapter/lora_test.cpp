@@ -1,8 +1,8 @@
 // Adapters against PEFT's logits (tests/parity/make_peft_references.py), merged, saved, added up,
 // and damaged.
-#include <nlohmann/json.hpp>
 #include <cmath>
 #include <limits>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "catch.hpp"

@@ -28,8 +28,8 @@ std::string template_message(const std::string& value) {
 TEST_CASE("a '#' never cuts a template without a word", "[deck]") {
   for (const std::string cut : {R"({a}\n### Response:\n)", "# {a}", "Q #{n}: so", "{a} # a word"}) {
     INFO(cut);
-    CHECK(template_message("template = " + cut).find("'#' begins a comment, which would end the template") !=
-          std::string::npos);
+    CHECK(template_message("template = " + cut)
+              .find("'#' begins a comment, which would end the template") != std::string::npos);
     const std::string quoted = "template = \"" + cut + "\"  # {b}";
     CHECK(template_deck(quoted).text("a.template").size() + 4 > cut.size());
   }

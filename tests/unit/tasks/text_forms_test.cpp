@@ -150,14 +150,15 @@ TEST_CASE("twelve examples in every form and every kind of file are the same exa
 
 TEST_CASE("each reply of a conversation is an example") {
   TaskFiles files;
-  const TaskSet set = read_task_set(files.write(
-      "chat.jsonl",
-      R"({"system": "Be kind.", "conversations": [{"from": "human", "value": "Hello"}, {"from": "gpt", "value": "Hi."}, {"from": "human", "value": "Why?"}, {"from": "gpt", "value": "So."}]}
+  const TaskSet set = read_task_set(
+      files.write(
+          "chat.jsonl",
+          R"({"system": "Be kind.", "conversations": [{"from": "human", "value": "Hello"}, {"from": "gpt", "value": "Hi."}, {"from": "human", "value": "Why?"}, {"from": "gpt", "value": "So."}]}
 {"conversations": [{"from": "gpt", "value": "Hi."}]}
 {"conversations": [{"from": "tool", "value": "Hi."}]}
 {"messages": [{"role": "system", "content": "Be kind."}]}
 )"),
-                                    {.bad_records = 1});
+      {.bad_records = 1});
   REQUIRE(set.examples.size() == 2);
   CHECK(set.examples[0].instruction == "Be kind.\n\nHello");
   CHECK(set.examples[0].output == "Hi.");

@@ -246,9 +246,8 @@ TEST_CASE("kshot: texts that the vocabulary cannot spell are counted") {
   const std::vector<std::string> notes =
       said(decks.expand({"--model.path=" + model.path().string(), "--grid.task=one"}));
   REQUIRE(notes.size() == 2);
-  CHECK_THAT(notes[0], ContainsSubstring("one: no tokens") &&
-                                ContainsSubstring("spell 2 of 20") &&
-                                ContainsSubstring("'a3' to 'one 3'"));
+  CHECK_THAT(notes[0], ContainsSubstring("one: no tokens") && ContainsSubstring("spell 2 of 20") &&
+                           ContainsSubstring("'a3' to 'one 3'"));
   CHECK_THAT(notes[1], ContainsSubstring("spell 1 of 5"));
 }
 
