@@ -12,6 +12,7 @@
 #include "factsweep/core/file_writer.hpp"
 #include "factsweep/core/text_source.hpp"
 #include "factsweep/core/utf8.hpp"
+#include "parse_json.hpp"
 
 namespace factsweep {
 namespace fs = std::filesystem;
@@ -84,11 +85,12 @@ JsonFault::JsonFault(const nlohmann::json::exception& error, std::string_view te
                              said.substr(said.size() - kLongest / 2));
 }
 
-nlohmann::json read_json(const fs::path& path) {
+nlohmann::json parse_json_file(const fs::path& path,
+                               const nlohmann::json::parser_callback_t& visit) {
   const fs::path found = find_file(path);
   const std::string text = read_file(found);
   try {
-    return nlohmann::json::parse(text);
+    return nlohmann::json::parse(text, visit);
   } catch (const nlohmann::json::parse_error& error) {
     const JsonFault fault(error, text);
     throw InputError(fmt::format("{}:{}:{}: not valid JSON: {}", found.string(), fault.line,
@@ -97,6 +99,10 @@ nlohmann::json read_json(const fs::path& path) {
     throw InputError(fmt::format("{}: not usable JSON: {}", found.string(),
                                  JsonFault(error, text).reason));
   }
+}
+
+nlohmann::json read_json(const fs::path& path) {
+  return parse_json_file(path);
 }
 
 void for_each_json_line(std::string_view text, std::string_view name,

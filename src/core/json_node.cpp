@@ -8,14 +8,14 @@
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/file.hpp"
+#include "parse_json.hpp"
 
 namespace factsweep {
 
 nlohmann::json read_json_once(const std::filesystem::path& path) {
-  (void)read_json(path);                    // says where it is no JSON
   std::vector<std::set<std::string>> keys;  // of the objects that are open
   using Event = nlohmann::json::parse_event_t;
-  return nlohmann::json::parse(read_file(path), [&](int, Event event, nlohmann::json& value) {
+  return parse_json_file(path, [&](int, Event event, nlohmann::json& value) {
     if (event == Event::object_start) keys.emplace_back();
     if (event == Event::object_end) keys.pop_back();
     if (event == Event::key && !keys.back().insert(value.get<std::string>()).second)

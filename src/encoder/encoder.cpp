@@ -52,10 +52,9 @@ Pooling choose_pooling(const EmbedSettings& settings, const encoder::SentenceCon
   if (settings.pooling) return *settings.pooling;
   if (sentence.pooling) return *sentence.pooling;
   throw InputError(fmt::format(
-      "{}: no modules.json says how token states become one vector. `factsweep embed` takes "
-      "--pooling; "
-      "or let sentence-transformers write a folder that says it, with \"cls\" or \"mean\" as the "
-      "model's card has it: SentenceTransformer(modules=[t := models.Transformer(FOLDER), "
+      "{}: no modules.json says how token states become one vector, cls or mean; the model's card "
+      "does. `factsweep embed` takes --pooling; or let sentence-transformers write a folder that "
+      "says it: SentenceTransformer(modules=[t := models.Transformer(FOLDER), "
       "models.Pooling(t.get_word_embedding_dimension(), \"cls\")]).save(OTHER).",
       sentence.transformer.string()));
 }
