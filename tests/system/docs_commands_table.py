@@ -168,7 +168,7 @@ LISTED = {
     "python tests/benchmarks/labelling_peers.py transformers --model MODEL --prompts prompts.json --questions 8 [--to-the-end]": Listed(A_MODEL),
     "python tests/benchmarks/labelling_peers.py vllm --model MODEL --prompts prompts.json --questions 8 [--to-the-end]": Listed(A_MODEL),
     "python tests/benchmarks/full_finetuning.py --model MODEL --program build/tests/training_driver --data DATA [--threads 2]": Listed(A_MODEL),
-    "tests/benchmarks/tasks_per_second.py --ranks 8 2 --turns 3 --stages 10000": Listed("needs Parsl and libEnsemble, and minutes"),
+    "tests/benchmarks/tasks_per_second.py --ranks 2 8 --turns 3 --stages 10000": Listed("needs Parsl and libEnsemble, and minutes"),
     "python tests/benchmarks/device_memory.py --model MODEL --data DATA --program build/factsweep [--encoder DIR] [--study slick]": Listed(A_MODEL),
     "python tests/benchmarks/packed_lora.py --model MODEL --program build/tests/training_driver [--head answers] [--threads 2]": Listed(A_MODEL),
 }
