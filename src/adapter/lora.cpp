@@ -133,11 +133,11 @@ void check_adapter_directory(const fs::path& directory) {
 /// What a tensor of another shape than the base model's suggests.
 std::string why_shapes_differ(const LoraConfig& config, const std::string& name,
                               const Tensor& given, const Tensor& wanted) {
+  const std::string from = config.base_model.empty()
+                               ? "Was the adapter made for another model?"
+                               : fmt::format("It was made for {}.", config.base_model);
   const auto parsed = LoraTensor::parse(name);
   if (!parsed) {
-    const std::string from = config.base_model.empty()
-                                 ? "Was the adapter made for another model?"
-                                 : fmt::format("It was made for {}.", config.base_model);
     return from +
            " If tokens were added to it, give a base model that has them, too "
            "(resize_token_embeddings).";
@@ -147,8 +147,7 @@ std::string why_shapes_differ(const LoraConfig& config, const std::string& name,
       given.size(1 - ranks) == wanted.size(1 - ranks))
     return fmt::format("Its rank is {}, and {} says {} there (r, rank_pattern). Correct that.",
                        given.size(ranks), kConfigFile, wanted.size(ranks));
-  return config.base_model.empty() ? "Was the adapter made for another model?"
-                                   : fmt::format("It was made for {}.", config.base_model);
+  return from;
 }
 
 }  // namespace

@@ -4,26 +4,22 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <set>
+#include <functional>
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/file.hpp"
+#include "factsweep/core/repeated_key.hpp"
 #include "parse_json.hpp"
 
 namespace factsweep {
 
 nlohmann::json read_json_once(const std::filesystem::path& path) {
-  std::vector<std::set<std::string>> keys;  // of the objects that are open
-  using Event = nlohmann::json::parse_event_t;
-  return parse_json_file(path, [&](int, Event event, nlohmann::json& value) {
-    if (event == Event::object_start) keys.emplace_back();
-    if (event == Event::object_end) keys.pop_back();
-    if (event == Event::key && !keys.back().insert(value.get<std::string>()).second)
-      throw InputError(
-          fmt::format("{}: the key '{}' is there twice in one object. Keep one of the two.",
-                      find_file(path).string(), value.get<std::string>()));
-    return true;
-  });
+  RepeatedKey repeated;
+  nlohmann::json json = parse_json_file(path, std::ref(repeated));
+  if (repeated.found().empty()) return json;
+  throw InputError(
+      fmt::format("{}: the key '{}' is there twice in one object. Keep one of the two.",
+                  find_file(path).string(), repeated.found()));
 }
 
 void JsonNode::fail(const std::string& rule) const {

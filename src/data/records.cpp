@@ -4,6 +4,7 @@
 #include <unicode/utf8.h>
 
 #include <algorithm>
+#include <functional>
 #include <optional>
 #include <set>
 #include <utility>
@@ -11,6 +12,7 @@
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/file.hpp"
+#include "factsweep/core/repeated_key.hpp"
 #include "factsweep/core/utf8.hpp"
 #include "factsweep/data/csv.hpp"
 #include "factsweep/data/trim.hpp"
@@ -34,30 +36,16 @@ bool is_utf8(std::string_view text) {
   return character >= 0;
 }
 
-/// The value of a JSON text, and a key that an object in it has twice; empty: none has.
-std::pair<json, std::string> parse(std::string_view text) {
-  std::vector<std::set<std::string>> open;  // keys of the objects around
-  std::string twice;
-  json value = json::parse(text, [&](int, json::parse_event_t event, json& parsed) {
-    if (event == json::parse_event_t::object_start) open.emplace_back();
-    if (event == json::parse_event_t::object_end) open.pop_back();
-    if (event != json::parse_event_t::key) return true;
-    std::string key = parsed.get<std::string>();
-    if (!open.back().insert(key).second) twice = std::move(key);
-    return true;
-  });
-  return {std::move(value), std::move(twice)};
-}
-
 /// `line`: the text's first; `what`: what it is called after file and line, ": record 3".
 DataRecord parsed(std::string_view text, const std::string& file, std::int64_t line,
                   const std::string& what = "") {
   const auto where = [&] { return fmt::format("{}:{}{}", file, line, what); };
   if (!is_utf8(text)) return {nullptr, where(), kNotUtf8};
   try {
-    auto [value, twice] = parse(text);
-    if (twice.empty()) return {std::move(value), where(), {}};
-    return {nullptr, where(), fmt::format("has a key twice: '{}'", excerpt(twice))};
+    RepeatedKey repeated;
+    json value = json::parse(text, std::ref(repeated));
+    if (repeated.found().empty()) return {std::move(value), where(), {}};
+    return {nullptr, where(), fmt::format("has a key twice: '{}'", excerpt(repeated.found()))};
   } catch (const json::exception& error) {
     const JsonFault fault(error, text);
     line += fault.line - 1;

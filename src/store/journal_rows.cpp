@@ -87,7 +87,7 @@ void JournalRows::put_status(const Group& group, std::uint64_t row, Status statu
 void JournalRows::write(std::size_t stage, std::span<const std::uint64_t> points,
                         const StageRecord& record) {
   require_there();
-  // the rank and the empty reason are those of the begin
+  // the rank and the empty reason are there since the begin
   const bool is_begun =
       begun_ && begun_->stage == stage && begun_->rank == record.rank && record.reason.empty();
   begun_.reset();
@@ -103,7 +103,7 @@ void JournalRows::write(std::size_t stage, std::span<const std::uint64_t> points
     if (record.sums.weights != 0) put(weights_checksum_, stage, &weights);
   }
   put_status(stages_, stage, record.status);
-  if (record.status == Status::running) begun_ = {stage, record.rank};
+  if (record.status == Status::running && record.reason.empty()) begun_ = {stage, record.rank};
 }
 
 void JournalRows::write_peak_bytes(std::size_t stage, double bytes) {

@@ -9,9 +9,9 @@ namespace factsweep {
 void keep_freed_memory();
 
 /// Bounds what oneDNN keeps for products that may come again: it compiles each shape, and by
-/// default keeps the last 1,024 of them, up to 0.7 MB each, while passes of texts differ in length
-/// and few come again. To be called before the first product; what the environment says already
-/// counts.
+/// default keeps the last 1,024 of them, while passes of texts differ in length and few come again:
+/// up to a gigabyte of a long sweep (docs/scaling.md, "Foreseen and taken"). To be called before
+/// the first product; what the environment says already counts.
 void bound_compiled_products();
 
 /// Hands freed memory back once, so that what is measured from here on is not what others left.
