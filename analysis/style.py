@@ -21,7 +21,9 @@ from matplotlib import colormaps  # noqa: E402
 from matplotlib.artist import Artist  # noqa: E402
 from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.collections import LineCollection  # noqa: E402
+from matplotlib.container import ErrorbarContainer  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
+from matplotlib.transforms import ScaledTranslation  # noqa: E402
 
 from .drawn import OF_PAPER, Rows, label_of, plain, tell  # noqa: E402
 from .statistics import Interval, mean  # noqa: E402
@@ -75,6 +77,9 @@ def last_of_first_row(panels: Sequence[Axes]) -> Axes:
     return [axes for axes in panels if axes.get_subplotspec().is_first_row()][-1]
 
 
+_STEP_ASIDE = 2.5  # points: about a bar's cap
+
+
 def interval_bars(
     axes: Axes,
     x: Sequence[float],
@@ -84,13 +89,20 @@ def interval_bars(
     **keywords,
 ) -> None:
     """A curve with markers, and bars to the limits where they are known; `rows`, `name`: told of
-    it, the name where it has no label.
+    it, the name where it has no label. Curves after the first stand a little to the right or left
+    of it, as bars to limits at one place would hide each other.
     """
     value, low, high = (np.array([getattr(f, n) for f in found]) for n in ("value", "low", "high"))
     known = np.isfinite(low)
     if known.any():
         keywords["yerr"] = np.where(known, [value - low, high - value], 0)
+    before = sum(isinstance(drawn, ErrorbarContainer) for drawn in axes.containers)
     bars = axes.errorbar(x, value, capsize=2, elinewidth=0.8, **keywords)
+    if before > 0 and known.any():
+        points = _STEP_ASIDE * ((before + 1) // 2) * (1 if before % 2 else -1)
+        aside = ScaledTranslation(points / 72, 0, axes.figure.dpi_scale_trans)
+        for artist in bars.get_children():
+            artist.set_transform(axes.transData + aside)
     label = name or plain(str(keywords.get("label", "")))
     tell(bars.lines[0], label=label, found=found, rows=rows)
 

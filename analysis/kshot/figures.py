@@ -58,7 +58,8 @@ def perplexity(part: ExpertPart) -> Figure:
             rho = mean(part.correlations(task, kind), -1, 1)
             _scatter(axes, part, task, kind)
             limits = f" [{rho.low:.2f},\u00a0{rho.high:.2f}]" if np.isfinite(rho.low) else ""
-            style.title(axes, f"{part.tasks[task]}, $\\rho$ = {rho.value:.2f}{limits}")
+            value = f"= {rho.value:.2f}{limits}" if np.isfinite(rho.value) else "undefined"
+            style.title(axes, f"{part.tasks[task]}, $\\rho$ {value}")
         row[0].set_ylabel("Test accuracy (%)")
     _name_adapters(figure, part)
     return figure

@@ -149,9 +149,10 @@ void read_piqa(const Record& record, const FormContext& context,
     label = static_cast<double>(context.labels[context.row]);
   }
   if (label != 0 && label != 1) record.fail("has no label 0 or 1, nor has the file of labels");
-  examples.push_back(lettered("", record.filled("goal"),
-                              {record.filled("sol1"), record.filled("sol2")},
-                              static_cast<std::size_t>(label)));
+  const std::vector<std::string> solutions = {record.filled("sol1"), record.filled("sol2")};
+  check_options(record, solutions);
+  examples.push_back(
+      lettered("", record.filled("goal"), solutions, static_cast<std::size_t>(label)));
 }
 
 void read_aqua(const Record& record, const FormContext&, std::vector<TaskExample>& examples) {

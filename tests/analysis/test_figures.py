@@ -21,6 +21,7 @@ from analysis.html import Section, write_page
 from analysis.kshot.report import FIGURES as OF_EXPERTS
 from analysis.plotted import plotted
 from analysis.slick.report import FIGURES as OF_LABELS
+from analysis.statistics import Interval
 from analysis.store import Missing
 from analysis.sweep import read
 
@@ -136,6 +137,21 @@ def test_two_seeds_are_drawn_and_three_have_a_band():
         low, high = axes.get_ylim()
         assert low <= 0 and high >= np.eye(4)[:seeds].max() / seeds
         plt.close(figure)
+
+
+def test_bars_to_limits_at_one_place_stand_beside_each_other():
+    figure, axes = style.panels()
+    limits = [Interval(value, value - 1, value + 1) for value in (1.0, 2.0)]
+    for _ in range(4):
+        style.interval_bars(axes, [0, 1], limits)
+    figure.canvas.draw()
+    across = [
+        line.get_transform().transform(line.get_xydata())[0, 0]
+        for line in (bars.lines[0] for bars in axes.containers)
+    ]
+    assert across[0] == axes.transData.transform((0, 0))[0]
+    assert np.diff(sorted(across)).min() > 2 * figure.dpi / 72  # points: half of a cap's width
+    plt.close(figure)
 
 
 def test_equal_figures_give_equal_pdfs_with_fonts_cut_short(tmp_path):
