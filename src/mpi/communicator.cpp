@@ -283,7 +283,11 @@ std::optional<std::vector<std::byte>> Communicator::receive_unless(const GiveUp&
 
 bool Communicator::probe(int tag) const {
   int found = 0;
-  check(MPI_Iprobe(MPI_ANY_SOURCE, tag, comm_, &found, MPI_STATUS_IGNORE), "look for a message");
+  // Open MPI looks among what it has taken in and takes in more afterwards: what has just come is
+  // found by the second look
+  for (int look = 0; look < 2 && found == 0; ++look) {
+    check(MPI_Iprobe(MPI_ANY_SOURCE, tag, comm_, &found, MPI_STATUS_IGNORE), "look for a message");
+  }
   return found != 0;
 }
 

@@ -2,10 +2,11 @@
 // scheduler on a clock, what it takes for a stage, and how long a job takes to know what is left of
 // a sweep that another has begun. Without: stages that do nothing, run by the ranks of mpirun, with
 // and without the heartbeat. With SECONDS (as 1s): stages that sleep so long and tell their
-// progress, and how much longer the sweep takes than they. With `deltas`: so many weight deltas of
-// 256 MiB, and dd's writing of as many bytes in the same blocks, in turn.
+// progress, and how much longer the sweep takes than they. With `labels`: what it takes rank 0 to
+// send the labels of 98 029 questions to a rank that asks for them. With `deltas`: so many weight
+// deltas of 256 MiB, and dd's writing of as many bytes in the same blocks, in turn.
 //
-//   sweep_scale STAGES FOLDER [RANKS | SECONDS | deltas]
+//   sweep_scale STAGES FOLDER [RANKS | SECONDS | labels | deltas]
 //
 // FOLDER: for a results file of about 800 bytes a stage, or for the deltas; removed again
 #include <fmt/format.h>
@@ -109,8 +110,7 @@ class Sleeps : public Executor {
   const double seconds_;
 };
 
-void run_stages(std::size_t stages, double stage_s, const std::filesystem::path& path,
-                const Communicator& world, bool beats) {
+Plan plan_of(std::size_t stages) {
   Plan plan;
   plan.study = "nothing";
   for (std::size_t i = 0; i < stages; ++i) {
@@ -120,19 +120,38 @@ void run_stages(std::size_t stages, double stage_s, const std::filesystem::path&
     stage.cost_flop = 1;
     plan.stages.push_back(std::move(stage));
   }
+  return plan;
+}
+
+struct Taken {
+  double seconds = 0;
+  double processor = 0;  // seconds, of this rank
+};
+
+Taken run_plan(Plan& plan, Executor& study, const std::filesystem::path& path,
+               const Communicator& world, bool beats) {
   RunDescription run;
   run.deck_text = "[run]\n";
   Activity activity;
   std::optional<Heartbeat> heartbeat;
   if (beats) heartbeat.emplace(world, activity);
   Store store(world, path, plan, run);
-  Sleeps study(stage_s);
+  Taken taken;
   const std::clock_t start = std::clock();
-  const double seconds =
+  taken.seconds =
       seconds_of([&] { run_sweep(world, study, plan, store, {.activity = &activity}); });
-  const double processor = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+  taken.processor = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
   store.close();
   if (heartbeat) heartbeat->end();
+  if (world.rank() == 0) std::filesystem::remove(path);
+  return taken;
+}
+
+void run_stages(std::size_t stages, double stage_s, const std::filesystem::path& path,
+                const Communicator& world, bool beats) {
+  Plan plan = plan_of(stages);
+  Sleeps study(stage_s);
+  const auto [seconds, processor] = run_plan(plan, study, path, world, beats);
   if (world.rank() != 0) return;
   const auto count = static_cast<double>(stages);
   fmt::print(
@@ -146,7 +165,44 @@ void run_stages(std::size_t stages, double stage_s, const std::filesystem::path&
         "{:.2f} s, {:.2f} % more than {:.0f} s; rank 0's processor was busy for {:.2f} % of them\n",
         seconds, 100 * (seconds / ideal - 1), ideal, 100 * processor / seconds);
   }
-  std::filesystem::remove(path);
+}
+
+/// Stages with an output emit it, those that stand on such a one ask for it.
+class Labels : public Executor {
+ public:
+  std::vector<std::string> check() override { return {}; }
+  void prepare(const std::string&) override {}
+  void run(const Plan& plan, std::size_t index, Workbench& bench) override {
+    const Stage& stage = plan.stages[index];
+    if (!stage.outputs.empty()) bench.emit("labels", labels_);
+    for (const std::size_t upstream : stage.upstream) bench.input(upstream, "labels");
+  }
+
+  static constexpr std::size_t kQuestions = 98029;
+
+ private:
+  const Array labels_{DType::uint8, 0, std::vector<std::byte>(kQuestions, std::byte{3})};
+};
+
+void send_labels(std::size_t stages, const std::filesystem::path& path, const Communicator& world) {
+  Taken taken[2];  // without those that ask, and with them
+  for (const bool asks : {false, true}) {
+    Plan plan = plan_of(asks ? 2 * stages : stages);
+    for (std::size_t i = 0; i < stages; ++i) {
+      plan.stages[i].outputs = {
+          {"labels", {{File::results, "/labels", {i, 0}, {1, Labels::kQuestions}}}, true}};
+      if (asks) plan.stages[stages + i].upstream = {i};
+    }
+    plan.datasets = {
+        {.path = "/labels", .dtype = DType::uint8, .shape = {stages, Labels::kQuestions}}};
+    Labels study;
+    taken[asks ? 1 : 0] = run_plan(plan, study, path, world, false);
+  }
+  if (world.rank() != 0) return;
+  const double scale = 1e6 / static_cast<double>(stages);
+  fmt::print("labels of {} questions, asked for {} times: {:.0f} us each, {:.0f} of rank 0\n",
+             Labels::kQuestions, stages, scale * (taken[1].seconds - taken[0].seconds),
+             scale * (taken[1].processor - taken[0].processor));
 }
 
 /// Deltas of so many tensors, one a stage, as trainings write them: each tensor a row of its
@@ -213,7 +269,7 @@ void write_deltas(std::size_t deltas, const std::filesystem::path& path,
 
 int main(int argc, char** argv) {
   if (argc < 3 || argc > 4) {
-    std::fputs("usage: sweep_scale STAGES FOLDER [RANKS | SECONDS | deltas]\n", stderr);
+    std::fputs("usage: sweep_scale STAGES FOLDER [RANKS | SECONDS | labels | deltas]\n", stderr);
     return 2;
   }
   const MpiEnvironment mpi(argc, argv);
@@ -225,6 +281,10 @@ int main(int argc, char** argv) {
   const std::string mode = argc > 3 ? argv[3] : "";
   if (mode.empty()) {
     for (int turn = 0; turn < 10; ++turn) run_stages(stages, 0, path, world, turn % 2 == 1);
+    return 0;
+  }
+  if (mode == "labels") {
+    for (int turn = 0; turn < 5; ++turn) send_labels(stages, path, world);
     return 0;
   }
   if (mode == "deltas") {
