@@ -21,6 +21,7 @@ from matplotlib.container import BarContainer, ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
+from matplotlib.transforms import ScaledTranslation, Transform
 
 from .statistics import Interval
 from .table import PAPER, alone, plain_numbers
@@ -129,13 +130,27 @@ def _labels(axes: Axes) -> Iterator[str]:
         yield getattr(artist, "told", Told()).label
 
 
+def stand_aside(axes: Axes, artists: Sequence[Artist], points: float) -> None:
+    """Draws them so far to the right of their places, in points, which they keep in files."""
+    aside = ScaledTranslation(points / 72, 0, axes.figure.dpi_scale_trans)
+    for artist in artists:
+        artist.set_transform(axes.transData + aside)
+        artist.stands_aside = True
+
+
+def is_of_data(axes: Axes, artist: Artist, transform: Transform) -> np.ndarray:
+    """[x, y]: whether it is drawn along the axis of the data, not across the panel."""
+    aside = getattr(artist, "stands_aside", False)
+    return np.array(transform.contains_branch_seperately(axes.transData)) | aside
+
+
 def of_panel(axes: Axes) -> Iterator[Series]:
     for bars in axes.containers:
         if isinstance(bars, BarContainer):
             yield _bars(axes, bars)
     for line in axes.lines:
         # lines across the panel are at the same place whatever its limits
-        of_data = all(line.get_transform().contains_branch_seperately(axes.transData))
+        of_data = is_of_data(axes, line, line.get_transform()).all()
         unseen = line.get_linestyle() == "None" and line.get_marker() in ("", "None", None)
         if of_data and not (unseen and not getattr(line, "told", Told()).label):
             yield _line(axes, line)

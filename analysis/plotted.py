@@ -27,7 +27,7 @@ from matplotlib.patches import Patch
 from matplotlib.text import Annotation, Text
 from matplotlib.ticker import FixedLocator
 
-from .drawn import SIGNS, Series, is_word, label_of, of_panel, panels, plain
+from .drawn import SIGNS, Series, is_of_data, is_word, label_of, of_panel, panels, plain
 from .statistics import Interval
 from .table import between
 
@@ -239,10 +239,9 @@ def _in_data(axes: Axes, artist: Line2D | Patch, at: np.ndarray) -> np.ndarray:
     """
     of_patch = isinstance(artist, Patch)
     transform = artist.get_data_transform() if of_patch else artist.get_transform()
-    across = ~np.array(transform.contains_branch_seperately(axes.transData))
-    if not across.any():
+    if transform == axes.transData:
         return at
-    beyond = np.where(across, (1 + 2 * BEYOND) * at - BEYOND, at)
+    beyond = np.where(is_of_data(axes, artist, transform), at, (1 + 2 * BEYOND) * at - BEYOND)
     return axes.transData.inverted().transform(transform.transform(beyond))
 
 

@@ -23,9 +23,8 @@ from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.collections import LineCollection  # noqa: E402
 from matplotlib.container import ErrorbarContainer  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
-from matplotlib.transforms import ScaledTranslation  # noqa: E402
 
-from .drawn import OF_PAPER, Rows, label_of, plain, tell  # noqa: E402
+from .drawn import OF_PAPER, Rows, label_of, plain, stand_aside, tell  # noqa: E402
 from .statistics import Interval, mean  # noqa: E402
 
 BLUE, SKY, GREEN, VERMILLION = "#0072B2", "#56B4E9", "#009E73", "#D55E00"
@@ -99,10 +98,8 @@ def interval_bars(
     before = sum(isinstance(drawn, ErrorbarContainer) for drawn in axes.containers)
     bars = axes.errorbar(x, value, capsize=2, elinewidth=0.8, **keywords)
     if before > 0 and known.any():
-        points = _STEP_ASIDE * ((before + 1) // 2) * (1 if before % 2 else -1)
-        aside = ScaledTranslation(points / 72, 0, axes.figure.dpi_scale_trans)
-        for artist in bars.get_children():
-            artist.set_transform(axes.transData + aside)
+        steps = (before + 1) // 2 * (1 if before % 2 else -1)
+        stand_aside(axes, bars.get_children(), steps * _STEP_ASIDE)
     label = name or plain(str(keywords.get("label", "")))
     tell(bars.lines[0], label=label, found=found, rows=rows)
 

@@ -48,6 +48,21 @@ def test_bars_to_limits_and_what_the_pointer_tells(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("scale", ["linear", "log"])
+def test_a_curve_that_stands_aside_of_another_tells_its_own_place(tmp_path, scale):
+    figure, axes = style.panels()
+    for name in ("one", "other"):
+        style.interval_bars(axes, [1, 2], [Interval(10, 8, 13), Interval(20, 19, 21)], label=name)
+    axes.set_xscale(scale)
+    found = spec(figure, tmp_path)
+    (one,), (other,) = by_name(found, "one"), by_name(found, "other")
+    assert one["x"] == [1, 2]
+    assert 0.001 < other["x"][0] - 1 < 0.05 and 0.001 < other["x"][1] - 2 < 0.05
+    assert other["y"] == pytest.approx(one["y"])
+    assert other["error_y"]["array"] == one["error_y"]["array"]
+    assert [told.replace("other", "one") for told in other["customdata"]] == one["customdata"]
+
+
 def test_a_band_and_thin_lines_go_with_their_line(tmp_path):
     for seeds, areas, lines in ((3, 1, 1), (2, 0, 3), (1, 0, 1)):
         figure, axes = style.panels()
