@@ -156,15 +156,25 @@ def _selected(one: Answers) -> str:
     return " ".join(words("kshot", which, task=one.name, counts="; ".join(counts)))
 
 
-def _kept_out(one: Answers) -> Iterator[Finding]:
-    """Of those that were tested: an adapter against the expert that took its place most often."""
+def _kept_out(one: Answers) -> Iterator[Finding | str]:
+    """Of those that were tested: an adapter against the expert that took its place most often; in
+    one sentence those of which nothing is decided.
+    """
     names = one.part.bank
+    found = []
     for adapter, places in one.kept_out.items():
         other = max(places, key=lambda k: places[k])
         if {adapter, other} <= set(one.tested):
             about = {"task": one.name, "adapter": names[adapter], "other": names[other]}
             about |= {"count": sum(places.values()), "points": len(one.first)}
-            yield Finding("helps.kept_out", one.over(adapter, other).interval, about)
+            found.append(Finding("helps.kept_out", one.over(adapter, other).interval, about))
+    open_ones = [f for f in found if f.found.direction == "undecided"]
+    if len(open_ones) < 2:
+        yield from found
+        return
+    yield from (f for f in found if f.found.direction != "undecided")
+    adapters = ", ".join(str(f.values["adapter"]) for f in open_ones)
+    yield from words("kshot", "helps.kept_out_open", task=one.name, adapters=adapters)
 
 
 # --- In numbers ---------------------------------------------------------------------------------

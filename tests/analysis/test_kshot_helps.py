@@ -1,5 +1,7 @@
 """Which adapters do most: what is planted in a K-shot file is what the sentences say of it."""
 
+from unittest import mock
+
 import h5py
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from synthetic_kshot import BANK, World
 
 from analysis.kshot import helps
 from analysis.kshot.quantities import part_of
+from analysis.statistics import Interval
 from analysis.sweep import read
 
 EXPERTS = {"pad": (0, 1), "p": (0, 2), "random": (1, 2)}  # of the points by their signals
@@ -110,6 +113,17 @@ def test_what_diversity_kept_out_is_said_and_whether_it_is_better(tmp_path, righ
 
     found = line(part_with(tmp_path, plant), "diversity kept far out in 3 of 3 points")
     assert words in found and "gsm8k" in found
+
+
+def test_those_kept_out_of_which_nothing_is_decided_are_in_one_sentence(tmp_path, monkeypatch):
+    (one,) = helps.answers(part_with(tmp_path))
+    differences = {2: Interval(1, -3, 5), 3: Interval(-1, -4, 2), 1: Interval(9, 5, 12)}
+    monkeypatch.setattr(one, "kept_out", {k: {0: 2} for k in differences}, raising=False)
+    over = {k: mock.Mock(interval=found) for k, found in differences.items()}
+    monkeypatch.setattr(one, "over", lambda adapter, other: over[adapter])
+    better, both = helps._kept_out(one)
+    assert better.values["adapter"] == one.part.bank[1]
+    assert f"kept {one.part.bank[2]}, {one.part.bank[3]} out" in both and "is undecided" in both
 
 
 def test_what_is_best_by_its_ranks_or_not_in_the_pool_was_not_kept_out(tmp_path):
