@@ -8,6 +8,7 @@ set -uo pipefail
 # A link between hosts that is cut: mpirun notices within 35 s. By default it takes 8 minutes, and a quarter of an hour when the
 # ranks have noticed before it (run.silence_limit) and it waits to end the other host's.
 export OMPI_MCA_oob_tcp_keepalive_time=20 OMPI_MCA_oob_tcp_keepalive_intvl=5 OMPI_MCA_oob_tcp_keepalive_probes=3
+export PRTE_MCA_oob_tcp_keepalive_time=20 PRTE_MCA_oob_tcp_keepalive_intvl=5 PRTE_MCA_oob_tcp_keepalive_probes=3   # of Open MPI 5
 
 # a session of its own: the terminal's Ctrl-C would reach mpirun as well
 setsid "$@" </dev/null &

@@ -170,6 +170,7 @@ ExitCode run(int& argc, char**& argv, const Words& words) {
   const MpiEnvironment mpi(argc, argv);
   const Communicator world = Communicator::world();
   console::set_rank(world.rank(), world.size());
+  end_with_launcher();
   const Communicator farewell = world.duplicate();
   Activity activity;
   Survivors survivors(world.size(), launcher_lets_survivors_live());

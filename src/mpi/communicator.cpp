@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "checked.hpp"
+#include "ended.hpp"
 #include "factsweep/core/error.hpp"
 
 namespace factsweep {
@@ -41,19 +42,35 @@ class Pause {
   std::chrono::microseconds length_{1};
 };
 
-/// False: given up.
+/// False: given up, or a rank that takes part has ended.
 bool wait_unless(const std::function<bool()>& give_up, MPI_Request& request,
                  std::string_view attempted) {
   Pause pause;
   for (int done = 0;; pause.take()) {
-    check(MPI_Test(&request, &done, MPI_STATUS_IGNORE), attempted);
+    const int code = MPI_Test(&request, &done, MPI_STATUS_IGNORE);
+    if (met_ended_rank(code)) return false;
+    check(code, attempted);
     if (done != 0) return true;
     if (give_up && give_up()) return false;
   }
 }
 
+/// What this rank waits for never comes: whoever watches the ranks (sweep/heartbeat.hpp) ends the
+/// job and says why, after the others have saved their work.
+[[noreturn]] void wait_for_the_end(std::string_view attempted) {
+  std::this_thread::sleep_for(std::chrono::minutes(3));
+  throw EnvironmentError(
+      fmt::format("MPI: cannot {}: the process of a rank has ended.", attempted));
+}
+
 void wait(MPI_Request& request, std::string_view attempted) {
-  wait_unless({}, request, attempted);
+  if (!wait_unless({}, request, attempted)) wait_for_the_end(attempted);
+}
+
+/// Begins what all ranks take part in; it is not given up.
+void check_begun(int code, std::string_view attempted) {
+  if (met_ended_rank(code)) wait_for_the_end(attempted);
+  check(code, attempted);
 }
 
 /// MPI may still read or write what it was given when a rank was lost.
@@ -68,7 +85,7 @@ template <typename T>
 T all_reduce(MPI_Comm comm, T mine, MPI_Datatype type, MPI_Op operation) {
   T all{};
   MPI_Request request = MPI_REQUEST_NULL;
-  check(MPI_Iallreduce(&mine, &all, 1, type, operation, comm, &request), "reduce a value");
+  check_begun(MPI_Iallreduce(&mine, &all, 1, type, operation, comm, &request), "reduce a value");
   wait(request, "reduce a value");
   return all;
 }
@@ -77,15 +94,15 @@ void broadcast_bytes(MPI_Comm comm, void* data, std::size_t size, int root) {
   for (std::size_t done = 0; done < size;) {
     const std::size_t count = std::min(kChunkBytes, size - done);
     MPI_Request request = MPI_REQUEST_NULL;
-    check(MPI_Ibcast(static_cast<std::byte*>(data) + done, static_cast<int>(count), MPI_BYTE, root,
-                     comm, &request),
-          "broadcast");
+    check_begun(MPI_Ibcast(static_cast<std::byte*>(data) + done, static_cast<int>(count), MPI_BYTE,
+                           root, comm, &request),
+                "broadcast");
     wait(request, "broadcast");
     done += count;
   }
 }
 
-/// Receives one chunk and says in `from` who sent it. False: given up.
+/// Receives one chunk and says in `from` who sent it. False: given up, or its sender has ended.
 bool receive_chunk(const Communicator::GiveUp& give_up, MPI_Comm comm, int& from, int tag,
                    std::vector<std::byte>& bytes, bool& last) {
   const auto is_lost = [&] { return give_up && from != MPI_ANY_SOURCE && give_up(from); };
@@ -93,7 +110,13 @@ bool receive_chunk(const Communicator::GiveUp& give_up, MPI_Comm comm, int& from
   MPI_Status status;
   Pause pause;
   for (int found = 0;; pause.take()) {
-    check(MPI_Improbe(from, tag, comm, &found, &message, &status), "look for a message");
+    const int code = MPI_Improbe(from, tag, comm, &found, &message, &status);
+    if (met_ended_rank(code)) {
+      if (from != MPI_ANY_SOURCE) return false;
+      search_among_others(comm);
+      continue;
+    }
+    check(code, "look for a message");
     if (found != 0) break;
     if (is_lost()) return false;
   }
@@ -103,20 +126,24 @@ bool receive_chunk(const Communicator::GiveUp& give_up, MPI_Comm comm, int& from
   bytes.resize(start + static_cast<std::size_t>(count));
   from = status.MPI_SOURCE;
   MPI_Request request = MPI_REQUEST_NULL;
-  check(MPI_Imrecv(bytes.data() + start, count, MPI_BYTE, &message, &request), "receive a message");
+  const int code = MPI_Imrecv(bytes.data() + start, count, MPI_BYTE, &message, &request);
+  if (met_ended_rank(code)) return false;
+  check(code, "receive a message");
   last = static_cast<std::size_t>(count) < kChunkBytes;
   return wait_unless(is_lost, request, "receive a message");
 }
 
-/// In chunks. False: given up, and `message` must stay where it is.
+/// In chunks. False: given up, or its receiver has ended, and `message` must stay where it is.
 bool send_bytes(const std::function<bool()>& give_up, MPI_Comm comm,
                 std::span<const std::byte> message, int to, int tag) {
   for (bool last = false; !last;) {
+    if (has_ended(comm, to)) return false;
     const std::span<const std::byte> chunk = message.first(std::min(kChunkBytes, message.size()));
     MPI_Request request = MPI_REQUEST_NULL;
-    check(
-        MPI_Isend(chunk.data(), static_cast<int>(chunk.size()), MPI_BYTE, to, tag, comm, &request),
-        "send a message");
+    const int code =
+        MPI_Isend(chunk.data(), static_cast<int>(chunk.size()), MPI_BYTE, to, tag, comm, &request);
+    if (met_ended_rank(code)) return false;
+    check(code, "send a message");
     if (!wait_unless(give_up, request, "send a message")) return false;
     message = message.subspan(chunk.size());
     last = chunk.size() < kChunkBytes;
@@ -216,7 +243,7 @@ int Communicator::size() const {
 
 void Communicator::barrier() const {
   MPI_Request request = MPI_REQUEST_NULL;
-  check(MPI_Ibarrier(comm_, &request), "wait for all ranks");
+  check_begun(MPI_Ibarrier(comm_, &request), "wait for all ranks");
   wait(request, "wait for all ranks");
 }
 
@@ -234,9 +261,9 @@ std::int64_t Communicator::sum(std::int64_t mine) const {
 std::vector<std::uint64_t> Communicator::any(std::vector<std::uint64_t> mine) const {
   std::vector<std::uint64_t> all(mine.size());
   MPI_Request request = MPI_REQUEST_NULL;
-  check(MPI_Iallreduce(mine.data(), all.data(), static_cast<int>(mine.size()), MPI_UINT64_T,
-                       MPI_BOR, comm_, &request),
-        "reduce words");
+  check_begun(MPI_Iallreduce(mine.data(), all.data(), static_cast<int>(mine.size()), MPI_UINT64_T,
+                             MPI_BOR, comm_, &request),
+              "reduce words");
   wait(request, "reduce words");
   return all;
 }
@@ -245,13 +272,10 @@ bool Communicator::all_arrive(double seconds) const {
   using Clock = std::chrono::steady_clock;
   const auto end = Clock::now() + std::chrono::duration<double>(seconds);
   MPI_Request request = MPI_REQUEST_NULL;
-  check(MPI_Ibarrier(comm_, &request), "wait for all ranks");
-  Pause pause;
-  for (int all = 0;; pause.take()) {
-    check(MPI_Test(&request, &all, MPI_STATUS_IGNORE), "wait for all ranks");
-    if (all != 0) return true;
-    if (Clock::now() > end) return false;
-  }
+  const int code = MPI_Ibarrier(comm_, &request);
+  if (met_ended_rank(code)) return false;
+  check(code, "wait for all ranks");
+  return wait_unless([&] { return Clock::now() > end; }, request, "wait for all ranks");
 }
 
 void Communicator::send(std::span<const std::byte> message, int to, int tag) const {
@@ -266,7 +290,9 @@ bool Communicator::send_unless(const GiveUp& give_up, std::vector<std::byte> mes
 }
 
 std::vector<std::byte> Communicator::receive(int from, int tag, int* sender) const {
-  return receive_unless({}, from, tag, sender).value();
+  std::optional<std::vector<std::byte>> message = receive_unless({}, from, tag, sender);
+  if (!message) wait_for_the_end("receive a message");
+  return std::move(*message);
 }
 
 std::optional<std::vector<std::byte>> Communicator::receive_unless(const GiveUp& give_up, int from,
@@ -286,7 +312,11 @@ bool Communicator::probe(int tag) const {
   // Open MPI looks among what it has taken in and takes in more afterwards: what has just come is
   // found by the second look
   for (int look = 0; look < 2 && found == 0; ++look) {
-    check(MPI_Iprobe(MPI_ANY_SOURCE, tag, comm_, &found, MPI_STATUS_IGNORE), "look for a message");
+    const int code = MPI_Iprobe(MPI_ANY_SOURCE, tag, comm_, &found, MPI_STATUS_IGNORE);
+    if (met_ended_rank(code))
+      search_among_others(comm_);
+    else
+      check(code, "look for a message");
   }
   return found != 0;
 }

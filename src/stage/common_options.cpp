@@ -17,16 +17,19 @@ void declare_common_options(OptionTable& table) {
   table.duration("run.wall_limit", "0",
                  "stop cleanly (exit code 5) before this much time has passed; 0: no limit",
                  execution);
-  table.duration("run.hang_limit", "00:30:00",
-                 "end the job (exit code 3), or under mpirun --enable-recovery go on without it, "
-                 "when a rank hangs: it works, but has made no step of a training, a labelling or "
-                 "an edit for so long. Loading and large writes are silent for minutes; 0: never",
-                 execution);
-  table.duration("run.silence_limit", "00:00:50",
-                 "end the job (exit code 3), or under mpirun --enable-recovery go on without it, "
-                 "when a rank is lost: its process or node has given no sign of life for so long; "
-                 "0: never",
-                 execution);
+  table.duration(
+      "run.hang_limit", "00:30:00",
+      "end the job (exit code 3), or under mpirun --enable-recovery or --with-ft ulfm go on "
+      "without it, when a rank hangs: it works, but has made no step of a training, a "
+      "labelling or an edit for so long. Loading and large writes are silent for minutes; "
+      "0: never",
+      execution);
+  table.duration(
+      "run.silence_limit", "00:00:50",
+      "end the job (exit code 3), or under mpirun --enable-recovery or --with-ft ulfm go on "
+      "without it, when a rank is lost: its process or node has given no sign of life for "
+      "so long; 0: never",
+      execution);
   table.choice("run.device", "auto", {"auto", "cpu", "cuda"},
                "where ranks compute; auto: cuda where there is one", execution);
   table.integer("run.threads", "1", "threads", 1, 1024,

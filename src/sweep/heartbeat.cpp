@@ -34,6 +34,8 @@ struct Heartbeat::Beat {
 struct Heartbeat::Peer {
   Beat last;
   double silent_s = 0;
+  bool has_ended = false;  // its process, as MPI tells
+  double ended_s = 0;      // since then
   bool is_gone = false;  // has said that it leaves
   bool is_told = false;  // that rank 0 leaves
   bool is_left_behind = false;
@@ -197,7 +199,7 @@ void Heartbeat::hear() {
       console::write_error(
           "rank 0 has heard nothing of this rank, or seen it hang, and the others go on without "
           "it: it ends");
-      std::_Exit(static_cast<int>(ExitCode::environment));
+      ::raise(SIGKILL);  // an exit code of its own could become the job's
     }
     if (rank_ != 0 && beat.saves && !std::exchange(saves_, true)) actions_.save_work();
   }
@@ -249,8 +251,12 @@ void Heartbeat::leave() {
 }
 
 void Heartbeat::watch(double passed_s) {
-  for (Peer& peer : peers_)
+  for (Peer& peer : peers_) {
     if (!peer.is_gone) peer.silent_s += passed_s;
+    if (peer.has_ended) peer.ended_s += passed_s;
+  }
+  for (const int rank : mailbox_.ended_ranks())
+    if (rank_ == 0 || rank == 0) peers_[static_cast<std::size_t>(rank)].has_ended = true;
   const Activity::State now = activity_.state();
   const bool has_moved = now.moves != std::exchange(moves_, now.moves);
   const bool stands = now.busy && !has_moved;
@@ -287,9 +293,12 @@ std::string Heartbeat::name(std::size_t rank) const {
 }
 
 bool Heartbeat::is_silent(const Peer& peer) const {
-  // one rank says so for all, if it is not lost, too
-  const double limit = std::max(now_.silence_s, peer.last.silence_s) + (rank_ > 1 ? 5 : 0);
-  return !peer.is_gone && now_.silence_s > 0 && peer.silent_s > limit;
+  if (peer.is_gone) return false;
+  const double others_s = rank_ > 1 ? 5 : 0;  // one rank says so for all, if it is not lost, too
+  constexpr double kUnderWay = 0.5;           // seconds: its last word may still arrive
+  if (peer.ended_s > kUnderWay + others_s) return true;
+  const double limit = std::max(now_.silence_s, peer.last.silence_s) + others_s;
+  return now_.silence_s > 0 && peer.silent_s > limit;
 }
 
 double Heartbeat::standing_of(std::size_t rank) const {
@@ -308,6 +317,8 @@ Heartbeat::Loss Heartbeat::loss() const {
     const std::string last = peer.last.what[0] == 0
                                  ? std::string()
                                  : fmt::format("; the last was '{}'", peer.last.what.data());
+    if (peer.has_ended)
+      return {rank, fmt::format("{} is lost: its process has ended{}", name(rank), last)};
     return {rank, fmt::format("{} is lost: it gave no sign of life since {}{} (run.silence_limit)",
                               name(rank), seconds_ago(peer.silent_s), last)};
   }

@@ -1,19 +1,36 @@
 #include "factsweep/sweep/survivors.hpp"
 
+#include <sys/prctl.h>
+
+#include <csignal>
 #include <cstdlib>
 #include <string_view>
 #include <utility>
 
 namespace factsweep {
+namespace {
 
-bool launcher_lets_survivors_live() {
-  // Open MPI 4 hands its option to the ranks, as it does with the same setting in the environment
-  const char* told = std::getenv("OMPI_MCA_orte_enable_recovery");
+// Open MPI hands its options to the ranks, as it does with the same settings in the environment
+constexpr const char* kOfOpenMpi4 = "OMPI_MCA_orte_enable_recovery";  // --enable-recovery
+constexpr const char* kOfOpenMpi5 = "OMPI_MCA_mpi_ft_enable";         // --with-ft ulfm
+
+bool is_on(const char* setting) {
+  const char* told = std::getenv(setting);
   if (told == nullptr) return false;
   const std::string_view value = told;
   for (const std::string_view yes : {"1", "t", "true", "y", "yes", "enabled"})
     if (value == yes) return true;
   return false;
+}
+
+}  // namespace
+
+bool launcher_lets_survivors_live() {
+  return is_on(kOfOpenMpi4) || is_on(kOfOpenMpi5);
+}
+
+void end_with_launcher() {
+  if (is_on(kOfOpenMpi5)) ::prctl(PR_SET_PDEATHSIG, SIGKILL);
 }
 
 void Survivors::begin() {

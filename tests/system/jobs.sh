@@ -63,7 +63,7 @@ equal "the program is told" "$(tail -n 1 words.log)" TERM
 cp bin/srun bin/mpirun
 equal "cancelled under mpirun" "$(FACTSWEEP_LAUNCH="$PWD/bin/mpirun -n 2" job TERM deck.ini)" ""
 equal "the program is told" "$(tail -n 1 words.log)" USR1
-equal "done" "$(job - 0)" ""
+equal "done" "$(STAGES_DONE=9 job - 0)" ""
 equal "bad input" "$(job - 2)" ""
 equal "a rank died" "$(job - 137)" "requeue 77"
 equal "it died again" "$(job - 137)" "requeue 77"
@@ -78,8 +78,10 @@ equal "a rank was lost" "$(job - 3)" "requeue 77"
 equal "again" "$(job - 3)" "requeue 77"
 equal "and again" "$(job - 3)" ""
 unset ENDED
-equal "done" "$(job - 0)" ""
+equal "done" "$(STAGES_DONE=9 job - 0)" ""
 [ ! -e sweep.h5.crashes ] || fail "a finished sweep leaves its count of crashes"
+equal "the launcher says 0, and stages are left" "$(job - 0)" "requeue 77"
+rm sweep.h5.crashes
 equal "restarts without end" "$(SLURM_RESTART_COUNT=100 job - 5)" ""
 
 echo "--- an array"

@@ -1,12 +1,22 @@
 #!/usr/bin/env bash
-# Under mpirun --enable-recovery the other ranks go on when one is killed, stands still or hangs: the same job finishes, its files equal an
-# undisturbed run's, and its processes are gone. Without the option mpirun ends the job, and the same command goes on.
+# Under mpirun --enable-recovery (Open MPI 4) or --with-ft ulfm (Open MPI 5) the other ranks go on when one is killed, stands still or hangs:
+# the same job finishes, its files equal an undisturbed run's, and its processes are gone. Without the option mpirun ends the job, and the same
+# command goes on.
 # shellcheck source-path=SCRIPTDIR source=support.sh
 source "$(dirname "${BASH_SOURCE[0]}")/support.sh"
 need_tool mpirun
 need_python "h5py, numpy, pandas"
-told=$(mpirun --enable-recovery -n 1 env 2>/dev/null) || true
-grep -q '^OMPI_MCA_orte_enable_recovery=1' <<<"$told" || skip "this mpirun has no --enable-recovery of Open MPI 4"
+hands_on() { # SETTING OPTION...: mpirun knows the option, and tells the ranks of it
+  grep -q "^OMPI_MCA_$1=1" <<<"$(mpirun "${@:2}" -n 1 env 2>/dev/null)"
+}
+# how a rank is found to be lost whose process has ended
+if hands_on orte_enable_recovery --enable-recovery; then
+  survivors_live=(--enable-recovery) ended_words="run.silence_limit"
+elif hands_on mpi_ft_enable --with-ft ulfm; then
+  survivors_live=(--with-ft ulfm) ended_words="its process has ended"
+else
+  skip "this mpirun has neither --enable-recovery of Open MPI 4 nor --with-ft of Open MPI 5"
+fi
 tiny_world
 tiny_deck deck.ini 60
 options=(--run.silence_limit=3 --run.hang_limit=6 --run.checkpoint_interval=0.1)
@@ -45,16 +55,17 @@ finished() { # FILE WORDS: in this very job
   grep -qE ' stages done, 0 failed, 0 blocked, 0 left' "$1.log" || { cat "$1.log"; fail "it has not finished"; }
   [ ! -e "$1.lock" ] && [ ! -e "$1.checkpoints" ] || fail "something is left beside $1"
   same_results calm.h5 "$1" || fail "$1 differs from the undisturbed run"
-  echo "$1: $(grep -E "$2" "$1.log" | head -n 1)"
+  echo "$1: $(tr -d '\0' <"$1.log" | grep -E "$2" | head -n 1)"   # Open MPI 5's mpirun writes zero bytes
 }
 
 for victim in "2 1 KILL" "4 2 KILL" "3 2 STOP"; do
   read -r ranks rank signal <<<"$victim"
   file=$signal-$ranks.h5
   echo "--- $signal for rank $rank of $ranks"
-  start "$ranks" "$file" --enable-recovery
+  [ "$signal" = KILL ] && words=$ended_words || words="run.silence_limit"
+  start "$ranks" "$file" "${survivors_live[@]}"
   kill "-$signal" "${processes[rank]}"
-  finished "$file" "rank $rank \(host .*, process ${processes[rank]}\) is lost: .*run.silence_limit.*The other ranks go on without it"
+  finished "$file" "rank $rank \(host .*, process ${processes[rank]}\) is lost: .*$words.*The other ranks go on without it"
 done
 
 echo "--- a rank hangs"
@@ -71,11 +82,11 @@ int rename(const char *from, const char *to) {
 }
 C2
 cc -shared -fPIC hang.c -o hang.so -ldl
-start 2 hang.h5 --enable-recovery -x LD_PRELOAD="$PWD/hang.so"
-finished hang.h5 "rank 1 \(host .*, process ${processes[1]}\) hangs: 'train .*' stands still .*run.hang_limit.*The other ranks go on without it"
+start 2 hang.h5 "${survivors_live[@]}" -x LD_PRELOAD="$PWD/hang.so"
+finished hang.h5 "rank 1 \(host .*, process ${processes[1]}\) hangs: '(train|label) .*' stands still .*run.hang_limit.*The other ranks go on without it"
 
 echo "--- rank 0 is killed: the others notice, and end"
-start 3 first.h5 --enable-recovery
+start 3 first.h5 "${survivors_live[@]}"
 kill -KILL "${processes[0]}"
 ended first.h5 40 40   # with the option, mpirun does not wait for the last ranks to end
 grep -qE "rank 0 \(host .*, process ${processes[0]}\) is lost: .*the job ends" first.h5.log || { cat first.h5.log; fail "nobody misses rank 0"; }

@@ -37,13 +37,16 @@ class Communicator {
   /// Has every rank come here, within `seconds` of this one? If not, stop using it.
   bool all_arrive(double seconds) const;
 
-  /// Any length. One thread at a time may send to, or receive from, one rank on one tag.
+  /// Any length. One thread at a time may send to, or receive from, one rank on one tag. What is
+  /// sent to a rank whose process has ended goes nowhere.
   void send(std::span<const std::byte> message, int to, int tag) const;
   /// Waits, without burning a core, until a message with `tag` arrives; returns its bytes and
-  /// sender. `from` may be MPI_ANY_SOURCE.
+  /// sender. `from` may be MPI_ANY_SOURCE. EnvironmentError, after minutes in which whoever watches
+  /// the ranks may end the job, when MPI tells that the process of `from` has ended.
   std::vector<std::byte> receive(int from, int tag, int* sender = nullptr) const;
-  /// The same with ranks that may be lost, until `give_up` says that this one is: then false, or
-  /// nothing. What was under way stays so for ever: no more words with this rank.
+  /// The same with ranks that may be lost, until `give_up` says that this one is, or MPI that its
+  /// process has ended: then false, or nothing. What was under way stays so for ever: no more words
+  /// with this rank.
   using GiveUp = std::function<bool(int rank)>;
   bool send_unless(const GiveUp& give_up, std::vector<std::byte> message, int to, int tag) const;
   std::optional<std::vector<std::byte>> receive_unless(const GiveUp& give_up, int from, int tag,

@@ -22,7 +22,7 @@ class Mailbox {
   };
 
   /// False, and not sent, while the last message to this rank is still under way: a rank that does
-  /// not answer holds nobody up.
+  /// not answer holds nobody up. To one whose process has ended all counts as sent.
   bool post(int to, std::span<const std::byte> message);
   /// Nothing that was posted is under way any more.
   bool is_sent();
@@ -30,8 +30,12 @@ class Mailbox {
   void give_up(int rank);
   /// The next message that has arrived.
   std::optional<Letter> fetch();
+  /// Those whose process has ended, as far as MPI tells. What they sent before may still arrive.
+  std::vector<int> ended_ranks() const;
 
  private:
+  bool is_sent(MPI_Request& request);
+
   Communicator comm_;
   const std::size_t bytes_;
   std::vector<MPI_Request> under_way_;          // by rank

@@ -10,8 +10,13 @@
 
 namespace factsweep {
 
-/// The launcher was told to leave the other ranks alone when one dies (mpirun --enable-recovery).
+/// The launcher was told to leave the other ranks alone when one dies: mpirun --enable-recovery of
+/// Open MPI 4, --with-ft ulfm of Open MPI 5.
 bool launcher_lets_survivors_live();
+
+/// Of Open MPI 5's mpirun --with-ft ulfm, which ends alone when a rank has called MPI_Abort: from
+/// now on this process does not outlive it.
+void end_with_launcher();
 
 class Survivors {
  public:
