@@ -142,6 +142,7 @@ class Reader {
       form_ = &form;
     }
     if (form_ == nullptr) refuse();
+    if (first_.size() == 1) hint_ = edit_hint(first_.front().value);
     for (const DataRecord& record : std::exchange(first_, {})) add(record);
   }
 
@@ -245,8 +246,8 @@ class Reader {
     const std::string why = bad + (bad.empty() || left_out.empty() ? "" : ", ") + left_out;
     return fmt::format(
         "{}: none of its {} records can be used{}{}. An edit needs a prompt and a new answer that "
-        "is not the old one.",
-        found, file_.read, why.empty() ? "" : ": ", why);
+        "is not the old one.{}",
+        found, file_.read, why.empty() ? "" : ": ", why, hint_);
   }
 
   const std::filesystem::path path_;
@@ -255,6 +256,7 @@ class Reader {
   const EditForm* form_ = nullptr;
   std::vector<DataRecord> first_;
   std::set<std::string> named_;  // columns that were found
+  std::string hint_;             // what a file of one record may be
   EditFile file_;
 };
 
