@@ -16,8 +16,26 @@ namespace {
 
 using nlohmann::json;
 
+/// What other programs write where the subject belongs; empty: there is none.
+std::string_view foreign_place(std::string_view text) {
+  constexpr std::string_view kPlaces[] = {"[X]",    "[SUBJ]", "[SUBJECT]", "<SUBJ>", "<SUBJECT>",
+                                          "{SUBJ}", "{X}",    "{SUBJECT}", "{0}",    "{ }"};
+  std::string capitals(text);
+  for (char& c : capitals) {
+    if (c >= 'a' && c <= 'z') c ^= 0x20;
+  }
+  for (const std::string_view place : kPlaces) {
+    const std::size_t at = capitals.find(place);
+    if (at != std::string::npos) return text.substr(at, place.size());
+  }
+  return {};
+}
+
 /// `text` with the subject in place of {}.
 std::string with_subject(std::string text, const std::string& subject, const EditFields& fields) {
+  const std::string_view foreign = foreign_place(text);
+  if (!foreign.empty() && (subject.empty() || text.find(subject) == std::string::npos))
+    fields.fail(fmt::format("'{}' is not the subject. Write {{}} where it belongs", foreign));
   const bool has_place = text.find("{}") != std::string::npos;
   if (has_place && subject.empty()) fields.fail("{} stands for a subject, and there is none");
   for (std::size_t at = text.find("{}"); at != std::string::npos;
