@@ -3,7 +3,6 @@
 #include "edit_forms.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <utility>
@@ -54,14 +53,12 @@ void take(std::vector<std::string> texts, std::string& first, std::vector<std::s
 /// Subject, prompt and answers of what says them under these names.
 EditRecord rewrite_of(EditFields& fields, const EditNames& names) {
   for (const EditKeys* keys : {&names.prompt, &names.target_new}) {
-    if (!fields.has(*keys))
-      fields.fail(fmt::format("the record has no '{}'", fmt::join(*keys, "' or '")));
+    if (!fields.has(*keys)) fields.fail(fmt::format("the record has no {}", fields.called(*keys)));
   }
   EditRecord edit;
   edit.subject = fields.text(names.subject);
   edit.prompt = with_subject(fields.text(names.prompt), edit.subject, fields);
-  if (edit.prompt.empty())
-    fields.fail(fmt::format("'{}' is empty", fmt::join(names.prompt, "' or '")));
+  if (edit.prompt.empty()) fields.fail(fmt::format("{} is empty", fields.called(names.prompt)));
   take(fields.texts(names.target_old), edit.target_old, edit.old_aliases);
   take(fields.texts(names.target_new), edit.target_new, edit.new_aliases);
   return edit;
