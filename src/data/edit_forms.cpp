@@ -3,7 +3,6 @@
 #include "edit_forms.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <utility>
@@ -16,8 +15,26 @@ namespace {
 
 using nlohmann::json;
 
+/// What other programs write where the subject belongs; empty: there is none.
+std::string_view foreign_place(std::string_view text) {
+  constexpr std::string_view kPlaces[] = {"[X]",    "[SUBJ]", "[SUBJECT]", "<SUBJ>", "<SUBJECT>",
+                                          "{SUBJ}", "{X}",    "{SUBJECT}", "{0}",    "{ }"};
+  std::string capitals(text);
+  for (char& c : capitals) {
+    if (c >= 'a' && c <= 'z') c ^= 0x20;
+  }
+  for (const std::string_view place : kPlaces) {
+    const std::size_t at = capitals.find(place);
+    if (at != std::string::npos) return text.substr(at, place.size());
+  }
+  return {};
+}
+
 /// `text` with the subject in place of {}.
 std::string with_subject(std::string text, const std::string& subject, const EditFields& fields) {
+  const std::string_view foreign = foreign_place(text);
+  if (!foreign.empty() && (subject.empty() || text.find(subject) == std::string::npos))
+    fields.fail(fmt::format("'{}' is not the subject. Write {{}} where it belongs", foreign));
   const bool has_place = text.find("{}") != std::string::npos;
   if (has_place && subject.empty()) fields.fail("{} stands for a subject, and there is none");
   for (std::size_t at = text.find("{}"); at != std::string::npos;
@@ -36,14 +53,12 @@ void take(std::vector<std::string> texts, std::string& first, std::vector<std::s
 /// Subject, prompt and answers of what says them under these names.
 EditRecord rewrite_of(EditFields& fields, const EditNames& names) {
   for (const EditKeys* keys : {&names.prompt, &names.target_new}) {
-    if (!fields.has(*keys))
-      fields.fail(fmt::format("the record has no '{}'", fmt::join(*keys, "' or '")));
+    if (!fields.has(*keys)) fields.fail(fmt::format("the record has no {}", fields.called(*keys)));
   }
   EditRecord edit;
   edit.subject = fields.text(names.subject);
   edit.prompt = with_subject(fields.text(names.prompt), edit.subject, fields);
-  if (edit.prompt.empty())
-    fields.fail(fmt::format("'{}' is empty", fmt::join(names.prompt, "' or '")));
+  if (edit.prompt.empty()) fields.fail(fmt::format("{} is empty", fields.called(names.prompt)));
   take(fields.texts(names.target_old), edit.target_old, edit.old_aliases);
   take(fields.texts(names.target_new), edit.target_new, edit.new_aliases);
   return edit;

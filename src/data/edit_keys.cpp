@@ -1,6 +1,7 @@
 #include "edit_keys.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -133,12 +134,9 @@ std::string_view EditFields::key(const EditKeys& keys) {
     const auto value = holder_.find(key);
     return value != holder_.end() && says_something(*value);
   };
-  const auto is_named = [&](std::string_view key) {
-    return source_.named.count(std::string(key)) != 0 && says(key);
-  };
-  auto found = std::find_if(keys.begin(), keys.end(), is_named);
-  if (found == keys.end()) found = std::find_if(keys.begin(), keys.end(), says);
-  if (found == keys.end()) return {};
+  const EditKeys names = sought(keys);
+  const auto found = std::find_if(names.begin(), names.end(), says);
+  if (found == names.end()) return {};
   read_.insert(*found);
   return *found;
 }
@@ -165,7 +163,7 @@ std::string EditFields::text(const EditKeys& keys) {
 
 std::vector<std::string> EditFields::all_texts(const EditKeys& keys) {
   std::vector<std::string> texts;
-  for (const std::string_view one : keys) {
+  for (const std::string_view one : sought(keys)) {
     const auto value = holder_.find(one);
     if (value == holder_.end()) continue;
     read_.insert(one);
@@ -185,6 +183,22 @@ void EditFields::note_unread() const {
     if (!like.empty())
       source_.notes.not_used.insert(fmt::format("'{}' (like '{}')", excerpt(key), like));
   }
+}
+
+EditKeys EditFields::sought(const EditKeys& keys) const {
+  if (&holder_ != &source_.record) return keys;  // columns are keys of the record itself
+  const auto named = std::find_if(keys.begin(), keys.end(), [&](std::string_view key) {
+    return source_.columns.count(std::string(key)) != 0;
+  });
+  return named == keys.end() ? keys : EditKeys{*named};
+}
+
+std::string EditFields::called(const EditKeys& keys) const {
+  const EditKeys names = sought(keys);
+  const auto column = source_.columns.find(std::string(names.front()));
+  if (&holder_ == &source_.record && column != source_.columns.end())
+    return fmt::format("'{}'", column->second);
+  return fmt::format("'{}'", fmt::join(names, "' or '"));
 }
 
 void EditFields::fail(const std::string& rule) const {

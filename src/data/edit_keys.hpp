@@ -2,6 +2,7 @@
 // to the data module.
 #pragma once
 
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
@@ -42,11 +43,12 @@ struct EditNotes {
   std::vector<std::string> questions;  // why they are left out, as RecordCounts takes it
 };
 
-/// A record, what the deck calls by names of its own (edit_columns()), and what is noted of it.
+/// A record, what its file calls the things that edit_columns() names where the deck says so, and
+/// what is noted of the record.
 struct EditSource {
   const nlohmann::json& record;
   const std::string& where;
-  const std::set<std::string>& named;
+  const std::map<std::string, std::string>& columns;
   EditNotes& notes;
 };
 
@@ -62,9 +64,9 @@ class EditFields {
   EditFields(const EditSource& source, const nlohmann::json& holder)
       : source_(source), holder_(holder) {}
 
-  bool has(const EditKeys& keys) const { return has_any(holder_, keys); }
-  /// The first of the names that says something, but one that the deck chose before all; empty:
-  /// none says anything. It counts as read.
+  bool has(const EditKeys& keys) const { return has_any(holder_, sought(keys)); }
+  /// The first of the names that says something; empty: none says anything. It counts as read.
+  /// Where the deck says what the file calls it, no other name is asked.
   std::string_view key(const EditKeys& keys);
   /// What is there; null: nothing.
   nlohmann::json value(const EditKeys& keys);
@@ -76,10 +78,15 @@ class EditFields {
   std::vector<std::string> all_texts(const EditKeys& keys);
   /// Notes the keys that some form has and nobody read, and misspelt ones.
   void note_unread() const;
+  /// "'prompt' or 'text'", as the file calls it, for messages.
+  std::string called(const EditKeys& keys) const;
   /// RecordError.
   [[noreturn]] void fail(const std::string& rule) const;
 
  private:
+  /// The names, or the one that the deck's column has.
+  EditKeys sought(const EditKeys& keys) const;
+
   const EditSource& source_;
   const nlohmann::json& holder_;
   std::set<std::string_view> read_;

@@ -117,14 +117,19 @@ class Reader {
   void prepare(json& record) {
     compose(record);
     if (!record.is_object()) return;
+    // All are taken before one is put: a file may call one thing what another is called here.
+    std::map<std::string, json> renamed;
     for (const auto& [name, column] : settings_.columns) {
       const auto found = record.find(column);
-      if (found != record.end()) named_.insert(name);
-      if (found == record.end() || name == column) continue;
-      json value = std::move(*found);
-      record.erase(column);
-      record[name] = std::move(value);
+      if (found == record.end()) continue;
+      named_.insert(name);
+      renamed.emplace(name, std::move(*found));
     }
+    for (const auto& [name, column] : settings_.columns) {
+      record.erase(column);
+      record.erase(name);
+    }
+    for (auto& [name, value] : renamed) record[name] = std::move(value);
     if (is_table_) unpack_cells(record, settings_.separator);
   }
 
@@ -142,6 +147,7 @@ class Reader {
       form_ = &form;
     }
     if (form_ == nullptr) refuse();
+    if (first_.size() == 1) hint_ = edit_hint(first_.front().value);
     for (const DataRecord& record : std::exchange(first_, {})) add(record);
   }
 
@@ -185,7 +191,7 @@ class Reader {
                                       form_->name, form_->keys));
       std::vector<EditRecord> edits;
       EditNotes notes;
-      form_->read({record.value, record.where, named_, notes}, edits);
+      form_->read({record.value, record.where, settings_.columns, notes}, edits);
       for (const std::string& key : notes.not_used) ++file_.not_used[key];
       for (const std::string& why : notes.questions) file_.questions.add(why, record.where);
       for (EditRecord& edit : edits) {
@@ -245,8 +251,8 @@ class Reader {
     const std::string why = bad + (bad.empty() || left_out.empty() ? "" : ", ") + left_out;
     return fmt::format(
         "{}: none of its {} records can be used{}{}. An edit needs a prompt and a new answer that "
-        "is not the old one.",
-        found, file_.read, why.empty() ? "" : ": ", why);
+        "is not the old one.{}",
+        found, file_.read, why.empty() ? "" : ": ", why, hint_);
   }
 
   const std::filesystem::path path_;
@@ -255,6 +261,7 @@ class Reader {
   const EditForm* form_ = nullptr;
   std::vector<DataRecord> first_;
   std::set<std::string> named_;  // columns that were found
+  std::string hint_;             // what a file of one record may be
   EditFile file_;
 };
 

@@ -36,6 +36,25 @@ bool is_utf8(std::string_view text) {
   return character >= 0;
 }
 
+/// A text with null for the NaN that Python's json writes; empty: it has none.
+std::string without_nan(std::string_view text) {
+  constexpr std::string_view kNan = "NaN";
+  std::string without;
+  bool in_string = false;
+  std::size_t copied = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (in_string && text[i] == '\\') {
+      ++i;
+    } else if (text[i] == '"') {
+      in_string = !in_string;
+    } else if (!in_string && text.substr(i, kNan.size()) == kNan) {
+      without.append(text.substr(copied, i - copied)).append("null");
+      copied = i + kNan.size();
+    }
+  }
+  return without.empty() ? without : without.append(text.substr(copied));
+}
+
 /// `line`: the text's first; `what`: what it is called after file and line, ": record 3".
 DataRecord parsed(std::string_view text, const std::string& file, std::int64_t line,
                   const std::string& what = "") {
@@ -47,6 +66,11 @@ DataRecord parsed(std::string_view text, const std::string& file, std::int64_t l
     if (repeated.found().empty()) return {std::move(value), where(), {}};
     return {nullptr, where(), fmt::format("has a key twice: '{}'", excerpt(repeated.found()))};
   } catch (const json::exception& error) {
+    const std::string nulls = without_nan(text);
+    if (!nulls.empty()) {
+      DataRecord record = parsed(nulls, file, line, what);
+      if (record.fault.empty()) return record;
+    }
     const JsonFault fault(error, text);
     line += fault.line - 1;
     return {nullptr, where(),

@@ -91,16 +91,17 @@ struct EditFile {
 /// an answer is a text, or a list of texts that are right. {} in a prompt, a rephrasing or a
 /// question of portability is the subject.
 ///
-/// Of several names of one thing the first that says something is read, or the one that `columns`
-/// names; rephrasings under all. What other keys that some form has say, and misspelt ones, is in
-/// `not_used`.
+/// Of several names of one thing the first that says something is read; what `columns` names is
+/// read under that name alone, and rephrasings under all. What other keys that some form has say,
+/// and misspelt ones, is in `not_used`.
 ///
 /// Left out and counted, `bad`: no prompt or no new answer, what is no text or a list that is
 /// written as one, an answer with a line break, one that is right as old and as new one, {} where
-/// no subject is, questions without as many answers. `questions`: without an answer, or with one
-/// that has a line break; a rephrasing that is the prompt itself. `left_out`: what `repeated`
-/// drops. InputError: a file that cannot be read, more bad records than `bad_records` allows
-/// (record_counts.hpp), records of no known form, a column that is named twice, none left.
+/// no subject is, [X] and such in its place, questions without as many answers. `questions`:
+/// without an answer, or with one that has a line break; a rephrasing that is the prompt itself.
+/// `left_out`: what `repeated` drops. InputError: a file that cannot be read, more bad records than
+/// `bad_records` allows (record_counts.hpp), records of no known form, a column that is named
+/// twice, none left.
 EditFile read_edits(const std::filesystem::path& path, const EditSettings& settings = {});
 
 /// Leaves out the unrelated questions that are the prompt of one of the records: their answers are

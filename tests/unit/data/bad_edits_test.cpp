@@ -162,6 +162,22 @@ TEST_CASE("what programs write for nothing is an empty cell", "[data]") {
   CHECK(EditsFile(lines({easyedit("nan", "NULL")})).read().records.at(0).target_new == "NULL");
 }
 
+TEST_CASE("the NaN of Python's json says nothing", "[data]") {
+  json record = easyedit("NaN", "a \"NaN\\");
+  const std::string text = record.dump();
+  const std::string with =
+      text.substr(0, text.size() - 1) + R"(, "portability_prompt": NaN, "x": [NaN]})";
+  const std::vector<std::string> files = {with, "[" + with + "," + text + "]", with + "\n" + text,
+                                          R"({"data": [)" + with + "]}"};
+  for (const std::string& file : files) {
+    const EditFile read = EditsFile(file).read({.bad_records = 0});
+    CHECK(read.records.at(0).target_new == EditsFile(text).read().records.at(0).target_new);
+    CHECK(read.records.at(0).target_old == EditsFile(text).read().records.at(0).target_old);
+  }
+  CHECK_THAT(EditsFile(R"([{"prompt": NaNo}])").message(),
+             Catch::Matchers::ContainsSubstring("not valid JSON"));
+}
+
 TEST_CASE("a record whose keys are there twice is bad", "[data]") {
   const EditFile file =
       EditsFile("[{\"prompt\": \"A\", \"prompt\": \"B\", \"target_new\": \"c\"},\n" +

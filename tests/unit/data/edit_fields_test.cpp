@@ -176,6 +176,15 @@ TEST_CASE("what may be meant by a file of no form is said", "[data]") {
                       {"data", json::array({json::array({"a", "b"})})}};
   CHECK_THAT(EditsFile(split.dump()).message(),
              ContainsSubstring("write it with orient='records'"));
+  const json by_column = {{"prompt", {{"0", "a"}, {"1", "b"}}},
+                          {"subject", {{"0", "c"}, {"1", "d"}}},
+                          {"target_new", {{"0", "e"}, {"1", "f"}}}};
+  const json by_list = {{"prompts", {"a", "b"}}, {"target_new", {"e", "f"}}};
+  for (const json& columns : {by_column, by_list})
+    CHECK_THAT(EditsFile(columns.dump()).message(), ContainsSubstring("written column by column"));
+  CHECK_THAT(
+      EditsFile(json{{"train", {record, record}}, {"test", {record, record}}}.dump()).message(),
+      ContainsSubstring("There are records in its 'test', 'train'"));
   CHECK_THAT(EditsFile(lines({{{"Prompt", "a"}, {"Target_New", "b"}}})).message(),
              ContainsSubstring("Is 'Prompt' the 'prompt' of these forms?"));
   CHECK_THAT(EditsFile(lines({{{"prompt", "a"}, {"traget_new", "b"}}})).message(),

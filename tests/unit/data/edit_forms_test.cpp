@@ -276,6 +276,48 @@ TEST_CASE("columns of one's own names, and texts between separators", "[data]") 
              Catch::Matchers::ContainsSubstring("no record has 'again', which data.rephrase names"));
 }
 
+TEST_CASE("what the deck names is read under that name alone", "[data]") {
+  json full = easyedit("French", "English"), empty = full, absent = full;
+  for (json* record : {&full, &empty}) {
+    for (const char* key :
+         {"my_new", "my_old", "my_subject", "my_question", "my_answer", "my_rephrasing"})
+      (*record)[key] = record == &full ? json(key) : json(" ");
+  }
+  const std::map<std::string, std::string> columns = {{"target_old", "my_old"},
+                                                      {"subject", "my_subject"},
+                                                      {"locality_prompt", "my_question"},
+                                                      {"locality_answer", "my_answer"},
+                                                      {"rephrase", "my_rephrasing"}};
+  const EditFile file = EditsFile(lines({full, empty, absent})).read({.columns = columns});
+  REQUIRE(file.records.size() == 3);
+  CHECK(file.records[0].target_old == "my_old");
+  CHECK(file.records[0].subject == "my_subject");
+  CHECK(file.records[0].unrelated.at(0).prompt == "my_question");
+  CHECK(file.records[0].rephrasings == Texts{"my_rephrasing"});
+  for (const std::size_t i : {1U, 2U}) {
+    CHECK(file.records[i].target_old.empty());
+    CHECK(file.records[i].subject.empty());
+    CHECK(file.records[i].unrelated.empty());
+    CHECK(file.records[i].rephrasings.empty());
+  }
+  CHECK(file.not_used.at("'ground_truth'") == 3);
+  full["my_prompt"] = "Ann speaks";
+  const EditFile asked =
+      EditsFile(lines({full, empty, absent}))
+          .read({.columns = {{"target_new", "my_new"}, {"prompt", "my_prompt"}}, .bad_records = 1});
+  CHECK(asked.records.size() == 1);
+  CHECK_THAT(asked.bad.told(), Catch::Matchers::ContainsSubstring("the record has no 'my_prompt'"));
+}
+
+TEST_CASE("a deck may call one thing what the forms call another", "[data]") {
+  const EditFile back =
+      EditsFile(lines({easyedit("French", "English")}))
+          .read({.columns = {{"target_new", "ground_truth"}, {"target_old", "target_new"}}});
+  const EditFile there = EditsFile(lines({easyedit("French", "English")})).read();
+  CHECK(back.records.at(0).target_new == there.records.at(0).target_old);
+  CHECK(back.records.at(0).target_old == there.records.at(0).target_new);
+}
+
 TEST_CASE("MQuAKE's records are as many edits as they rewrite", "[data]") {
   json record = mquake(Edit(0));
   record["requested_rewrite"].push_back(rewrite(Edit(1)));

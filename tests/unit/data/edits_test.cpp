@@ -91,6 +91,22 @@ TEST_CASE("{} in a prompt is the subject", "[data]") {
              Catch::Matchers::ContainsSubstring("an unrelated question has {}"));
 }
 
+TEST_CASE("what other programs write for the subject is not taken for a text", "[data]") {
+  for (const std::string place : {"[X]", "{subject}", "{0}", "{ }", "<subject>", "[subj]"}) {
+    for (const char* key : {"prompt", "rephrase_prompt", "portability_prompt"}) {
+      json record = easyedit("French", "English");
+      record["portability_answer"] = "Basque";
+      record[key] = place + " speaks";
+      CHECK_THAT(
+          EditsFile(json::array({record}).dump()).message(),
+          Catch::Matchers::ContainsSubstring("'" + place + "' is not the subject. Write {}"));
+    }
+  }
+  json record = easyedit("French", "English");
+  record["prompt"] = "Ann, who wrote \"{0} [x]\", speaks";
+  CHECK(EditsFile(json::array({record}).dump()).read().records.size() == 1);
+}
+
 TEST_CASE("questions by name: each a prompt and answers, one or many", "[data]") {
   json record = {{"subject", "Ann"},
                  {"prompt", "Ann speaks"},
