@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Prints the [prompt] section of a deck that asks an instruct model in its own chat template.
+"""Prints the [prompt] section of a deck that asks an instruct model in its own chat template; of the K-shot study its template.
 
-    jobs/chat_template.py MODEL [--system TEXT] [--ask 'Answer briefly. {question}'] >>my.ini
+    jobs/chat_template.py MODEL [--system TEXT] [--ask 'Answer briefly. {question}'] [--kshot] >>my.ini
 
 MODEL is a Hugging Face directory with a chat template, in chat_template.jinja or in tokenizer_config.json. Exemplars become
 earlier turns: the user's with the question, the model's with the answer. The begin token is left out where the tokenizer adds
@@ -206,6 +206,11 @@ def deck_prompts(directory, system="", ask="{question}", render=None):
     return prompts, notes
 
 
+def kshot_template(prompts):
+    """What one question is asked by, as kshot.template has it."""
+    return prompts["train"].replace("{question}", "{instruction}\n{input}")
+
+
 def quoted(text):
     for plain, written in (("\\", "\\\\"), ('"', '\\"'), ("\n", "\\n"), ("\t", "\\t"), ("\r", "\\r")):
         text = text.replace(plain, written)
@@ -217,6 +222,7 @@ def main(arguments):
     parser.add_argument("model")
     parser.add_argument("--system", default="", help="a system text")
     parser.add_argument("--ask", default="{question}", help="what the user's turn says")
+    parser.add_argument("--kshot", action="store_true", help="the K-shot study's kshot.template instead")
     flags = parser.parse_args(arguments)
     try:
         prompts, notes = deck_prompts(flags.model, flags.system, flags.ask)
@@ -229,6 +235,11 @@ def main(arguments):
     print(f"# the chat template of {os.path.basename(os.path.abspath(flags.model))}")
     for note in notes:
         print(f"# {note}")
+    if flags.kshot:
+        print(r"# where no example has an input: without \n{input}")
+        print("[kshot]")
+        print(f"template = {quoted(kshot_template(prompts))}")
+        return 0
     print("[prompt]")
     for name, text in prompts.items():
         print(f"{name:<6} = {quoted(text)}")

@@ -142,6 +142,24 @@ Item value_of(Item item) {
   return item;
 }
 
+/// Whether an object holds columns instead of a record: of every key a list of plain values, or
+/// an object of them by number.
+bool is_of_columns(const json& value) {
+  if (!value.is_object() || value.size() < 2) return false;
+  const auto is_column = [&](const json& column) {
+    if (!column.is_structured() || column.empty() || column.type() != value.front().type() ||
+        column.size() != value.front().size())
+      return false;
+    const auto items = column.items();
+    return std::all_of(items.begin(), items.end(), [&](const auto& item) {
+      const bool is_row =
+          column.is_array() || item.key().find_first_not_of("0123456789") == std::string::npos;
+      return is_row && !item.value().is_structured();
+    });
+  };
+  return std::all_of(value.begin(), value.end(), is_column);
+}
+
 class JsonReader {
  public:
   JsonReader(std::string file, std::string_view text, const Visit& visit)
@@ -177,6 +195,11 @@ class JsonReader {
   void read_object(const std::vector<Item>& items, const Item& whole,
                    const std::function<bool(const json&)>& is_record) {
     const DataRecord one = parsed(whole.text, file_, whole.line);
+    if (is_of_columns(one.value))
+      throw InputError(fmt::format(
+          "{}: holds columns, not records, as pandas' to_json and to_dict write a table. Write "
+          "records: to_json(FILE, orient=\"records\", lines=True).",
+          file_));
     std::vector<Item> values, lists;
     for (const Item& item : items) values.push_back(value_of(item));
     const auto begins = [](char bracket) {

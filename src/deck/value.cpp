@@ -150,6 +150,9 @@ std::string_view without_comment(std::string_view text) {
 
 std::string plain(std::string_view text) {
   if (!text.starts_with('"')) {
+    if (text.size() > 1 && text.starts_with('\'') && text.ends_with('\''))
+      throw Broken{
+          "stands between apostrophes, which would belong to it: write \"...\", or without marks"};
     check_syntax(text);
     return std::string(text);
   }

@@ -56,6 +56,22 @@ std::string content_of(const Record& turn, const char* key) {
   return std::string(strip(text));
 }
 
+/// Whether a system's turn says nothing, as exports of chats have it where there is no system.
+bool says_nothing(const Record& turn, const char* key) {
+  const nlohmann::json& value = turn.at(key);
+  return value.is_null() || (value.is_string() && strip(turn.text(key)).empty());
+}
+
+/// A reply of weight 0 is part of what follows it, and is not learnt.
+bool is_taught(const Record& turn) {
+  if (!turn.has("weight")) return true;
+  const nlohmann::json& weight = turn.at("weight");
+  if (weight == 0 || weight == false) return false;
+  if (!weight.is_null() && weight != 1 && weight != true)
+    turn.fail("has a turn with another 'weight' than 0 and 1");
+  return true;
+}
+
 /// What is asked: the system's text, then the turns; who says them where several do.
 std::string asked(const std::vector<Turn>& turns) {
   const auto is_system = [](const Turn& turn) { return turn.role == Role::system; };
@@ -91,18 +107,23 @@ void read_turns(const Record& record, const char* list, std::vector<TaskExample>
   std::vector<TaskExample> found;
   std::vector<ToldTurn> told;
   std::size_t answered = 0;  // turns up to the latest reply
+  bool has_untaught = false;
   for (const nlohmann::json& value : record.list(list)) {
     const Record turn(value, record.where());
     const char *who = turn.first_of({"from", "role"}),
                *what = turn.first_of({"value", "content", "text"});
-    turns.push_back({role_of(turn, who), content_of(turn, what)});
-    if (turns.back().role != Role::assistant) continue;
+    const Role role = role_of(turn, who);
+    if (role == Role::system && says_nothing(turn, what)) continue;
+    turns.push_back({role, content_of(turn, what)});
+    if (role != Role::assistant) continue;
     const std::vector<Turn> before(turns.begin(), turns.end() - 1);
     const bool has_question = std::any_of(before.begin(), before.end(), [](const Turn& one) {
       return one.role == Role::user;
     });
     const std::string& reply = turns.back().text;
-    if (has_question) {
+    const bool teaches = is_taught(turn);
+    has_untaught = has_untaught || (has_question && !teaches);
+    if (has_question && teaches) {
       TaskExample example{.instruction = asked(before), .output = reply};
       example.told = told;
       add_text(std::move(example), found);
@@ -110,7 +131,9 @@ void read_turns(const Record& record, const char* list, std::vector<TaskExample>
     add_told(turns, answered, told);
     answered = turns.size();
   }
-  if (found.empty()) record.fail(fmt::format("has no reply to a user in '{}'", list));
+  if (found.empty())
+    record.fail(fmt::format("has no reply to a user in '{}'{}", list,
+                            has_untaught ? " whose weight is not 0" : ""));
   std::move(found.begin(), found.end(), std::back_inserter(examples));
 }
 

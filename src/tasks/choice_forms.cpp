@@ -3,9 +3,8 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 
-#include "factsweep/core/error.hpp"
-#include "factsweep/core/file.hpp"
 #include "factsweep/core/utf8.hpp"
 #include "forms.hpp"
 
@@ -215,11 +214,14 @@ void read_arc(const Record& record, const FormContext&, std::vector<TaskExample>
                               static_cast<std::size_t>(gold - options.labels.begin())));
 }
 
-/// `answer` of BoolQ's own files, `label` of SuperGLUE's; OpenCompass's copy has texts there.
+/// `answer` of BoolQ's own files, `label` of SuperGLUE's; OpenCompass's copy has texts there, and
+/// tables have, with Python's True and False.
 bool is_true(const Record& record, const char* key) {
-  const nlohmann::json& value = record.at(key);
-  if (value == true || value == "true" || value == 1) return true;
-  if (value == false || value == "false" || value == 0) return false;
+  std::string value = record.text_or_empty(key);
+  std::transform(value.begin(), value.end(), value.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  if (value == "true" || value == "1" || value == "1.0") return true;
+  if (value == "false" || value == "0" || value == "0.0") return false;
   record.fail(fmt::format("has neither true nor false in '{}'", key));
 }
 
@@ -230,17 +232,37 @@ void read_boolq(const Record& record, const FormContext&, std::vector<TaskExampl
                               {"Yes", "No"}, yes ? 0 : 1));
 }
 
-/// An index from 0, or a letter.
-std::size_t chosen_option(const Record& record, std::size_t options) {
-  const nlohmann::json& answer = record.at("answer");
+/// The index that an answer is, as a number or in a table's digits; -1: it is none.
+std::int64_t written_index(const nlohmann::json& answer) {
+  if (answer.is_number_integer()) return answer.get<std::int64_t>();
+  if (!answer.is_string()) return -1;
+  const std::string_view text = strip(answer.get_ref<const std::string&>());
   std::int64_t index = -1;
-  if (answer.is_number_integer()) index = answer.get<std::int64_t>();
-  if (answer.is_string() && record.filled("answer").size() == 1)
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), index);
+  return error == std::errc() && end == text.data() + text.size() ? index : -1;
+}
+
+/// An index from 0, or a letter.
+std::size_t chosen_option(const Record& record, const std::vector<std::string>& options) {
+  const nlohmann::json& answer = record.at("answer");
+  std::int64_t index = written_index(answer);
+  if (answer.is_string() && index >= 0 &&
+      std::find(options.begin(), options.end(), record.filled("answer")) != options.end())
+    record.fail(
+        fmt::format("has in 'answer' a text that may be an index from 0 or one of its "
+                    "options: {}. Write a letter",
+                    excerpt(answer.dump())));
+  if (answer.is_string() && index < 0 && record.filled("answer").size() == 1)
     index = record.filled("answer").front() - 'A';
-  if (index < 0 || index >= static_cast<std::int64_t>(options))
-    record.fail(fmt::format("has an 'answer' that is none of its {} options: {}", options,
+  if (index < 0 || index >= static_cast<std::int64_t>(options.size()))
+    record.fail(fmt::format("has an 'answer' that is none of its {} options: {}", options.size(),
                             excerpt(answer.dump())));
   return static_cast<std::size_t>(index);
+}
+
+/// MMLU calls its options choices, MMLU-Pro options.
+const char* mmlu_options(const Record& record) {
+  return record.first_of({"choices", "options"});
 }
 
 /// "high_school_physics" -> "high school physics", as a sentence has it.
@@ -253,14 +275,15 @@ std::string in_words(std::string subject) {
 /// have it.
 void read_mmlu(const Record& record, const FormContext&, std::vector<TaskExample>& examples) {
   std::vector<std::string> options;
-  for (const std::string& option : record.texts("choices")) options.emplace_back(strip(option));
+  for (const std::string& option : record.texts(mmlu_options(record)))
+    options.emplace_back(strip(option));
   check_options(record, options);
   const std::string subject = in_words(record.text_or_empty("subject"));
   const std::string heading =
       fmt::format("The following are multiple choice questions (with answers){}{}.\n\n",
                   subject.empty() ? "" : " about ", subject);
   TaskExample example =
-      lettered(heading, record.filled("question"), options, chosen_option(record, options.size()));
+      lettered(heading, record.filled("question"), options, chosen_option(record, options));
   example.output = example.answer;
   example.option_outputs = example.names;
   examples.push_back(std::move(example));
@@ -312,22 +335,23 @@ constexpr Form kChoiceForms[] = {
          },
      .read = read_aqua},
     {.name = "mmlu",
-     .keys = "question, choices (texts), answer (an index from 0, or a letter), subject; or CSV "
-             "rows of a question, four options and a letter",
+     .keys = "question, choices (or options; a list of texts), answer (an index from 0, or a "
+             "letter), subject; or CSV rows of a question, four options and a letter",
      .kind = TaskKind::letter,
      .fits =
          [](const Record& record) {
-           return record.has_all({"question", "choices", "answer"}) &&
-                  record.at("choices").is_array();
+           return record.has_all({"question", "answer"}) &&
+                  (record.has("choices") || record.has("options"));
          },
      .read = read_mmlu,
      .part = [](const Record& record) { return record.text_or_empty("subject"); },
      .part_is_set = true,
      .index_of =
          [](const Record& record) {
-           const nlohmann::json& answer = record.at("answer");
-           return IndexedAnswer{answer.is_number_integer() ? answer.get<std::int64_t>() : -1,
-                                static_cast<std::int64_t>(record.at("choices").size())};
+           const nlohmann::json& options = record.at(mmlu_options(record));
+           if (!options.is_array()) return IndexedAnswer{};
+           return IndexedAnswer{written_index(record.at("answer")),
+                                static_cast<std::int64_t>(options.size())};
          }},
 };
 
@@ -349,32 +373,6 @@ TaskExample lettered(std::string_view lead, const std::string& question,
   example.output = example.option_outputs.at(gold);
   example.answer = example.names.at(gold);
   return example;
-}
-
-std::vector<std::int64_t> piqa_labels(const std::filesystem::path& path) {
-  std::string name = path.filename().string();
-  name.resize(std::min(name.find(".json"), name.size()));
-  const std::filesystem::path file = path.parent_path() / (name + "-labels.lst");
-  std::string text;
-  try {
-    text = read_file(file);
-  } catch (const InputError&) {
-    throw InputError(fmt::format(
-        "{}: PIQA's records have no label and {} is not beside the file. The test split was "
-        "published without labels; take valid.jsonl with valid-labels.lst.",
-        path.string(), file.filename().string()));
-  }
-  std::vector<std::int64_t> labels;
-  for (std::string_view rest = strip(text); !rest.empty();) {
-    const std::size_t end = std::min(rest.find('\n'), rest.size());
-    const std::string_view line = strip(rest.substr(0, end));
-    if (line != "0" && line != "1")
-      throw InputError(fmt::format("{}:{}: '{}' is no label; 0 or 1 is needed.", file.string(),
-                                   labels.size() + 1, line));
-    labels.push_back(line == "1" ? 1 : 0);
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-  }
-  return labels;
 }
 
 }  // namespace factsweep::tasks

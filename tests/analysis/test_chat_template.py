@@ -141,3 +141,15 @@ def test_transformers_and_jinja2_agree(tmp_path):
         tokenizer.save_pretrained(tmp_path)
         own = chat_template.deck_prompts(str(tmp_path), "S", "{question}", chat_template.transformers_renderer(str(tmp_path)))
         assert own == prompts(str(tmp_path), "S")
+
+
+def test_the_k_shot_study_is_asked_in_the_same_turn(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(chat_template, "renderer", chat_template.jinja_renderer)
+    directory = model(tmp_path, CHATML, "<|im_start|>", adds_begin=False)
+    assert chat_template.main([directory, "--system", 'Say "so".', "--kshot"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-2:] == [
+        "[kshot]",
+        'template = "<|im_start|>system\\nSay \\"so\\".<|im_end|>\\n<|im_start|>user\\n{instruction}\\n{input}<|im_end|>\\n'
+        '<|im_start|>assistant\\n"',
+    ]

@@ -101,6 +101,7 @@ RUN = {
     "factsweep export FILE --point ID --output MIXTURE": Run("", {"FILE": "kshot.h5", "ID": "$(cat mixture_id)", "MIXTURE": "mixture"}),
     "factsweep generate --model MODEL --adapter DIR --input prompts.jsonl": Run("--max-new-tokens 4", {**MODEL, "DIR": "mixture"}),
     # tables of questions, templates
+    "jobs/chat_template.py MODEL --kshot": Run("", {"MODEL": "chat"}, says=("[kshot]",)),
     "jobs/chat_template.py MODEL": Run("", {"MODEL": "chat"}, says=("[prompt]",)),
     "jobs/chat_template.py MODEL --system 'You answer with a name.' >>inputs/mine.ini": Run("", {"MODEL": "chat"}),
     "jobs/facts.py FILE": Run("--output once.jsonl", {"FILE": "popqa/test.tsv"}),

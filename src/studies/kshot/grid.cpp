@@ -101,7 +101,9 @@ void check(const Deck& deck, const Sets& sets, const GridPoint& at) {
   if (at.shots > static_cast<std::int64_t>(task.train.examples.size()))
     throw deck.error("grid.shots", fmt::format("is too many: the task {} has {} {}.", task.name,
                                                task.train.examples.size(),
-                                               task.chosen ? "shots, which you chose"
+                                               task.chosen ? "shots of those that you chose: bad "
+                                                             "ones, and such as the test asks, are "
+                                                             "left out"
                                                            : "examples to draw shots from"));
   const std::int64_t mixable = sets.mixable();
   const bool all_can = mixable == static_cast<std::int64_t>(sets.bank.size());

@@ -36,3 +36,10 @@ TEST_CASE("a '#' never cuts a template without a word", "[deck]") {
   CHECK(template_deck("template = plain   # the paper's").text("a.template") == "plain");
   CHECK(template_deck("path = a  # {b}").text("a.path") == "a");
 }
+
+TEST_CASE("apostrophes around a text are no quotation marks", "[deck]") {
+  for (const std::string value : {R"(template = 'Q: {a}\nA:')", "template = 'chat'", "path = 'a'"})
+    CHECK(template_message(value).find("stands between apostrophes") != std::string::npos);
+  CHECK(template_deck("template = \"'{a}'\"").text("a.template") == "'{a}'");
+  CHECK(template_deck("template = Q: '{a}'").text("a.template") == "Q: '{a}'");
+}

@@ -98,6 +98,14 @@ TEST_CASE("BoolQ with its passages, as its makers and SuperGLUE publish it") {
   CHECK(glue.examples.at(0).answer == "A");
   CHECK(glue.examples.at(1).answer == "B");
   CHECK(glue.examples.at(2).answer == "B");
+  const TaskSet table =
+      read_task_set(files.write("t.csv",
+                                "passage,question,label\nIt is.,is it,True\nIt is.,is it so,0\n"
+                                "It is.,is it not,False\nIt is.,so,1.0\n"));
+  CHECK(table.form == "boolq");
+  std::string letters;
+  for (const TaskExample& example : table.examples) letters += example.answer;
+  CHECK(letters == "ABBA");
   const fs::path unlabelled =
       files.write("test.jsonl", R"({"question": "is it so", "passage": "It.", "label": -1})");
   CHECK_THAT(input_error([&] { read_task_set(unlabelled); }),

@@ -36,6 +36,63 @@ TEST_CASE("answers that are counted from 1 are not those that count from 0") {
   CHECK(read_task_set(files.write("zero.jsonl", mmlu("0123"))).examples.size() == 3);
 }
 
+TEST_CASE("a right option's index may be in digits, as a table has it, and is no option's text") {
+  TaskFiles files;
+  const std::string head = "question,choices,answer\n", options = "\"[\"\"a\"\", \"\"b\"\"]\"";
+  const TaskSet set = read_task_set(files.write(
+      "x.csv", head + "Which?," + options + ",0\nAnd?," + options + ",1\nOr?," + options + ",A\n"));
+  REQUIRE(set.examples.size() == 3);
+  CHECK(set.examples[0].answer == "A");
+  CHECK(set.examples[1].answer == "B");
+  CHECK(set.examples[2].answer == "A");
+  CHECK_THAT(input_error([&] {
+               read_task_set(files.write(
+                   "one.csv", head + "Which?," + options + ",1\nAnd?," + options + ",2\n"));
+             }),
+             ContainsSubstring("counted from 1"));
+  CHECK_THAT(input_error([&] {
+               read_task_set(files.write(
+                   "two.jsonl", R"({"question": "?", "choices": ["1", "2"], "answer": "1"})"));
+             }),
+             ContainsSubstring("may be an index from 0 or one of its options"));
+  CHECK(read_task_set(
+            files.write("n.jsonl", R"({"question": "?", "choices": ["1", "2"], "answer": 1})"))
+            .examples.at(0)
+            .answer == "B");
+}
+
+TEST_CASE("a record with options is never asked without them") {
+  TaskFiles files;
+  const TaskSet pro = read_task_set(files.write(
+      "pro.jsonl",
+      R"({"question": "?", "options": ["a", "b", "c"], "answer": "C", "answer_index": 2})"));
+  CHECK(pro.form == "mmlu");
+  CHECK(pro.examples.at(0).gold() == 2);
+  CHECK(pro.keys == "answer, options, question; not read: answer_index");
+  // as pandas writes a list into a table, and beside another key than answerKey
+  for (const char* record : {R"("['a' 'b']", "answer": 1)",
+                             R"({"text": ["a", "b"], "label": ["A", "B"]}, "answer": "A")"}) {
+    const fs::path path =
+        files.write("x.jsonl", std::string(R"({"question": "?", "choices": )") + record + "}\n");
+    CHECK_THAT(input_error([&] { read_task_set(path); }),
+               ContainsSubstring("no list in 'choices'"));
+    CHECK(read_task_set(path, {.form = "questions"}).examples.size() == 1);
+  }
+}
+
+TEST_CASE("columns in place of records are called so") {
+  TaskFiles files;
+  for (const char* text : {R"({"question": {"3": "a", "5": "b"}, "answer": {"3": "c", "5": null}})",
+                           R"({"question": ["a", "b"], "answer": ["c", 3]})"})
+    CHECK_THAT(input_error([&] { read_task_set(files.write("x.json", text)); }),
+               ContainsSubstring("x.json: holds columns, not records") &&
+                   ContainsSubstring("orient=\"records\""));
+  // a record by its number, and one of lists
+  CHECK(read_task_set(files.write("y.json", R"({"0": {"question": "a", "answer": "c"},
+ "1": {"question": "b", "answer": "d"}})"))
+            .examples.size() == 2);
+}
+
 TEST_CASE("options that are all the same, and one alone, make a record bad") {
   TaskFiles files;
   const TaskSet set =

@@ -168,6 +168,33 @@ TEST_CASE("each reply of a conversation is an example") {
   CHECK(set.bad.reasons().at("the record has no reply to a user in 'conversations'").records == 1);
 }
 
+TEST_CASE("an empty system's turn says nothing, and a reply of weight 0 is not learnt") {
+  TaskFiles files;
+  const TaskSet set = read_task_set(
+      files.write(
+          "chat.jsonl",
+          R"({"messages": [{"role": "system", "content": ""}, {"role": "user", "content": "Hello"}, {"role": "assistant", "content": "No.", "weight": 0}, {"role": "user", "content": "Why?"}, {"role": "assistant", "content": "So.", "weight": 1}]}
+{"conversations": [{"from": "system", "value": null}, {"from": "human", "value": "Hello", "weight": null}, {"from": "gpt", "value": "Hi.", "weight": 1}]}
+{"messages": [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "No.", "weight": 0}]}
+{"messages": [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "No.", "weight": 0.5}]}
+{"messages": [{"role": "user", "content": ""}, {"role": "assistant", "content": "Hi."}]}
+{"messages": [{"role": "system", "content": " "}, {"role": "user", "content": "Who?"}, {"role": "assistant", "content": "Ann."}]}
+)"),
+      {.bad_records = 1});
+  REQUIRE(set.examples.size() == 2);
+  CHECK(set.examples[0].instruction == "User: Hello\n\nAssistant: No.\n\nUser: Why?");
+  CHECK(set.examples[0].output == "So.");
+  CHECK(set.examples[1].instruction == "Who?");
+  const TaskSet share_gpt = read_task_set(files.write(
+      "share.jsonl",
+      R"({"conversations": [{"from": "system", "value": null}, {"from": "human", "value": "Hello", "weight": null}, {"from": "gpt", "value": "Hi.", "weight": 1}]})"));
+  CHECK(share_gpt.examples.at(0).instruction == "Hello");
+  const auto& why = set.bad.reasons();
+  CHECK(why.contains("the record has no reply to a user in 'messages' whose weight is not 0"));
+  CHECK(why.contains("the record has a turn with another 'weight' than 0 and 1"));
+  CHECK(why.contains("the record has an empty 'content'"));
+}
+
 TEST_CASE("Dolly's context and a question's are inputs") {
   TaskFiles files;
   CHECK(read_task_set(files.write("d.jsonl",

@@ -338,7 +338,7 @@ TEST_CASE("kshot: shots that a user chose, in a table of other names") {
   // the bank's own expert still learns the train file
   CHECK(dataset(plan, "/bank/examples").content.as<std::int64_t>()[0] == 20);
   CHECK_THAT(input_error([&] { with("--grid.shots=4"); }),
-             ContainsSubstring("has 3 shots, which you chose"));
+             ContainsSubstring("has 3 shots of those that you chose"));
   decks.sets["tasks"][0].erase("train");
   CHECK(dataset(with("--grid.shots=2"), "/bank/examples").content.as<std::int64_t>()[0] == 3);
   decks.sets["tasks"][0].erase("shots");
