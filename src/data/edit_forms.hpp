@@ -29,7 +29,7 @@ const EditForm* edit_form_of(const nlohmann::json& record);
 void unpack_cells(nlohmann::json& row, const std::string& separator);
 
 /// What to do with an object of no form, as sentences that begin with a space: records that are
-/// inside of it, a table by columns, keys that differ in case alone. Empty: nothing is known.
+/// inside of it, keys that differ in case alone. Empty: nothing is known.
 std::string edit_hint(const nlohmann::json& value);
 
 }  // namespace factsweep

@@ -27,17 +27,6 @@ void find_inside(const json& value, const std::string& path, int depth,
   }
 }
 
-/// Whether the value holds the columns of a table: as many texts under each of its keys.
-bool has_columns(const json& value) {
-  std::size_t columns = 0, rows = 0;
-  for (const json& column : value) {
-    if (!column.is_structured()) return false;
-    if (columns++ == 0) rows = column.size();
-    if (column.size() != rows) return false;
-  }
-  return columns > 1 && rows > 1;
-}
-
 }  // namespace
 
 std::string edit_hint(const json& value) {
@@ -54,9 +43,6 @@ std::string edit_hint(const json& value) {
   if (places.size() > 1)
     return fmt::format(" There are records in its '{}': write each into a file of its own.",
                        fmt::join(places, "', '"));
-  if (has_columns(value))
-    return " It looks like a table that is written column by column: write it record by record, "
-           "with orient='records' if it is pandas that writes it.";
   for (const auto& item : value.items()) {
     const std::string_view like = like_edit_key(item.key());
     if (!is_edit_key(item.key()) && !like.empty())

@@ -147,7 +147,6 @@ class Reader {
       form_ = &form;
     }
     if (form_ == nullptr) refuse();
-    if (first_.size() == 1) hint_ = edit_hint(first_.front().value);
     for (const DataRecord& record : std::exchange(first_, {})) add(record);
   }
 
@@ -230,9 +229,9 @@ class Reader {
       for (const std::size_t i : places) answers.insert(file_.records[i].target_new);
       for (std::size_t k = 0; k < places.size(); ++k) {
         if (answers.size() > 1)
-          why[places[k]] = "another record has their prompt and another new answer";
+          why[places[k]] = "the prompt is that of another record, the new answer is not";
         if (answers.size() == 1 && k > 0)
-          why[places[k]] = "an earlier record has their prompt and new answer";
+          why[places[k]] = "prompt and new answer are those of an earlier record";
       }
     }
     const bool drop = settings_.repeated == RepeatedEdits::drop;
@@ -251,8 +250,8 @@ class Reader {
     const std::string why = bad + (bad.empty() || left_out.empty() ? "" : ", ") + left_out;
     return fmt::format(
         "{}: none of its {} records can be used{}{}. An edit needs a prompt and a new answer that "
-        "is not the old one.{}",
-        found, file_.read, why.empty() ? "" : ": ", why, hint_);
+        "is not the old one.",
+        found, file_.read, why.empty() ? "" : ": ", why);
   }
 
   const std::filesystem::path path_;
@@ -261,7 +260,6 @@ class Reader {
   const EditForm* form_ = nullptr;
   std::vector<DataRecord> first_;
   std::set<std::string> named_;  // columns that were found
-  std::string hint_;             // what a file of one record may be
   EditFile file_;
 };
 

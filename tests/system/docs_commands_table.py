@@ -126,6 +126,9 @@ RUN = {
     "mpirun -n R build/tests/sweep_scale STAGES FOLDER": Run(
         "", {"R": "2", "STAGES": "50", "FOLDER": "scale"}, needs="build/tests/sweep_scale"
     ),
+    "mpirun -n 2 build/tests/sweep_scale 1000 FOLDER labels": Run(
+        "", {"1000": "20", "FOLDER": "scale"}, needs="build/tests/sweep_scale"
+    ),
     "build/tests/cuda/device_counts": Run(needs="build/tests/cuda/device_counts"),
     "LD_PRELOAD=build/tests/cuda/libpretended_device.so FACTSWEEP_PRETENDED_REPORT=counts.txt build/factsweep run DECK --run.device=cuda": Run(
         "--run.output=pretended.h5 --train.epochs=1", {"DECK": "deck.ini"}, needs="build/tests/cuda/libpretended_device.so"

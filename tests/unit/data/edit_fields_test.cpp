@@ -181,7 +181,8 @@ TEST_CASE("what may be meant by a file of no form is said", "[data]") {
                           {"target_new", {{"0", "e"}, {"1", "f"}}}};
   const json by_list = {{"prompts", {"a", "b"}}, {"target_new", {"e", "f"}}};
   for (const json& columns : {by_column, by_list})
-    CHECK_THAT(EditsFile(columns.dump()).message(), ContainsSubstring("written column by column"));
+    CHECK_THAT(EditsFile(columns.dump()).message(),
+               ContainsSubstring("holds columns, not records"));
   CHECK_THAT(
       EditsFile(json{{"train", {record, record}}, {"test", {record, record}}}.dump()).message(),
       ContainsSubstring("There are records in its 'test', 'train'"));

@@ -241,8 +241,9 @@ TEST_CASE("records with one prompt are counted, and dropped where the deck says 
                                   longer, easyedit("French", "Greek"), other});
   const EditFile kept = EditsFile(text).read();
   CHECK(kept.records.size() == 6);
-  CHECK(numbers(kept.repeated) == Counts{{"another record has their prompt and another new answer", 3},
-                                         {"an earlier record has their prompt and new answer", 1}});
+  CHECK(numbers(kept.repeated) ==
+        Counts{{"the prompt is that of another record, the new answer is not", 3},
+               {"prompt and new answer are those of an earlier record", 1}});
   const EditFile dropped = EditsFile(text).read({.repeated = RepeatedEdits::drop});
   REQUIRE(dropped.records.size() == 2);
   CHECK(dropped.records[0].prompt == "Bo speaks");

@@ -105,7 +105,8 @@ TEST_CASE("options that are all the same, and one alone, make a record bad") {
   CHECK(set.bad.reasons().contains("the record has options that are all the same"));
   CHECK(set.bad.reasons().contains("the record has one option; there is nothing to choose"));
   const TaskSet piqa = read_task_set(
-      files.write("piqa.jsonl", R"({"goal": "Open it.", "sol1": "Pull.", "sol2": "Pull. ", "label": 0}
+      files.write("piqa.jsonl",
+                  R"({"goal": "Open it.", "sol1": "Pull.", "sol2": "Pull. ", "label": 0}
 {"goal": "Shut it.", "sol1": "Pull.", "sol2": "Push.", "label": 1}
 )"),
       {.bad_records = 1});
