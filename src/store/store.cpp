@@ -3,16 +3,19 @@
 #include "factsweep/store/store.hpp"
 
 #include <fmt/format.h>
+#include <mpi.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <optional>
 #include <unordered_map>
 
 #include "factsweep/core/checksum.hpp"
+#include "factsweep/core/console.hpp"
 #include "factsweep/core/random.hpp"
 #include "factsweep/core/utf8.hpp"
 #include "files.hpp"
@@ -209,6 +212,38 @@ Store::~Store() {
   files_.reset();
 }
 
+namespace {
+
+constexpr double kSecondsToClose = 20;  // that other ranks may be behind one that has failed
+
+std::exception_ptr close_all(auto& files) {
+  try {
+    for (OpenFile& opened : files) {
+      if (!opened.file.is_open()) continue;
+      opened.open.clear();
+      opened.file.close({opened.name}, "close the file");
+      sync_to_disk(opened.name);
+    }
+  } catch (...) {
+    return std::current_exception();
+  }
+  return nullptr;
+}
+
+[[noreturn]] void end_job(const std::exception_ptr& failure) {
+  ExitCode code = ExitCode::bug;
+  try {
+    std::rethrow_exception(failure);
+  } catch (const std::exception& error) {
+    console::write_error(error.what());
+    code = exit_code(error);
+  }
+  MPI_Abort(MPI_COMM_WORLD, static_cast<int>(code));
+  std::abort();
+}
+
+}  // namespace
+
 void Store::close() {
   require(files_ != nullptr, "Store::close twice");
   const std::lock_guard guard(h5::mutex());
@@ -217,13 +252,12 @@ void Store::close() {
       if (opened.file.is_open()) try_last_write(opened.name);
   });
   const std::unique_ptr<Files> files = std::move(files_);
+  const std::exception_ptr failure = close_all(files->files);
+  // the others wait inside of HDF5 for a rank whose file was not closed to its end
+  if (failure && !files->comm.all_arrive(kSecondsToClose)) end_job(failure);
+  if (!failure) files->comm.barrier();
   on_all(files->comm, [&] {
-    for (OpenFile& opened : files->files) {
-      if (!opened.file.is_open()) continue;
-      opened.open.clear();
-      opened.file.close({opened.name}, "close the file");
-      sync_to_disk(opened.name);
-    }
+    if (failure) std::rethrow_exception(failure);
   });
   files->lock = JobLock();
   files->comm.barrier();  // whoever returns from here may open the sweep again
