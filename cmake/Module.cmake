@@ -1,7 +1,7 @@
 # factsweep_module(NAME [USES module ...] [LINK target ...] [WITHIN target ...] [TORCH] [COLD])
 #   One static library from src/NAME/*.cpp; its public headers are include/factsweep/NAME. The target of studies/slick is
 #   factsweep::studies_slick. What it links WITHIN itself no other module sees. COLD: the time of its work is that of
-#   libtorch, of files and of other modules, so it compiles at -O1, in two thirds of the time.
+#   libtorch, of files and of other modules, so it compiles at -O1, which is sooner done.
 # designated initialisers leave fields at their defaults on purpose
 set(factsweep_warnings -Wall -Wextra -Wpedantic -Wshadow $<$<BOOL:${FACTSWEEP_WARNINGS_AS_ERRORS}>:-Werror>
     -Wno-missing-field-initializers)
