@@ -7,9 +7,10 @@
 #include <string_view>
 
 #include "checked.hpp"
-#include "deadline.hpp"
+#include "factsweep/core/console.hpp"
 #include "factsweep/core/error.hpp"
 #include "factsweep/mpi/communicator.hpp"
+#include "factsweep/mpi/deadline.hpp"
 
 namespace factsweep {
 namespace {
@@ -48,6 +49,12 @@ std::string alone_among_many(int size) {
 }
 
 }  // namespace
+
+void end_all_ranks(const std::exception& error) {
+  console::write_error(error.what());
+  MPI_Abort(MPI_COMM_WORLD, static_cast<int>(exit_code(error)));
+  std::abort();
+}
 
 std::string mpi_standard() {
   return fmt::format("{}.{}", MPI_VERSION, MPI_SUBVERSION);

@@ -3,21 +3,19 @@
 #include "factsweep/store/store.hpp"
 
 #include <fmt/format.h>
-#include <mpi.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <optional>
 #include <unordered_map>
 
 #include "factsweep/core/checksum.hpp"
-#include "factsweep/core/console.hpp"
 #include "factsweep/core/random.hpp"
 #include "factsweep/core/utf8.hpp"
+#include "factsweep/mpi/deadline.hpp"
 #include "files.hpp"
 #include "job_lock.hpp"
 #include "journal_rows.hpp"
@@ -214,32 +212,30 @@ Store::~Store() {
 
 namespace {
 
-constexpr double kSecondsToClose = 20;  // that other ranks may be behind one that has failed
+constexpr double kSecondsToClose = 40;
 
-std::exception_ptr close_all(auto& files) {
+/// A rank whose write fails while HDF5 closes a file waits there for the others, and they for it;
+/// or it returns, and the others wait: no rank would tell, and none would end.
+void close_together(const Communicator& comm, std::array<OpenFile, 2>& files) {
+  const Deadline deadline(
+      kSecondsToClose,
+      fmt::format("{}: HDF5 has not closed it after {} s: a rank's disk has failed, or hangs. What "
+                  "is finished stays good; the same command goes on from here.",
+                  files.front().name, kSecondsToClose));
+  std::exception_ptr failure;
   try {
     for (OpenFile& opened : files) {
-      if (!opened.file.is_open()) continue;
       opened.open.clear();
-      opened.file.close({opened.name}, "close the file");
-      sync_to_disk(opened.name);
+      if (opened.file.is_open()) opened.file.close({opened.name}, "close the file");
     }
-  } catch (...) {
-    return std::current_exception();
-  }
-  return nullptr;
-}
-
-[[noreturn]] void end_job(const std::exception_ptr& failure) {
-  ExitCode code = ExitCode::bug;
-  try {
-    std::rethrow_exception(failure);
   } catch (const std::exception& error) {
-    console::write_error(error.what());
-    code = exit_code(error);
+    if (!comm.all_arrive(kSecondsToClose / 2)) end_all_ranks(error);
+    failure = std::current_exception();
   }
-  MPI_Abort(MPI_COMM_WORLD, static_cast<int>(code));
-  std::abort();
+  if (!failure) comm.barrier();
+  on_all(comm, [&] {
+    if (failure) std::rethrow_exception(failure);
+  });
 }
 
 }  // namespace
@@ -247,17 +243,21 @@ std::exception_ptr close_all(auto& files) {
 void Store::close() {
   require(files_ != nullptr, "Store::close twice");
   const std::lock_guard guard(h5::mutex());
+  std::vector<std::string> names;
+  for (const OpenFile& opened : files_->files)
+    if (opened.file.is_open()) names.push_back(opened.name);
   on_all(files_->comm, [&] {
-    for (const OpenFile& opened : files_->files)
-      if (opened.file.is_open()) try_last_write(opened.name);
+    for (const std::string& name : names) try_last_write(name);
   });
   const std::unique_ptr<Files> files = std::move(files_);
-  const std::exception_ptr failure = close_all(files->files);
-  // the others wait inside of HDF5 for a rank whose file was not closed to its end
-  if (failure && !files->comm.all_arrive(kSecondsToClose)) end_job(failure);
-  if (!failure) files->comm.barrier();
+  try {
+    close_together(files->comm, files->files);
+  } catch (...) {
+    for (OpenFile& opened : files->files) opened.abandon();
+    throw;
+  }
   on_all(files->comm, [&] {
-    if (failure) std::rethrow_exception(failure);
+    for (const std::string& name : names) sync_to_disk(name);
   });
   files->lock = JobLock();
   files->comm.barrier();  // whoever returns from here may open the sweep again

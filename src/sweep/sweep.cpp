@@ -1,11 +1,12 @@
 #include "factsweep/sweep/sweep.hpp"
 
+#include <fmt/format.h>
+
 #include <exception>
 #include <sstream>
 #include <thread>
 
 #include "coordinator.hpp"
-#include "factsweep/core/console.hpp"
 #include "worker.hpp"
 
 namespace factsweep {
@@ -75,8 +76,7 @@ SweepResult run_sweep(const Communicator& world, Executor& executor, const Plan&
         given_up = coordinator->given_up();
       } catch (const std::exception& error) {
         // without a coordinator every rank would wait for ever
-        console::write_error(error.what());
-        MPI_Abort(MPI_COMM_WORLD, static_cast<int>(exit_code(error)));
+        end_all_ranks(error);
       }
     });
   }
@@ -85,8 +85,7 @@ SweepResult run_sweep(const Communicator& world, Executor& executor, const Plan&
     if (comm.rank() > 0)
       result = SweepResult::unpack(Message::unpack(comm.receive(0, kReplyTag)).text);
   } catch (const std::exception& error) {
-    console::write_error(error.what());
-    MPI_Abort(MPI_COMM_WORLD, static_cast<int>(exit_code(error)));
+    end_all_ranks(error);
   }
   if (thread.joinable()) thread.join();
   const auto record = [&] {  // of rank 0

@@ -131,6 +131,44 @@ for victim in "1 0" "2 0" "2 1"; do
   same_results calm.h5 $file || fail "$file differs from the undisturbed run"
 done
 
+echo "--- a disk fails while HDF5 closes a file, in which all ranks wait for each other then"
+cat >close.c <<'C'
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+static int fails = 0;
+int H5Fclose(int64_t file) {
+  const char *rank = getenv("OMPI_COMM_WORLD_RANK");
+  /* the checkpoints are gone, as the sweep is done */
+  fails = access(getenv("CHECKPOINTS"), F_OK) != 0 && !strcmp(rank ? rank : "0", getenv("VICTIM"));
+  const int result = ((int (*)(int64_t))dlsym(RTLD_NEXT, "H5Fclose"))(file);
+  fails = 0;
+  return result;
+}
+ssize_t pwrite(int file, const void *data, size_t bytes, off_t at) {
+  if (fails) {
+    errno = EIO;
+    return -1;
+  }
+  return ((ssize_t (*)(int, const void *, size_t, off_t))dlsym(RTLD_NEXT, "pwrite"))(file, data, bytes, at);
+}
+ssize_t pwrite64(int file, const void *data, size_t bytes, off64_t at) { return pwrite(file, data, bytes, at); }
+C
+cc -shared -fPIC close.c -o close.so -ldl
+for victim in "1 0" "2 0"; do   # rank 0 alone writes then
+  read -r ranks rank <<<"$victim"
+  file=close-$ranks-$rank.h5
+  launch "$ranks" run deck.ini "--run.output=$file" --run.wall_limit=1 || [ $? = 5 ]   # the files are made
+  CHECKPOINTS=$file.checkpoints VICTIM=$rank LD_PRELOAD=$PWD/close.so launch "$ranks" run deck.ini "--run.output=$file" 2>$file.log &
+  ended $! 90 $file "close-.*: (cannot close the file: .*write failed|HDF5 has not closed it after 40 s)"
+  launch "$ranks" run deck.ini "--run.output=$file" 2>$file.log || { cat $file.log; fail "it does not go on"; }
+  same_results calm.h5 $file || fail "$file differs from the undisturbed run"
+done
+
 echo "--- status and a second job while one runs"
 "$FACTSWEEP" run deck.ini --run.output=long.h5 --train.epochs=5000 2>long.log &
 job=$!

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <optional>
 #include <span>
@@ -59,6 +60,10 @@ class Communicator {
   MPI_Comm comm_ = MPI_COMM_NULL;
   bool owned_ = false;
 };
+
+/// Says the error and ends all ranks with its exit code: what one rank alone has met the others
+/// would wait for, for ever.
+[[noreturn]] void end_all_ranks(const std::exception& error);
 
 std::string mpi_standard();  // "3.1"
 std::string mpi_library();   // "Open MPI v4.1.4"; also before MPI is up
