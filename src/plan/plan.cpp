@@ -27,10 +27,13 @@ const Output* Stage::find_output(std::string_view wanted) const {
   return found == outputs.end() ? nullptr : &*found;
 }
 
-std::string Plan::key_of(const Stage& stage) const {
-  nlohmann::json configuration = stage.configuration;
-  if (!stage.science.is_null()) configuration["deck"] = stage.science;
+std::string Plan::key_of(Stage& stage) const {
+  nlohmann::json& configuration = stage.configuration;
+  const bool has_science = !stage.science.is_null();
+  if (has_science) configuration["deck"] = std::move(stage.science);
   std::uint64_t key = hash_words({hash_text(stage.kind), hash_text(configuration.dump())});
+  if (has_science) configuration.erase("deck");
+  stage.science = nullptr;
   for (const std::size_t index : stage.upstream) {
     require(index < stages.size(), "Plan: a stage may only depend on earlier ones");
     key = hash_words({key, hash_text(stages[index].key)});
@@ -40,7 +43,6 @@ std::string Plan::key_of(const Stage& stage) const {
 
 std::size_t Plan::add_stage(Stage stage) {
   stage.key = key_of(stage);
-  stage.science = nullptr;
   const auto [found, fresh] = stage_of_key_.try_emplace(stage.key, stages.size());
   if (fresh) stages.push_back(std::move(stage));
   return found->second;

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "factsweep/core/random.hpp"
 
 namespace factsweep {
@@ -17,11 +19,14 @@ void PlanBuilder::dimension(const std::string& name, std::uint64_t length) {
 }
 
 std::uint64_t PlanBuilder::length(const ColumnBase& column, std::size_t axis) const {
-  const std::string& name = column.dimensions.at(axis);
-  auto known = lengths_.find(column.path.substr(0, column.path.rfind('/') + 1) + name);
+  return length(column.path, column.dimensions.at(axis));
+}
+
+std::uint64_t PlanBuilder::length(const std::string& path, const std::string& name) const {
+  auto known = lengths_.find(path.substr(0, path.rfind('/') + 1) + name);
   if (known == lengths_.end()) known = lengths_.find(name);
   require(known != lengths_.end(),
-          fmt::format("PlanBuilder: nobody says how long '{}' of {} is", name, column.path));
+          fmt::format("PlanBuilder: nobody says how long '{}' of {} is", name, path));
   return known->second;
 }
 
@@ -97,20 +102,20 @@ void PlanBuilder::output(Upstream stage, Output output) {
 void PlanBuilder::place(Upstream index, const AnyColumn& column, std::vector<std::uint64_t> at,
                         std::uint64_t rows) {
   Stage& stage = plan_.stages.at(index.stage);
-  AnyColumn resolved = column;
-  resolved.about.path = column.about.path_of(stage.key);
-  if (declared_.count(resolved.about.path) == 0) declare(resolved);
-  Slab slab{File::results, resolved.about.path, std::vector<std::uint64_t>(),
-            std::vector<std::uint64_t>()};
-  require(at.size() <= column.about.dimensions.size(),
-          "PlanBuilder: more indices than axes: " + slab.path.text());
-  for (std::size_t axis = 0; axis < column.about.dimensions.size(); ++axis) {
-    const bool is_given = axis < at.size();
-    slab.offset.push_back(is_given ? at[axis] : 0);
-    slab.count.push_back(!is_given               ? length(resolved.about, axis)
-                         : axis + 1 == at.size() ? rows
-                                                 : 1);
+  const std::string path = column.about.path_of(stage.key);
+  if (declared_.count(path) == 0) {
+    AnyColumn resolved = column;
+    resolved.about.path = path;
+    declare(resolved);
   }
+  const std::size_t axes = column.about.dimensions.size();
+  require(at.size() <= axes, "PlanBuilder: more indices than axes: " + path);
+  Slab slab{File::results, path, std::vector<std::uint64_t>(axes),
+            std::vector<std::uint64_t>(axes, 1)};
+  std::copy(at.begin(), at.end(), slab.offset.begin());
+  if (!at.empty()) slab.count[at.size() - 1] = rows;
+  for (std::size_t axis = at.size(); axis < axes; ++axis)
+    slab.count[axis] = length(path, column.about.dimensions[axis]);
   output_of(stage, column.about).places.push_back(std::move(slab));
 }
 

@@ -88,7 +88,8 @@ TEST_CASE("what a training holds on a device is foreseen") {
         const Deck deck = deck_of(keys);
         std::optional<LoraConfig> adapter;
         if (!lora.empty()) adapter = lora_config(deck);
-        double foreseen = training_memory(deck, config(), adapter, lengths_of(examples()),
+        const TrainedPart part(config(), adapter, "test");
+        double foreseen = training_memory(deck, config(), part, lengths_of(examples()),
                                           {.texts = batch_size(deck)})
                               .most;
         // the model's own weights are beside what is trained here

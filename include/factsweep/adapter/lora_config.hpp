@@ -25,6 +25,7 @@ struct ModuleFilter {
   std::string pattern;             // Python's re.fullmatch of the whole module name
 
   bool empty() const { return !all_linear && names.empty() && pattern.empty(); }
+  bool operator==(const ModuleFilter&) const = default;
 };
 
 enum class LoraBias {
@@ -55,6 +56,8 @@ struct LoraConfig {
   static LoraConfig parse(const std::string& text, const std::string& where);
   /// What PEFT reads; `base` decides fan_in_fan_out and what "all-linear" stands for.
   std::string json(const ModelConfig& base) const;
+
+  bool operator==(const LoraConfig&) const = default;
 };
 
 /// One adapted module.

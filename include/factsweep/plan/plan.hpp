@@ -127,8 +127,6 @@ struct Plan {
   double model_bytes = 0;    // weights of one model copy, for the memory column of `plan`
   double process_bytes = 0;  // what a rank's process holds beside tensors: expect_cpu()
 
-  /// The key that add_stage() would give it.
-  std::string key_of(const Stage& stage) const;
   /// Index of the stage (kind, configuration, upstream); appended when new, shared when it exists.
   /// The caller adds the places of a shared stage's outputs itself.
   std::size_t add_stage(Stage stage);
@@ -138,6 +136,8 @@ struct Plan {
   }
 
  private:
+  /// Of its kind, its configuration with its science, and its upstream. Leaves it without science.
+  std::string key_of(Stage& stage) const;
   std::unordered_map<std::string, std::size_t> stage_of_key_;
 };
 

@@ -130,6 +130,7 @@ class PlanBuilder {
   Added add(Stage stage, std::string title, const Cost& cost);
   DatasetSpec spec_of(const AnyColumn& column) const;
   void fill(const AnyColumn& column, Array content, std::size_t text_length);
+  std::uint64_t length(const std::string& path, const std::string& dimension) const;
   Output& output_of(Stage& stage, const ColumnBase& column);
 
   struct OpenGroup {

@@ -32,7 +32,7 @@ Inputs read_inputs(PlanBuilder& builder, const Worker& worker,
   Inputs inputs{.worker = worker};
   for (const PlannedModel& model : models) {
     check_layers(deck, model.config, model.directory);
-    builder.model_bytes(static_cast<double>(model.config.parameters()) * weight_bytes(deck));
+    builder.model_bytes(model.parameters * weight_bytes(deck));
     for (const std::string& range : deck.text_list("grid.layers"))
       LayerRange::parse(range, model.config.layers, deck.where("grid.layers") + ": grid.layers");
     inputs.models.emplace(model.directory, model);

@@ -77,8 +77,7 @@ Draft::Draft(const Deck& deck, const Worker& inputs, std::vector<GridPoint> grid
   }
   draws.assign(all_draws.begin(), all_draws.end());
   if (!deck.text("augment.encoder").empty()) read_encoder(deck.text("augment.encoder"));
-  builder.model_bytes(weight_bytes(deck) *
-                      (static_cast<double>(model.parameters()) + encoder_parameters_));
+  builder.model_bytes(weight_bytes(deck) * (base.parameters + encoder_parameters_));
 }
 
 void Draft::read_encoder(const std::string& directory) {

@@ -107,7 +107,7 @@ std::vector<Draft> drafts_of(PlanBuilder& builder, const Worker& worker,
                       .tokens = TokenCounter(model.directory)});
     Draft& draft = drafts.back();
     draft.lengths = draft.lengths_of(sample);
-    builder.model_bytes(static_cast<double>(draft.model.parameters()) * weight_bytes(deck));
+    builder.model_bytes(model.parameters * weight_bytes(deck));
   }
   check_names(drafts, {});
   return drafts;

@@ -1,12 +1,7 @@
 #include "factsweep/studies/support/memory.hpp"
 
 #include <algorithm>
-#include <functional>
-#include <map>
-#include <numeric>
-#include <vector>
 
-#include "factsweep/adapter/lora.hpp"
 #include "factsweep/model/candidates.hpp"
 #include "factsweep/stage/common_options.hpp"
 #include "factsweep/studies/support/training_options.hpp"
@@ -34,91 +29,55 @@ struct Sizes {
   bool is_half() const { return b == 2; }
 };
 
-double trained_parameters(const Deck& deck, const ModelConfig& model,
-                          const std::optional<LoraConfig>& lora) {
-  if (!lora) return static_cast<double>(model.parameters());
-  double parameters = 0;
-  for (const auto& [name, shape] : adapter_shapes(*lora, model, lora_place(deck))) {
-    parameters += static_cast<double>(
-        std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>()));
-  }
-  return parameters;
-}
-
-/// Inputs of a layer's linears that stay for the backward pass, in bytes a token: those of trained
-/// matrices and of adapters, which with dropout have each their own, and its mask.
-struct KeptInputs {
-  double attention = 0, mlp = 0;
-
-  KeptInputs(const Deck& deck, const ModelConfig& model, const std::optional<LoraConfig>& lora) {
-    const Sizes s(deck, model);
-    if (!lora) {
-      attention = s.b * (s.D + s.H * s.E);
-      mlp = s.b * (s.D + s.F);
-      return;
-    }
-    std::map<LinearId, double> inputs;
-    const std::vector<LoraTarget> targets = find_targets(*lora, model, lora_place(deck));
-    for (const LoraTarget& target : targets) {
-      if (target.module.layer != targets.front().module.layer) break;
-      const auto width = static_cast<double>(target.module.inputs);
-      double& bytes = inputs[target.module.linear];
-      bytes = lora->dropout > 0 ? bytes + (s.b + 1) * width : s.b * width;
-    }
-    for (const auto& [linear, bytes] : inputs)
-      (linear == dense::qkv || linear == dense::output ? attention : mlp) += bytes;
-  }
-};
-
 bool is_one_operator(const ModelConfig& model, const Sizes& s) {
   return s.is_half() && model.position != PositionKind::alibi && model.attention_softcap == 0;
 }
 
 }  // namespace
 
-TrainingMemory training_memory(const Deck& deck, const ModelConfig& model,
-                               const std::optional<LoraConfig>& lora, const Lengths& lengths,
-                               const StepSize& step) {
+TrainingMemory training_memory(const Deck& deck, const ModelConfig& model, const TrainedPart& part,
+                               const Lengths& lengths, const StepSize& step) {
   const Sizes s(deck, model);
   const auto most = static_cast<double>(deck.integer("train.microbatch_tokens"));
   const bool several = lengths.pass(step.texts, kAllTexts).tokens > most;
   PassTexts pass = lengths.pass(step.texts * step.batches, most);
   // passes of a batch are in order of length: the largest holds its longest texts
   if (several) pass.count = std::min(pass.count, pass.tokens / pass.longest);
-  const double trained = step.adapters * trained_parameters(deck, model, lora);
+  const double trained = step.adapters * part.elements;
 
   TrainingMemory memory;
   // a master and two moments; in half precision beside a weight, which is the model's own of all
   memory.between = 12 * trained + (s.is_half() ? s.b : 0) * trained;
-  if (!lora) memory.between -= s.b * trained;
+  if (!part.lora) memory.between -= s.b * trained;
   const double sums = several ? 4 * trained : 0;  // of the gradients of a batch's passes
   // the backward pass begins with the logits; then the gradients of the vocabulary's matrix come
   // first
-  const double head = s.is_half() ? 6 * s.V * pass.answers + (lora ? 0 : s.b * s.V * s.D) : 0;
-  const double start = memory.between + sums + activation_bytes(deck, model, pass, lora) +
+  const double head = s.is_half() ? 6 * s.V * pass.answers + (part.lora ? 0 : s.b * s.V * s.D) : 0;
+  const double start = memory.between + sums + activation_bytes(deck, model, part, pass) +
                        std::max(logit_bytes(model, pass.answers), head);
   double end = memory.between + sums + s.b * trained;
   if (s.is_half() && !several)
-    end += std::max(std::min(kAdamListBytes, 4 * trained), lora ? 0 : 4 * s.V * s.D);
+    end += std::max(std::min(kAdamListBytes, 4 * trained), part.lora ? 0 : 4 * s.V * s.D);
   memory.most = std::max(start, end);
   memory.activations = memory.most - end;
   return memory;
 }
 
-double checkpoint_bytes(const Deck& deck, const ModelConfig& model,
-                        const std::optional<LoraConfig>& lora) {
-  return 3 * 4 * trained_parameters(deck, model, lora);
+double checkpoint_bytes(const TrainedPart& part) {
+  return 3 * 4 * part.elements;
 }
 
-double activation_bytes(const Deck& deck, const ModelConfig& model, const PassTexts& pass,
-                        const std::optional<LoraConfig>& lora) {
+double activation_bytes(const Deck& deck, const ModelConfig& model, const TrainedPart& part,
+                        const PassTexts& pass) {
   const Sizes s(deck, model);
-  const KeptInputs kept(deck, model, lora);
+  // an adapter's dropout has a mask, too
+  const double kept = s.b + (part.lora && part.lora->dropout > 0 ? 1 : 0);
   // the input of a norm, RMSNorm's in float32, and where its weight is trained what that scales
-  const double norm = s.D * ((model.norm == NormKind::layer ? s.b : 4) + (lora ? 0 : s.b));
-  const double attention = norm + s.b * (s.D + s.E * (s.H + 3 * s.G)) + kept.attention;
+  const double norm = s.D * ((model.norm == NormKind::layer ? s.b : 4) + (part.lora ? 0 : s.b));
+  const double attention =
+      norm + s.b * (s.D + s.E * (s.H + 3 * s.G)) + kept * part.attention_inputs;
   // what the activation reads and gives
-  const double mlp = norm + s.b * s.F * (model.gated ? 3 : 1) + kept.mlp;
+  const double mlp = norm + s.b * s.F * (model.gated ? 3 : 1) + kept * part.mlp_inputs;
   const double mixed = is_one_operator(model, s) ? s.b * s.E * 2 * (s.H + s.G) + 4 * s.H
                                                  : 4 * s.H * (3 * s.E + pass.longest);
   // the last layer's MLP has the answers' rows alone

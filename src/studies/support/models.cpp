@@ -10,6 +10,7 @@
 #include "factsweep/model/fingerprint.hpp"
 #include "factsweep/model/folder.hpp"
 #include "factsweep/model/tokenizer_rows.hpp"
+#include "factsweep/studies/support/training_options.hpp"
 
 namespace factsweep {
 
@@ -23,6 +24,13 @@ std::vector<std::string> model_directories(const Deck& deck) {
   return swept.empty() ? std::vector{deck.text("model.path")} : swept;
 }
 
+const TrainedPart& PlannedModel::trained(const Deck& deck,
+                                         const std::optional<LoraConfig>& lora) const {
+  const auto known = std::find_if(counted.begin(), counted.end(),
+                                  [&](const TrainedPart& part) { return part.lora == lora; });
+  return known != counted.end() ? *known : counted.emplace_back(config, lora, lora_place(deck));
+}
+
 std::map<std::string, std::string> PlannedModel::about() const {
   return {{kBaseModel, directory}, {kBaseFingerprint, weights_fingerprint}};
 }
@@ -31,6 +39,7 @@ PlannedModel plan_model(PlanBuilder& builder, const std::string& key, const std:
                         const std::string& name) {
   PlannedModel model{directory, name, ModelConfig::read(directory), model_fingerprint(directory),
                      weights_fingerprint(directory)};
+  model.parameters = static_cast<double>(model.config.parameters());
   builder.input({key, directory, model.fingerprint});
   return model;
 }

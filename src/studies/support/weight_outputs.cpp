@@ -2,9 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <functional>
-#include <numeric>
-
 #include "factsweep/core/console.hpp"
 #include "factsweep/model/tensors.hpp"
 #include "factsweep/stage/common_options.hpp"
@@ -13,12 +10,6 @@
 namespace factsweep {
 namespace {
 
-/// Tensors of the model, or of its adapter.
-std::vector<std::pair<std::string, std::vector<std::int64_t>>> trained_shapes(
-    const Deck& deck, const PlannedModel& model, const std::optional<LoraConfig>& lora) {
-  return lora ? adapter_shapes(*lora, model.config, lora_place(deck)) : tensor_shapes(model.config);
-}
-
 }  // namespace
 
 Keeping::Keeping(const Deck& deck, const TrainedWeights& whole, const TrainedWeights& adapters)
@@ -26,9 +17,8 @@ Keeping::Keeping(const Deck& deck, const TrainedWeights& whole, const TrainedWei
 
 void Keeping::add(const Deck& deck, const PlannedModel& model,
                   const std::optional<LoraConfig>& lora, bool is_new) {
-  const auto [known, is_first] = bytes_.try_emplace({model.directory, lora ? lora->rank : 0});
-  if (is_first) known->second = bytes_of(deck, trained_shapes(deck, model, lora));
-  (lora ? adapters_ : whole_).add(known->second, is_new);
+  const double bytes = bytes_of(deck, model.trained(deck, lora).elements);
+  (lora ? adapters_ : whole_).add(bytes, is_new);
 }
 
 std::vector<std::string> Keeping::when(bool is_adapter) const {
@@ -60,12 +50,7 @@ void Keeping::tell(PlanBuilder& builder) const {
                                  lost, asked_));
 }
 
-double bytes_of(const Deck& deck,
-                const std::vector<std::pair<std::string, std::vector<std::int64_t>>>& tensors) {
-  double elements = 0;
-  for (const auto& [name, shape] : tensors)
-    elements += static_cast<double>(std::accumulate(shape.begin(), shape.end(), std::int64_t{1},
-                                                    std::multiplies<>()));
+double bytes_of(const Deck& deck, double elements) {
   return elements * static_cast<double>(size_of(delta_dtype(deck)));
 }
 
@@ -78,7 +63,7 @@ void place_weights(PlanBuilder& builder, Upstream stage, const std::vector<std::
   if (lora) group.about[kAdapterConfig] = lora->json(model.config);
   if (!lora && !no_adapter.empty()) group.about[kNoAdapter] = no_adapter;
   for (const std::string& time : when) {
-    for (const auto& [name, shape] : trained_shapes(deck, model, lora))
+    for (const auto& [name, shape] : model.trained(deck, lora).tensors)
       group.outputs.push_back({.path = time + "/" + name,
                                .dtype = delta_dtype(deck),
                                .shape = {shape.begin(), shape.end()},

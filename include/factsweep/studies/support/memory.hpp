@@ -2,12 +2,10 @@
 // bytes of tensors. tests/benchmarks/device_memory.py sets it beside what a device held.
 #pragma once
 
-#include <optional>
-
-#include "factsweep/adapter/lora_config.hpp"
 #include "factsweep/deck/deck.hpp"
 #include "factsweep/model/config.hpp"
 #include "factsweep/studies/support/lengths.hpp"
+#include "factsweep/studies/support/trained_part.hpp"
 
 namespace factsweep {
 
@@ -24,20 +22,18 @@ struct StepSize {
   double texts = 1, batches = 1, adapters = 1;
 };
 
-/// `lora`: nothing, and all weights are trained. A step goes in passes of train.microbatch_tokens.
-/// InputError: lora.targets matches nothing.
-TrainingMemory training_memory(const Deck& deck, const ModelConfig& model,
-                               const std::optional<LoraConfig>& lora, const Lengths& lengths,
-                               const StepSize& step);
+/// Of training `part` of the model. A step goes in passes of train.microbatch_tokens.
+TrainingMemory training_memory(const Deck& deck, const ModelConfig& model, const TrainedPart& part,
+                               const Lengths& lengths, const StepSize& step);
 
 /// A checkpoint of the same: masters and two moments in float32.
-double checkpoint_bytes(const Deck& deck, const ModelConfig& model,
-                        const std::optional<LoraConfig>& lora);
+double checkpoint_bytes(const TrainedPart& part);
 
-/// What the forward pass leaves for the backward pass, without logits. Attention of half precision
-/// that needs no mask is taken to be one operator, which keeps its inputs, else plain products.
-double activation_bytes(const Deck& deck, const ModelConfig& model, const PassTexts& pass,
-                        const std::optional<LoraConfig>& lora = {});
+/// What the forward pass leaves for the backward pass of `part`, without logits. Attention of half
+/// precision that needs no mask is taken to be one operator, which keeps its inputs, else plain
+/// products.
+double activation_bytes(const Deck& deck, const ModelConfig& model, const TrainedPart& part,
+                        const PassTexts& pass);
 
 /// Logits in float32 of the answers, their log-probabilities and the gradient of these.
 double logit_bytes(const ModelConfig& model, double answers);

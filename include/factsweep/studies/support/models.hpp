@@ -1,14 +1,17 @@
 // The models of a sweep: an axis of studies that have several.
 #pragma once
 
+#include <list>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "factsweep/deck/deck.hpp"
 #include "factsweep/model/config.hpp"
 #include "factsweep/stage/plan_builder.hpp"
+#include "factsweep/studies/support/trained_part.hpp"
 #include "factsweep/text/tokenizer.hpp"
 
 namespace factsweep {
@@ -30,9 +33,16 @@ struct PlannedModel {
   ModelConfig config;
   std::string fingerprint;          // model_fingerprint()
   std::string weights_fingerprint;  // of its weights alone
+  double parameters = 0;
+
+  /// All of it, or an adapter, counted when it is first asked for: 10^5 trainings are of few kinds.
+  /// InputError: see TrainedPart; it names lora.targets.
+  const TrainedPart& trained(const Deck& deck, const std::optional<LoraConfig>& lora = {}) const;
 
   /// What weights say in a WeightGroup that are to be added to the model: `export` takes no other.
   std::map<std::string, std::string> about() const;
+
+  mutable std::list<TrainedPart> counted = {};  // by trained()
 };
 
 /// Reads the model, and adds it to the plan's inputs by the key that names it.

@@ -52,12 +52,10 @@ class Keeping {
 
   std::string asked_;
   TrainedWeights whole_, adapters_;
-  std::map<std::pair<std::string, std::int64_t>, double> bytes_;  // by model and rank; 0: whole
 };
 
-/// Bytes of these tensors in store.delta_dtype.
-double bytes_of(const Deck& deck,
-                const std::vector<std::pair<std::string, std::vector<std::int64_t>>>& tensors);
+/// Bytes of so many elements in store.delta_dtype.
+double bytes_of(const Deck& deck, double elements);
 
 /// For each of `when` ("final") an output "final/<tensor>" of the stage for every tensor of the
 /// model, or of the adapter, whose adapter_config.json is in about/; in store.delta_dtype.

@@ -86,11 +86,12 @@ Cost search_cost(const Draft& draft, const SearchWork& work) {
       static_cast<double>(model.layers - work.first_layer) / static_cast<double>(model.layers);
   return {.flop = passes * kTokensOfSmallPass * token + static_cast<double>(edits) * each,
           .bytes = 8 * side * side * static_cast<double>(work.moments) +
-                   share * activation_bytes(deck, model, after) +
+                   share * activation_bytes(deck, model, draft.base().trained(deck), after) +
                    logit_bytes(model, after.answers) + asking_bytes(deck, model, front)};
 }
 
 Cost fine_tuning_cost(const Draft& draft, const FtSettings& settings) {
+  const Deck& deck = draft.deck();
   const ModelConfig& model = draft.model();
   const std::int64_t lowest =
       settings.layers.empty() ? 0
@@ -102,7 +103,8 @@ Cost fine_tuning_cost(const Draft& draft, const FtSettings& settings) {
   const double edited = (6 * 4 + 3 * 8) * static_cast<double>(settings.layers.size()) *
                         static_cast<double>(model.mlp_width * model.width);
   return {.flop = 3 * static_cast<double>(settings.epochs) * draft.forward_flop(),
-          .bytes = edited + share * activation_bytes(draft.deck(), model, pass) +
+          .bytes = edited +
+                   share * activation_bytes(deck, model, draft.base().trained(deck), pass) +
                    logit_bytes(model, pass.answers)};
 }
 

@@ -82,7 +82,7 @@ TextTokens TextTokens::of(const Deck& deck, const std::string& model, const Edit
 }
 
 Ground Draft::ground(std::optional<Upstream> original) const {
-  return {.fingerprint = inputs.models.at(at.model).fingerprint,
+  return {.fingerprint = base().fingerprint,
           .edits = corpus().fingerprint(at.records),
           .abilities = inputs.abilities,
           .seed = static_cast<std::uint64_t>(at.seed),
@@ -119,11 +119,11 @@ std::string Draft::point_title(const std::string& kind) const {
 }
 
 double Draft::model_bytes() const {
-  return static_cast<double>(model().parameters()) * weight_bytes(deck());
+  return base().parameters * weight_bytes(deck());
 }
 
 double Draft::start_flop() const {
-  return 2 * update_flop(deck()) * static_cast<double>(model().parameters());
+  return 2 * update_flop(deck()) * base().parameters;
 }
 
 double Draft::forward_flop() const {
@@ -165,8 +165,8 @@ void Draft::place_row(Upstream stage, const std::vector<AnyColumn>& columns) con
 
 void Draft::place_changes(Upstream stage, const std::optional<LoraConfig>& adapter,
                           const std::string& no_adapter) const {
-  place_weights(builder, stage, {"final"}, inputs.models.at(at.model), adapter,
-                "weights minus those before", no_adapter);
+  place_weights(builder, stage, {"final"}, base(), adapter, "weights minus those before",
+                no_adapter);
 }
 
 std::optional<DType> Draft::kept() const {

@@ -108,7 +108,8 @@ struct Draft {
   std::uint64_t row = 0;  // of /points
 
   const Deck& deck() const { return builder.deck(); }
-  const ModelConfig& model() const { return inputs.models.at(at.model).config; }
+  const PlannedModel& base() const { return inputs.models.at(at.model); }
+  const ModelConfig& model() const { return base().config; }
   Ground ground(std::optional<Upstream> original) const;
   const EditCorpus& corpus() const { return inputs.worker.corpora[at.data_set]; }
   std::optional<LoraConfig> left_adapter() const {

@@ -30,8 +30,9 @@ Cost Lesson::cost(const Draft& draft) const {
   const double passes = lora ? 2 : 3;
   std::optional<LoraConfig> adapter;
   if (lora) adapter = lora_config(deck);
+  const TrainedPart& part = draft.base().trained(deck, adapter);
   const TrainingMemory training =
-      training_memory(deck, draft.model(), adapter, draft.lengths(), {.texts = batch_size(deck)});
+      training_memory(deck, draft.model(), part, draft.lengths(), {.texts = batch_size(deck)});
   // to make masters of the weights, and to compare and write what they have become
   constexpr double kUpdatesBeside = 3;
   const double epochs = static_cast<double>(deck.integer(section + ".epochs"));
@@ -39,10 +40,10 @@ Cost Lesson::cost(const Draft& draft) const {
                                  static_cast<double>(deck.integer("train.batch_size")));
   const double updates = lora ? 0 : epochs * steps + kUpdatesBeside;
   Cost cost{.flop = epochs * passes * draft.forward_flop() +
-                    updates * update_flop(deck) * static_cast<double>(draft.model().parameters()),
+                    updates * update_flop(deck) * draft.base().parameters,
             .bytes = training.most,
             .activations = training.activations,
-            .checkpoint = checkpoint_bytes(deck, draft.model(), adapter)};
+            .checkpoint = checkpoint_bytes(part)};
   cost.also(std::max(draft.start_bytes(), draft.evaluation_bytes()));
   return cost;
 }

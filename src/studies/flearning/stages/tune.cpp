@@ -146,8 +146,7 @@ struct Learn : Tune {
 /// Beside the model that was asked the base model is read again, and its float32 copy becomes what
 /// is kept.
 double kept_whole_bytes(const Draft& draft) {
-  const auto parameters = static_cast<double>(draft.model().parameters());
-  return draft.model_bytes() + 4 * parameters + merging_bytes(draft.model());
+  return draft.model_bytes() + 4 * draft.base().parameters + merging_bytes(draft.model());
 }
 
 Forgetting add_forgetting(const Draft& draft, Upstream original) {

@@ -37,7 +37,8 @@ Cost gate_cost(const Draft& draft, const TaskSet& like, std::int64_t experts) {
                                               deck.integer("train.batch_size"));
   const Lengths lengths = draft.lengths_of(like);
   const TrainingMemory training =  // a gate has fewer weights than an adapter
-      training_memory(deck, draft.model, lora_config(deck), lengths, {.texts = batch_size(deck)});
+      training_memory(deck, draft.model, draft.base.trained(deck, lora_config(deck)), lengths,
+                      {.texts = batch_size(deck)});
   return {.flop = 2 * examples * lengths.mean() * draft.model.flop_per_token(),
           .bytes = training.most,
           .activations = training.activations};

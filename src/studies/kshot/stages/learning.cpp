@@ -37,14 +37,14 @@ Cost learning_cost(const Draft& draft, const std::string& section, const Lengths
                    const StepSize& step) {
   const Deck& deck = draft.deck();
   const double epochs = static_cast<double>(deck.integer(section + ".epochs"));
-  const TrainingMemory training =
-      training_memory(deck, draft.model, lora_config(deck), lengths, step);
+  const TrainedPart& part = draft.base.trained(deck, lora_config(deck));
+  const TrainingMemory training = training_memory(deck, draft.model, part, lengths, step);
   return {.flop = 2 * epochs *
                   (lengths.tokens * draft.model.flop_per_token() +
                    lengths.answers * draft.model.head_flop_per_token()),
           .bytes = training.most,
           .activations = training.activations,
-          .checkpoint = step.adapters * checkpoint_bytes(deck, draft.model, lora_config(deck))};
+          .checkpoint = step.adapters * checkpoint_bytes(part)};
 }
 
 }  // namespace factsweep::kshot

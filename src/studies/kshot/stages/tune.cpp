@@ -39,7 +39,7 @@ std::vector<AnyColumn> tuned_columns(const Method& how) {
 double routed_bytes(const Draft& draft, const Lengths& lengths) {
   const Deck& deck = draft.deck();
   double rows = 0;
-  for (const LoraTarget& target : find_targets(lora_config(deck), draft.model, lora_place(deck)))
+  for (const LoraTarget& target : draft.base.trained(deck, lora_config(deck)).targets)
     rows += static_cast<double>(target.module.rows);
   const auto most = static_cast<double>(deck.integer("train.microbatch_tokens"));
   return 2 * weight_bytes(deck) * rows * lengths.pass(batch_size(deck), most).tokens;
@@ -73,8 +73,6 @@ Cost cost_of(const Draft& draft, const GridPoint& at, const TaskSet& shots) {
   return cost;
 }
 
-using Shapes = std::vector<std::pair<std::string, std::vector<std::int64_t>>>;
-
 /// What an adapter has that a point of the method keeps, or its mixture's experts. Which adapters of
 /// the bank it will have is not known: there is room for any.
 LoraConfig kept_config(const Draft& draft, const Method& how, std::int64_t experts) {
@@ -84,9 +82,9 @@ LoraConfig kept_config(const Draft& draft, const Method& how, std::int64_t exper
 }
 
 /// Tensors that it can keep.
-Shapes kept_shapes(const Draft& draft, const Method& how, std::int64_t experts) {
-  const Shapes one =
-      adapter_shapes(kept_config(draft, how, experts), draft.model, lora_place(draft.deck()));
+NamedShapes kept_shapes(const Draft& draft, const Method& how, std::int64_t experts) {
+  const NamedShapes& one =
+      draft.base.trained(draft.deck(), kept_config(draft, how, experts)).tensors;
   return how.is_mixture() ? mixture_shapes(one, experts) : one;
 }
 
@@ -97,7 +95,8 @@ void decide_what_is_kept(Draft& draft) {
     if (!at.method->is_kept()) continue;
     const auto [known, is_new] = of_kind.try_emplace({at.method, at.experts});
     if (is_new)
-      known->second = bytes_of(draft.deck(), kept_shapes(draft, *at.method, at.experts));
+      known->second =
+          bytes_of(draft.deck(), elements_of(kept_shapes(draft, *at.method, at.experts)));
     all.add(known->second);
   }
   const Keeping keeping(draft.deck(), {}, all);

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <compare>
+#include <map>
 
 #include "../grid.hpp"
 #include "../options.hpp"
@@ -35,12 +37,28 @@ void declare_columns(PlanBuilder& builder, const Corpus& corpus, const Abilities
   builder.declare(point_columns(builder.deck(), abilities, answer_bytes));
 }
 
-double patch_share(const Train& train) {
-  const Mixture mixture = Mixture::from_json(train.mixture);
-  return mixture.patch ? mixture.patch->share : 0;
+std::optional<LoraConfig> lora_of(const Deck& deck, bool lora, std::optional<std::int64_t> rank) {
+  if (!lora) return std::nullopt;
+  LoraConfig config = lora_config(deck);
+  if (rank) config.rank = *rank;
+  return config;
 }
 
-Cost cost_of(const Draft& draft, const Train& train) {
+/// All that the cost of a training depends on but its model: of 10^5 trainings few differ in it.
+struct Size {
+  bool lora = false;
+  std::optional<std::int64_t> lora_rank, batch_size;
+  double patch_share = 0;
+
+  explicit Size(const Train& train)
+      : lora(train.lora), lora_rank(train.lora_rank), batch_size(train.batch_size) {
+    const Mixture mixture = Mixture::from_json(train.mixture);
+    if (mixture.patch) patch_share = mixture.patch->share;
+  }
+  auto operator<=>(const Size&) const = default;
+};
+
+Cost cost_of(const Draft& draft, const Size& size) {
   constexpr double kAsked = 5;  // epochs that are the best so far, and the last
   const Deck& deck = draft.deck();
   const Corpus& corpus = draft.worker.corpus;
@@ -48,21 +66,21 @@ Cost cost_of(const Draft& draft, const Train& train) {
   const std::int64_t wanted = deck.integer("slick.train_size");
   const auto examples =
       (wanted > 0 ? static_cast<double>(wanted) : static_cast<double>(corpus.train_rows / 10)) *
-      (1 + patch_share(train));
+      (1 + size.patch_share);
   const double probed =
       static_cast<double>(corpus.rows.size() - corpus.train_rows + corpus.dev_probe.size()) +
       examples;
   // a frozen weight needs no gradient of its own, only that of its input
-  const double passes = train.lora ? 2 : 3;
+  const double passes = size.lora ? 2 : 3;
   const Lengths& lengths = draft.lengths;
   const double per_text =
       lengths.mean() * model.flop_per_token() + lengths.mean_answer() * model.head_flop_per_token();
-  const std::optional<LoraConfig> lora = train.lora_config(deck);
+  const TrainedPart& part = draft.base.trained(deck, lora_of(deck, size.lora, size.lora_rank));
   const TrainingMemory training = training_memory(
-      deck, model, lora, lengths.first(examples),
-      {.texts = train.batch_size ? static_cast<double>(*train.batch_size) : batch_size(deck)});
+      deck, model, part, lengths.first(examples),
+      {.texts = size.batch_size ? static_cast<double>(*size.batch_size) : batch_size(deck)});
   // the base model, which other stages ask
-  const double beside = lora ? 0 : weight_bytes(deck) * static_cast<double>(model.parameters());
+  const double beside = part.lora ? 0 : weight_bytes(deck) * draft.base.parameters;
   const double asking = asking_bytes(
       deck, model, lengths.pass(probed, static_cast<double>(ProbeSettings().batch_tokens)));
   Cost cost{.flop = static_cast<double>(deck.integer("train.epochs")) * per_text *
@@ -70,7 +88,7 @@ Cost cost_of(const Draft& draft, const Train& train) {
                     kAsked * draft.worker.abilities.flop(model),
             .bytes = beside + training.most,
             .activations = training.activations,
-            .checkpoint = checkpoint_bytes(deck, model, lora)};
+            .checkpoint = checkpoint_bytes(part)};
   cost.also(beside + training.between + asking);
   return cost;
 }
@@ -110,10 +128,7 @@ std::vector<std::string> Train::deck_keys() const {
 }
 
 std::optional<LoraConfig> Train::lora_config(const Deck& deck) const {
-  if (!lora) return std::nullopt;
-  LoraConfig config = factsweep::lora_config(deck);
-  if (lora_rank) config.rank = *lora_rank;
-  return config;
+  return lora_of(deck, lora, lora_rank);
 }
 
 void add_trainings(const std::vector<Draft>& drafts, const std::vector<Upstream>& labelled) {
@@ -140,6 +155,7 @@ void add_trainings(const std::vector<Draft>& drafts, const std::vector<Upstream>
     const Draft& draft;
   };
   std::vector<Made> made;  // each training once
+  std::map<std::pair<std::size_t, Size>, Cost> costs;  // by model
   bool any_lora = false;
   for (std::size_t point = 0; point < points.size(); ++point) {
     const GridPoint& at = points[point];
@@ -148,8 +164,9 @@ void add_trainings(const std::vector<Draft>& drafts, const std::vector<Upstream>
     shared.directory = draft.base.directory;
     const Train train = training_of(deck, at, all_answers, shared);
     any_lora = any_lora || train.lora;
-    const auto [stage, is_new] =
-        builder.add(train, "train " + id_of(all_axes, at), cost_of(draft, train));
+    const auto [cost, is_first] = costs.try_emplace({at.model, Size(train)});
+    if (is_first) cost->second = cost_of(draft, cost->first.second);
+    const auto [stage, is_new] = builder.add(train, "train " + id_of(all_axes, at), cost->second);
     builder.place(stage, columns, {point});
     if (at.patch) builder.place(stage, patch_columns(), {point});
     builder.leaf(point, stage);

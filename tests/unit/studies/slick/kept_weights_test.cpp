@@ -97,7 +97,7 @@ TEST_CASE("the weights of points that share a training are counted once") {
 }
 
 TEST_CASE("tensors take as many bytes as their elements do in the file") {
-  CHECK(bytes_of(deck_of("auto"), {{"a", {3, 4}}, {"b", {5}}}) == 4 * (12 + 5));
+  CHECK(bytes_of(deck_of("auto"), elements_of({{"a", {3, 4}}, {"b", {5}}})) == 4 * (12 + 5));
 }
 
 TEST_CASE("what is kept is no other work, and is there without being asked for") {
