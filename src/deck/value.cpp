@@ -152,13 +152,16 @@ std::string_view without_comment(std::string_view text) {
 /// Marks that other languages, and word processors in place of ", put around a text.
 void check_marks(std::string_view text) {
   constexpr std::pair<std::string_view, std::string_view> kMarks[] = {
-      {"'", "'"}, {"`", "`"}, {"“", "”"}, {"„", "“"}, {"„", "”"}, {"‘", "’"}, {"”", "”"}, {"«", "»"}};
+      {"'", "'"}, {"`", "`"}, {"“", "”"}, {"„", "“"},
+      {"„", "”"}, {"‘", "’"}, {"”", "”"}, {"«", "»"}};
   for (const auto& [open, close] : kMarks) {
-    if (text.size() < open.size() + close.size() || !text.starts_with(open) || !text.ends_with(close))
+    if (text.size() < open.size() + close.size() || !text.starts_with(open) ||
+        !text.ends_with(close))
       continue;
-    throw Broken{fmt::format("stands between {}, which would belong to it: write \"...\", or without "
-                             "marks",
-                             open == "'" ? "apostrophes" : fmt::format("{} and {}", open, close))};
+    throw Broken{
+        fmt::format("stands between {}, which would belong to it: write \"...\", or without "
+                    "marks",
+                    open == "'" ? "apostrophes" : fmt::format("{} and {}", open, close))};
   }
 }
 
