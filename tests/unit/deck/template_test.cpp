@@ -46,7 +46,6 @@ TEST_CASE("apostrophes around a text are no quotation marks", "[deck]") {
   CHECK(template_message(R"(template = """{a}""")").find("several quotation marks") !=
         std::string::npos);
   CHECK(template_deck("template = \"“{a}”\"").text("a.template") == "“{a}”");
-  CHECK(template_deck("template = \"\"").text("a.template").empty());
   CHECK(template_deck("template = \"'{a}'\"").text("a.template") == "'{a}'");
   CHECK(template_deck("template = Q: '{a}'").text("a.template") == "Q: '{a}'");
 }
