@@ -9,6 +9,7 @@
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/file.hpp"
+#include "factsweep/core/json_text.hpp"
 
 namespace factsweep {
 namespace {
@@ -238,14 +239,8 @@ LoraBias parse_lora_bias(const std::string& name, const std::string& where) {
 }
 
 LoraConfig LoraConfig::parse(const std::string& text, const std::string& where) {
-  try {
-    const Json json = Json::parse(text);
-    return Reader(json, where).read();
-  } catch (const nlohmann::json::exception& error) {
-    const JsonFault fault(error, text);
-    throw InputError(
-        fmt::format("{}:{}:{}: not valid JSON: {}", where, fault.line, fault.column, fault.reason));
-  }
+  const Json json = parse_json<Json>(text, where);
+  return Reader(json, where).read();
 }
 
 LoraConfig LoraConfig::read(const std::filesystem::path& file) {

@@ -10,6 +10,7 @@
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/file_writer.hpp"
+#include "factsweep/core/json_text.hpp"
 #include "factsweep/core/text_source.hpp"
 #include "factsweep/core/utf8.hpp"
 #include "parse_json.hpp"
@@ -85,20 +86,20 @@ JsonFault::JsonFault(const nlohmann::json::exception& error, std::string_view te
                              said.substr(said.size() - kLongest / 2));
 }
 
+void refuse_json(const nlohmann::json::exception& error, std::string_view text,
+                 const std::string& where) {
+  const JsonFault fault(error, text);
+  if (dynamic_cast<const nlohmann::json::parse_error*>(&error) != nullptr)
+    throw InputError(
+        fmt::format("{}:{}:{}: not valid JSON: {}", where, fault.line, fault.column, fault.reason));
+  // a number beyond the largest double
+  throw InputError(fmt::format("{}: not usable JSON: {}", where, fault.reason));
+}
+
 nlohmann::json parse_json_file(const fs::path& path,
                                const nlohmann::json::parser_callback_t& visit) {
   const fs::path found = find_file(path);
-  const std::string text = read_file(found);
-  try {
-    return nlohmann::json::parse(text, visit);
-  } catch (const nlohmann::json::parse_error& error) {
-    const JsonFault fault(error, text);
-    throw InputError(fmt::format("{}:{}:{}: not valid JSON: {}", found.string(), fault.line,
-                                 fault.column, fault.reason));
-  } catch (const nlohmann::json::exception& error) {  // a number beyond the largest double
-    throw InputError(fmt::format("{}: not usable JSON: {}", found.string(),
-                                 JsonFault(error, text).reason));
-  }
+  return parse_json<nlohmann::json>(read_file(found), found.string(), visit);
 }
 
 nlohmann::json read_json(const fs::path& path) {

@@ -10,16 +10,19 @@
 namespace factsweep {
 namespace {
 
-/// A row that cannot be read, though those after it can.
+/// A row that cannot be read, though those after it can: its lines, from `line` to where the fault
+/// was found.
 struct BadRow {
-  std::int64_t line = 0;
+  std::int64_t line = 0, last = 0;
   const char* fault = "";
 };
 
+/// Blanks that stand between a separator and a quotation mark.
+constexpr std::string_view kBlanks = " \t";
+
 class CsvReader {
  public:
-  CsvReader(std::string_view text, std::string_view name, char separator)
-      : text_(text), name_(name), separator_(separator) {}
+  CsvReader(std::string_view text, char separator) : text_(text), separator_(separator) {}
 
   bool at_end() const { return at_ == text_.size(); }
   std::int64_t line() const { return line_; }
@@ -39,14 +42,23 @@ class CsvReader {
   }
 
  private:
+  /// Of a field whose mark stands behind a blank it is not sure that it is quoted: text behind the
+  /// closing one says that it is not.
   std::string field() {
-    if (at_end() || text_[at_] != '"') {
-      const char stops[] = {separator_, '\n', '\r', 0};
-      const std::size_t end = std::min(text_.find_first_of(stops, at_), text_.size());
-      const std::size_t begin = std::exchange(at_, end);
-      return std::string(text_.substr(begin, end - begin));
+    const std::size_t begin = at_;
+    const std::int64_t line = line_;
+    pass_over_blanks();
+    if (!at_end() && text_[at_] == '"') {
+      try {
+        return quoted();
+      } catch (const BadRow&) {
+        if (text_[begin] == '"') throw;
+      }
     }
-    return quoted();
+    line_ = line;
+    const char stops[] = {separator_, '\n', '\r', 0};
+    at_ = std::min(text_.find_first_of(stops, begin), text_.size());
+    return std::string(text_.substr(begin, at_ - begin));
   }
 
   std::string quoted() {
@@ -63,17 +75,24 @@ class CsvReader {
       if (!ends_line) value += c;  // one line break, whatever system wrote it
     }
     if (at_end())
-      throw InputError(
-          fmt::format("{}:{}: a quotation mark opens a field and is never closed.", name_, opened));
+      throw BadRow{opened, line_ - (text_.back() == '\n' ? 1 : 0),
+                   "a quotation mark opens a field and is never closed"};
     ++at_;
+    pass_over_blanks();
     const bool ends =
         at_end() || text_[at_] == separator_ || text_[at_] == '\n' || text_[at_] == '\r';
     if (!ends)
-      throw BadRow{
-          line_,
-          "text follows the quotation mark that closes a field. Write marks inside of a field "
-          "twice"};
+      throw BadRow{opened, line_,
+                   opened == line_ ? "text follows the quotation mark that closes a field. Write "
+                                     "marks inside of a field twice"
+                                   : "a quotation mark opens a field of several lines, and text "
+                                     "follows the one that closes it. Close the field, or write "
+                                     "marks inside of it twice"};
     return value;
+  }
+
+  void pass_over_blanks() {
+    while (!at_end() && text_[at_] != separator_ && kBlanks.find(text_[at_]) != kBlanks.npos) ++at_;
   }
 
   void end_line() {
@@ -82,7 +101,7 @@ class CsvReader {
     ++line_;
   }
 
-  const std::string_view text_, name_;
+  const std::string_view text_;
   const char separator_;
   std::size_t at_ = 0;
   std::int64_t line_ = 1;
@@ -106,7 +125,7 @@ void for_each_csv_row(
     const std::function<void(const std::vector<std::string>& fields, std::int64_t line)>& visit,
     const std::function<void(std::int64_t line, const std::string& fault)>& bad) {
   const char named = named_separator(text);
-  CsvReader reader(text, name, named != '\0' ? named : separator);
+  CsvReader reader(text, named != '\0' ? named : separator);
   if (named != '\0') reader.pass_over_line();
   while (!reader.at_end()) {
     const std::int64_t line = reader.line();
@@ -115,7 +134,8 @@ void for_each_csv_row(
       fields = reader.row();
     } catch (const BadRow& row) {
       if (!bad) throw InputError(fmt::format("{}:{}: {}.", name, row.line, row.fault));
-      bad(row.line, row.fault);
+      // a mark too few takes whole rows into a field: each is one that is lost
+      for (std::int64_t lost = row.line; lost <= row.last; ++lost) bad(lost, row.fault);
       reader.pass_over_line();
       continue;
     }

@@ -1,21 +1,13 @@
 #include <algorithm>
-#include <iterator>
 
 #include "edit_forms.hpp"
+#include "factsweep/data/records.hpp"
 #include "factsweep/data/trim.hpp"
 
 namespace factsweep {
 namespace {
 
 using nlohmann::json;
-
-/// What pandas, databases and spreadsheets write where there is no value, and the errors of
-/// formulas. "None" and "NA" are not among them: both are answers, too.
-constexpr std::string_view kNothing[] = {
-    "nan",    "NaN",           "null",      "NULL",    "<NA>",      "NaT",
-    "#N/A",   "#REF!",         "#VALUE!",   "#DIV/0!", "#NAME?",    "#NUM!",
-    "#NULL!", "#SPILL!",       "#CALC!",    "#FIELD!", "#BLOCKED!", "#CONNECT!",
-    "#BUSY!", "#GETTING_DATA", "#UNKNOWN!", "#ERROR!"};
 
 std::vector<std::string> parts_of(std::string_view text, const std::string& separator) {
   std::vector<std::string> parts;
@@ -34,7 +26,7 @@ void unpack_cells(json& row, const std::string& separator) {
   for (auto& [name, cell] : row.items()) {
     if (!cell.is_string()) continue;
     const std::string text(trimmed(cell.get_ref<const std::string&>()));
-    if (std::find(std::begin(kNothing), std::end(kNothing), text) != std::end(kNothing)) {
+    if (is_nothing(text)) {
       cell = "";
       continue;
     }

@@ -9,29 +9,66 @@
 
 #include "edit_questions.hpp"
 #include "factsweep/core/utf8.hpp"
+#include "factsweep/data/trim.hpp"
 
 namespace factsweep {
 namespace {
 
 using nlohmann::json;
 
-/// What other programs write where the subject belongs; empty: there is none.
-std::string_view foreign_place(std::string_view text) {
-  constexpr std::string_view kPlaces[] = {"[X]",    "[SUBJ]", "[SUBJECT]", "<SUBJ>", "<SUBJECT>",
-                                          "{SUBJ}", "{X}",    "{SUBJECT}", "{0}",    "{ }"};
+/// The first of the places that a text has, in small or in capital letters; empty: it has none.
+std::string_view place_in(std::string_view text, std::span<const std::string_view> places) {
   std::string capitals(text);
   for (char& c : capitals) {
     if (c >= 'a' && c <= 'z') c ^= 0x20;
   }
-  for (const std::string_view place : kPlaces) {
+  for (const std::string_view place : places) {
     const std::size_t at = capitals.find(place);
     if (at != std::string::npos) return text.substr(at, place.size());
   }
   return {};
 }
 
+/// "{entity}" where a word of a text is in braces, as Python's format has it and LaTeX has not.
+std::string_view name_in_braces(std::string_view text) {
+  if (text.find('\\') != text.npos) return {};
+  for (std::size_t open = text.find('{'); open != text.npos; open = text.find('{', open + 1)) {
+    const std::size_t end = std::min(text.find('}', open), text.size());
+    const std::string_view name = trimmed(text.substr(open + 1, end - open - 1));
+    const bool begins_word =
+        open == 0 || std::string_view(" \t\n\"'({").find(text[open - 1]) != std::string_view::npos;
+    const bool is_name = name.size() > 1 && std::all_of(name.begin(), name.end(), [](char c) {
+                           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+                         });
+    if (begins_word && is_name && end < text.size()) return text.substr(open, end + 1 - open);
+  }
+  return {};
+}
+
+/// What other programs write where the subject belongs; empty: there is none.
+std::string_view foreign_place(std::string_view text) {
+  constexpr std::string_view kPlaces[] = {
+      "[X]", "[SUBJ]", "[SUBJECT]", "<SUBJ>", "<SUBJECT>", "{SUBJ}",   "{X}", "{SUBJECT}", "{0}",
+      "{ }", "[SUB]",  "<SUB>",     "<X>",    "[S]",       "[ENTITY]", "{S}", "<ENTITY>"};
+  const std::string_view place = place_in(text, kPlaces);
+  return place.empty() ? name_in_braces(text) : place;
+}
+
+/// Fails where a text has the place of an answer, as cloze questions have it: here it is the end.
+void check_no_cloze(const std::string& text, const EditFields& fields) {
+  constexpr std::string_view kPlaces[] = {"[Y]",   "[OBJ]", "[OBJECT]", "[MASK]",
+                                          "<OBJ>", "<Y>",   "<OBJECT>", "<MASK>"};
+  const std::string_view place = place_in(text, kPlaces);
+  if (!place.empty())
+    fields.fail(
+        fmt::format("'{}' is the place of an answer, which comes behind its question. End "
+                    "the question there",
+                    place));
+}
+
 /// `text` with the subject in place of {}.
 std::string with_subject(std::string text, const std::string& subject, const EditFields& fields) {
+  check_no_cloze(text, fields);
   const std::string_view foreign = foreign_place(text);
   if (!foreign.empty() && (subject.empty() || text.find(subject) == std::string::npos))
     fields.fail(fmt::format("'{}' is not the subject. Write {{}} where it belongs", foreign));
@@ -72,16 +109,23 @@ void add_questions(const EditSource& source, EditFields& fields, EditRecord& edi
   EditQuestions unrelated(source, fields, "a locality prompt"),
       portability(source, fields, "a question of portability");
   unrelated.read(kUnrelated, kLocality);
-  for (const std::string& text : fields.texts({"neighborhood_prompts"}))
-    unrelated.add(text, accepted(edit.target_old, edit.old_aliases));
+  const EditPair& own = kUnrelated.front();
+  const bool are_named = fields.are_named(own.prompt) || fields.are_named(own.answer);
+  if (!are_named) {
+    for (const std::string& text : fields.texts({"neighborhood_prompts"}))
+      unrelated.add(text, accepted(edit.target_old, edit.old_aliases));
+  }
   edit.lost_unrelated = unrelated.lost_all();
   edit.unrelated = unrelated.take();
   for (const EditQuestion& question : edit.unrelated) {
-    if (question.prompt.find("{}") != std::string::npos)
+    check_no_cloze(question.prompt, fields);
+    const bool has_place = question.prompt.find("{}") != std::string::npos;
+    const std::string_view place = has_place ? "{}" : foreign_place(question.prompt);
+    if (!place.empty())
       fields.fail(
-          fmt::format("an unrelated question has {{}}, but it is not about the record's "
+          fmt::format("an unrelated question has {}, but it is not about the record's "
                       "subject. Write whom or what it is about: {}",
-                      excerpt(question.prompt)));
+                      place, excerpt(question.prompt)));
   }
   portability.read(kPortability, kPorted);
   edit.portability = portability.take();
@@ -91,7 +135,7 @@ void add_questions(const EditSource& source, EditFields& fields, EditRecord& edi
 
 void read_named(const EditSource& source, const EditNames& names, std::vector<EditRecord>& edits) {
   EditFields fields(source, source.record);
-  EditRecord edit = rewrite_of(fields, names);
+  EditRecord edit = rewrite_of(fields, fields.names(names));
   add_questions(source, fields, edit);
   fields.note_unread();
   edits.push_back(std::move(edit));
@@ -140,9 +184,13 @@ void add_aliases(const std::vector<std::string>& aliases, const std::string& fir
 
 void read_mquake(const EditSource& source, std::vector<EditRecord>& edits) {
   EditFields fields(source, source.record);
+  const EditPair& own = kPortability.front();
+  const bool are_named = fields.are_named(own.prompt) || fields.are_named(own.answer);
   EditQuestions hops(source, fields, "a question of portability");
-  const std::vector<std::string> answers = fields.all_texts({"new_answer", "new_answer_alias"});
-  for (const std::string& question : fields.texts({"questions"})) hops.add(question, answers);
+  if (!are_named) {
+    const std::vector<std::string> answers = fields.all_texts({"new_answer", "new_answer_alias"});
+    for (const std::string& question : fields.texts({"questions"})) hops.add(question, answers);
+  }
   const std::vector<EditQuestion> asked = hops.take();
   const json old_hops = fields.value({"single_hops"}), new_hops = fields.value({"new_single_hops"}),
              rewrites = fields.value({"requested_rewrite"});
@@ -154,8 +202,10 @@ void read_mquake(const EditSource& source, std::vector<EditRecord>& edits) {
     add_aliases(aliases_of(source, old_hops, question), edit.target_old, edit.old_aliases);
     add_aliases(aliases_of(source, new_hops, question), edit.target_new, edit.new_aliases);
     add_questions(source, fields, edit);
-    if (!question.empty()) edit.rephrasings.push_back(question);
-    edit.portability.insert(edit.portability.end(), asked.begin(), asked.end());
+    if (!question.empty() && !fields.are_named(kRephrase))
+      edit.rephrasings.push_back(with_subject(question, edit.subject, fields));
+    for (const EditQuestion& hop : asked)
+      edit.portability.push_back({with_subject(hop.prompt, edit.subject, fields), hop.answers});
     rewrite.note_unread();
     edits.push_back(std::move(edit));
   }
@@ -187,7 +237,11 @@ constexpr EditForm kForms[] = {
      .read = read_counterfact},
     {.name = "zsre",
      .keys = "src, alt, pred, subject, rephrase, loc, loc_ans",
-     .fits = [](const json& record) { return record.contains("src") && record.contains("alt"); },
+     .fits =
+         [](const json& record) {  // the deck may say that its new answer is another one than alt
+           return record.contains("src") &&
+                  (record.contains("alt") || (record.contains("target_new") && !fits_flat(record)));
+         },
      .read = read_zsre},
     {.name = "rome",
      .keys = "prompt (with {}), subject, target_new (of str), target_true (of str)",

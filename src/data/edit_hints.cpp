@@ -30,12 +30,6 @@ void find_inside(const json& value, const std::string& path, int depth,
 }  // namespace
 
 std::string edit_hint(const json& value) {
-  const auto is_list = [&](const char* key) {
-    return value.contains(key) && value.at(key).is_array();
-  };
-  if (is_list("columns") && is_list("data"))
-    return " It looks like a table that pandas wrote with orient='split': write it with "
-           "orient='records'.";
   std::vector<std::string> places;
   find_inside(value, "", 0, places);
   if (places.size() == 1)

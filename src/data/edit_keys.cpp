@@ -176,13 +176,32 @@ void EditFields::note_unread() const {
   for (const auto& [key, value] : holder_.items()) {
     if (read_.count(key) != 0 || !says_something(value)) continue;
     if (is_edit_key(key)) {
-      source_.notes.not_used.insert(fmt::format("'{}'", key));
+      const auto column = source_.columns.find(key);
+      const bool is_named = &holder_ == &source_.record && column != source_.columns.end();
+      source_.notes.not_used.insert(fmt::format("'{}'", is_named ? excerpt(column->second) : key));
       continue;
     }
     const std::string_view like = like_edit_key(key);
     if (!like.empty())
       source_.notes.not_used.insert(fmt::format("'{}' (like '{}')", excerpt(key), like));
   }
+}
+
+bool EditFields::are_named(const EditKeys& keys) const {
+  return std::any_of(keys.begin(), keys.end(), [&](std::string_view key) {
+    return source_.columns.contains(std::string(key));
+  });
+}
+
+EditNames EditFields::names(EditNames usual) const {
+  const auto& columns = source_.columns;
+  for (const auto& [column, keys] : {std::pair{"subject", &usual.subject},
+                                     {"prompt", &usual.prompt},
+                                     {"target_old", &usual.target_old},
+                                     {"target_new", &usual.target_new}}) {
+    if (columns.contains(column)) *keys = {column};
+  }
+  return usual;
 }
 
 EditKeys EditFields::sought(const EditKeys& keys) const {

@@ -76,6 +76,10 @@ class EditFields {
   std::string text(const EditKeys& keys);
   /// The texts under all of the names.
   std::vector<std::string> all_texts(const EditKeys& keys);
+  /// What a form calls the parts of an edit, or where the deck names one, its name alone.
+  EditNames names(EditNames usual) const;
+  /// Whether the deck says what the file calls one of these.
+  bool are_named(const EditKeys& keys) const;
   /// Notes the keys that some form has and nobody read, and misspelt ones.
   void note_unread() const;
   /// "'prompt' or 'text'", as the file calls it, for messages.

@@ -27,6 +27,9 @@ std::string line_break_in(const std::vector<std::string>& answers) {
 }
 
 void EditQuestions::read(const std::vector<EditPair>& beside, const EditKeys& nested) {
+  const EditPair& own = beside.front();
+  if (fields_.are_named(own.prompt) || fields_.are_named(own.answer))
+    return add_pairs(fields_, own);
   for (const EditPair& keys : beside) {
     if (fields_.has(keys.prompt)) add_pairs(fields_, keys);
   }

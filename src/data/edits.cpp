@@ -99,6 +99,7 @@ class Reader {
     });
     if (form_ == nullptr && !first_.empty()) choose();
     const std::string found = find_file(path_).string();
+    check_columns(found);
     if (file_.records.empty()) throw InputError(nothing_left(found));
     check_bad_records(file_.bad, found, file_.read, settings_.bad_records);
     for (const auto& [name, column] : settings_.columns) {
@@ -200,6 +201,19 @@ class Reader {
       }
     } catch (const RecordError& error) {
       file_.bad.add(error.why, error.where);
+    }
+  }
+
+  /// What a rewrite inside of a record holds has the names of its form.
+  void check_columns(const std::string& found) const {
+    if (form_ == nullptr || !needs_rewrite()) return;
+    for (const char* name : {"prompt", "subject", "target_new", "target_old"}) {
+      const auto column = settings_.columns.find(name);
+      if (column != settings_.columns.end())
+        throw InputError(fmt::format(
+            "{}: data.{} names '{}', but records of the form '{}' have it in 'requested_rewrite', "
+            "where keys have the form's own names. Leave data.{} out.",
+            found, name, column->second, form_->name, name));
     }
   }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <iterator>
 #include <optional>
 #include <set>
 #include <utility>
@@ -16,6 +17,7 @@
 #include "factsweep/core/utf8.hpp"
 #include "factsweep/data/csv.hpp"
 #include "factsweep/data/trim.hpp"
+#include "json_columns.hpp"
 
 namespace factsweep {
 namespace fs = std::filesystem;
@@ -142,24 +144,6 @@ Item value_of(Item item) {
   return item;
 }
 
-/// Whether an object holds columns instead of a record: of every key a list of plain values, or
-/// an object of them by number.
-bool is_of_columns(const json& value) {
-  if (!value.is_object() || value.size() < 2) return false;
-  const auto is_column = [&](const json& column) {
-    if (!column.is_structured() || column.empty() || column.type() != value.front().type() ||
-        column.size() != value.front().size())
-      return false;
-    const auto items = column.items();
-    return std::all_of(items.begin(), items.end(), [&](const auto& item) {
-      const bool is_row =
-          column.is_array() || item.key().find_first_not_of("0123456789") == std::string::npos;
-      return is_row && !item.value().is_structured();
-    });
-  };
-  return std::all_of(value.begin(), value.end(), is_column);
-}
-
 class JsonReader {
  public:
   JsonReader(std::string file, std::string_view text, const Visit& visit)
@@ -195,7 +179,8 @@ class JsonReader {
   void read_object(const std::vector<Item>& items, const Item& whole,
                    const std::function<bool(const json&)>& is_record) {
     const DataRecord one = parsed(whole.text, file_, whole.line);
-    if (is_of_columns(one.value))
+    const bool are_keys_of_record = one.fault.empty() && is_record(one.value);
+    if (is_of_columns(one.value, are_keys_of_record))
       throw InputError(fmt::format(
           "{}: holds columns, not records, as pandas' to_json and to_dict write a table. Write "
           "records: to_json(FILE, orient=\"records\", lines=True).",
@@ -207,7 +192,7 @@ class JsonReader {
     };
     std::copy_if(values.begin(), values.end(), std::back_inserter(lists), begins('['));
     const bool many = !items.empty() && std::all_of(values.begin(), values.end(), begins('{'));
-    if (one.fault.empty() && is_record(one.value)) return visit_(one);
+    if (are_keys_of_record) return visit_(one);
     if (many) return visit_items(values);
     if (lists.size() == 1) {
       const std::optional<Items> inside = cut_items(lists.front().text, lists.front().line);
@@ -249,6 +234,20 @@ class JsonReader {
   const Visit& visit_;
 };
 
+/// Keys in two characters become keys in one, but where that one is there already.
+void compose_keys(json& object) {
+  std::vector<std::pair<std::string, std::string>> changed;
+  for (const auto& item : object.items()) {
+    std::string key = nfc(item.key());
+    if (key != item.key() && !object.contains(key))
+      changed.emplace_back(item.key(), std::move(key));
+  }
+  for (const auto& [old, key] : changed) {
+    object[key] = std::move(object[old]);
+    object.erase(old);
+  }
+}
+
 void read_table(const std::string& file, std::string_view text, char separator,
                 const Visit& visit) {
   const std::size_t begin = text.find_first_not_of(kBlank);
@@ -260,14 +259,11 @@ void read_table(const std::string& file, std::string_view text, char separator,
   const auto read_names = [&](const std::vector<std::string>& row, const std::string& where) {
     std::set<std::string> seen;
     for (const std::string& field : row) {
-      std::string_view name = trimmed(field);
-      // a field whose mark does not come first is not quoted for csv.hpp
-      if (name.size() > 1 && name.front() == '"' && name.back() == '"')
-        name = trimmed(name.substr(1, name.size() - 2));
+      const std::string name(trimmed(field));
       if (!is_utf8(name)) throw InputError(fmt::format("{}: {}.", where, kNotUtf8));
       if (!name.empty() && !seen.emplace(name).second)
         throw InputError(fmt::format("{}: the column '{}' is there twice.", where, name));
-      names.emplace_back(name);
+      names.push_back(name);
     }
   };
   for_each_csv_row(
@@ -313,7 +309,8 @@ bool names_table(const fs::path& path) {
 
 std::string read_data_text(const fs::path& path) {
   const std::string whole = read_file(path);
-  if (whole.starts_with("\xff\xfe") || whole.starts_with("\xfe\xff"))
+  const std::string_view first(whole.data(), std::min<std::size_t>(whole.size(), 2));
+  if (first == "\xff\xfe" || first == "\xfe\xff" || first.find('\0') != first.npos)
     throw InputError(fmt::format(
         "{}: is UTF-16. Convert the file, with `iconv -f UTF-16 -t UTF-8`.",
         find_file(path).string()));
@@ -322,7 +319,12 @@ std::string read_data_text(const fs::path& path) {
 
 char separator_of(const fs::path& path, std::string_view text) {
   if (data_file_name(path).ends_with(".tsv")) return '\t';
-  const std::string_view first = text.substr(0, text.find_first_of("\r\n"));
+  std::string first(text.substr(0, text.find_first_of("\r\n")));
+  bool in_quotes = false;  // whatever is there parts nothing
+  std::erase_if(first, [&](char c) {
+    if (c == '"') in_quotes = !in_quotes;
+    return in_quotes;
+  });
   if (first.find(',') != first.npos) return ',';
   for (const char other : {';', '\t'}) {
     if (first.find(other) != first.npos) return other;
@@ -338,12 +340,22 @@ void for_each_data_record(const fs::path& path,
   JsonReader(file, text, visit).read(is_record);
 }
 
-void compose(nlohmann::json& value) {
+bool is_nothing(std::string_view cell) {
+  constexpr std::string_view kNothing[] = {
+      "nan",    "NaN",           "null",      "NULL",    "<NA>",      "NaT",
+      "#N/A",   "#REF!",         "#VALUE!",   "#DIV/0!", "#NAME?",    "#NUM!",
+      "#NULL!", "#SPILL!",       "#CALC!",    "#FIELD!", "#BLOCKED!", "#CONNECT!",
+      "#BUSY!", "#GETTING_DATA", "#UNKNOWN!", "#ERROR!"};
+  return std::find(std::begin(kNothing), std::end(kNothing), cell) != std::end(kNothing);
+}
+
+void compose(json& value) {
   if (value.is_string()) {
     std::string& text = value.get_ref<std::string&>();
     text = nfc(text);
   } else if (value.is_structured()) {
     for (json& part : value) compose(part);
+    if (value.is_object()) compose_keys(value);
   }
 }
 

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <optional>
+#include <utility>
 
 namespace factsweep::value {
 namespace {
@@ -148,14 +149,31 @@ std::string_view without_comment(std::string_view text) {
   return text;
 }
 
+/// Marks that other languages, and word processors in place of ", put around a text.
+void check_marks(std::string_view text) {
+  constexpr std::pair<std::string_view, std::string_view> kMarks[] = {
+      {"'", "'"}, {"`", "`"}, {"“", "”"}, {"„", "“"},
+      {"„", "”"}, {"‘", "’"}, {"”", "”"}, {"«", "»"}};
+  for (const auto& [open, close] : kMarks) {
+    if (text.size() < open.size() + close.size() || !text.starts_with(open) ||
+        !text.ends_with(close))
+      continue;
+    throw Broken{
+        fmt::format("stands between {}, which would belong to it: write \"...\", or without "
+                    "marks",
+                    open == "'" ? "apostrophes" : fmt::format("{} and {}", open, close))};
+  }
+}
+
 std::string plain(std::string_view text) {
   if (!text.starts_with('"')) {
-    if (text.size() > 1 && text.starts_with('\'') && text.ends_with('\''))
-      throw Broken{
-          "stands between apostrophes, which would belong to it: write \"...\", or without marks"};
+    check_marks(text);
     check_syntax(text);
     return std::string(text);
   }
+  if (text.size() > 3 && text.starts_with("\"\"") && text.ends_with("\"\""))
+    throw Broken{
+        "begins and ends with several quotation marks: write one, and \\\" for a mark of the text"};
   std::string result;
   std::size_t i = 1;
   for (; i + 1 < text.size(); ++i) {

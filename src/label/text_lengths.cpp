@@ -25,6 +25,13 @@ bool TextLengths::are_bounded() const {
   return model_.weights.config.position == PositionKind::learned;
 }
 
+TextLengths::Tokens TextLengths::tokens(const std::string& prompt,
+                                        const std::string& answer) const {
+  if (!model_.tokenizer) return {};
+  const ProbeItem item = make_item(model_, prompt, "", answer, nullptr);
+  return {std::ssize(item.prompt), std::ssize(item.gold)};
+}
+
 std::string TextLengths::excess(const std::string& prompt, const std::string& answer,
                                 std::int64_t more, std::int64_t longest) const {
   // a token has a byte at least, but for those that stand around a text

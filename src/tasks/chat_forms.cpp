@@ -58,8 +58,16 @@ std::string content_of(const Record& turn, const char* key) {
 
 /// Whether a system's turn says nothing, as exports of chats have it where there is no system.
 bool says_nothing(const Record& turn, const char* key) {
+  const auto is_blank = [](const nlohmann::json& text) {
+    return text.is_null() ||
+           (text.is_string() && strip(text.get_ref<const std::string&>()).empty());
+  };
+  if (!turn.has(key)) return true;
   const nlohmann::json& value = turn.at(key);
-  return value.is_null() || (value.is_string() && strip(turn.text(key)).empty());
+  if (!value.is_array()) return is_blank(value);
+  return std::all_of(value.begin(), value.end(), [&](const nlohmann::json& part) {
+    return part.is_object() && part.contains("text") && is_blank(part.at("text"));
+  });
 }
 
 /// A reply of weight 0 is part of what follows it, and is not learnt.

@@ -40,6 +40,7 @@ void check_options(const Record& record, const std::vector<std::string>& options
     if (options[i].empty())
       record.fail(fmt::format("has an empty option: the {}. of {}", i + 1, options.size()));
   }
+  if (options.empty()) record.fail("has no option");
   if (std::all_of(options.begin(), options.end(),
                   [&](const std::string& option) { return option == options.front(); }))
     record.fail(options.size() == 1 ? "has one option; there is nothing to choose"
@@ -227,7 +228,7 @@ bool is_true(const Record& record, const char* key) {
 
 /// As OpenCompass's SuperGLUE_BoolQ_gen_883d50 asks.
 void read_boolq(const Record& record, const FormContext&, std::vector<TaskExample>& examples) {
-  const bool yes = is_true(record, record.has("answer") ? "answer" : "label");
+  const bool yes = is_true(record, record.first_of({"answer", "label"}));
   examples.push_back(lettered(record.filled("passage") + "\nQuestion: ", record.filled("question"),
                               {"Yes", "No"}, yes ? 0 : 1));
 }
@@ -235,8 +236,10 @@ void read_boolq(const Record& record, const FormContext&, std::vector<TaskExampl
 /// The index that an answer is, as a number or in a table's digits; -1: it is none.
 std::int64_t written_index(const nlohmann::json& answer) {
   if (answer.is_number_integer()) return answer.get<std::int64_t>();
-  if (!answer.is_string()) return -1;
-  const std::string_view text = strip(answer.get_ref<const std::string&>());
+  const std::string written = answer.is_number() ? answer.dump() : std::string();
+  if (!answer.is_string() && written.empty()) return -1;
+  std::string_view text = written.empty() ? strip(answer.get_ref<const std::string&>()) : written;
+  if (text.ends_with(".0")) text.remove_suffix(2);  // as pandas writes it beside an empty cell
   std::int64_t index = -1;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), index);
   return error == std::errc() && end == text.data() + text.size() ? index : -1;
@@ -265,6 +268,21 @@ const char* mmlu_options(const Record& record) {
   return record.first_of({"choices", "options"});
 }
 
+/// Of a list, or as C-Eval and CMMLU have them under A, B and so on, of which the last may be
+/// empty.
+std::vector<std::string> options_of(const Record& record) {
+  std::vector<std::string> options;
+  if (record.has("choices") || record.has("options")) {
+    for (const std::string& option : record.texts(mmlu_options(record)))
+      options.emplace_back(strip(option));
+    return options;
+  }
+  for (std::string key = "A"; key[0] <= 'Z' && record.has(key.c_str()); ++key[0])
+    options.emplace_back(strip(record.text_or_empty(key.c_str())));
+  while (!options.empty() && options.back().empty()) options.pop_back();
+  return options;
+}
+
 /// "high_school_physics" -> "high school physics", as a sentence has it.
 std::string in_words(std::string subject) {
   std::replace(subject.begin(), subject.end(), '_', ' ');
@@ -274,9 +292,7 @@ std::string in_words(std::string subject) {
 /// As its makers ask (arXiv 2009.03300), and a letter alone is taught, as their worked examples
 /// have it.
 void read_mmlu(const Record& record, const FormContext&, std::vector<TaskExample>& examples) {
-  std::vector<std::string> options;
-  for (const std::string& option : record.texts(mmlu_options(record)))
-    options.emplace_back(strip(option));
+  const std::vector<std::string> options = options_of(record);
   check_options(record, options);
   const std::string subject = in_words(record.text_or_empty("subject"));
   const std::string heading =
@@ -335,23 +351,21 @@ constexpr Form kChoiceForms[] = {
          },
      .read = read_aqua},
     {.name = "mmlu",
-     .keys = "question, choices (or options; a list of texts), answer (an index from 0, or a "
-             "letter), subject; or CSV rows of a question, four options and a letter",
+     .keys = "question, choices (or options; a list of texts; or A, B, ...), answer (an index from "
+             "0, or a letter), subject; or CSV rows of a question, four options and a letter",
      .kind = TaskKind::letter,
      .fits =
          [](const Record& record) {
            return record.has_all({"question", "answer"}) &&
-                  (record.has("choices") || record.has("options"));
+                  (record.has("choices") || record.has("options") || record.has_all({"A", "B"}));
          },
      .read = read_mmlu,
      .part = [](const Record& record) { return record.text_or_empty("subject"); },
      .part_is_set = true,
      .index_of =
          [](const Record& record) {
-           const nlohmann::json& options = record.at(mmlu_options(record));
-           if (!options.is_array()) return IndexedAnswer{};
            return IndexedAnswer{written_index(record.at("answer")),
-                                static_cast<std::int64_t>(options.size())};
+                                static_cast<std::int64_t>(options_of(record).size())};
          }},
 };
 

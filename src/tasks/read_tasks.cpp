@@ -99,6 +99,7 @@ class Reader {
       throw InputError(fmt::format("{}: none of its {} records can be used: {}.", path_.string(),
                                    records, bad_.told()));
     check_bad_records(bad_, path_.string(), records, context_.settings.bad_records);
+    check_named_keys();
     const bool has_options = form_->kind == TaskKind::letter || form_->kind == TaskKind::name ||
                              form_->kind == TaskKind::choice;
     if (context_.settings.letters && !has_options)
@@ -148,6 +149,17 @@ class Reader {
         throw InputError(
             fmt::format("{}: no record has the column '{}', which is named as '{}'. There are: {}.",
                         path_.string(), column, key, fmt::join(keys_.all, ", ")));
+    }
+  }
+
+  /// A form that does not know what the user has named is another one than was meant.
+  void check_named_keys() const {
+    for (const auto& [key, column] : context_.settings.columns) {
+      if (!read_.contains(key) && !sets_.empty())
+        throw InputError(fmt::format(
+            "{}: '{}' is named as '{}', which is not read of the form '{}' ({}), in which the file "
+            "is read. Leave it out, or say by \"form\" which is meant.",
+            path_.string(), column, key, form_->name, form_->keys));
     }
   }
 
@@ -209,7 +221,7 @@ class Reader {
     std::string name;
     try {
       if (!data.fault.empty()) throw RecordError(data.where, data.fault);
-      const Record record(data.value, data.where);
+      const Record record(data.value, data.where, &context_.settings.columns);
       if (!form_->fits(record))
         record.fail(fmt::format("is not of the form '{}' ({})", form_->name, form_->keys));
       if (context_.labels.empty() && form_->name == std::string_view("piqa") &&

@@ -15,6 +15,7 @@
 #include "factsweep/core/file.hpp"
 #include "factsweep/data/csv.hpp"
 #include "factsweep/data/record_counts.hpp"
+#include "factsweep/data/trim.hpp"
 #include "factsweep/tasks/answer.hpp"
 
 namespace factsweep::tasks {
@@ -26,8 +27,9 @@ std::string_view strip(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
 }
 
-Record::Record(const nlohmann::json& value, std::string where)
-    : value_(value), where_(std::move(where)) {
+Record::Record(const nlohmann::json& value, std::string where,
+               const std::map<std::string, std::string>* named)
+    : value_(value), where_(std::move(where)), named_(named) {
   if (!value_.is_object()) fail("is no JSON object {\"key\" ...}");
 }
 
@@ -43,8 +45,18 @@ const nlohmann::json& Record::at(const char* key) const {
 }
 
 const char* Record::first_of(std::initializer_list<const char*> keys) const {
-  const auto found =
-      std::find_if(keys.begin(), keys.end(), [this](const char* key) { return has(key); });
+  const auto is_named = [this](const char* key) {
+    return named_ != nullptr && named_->contains(key);
+  };
+  const auto says_something = [this](const char* key) {
+    if (!has(key) || value_.at(key).is_null()) return false;
+    return !value_.at(key).is_string() ||
+           !strip(value_.at(key).get_ref<const std::string&>()).empty();
+  };
+  const auto is_there = [this](const char* key) { return has(key); };
+  const char* const* found = std::find_if(keys.begin(), keys.end(), is_named);
+  if (found == keys.end()) found = std::find_if(keys.begin(), keys.end(), says_something);
+  if (found == keys.end()) found = std::find_if(keys.begin(), keys.end(), is_there);
   return found == keys.end() ? *keys.begin() : *found;
 }
 
@@ -185,10 +197,13 @@ bool looks_like_mmlu(std::string_view text, const std::string& file) {
   std::vector<std::vector<std::string>> rows;  // the first two
   struct Enough {};
   try {
-    for_each_csv_row(text, file, ',', [&](const std::vector<std::string>& row, std::int64_t) {
-      rows.push_back(row);
-      if (rows.size() == 2) throw Enough();
-    });
+    for_each_csv_row(
+        text, file, ',',
+        [&](const std::vector<std::string>& row, std::int64_t) {
+          rows.push_back(row);
+          if (rows.size() == 2) throw Enough();
+        },
+        [](std::int64_t, const std::string&) {});
   } catch (const Enough&) {
   }
   if (rows.empty() || rows.front().size() != kMmluColumns) return false;
@@ -233,6 +248,19 @@ void unpack(nlohmann::json& record, const char* key) {
   if (inside.is_structured()) *cell = std::move(inside);
 }
 
+/// Takes white space that is not ASCII's off the ends of all texts: a form does so with the rest
+/// where it may.
+void trim(nlohmann::json& value) {
+  if (value.is_structured()) {
+    for (nlohmann::json& part : value) trim(part);
+  } else if (value.is_string()) {
+    std::string& text = value.get_ref<std::string&>();
+    const auto is_ascii = [](char c) { return static_cast<unsigned char>(c) < 0x80; };
+    if (!text.empty() && !(is_ascii(text.front()) && is_ascii(text.back())))
+      text = std::string(trimmed(text));
+  }
+}
+
 /// InputError: a workbook, a Parquet file or an archive, which hold no text.
 void refuse_binary(const std::string& file) {
   std::string begin(4, '\0');
@@ -274,18 +302,25 @@ void for_each_record(const std::filesystem::path& path, const RecordFile& file,
                      const std::function<void(const DataRecord&)>& visit) {
   const std::string found = find_file(path).string();
   if (!fs::is_directory(found)) refuse_binary(found);
+  const bool is_table = names_table(path);
   const auto prepare = [&](nlohmann::json& value) {
-    compose(value);
+    trim(value);
     if (!value.is_object()) return;
-    std::map<std::string, nlohmann::json>
-        moved;  // all are taken before any is put: two may change places
+    // all are taken before any is put: two may change places
+    std::map<std::string, nlohmann::json> moved;
     for (const auto& [key, column] : file.columns) {
       const auto there = value.find(column);
-      if (there == value.end()) continue;
-      moved[key] = std::move(*there);
-      value.erase(there);
+      if (there != value.end()) moved[key] = std::move(*there);
+    }
+    for (const auto& [key, column] : file.columns) {
+      value.erase(column);
+      value.erase(key);
     }
     for (auto& [key, content] : moved) value[key] = std::move(content);
+    for (nlohmann::json& cell : value) {
+      if (is_table && cell.is_string() && is_nothing(strip(cell.get_ref<const std::string&>())))
+        cell = "";
+    }
     for (const char* key : kLists) unpack(value, key);
   };
   const auto look = [&](const nlohmann::json& value) {
@@ -298,6 +333,7 @@ void for_each_record(const std::filesystem::path& path, const RecordFile& file,
     for (const auto& item : value.items()) file.keys.all.insert(item.key());
   };
   const auto take = [&](DataRecord record) {
+    compose(record.value);
     look(record.value);
     prepare(record.value);
     visit(record);
@@ -314,13 +350,13 @@ void for_each_record(const std::filesystem::path& path, const RecordFile& file,
     }
     return;
   }
-  if (names_table(path) && separator_of(path, read_data_text(found)) == ',' &&
-      file.columns.empty()) {
+  if (is_table && separator_of(path, read_data_text(found)) == ',' && file.columns.empty()) {
     const std::string text = read_data_text(found);
     if (file.is_mmlu || looks_like_mmlu(text, found)) return visit_mmlu_rows(text, found, take);
   }
   const auto is_record = [&](const nlohmann::json& value) {
     nlohmann::json copy = value;
+    compose(copy);
     prepare(copy);
     return file.is_record(Record(copy, found));
   };

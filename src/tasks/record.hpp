@@ -18,7 +18,9 @@ namespace factsweep::tasks {
 
 class Record {
  public:
-  Record(const nlohmann::json& value, std::string where);
+  /// `named`: keys that the user has said what the file calls (ReadTasksSettings::columns).
+  Record(const nlohmann::json& value, std::string where,
+         const std::map<std::string, std::string>* named = nullptr);
 
   bool has(const char* key) const { return value_.contains(key); }
   bool has_all(std::initializer_list<const char*> keys) const;
@@ -43,7 +45,8 @@ class Record {
   Record inside(const char* key) const;
   /// InputError where the key is missing.
   const nlohmann::json& at(const char* key) const;
-  /// The first of the keys that the record has; the first of all where it has none.
+  /// Of several keys for one thing the one that the user has named; else the first that says
+  /// something, else one that is there, or the first.
   const char* first_of(std::initializer_list<const char*> keys) const;
 
   /// The keys whose values were asked for.
@@ -57,6 +60,7 @@ class Record {
   std::string parse_number(const char* key) const;
   const nlohmann::json& value_;
   const std::string where_;
+  const std::map<std::string, std::string>* named_;
   mutable std::set<std::string, std::less<>> read_;
 };
 

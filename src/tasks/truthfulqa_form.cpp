@@ -62,7 +62,7 @@ Options targets_of(const Record& record) {
       options.add(record, texts[i], is_one(record, labels[i]));
   } else {
     for (const auto& [text, label] : record.at(kTargets).items()) {
-      nlohmann::json composed = text;  // keys are not composed with the values of records
+      nlohmann::json composed = text;  // a key that is another one in NFC stays as it is
       compose(composed);
       options.add(record, composed.get_ref<const std::string&>(), is_one(record, label));
     }

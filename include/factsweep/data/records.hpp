@@ -35,14 +35,19 @@ char separator_of(const std::filesystem::path& path, std::string_view text);
 /// columns without one left out, and rows of nothing but blanks, too), everything else is JSON: a
 /// list of records, an object of records, an object whose only list they are, records line by line,
 /// or one record (`is_record` tells it from an object of records). `.gz` is read transparently.
-/// InputError with file and line: no such file, JSON whose brackets do not close, a quotation mark
-/// that is never closed, a column that is there twice, a table where JSON was expected, and JSON
-/// where a table was.
+/// InputError with file and line: no such file, JSON whose brackets do not close, columns in place
+/// of records, a column that is there twice, a table where JSON was expected, and JSON where a
+/// table was.
 void for_each_data_record(const std::filesystem::path& path,
                           const std::function<bool(const nlohmann::json&)>& is_record,
                           const std::function<void(const DataRecord&)>& visit);
 
-/// All texts of a value in NFC, as a text that is typed and one that was copied should be one.
+/// Whether a cell, trimmed, is what pandas, databases and spreadsheets write where there is no
+/// value, or the error of a formula. "None" and "NA" are not among them: both are answers, too.
+bool is_nothing(std::string_view cell);
+
+/// All texts and keys of a value in NFC, as a text that is typed and one that was copied should be
+/// one.
 void compose(nlohmann::json& value);
 
 }  // namespace factsweep

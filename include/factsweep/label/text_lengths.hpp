@@ -23,6 +23,11 @@ class TextLengths {
   /// tokens than the model has positions; empty: nothing. What follows ": " in it is of this text alone.
   std::string excess(const std::string& prompt, const std::string& answer, std::int64_t more = 0,
                      std::int64_t longest = std::numeric_limits<std::int64_t>::max()) const;
+  /// Of a prompt and of what follows it; none where the tokenizer cannot be read.
+  struct Tokens {
+    std::int64_t prompt = 0, answer = 0;
+  };
+  Tokens tokens(const std::string& prompt, const std::string& answer) const;
 
  private:
   Model model_;                // without weights

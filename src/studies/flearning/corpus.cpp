@@ -9,6 +9,7 @@
 #include "factsweep/core/console.hpp"
 #include "factsweep/core/random.hpp"
 #include "factsweep/data/prompts.hpp"
+#include "factsweep/data/trim.hpp"
 #include "factsweep/label/probe.hpp"
 #include "factsweep/label/text_lengths.hpp"
 #include "factsweep/stage/table.hpp"
@@ -79,7 +80,7 @@ EditSettings edit_settings(const Deck& deck) {
                                                                          : RepeatedEdits::keep};
   for (const std::string& name : edit_columns()) {
     const std::string column = deck.text("data." + name);
-    if (!column.empty()) settings.columns[name] = column;
+    if (!column.empty()) settings.columns[name] = nfc(column);
   }
   return settings;
 }

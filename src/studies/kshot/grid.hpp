@@ -33,6 +33,9 @@ bool goes_without_data(const Deck& deck, const TaskEntry& task);
 
 /// Sets::keep_shots_out_of_pool() of every pool that points learn from beside shots.
 void keep_shots_out_of_pools(const std::vector<GridPoint>& points, Sets& sets);
+/// Says of the shots that points learn which are longer than kshot.longest. InputError: a point has
+/// no other, and no open data.
+void look_at_shots(const Deck& deck, const std::vector<GridPoint>& points, Sets& sets);
 
 /// In the order of tasks and methods, none twice. InputError: a method that a task cannot have,
 /// more shots than a task has examples, N above the bank or kshot.pool, k above N.

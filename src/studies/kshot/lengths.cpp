@@ -2,9 +2,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "factsweep/label/text_lengths.hpp"
 #include "factsweep/tasks/prompt.hpp"
+#include "grid.hpp"
 #include "options.hpp"
 #include "sets.hpp"
 
@@ -87,7 +89,67 @@ class Look {
   const std::int64_t longest_;
 };
 
+/// What becomes of a shot that is learnt; empty: it is learnt whole.
+struct CutShot {
+  std::string left_out, cut;
+};
+
+CutShot cut_shot(const TextLengths& lengths, const std::string& prompt, const std::string& output,
+                 std::int64_t longest) {
+  constexpr std::int64_t kAround = 8;  // tokens that stand around a text
+  if (std::ssize(prompt) + std::ssize(output) + kAround < longest) return {};
+  const TextLengths::Tokens tokens = lengths.tokens(prompt, std::string(lead(prompt)) + output);
+  if (tokens.prompt >= longest)
+    return {.left_out =
+                fmt::format("its prompt alone fills kshot.longest, so that it is not learnt: "
+                            "{} tokens of {}",
+                            tokens.prompt, longest)};
+  const std::int64_t all = tokens.prompt + tokens.answer + 1;  // EOS
+  if (all <= longest) return {};
+  return {.cut = fmt::format("longer than kshot.longest, at which it is cut: {} tokens of {}", all,
+                             longest)};
+}
+
 }  // namespace
+
+void look_at_shots(const Deck& deck, const std::vector<GridPoint>& points, Sets& sets) {
+  const TextLengths lengths(deck.text("model.path"));
+  const std::string prompt_template = prompts(deck);
+  const std::int64_t longest = deck.integer("kshot.longest");
+  const bool with_reasons = deck.text("kshot.teach") == "reasons";
+  std::map<std::size_t, std::map<std::int64_t, CutShot>> known;  // by task and row
+  for (const GridPoint& at : points) {
+    if (!at.method->is_taught() || at.shots < 1) continue;
+    const TaskEntry& task = sets.tasks[at.task];
+    std::int64_t lost = 0;
+    for (const std::int64_t row : at.drawn_shots(sets).rows(sets)) {
+      const auto [shot, fresh] = known[at.task].try_emplace(row);
+      const TaskExample& example = task.train.examples.at(static_cast<std::size_t>(row));
+      if (fresh)
+        shot->second =
+            cut_shot(lengths, render(prompt_template, example),
+                     with_reasons ? task.with_reasons(example) : example.output, longest);
+      lost += shot->second.left_out.empty() ? 0 : 1;
+    }
+    if (lost == at.shots && !at.has_data())
+      throw deck.error("kshot.longest",
+                       fmt::format("is {}, and the prompts of all {} shots of the task '{}' that a "
+                                   "draw has are as long or longer. Raise it, or shorten them.",
+                                   longest, lost, task.name));
+  }
+  for (const auto& [index, shots] : known) {
+    const TaskEntry& task = sets.tasks[index];
+    RecordCounts left_out, cut;
+    for (const auto& [row, shot] : shots) {
+      const std::string& where = task.train.examples.at(static_cast<std::size_t>(row)).where;
+      if (!shot.left_out.empty()) left_out.add(shot.left_out, where);
+      if (!shot.cut.empty()) cut.add(shot.cut, where);
+    }
+    const std::string source = fmt::format("task '{}', shots", task.name);
+    sets.say(source, "left out", left_out);
+    sets.say(source, "used", cut);
+  }
+}
 
 void Sets::look_at_lengths(const Deck& deck) {
   Look(deck, *this).look();

@@ -7,6 +7,7 @@
 
 #include "factsweep/core/error.hpp"
 #include "factsweep/core/random.hpp"
+#include "factsweep/data/trim.hpp"
 #include "factsweep/studies/support/lists.hpp"
 #include "factsweep/tasks/asked.hpp"
 
@@ -32,6 +33,13 @@ std::string TaskEntry::with_reasons(const TaskExample& shot) const {
   if (rationales == Rationales::data && !shot.rationale.empty())
     return shot.output + "\n\n" + shot.rationale;
   return shot.output;
+}
+
+std::map<std::string, std::string> named_columns(const JsonNode& node) {
+  if (!node.json.is_object()) node.fail("is no object {\"instruction\": \"COLUMN\", ...}.");
+  std::map<std::string, std::string> names;
+  for (const auto& item : node.json.items()) names[item.key()] = nfc(node.text(item.key().c_str()));
+  return names;
 }
 
 void Sets::say(const std::string& source, const std::string& fate, const RecordCounts& counts) {

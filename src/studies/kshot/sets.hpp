@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "adapters.hpp"
+#include "factsweep/core/json_node.hpp"
 #include "factsweep/deck/deck.hpp"
 #include "factsweep/studies/support/counts.hpp"
 #include "factsweep/tasks/task.hpp"
@@ -67,6 +68,9 @@ struct ReadFile {
   std::string file, form;  // as data.sets names it
   std::string keys;        // that were read, and those that were not
 };
+
+/// What "columns" calls each key of a form, in NFC as the files' keys are. InputError.
+std::map<std::string, std::string> named_columns(const JsonNode& node);
 
 struct Shots;
 

@@ -75,20 +75,13 @@ class Reader {
       settings.form = node.text_or("form", "auto");
       settings.options = node.count("options", 0);
       settings.letters = node.flag("letters", false);
-      if (node.has("columns")) settings.columns = columns(node.child("columns"));
+      if (node.has("columns")) settings.columns = named_columns(node.child("columns"));
     }
     TaskSet set = read_task_set(located(file), settings);
     set.name = name;  // draws are keyed by it
     sets_.say(located(file), "left out", set.bad);
     sets_.remember({file, set.form, set.keys});
     return set;
-  }
-
-  static std::map<std::string, std::string> columns(const JsonNode& node) {
-    if (!node.json.is_object()) node.fail("is no object {\"instruction\": \"COLUMN\", ...}.");
-    std::map<std::string, std::string> names;
-    for (const auto& item : node.json.items()) names[item.key()] = node.text(item.key().c_str());
-    return names;
   }
 
   void read_tasks() {
@@ -190,7 +183,7 @@ class Reader {
   }
 
   void read_worked(const JsonNode& node, TaskEntry& task) {
-    node.allow({"file", "part", "form", "letters", "options", "rows"});
+    node.allow({"file", "part", "form", "letters", "options", "columns", "rows"});
     const TaskSet set = examples(node, task.name);
     if (!node.has("rows") || !node.json.at("rows").is_array())
       node.fail("needs 'rows', a list of records of its file, from 0.");

@@ -122,6 +122,7 @@ Expansion expand(const Deck& deck) {
   worker.sets.read_forms(deck, ModelConfig::read(deck.text("model.path")));
   std::vector<GridPoint> points = grid_points(deck, worker.sets);
   keep_shots_out_of_pools(points, worker.sets);
+  look_at_shots(deck, points, worker.sets);
   check_inputs(deck, worker.sets, points);
   Plan plan = make_plan(deck, worker, std::move(points));
   plan.notes =

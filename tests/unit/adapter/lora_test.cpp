@@ -266,6 +266,8 @@ TEST_CASE("a damaged adapter, or one of another base, is told with file and tens
   CHECK_THAT(error(one.weights), ContainsSubstring("adapter_config.json:2:") &&
                                      ContainsSubstring("not valid JSON") &&
                                      !ContainsSubstring("json.exception"));
+  write_file(folder / "adapter_config.json", "{\"r\": 1e999}");  // as every other JSON file is told
+  CHECK_THAT(error(one.weights), ContainsSubstring("adapter_config.json: not usable JSON: "));
   std::filesystem::create_directories(folder / "a/deep");
   std::filesystem::rename(folder / "adapter_config.json", folder / "a/adapter_config.json");
   CHECK_THAT(error(one.weights), ContainsSubstring("has no adapter_config.json, nor has its folder "

@@ -203,6 +203,8 @@ TEST_CASE("what the page or a spreadsheet adds to a table is no record", "[data]
     CHECK_THAT(file.records[0].where, Catch::Matchers::EndsWith(text[0] == 's' ? ":3" : ":4"));
   }
   CHECK(EditsFile("sep=\t\nprompt\ttarget_new\nA, b\tc\n", ".csv").read().records.size() == 1);
+  // of a separator in a quoted name it is none
+  CHECK(EditsFile("prompt;target_new;\"a, b\"\nA, b;c;d\n", ".csv").read().records.size() == 1);
   CHECK(EditsFile(json::array({easyedit("a", "b")}).dump(), ".JSON").read().records.size() == 1);
 }
 
@@ -247,6 +249,8 @@ TEST_CASE("a byte-order mark is no part of a file, in every form", "[data]") {
   CHECK(EditsFile(mark + lines({records[0], records[1]})).read().records.size() == 2);
   CHECK(EditsFile(mark + "\"prompt\",\"target_new\"\r\nA?,b\r\n", ".csv").read().records.size() == 1);
   CHECK_THAT(EditsFile("\xff\xfe[").message(), Catch::Matchers::ContainsSubstring("UTF-16"));
+  CHECK_THAT(EditsFile(std::string("p\0,\0t\0", 6), ".csv").message(),
+             Catch::Matchers::ContainsSubstring("UTF-16"));
 }
 
 TEST_CASE("files that are something else are called by their name", "[data]") {

@@ -47,5 +47,32 @@ TEST_CASE("a quoted field holds separators, line breaks and marks", "[data]") {
             {1, {"a, b", "say \"x\"", ""}}, {2, {"two\nlines\n", "c"}}, {5, {"d", "e\"f\" g"}}});
   CHECK(csv_error("a,b\nc,\"d\n\ne") ==
         "x.csv:2: a quotation mark opens a field and is never closed.");
-  CHECK(csv_error("a\n\"b\nc\"d,e\n").starts_with("x.csv:3: text follows the quotation mark"));
+  CHECK(csv_error("a\n\"b\"c,d\n").starts_with("x.csv:2: text follows the quotation mark"));
+  CHECK(csv_error("a\n\"b\nc\"d,e\n")
+            .starts_with("x.csv:2: a quotation mark opens a field of several"));
+}
+
+TEST_CASE("blanks around a quoted field are no part of it", "[data]") {
+  CHECK(csv_rows("a, \"b, c\" ,\t\"d\ne\"\n \"f\"\t, g \n") ==
+        std::vector<CsvRow>{{1, {"a", "b, c", "d\ne"}}, {3, {"f", " g "}}});
+  CHECK(csv_rows("a\t \"b\"\t\n", '\t') == std::vector<CsvRow>{{1, {"a", "b", ""}}});
+  // a text that begins with a quoted word, and a mark that none closes
+  CHECK(csv_rows("a, \"b\" is, c\nd, \"e\n") ==
+        std::vector<CsvRow>{{1, {"a", " \"b\" is", " c"}}, {2, {"d", " \"e"}}});
+}
+
+TEST_CASE("every line that a mark too few takes into a field is told", "[data]") {
+  const auto read = [](const std::string& text) {
+    std::vector<std::int64_t> rows, bad;
+    for_each_csv_row(
+        text, "x.csv", ',', [&](const auto&, std::int64_t line) { rows.push_back(line); },
+        [&](std::int64_t line, const std::string&) { bad.push_back(line); });
+    return std::pair{rows, bad};
+  };
+  using Lines = std::vector<std::int64_t>;
+  CHECK(read("a,b\n\"c,d\ne,f\ng,h\n\"i, j\",k\nl,m\n") ==
+        std::pair{Lines{1, 6}, Lines{2, 3, 4, 5}});
+  CHECK(read("a,b\n\"c\" d,e\nf,g\n") == std::pair{Lines{1, 3}, Lines{2}});
+  for (const std::string text : {"a,b\nc,\"d\ne,f\n", "a,b\nc,\"d\ne,f"})
+    CHECK(read(text) == std::pair{Lines{1}, Lines{2, 3}});
 }

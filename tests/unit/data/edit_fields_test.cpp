@@ -174,15 +174,21 @@ TEST_CASE("what may be meant by a file of no form is said", "[data]") {
   const json split = {{"columns", {"prompt", "target_new"}},
                       {"index", {0}},
                       {"data", json::array({json::array({"a", "b"})})}};
-  CHECK_THAT(EditsFile(split.dump()).message(),
-             ContainsSubstring("write it with orient='records'"));
   const json by_column = {{"prompt", {{"0", "a"}, {"1", "b"}}},
                           {"subject", {{"0", "c"}, {"1", "d"}}},
                           {"target_new", {{"0", "e"}, {"1", "f"}}}};
   const json by_list = {{"prompts", {"a", "b"}}, {"target_new", {"e", "f"}}};
-  for (const json& columns : {by_column, by_list})
+  json of_lists = by_column, long_lists = by_list, by_name;
+  of_lists["rephrase_prompt"] = {{"0", {"g", "h"}}, {"1", json::array()}};
+  long_lists["rephrase_prompt"] = json::array({{"g", "h"}, json::array()});
+  for (const auto& [key, column] : by_column.items())
+    by_name[key] = {{"Ann", column.at("0")}, {"Bob", column.at("1")}};
+  for (const json& columns : {by_column, by_list, split, of_lists, long_lists, by_name})
     CHECK_THAT(EditsFile(columns.dump()).message(),
                ContainsSubstring("holds columns, not records"));
+  CHECK(EditsFile(json{{"1", record}, {"2", zsre("Bonn")}, {"3", record}}.dump())
+            .read({.bad_records = 1})
+            .records.size() == 2);
   CHECK_THAT(
       EditsFile(json{{"train", {record, record}}, {"test", {record, record}}}.dump()).message(),
       ContainsSubstring("There are records in its 'test', 'train'"));

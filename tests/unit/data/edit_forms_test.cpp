@@ -328,4 +328,9 @@ TEST_CASE("MQuAKE's records are as many edits as they rewrite", "[data]") {
   CHECK(file.records[2].prompt == "The town of Åke1 is");
   for (const EditRecord& edit : file.records) CHECK(edit.portability.size() == 2);
   CHECK(file.read == 2);
+  record["requested_rewrite"][1]["question"] = "Where does {} live?";
+  record["questions"] = {"In which country does {} live?"};
+  const EditRecord asked = EditsFile(json::array({record}).dump()).read().records.at(1);
+  CHECK(asked.rephrasings.back() == "Where does Åke1 live?");
+  CHECK(asked.portability.back().prompt == "In which country does Åke1 live?");
 }

@@ -102,9 +102,23 @@ TEST_CASE("what other programs write for the subject is not taken for a text", "
           Catch::Matchers::ContainsSubstring("'" + place + "' is not the subject. Write {}"));
     }
   }
-  json record = easyedit("French", "English");
-  record["prompt"] = "Ann, who wrote \"{0} [x]\", speaks";
-  CHECK(EditsFile(json::array({record}).dump()).read().records.size() == 1);
+  const auto message_of = [](const char* key, const std::string& text) {
+    json record = easyedit("French", "English");
+    record[key] = text;
+    return EditsFile(json::array({record}).dump()).message();
+  };
+  CHECK(message_of("prompt", "Ann, who wrote \"{0} [x]\", speaks") == "no error");
+  CHECK(message_of("prompt", "The square x^{nn} of \\frac{ab}{c} is") == "no error");
+  for (const std::string place : {"{entity}", "{ sub }", "<X>", "[sub]"})
+    CHECK_THAT(message_of("prompt", "Does " + place + " speak"),
+               Catch::Matchers::ContainsSubstring("'" + place + "' is not the subject"));
+  for (const std::string place : {"[X]", "{subject}"})
+    CHECK_THAT(message_of("locality_prompt", place + " speaks"),
+               Catch::Matchers::ContainsSubstring("an unrelated question has " + place +
+                                                  ", but it is not"));
+  for (const char* key : {"prompt", "rephrase_prompt", "locality_prompt"})
+    CHECK_THAT(message_of(key, "Ann speaks [Y] ."),
+               Catch::Matchers::ContainsSubstring("'[Y]' is the place of an answer"));
 }
 
 TEST_CASE("questions by name: each a prompt and answers, one or many", "[data]") {

@@ -40,6 +40,12 @@ TEST_CASE("a '#' never cuts a template without a word", "[deck]") {
 TEST_CASE("apostrophes around a text are no quotation marks", "[deck]") {
   for (const std::string value : {R"(template = 'Q: {a}\nA:')", "template = 'chat'", "path = 'a'"})
     CHECK(template_message(value).find("stands between apostrophes") != std::string::npos);
+  for (const std::string value : {"“Q: {a}”", "„{a}“", "‘{a}’", "«{a}»", "`{a}`"})
+    CHECK(template_message("template = " + value).find("which would belong to it") !=
+          std::string::npos);
+  CHECK(template_message(R"(template = """{a}""")").find("several quotation marks") !=
+        std::string::npos);
+  CHECK(template_deck("template = \"“{a}”\"").text("a.template") == "“{a}”");
   CHECK(template_deck("template = \"'{a}'\"").text("a.template") == "'{a}'");
   CHECK(template_deck("template = Q: '{a}'").text("a.template") == "Q: '{a}'");
 }

@@ -180,6 +180,95 @@ TEST_CASE("of two keys that could be the answer it is said which is read") {
   CHECK(set.keys == "answer, prompt; not read: question, response");
 }
 
+TEST_CASE("what the user names is read under that name alone") {
+  TaskFiles files;
+  const auto read = [&](const char* text, const std::map<std::string, std::string>& columns,
+                        const std::string& form = "auto") {
+    return read_task_set(files.write("x.jsonl", text),
+                         {.form = form, .columns = columns, .bad_records = 1});
+  };
+  const TaskSet set = read(R"({"frage": "A?", "antwort": "a", "question": "B?", "answer": "b"}
+{"question": "C?", "antwort": "c"}
+{"frage": "D?", "answer": "d"}
+)",
+                           {{"question", "frage"}, {"answer", "antwort"}});
+  REQUIRE(set.examples.size() == 1);
+  CHECK(set.examples[0].instruction == "A?");
+  CHECK(set.examples[0].output == "a");
+  CHECK(set.bad.records() == 2);
+  // of several keys for one thing the named one
+  CHECK(read(R"({"prompt": "A?", "completion": "b", "antwort": "a"})", {{"answer", "antwort"}})
+            .examples.at(0)
+            .output == "a");
+  CHECK(read(R"({"question": "?", "choices": ["a", "b"], "mine": ["c", "d"], "answer": 1})",
+             {{"options", "mine"}})
+            .examples.at(0)
+            .options.at(1) == "d");
+  CHECK(read(R"({"passage": "A.", "question": "?", "answer": "yes, as ...", "truth": true})",
+             {{"label", "truth"}})
+            .examples.at(0)
+            .answer == "A");
+  // and a form that does not know it is not the one that is meant
+  const char* both = R"({"instruction": "I", "output": "o", "frage": "A?", "antwort": "a"})";
+  const std::map<std::string, std::string> columns = {{"question", "frage"}, {"answer", "antwort"}};
+  CHECK_THAT(input_error([&] { read(both, columns); }),
+             ContainsSubstring("'frage' is named as 'question', which is not read of the form "
+                               "'instructions'"));
+  CHECK(read(both, columns, "questions").examples.at(0).output == "a");
+}
+
+TEST_CASE("of several keys for one thing that is read which says something") {
+  TaskFiles files;
+  CHECK(read_task_set(
+            files.write("x.jsonl", R"({"prompt": "A?", "completion": null, "response": "a"})"))
+            .examples.at(0)
+            .output == "a");
+  CHECK(read_task_set(
+            files.write("x.csv",
+                        "question,choices,options,answer\n?,,\"[\"\"a\"\", \"\"b\"\"]\",1.0\n"))
+            .examples.at(0)
+            .answer == "B");
+}
+
+TEST_CASE("options in columns of their own, as C-Eval has them") {
+  TaskFiles files;
+  const TaskSet set = read_task_set(
+      files.write(
+          "x.csv",
+          "id,question,A,B,C,D,answer\n0,Which?,a,b,c,d,C\n1,And?,a,b,c,,B\n2,Or?,a,,c,d,A\n"
+          "3,Is?,a,b,,,D\n"),
+      {.bad_records = 1});
+  CHECK(set.form == "mmlu");
+  REQUIRE(set.examples.size() == 2);
+  CHECK(set.examples[0].answer == "C");
+  CHECK_THAT(set.examples[0].instruction,
+             ContainsSubstring("Which?\nA. a\nB. b\nC. c\nD. d\nAnswer:"));
+  CHECK(set.examples[1].options.size() == 3);
+  CHECK(set.bad.records() == 2);
+  // six columns of names are no question of MMLU's makers
+  const TaskSet six = read_task_set(
+      files.write("y.csv", "question,A,B,C,D,answer\nWhich?,a,b,c,d,0\nAnd?,a,b,c,d,3\n"));
+  CHECK(six.examples.at(1).answer == "D");
+}
+
+TEST_CASE("blanks and cells of nothing in a task's file are those of edits") {
+  TaskFiles files;
+  const TaskSet set = read_task_set(
+      files.write(
+          "x.csv",
+          "question, answer, context\n\"A, b?\", \"a\", nan\nC?,#N/A,\nD?,\u00a0d\u2003,\n"),
+      {.bad_records = 1});
+  REQUIRE(set.examples.size() == 2);
+  CHECK(set.examples[0].instruction == "A, b?");
+  CHECK(set.examples[0].output == "a");
+  CHECK(set.examples[0].input.empty());
+  CHECK(set.examples[1].output == "d");
+  CHECK(set.bad.reasons().contains("the record has an empty 'answer'"));
+  // a bad row among those that tell whether the table is MMLU's
+  CHECK(read_task_set(files.write("y.csv", "question,answer\n\"A\" is,a\nB?,b\nC?,c\n"))
+            .examples.size() == 2);
+}
+
 TEST_CASE("letters are asked of options alone") {
   TaskFiles files;
   const fs::path text = files.write("x.jsonl", R"({"question": "a", "answer": "b"})");

@@ -178,7 +178,7 @@ TEST_CASE("an empty system's turn says nothing, and a reply of weight 0 is not l
 {"messages": [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "No.", "weight": 0}]}
 {"messages": [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "No.", "weight": 0.5}]}
 {"messages": [{"role": "user", "content": ""}, {"role": "assistant", "content": "Hi."}]}
-{"messages": [{"role": "system", "content": " "}, {"role": "user", "content": "Who?"}, {"role": "assistant", "content": "Ann."}]}
+{"messages": [{"role": "system", "content": [{"type": "text", "text": " "}]}, {"role": "user", "content": "Who?"}, {"role": "assistant", "content": "Ann."}]}
 )"),
       {.bad_records = 1});
   REQUIRE(set.examples.size() == 2);

@@ -99,3 +99,36 @@ TEST_CASE("kshot: what a training takes is foreseen by how long its examples are
   CHECK(longer.activation_bytes > 2 * few.activation_bytes);
   CHECK(longer.cost_flop > 2 * few.cost_flop);
 }
+
+TEST_CASE("kshot: shots that are longer than what is learnt are said before the run") {
+  Decks decks;
+  const TemporaryFolder model;
+  write_tiny_model(model.path());  // a token is a character
+  decks.sets["tasks"][0]["shots"] = "mine.json";
+  const auto shot = [](std::size_t question, std::size_t answer) {
+    return nlohmann::json{{"instruction", std::string(question, 'a')},
+                          {"input", ""},
+                          {"output", std::string(answer, 'b')}};
+  };
+  const std::vector<std::string> flags = {"--model.path=" + model.path().string(),
+                                          "--kshot.template=plain",
+                                          "--kshot.longest=40",
+                                          "--grid.method=base, lora",
+                                          "--grid.task=one",
+                                          "--grid.shots=2",
+                                          "--grid.data_selection=none"};
+  const auto notes = [&](const nlohmann::json& shots) {
+    decks.write("mine.json", shots.dump());
+    return notes_text(decks.expand(flags));
+  };
+  CHECK_THAT(notes({shot(10, 20), shot(1, 1)}), !ContainsSubstring("kshot.longest"));
+  const std::string said = notes({shot(10, 60), shot(60, 1)});
+  CHECK_THAT(said,
+             ContainsSubstring("task 'one', shots: 1 record is used: longer than kshot.longest"));
+  CHECK_THAT(said,
+             ContainsSubstring("task 'one', shots: 1 record is left out: its prompt alone fills"));
+  decks.write("mine.json", nlohmann::json{shot(60, 1), shot(50, 1), shot(1, 1)}.dump());
+  CHECK_THAT(decks.error(flags),
+             ContainsSubstring("kshot.longest") &&
+                 ContainsSubstring("the prompts of all 2 shots of the task 'one'"));
+}

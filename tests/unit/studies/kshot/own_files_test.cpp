@@ -52,6 +52,17 @@ TEST_CASE("kshot: a pool does not hold the shots that are learnt beside it") {
       ContainsSubstring("pool 'open': nothing is left"));
 }
 
+TEST_CASE("kshot: worked examples come of a file of other names, too") {
+  Decks decks;
+  decks.write("frage.jsonl", "{\"frage\": \"Why?\", \"antwort\": \"So.\"}\n");
+  decks.sets["tasks"][0]["worked_examples"] = {
+      {"file", "frage.jsonl"},
+      {"rows", {0}},
+      {"columns", {{"question", "frage"}, {"answer", "antwort"}}}};
+  CHECK(is_told(decks.expand({"--grid.method=base", "--grid.task=one"}),
+                "question ('frage' in the file)"));
+}
+
 TEST_CASE("kshot: how each file was read is said, and kept") {
   Decks decks;
   const Plan plan = decks.expand({"--grid.method=lora", "--grid.task=one", "--grid.draw=1"});
