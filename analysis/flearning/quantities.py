@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 import pandas as pd
@@ -158,13 +158,21 @@ class EditPart(Part):
 
         `records`: edited at once, the largest number where not given.
         """
-        wanted = self.points[self.points["records"] == (records or self.records)]
+        wanted = records or self.records
+        return [
+            variant
+            for variant in self._variants
+            if variant.records == wanted and (not methods or variant.method in methods)
+        ]
+
+    @cached_property
+    def _variants(self) -> list[Variant]:
+        """All, in that order."""
         found = [
             Variant(*key, points=rows.sort_values("seed"))
-            for key, rows in wanted.groupby(
+            for key, rows in self.points.groupby(
                 ["method", "lambda", "layers", "preset", "records"], dropna=False
             )
-            if not methods or key[0] in methods
         ]
         order = list(METHODS)
         return sorted(

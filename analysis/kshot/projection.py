@@ -22,6 +22,7 @@ from .tables import SELECTIONS
 
 SHOWN = 2000  # of a pool: more make the figure large and t-SNE slow, not clearer
 NEIGHBOURS = 30  # t-SNE's perplexity
+FEW = 500  # vectors: threads wait for each other longer than one takes for the work
 BESIDE = 4  # panels; more go below
 
 
@@ -31,11 +32,13 @@ def place(vectors: np.ndarray) -> np.ndarray:
     """
     from sklearn.decomposition import PCA  # takes as long to import as a small report does
     from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits  # scikit-learn's own
 
     neighbours = min(NEIGHBOURS, (len(vectors) - 1) / 3)  # fewer than there are vectors
     if neighbours < 1:
         return PCA(2).fit_transform(vectors)
-    return TSNE(perplexity=neighbours, init="pca", random_state=0).fit_transform(vectors)
+    with threadpool_limits(1 if len(vectors) < FEW else None):
+        return TSNE(perplexity=neighbours, init="pca", random_state=0).fit_transform(vectors)
 
 
 # --- What is shown -----------------------------------------------------------------------------
