@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
+from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from . import style
@@ -39,10 +40,12 @@ def draw(means: pd.DataFrame, folder: Path) -> list[Path]:
     """One figure for each kind of tensors, as PNG and PDF; returns the PNGs. `means`: one row a
     matrix, means over points.
     """
-    return [
-        style.save(figure(rows), folder / f"deltas_{tensors}.png")
-        for tensors, rows in _by_tensors(means)
-    ]
+    made = []
+    for tensors, rows in _by_tensors(means):
+        drawn = figure(rows)
+        made.append(style.save(drawn, folder / f"deltas_{tensors}.png"))
+        plt.close(drawn)
+    return made
 
 
 def _by_tensors(means: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:

@@ -42,12 +42,23 @@ class WithoutShaping(subset.Options):
     tell places are of no use in it, and cutting them takes twice as long as all the rest of a font.
     """
 
+    SHAPING = ("GDEF", "GPOS", "GSUB", "kern")
+
     def __init__(self, **options) -> None:
         super().__init__(**options)
-        self.drop_tables += ["GDEF", "GPOS", "GSUB", "kern"]
+        self.drop_tables += self.SHAPING
 
 
-subset.Options = WithoutShaping
+def load_font(path: str, options: subset.Options, *more, _load=subset.load_font, **keywords):
+    """Without those tables from the first, as cutting reads them even where it drops them."""
+    font = _load(path, options, *more, **keywords)
+    for table in getattr(options, "SHAPING", ()):
+        if table in font:
+            del font[table]
+    return font
+
+
+subset.Options, subset.load_font = WithoutShaping, load_font
 plt.style.use(str(resources.files(__package__) / "figures.mplstyle"))
 
 
@@ -196,10 +207,16 @@ def save(figure: Figure, png: Path) -> Path:
     return png
 
 
-def save_png(figure: Figure, path: Path) -> None:
-    """Lays the figure out, for all that saves it later, too."""
+def lay_out(figure: Figure) -> None:
+    """For all that saves it later; once for each figure."""
     figure.set_dpi(plt.rcParams["savefig.dpi"])
     figure.get_layout_engine().execute(figure)
+    figure.set_layout_engine("none")
+
+
+def save_png(figure: Figure, path: Path) -> None:
+    """Lays the figure out, too."""
+    lay_out(figure)
     with _laid_out(figure):
         figure.savefig(path)
 

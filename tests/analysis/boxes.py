@@ -40,22 +40,21 @@ def _laid_out(figure: Figure) -> Figure:
     return figure
 
 
-def overlapping(figure: Figure) -> list[tuple[str, str]]:
-    """Pairs of texts whose boxes, as rendered, overlap."""
-    return _overlapping([(text.get_text(), _corners(text)) for text in _drawn(_laid_out(figure))])
-
-
-def outside(figure: Figure) -> list[str]:
-    """Texts that the figure cuts off."""
-    _laid_out(figure)
-    found = [(text.get_text(), _corners(text)) for text in _drawn(figure)]
-    return _outside(found, figure.bbox.min, figure.bbox.max)
+def wrong_in(figure: Figure) -> tuple[list[tuple[str, str]], list[str]]:
+    """Pairs of texts whose boxes, as rendered, overlap, and texts that the figure cuts off."""
+    found = [(text.get_text(), _corners(text)) for text in _drawn(_laid_out(figure))]
+    return _overlapping(found), _outside(found, figure.bbox.min, figure.bbox.max)
 
 
 def wrong_on_the_page(page: Path, width: int) -> dict[str, tuple]:
     """By the names of figures, as the page shows them: texts that overlap or are cut off."""
+    return wrong_of(in_browser(page, ON_THE_PAGE, width))
+
+
+def wrong_of(figures: list) -> dict[str, tuple]:
+    """The same of what ON_THE_PAGE has found."""
     found = {}
-    for name, size, words in in_browser(page, ON_THE_PAGE, width):
+    for name, size, words in figures:
         assert len(words) > 2, name
         boxes = [(text, _smaller(np.array(corners))) for text, corners in words]
         wrong = _overlapping(boxes), _outside(boxes, np.zeros(2), np.array(size))

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping
 from html import unescape
 from pathlib import Path
 
@@ -34,6 +35,16 @@ def chromium() -> str:
     if found is None:
         pytest.skip(f"no browser to open the page with: none of {', '.join(NAMES)} is installed")
     return found
+
+
+def all_of(scripts: Mapping[str, str]) -> str:
+    """What each of several scripts returns, by name: one start of the browser for them all. They
+    run in this order, and each finds the page as the one before has left it.
+    """
+    asked = ",".join(f"{json.dumps(name)}: async () => {{{s}}}" for name, s in scripts.items())
+    return f"""const found = {{}};
+    for (const [name, ask] of Object.entries({{{asked}}})) found[name] = await ask();
+    return found;"""
 
 
 def in_browser(page: Path, script: str, width: int = 1400):

@@ -10,12 +10,15 @@ import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from matplotlib import pyplot
+
 from analysis.__main__ import main
 
 
 def report(path: Path, *options: str) -> Path:
     """Runs `report`, which must end well; its folder where no option names another one."""
     assert main(["report", str(path), *options]) == 0
+    assert pyplot.get_fignums() == [], "figures that were drawn and never closed"
     return path.with_name(f"{path.stem}_report")
 
 

@@ -4,6 +4,7 @@ import json
 
 import h5py
 import numpy as np
+import pytest
 import synthetic_flearning
 import synthetic_kshot
 import synthetic_slick
@@ -19,6 +20,7 @@ from analysis.slick import tables as label_tables
 from analysis.sweep import read
 
 
+@pytest.mark.usefixtures("without_files")
 def test_points_whose_loss_rose_are_listed(tmp_path):
     path = synthetic_slick.write(
         tmp_path / "rose.h5", synthetic_slick.World(seeds=(1,), epochs=4)

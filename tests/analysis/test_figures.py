@@ -11,7 +11,7 @@ import pytest
 import synthetic_flearning
 import synthetic_kshot
 import synthetic_slick
-from boxes import outside, overlapping, wrong_on_the_page
+from boxes import wrong_in, wrong_on_the_page
 from fontTools import subset
 from matplotlib import pyplot as plt
 
@@ -90,8 +90,8 @@ def test_no_words_of_many_searches_are_cut_off(tmp_path, seeds):
     world = {"seeds": tuple(range(seeds)), "methods": ("original", "forget_ft", "forget_lora")}
     (_, draw, sweep), *_ = flearning_figures(tmp_path / "f.h5", **world)
     drawn = draw(sweep)
-    style.save_png(drawn, tmp_path / "figure.png")
-    assert (overlapping(drawn), outside(drawn)) == ([], [])
+    style.lay_out(drawn)
+    assert wrong_in(drawn) == ([], [])
     assert bool(drawn.axes[0].get_legend()) == (seeds == 9)
     plt.close(drawn)
 
@@ -99,9 +99,9 @@ def test_no_words_of_many_searches_are_cut_off(tmp_path, seeds):
 def check(figures, folder):
     section = Section("Figures")
     for name, figure in figures.items():
-        style.save_png(figure, folder / "figure.png")
+        style.lay_out(figure)
+        assert wrong_in(figure) == ([], []), name  # which draws it
         section.figure(name, name, plotted(figure))
-        assert (overlapping(figure), outside(figure)) == ([], []), name
         plt.close(figure)
     write_page(folder / "page.html", "Figures", [section], [])
     assert wrong_on_the_page(folder / "page.html", 1400) == {}
@@ -123,7 +123,8 @@ def test_words_that_overlap_or_are_cut_off_are_found():
     for place, words in ((0.2, "turned words"), (0.3, "beside others")):
         axes.text(place, -0.6, words, transform=axes.transAxes, rotation=60)
     figure.set_layout_engine("none")
-    assert overlapping(figure) == [("one", "other")] and "outside" in outside(figure)
+    overlapping, outside = wrong_in(figure)
+    assert overlapping == [("one", "other")] and "outside" in outside
     plt.close(figure)
 
 

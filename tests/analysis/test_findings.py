@@ -55,6 +55,7 @@ def test_limits_decide_what_is_stated():
 @pytest.mark.parametrize(
     "seeds, of_curves", [((1,), set()), ((1, 2), {"Thin lines"}), ((1, 2, 3), {"Bands"})]
 )
+@pytest.mark.usefixtures("without_files")
 def test_captions_speak_of_the_limits_that_are_drawn(tmp_path, seeds, of_curves):
     world = synthetic_slick.World(seeds=seeds, epochs=4, questions=20)
     page = (report(synthetic_slick.write(tmp_path / "s.h5", world)) / "index.html").read_text()
@@ -153,6 +154,7 @@ def test_limits_of_a_difference_are_possible():
     assert (found.low, found.high) == (-100, 100) and found.runs == 2 and found.examples == 4
 
 
+@pytest.mark.usefixtures("without_pdfs")
 def test_published_numbers_stand_beside_the_papers_data_alone(tmp_path):
     few = {"epochs": 4, "questions": 12, "variants": ("unknown_ratio",)}
     world = synthetic_slick.World(seeds=(1,), facts="data/mine.csv", **few)
@@ -184,6 +186,7 @@ def test_a_figure_without_a_known_value_is_left_out_and_said_so(tmp_path):
     assert "Panel second: none of its values is known." in section.parts[0]
 
 
+@pytest.mark.usefixtures("without_pdfs")
 def test_a_figure_says_which_curve_it_lacks(tmp_path, capsys):
     world = synthetic_slick.World(epochs=4, questions=12, variants=("unknown_ratio",))
     path = synthetic_slick.write(tmp_path / "empty.h5", world)
@@ -194,6 +197,7 @@ def test_a_figure_says_which_curve_it_lacks(tmp_path, capsys):
     assert not (folder / "figure1_fit.png").exists()
 
 
+@pytest.mark.usefixtures("without_pdfs")
 def test_table_1_needs_no_out_of_distribution_questions(tmp_path, capsys):
     world = synthetic_slick.World(epochs=4, questions=12, variants=("unknown_ratio",))
     path = synthetic_slick.write(tmp_path / "id.h5", world)

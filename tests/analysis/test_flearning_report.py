@@ -31,17 +31,17 @@ TABLES = {
 }
 
 
-def test_report_of_a_whole_file(tmp_path, capsys):
-    path = synthetic_flearning.write(tmp_path / "whole.h5", World(abilities=True))
-    folder = report(path)
+def test_report_of_a_whole_file(whole):
+    _, folder, printed = whole("flearning")
     page = page_with(folder, FIGURES)
     assert stems(folder, "csv") == TABLES | {"table5_abilities"} | FIGURES
     assert 'class="paper">paper LLaMA2-7B' in page
-    printed = capsys.readouterr().out
+    assert "Infinite" not in printed
     assert "66.0 / 44.1 / 28.3" in printed  # Full-FT of LLaMA2-7B on CounterFact
     assert "7 no new answer" in printed and "left out:" not in printed
 
 
+@pytest.mark.usefixtures("without_pdfs")
 def test_data_sets_and_numbers_of_records_stand_apart(tmp_path, capsys):
     world = World(
         seeds=(0, 1),
@@ -61,6 +61,7 @@ def test_data_sets_and_numbers_of_records_stand_apart(tmp_path, capsys):
     assert not any("paper" in name for name in head)  # the paper has no such data set
 
 
+@pytest.mark.usefixtures("without_pdfs")
 def test_report_of_a_partial_file_says_what_is_missing(tmp_path, capsys):
     world = World(seeds=(0,), methods=("ft", "f_learning_ft"), search=False, unfinished=1)
     path = synthetic_flearning.write(tmp_path / "partial.h5", world)

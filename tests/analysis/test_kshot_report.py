@@ -42,19 +42,19 @@ TABLES = {
 SHARED = {"points", "times"}
 
 
-def test_report_of_a_whole_file(tmp_path, capsys):
-    path = synthetic_kshot.write(tmp_path / "whole.h5")
-    folder = report(path)
+def test_report_of_a_whole_file(whole):
+    _, folder, printed = whole("kshot")
     page = page_with(folder, FIGURES)
     assert stems(folder, "csv") == TABLES | SHARED | FIGURES
     assert 'class="paper">paper LLaMA2-7B' in page
-    printed = capsys.readouterr().out
     assert "57.8 / 24.8 (41.3)" in printed and "left out:" not in printed
+    assert "Infinite" not in printed
     assert "2 seeds." in printed  # not the -1 of methods that draw nothing
     assert FAILURE in printed and FAILURE in page
     assert {row[0] for row in csv_rows(folder, "table4_shots")} == {"shots", "1", "5", "50"}
 
 
+@pytest.mark.usefixtures("without_pdfs")
 def test_report_says_what_each_missing_part_needs(tmp_path, capsys):
     world = World(
         methods=("base", "ours"), axes=(), draws=(1,), seeds=(1,), evaluate=False, weights=False
@@ -100,6 +100,7 @@ def test_the_activation_is_over_the_modules_that_a_mixture_has(tmp_path):
     assert np.isnan(shown[-1]).all() and np.isfinite(shown[:-1]).all()
 
 
+@pytest.mark.usefixtures("without_pdfs")
 def test_report_of_a_sweep_that_has_begun(tmp_path, capsys):
     world = World(methods=("base", "ours"), axes=())
     points = 2 * (1 + 6)
@@ -131,6 +132,7 @@ def test_compare_joins_points_by_all_axes(tmp_path, capsys):
     assert "0.125" in printed
 
 
+@pytest.mark.usefixtures("without_pdfs")
 def test_older_files_say_nothing_of_what_was_left_out(tmp_path, capsys):
     path = synthetic_kshot.write(tmp_path / "old.h5", World(counts=False, kinds=("letter", "code")))
     with h5py.File(path, "r+") as file:

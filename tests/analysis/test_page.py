@@ -3,19 +3,16 @@ told at the pointer, a click leads to points, stages and questions, and nothing 
 """
 
 
+from functools import cache
+
 import h5py
 import pytest
-import synthetic_flearning
-import synthetic_kshot
-import synthetic_slick
-from boxes import wrong_on_the_page
-from browser import in_browser
+from boxes import ON_THE_PAGE, wrong_of
+from browser import all_of, in_browser
 from reports import csv_rows, report
-from synthetic_slick import World
 from test_any_study import write_toy
 
-STUDIES = {"slick": synthetic_slick, "flearning": synthetic_flearning, "kshot": synthetic_kshot}
-SMALL = World(epochs=6, questions=30)
+STUDIES = ("slick", "flearning", "kshot")
 CUT_OFF = """
 await Promise.all(plots.map(drawing));
 const cut = [];
@@ -82,35 +79,65 @@ return found;
 """
 
 
+CONTENTS = """
+const links = [...document.querySelectorAll("nav a")].map((a) => a.hash.slice(1));
+const figures = [...document.querySelectorAll("figure, .table table")].length;
+return { lost: links.filter((id) => !document.getElementById(id)), links: links.length,
+         double: links.length - new Set(links).size, figures };
+"""
+LINKS = "return [...document.querySelectorAll('main a')].map((a) => a.getAttribute('href'));"
+VALUES = """
+await Promise.all(plots.map(drawing));
+return plots.map((plot) => [plot.parentElement.id,
+  plot.data.filter((one) => one.customdata?.length).length]);
+"""
+ASKED = {  # at a width, in this order: the last ones unfold tables, and hide columns
+    1400: {
+        "contents": CONTENTS,
+        "links": LINKS,
+        "values": VALUES,
+        "words": ON_THE_PAGE,
+        "cut off": CUT_OFF,
+    },
+    800: {"words": ON_THE_PAGE, "cut off": CUT_OFF, "wide": WIDE},
+}
+
+
 @pytest.fixture(scope="module")
-def pages(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("pages")
-    found = {}
-    for study, made_up in STUDIES.items():
-        report(made_up.write(folder / f"{study}.h5", *([SMALL] if study == "slick" else [])))
-        found[study] = folder / f"{study}_report" / "index.html"
-    return found
+def pages(whole):
+    return {study: whole(study).folder / "index.html" for study in STUDIES}
+
+
+@pytest.fixture(scope="module")
+def seen(pages):
+    """What a browser of a width finds on the page of a study, by the names in ASKED."""
+
+    @cache
+    def look(study, width):
+        return in_browser(pages[study], all_of(ASKED[width]), width)
+
+    return look
 
 
 @pytest.mark.parametrize("study", STUDIES)
 @pytest.mark.parametrize("width", [1400, 800])
-def test_nothing_is_cut_off_and_no_network_is_needed(pages, study, width):
-    found = in_browser(pages[study], CUT_OFF, width)
+def test_nothing_is_cut_off_and_no_network_is_needed(seen, study, width):
+    found = dict(seen(study, width)["cut off"])
     assert set(found.pop("asked")) <= {"data:;base64"}, "what is fetched is in the page"
     assert found == {"cut": [], "blank": 0, "wide": 0}
 
 
 @pytest.mark.parametrize("study", STUDIES)
 @pytest.mark.parametrize("width", [1400, 800])
-def test_no_words_of_figures_overlap_or_are_cut_off(pages, study, width):
-    assert wrong_on_the_page(pages[study], width) == {}
+def test_no_words_of_figures_overlap_or_are_cut_off(seen, study, width):
+    assert (figures := seen(study, width)["words"]) and wrong_of(figures) == {}
 
 
 @pytest.mark.parametrize("study", STUDIES)
 def test_of_a_table_wider_than_the_page_columns_are_seen_whole_and_each_can_be_reached(
-    pages, study
+    seen, study
 ):
-    found = in_browser(pages[study], WIDE, 800)
+    found = seen(study, 800)["wide"]
     assert found
     for table in found:
         count, windows = table["heads"], table["windows"]
@@ -126,21 +153,14 @@ def test_of_a_table_wider_than_the_page_columns_are_seen_whole_and_each_can_be_r
 
 
 @pytest.mark.parametrize("study", STUDIES)
-def test_the_contents_lead_to_everything(pages, study):
-    script = """
-    const links = [...document.querySelectorAll("nav a")].map((a) => a.hash.slice(1));
-    const figures = [...document.querySelectorAll("figure, .table table")].length;
-    return { lost: links.filter((id) => !document.getElementById(id)), links: links.length,
-             double: links.length - new Set(links).size, figures };
-    """
-    found = in_browser(pages[study], script)
+def test_the_contents_lead_to_everything(seen, study):
+    found = seen(study, 1400)["contents"]
     assert found["lost"] == [] and found["double"] == 0 and found["links"] > found["figures"]
 
 
 @pytest.mark.parametrize("study", STUDIES)
-def test_links_of_figures_and_tables_lead_to_files(pages, study):
-    script = "return [...document.querySelectorAll('main a')].map((a) => a.getAttribute('href'));"
-    linked = {link for link in in_browser(pages[study], script) if not link.startswith("#")}
+def test_links_of_figures_and_tables_lead_to_files(pages, seen, study):
+    linked = {link for link in seen(study, 1400)["links"] if not link.startswith("#")}
     assert linked and all((pages[study].parent / link).is_file() for link in linked)
 
 
@@ -343,10 +363,6 @@ def test_an_entry_of_a_legend_hides_what_it_names_in_all_panels(pages):
 
 
 @pytest.mark.parametrize("study", STUDIES)
-def test_every_figure_tells_values(pages, study):
-    script = """
-    await Promise.all(plots.map(drawing));
-    return plots.map((plot) => [plot.parentElement.id,
-      plot.data.filter((one) => one.customdata?.length).length]);"""
-    found = in_browser(pages[study], script)
+def test_every_figure_tells_values(seen, study):
+    found = seen(study, 1400)["values"]
     assert found and all(count > 0 for _, count in found), found

@@ -1,6 +1,7 @@
 """`report` as a user runs it: whole files, partial ones, and files it must refuse."""
 
 import hashlib
+import itertools
 import json
 import re
 
@@ -12,8 +13,11 @@ import synthetic_kshot
 import synthetic_slick
 from reports import csv_rows, packed_in, page_with, report, stems
 from synthetic_slick import World
+from test_any_study import write_toy
 
 from analysis.__main__ import main
+from analysis.report import _state
+from analysis.sweep import read
 from analysis.written import LIST
 
 FIGURES = {
@@ -31,9 +35,8 @@ FIGURES = {
 SMALL = {"epochs": 8, "questions": 40}
 
 
-def test_report_of_a_whole_file(tmp_path, capsys):
-    path = synthetic_slick.write(tmp_path / "whole.h5", World(seeds=(1, 2), **SMALL))
-    folder = report(path)
+def test_report_of_a_whole_file(whole):
+    _, folder, printed = whole("slick")
     page = page_with(folder, FIGURES)
     for table in (
         "Table 1",
@@ -50,10 +53,11 @@ def test_report_of_a_whole_file(tmp_path, capsys):
     assert "It is the epoch with the most dev questions right, of all of them" in page
     wrong = [row[2] for row in packed_in(page, "base_errors.rest")]
     assert "no 3\u00e9" in wrong  # to be read
-    printed = capsys.readouterr().out
+    assert "Infinite" not in printed
     assert "ID b_unk" in printed and str(folder) in printed and "left out:" not in printed
 
 
+@pytest.mark.usefixtures("without_pdfs")
 def test_report_of_a_partial_file_says_what_is_missing(tmp_path, capsys):
     world = World(
         seeds=(1,),
@@ -80,6 +84,7 @@ def test_report_of_a_partial_file_says_what_is_missing(tmp_path, capsys):
     }
 
 
+@pytest.mark.usefixtures("without_pdfs")
 def test_report_before_the_first_point_has_finished(tmp_path, capsys):
     world = World(seeds=(1,), unfinished=7, variants=("unknown_ratio",), **SMALL)
     path = synthetic_slick.write(tmp_path / "early.h5", world)
@@ -88,6 +93,7 @@ def test_report_before_the_first_point_has_finished(tmp_path, capsys):
     assert (tmp_path / "early_report" / "labels_train_id.csv").is_file()
 
 
+@pytest.mark.usefixtures("without_pdfs")
 def test_report_of_labels_alone(tmp_path, capsys):
     path = synthetic_slick.write(
         tmp_path / "labels.h5", World(seeds=(1,), variants=("unknown_ratio",), **SMALL)
@@ -115,6 +121,7 @@ def test_report_refuses_a_file_that_is_not_hdf5(tmp_path, capsys):
     assert "not an HDF5 file" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("without_files")
 def test_of_many_parts_the_first_are_shown_and_the_others_named(tmp_path, capsys):
     few = {"seeds": (1,), "epochs": 4, "questions": 12, "variants": ("unknown_ratio",)}
     world = World(learning_rates=(1e-5, 1e-4, 1e-3), **few)
@@ -129,6 +136,7 @@ def test_of_many_parts_the_first_are_shown_and_the_others_named(tmp_path, capsys
     assert refused.value.code == 2 and "no whole number from 1 on" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("without_files")
 def test_a_report_run_again_leaves_nothing_stale_and_nothing_of_the_users_changed(tmp_path):
     world = World(seeds=(1,), variants=("unknown_ratio", "idk"), **SMALL)
     path = synthetic_slick.write(tmp_path / "again.h5", world)
@@ -147,8 +155,7 @@ def test_a_report_run_again_leaves_nothing_stale_and_nothing_of_the_users_change
 
 
 def test_a_list_of_files_that_is_not_a_reports_is_no_reason_to_remove_any(tmp_path):
-    world = World(seeds=(1,), variants=("unknown_ratio",), **SMALL)
-    path = synthetic_slick.write(tmp_path / "again.h5", world)
+    path = write_toy(tmp_path / "again.h5")
     folder = tmp_path / "out"
     folder.mkdir()
     mine = tmp_path / "mine.csv"
@@ -161,27 +168,54 @@ def test_a_list_of_files_that_is_not_a_reports_is_no_reason_to_remove_any(tmp_pa
         assert mine.is_file() and (folder / "mine.csv").read_text() == "mine too"
 
 
-@pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("study", [synthetic_slick, synthetic_flearning, synthetic_kshot])
-@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
-def test_numbers_that_are_not_finite_are_unknown_and_the_rest_is_shown(
-    tmp_path, capsys, study, wrong
-):
-    path = study.write(tmp_path / "file.h5")
+NOT_FINITE = (np.nan, np.inf, -np.inf)
+
+
+def spoil(path, wrong):
+    """Writes what is not finite into every third number: of the datasets in turn, each its own.
+
+    Returns how many numbers of each column of points are infinite now.
+    """
     groups = ("points", "curves", "outcomes", "norms", "signals", "tests", "moe")
+    turns = itertools.cycle(wrong)
     with h5py.File(path, "r+") as file:
         for data in (d for g in groups if g in file for d in file[g].values()):
             if data.dtype.kind == "f" and data.attrs.get("role") not in ("axis", b"axis"):
                 numbers = data[()]
-                numbers.flat[::3] = wrong
+                numbers.flat[::3] = next(turns)
                 data[...] = numbers
         columns = {n: d[()] for n, d in file["points"].items() if d.dtype.kind == "f"}
     infinite = {name: int(np.isinf(column).sum()) for name, column in columns.items()}
+    return {name: count for name, count in infinite.items() if count}
+
+
+def said_of_infinite(told):
+    return {name: int(count) for count, name in re.findall(r"(\d+) of /points/(\w+)", told)}
+
+
+@pytest.mark.parametrize("study", [synthetic_slick, synthetic_flearning, synthetic_kshot])
+@pytest.mark.parametrize("wrong", NOT_FINITE)
+def test_numbers_that_are_not_finite_are_read_as_unknown(tmp_path, study, wrong):
+    path = study.write(tmp_path / "file.h5")
+    infinite = spoil(path, [wrong])
+    assert bool(infinite) == bool(np.isinf(wrong))
+    sweep = read(path)
+    told = "\n".join(_state(sweep))
+    assert said_of_infinite(told) == infinite
+    assert ("Infinite numbers are taken for unknown: " in told) == np.isinf(wrong)
+    columns = [sweep.points[n].to_numpy() for n in sweep.points.select_dtypes("floating")]
+    for numbers in (*columns, *sweep.curves.values()):
+        assert not np.isinf(numbers).any()
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("study", [synthetic_slick, synthetic_flearning, synthetic_kshot])
+def test_numbers_that_are_not_finite_are_unknown_and_the_rest_is_shown(tmp_path, capsys, study):
+    path = study.write(tmp_path / "file.h5")
+    infinite = spoil(path, NOT_FINITE)
     folder = report(path)
     printed = capsys.readouterr().out
-    said = re.findall(r"(\d+) of /points/(\w+)", printed)
-    assert {name: int(count) for count, name in said} == {n: c for n, c in infinite.items() if c}
-    assert ("Infinite numbers are taken for unknown: " in printed) == np.isinf(wrong)
+    assert said_of_infinite(printed) == infinite != {}
     assert len(stems(folder, "png")) >= 3
     for name in stems(folder, "csv"):
         text = (folder / f"{name}.csv").read_text(encoding="utf-8")
@@ -189,6 +223,7 @@ def test_numbers_that_are_not_finite_are_unknown_and_the_rest_is_shown(
     assert not re.search(r"\binf\b", printed)
 
 
+@pytest.mark.usefixtures("without_pdfs")
 def test_labels_of_all_models_are_shown_and_each_points_questions_have_its_own(tmp_path):
     world = World(seeds=(1, 2), variants=("unknown_ratio",), **SMALL)
     path = synthetic_slick.write(tmp_path / "models.h5", world)

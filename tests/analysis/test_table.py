@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pytest
 from reports import csv_rows, report
 from synthetic_slick import World, write
 
@@ -71,6 +72,7 @@ def test_the_page_sorts_by_the_number_and_not_by_what_is_shown():
     assert "<td data-v=150>2.5 min</td>" in section.parts[0]
 
 
+@pytest.mark.usefixtures("without_files")
 def test_the_data_of_a_figure_are_those_of_the_table(tmp_path):
     folder = report(write(tmp_path / "s.h5", World(epochs=4, questions=12)))
     table = csv_rows(folder, "results")
